@@ -1,0 +1,21 @@
+"""Wires what must happen on every write and after every migration."""
+
+from django.apps import AppConfig
+from django.db.models.signals import m2m_changed, post_delete, post_migrate, post_save
+
+
+class EvidenceConfig(AppConfig):
+    name = "evidence"
+    verbose_name = "Evidence"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self):
+        from .models.guards import put_in_place
+        from .models.version import bump_on_write
+
+        post_migrate.connect(put_in_place, sender=self)
+        for model in self.get_models(include_auto_created=True):
+            post_save.connect(bump_on_write, sender=model)
+            post_delete.connect(bump_on_write, sender=model)
+            if model._meta.auto_created:
+                m2m_changed.connect(bump_on_write, sender=model)

@@ -1,0 +1,144 @@
+"""The coded vocabulary. Every list has an explicit member for what is not known; no blank stands for it."""
+
+from django.db.models import TextChoices
+
+
+class CollectionKind(TextChoices):
+    PUBLISHED = "published", "Published evidence"
+    SIMULATED = "simulated", "Simulated records"
+
+
+class State(TextChoices):
+    """Publication state; readers see `published` only."""
+
+    DRAFT = "draft", "Draft"
+    PUBLISHED = "published", "Published"
+    WITHDRAWN = "withdrawn", "Withdrawn"
+
+
+class Extraction(TextChoices):
+    """How much of a source has been read. Decides what an empty value means: see `missing.py`."""
+
+    FULL_TEXT = "full_text", "Full text"
+    ABSTRACT = "abstract", "Abstract or opening of the paper"
+    REGISTRY = "registry", "Trial registration"
+    SECONDARY = "secondary", "Cited by another publication"
+
+
+class Missing(TextChoices):
+    """Why a value is empty. Neither is ever `absent`, which is a finding."""
+
+    NOT_REPORTED = "not-reported", "not reported"
+    NOT_EXTRACTED = "not-extracted", "not extracted"
+
+
+class Design(TextChoices):
+    CASE_REPORT = "case_report", "Case report"
+    CONFERENCE_ABSTRACT = "conference_abstract", "Conference abstract"
+    CASE_SERIES = "case_series", "Case series"
+    RETROSPECTIVE_COHORT = "retrospective_cohort", "Retrospective cohort"
+    OPEN_LABEL_TRIAL = "open_label_trial", "Open-label trial"
+    RANDOMISED_TRIAL = "randomised_trial", "Randomised trial"
+    REGISTERED_TRIAL = "registered_trial", "Registered trial"
+    UNKNOWN = "unknown", "Design not known"
+
+
+class Sex(TextChoices):
+    FEMALE = "female", "Female"
+    MALE = "male", "Male"
+    UNKNOWN = "unknown", "Not known"
+
+
+class Subset(TextChoices):
+    """Disease subset of systemic sclerosis, as the source names it."""
+
+    DIFFUSE = "diffuse", "Diffuse cutaneous (dcSSc)"
+    LIMITED = "limited", "Limited cutaneous (lcSSc)"
+    SINE = "sine", "Sine scleroderma"
+    OVERLAP = "overlap", "Overlap syndrome"
+    UNKNOWN = "unknown", "Not known"
+
+
+class Response(TextChoices):
+    """The authors' verdict. `not_improved` is for sources that say no more than that."""
+
+    IMPROVED = "improved", "Improved"
+    STABLE = "stable", "Stable"
+    WORSENED = "worsened", "Worsened"
+    NOT_IMPROVED = "not_improved", "Not improved (not further stated)"
+    UNKNOWN = "unknown", "Not known"
+
+
+class YesNo(TextChoices):
+    YES = "yes", "Yes"
+    NO = "no", "No"
+    UNKNOWN = "unknown", "Not known"
+
+
+class Ascertainment(TextChoices):
+    """Whether a source says anything about adverse events under a course."""
+
+    EVENTS = "events", "Adverse events reported"
+    EXPLICITLY_NONE = "explicitly_none", "Stated: none occurred"
+    NOT_STATED = "not_stated", "Not stated"
+
+
+class Listing(TextChoices):
+    """Whether a source lists a patient's earlier therapies."""
+
+    LISTED = "listed", "Listed"
+    EXPLICITLY_NONE = "explicitly_none", "Stated: none"
+    NOT_STATED = "not_stated", "Not stated"
+
+
+class Presence(TextChoices):
+    PRESENT = "present", "Present"
+    ABSENT = "absent", "Looked for, absent"
+
+
+class Domain(TextChoices):
+    SKIN = "skin", "Skin"
+    LUNG = "lung", "Lung"
+    GI = "gi", "Gastrointestinal"
+    JOINTS = "joints", "Joints"
+    VASCULAR = "vascular", "Vascular"
+    GLOBAL = "global", "Global"
+
+
+class FindingKind(TextChoices):
+    """The shape of an aggregate result; says which of a finding's numbers are meant to be there."""
+
+    EVENTS = "events", "Events of n"
+    SHARE = "share", "Percentage of n"
+    MEDIAN_CHANGE = "median_change", "Median, baseline to follow-up"
+    MEAN_CHANGE = "mean_change", "Mean change"
+    MEAN_SD_CHANGE = "mean_sd_change", "Mean (SD), baseline to follow-up"
+    STANDARDISED_MEAN_CHANGE = "standardised_mean_change", "Standardised mean change"
+    MEDIAN_IQR = "median_iqr", "Median (IQR)"
+    SCORE = "score", "Score"
+
+
+class Method(TextChoices):
+    """How a value was obtained from its source."""
+
+    STATED = "stated", "Stated"
+    CONVERTED = "converted", "Converted"
+    COMPUTED = "computed", "Computed"
+    READ_OFF_FIGURE = "read_off_figure", "Read off a figure"
+
+
+class FigureUnit(TextChoices):
+    PERCENT = "percent", "percent"
+    YEARS = "years", "years"
+    RATIO = "ratio", "ratio"
+    EVENTS = "events", "events"
+    PATIENTS = "patients", "patients"
+
+
+class Match(TextChoices):
+    """How a set of chosen values is compared with a record's set. For one question any >= all >= exactly."""
+
+    ANY = "any", "any of"
+    ALL = "all", "all of"
+    EXACTLY = "exactly", "exactly"
+    NONE = "none", "none of"

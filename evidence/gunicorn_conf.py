@@ -1,0 +1,21 @@
+"""How gunicorn serves Casebook: `gunicorn -c python:evidence.gunicorn_conf evidence.wsgi`."""
+
+import os
+
+bind = f"{os.environ.get('CASEBOOK_BIND') or '127.0.0.1'}:{os.environ.get('PORT') or '8000'}"
+# A sync worker is killed in mid-download when `timeout` passes, and the file looks complete; gthread is not.
+worker_class = "gthread"
+workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
+threads = int(os.environ.get("CASEBOOK_THREADS") or 4)
+timeout = 60
+keepalive = 5
+max_requests, max_requests_jitter = 5000, 500
+errorlog = "-"
+accesslog = "-" if os.environ.get("CASEBOOK_ACCESS_LOG") == "1" else None
+loglevel = "warning"
+control_socket_disable = True
+
+
+def when_ready(server):
+    host = "localhost" if bind.startswith("127.0.0.1") else bind.rsplit(":", 1)[0]
+    print(f"\n  Casebook is at http://{host}:{bind.rsplit(':', 1)[1]}/   (Ctrl-C stops it)\n", flush=True)

@@ -1,0 +1,29 @@
+"""Why a value is empty: the one rule, in Python and in SQL.
+
+Where a paper was read in full, an empty value is *not reported*: the paper does not say. Where only an abstract, a
+registration or another paper's citation was read, it is *not extracted*: the paper may well say. Neither is *absent*.
+"""
+
+from django.db.models import Case, CharField, Q, Value, When
+
+from .choices import Extraction, Missing
+
+
+def missing_reason(extraction: str) -> Missing:
+    """What an empty value of a study with this `Study.extraction` means."""
+    return Missing.NOT_REPORTED if extraction == Extraction.FULL_TEXT else Missing.NOT_EXTRACTED
+
+
+def missing_for(reason: str, path: str) -> Q:
+    """The same rule as a condition; `path` leads to `Study.extraction`."""
+    read_in_full = Q(**{path: Extraction.FULL_TEXT})
+    return read_in_full if reason == Missing.NOT_REPORTED else ~read_in_full
+
+
+def missing_reason_sql(path: str) -> Case:
+    """The same rule as a column; `path` leads to `Study.extraction`."""
+    return Case(
+        When(missing_for(Missing.NOT_REPORTED, path), then=Value(Missing.NOT_REPORTED.value)),
+        default=Value(Missing.NOT_EXTRACTED.value),
+        output_field=CharField(),
+    )

@@ -1,0 +1,40 @@
+"""The evidence, one file per noun."""
+
+from .adverse_event import AdverseEvent
+from .group import GroupFinding, StudyGroup
+from .outcome import Outcome
+from .patient import Patient, PatientAutoantibody, PatientManifestation
+from .provenance import Provenance
+from .reference import AdverseEventCategory, Autoantibody, Indication, JAKInhibitor, Manifestation, Therapy
+from .review import PrintedFigure, Review, ReviewInclusion
+from .study import Collection, Study
+from .treatment import AUTOANTIBODIES, MANIFESTATIONS, Treatment, set_key
+from .version import DataVersion, LoadedRecord
+
+__all__ = [
+    "AUTOANTIBODIES",
+    "AdverseEvent",
+    "AdverseEventCategory",
+    "Autoantibody",
+    "Collection",
+    "DataVersion",
+    "GroupFinding",
+    "Indication",
+    "JAKInhibitor",
+    "LoadedRecord",
+    "MANIFESTATIONS",
+    "Manifestation",
+    "Outcome",
+    "Patient",
+    "PatientAutoantibody",
+    "PatientManifestation",
+    "PrintedFigure",
+    "Provenance",
+    "Review",
+    "ReviewInclusion",
+    "Study",
+    "StudyGroup",
+    "Therapy",
+    "Treatment",
+    "set_key",
+]

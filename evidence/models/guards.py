@@ -1,0 +1,55 @@
+"""The one rule a table's own constraints cannot hold: an adverse event needs a course that says there were events.
+
+Written as database triggers after every migration, because SQLite drops a table's triggers when a migration
+remakes the table. The message is what a curator reads when a write goes round the forms.
+"""
+
+from ..choices import Ascertainment
+
+MESSAGE = "An adverse event needs a course whose adverse events are recorded as reported."
+
+EVENT_WITHOUT_ASCERTAINMENT = f"""
+    (SELECT adverse_events FROM evidence_treatment WHERE id = NEW.treatment_id) <> '{Ascertainment.EVENTS}'
+"""
+ASCERTAINMENT_WITHOUT_EVENT = f"""
+    NEW.adverse_events <> '{Ascertainment.EVENTS}'
+    AND EXISTS (SELECT 1 FROM evidence_adverseevent WHERE treatment_id = NEW.id)
+"""
+
+TRIGGERS = [
+    ("event_needs_ascertainment_new", "INSERT", "evidence_adverseevent", EVENT_WITHOUT_ASCERTAINMENT),
+    ("event_needs_ascertainment_moved", "UPDATE", "evidence_adverseevent", EVENT_WITHOUT_ASCERTAINMENT),
+    ("ascertainment_keeps_events", "UPDATE", "evidence_treatment", ASCERTAINMENT_WITHOUT_EVENT),
+]
+
+
+def statements(vendor: str) -> list[str]:
+    """The SQL that puts the triggers in place, harmless when they already are."""
+    if vendor == "sqlite":
+        return [
+            f"CREATE TRIGGER IF NOT EXISTS {name} BEFORE {moment} ON {table} WHEN {condition} "
+            f"BEGIN SELECT RAISE(ABORT, '{MESSAGE}'); END"
+            for name, moment, table, condition in TRIGGERS
+        ]
+    return [
+        statement
+        for name, moment, table, condition in TRIGGERS
+        for statement in (
+            f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger AS $$ BEGIN IF {condition} THEN "
+            f"RAISE EXCEPTION USING ERRCODE = 'check_violation', MESSAGE = '{MESSAGE}'; END IF; "
+            "RETURN NEW; END; $$ LANGUAGE plpgsql",
+            f"CREATE OR REPLACE TRIGGER {name} BEFORE {moment} ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()",
+        )
+    ]
+
+
+def put_in_place(sender, using, **kwargs):
+    """post_migrate receiver."""
+    from django.db import connections
+
+    connection = connections[using]
+    if "evidence_adverseevent" not in connection.introspection.table_names():
+        return
+    with connection.cursor() as cursor:
+        for statement in statements(connection.vendor):
+            cursor.execute(statement)

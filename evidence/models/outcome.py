@@ -1,0 +1,63 @@
+"""What happened in one domain under one course."""
+
+from django.db import models
+from django.db.models import F, Q
+
+from ..choices import Domain, Response
+from .base import Keyed, KeyedQuerySet, one_of, within
+from .treatment import Treatment
+
+
+class OutcomeQuerySet(KeyedQuerySet):
+    def under(self, treatments):
+        """Outcomes of these courses."""
+        return self.filter(treatment__in=treatments.order_by().values("pk"))
+
+
+class Outcome(Keyed):
+    """One measure in one domain, at baseline and at follow-up, and the result as the authors state it."""
+
+    KEY = ("treatment__patient__slug", "treatment__number", "number")
+
+    treatment = models.ForeignKey(Treatment, on_delete=models.CASCADE, related_name="outcomes")
+    number = models.PositiveSmallIntegerField(default=1)
+    domain = models.CharField(max_length=8, choices=Domain.choices)
+    measure = models.CharField(max_length=120, help_text="Such as mRSS, FVC % predicted, digital ulcers.")
+    unit = models.CharField(max_length=40, blank=True)
+    baseline = models.DecimalField(max_digits=9, decimal_places=3, null=True, blank=True)
+    followup = models.DecimalField("follow-up", max_digits=9, decimal_places=3, null=True, blank=True)
+    followup_text = models.CharField(
+        "follow-up, in words", max_length=200, blank=True, help_text="Where the source gives no number."
+    )
+    baseline_month = models.DecimalField(
+        "baseline taken at (month)", max_digits=5, decimal_places=1, null=True, blank=True, help_text="0 is the start."
+    )
+    at_months = models.DecimalField(
+        "assessed at (month)", max_digits=5, decimal_places=1, null=True, blank=True, help_text="Empty: not known."
+    )
+    result = models.CharField(max_length=12, choices=Response.choices, default=Response.UNKNOWN)
+
+    objects = OutcomeQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["treatment", "number"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["treatment", "number"],
+                name="outcome_number_once_per_treatment",
+                violation_error_message="This course already has an outcome with this number.",
+            ),
+            one_of("domain", Domain),
+            one_of("result", Response),
+            within("at_months", 0, 1200, "An outcome is assessed between month 0 and month 1200."),
+            models.CheckConstraint(
+                name="outcome_followup_not_before_baseline",
+                condition=Q(baseline_month__isnull=True)
+                | Q(at_months__isnull=True)
+                | Q(at_months__gte=F("baseline_month")),
+                violation_error_message="The follow-up is dated before the baseline.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.treatment}: {self.measure}"

@@ -1,0 +1,158 @@
+"""One individually reported person."""
+
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator
+from django.db import models
+from django.db.models import Exists, F, OuterRef, Q
+from django.urls import reverse
+
+from ..choices import Listing, Presence, Sex, State, Subset
+from .base import Keyed, KeyedQuerySet, one_of, slug_format, within
+from .reference import Autoantibody, Manifestation, Therapy
+from .study import Study
+
+
+class PatientQuerySet(KeyedQuerySet):
+    def within(self, collection):
+        """Published reports of people in one collection, a second report of the same person included."""
+        return self.filter(study__collection=collection, study__state=State.PUBLISHED, state=State.PUBLISHED)
+
+    def counted(self):
+        """Each person once: a record that points to another report of the same person is left out."""
+        return self.filter(same_as__isnull=True)
+
+    def with_treatment(self, treatments):
+        """Patients with at least one of these courses."""
+        return self.filter(Exists(treatments.filter(patient=OuterRef("pk"))))
+
+
+class Patient(Keyed):
+    """One individually reported person, as one study describes them."""
+
+    KEY = ("slug",)
+
+    study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="patients")
+    slug = models.SlugField(
+        "public id", max_length=80, unique=True, validators=[slug_format], help_text="Never changed once published."
+    )
+    label = models.CharField(max_length=80, help_text="How the source calls them, such as Case 1.")
+    sex = models.CharField(max_length=8, choices=Sex.choices, default=Sex.UNKNOWN)
+    age_years = models.PositiveSmallIntegerField(
+        "age (years)", null=True, blank=True, validators=[MaxValueValidator(120)], help_text="Empty: not known."
+    )
+    disease_duration_months = models.DecimalField(
+        "disease duration (months)", max_digits=6, decimal_places=1, null=True, blank=True
+    )
+    subset = models.CharField("disease subset", max_length=8, choices=Subset.choices, default=Subset.UNKNOWN)
+    classification = models.CharField("classification criteria", max_length=160, blank=True)
+    comorbidities = models.TextField(blank=True, help_text="Separated by semicolons. Empty: not known.")
+    prior_status = models.CharField(
+        "prior therapies", max_length=16, choices=Listing.choices, default=Listing.NOT_STATED
+    )
+    prior_therapies = models.ManyToManyField(Therapy, blank=True, related_name="patients_before")
+    manifestations = models.ManyToManyField(Manifestation, through="PatientManifestation", related_name="patients")
+    autoantibodies = models.ManyToManyField(Autoantibody, through="PatientAutoantibody", related_name="patients")
+    same_as = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="other_reports",
+        help_text="Another report of the same person that counts instead of this one.",
+    )
+    notes = models.TextField(blank=True)
+    state = models.CharField("publication state", max_length=10, choices=State.choices, default=State.DRAFT)
+
+    objects = PatientQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["slug"]
+        constraints = [
+            one_of("sex", Sex),
+            one_of("subset", Subset),
+            one_of("prior_status", Listing),
+            one_of("state", State),
+            within("age_years", 0, 120, "Age is between 0 and 120 years."),
+            within("disease_duration_months", 0, 1440, "Disease duration is between 0 and 1440 months."),
+            models.CheckConstraint(
+                name="patient_not_same_as_itself",
+                condition=Q(same_as__isnull=True) | ~Q(same_as=F("pk")),
+                violation_error_message="A record cannot be another report of itself.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.slug
+
+    def get_absolute_url(self) -> str:
+        return reverse("patient", args=[self.study.collection.slug, self.slug])
+
+    def clean(self):
+        other = self.same_as
+        if other is not None and other.same_as_id is not None:
+            raise ValidationError({"same_as": f"{other} is itself another report of {other.same_as}; choose that one."})
+        if other is not None and other.study.collection_id != self.study.collection_id:
+            raise ValidationError({"same_as": "The two reports are in different collections."})
+        if other is not None and self.pk and self.other_reports.exists():
+            raise ValidationError({"same_as": "Other reports already point to this record."})
+
+
+class PresenceRecord(Keyed):
+    """Something looked for in a patient, and found or not found. No record means nothing is known of it."""
+
+    status = models.CharField(max_length=8, choices=Presence.choices, default=Presence.PRESENT)
+
+    class Meta:
+        abstract = True
+        constraints = [one_of("status", Presence)]
+
+
+class PatientManifestation(PresenceRecord):
+    """An organ involvement or sign, present or absent, in one patient."""
+
+    KEY = ("patient__slug", "manifestation__code")
+
+    patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="manifestation_records")
+    manifestation = models.ForeignKey(Manifestation, on_delete=models.PROTECT, related_name="records")
+
+    objects = KeyedQuerySet.as_manager()
+
+    class Meta(PresenceRecord.Meta):
+        ordering = ["manifestation"]
+        constraints = [
+            *PresenceRecord.Meta.constraints,
+            models.UniqueConstraint(
+                fields=["patient", "manifestation"],
+                name="manifestation_once_per_patient",
+                violation_error_message="This manifestation is already recorded for this patient.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.patient}: {self.manifestation} {self.get_status_display().lower()}"
+
+
+class PatientAutoantibody(PresenceRecord):
+    """An autoantibody, present or absent, in one patient."""
+
+    KEY = ("patient__slug", "autoantibody__code")
+
+    patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="autoantibody_records")
+    autoantibody = models.ForeignKey(Autoantibody, on_delete=models.PROTECT, related_name="records")
+
+    objects = KeyedQuerySet.as_manager()
+
+    class Meta(PresenceRecord.Meta):
+        ordering = ["autoantibody"]
+        verbose_name_plural = "patient autoantibodies"
+        constraints = [
+            *PresenceRecord.Meta.constraints,
+            models.UniqueConstraint(
+                fields=["patient", "autoantibody"],
+                name="autoantibody_once_per_patient",
+                violation_error_message="This autoantibody is already recorded for this patient.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.patient}: {self.autoantibody} {self.get_status_display().lower()}"

@@ -1,0 +1,89 @@
+"""Where one value came from."""
+
+from django.core.exceptions import FieldDoesNotExist, ValidationError
+from django.db import models
+from django.db.models import Q
+
+from ..choices import Method
+from .adverse_event import AdverseEvent
+from .base import Keyed, KeyedQuerySet, one_of
+from .group import GroupFinding, StudyGroup
+from .outcome import Outcome
+from .patient import Patient
+from .study import Study
+from .treatment import Treatment
+
+SUBJECTS = ("patient", "treatment", "outcome", "adverse_event", "group", "finding")
+
+
+def exactly_one_subject() -> Q:
+    condition = Q()
+    for chosen in SUBJECTS:
+        condition |= Q(**{f"{name}__isnull": name != chosen for name in SUBJECTS})
+    return condition
+
+
+class Provenance(Keyed):
+    """The place in a source one value was taken from, how, by whom, and who checked it.
+
+    A value without such a record comes from the part of the source its study's `extraction` names.
+    """
+
+    KEY = ("study__collection__slug", "study__slug", "number")
+
+    study = models.ForeignKey(Study, on_delete=models.CASCADE, related_name="provenance")
+    number = models.PositiveSmallIntegerField(default=1)
+    patient = models.ForeignKey(Patient, null=True, blank=True, on_delete=models.CASCADE, related_name="provenance")
+    treatment = models.ForeignKey(Treatment, null=True, blank=True, on_delete=models.CASCADE, related_name="provenance")
+    outcome = models.ForeignKey(Outcome, null=True, blank=True, on_delete=models.CASCADE, related_name="provenance")
+    adverse_event = models.ForeignKey(
+        AdverseEvent, null=True, blank=True, on_delete=models.CASCADE, related_name="provenance"
+    )
+    group = models.ForeignKey(StudyGroup, null=True, blank=True, on_delete=models.CASCADE, related_name="provenance")
+    finding = models.ForeignKey(GroupFinding, null=True, blank=True, on_delete=models.CASCADE, related_name="provenance")
+    field = models.CharField(max_length=60, help_text="The field whose value this is, such as age_years.")
+    locator = models.CharField("place", max_length=120, help_text="Abstract; table 2; p. 5.")
+    method = models.CharField(max_length=16, choices=Method.choices, default=Method.STATED)
+    note = models.TextField(blank=True)
+    extracted_by = models.CharField(max_length=80, blank=True)
+    checked_by = models.CharField(max_length=80, blank=True)
+
+    objects = KeyedQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["study", "number"]
+        verbose_name_plural = "provenance"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["study", "number"],
+                name="provenance_number_once_per_study",
+                violation_error_message="This study already has a provenance record with this number.",
+            ),
+            models.CheckConstraint(
+                name="provenance_one_subject",
+                condition=exactly_one_subject(),
+                violation_error_message="Provenance belongs to exactly one record.",
+            ),
+            one_of("method", Method),
+            models.CheckConstraint(
+                name="provenance_checked_by_another",
+                condition=Q(checked_by="") | ~Q(checked_by=models.F("extracted_by")),
+                violation_error_message="A value is checked by somebody other than the person who extracted it.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.subject}: {self.field}"
+
+    @property
+    def subject(self):
+        """The record the value belongs to."""
+        return next((found for name in SUBJECTS if (found := getattr(self, name)) is not None), None)
+
+    def clean(self):
+        if self.subject is None:
+            return
+        try:
+            self.subject._meta.get_field(self.field)
+        except FieldDoesNotExist:
+            raise ValidationError({"field": f"A {self.subject._meta.verbose_name} has no field {self.field}."}) from None

@@ -1,0 +1,104 @@
+"""Reference tables: drugs, and the short vocabularies records are coded with."""
+
+from django.db import models
+
+from .base import ATC, Keyed, KeyedQuerySet, in_format, slug_format, within
+
+
+class JAKInhibitor(Keyed):
+    """A Janus kinase inhibitor, with facts about the drug itself (not about its use in systemic sclerosis)."""
+
+    KEY = ("slug",)
+
+    slug = models.SlugField(unique=True, validators=[slug_format])
+    name = models.CharField(max_length=80, unique=True)
+    named = models.BooleanField(default=True, help_text="Off for the placeholder “other or not named”.")
+    brand = models.CharField(max_length=80, blank=True)
+    manufacturer = models.CharField(max_length=120, blank=True)
+    atc = models.CharField("ATC code", max_length=7, blank=True)
+    targets = models.CharField(max_length=80, blank=True, help_text="Kinases, separated by commas: JAK1, JAK2.")
+    fda_first_approval = models.PositiveSmallIntegerField("first FDA approval (year)", null=True, blank=True)
+    ema_first_approval = models.PositiveSmallIntegerField("first EMA approval (year)", null=True, blank=True)
+    fda_boxed_warning = models.BooleanField("FDA boxed warning", null=True, blank=True, help_text="Empty: not known.")
+    boxed_warning_topics = models.TextField(blank=True)
+
+    objects = KeyedQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name"]
+        verbose_name = "JAK inhibitor"
+        constraints = [
+            in_format("atc", ATC, "L04AF01"),
+            within("fda_first_approval", 2000, 2100, "The year of approval is between 2000 and 2100."),
+            within("ema_first_approval", 2000, 2100, "The year of approval is between 2000 and 2100."),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Term(Keyed):
+    """One entry of a short vocabulary: a code used in addresses and files, and a label for people."""
+
+    KEY = ("code",)
+
+    code = models.SlugField(unique=True, validators=[slug_format])
+    label = models.CharField(max_length=120, unique=True)
+    description = models.TextField(blank=True)
+    position = models.PositiveSmallIntegerField(default=0, help_text="Order in lists; equal numbers go by label.")
+
+    objects = KeyedQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+        ordering = ["position", "label"]
+
+    def __str__(self) -> str:
+        return self.label
+
+
+class PhenotypeTerm(Term):
+    """A term that has a place in the Human Phenotype Ontology, where a source has established it."""
+
+    hpo = models.CharField(
+        "HPO code", max_length=10, blank=True, help_text="Human Phenotype Ontology, such as HP:0000001. Empty: not set."
+    )
+
+    class Meta(Term.Meta):
+        abstract = True
+        constraints = [in_format("hpo", r"^HP:\d{7}$", "HP:0000001")]
+
+
+class Indication(PhenotypeTerm):
+    """What a course was given for."""
+
+    class Meta(PhenotypeTerm.Meta):
+        pass
+
+
+class Manifestation(PhenotypeTerm):
+    """An organ involvement or sign a patient has, or was found not to have."""
+
+    class Meta(PhenotypeTerm.Meta):
+        pass
+
+
+class AdverseEventCategory(Term):
+    """The category an adverse event is counted in."""
+
+    class Meta(Term.Meta):
+        verbose_name_plural = "adverse event categories"
+
+
+class Autoantibody(Term):
+    """An autoantibody a patient was tested for."""
+
+    class Meta(Term.Meta):
+        verbose_name_plural = "autoantibodies"
+
+
+class Therapy(Term):
+    """Another drug: given before a JAK inhibitor, or along with it."""
+
+    class Meta(Term.Meta):
+        verbose_name_plural = "therapies"
