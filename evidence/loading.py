@@ -20,6 +20,7 @@ from .models import DataVersion, LoadedRecord
 from .models.base import Keyed
 
 WHOLE = "*"  # the ledger's one entry for the load as a whole
+REMOVED = "kept removed, as a curator left it"
 SHOWN_ERRORS = 20  # a broken file can break every record after it; the first few say why
 
 
@@ -38,7 +39,7 @@ class LoadReport:
 def load(records: Iterable[FixtureRecord], progress: Callable[[FixtureRecord], None] = lambda record: None) -> LoadReport:
     """Loads every record in one transaction. Raises BrokenFixture, and changes nothing, if any record is wrong."""
     records = list(records)
-    report, errors, places = LoadReport(), [], {}
+    report, errors, places, removed = LoadReport(), [], {}, set()
     with transaction.atomic():
         state = state_of(records)
         last = LoadedRecord.objects.filter(model=WHOLE).first()
@@ -55,6 +56,14 @@ def load(records: Iterable[FixtureRecord], progress: Callable[[FixtureRecord], N
                     raise RecordError(f"the same record stands in {places[identity]}")
                 places[identity] = record.place
                 outcome = place(candidate, ledger.get((record.model, json.dumps(candidate.key))))
+                if outcome == REMOVED:
+                    removed.add(identity)
+            except NoSuchRecord as error:
+                if error.wanted not in removed:
+                    errors.append(f"{record.place}: {error}")
+                    continue
+                removed.add((record.model, written_key(record)))
+                outcome = "left out with the removed record it belongs to"
             except RecordError as error:
                 errors.append(f"{record.place}: {error}")
                 continue
@@ -92,6 +101,23 @@ def more(errors: list[str]) -> list[str]:
 
 class RecordError(Exception):
     """What is wrong with one record, naming the field."""
+
+
+class NoSuchRecord(RecordError):
+    """A reference to a record that is not there; `wanted` is its model's label and key."""
+
+    def __init__(self, name: str, target, words):
+        super().__init__(f"field {name}: there is no {target._meta.verbose_name} {words!r}")
+        self.wanted = (target._meta.label_lower, tuple(words))
+
+
+def written_key(record: FixtureRecord) -> tuple:
+    """A record's natural key as its fields spell it, without asking the database for what it refers to."""
+    model, words = apps.get_model(record.model), []
+    for step in dict.fromkeys(path.split("__")[0] for path in model.KEY):
+        value = record.fields.get(step, model._meta.get_field(step).get_default())
+        words.extend(value if isinstance(value, list) else [value])
+    return tuple(words)
 
 
 @dataclass
@@ -144,7 +170,7 @@ def refer(column, name: str, words) -> Keyed:
     try:
         return target._default_manager.get_by_natural_key(*as_list(name, words))
     except (ObjectDoesNotExist, ValueError, TypeError):
-        raise RecordError(f"field {name}: there is no {target._meta.verbose_name} {words!r}") from None
+        raise NoSuchRecord(name, target, words) from None
 
 
 def place(candidate: Candidate, loaded: LoadedRecord | None) -> str:
@@ -154,7 +180,7 @@ def place(candidate: Candidate, loaded: LoadedRecord | None) -> str:
     wanted = digest(candidate.record, candidate.links)
     if existing is None:
         if loaded is not None:
-            return "kept removed, as a curator left it"
+            return REMOVED
         save(candidate, loaded)
         return "new"
     held = digest(existing, held_links(existing))

@@ -2,6 +2,7 @@
 
 from .adverse_event import AdverseEvent
 from .group import GroupFinding, StudyGroup
+from .knowledge import ATTRIBUTES
 from .outcome import Outcome
 from .patient import Patient, PatientAutoantibody, PatientManifestation
 from .provenance import Provenance
@@ -12,6 +13,7 @@ from .treatment import AUTOANTIBODIES, MANIFESTATIONS, Treatment, set_key
 from .version import DataVersion, LoadedRecord
 
 __all__ = [
+    "ATTRIBUTES",
     "AUTOANTIBODIES",
     "AdverseEvent",
     "AdverseEventCategory",

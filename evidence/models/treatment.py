@@ -1,11 +1,12 @@
 """One course of one JAK inhibitor in one patient: the unit every question is asked of."""
 
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.signals import m2m_changed
 from django.dispatch import receiver
 
-from ..choices import Ascertainment, Listing, Presence, Response, State, YesNo
+from ..choices import Ascertainment, Presence, Response, State, YesNo
 from .base import Keyed, KeyedQuerySet, one_of, within
 from .patient import Patient, PatientAutoantibody, PatientManifestation
 from .reference import Indication, JAKInhibitor, Therapy
@@ -37,10 +38,18 @@ class TreatmentQuerySet(KeyedQuerySet):
         """Courses of one of these inhibitors."""
         return self.filter(inhibitor__in=JAKInhibitor.objects.filter(slug__in=slugs).values("pk"))
 
-    # Indications: a course's set is known as soon as one indication is recorded.
+    def known(self, attribute):
+        """Courses of which this attribute is known; the words are those of `knowledge.ATTRIBUTES`."""
+        from .knowledge import ATTRIBUTES
 
-    def indication_known(self):
-        return self.exclude(indication_set="")
+        return self.filter(ATTRIBUTES[attribute].known())
+
+    def not_known(self, attribute):
+        from .knowledge import ATTRIBUTES
+
+        return self.filter(~ATTRIBUTES[attribute].known())
+
+    # Indications: a course's set is known as soon as one indication is recorded.
 
     def indicated_for_any(self, codes):
         return self.filter(Exists(self._indications(codes)))
@@ -56,7 +65,7 @@ class TreatmentQuerySet(KeyedQuerySet):
 
     def indicated_for_none(self, codes):
         """Courses whose indications are known, and none of these is among them."""
-        return self.indication_known().filter(~Exists(self._indications(codes)))
+        return self.known("indication").filter(~Exists(self._indications(codes)))
 
     def _indications(self, codes):
         links = self.model.indications.through.objects.filter(treatment=OuterRef("pk"))
@@ -93,9 +102,6 @@ class TreatmentQuerySet(KeyedQuerySet):
 
     # Prior therapies: known where the source lists them or says there were none.
 
-    def prior_known(self):
-        return self.exclude(patient__prior_status=Listing.NOT_STATED)
-
     def pretreated_with_any(self, codes):
         return self.filter(Exists(self._prior().filter(therapy__code__in=codes)))
 
@@ -110,18 +116,23 @@ class TreatmentQuerySet(KeyedQuerySet):
 
     def pretreated_with_none(self, codes):
         """Patients whose earlier therapies are known, and none of these is among them."""
-        return self.prior_known().filter(~Exists(self._prior().filter(therapy__code__in=codes)))
+        return self.known("prior").filter(~Exists(self._prior().filter(therapy__code__in=codes)))
 
     def _prior(self):
         return Patient.prior_therapies.through.objects.filter(patient=OuterRef("patient"))
 
-    # Adverse events: their categories are known where none occurred, or where the events are listed.
+    # Adverse events, and their seriousness
 
-    def event_categories_known(self):
-        return self.filter(
-            Q(adverse_events=Ascertainment.EXPLICITLY_NONE)
-            | Q(adverse_events=Ascertainment.EVENTS) & Q(Exists(self._events()))
-        )
+    def with_seriousness(self, answers):
+        """Courses with a serious event (yes), surely without one (no), or neither (unknown)."""
+        from .knowledge import seriousness_no, seriousness_yes
+
+        yes, no = seriousness_yes(), seriousness_no()
+        conditions = {YesNo.YES: yes, YesNo.NO: ~yes & no, YesNo.UNKNOWN: ~(yes | no)}
+        chosen = Q()
+        for answer in answers:
+            chosen |= conditions[answer]
+        return self.filter(chosen)
 
     def with_any_event(self, codes):
         return self.filter(Exists(self._events().filter(category__code__in=codes)))
@@ -137,26 +148,7 @@ class TreatmentQuerySet(KeyedQuerySet):
 
     def with_no_event(self, codes):
         """Courses whose event categories are known, and none of these is among them."""
-        return self.event_categories_known().filter(~Exists(self._events().filter(category__code__in=codes)))
-
-    def with_seriousness(self, answers):
-        """Courses by seriousness: yes = a serious event; no = none occurred, or all are recorded as not serious."""
-        return self.with_serious_answer().filter(serious_answer__in=answers)
-
-    def with_serious_answer(self):
-        """Adds `serious_answer`: yes, no or unknown."""
-        yes = Exists(self._events().filter(serious=YesNo.YES))
-        none_serious = Q(adverse_events=Ascertainment.EXPLICITLY_NONE) | (
-            Q(Exists(self._events())) & ~Q(Exists(self._events().exclude(serious=YesNo.NO)))
-        )
-        return self.annotate(
-            serious_answer=models.Case(
-                models.When(yes, then=models.Value(YesNo.YES.value)),
-                models.When(none_serious, then=models.Value(YesNo.NO.value)),
-                default=models.Value(YesNo.UNKNOWN.value),
-                output_field=models.CharField(),
-            )
-        )
+        return self.known("adverse_event").filter(~Exists(self._events().filter(category__code__in=codes)))
 
     def _events(self):
         from .adverse_event import AdverseEvent
@@ -242,8 +234,6 @@ class Treatment(Keyed):
         return f"{self.patient}, course {self.number} ({self.inhibitor})"
 
     def clean(self):
-        from django.core.exceptions import ValidationError
-
         if self.pk and self.adverse_events != Ascertainment.EVENTS and self.events.exists():
             raise ValidationError(
                 {"adverse_events": "Adverse events are recorded under this course; remove them first, or choose “reported”."}

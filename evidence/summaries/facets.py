@@ -1,0 +1,133 @@
+"""What a reader can ask next: every option with the number of patients it leads to, and the way out of a dead end."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ..choices import Match
+from ..cohort import Tally
+from ..filters import FILTERS, SETS, AnyOf, Bound, NotKnown, Search
+from ..models import ATTRIBUTES
+from ..questions import MatchedSet, Question
+from ..vocabulary import Vocabulary
+from .shares import Summary
+
+
+@dataclass(frozen=True)
+class Option:
+    """One value: `count` patients carry it (any of), or are left once it is ticked too (all, exactly, none of)."""
+
+    code: str
+    label: str
+    count: int
+    chosen: bool
+
+
+@dataclass(frozen=True)
+class Facet:
+    """One filter as the form shows it."""
+
+    name: str
+    label: str
+    options: list[Option]
+    match: str = ""  # a match word, for sets
+    note: str = ""
+
+    @property
+    def active(self) -> bool:
+        return any(option.chosen for option in self.options)
+
+
+def facets(question: Question, vocabulary: Vocabulary, matches: Mapping[str, str]) -> Summary:
+    """All facets. `matches` holds the match words of the address, which count also before a value is chosen."""
+    plans = [plan(name, question, vocabulary, matches) for name in FILTERS if not isinstance(FILTERS[name], Bound | Search)]
+    wanted = [next(each) for each in plans]
+    counters = iter((yield [tally for tallies in wanted for tally in tallies]))
+    made = []
+    for each, tallies in zip(plans, wanted, strict=True):
+        try:
+            each.send([next(counters) for _ in tallies])
+        except StopIteration as finished:
+            made.append(finished.value)
+    return made
+
+
+def plan(name: str, question: Question, vocabulary: Vocabulary, matches: Mapping[str, str]) -> Summary:
+    asked = FILTERS[name]
+    if isinstance(asked, AnyOf):
+        return one_value(name, question, asked.options(vocabulary))
+    if isinstance(asked, NotKnown):
+        return not_known(name, question, asked.options(vocabulary))
+    return set_of_values(name, question, vocabulary, matches.get(name, Match.ANY))
+
+
+def one_value(name: str, question: Question, labels: dict[str, str]) -> Summary:
+    """Patients with each value, under the rest of the question."""
+    (by_value,) = yield [Tally(question.without(name), (name,))]
+    chosen = question.value(name, ())
+    return Facet(name, FILTERS[name].label, [Option(c, l, by_value[(c,)], c in chosen) for c, l in labels.items()])
+
+
+def set_of_values(name: str, question: Question, vocabulary: Vocabulary, match: str) -> Summary:
+    """Under any of: patients with each value. Otherwise: patients left if this value is chosen as well."""
+    labels = vocabulary.terms[SETS[name].kind]
+    chosen = question.value(name) or MatchedSet((), match)
+    if chosen.match in (Match.EXACTLY, Match.NONE):
+        counters = yield [Tally(question.asking(name, chosen.adding(code))) for code in labels]
+        counts = {code: counter[()] for code, counter in zip(labels, counters, strict=True)}
+    else:
+        base = question.without(name) if chosen.match == Match.ANY else question
+        (by_value,) = yield [Tally(base, (name,))]
+        counts = {code: by_value[(code,)] for code in labels}
+    options = [Option(code, label, counts[code], code in chosen.codes) for code, label in labels.items()]
+    return Facet(name, SETS[name].label, options, str(chosen.match), SETS[name].note)
+
+
+def not_known(name: str, question: Question, labels: dict[str, str]) -> Summary:
+    """Patients of whom each attribute is not known; by reason too, where both reasons occur or one is asked for."""
+    rest, chosen = question.without(name), question.value(name, ())
+    counters = yield [Tally(rest, (f"known:{attribute}", "reading")) for attribute in ATTRIBUTES]
+    options = []
+    for attribute, counter in zip(ATTRIBUTES, counters, strict=True):
+        by_reason = {reading: times for (known, reading), times in counter.items() if known == "no" and times}
+        found = {attribute: sum(by_reason.values())}
+        for reason in ("not-reported", "not-extracted"):
+            word = f"{attribute}.{reason}"
+            if len(by_reason) > 1 or word in chosen:
+                found[word] = by_reason.get(reason, 0)
+        options += [
+            Option(word, labels[word], times, word in chosen) for word, times in found.items() if times or word in chosen
+        ]
+    return Facet(name, FILTERS[name].label, options)
+
+
+@dataclass(frozen=True)
+class Nearest:
+    """A question close to one that nobody answers, and how many patients answer it."""
+
+    text: str
+    question: Question
+    patients: int
+
+
+LOOSER = {Match.EXACTLY: [Match.ALL, Match.ANY], Match.ALL: [Match.ANY]}
+
+
+def nearest(question: Question, vocabulary: Vocabulary) -> Summary:
+    """Where nobody matches: the question with one part dropped or loosened, most patients first.
+
+    If even that finds nobody, each part on its own.
+    """
+    closer = [(f"without “{FILTERS[n].in_words(v, vocabulary)}”", question.without(n)) for n, v in question]
+    for name, value in question:
+        if isinstance(value, MatchedSet):
+            for match in LOOSER.get(value.match, []):
+                looser = MatchedSet(value.codes, str(match.value))
+                closer.append((f"with “{FILTERS[name].in_words(looser, vocabulary)}”", question.asking(name, looser)))
+    alone = [(f"only “{FILTERS[n].in_words(v, vocabulary)}”", question.only(n)) for n, v in question]
+    counters = yield [Tally(each) for _, each in closer + alone]
+    found = [Nearest(text, each, counter[()]) for (text, each), counter in zip(closer + alone, counters, strict=True)]
+    for offered in (found[: len(closer)], found[len(closer) :]):
+        reachable = [each for each in offered if each.patients and each.question.parts]
+        if reachable:
+            return sorted(reachable, key=lambda each: -each.patients)
+    return []

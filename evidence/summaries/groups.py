@@ -1,0 +1,128 @@
+"""Aggregate evidence: the groups that answer the same question, and their changes from baseline to follow-up."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.db.models import Exists, OuterRef, Q
+
+from ..choices import FindingKind
+from ..filters import groups, unasked
+from ..models import GroupFinding, StudyGroup
+from ..questions import Question
+from .shares import plural
+
+NO_CHANGE_KINDS = [FindingKind.EVENTS, FindingKind.SHARE, FindingKind.MEDIAN_IQR, FindingKind.SCORE]
+
+
+@dataclass(frozen=True)
+class GroupCover:
+    """How much aggregate evidence answers a question. People are not added to patients: some may be the same."""
+
+    treated: int
+    comparators: int
+    people: int
+    without_n: int
+    sharing: int
+    studies: int
+    unasked: list[str]
+
+    @property
+    def sentence(self) -> str:
+        if not self.treated:
+            return "No group reported only in aggregate answers this question."
+        counted = f"{plural(self.treated, 'groups')} in {plural(self.studies, 'studies')} answer it in aggregate, covering "
+        covered = f"{plural(self.people, 'people')}" if self.people else "an unknown number of people"
+        if self.people and self.without_n:
+            covered += f" and {plural(self.without_n, 'groups')} of unknown size"
+        shared = " Some of these studies may report the same people." if self.sharing else ""
+        return f"{counted}{covered}.{shared}"
+
+
+def group_cover(question: Question) -> GroupCover:
+    """Counts the groups that answer the question, in one query."""
+    sharing = Q(Exists(StudyGroup.objects.filter(study__may_share_patients_with=OuterRef("study")))) | Q(
+        study__may_share_patients_with__isnull=False
+    )
+    rows = list(
+        groups(question)
+        .order_by()
+        .annotate(shares=Exists(StudyGroup.objects.filter(sharing, pk=OuterRef("pk"))))
+        .values_list("n", "inhibitor", "mixed_inhibitors", "study", "shares")
+    )
+    treated = [row for row in rows if row[1] is not None or row[2]]
+    return GroupCover(
+        treated=len(treated),
+        comparators=len(rows) - len(treated),
+        people=sum(n or 0 for n, *_ in treated),
+        without_n=sum(n is None for n, *_ in treated),
+        sharing=sum(shares for *_, shares in treated),
+        studies=len({study for _, _, _, study, _ in treated}),
+        unasked=unasked(question),
+    )
+
+
+@dataclass(frozen=True)
+class ChangeRow:
+    """One printed change of one measure in one group; what was not printed is None."""
+
+    study: str
+    study_slug: str
+    group: str
+    treated: bool
+    weeks: Decimal | None
+    kind: str
+    n: int | None
+    baseline: Decimal | None
+    baseline_sd: Decimal | None
+    followup: Decimal | None
+    followup_sd: Decimal | None
+    change: Decimal | None
+    change_sd: Decimal | None
+    iqr: Decimal | None
+    p_value: str
+    note: str
+
+    @property
+    def difference(self) -> Decimal | None:
+        """The printed change, or follow-up minus baseline where only those are printed."""
+        if self.change is not None:
+            return self.change
+        if self.baseline is None or self.followup is None:
+            return None
+        return self.followup - self.baseline
+
+    @property
+    def computed(self) -> bool:
+        """Whether `difference` is our subtraction rather than a printed number."""
+        return self.change is None and self.difference is not None
+
+
+def changes(question: Question, measure: str = "mRSS") -> list[ChangeRow]:
+    """The changes of one measure in the groups that answer the question, with comparators of the same studies."""
+    answering = groups(question)
+    studies = answering.order_by().values("study")
+    found = (
+        GroupFinding.objects.within(question.collection)
+        .filter(measure=measure, group__study__in=studies)
+        .filter(Q(group__in=answering.order_by().values("pk")) | Q(group__inhibitor__isnull=True, group__mixed_inhibitors=False))
+        .exclude(kind__in=NO_CHANGE_KINDS)
+        .exclude(kind=FindingKind.STANDARDISED_MEAN_CHANGE)
+        .select_related("group__study")
+        .order_by("group__study__short_name", "group__position", "at_weeks", "number")
+    )
+    return [change_row(finding) for finding in found]
+
+
+def change_row(finding: GroupFinding) -> ChangeRow:
+    group = finding.group
+    same = ("n", "baseline", "baseline_sd", "followup", "followup_sd", "change", "change_sd", "iqr", "p_value", "note")
+    return ChangeRow(
+        study=group.study.short_name,
+        study_slug=group.study.slug,
+        group=group.label,
+        treated=not group.is_comparator,
+        weeks=finding.at_weeks,
+        kind=finding.get_kind_display(),
+        **{name: getattr(finding, name) for name in same},
+    )
+

@@ -1,0 +1,91 @@
+"""Counts for the front page and for the drug reference."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from ..cohort import Tally, Unit
+from ..models import Collection, JAKInhibitor, Study
+from ..questions import Question
+from .groups import GroupCover, group_cover
+from .shares import answers
+
+
+@dataclass(frozen=True)
+class CollectionCounts:
+    """One collection, counted."""
+
+    collection: Collection
+    studies: int
+    patients: int
+    groups: GroupCover
+
+
+def patients_in(question: Question):
+    (counter,) = yield [Tally(question)]
+    return counter[()]
+
+
+def overview(collections: list[Collection]) -> list[CollectionCounts]:
+    """Each collection on its own; nothing is added up across them."""
+    questions = [Question(collection) for collection in collections]
+    patients = answers(*(patients_in(question) for question in questions)) if questions else []
+    studies = defaultdict(int)
+    for collection in Study.objects.published().values_list("collection", flat=True):
+        studies[collection] += 1
+    return [
+        CollectionCounts(question.collection, studies[question.collection.pk], people, group_cover(question))
+        for question, people in zip(questions, patients, strict=True)
+    ]
+
+
+@dataclass(frozen=True)
+class DrugCount:
+    """What one collection holds on one inhibitor."""
+
+    collection: Collection
+    patients: int
+    treatments: int
+    groups: int
+    people_in_groups: int
+    trials: int
+
+    @property
+    def anything(self) -> bool:
+        return bool(self.patients or self.groups or self.trials)
+
+
+@dataclass(frozen=True)
+class DrugEvidence:
+    drug: JAKInhibitor
+    counts: list[DrugCount]
+
+
+def by_drug(question: Question):
+    patients, treatments = yield [Tally(question, ("inhibitor",)), Tally(question, ("inhibitor",), Unit.TREATMENTS)]
+    return patients, treatments
+
+
+def drug_evidence(drugs: list[JAKInhibitor], collections: list[Collection]) -> list[DrugEvidence]:
+    """Per drug and collection: patients, treatments, groups, registered trials. The same queries for any number of drugs."""
+    from ..models import StudyGroup
+
+    tallies = answers(*(by_drug(Question(collection)) for collection in collections)) if collections else []
+    groups, people, trials = defaultdict(int), defaultdict(int), defaultdict(int)
+    shown = StudyGroup.objects.filter(study__in=Study.objects.published())
+    for collection, drug, n in shown.values_list("study__collection", "inhibitor__slug", "n"):
+        groups[collection, drug] += 1
+        people[collection, drug] += n or 0
+    registered = Study.objects.published().filter(registered_inhibitor__isnull=False)
+    for collection, drug in registered.values_list("collection", "registered_inhibitor__slug"):
+        trials[collection, drug] += 1
+
+    def counted(drug: str, collection: Collection, patients, treatments) -> DrugCount:
+        where = (collection.pk, drug)
+        return DrugCount(
+            collection, patients[(drug,)], treatments[(drug,)], groups[where], people[where], trials[where]
+        )
+
+    return [
+        DrugEvidence(drug, [counted(drug.slug, each, *tally) for each, tally in zip(collections, tallies, strict=True)])
+        for drug in drugs
+    ]

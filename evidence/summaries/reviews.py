@@ -1,0 +1,103 @@
+"""A review's printed figures beside what the loaded records give, by the same summaries every page uses."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from ..choices import FigureUnit
+from ..cohort import Tally
+from ..models import PrintedFigure, Review, set_key
+from ..questions import Question
+from ..vocabulary import Vocabulary, vocabulary
+from .cohort import AgeAndSex, age_and_sex, events_by_category, headlines, indication_sets
+from .shares import Share, answers, number, share
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One printed figure and its recomputed counterpart, if the loaded records give one."""
+
+    figure: PrintedFigure
+    value: float | None
+    basis: str
+    share: Share | None = None
+
+    @property
+    def printed(self) -> str:
+        figure = self.figure
+        if figure.value is None:
+            return f"{figure.count}/{figure.n}" if figure.n else f"{figure.count}"
+        spread = f" (SD {number(figure.spread, figure.decimals)})" if figure.spread is not None else ""
+        return f"{number(figure.value, figure.decimals)}{spread}"
+
+    @property
+    def unit(self) -> str:
+        return "%" if self.figure.unit == FigureUnit.PERCENT else self.figure.get_unit_display()
+
+    @property
+    def recomputed(self) -> str:
+        return number(self.value, self.figure.decimals)
+
+    @property
+    def agrees(self) -> bool | None:
+        """Whether it comes out as printed, digit by digit; None where nothing can be computed."""
+        if self.value is None or self.figure.value is None:
+            return None
+        return Decimal(self.recomputed) == self.figure.value
+
+    @property
+    def verdict(self) -> str:
+        return {True: "agrees", False: "differs", None: "not computable"}[self.agrees]
+
+
+def by_inhibitor(question: Question, words: Vocabulary):
+    """Patients given each drug, of all patients: the drug of a course is always known."""
+    in_view, by_drug = yield [Tally(question, ("reading",)), Tally(question, ("inhibitor",))]
+    return [share(words.label("inhibitor", key), times, in_view, in_view, key=key) for (key,), times in by_drug.items()]
+
+
+def reconciliation(review: Review, figures: list[PrintedFigure]) -> list[Comparison]:
+    """Every printed figure, recomputed from the collection that reconstructs the review, if there is one."""
+    collection = review.reconstructions.order_by("pk").first()
+    if collection is None:
+        return [Comparison(figure, None, "") for figure in figures]
+    question, words = Question(collection), vocabulary(collection)
+    heads, sets, drugs, events, people = answers(
+        headlines(question),
+        indication_sets(question, words),
+        by_inhibitor(question, words),
+        events_by_category(question, words),
+        age_and_sex(question),
+    )
+    shares = {each.key: each for each in heads}
+    shares |= {f"inhibitor_{each.key}": each for each in drugs}
+    shares |= {f"ae_{row.patients.key}": row.patients for row in events}
+    shares |= {f"set:{each.key}": each for each in sets}
+    return [recompute(figure, shares, people) for figure in figures]
+
+
+def recompute(figure: PrintedFigure, shares: dict[str, Share], people: AgeAndSex) -> Comparison:
+    found = shares.get(share_key(figure.code))
+    if found is not None and found.known:
+        return Comparison(figure, found.percent, found.fraction, found)
+    return Comparison(figure, *of_people(figure.code, people))
+
+
+def share_key(code: str) -> str:
+    """`indication_ild_skin` prints the combination of exactly these: the indication set `ild+skin`."""
+    head, _, tail = code.partition("_")
+    return f"set:{set_key(tail.split('_'))}" if head == "indication" and tail else code
+
+
+def of_people(code: str, people: AgeAndSex) -> tuple[float | None, str]:
+    """Ages and the sex ratio, with the number of patients each is computed from."""
+    aged = f"{people.known.known} of {people.known.in_view} patients"
+    females, males = people.sexes.get("female", 0), people.sexes.get("male", 0)
+    values = {
+        "age_median": (people.median, aged),
+        "age_min": (people.youngest, aged),
+        "age_max": (people.oldest, aged),
+        "sex_ratio": (people.sex_ratio, f"{females}:{males}"),
+    }
+    value, basis = values.get(code, (None, ""))
+    return (value, basis) if value is not None else (None, "")
+

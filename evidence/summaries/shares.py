@@ -1,0 +1,138 @@
+"""The share: the only way a rate is ever shown. And how summaries get their counts, all of a page in one go."""
+
+from collections import Counter
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+from ..choices import Missing
+from ..cohort import Tally, Unit, count
+from ..statistics import wilson_interval
+
+SINGULAR = {
+    Unit.PATIENTS: "patient",
+    Unit.TREATMENTS: "treatment",
+    Unit.EVENTS: "adverse event",
+    Unit.OUTCOMES: "outcome",
+    Unit.STUDIES: "study",
+}
+
+# A summary yields the tallies it needs and gets their counters back; `answers` drives several at once.
+Summary = Generator[list[Tally], list[Counter], Any]
+
+
+def answers(*summaries: Summary) -> list:
+    """Runs summaries together, so that all their tallies travel in one query; their results, in order."""
+    wanted = [next(summary) for summary in summaries]
+    counters = iter(count([tally for tallies in wanted for tally in tallies]))
+    results = []
+    for summary, tallies in zip(summaries, wanted, strict=True):
+        try:
+            summary.send([next(counters) for _ in tallies])
+        except StopIteration as finished:
+            results.append(finished.value)
+    return results
+
+
+def number(value: float | None, decimals: int = 1) -> str:
+    """A number rounded half up, as printed in papers; an empty text for none."""
+    if value is None:
+        return ""
+    return str(Decimal(repr(float(value))).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP))
+
+
+def plural(count: int, unit: str) -> str:
+    """“1 patient”, “2 patients”."""
+    return f"{count:,} {SINGULAR.get(unit, unit.rstrip('s')) if count == 1 else unit}".replace(",", "\u202f")
+
+
+@dataclass(frozen=True)
+class Share:
+    """`count` of `known`, of one `unit`; those in whom it is not known are counted apart, by reason."""
+
+    label: str
+    count: int
+    known: int
+    not_reported: int
+    not_extracted: int
+    unit: str = Unit.PATIENTS
+    key: str = ""
+
+    def __post_init__(self):
+        if not 0 <= self.count <= self.known or self.not_reported < 0 or self.not_extracted < 0:
+            raise ValueError(f"impossible share: {self.__dict__}")
+
+    @property
+    def missing(self) -> int:
+        return self.not_reported + self.not_extracted
+
+    @property
+    def others(self) -> int:
+        return self.known - self.count
+
+    @property
+    def in_view(self) -> int:
+        return self.known + self.missing
+
+    @property
+    def percent(self) -> float | None:
+        """None where nobody is known: the percentage of nothing is not 0."""
+        return 100 * self.count / self.known if self.known else None
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """The 95 % Wilson interval, in percent."""
+        interval = wilson_interval(self.count, self.known)
+        return interval and (100 * interval[0], 100 * interval[1])
+
+    @property
+    def fraction(self) -> str:
+        return f"{self.count}/{self.known}" if self.known else "none known"
+
+    @property
+    def percent_text(self) -> str:
+        return f"{number(self.percent)} %" if self.known else ""
+
+    @property
+    def interval_text(self) -> str:
+        return f"{number(self.interval[0])}–{number(self.interval[1])}" if self.interval else ""
+
+    @property
+    def missing_text(self) -> str:
+        """“38 not known (38 not extracted)”, or “none missing”."""
+        if not self.missing:
+            return "none missing"
+        return f"{self.missing} not known ({self.missing_split})"
+
+    @property
+    def missing_split(self) -> str:
+        parts = [(self.not_reported, Missing.NOT_REPORTED.label), (self.not_extracted, Missing.NOT_EXTRACTED.label)]
+        return ", ".join(f"{count} {label}" for count, label in parts if count)
+
+    def __str__(self) -> str:
+        if not self.known:
+            return f"none known ({self.missing_split or 'nobody in view'})"
+        return f"{self.fraction} {self.unit} ({self.percent_text}, 95 % CI {self.interval_text}), {self.missing_text}"
+
+    def labelled(self, label: str) -> "Share":
+        return replace(self, label=label)
+
+
+def share(label: str, count: int, known: Counter, in_view: Counter, unit: str = Unit.PATIENTS, key: str = "") -> Share:
+    """A share from counters by reading: missing = in view − known, reason by reason."""
+    missing = {reason: in_view[(reason.value,)] - known[(reason.value,)] for reason in Missing}
+    return Share(
+        label,
+        count,
+        sum(known.values()),
+        missing[Missing.NOT_REPORTED],
+        missing[Missing.NOT_EXTRACTED],
+        unit,
+        key,
+    )
+
+
+def yes_part(by_known_and_reading: Counter) -> Counter:
+    """From a tally by (known:…, reading), those in whom it is known, by reading."""
+    return Counter({(reading,): times for (known, reading), times in by_known_and_reading.items() if known == "yes"})

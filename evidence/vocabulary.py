@@ -1,0 +1,61 @@
+"""The words a question can be asked in: every code of the reference tables and of a collection's studies, with labels."""
+
+from dataclasses import dataclass
+
+from django.db.models import CharField, F, QuerySet, Value
+from django.db.models.functions import Cast
+
+from .models import (
+    AdverseEventCategory,
+    Autoantibody,
+    Collection,
+    Indication,
+    JAKInhibitor,
+    Manifestation,
+    Study,
+    Therapy,
+)
+from .models.treatment import SET_SEPARATOR
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Codes and their labels, kind by kind, in the order lists show them."""
+
+    terms: dict[str, dict[str, str]]
+
+    def label(self, kind: str, code: str) -> str:
+        return self.terms[kind].get(code, code)
+
+    def set_label(self, key: str) -> str:
+        """An indication set in words: “ILD + skin” for `ild+skin`."""
+        return " + ".join(short(self.label("indication", code)) for code in key.split(SET_SEPARATOR))
+
+
+def short(label: str) -> str:
+    """The abbreviation a label ends with in brackets, or the label itself in lower case."""
+    return label[label.index("(") + 1 : -1] if label.endswith(")") and "(" in label else label.lower()
+
+
+def vocabulary(collection: Collection) -> Vocabulary:
+    """All of it in one query."""
+
+    def words(kind: str, records: QuerySet, code: str, label: str, position="position") -> QuerySet:
+        order = Value(0) if position is None else F(position)
+        return records.order_by().values_list(
+            Value(kind, output_field=CharField()), Cast(code, CharField()), Cast(label, CharField()), order
+        )
+
+    asked = words("inhibitor", JAKInhibitor.objects.all(), "slug", "name", None).union(
+        words("indication", Indication.objects.all(), "code", "label"),
+        words("manifestation", Manifestation.objects.all(), "code", "label"),
+        words("autoantibody", Autoantibody.objects.all(), "code", "label"),
+        words("prior", Therapy.objects.all(), "code", "label"),
+        words("adverse_event", AdverseEventCategory.objects.all(), "code", "label"),
+        words("study", Study.objects.within(collection), "slug", "short_name", None),
+        all=True,
+    )
+    terms = {kind: {} for kind in ("inhibitor", "indication", "manifestation", "autoantibody", "prior", "adverse_event", "study")}
+    for kind, code, label, _ in sorted(asked, key=lambda row: (row[3], row[2].lower())):
+        terms[kind][code] = label
+    return Vocabulary(terms)
