@@ -1,1 +1,33 @@
-urlpatterns = []
+"""The route table. Words that are no collection come first; see also `models.study.RESERVED`."""
+
+from django.contrib import admin
+from django.urls import path, register_converter
+from django.urls.converters import StringConverter
+
+from .columns import TABLES
+from .views import cases, collection, health, reference
+
+
+class Noun(StringConverter):
+    """The nouns that have a list and a file."""
+
+    regex = "|".join(TABLES)
+
+
+register_converter(Noun, "noun")
+
+urlpatterns = [
+    path("", reference.home, name="home"),
+    path("healthz", health.alive, name="healthz"),
+    path("readyz", health.ready, name="readyz"),
+    path("admin/", admin.site.urls),
+    path("inhibitors/", reference.inhibitors, name="inhibitors"),
+    path("inhibitors/<slug:slug>/", reference.inhibitor, name="inhibitor"),
+    path("reviews/", reference.reviews, name="reviews"),
+    path("reviews/<slug:slug>/", reference.review, name="review"),
+    path("<slug:collection>/", collection.cohort, name="cohort"),
+    path("<slug:collection>/patients/<slug:slug>/", cases.patient, name="patient"),
+    path("<slug:collection>/studies/<slug:slug>/", cases.study, name="study"),
+    path("<slug:collection>/<noun:noun>/", collection.rows_of, name="list"),
+    path("<slug:collection>/<noun:noun>.csv", collection.file_of, name="file"),
+]

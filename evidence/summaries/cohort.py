@@ -223,6 +223,10 @@ class AgeAndSex:
     ages: dict[int, int]
     known: Share
 
+    def aged(self, sex: str) -> int:
+        """Patients of this sex whose age is known."""
+        return sum(counts.get(sex, 0) for _, counts in self.bands)
+
     @property
     def median(self) -> float | None:
         return median(self.ages)

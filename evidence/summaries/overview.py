@@ -1,12 +1,11 @@
 """Counts for the front page and for the drug reference."""
 
-from collections import defaultdict
+from collections import Counter
 from dataclasses import dataclass
 
 from ..cohort import Tally, Unit
-from ..models import Collection, JAKInhibitor, Study
+from ..models import Collection, JAKInhibitor, Study, StudyGroup
 from ..questions import Question
-from .groups import GroupCover, group_cover
 from .shares import answers
 
 
@@ -17,7 +16,8 @@ class CollectionCounts:
     collection: Collection
     studies: int
     patients: int
-    groups: GroupCover
+    groups: int
+    people_in_groups: int
 
 
 def patients_in(question: Question):
@@ -26,15 +26,18 @@ def patients_in(question: Question):
 
 
 def overview(collections: list[Collection]) -> list[CollectionCounts]:
-    """Each collection on its own; nothing is added up across them."""
+    """Each collection on its own; nothing is added up across them. The same queries for any number of collections."""
     questions = [Question(collection) for collection in collections]
     patients = answers(*(patients_in(question) for question in questions)) if questions else []
-    studies = defaultdict(int)
-    for collection in Study.objects.published().values_list("collection", flat=True):
-        studies[collection] += 1
+    studies = Counter(Study.objects.published().values_list("collection", flat=True))
+    groups, people = Counter(), Counter()
+    treated = StudyGroup.objects.given_a_jak_inhibitor().filter(study__in=Study.objects.published())
+    for collection, n in treated.values_list("study__collection", "n"):
+        groups[collection] += 1
+        people[collection] += n or 0
     return [
-        CollectionCounts(question.collection, studies[question.collection.pk], people, group_cover(question))
-        for question, people in zip(questions, patients, strict=True)
+        CollectionCounts(collection, studies[collection.pk], found, groups[collection.pk], people[collection.pk])
+        for collection, found in zip(collections, patients, strict=True)
     ]
 
 
@@ -67,10 +70,8 @@ def by_drug(question: Question):
 
 def drug_evidence(drugs: list[JAKInhibitor], collections: list[Collection]) -> list[DrugEvidence]:
     """Per drug and collection: patients, treatments, groups, registered trials. The same queries for any number of drugs."""
-    from ..models import StudyGroup
-
     tallies = answers(*(by_drug(Question(collection)) for collection in collections)) if collections else []
-    groups, people, trials = defaultdict(int), defaultdict(int), defaultdict(int)
+    groups, people, trials = Counter(), Counter(), Counter()
     shown = StudyGroup.objects.filter(study__in=Study.objects.published())
     for collection, drug, n in shown.values_list("study__collection", "inhibitor__slug", "n"):
         groups[collection, drug] += 1

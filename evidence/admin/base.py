@@ -1,0 +1,26 @@
+"""What every admin page of Casebook shares."""
+
+from django.contrib import admin
+
+admin.site.site_header = "Casebook, curators’ entrance"
+admin.site.site_title = "Casebook"
+admin.site.index_title = "Records"
+
+
+class Inline(admin.TabularInline):
+    """A compact inline without empty extra rows."""
+
+    extra = 0
+    show_change_link = True
+
+
+class PublicationAdmin(admin.ModelAdmin):
+    """Records readers can see: a link to their page, once they are published."""
+
+    list_per_page = 50
+
+    def view_on_site(self, record):
+        return record.get_absolute_url() if record.pk and record.state == "published" else None
+
+    def get_view_on_site_url(self, obj=None):
+        return self.view_on_site(obj) if obj is not None else None

@@ -1,0 +1,68 @@
+"""Drugs, vocabularies, collections, and the two tables Casebook keeps for itself."""
+
+from django.contrib import admin
+
+from ..models import (
+    AdverseEventCategory,
+    Autoantibody,
+    Collection,
+    DataVersion,
+    Indication,
+    JAKInhibitor,
+    LoadedRecord,
+    Manifestation,
+    Therapy,
+)
+
+
+@admin.register(JAKInhibitor)
+class JAKInhibitorAdmin(admin.ModelAdmin):
+    list_display = ["name", "brand", "targets", "atc", "fda_first_approval", "ema_first_approval", "fda_boxed_warning"]
+    search_fields = ["name", "brand", "slug"]
+    prepopulated_fields = {"slug": ["name"]}
+
+
+class TermAdmin(admin.ModelAdmin):
+    list_display = ["label", "code", "position"]
+    search_fields = ["label", "code"]
+
+
+class PhenotypeTermAdmin(TermAdmin):
+    list_display = ["label", "code", "hpo", "position"]
+
+
+admin.site.register([Indication, Manifestation], PhenotypeTermAdmin)
+admin.site.register([AdverseEventCategory, Autoantibody, Therapy], TermAdmin)
+
+
+@admin.register(Collection)
+class CollectionAdmin(admin.ModelAdmin):
+    list_display = ["name", "kind", "reconstructs", "position"]
+    list_select_related = ["reconstructs"]
+    search_fields = ["name", "slug"]
+    autocomplete_fields = ["reconstructs"]
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):
+    """Kept by Casebook itself; people look, and do not touch."""
+
+    def has_add_permission(self, request):
+        return False
+
+    def has_change_permission(self, request, obj=None):
+        return False
+
+    def has_delete_permission(self, request, obj=None):
+        return False
+
+
+@admin.register(DataVersion)
+class DataVersionAdmin(ReadOnlyAdmin):
+    list_display = ["number", "changed_at"]
+
+
+@admin.register(LoadedRecord)
+class LoadedRecordAdmin(ReadOnlyAdmin):
+    list_display = ["model", "key", "digest"]
+    list_filter = ["model"]
+    search_fields = ["model", "key"]

@@ -1,0 +1,178 @@
+"""Studies, their groups, their patients, and what happened to them."""
+
+from django.contrib import admin
+
+from ..models import (
+    AdverseEvent,
+    GroupFinding,
+    Outcome,
+    Patient,
+    PatientAutoantibody,
+    PatientManifestation,
+    Provenance,
+    ReviewInclusion,
+    Study,
+    StudyGroup,
+    Treatment,
+)
+from .base import Inline, PublicationAdmin
+
+
+class StudyGroupInline(Inline):
+    model = StudyGroup
+    fields = ["slug", "label", "inhibitor", "mixed_inhibitors", "n", "subset", "dose", "follow_up_weeks", "position"]
+    autocomplete_fields = ["inhibitor"]
+
+
+class InclusionInline(Inline):
+    model = ReviewInclusion
+    autocomplete_fields = ["review"]
+
+
+@admin.register(Study)
+class StudyAdmin(PublicationAdmin):
+    list_display = ["short_name", "collection", "year", "design", "extraction", "n_jaki", "state"]
+    list_filter = ["state", "collection", "design", "extraction"]
+    list_select_related = ["collection"]
+    search_fields = ["short_name", "slug", "title", "authors", "doi", "pmid", "nct"]
+    autocomplete_fields = ["collection", "registered_inhibitor", "may_share_patients_with"]
+    inlines = [StudyGroupInline, InclusionInline]
+    fieldsets = [
+        (None, {"fields": ["collection", "slug", "short_name", "state"]}),
+        (
+            "What was read",
+            {
+                "fields": ["design", "extraction", "n_jaki", "n_randomised", "country"],
+                "description": "How much was read decides what an empty value of this study means: after the full text, "
+                "“not reported”; after anything less, “not extracted”.",
+            },
+        ),
+        ("Publication", {"fields": ["title", "authors", "journal", "year", "volume", "pages", "url"]}),
+        ("Identifiers", {"fields": ["doi", "pmid", "pmcid", "nct", "pii"]}),
+        (
+            "Registered trial",
+            {
+                "fields": ["registered_inhibitor", "comparator", "planned_n", "registry_status", "results_posted"],
+                "classes": ["collapse"],
+            },
+        ),
+        ("Remarks", {"fields": ["may_share_patients_with", "notes"]}),
+    ]
+
+
+class FindingInline(Inline):
+    model = GroupFinding
+    show_change_link = True
+
+
+@admin.register(StudyGroup)
+class StudyGroupAdmin(admin.ModelAdmin):
+    list_display = ["label", "study", "inhibitor", "n", "subset"]
+    list_filter = ["study__collection", "inhibitor", "subset"]
+    list_select_related = ["study", "inhibitor"]
+    search_fields = ["label", "study__short_name", "study__slug"]
+    autocomplete_fields = ["study", "inhibitor", "indications"]
+    inlines = [FindingInline]
+
+
+@admin.register(GroupFinding)
+class GroupFindingAdmin(admin.ModelAdmin):
+    list_display = ["measure", "kind", "group", "at_weeks", "n"]
+    list_filter = ["kind", "group__study__collection"]
+    list_select_related = ["group__study"]
+    search_fields = ["measure", "group__label", "group__study__short_name"]
+    autocomplete_fields = ["group"]
+
+
+class ManifestationInline(Inline):
+    model = PatientManifestation
+    autocomplete_fields = ["manifestation"]
+
+
+class AutoantibodyInline(Inline):
+    model = PatientAutoantibody
+    autocomplete_fields = ["autoantibody"]
+
+
+class TreatmentInline(Inline):
+    model = Treatment
+    fields = ["number", "inhibitor", "indications", "dose", "duration_months", "response", "relapsed", "adverse_events"]
+    autocomplete_fields = ["inhibitor", "indications"]
+
+
+@admin.register(Patient)
+class PatientAdmin(PublicationAdmin):
+    list_display = ["slug", "study", "sex", "age_years", "subset", "state"]
+    list_filter = ["state", "study__collection", "sex", "subset"]
+    list_select_related = ["study"]
+    search_fields = ["slug", "label", "study__short_name", "study__slug"]
+    autocomplete_fields = ["study", "prior_therapies", "same_as"]
+    inlines = [ManifestationInline, AutoantibodyInline, TreatmentInline]
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).select_related("study__collection")
+
+
+@admin.register(PatientManifestation)
+class PatientManifestationAdmin(admin.ModelAdmin):
+    list_display = ["patient", "manifestation", "status"]
+    list_filter = ["status", "manifestation"]
+    list_select_related = ["patient", "manifestation"]
+    search_fields = ["patient__slug", "manifestation__label"]
+    autocomplete_fields = ["patient", "manifestation"]
+
+
+@admin.register(PatientAutoantibody)
+class PatientAutoantibodyAdmin(admin.ModelAdmin):
+    list_display = ["patient", "autoantibody", "status"]
+    list_filter = ["status", "autoantibody"]
+    list_select_related = ["patient", "autoantibody"]
+    search_fields = ["patient__slug", "autoantibody__label"]
+    autocomplete_fields = ["patient", "autoantibody"]
+
+
+class OutcomeInline(Inline):
+    model = Outcome
+
+
+class AdverseEventInline(Inline):
+    model = AdverseEvent
+    autocomplete_fields = ["category"]
+
+
+@admin.register(Treatment)
+class TreatmentAdmin(admin.ModelAdmin):
+    list_display = ["patient", "number", "inhibitor", "indication_set", "response", "relapsed", "adverse_events"]
+    list_filter = ["inhibitor", "response", "relapsed", "adverse_events", "patient__study__collection"]
+    list_select_related = ["patient", "inhibitor"]
+    search_fields = ["patient__slug", "inhibitor__name", "patient__study__short_name"]
+    autocomplete_fields = ["patient", "inhibitor", "indications", "concomitant_therapies"]
+    readonly_fields = ["indication_set"]
+    inlines = [OutcomeInline, AdverseEventInline]
+
+
+@admin.register(Outcome)
+class OutcomeAdmin(admin.ModelAdmin):
+    list_display = ["treatment", "number", "domain", "measure", "at_months", "result"]
+    list_filter = ["domain", "result"]
+    list_select_related = ["treatment__patient", "treatment__inhibitor"]
+    search_fields = ["treatment__patient__slug", "measure"]
+    autocomplete_fields = ["treatment"]
+
+
+@admin.register(AdverseEvent)
+class AdverseEventAdmin(admin.ModelAdmin):
+    list_display = ["treatment", "number", "category", "description", "grade", "serious"]
+    list_filter = ["category", "serious", "grade"]
+    list_select_related = ["treatment__patient", "treatment__inhibitor", "category"]
+    search_fields = ["treatment__patient__slug", "description", "category__label"]
+    autocomplete_fields = ["treatment", "category"]
+
+
+@admin.register(Provenance)
+class ProvenanceAdmin(admin.ModelAdmin):
+    list_display = ["study", "number", "field", "locator", "method", "extracted_by", "checked_by"]
+    list_filter = ["method", "study__collection"]
+    list_select_related = ["study"]
+    search_fields = ["study__short_name", "study__slug", "field", "locator"]
+    autocomplete_fields = ["study", "patient", "treatment", "outcome", "adverse_event", "group", "finding"]

@@ -1,0 +1,184 @@
+"""Bars: shares with their intervals, verdicts, events, ages."""
+
+from collections.abc import Sequence
+
+from ..choices import Response, Sex
+from ..models import Collection
+from ..summaries import AgeAndSex, Breakdown, CategoryShare, Share
+from ..summaries.cohort import RESPONSES
+from .chart import COLOURS, COUNT, NOT_KNOWN, PATTERNS, SECOND, Chart, ChartTable, axis, figure, rows_axis, text
+
+SHARE_HEADINGS = ["n/N", "%", "95 % CI", "Not known"]
+FEWEST = 5  # under this many known, a chart says so
+
+
+def share_cells(share: Share) -> list[str]:
+    return [share.fraction, share.percent_text, share.interval_text, str(share.missing)]
+
+
+def share_chart(
+    name: str, title: str, heading: str, shares: Sequence[Share], collection: Collection, *, nothing: str, note: str = ""
+) -> Chart:
+    """Percentages with their Wilson intervals, each labelled n/N; what is known of nobody is not drawn."""
+    drawn = [share for share in shares if share.known]
+    table = ChartTable([heading, *SHARE_HEADINGS], [[share.label, *share_cells(share)] for share in shares])
+    if not drawn:
+        return Chart(name, title, nothing, table, note=note)
+    labels = [text(share.label) for share in drawn]
+    bars = {
+        "type": "bar",
+        "orientation": "h",
+        "y": labels,
+        "x": [round(share.percent, 4) for share in drawn],
+        "text": [share.fraction for share in drawn],
+        "textposition": "inside",
+        "insidetextanchor": "start",
+        "marker": {"color": COUNT},
+        "error_x": {
+            "type": "data",
+            "symmetric": False,
+            "array": [round(share.interval[1] - share.percent, 4) for share in drawn],
+            "arrayminus": [round(share.percent - share.interval[0], 4) for share in drawn],
+            "thickness": 1.5,
+            "width": 5,
+        },
+        "customdata": [str(share) for share in drawn],
+        "hovertemplate": "%{y}: %{customdata}<extra></extra>",
+    }
+    unit = f"% of {drawn[0].unit} in whom it is known (95 % interval)"
+    layout = {"xaxis": axis(unit, range=[0, 100]), "yaxis": rows_axis(labels), "showlegend": False}
+    return Chart(name, title, share_sentence(drawn), table, figure(collection, [bars], rows=len(drawn), **layout), note)
+
+
+def share_sentence(shares: Sequence[Share]) -> str:
+    first, *others = sorted(shares, key=lambda share: -share.count)
+    told = f"Most often {first.label}: {first}"
+    if others:
+        told += "; then " + ", ".join(f"{share.label} {share.fraction}" for share in others[:3])
+    few = " So few are known that the intervals matter more than the percentages." if first.known < FEWEST else ""
+    return f"{told}.{few}"
+
+
+def response_chart(
+    name: str, title: str, heading: str, rows: Sequence[Breakdown], collection: Collection, *, note: str = ""
+) -> Chart:
+    """Verdicts as stacked counts of treatments, those not known included, so that the whole denominator is seen."""
+    headings = [heading, *(response.label for response in RESPONSES), "Not known", "Improved, n/N", "%", "95 % CI"]
+    table = ChartTable(
+        headings,
+        [
+            [row.label, *(str(row.counts[each]) for each in RESPONSES), str(row.improved.missing), *share_cells(row.improved)[:3]]
+            for row in rows
+        ],
+    )
+    if not any(row.known for row in rows):
+        return Chart(name, title, "No overall verdict is known for any of these treatments.", table, note=note)
+    labels = [text(row.label) for row in rows]
+    traces = [
+        verdict_trace(response, labels, [row.counts[response] for row in rows])
+        for response in RESPONSES
+        if any(row.counts[response] for row in rows)
+    ]
+    if any(row.improved.missing for row in rows):
+        traces.append(verdict_trace(Response.UNKNOWN, labels, [row.improved.missing for row in rows]))
+    told = "; ".join(f"{row.label} {row.improved.fraction}" for row in rows if row.known)
+    layout = {
+        "barmode": "stack",
+        "xaxis": axis("treatments", rangemode="tozero", tickformat="d"),
+        "yaxis": rows_axis(labels),
+    }
+    sentence = f"Improved, of treatments with a known verdict: {told}."
+    return Chart(name, title, sentence, table, figure(collection, traces, rows=len(rows) + 1, **layout), note)
+
+
+def verdict_trace(response: Response, labels: list[str], counts: list[int]) -> dict:
+    return {
+        "type": "bar",
+        "orientation": "h",
+        "name": response.label,
+        "y": labels,
+        "x": counts,
+        "text": [str(count) if count else "" for count in counts],
+        "textposition": "inside",
+        "insidetextanchor": "middle",
+        "textangle": 0,
+        "marker": {"color": COLOURS[response], "pattern": {"shape": PATTERNS[response], "solidity": 0.25, "size": 6}},
+        "hovertemplate": "%{y}: %{x} " + response.label.lower() + "<extra></extra>",
+    }
+
+
+def event_chart(rows: Sequence[CategoryShare], collection: Collection, *, nothing: str) -> Chart:
+    """Adverse events by category: patients with one, and events, side by side; they are not the same thing."""
+    name, title = "adverse-events", "Adverse events by category"
+    note = "A second event in one patient adds an event and no patient. Patients are of those in whom it is known which events occurred."
+    table = ChartTable(
+        ["Category", "Patients, n/N", "%", "95 % CI", "Not known", "Events"],
+        [[row.patients.label, *share_cells(row.patients), str(row.events)] for row in rows],
+    )
+    if not rows:
+        return Chart(name, title, nothing, table, note=note)
+    labels = [text(row.patients.label) for row in rows]
+
+    def bars(of: str, counts: list[int], colour: str, pattern: str, hover: list[str]) -> dict:
+        return {
+            "type": "bar",
+            "orientation": "h",
+            "name": of,
+            "y": labels,
+            "x": counts,
+            "text": [str(count) for count in counts],
+            "textposition": "auto",
+            "marker": {"color": colour, "pattern": {"shape": pattern, "solidity": 0.25, "size": 6}},
+            "customdata": hover,
+            "hovertemplate": "%{y}: %{customdata}<extra></extra>",
+        }
+
+    patients = [row.patients.count for row in rows]
+    events = [row.events for row in rows]
+    traces = [
+        bars("Patients", patients, COUNT, "", [str(row.patients) for row in rows]),
+        bars("Events", events, SECOND, "/", [f"{row.events} events" for row in rows]),
+    ]
+    layout = {
+        "barmode": "group",
+        "xaxis": axis("patients, and events", rangemode="tozero", tickformat="d"),
+        "yaxis": rows_axis(labels),
+    }
+    first = rows[0]
+    sentence = f"Most patients had {first.patients.label.lower()}: {first.patients}; {sum(events)} events in all."
+    return Chart(name, title, sentence, table, figure(collection, traces, rows=len(rows) * 2, **layout), note)
+
+
+def age_chart(people: AgeAndSex, collection: Collection) -> Chart:
+    """Patients by decade of age, stacked by sex."""
+    name, title = "age-and-sex", "Age and sex"
+    sexes = [Sex.FEMALE, Sex.MALE, Sex.UNKNOWN]
+    rows = [[f"{band} years", *(str(counts.get(sex, 0)) for sex in sexes)] for band, counts in people.bands]
+    rows.append(["Age not known", *(str(people.sexes.get(sex, 0) - people.aged(sex)) for sex in sexes)])
+    table = ChartTable(["Age", "Female", "Male", "Sex not known"], rows)
+    if not people.bands:
+        return Chart(name, title, people.sentence, table)
+    labels = [band for band, _ in people.bands]
+    traces = [
+        {
+            "type": "bar",
+            "name": sex.label if sex != Sex.UNKNOWN else "Sex not known",
+            "x": labels,
+            "y": [counts.get(sex.value, 0) for _, counts in people.bands],
+            "marker": {
+                "color": COLOURS.get(sex, NOT_KNOWN),
+                "pattern": {"shape": PATTERNS.get(sex, "."), "solidity": 0.25, "size": 6},
+            },
+            "hovertemplate": "%{x} years: %{y} " + sex.label.lower() + "<extra></extra>",
+        }
+        for sex in sexes
+        if any(counts.get(sex.value) for _, counts in people.bands)
+    ]
+    layout = {
+        "barmode": "stack",
+        "bargap": 0.15,
+        "xaxis": axis("age (years)", type="category"),
+        "yaxis": axis("patients", rangemode="tozero", tickformat="d"),
+        "legend": {"orientation": "h", "x": 0, "y": -0.3, "yanchor": "top"},
+    }
+    return Chart(name, title, people.sentence, table, figure(collection, traces, rows=5, **layout))

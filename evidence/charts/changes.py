@@ -1,0 +1,126 @@
+"""Groups from baseline to follow-up, with the spread that was printed."""
+
+from collections.abc import Sequence
+
+from ..models import Collection
+from ..summaries import ChangeRow
+from .chart import COUNT, SECOND, Chart, ChartTable, axis, figure, rows_axis, text
+
+PRINTED_AS = (
+    "As printed; an IQR is given where the abstract prints its width, without saying of which value, so it is not drawn. "
+    "Groups are not pooled."
+)
+
+
+def digits(value, sign: bool = False) -> str:
+    """A decimal without needless zeros; a minus sign that is one."""
+    if value is None:
+        return ""
+    written = format(value.normalize(), "+f" if sign and value else "f")
+    return written.replace("-", "−")
+
+
+def with_spread(value, sd) -> str:
+    return f"{digits(value)} (SD {digits(sd)})" if value is not None and sd is not None else digits(value)
+
+
+def row_label(row: ChangeRow) -> str:
+    when = f", week {digits(row.weeks)}" if row.weeks is not None else ""
+    of = f", n = {row.n}" if row.n is not None else ""
+    return f"{row.study}: {row.group}{when}{of}"
+
+
+def change_cells(row: ChangeRow) -> list[str]:
+    difference = digits(row.difference, sign=True)
+    if row.change_sd is not None:
+        difference += f" (SD {digits(row.change_sd)})"
+    elif row.computed:
+        difference += " (subtracted)"
+    return [
+        f"{row.study}: {row.group}",
+        digits(row.weeks) or "not stated",
+        str(row.n) if row.n is not None else "not extracted",
+        row.kind,
+        with_spread(row.baseline, row.baseline_sd),
+        with_spread(row.followup, row.followup_sd),
+        difference,
+        f"IQR {digits(row.iqr)}" if row.iqr is not None else "",
+        row.p_value,
+    ]
+
+
+def change_table(rows: Sequence[ChangeRow]) -> ChartTable:
+    headings = ["Group", "Week", "n", "Printed as", "Baseline", "Follow-up", "Change", "Spread", "p, as printed"]
+    return ChartTable(headings, [change_cells(row) for row in rows])
+
+
+def level_chart(measure: str, rows: Sequence[ChangeRow], collection: Collection) -> Chart:
+    """Baseline and follow-up levels, joined; standard deviations where printed."""
+    name, title = "group-levels", f"{measure} in groups: baseline to follow-up"
+    drawn = [row for row in rows if row.baseline is not None and row.followup is not None]
+    table = change_table(rows)
+    if not drawn:
+        return Chart(name, title, f"No group prints {measure} both at baseline and at follow-up.", table)
+    labels = [text(row_label(row), 30) for row in drawn]
+    joins = {
+        "type": "scatter",
+        "mode": "lines",
+        "x": [x for row in drawn for x in (float(row.baseline), float(row.followup), None)],
+        "y": [y for label in labels for y in (label, label, None)],
+        "line": {"color": "#8A8F98", "width": 2},
+        "hoverinfo": "skip",
+        "showlegend": False,
+    }
+    traces = [
+        joins,
+        points("Baseline", labels, [(row.baseline, row.baseline_sd) for row in drawn], SECOND, "circle-open"),
+        points("Follow-up", labels, [(row.followup, row.followup_sd) for row in drawn], COUNT, "circle"),
+    ]
+    layout = {"xaxis": axis(f"{measure} (bars: ± 1 SD where printed)", rangemode="tozero"), "yaxis": rows_axis(labels)}
+    told = "; ".join(f"{row.study}, {row.group}: {digits(row.baseline)} to {digits(row.followup)}" for row in drawn)
+    return Chart(name, title, f"{told}.", table, figure(collection, traces, rows=len(drawn) + 1, **layout), PRINTED_AS)
+
+
+def change_chart(measure: str, rows: Sequence[ChangeRow], collection: Collection) -> Chart:
+    """Changes, one row each; standard deviations where printed."""
+    name, title = "group-changes", f"Change in {measure} in groups"
+    drawn = [row for row in rows if row.difference is not None]
+    table = change_table(drawn)
+    if not drawn:
+        return Chart(name, title, f"No group prints a change in {measure}.", table)
+    labels = [text(row_label(row), 30) for row in drawn]
+    treated = [(label, row) for label, row in zip(labels, drawn, strict=True) if row.treated]
+    others = [(label, row) for label, row in zip(labels, drawn, strict=True) if not row.treated]
+    traces = [
+        points(of, [label for label, _ in some], [(row.difference, row.change_sd) for _, row in some], colour, symbol)
+        for of, some, colour, symbol in [
+            ("JAK inhibitor", treated, COUNT, "circle"),
+            ("Comparator", others, SECOND, "diamond-open"),
+        ]
+        if some
+    ]
+    layout = {
+        "xaxis": axis(f"change in {measure}; left of 0 is a fall (bars: ± 1 SD where printed)", zeroline=True),
+        "yaxis": rows_axis(labels),
+    }
+    spans = [row.difference for _, row in treated]
+    told = f"{len(drawn)} printed changes"
+    if spans:
+        told += f"; under a JAK inhibitor from {digits(min(spans), True)} to {digits(max(spans), True)} points"
+    return Chart(name, title, f"{told}.", table, figure(collection, traces, rows=len(drawn), **layout), PRINTED_AS)
+
+
+def points(name: str, labels: list[str], values: list[tuple], colour: str, symbol: str) -> dict:
+    spreads = [float(sd) if sd is not None else 0 for _, sd in values]
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": name,
+        "x": [float(value) for value, _ in values],
+        "y": labels,
+        "marker": {"color": colour, "symbol": symbol, "size": 11, "line": {"width": 2}},
+        "error_x": {"type": "data", "array": spreads, "thickness": 1.2, "width": 4, "visible": any(spreads)},
+        "customdata": [with_spread(value, sd) for value, sd in values],
+        "hovertemplate": "%{y}: %{customdata}<extra>" + name + "</extra>",
+    }
+

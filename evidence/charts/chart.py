@@ -1,0 +1,119 @@
+"""What every chart is made of: a figure, a sentence, a table with the same numbers."""
+
+from dataclasses import dataclass, field
+from html import escape
+from textwrap import wrap
+
+from ..choices import Response, Sex
+from ..models import Collection
+
+# Okabe and Ito's colour-blind-safe palette, used for meaning only; each meaning has a pattern too, never colour alone.
+COUNT = "#0072B2"
+SECOND = "#E69F00"
+NOT_KNOWN = "#8A8F98"
+COLOURS = {
+    Response.IMPROVED: "#009E73",
+    Response.STABLE: "#56B4E9",
+    Response.WORSENED: "#D55E00",
+    Response.NOT_IMPROVED: "#CC79A7",
+    Response.UNKNOWN: NOT_KNOWN,
+    Sex.FEMALE: "#CC79A7",
+    Sex.MALE: "#0072B2",
+}
+PATTERNS = {
+    Response.IMPROVED: "",
+    Response.STABLE: "-",
+    Response.WORSENED: "x",
+    Response.NOT_IMPROVED: "\\",
+    Response.UNKNOWN: ".",
+    Sex.FEMALE: "",
+    Sex.MALE: "/",
+}
+ROW = 38  # pixels a row of a horizontal chart takes
+FRAME = 110  # pixels for axis, title of the axis and legend
+LABEL = 22  # characters of a label before it is broken
+
+
+@dataclass(frozen=True)
+class ChartTable:
+    """The chart's numbers as a table; the first cell of a row is its heading."""
+
+    headings: list[str]
+    rows: list[list[str]]
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A figure as plain Plotly JSON, with its text twin. Without a figure, `sentence` says why there is none."""
+
+    name: str
+    title: str
+    sentence: str
+    table: ChartTable
+    figure: dict = field(default_factory=dict)
+    note: str = ""
+
+    @property
+    def figure_id(self) -> str:
+        return f"figure-{self.name}"
+
+    @property
+    def height(self) -> str:
+        """The room the page keeps for the figure before any script has run, as a CSS class."""
+        pixels = self.figure["layout"]["height"] if self.figure else 0
+        return f"room-{-(-pixels // 80)}"
+
+
+def text(label: str, width: int = LABEL) -> str:
+    """A label from the data: Plotly would draw its tags, so they are escaped; long ones are broken into lines."""
+    return "<br>".join(escape(line, quote=False) for line in wrap(label, width)) or " "
+
+
+def figure(collection: Collection, traces: list[dict], *, rows: int, **layout) -> dict:
+    """A figure in the house style. A simulated collection is marked inside the picture, so that a copy says so too."""
+    height = FRAME + ROW * max(rows, 2)
+    marks = []
+    if collection.is_simulated:
+        marks = [
+            {
+                "text": "SIMULATED",
+                "xref": "paper",
+                "yref": "paper",
+                "x": 0.5,
+                "y": 0.5,
+                "showarrow": False,
+                "font": {"size": 34},
+                "opacity": 0.16,
+                "textangle": -18,
+            },
+            {
+                "text": "Simulated records: not evidence",
+                "xref": "paper",
+                "yref": "paper",
+                "x": 1,
+                "y": 1,
+                "xanchor": "right",
+                "yanchor": "bottom",
+                "showarrow": False,
+                "font": {"size": 11},
+            },
+        ]
+    house = {
+        "height": height,
+        "margin": {"l": 8, "r": 16, "t": 24, "b": 48, "pad": 4},
+        "bargap": 0.35,
+        "hovermode": "closest",
+        "dragmode": False,
+        "legend": {"orientation": "h", "x": 0, "y": -0.12, "yanchor": "top", "traceorder": "normal"},
+        "annotations": marks,
+    }
+    return {"data": traces, "layout": house | layout}
+
+
+def axis(title: str = "", **more) -> dict:
+    return {"title": {"text": title}, "automargin": True, "fixedrange": True, "zeroline": False} | more
+
+
+def rows_axis(labels: list[str]) -> dict:
+    """The axis of a horizontal chart's labels, first row on top."""
+    return axis(autorange="reversed", type="category", categoryorder="array", categoryarray=labels, ticklabelstandoff=4)

@@ -1,0 +1,1 @@
+"""Request -> filter -> summary -> response. GET only."""

@@ -1,0 +1,56 @@
+"""Reads the question of a request, once, for every page and file."""
+
+import re
+from dataclasses import dataclass, field
+
+from django.http import Http404, HttpRequest
+from django.shortcuts import get_object_or_404
+
+from ..filters import SETS, Chip, TreatmentFilter, chips
+from ..models import Collection
+from ..models.base import SLUG
+from ..questions import Question
+from ..vocabulary import Vocabulary, vocabulary
+
+
+@dataclass
+class Asked:
+    """What a request asks of a collection. `question` is None where the address is wrong; `problems` says how."""
+
+    collection: Collection
+    vocabulary: Vocabulary
+    form: TreatmentFilter
+    question: Question | None
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def shown(self) -> Question:
+        """The question, or the open one where it is wrong: what the form's counts refer to."""
+        return self.question or Question(self.collection)
+
+    @property
+    def chips(self) -> list[Chip]:
+        return chips(self.question, self.vocabulary) if self.question else []
+
+    @property
+    def matches(self) -> dict[str, str]:
+        """Match words of the address, also those whose set is still empty."""
+        if self.question is None:
+            return {}
+        return {name: self.form.data.get(f"{name}_match") or "any" for name in SETS}
+
+    def value(self, name: str):
+        """What a range or search field shows: what was typed, right or wrong."""
+        return self.form.data.get(name, "")
+
+
+def ask(request: HttpRequest, slug: str) -> Asked:
+    """Raises Http404 for an unknown collection."""
+    if not re.match(SLUG, slug):
+        raise Http404("There is no such collection.")
+    collection = get_object_or_404(Collection, slug=slug)
+    words = vocabulary(collection)
+    form = TreatmentFilter(request.GET, vocabulary=words)
+    if form.is_valid():
+        return Asked(collection, words, form, form.question(collection))
+    return Asked(collection, words, form, None, form.problems())

@@ -1,0 +1,216 @@
+"""One patient, one study."""
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from ..choices import Ascertainment, Listing, Presence, Response, Sex, Subset, YesNo
+from ..columns.column import plain
+from ..models import Collection, GroupFinding, Outcome, Patient, Provenance, Study, Treatment
+from ..models.base import SLUG
+from ..models.provenance import SUBJECTS
+from ..statistics import mrss_response
+
+
+@dataclass
+class Fact:
+    """One value of a case as its page shows it: the value, or why there is none, and where it came from."""
+
+    label: str
+    value: str
+    missing: str = ""
+    sources: list[Provenance] = field(default_factory=list)
+    tone: str = ""
+
+
+class Sources:
+    """Provenance of a case, found by record and field."""
+
+    def __init__(self, records):
+        self.by_value = defaultdict(list)
+        for record in records:
+            subject = next(name for name in SUBJECTS if getattr(record, f"{name}_id") is not None)
+            self.by_value[subject, getattr(record, f"{subject}_id"), record.field].append(record)
+
+    def of(self, record, name: str) -> list[Provenance]:
+        subject = {"adverseevent": "adverse_event"}.get(record._meta.model_name, record._meta.model_name)
+        return self.by_value.get((subject, record.pk, name), [])
+
+
+def found(collection: str, model, *path: str, **lookup):
+    """A record readers may see, or Http404."""
+    record = model.filter(**lookup).select_related(*path).first()
+    if record is None:
+        raise Http404(f"There is no such record in {collection}.")
+    return record
+
+
+def collection_of(slug: str) -> Collection:
+    collection = Collection.objects.filter(slug=slug).first() if re.match(SLUG, slug) else None
+    if collection is None:
+        raise Http404("There is no such collection.")
+    return collection
+
+
+@require_safe
+def patient(request: HttpRequest, collection: str, slug: str) -> HttpResponse:
+    """One case: who, what was given for what, what happened, what is not known and why."""
+    home = collection_of(collection)
+    person = found(
+        collection, Patient.objects.within(home), "study__collection", "same_as__study__collection", slug=slug
+    )
+    treatments = list(
+        person.treatments.select_related("inhibitor").prefetch_related(
+            "indications", "concomitant_therapies", "outcomes", "events__category"
+        )
+    )
+    sources = Sources(Provenance.objects.filter(study=person.study))
+    reports = Patient.objects.within(home).filter(same_as=person).select_related("study")
+    context = {
+        "collection": home,
+        "patient": person,
+        "study": person.study,
+        "facts": person_facts(person, sources),
+        "courses": [course(each, person, sources) for each in treatments],
+        "other_reports": reports,
+        "companions": Patient.objects.within(home).filter(study=person.study).exclude(pk=person.pk).count(),
+    }
+    return render(request, "evidence/patient.html", context)
+
+
+class Facts:
+    """Makes the facts of one record, saying of each empty one what its emptiness means."""
+
+    def __init__(self, record, study: Study, sources: Sources):
+        self.record, self.reason, self.sources = record, study.missing_reason.label, sources
+
+    def fact(self, label: str, value, name: str, tone: str = "") -> Fact:
+        value = "" if value is None else str(value)
+        return Fact(label, value, "" if value else self.reason, self.sources.of(self.record, name), tone)
+
+    def coded(self, label: str, name: str, unknown: str) -> Fact:
+        code = getattr(self.record, name)
+        display = getattr(self.record, f"get_{name}_display")()
+        return self.fact(label, "" if code == unknown else display, name, code if code != unknown else "")
+
+    def number(self, label: str, name: str, unit: str) -> Fact:
+        value = getattr(self.record, name)
+        return self.fact(label, None if value is None else f"{plain(value)} {unit}", name)
+
+
+def person_facts(person: Patient, sources: Sources) -> list[Fact]:
+    facts = Facts(person, person.study, sources)
+    signs = list(person.manifestation_records.select_related("manifestation").order_by("manifestation__position"))
+    antibodies = list(person.autoantibody_records.select_related("autoantibody").order_by("autoantibody__position"))
+    prior = ", ".join(each.label for each in person.prior_therapies.all())
+    if person.prior_status == Listing.EXPLICITLY_NONE:
+        prior = "none, as stated"
+    return [
+        facts.coded("Sex", "sex", Sex.UNKNOWN),
+        facts.number("Age", "age_years", "years"),
+        facts.coded("Disease subset", "subset", Subset.UNKNOWN),
+        facts.number("Disease duration", "disease_duration_months", "months"),
+        facts.fact("Classification", person.classification, "classification"),
+        facts.fact("Comorbidities", person.comorbidities, "comorbidities"),
+        facts.fact("Autoantibodies present", named(antibodies, "autoantibody", Presence.PRESENT), "autoantibodies"),
+        *absent(facts, "Autoantibodies looked for, absent", named(antibodies, "autoantibody", Presence.ABSENT)),
+        facts.fact("Manifestations present", named(signs, "manifestation", Presence.PRESENT), "manifestations"),
+        *absent(facts, "Looked for, absent", named(signs, "manifestation", Presence.ABSENT)),
+        facts.fact("Prior therapies", prior, "prior_therapies"),
+    ]
+
+
+def named(records, term: str, status: Presence) -> str:
+    return ", ".join(str(getattr(each, term)) for each in records if each.status == status)
+
+
+def absent(facts: Facts, label: str, value: str) -> list[Fact]:
+    """What was looked for and not found is a finding of its own, shown only where there is one."""
+    return [Fact(label, value)] if value else []
+
+
+def course(treatment: Treatment, person: Patient, sources: Sources) -> dict:
+    """One course with its outcomes and adverse events."""
+    facts = Facts(treatment, person.study, sources)
+    reason = person.study.missing_reason.label
+    return {
+        "treatment": treatment,
+        "facts": [
+            facts.fact("For", ", ".join(each.label for each in treatment.indications.all()), "indications"),
+            facts.fact("Dose", treatment.dose, "dose"),
+            facts.number("Duration", "duration_months", "months"),
+            facts.fact(
+                "Along with",
+                ", ".join(each.label for each in treatment.concomitant_therapies.all()),
+                "concomitant_therapies",
+            ),
+            facts.coded("Response (authors’ overall verdict)", "response", Response.UNKNOWN),
+            facts.coded("Relapsed", "relapsed", YesNo.UNKNOWN),
+            facts.coded("Adverse events", "adverse_events", Ascertainment.NOT_STATED),
+            facts.coded("Stopped", "stopped", YesNo.UNKNOWN),
+            *([Fact("Reason for stopping", treatment.stop_reason)] if treatment.stop_reason else []),
+        ],
+        "outcomes": [(each, sources.of(each, "result"), rule(each)) for each in treatment.outcomes.all()],
+        "events": list(treatment.events.all()),
+        "reason": reason,
+    }
+
+
+def rule(outcome: Outcome) -> str:
+    """The verdict of the mRSS rule, beside the authors' own; empty for other measures."""
+    if outcome.measure != "mRSS":
+        return ""
+    return str(mrss_response(outcome.baseline, outcome.followup))
+
+
+@require_safe
+def study(request: HttpRequest, collection: str, slug: str) -> HttpResponse:
+    """One study: what it is, how much of it was read, its patients and its groups with every finding."""
+    home = collection_of(collection)
+    paper = found(collection, Study.objects.within(home), "collection", "registered_inhibitor", slug=slug)
+    groups = paper.groups.select_related("inhibitor").prefetch_related("indications", "findings")
+    context = {
+        "collection": home,
+        "study": paper,
+        "patients": Patient.objects.within(home).filter(study=paper).prefetch_related("treatments__inhibitor"),
+        "groups": [(group, [(each, printed(each)) for each in group.findings.all()]) for group in groups],
+        "inclusions": paper.inclusions.select_related("review"),
+        "sharing": sorted(
+            {*paper.may_share_patients_with.all(), *paper.said_to_share_with.all()}, key=lambda each: each.short_name
+        ),
+    }
+    return render(request, "evidence/study.html", context)
+
+
+def printed(finding: GroupFinding) -> str:
+    """A finding's numbers in words, exactly those that were printed."""
+
+    def shown(value) -> str:
+        return format(value.normalize(), "f").replace("-", "−")
+
+    def spread(value, sd) -> str:
+        return f"{shown(value)} (SD {shown(sd)})" if sd is not None else shown(value)
+
+    told = []
+    if finding.events is not None:
+        told.append(f"{finding.events}/{finding.n}")
+    if finding.percent is not None:
+        told.append(f"{shown(finding.percent)} %")
+    if finding.value is not None:
+        told.append(shown(finding.value))
+    if finding.baseline is not None and finding.followup is not None:
+        before, after = spread(finding.baseline, finding.baseline_sd), spread(finding.followup, finding.followup_sd)
+        told.append(f"{before} to {after}")
+    if finding.change is not None:
+        told.append(f"change {spread(finding.change, finding.change_sd)}")
+    if finding.iqr is not None:
+        told.append(f"IQR {shown(finding.iqr)} (width as printed)")
+    if finding.iqr_low is not None and finding.iqr_high is not None:
+        told.append(f"IQR {shown(finding.iqr_low)} to {shown(finding.iqr_high)}")
+    if finding.p_value:
+        told.append(f"p {'' if finding.p_value[0] in '<>' else '= '}{finding.p_value}")
+    return ", ".join(told)

@@ -1,0 +1,34 @@
+"""Is the process alive, and can it answer?"""
+
+from django.core.cache import cache
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from ..models import DataVersion
+
+
+@never_cache
+@require_safe
+def alive(request: HttpRequest) -> HttpResponse:
+    """The process answers."""
+    return HttpResponse("ok\n", content_type="text/plain")
+
+
+@never_cache
+@require_safe
+def ready(request: HttpRequest) -> HttpResponse:
+    """The database and the cache answer, and evidence is loaded; otherwise 503, saying what is away."""
+    away = []
+    try:
+        if not DataVersion.current().number:
+            away.append("no evidence is loaded")
+    except DatabaseError:
+        away.append("the database is away or not migrated")
+    try:
+        cache.set("ready", 1, 5)
+    except Exception:  # each cache backend has errors of its own, and any of them means the same here
+        away.append("the cache is away")
+    text = "; ".join(away) or "ready"
+    return HttpResponse(f"{text}\n", status=503 if away else 200, content_type="text/plain")
