@@ -66,7 +66,9 @@ class MatchedSetField(WordsField):
     def clean(self, words):
         codes, matches = words
         if len(set(matches)) > 1:
-            raise forms.ValidationError(f"“{self.label}” is asked with two match words: {', '.join(map(cut, sorted(set(matches))))}.")
+            raise forms.ValidationError(
+                f"“{self.label}” is asked with two match words: {', '.join(map(cut, sorted(set(matches))))}."
+            )
         match = matches[0] if matches else Match.ANY
         if match not in Match.values:
             raise forms.ValidationError(f"“{cut(match)}” is not a match word. Use any, all, exactly or none.")

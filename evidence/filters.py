@@ -14,7 +14,7 @@ from .choices import Ascertainment, Design, Match, Missing, Response, Sex, Subse
 from .fields import MatchedSetField, NumberField, SearchField, WordsField, cut
 from .missing import missing_for
 from .models import ATTRIBUTES, AUTOANTIBODIES, MANIFESTATIONS, AdverseEvent, Collection, StudyGroup, Treatment
-from .questions import MatchedSet, Question
+from .questions import Question
 from .vocabulary import Vocabulary
 
 EXTRACTION = "patient__study__extraction"
@@ -234,11 +234,14 @@ class TreatmentFilter(django_filters.FilterSet):
     sex = AnyOf("Sex", path="patient__sex", choices=Sex, unknown=Sex.UNKNOWN, attribute="sex")
     age_min = Bound("Age from", path="patient__age_years", end="from", attribute="age", low=0, high=120, unit=" years")
     age_max = Bound("Age to", path="patient__age_years", end="to", attribute="age", low=0, high=120, unit=" years")
-    subset = AnyOf(
-        "Disease subset", path="patient__subset", choices=Subset, unknown=Subset.UNKNOWN, attribute="subset"
-    )
+    subset = AnyOf("Disease subset", path="patient__subset", choices=Subset, unknown=Subset.UNKNOWN, attribute="subset")
     autoantibody = SetOf(
-        "Autoantibody", kind="autoantibody", verbs=PRESENT, records=AUTOANTIBODIES, attribute="autoantibody", note=LOOKED_FOR
+        "Autoantibody",
+        kind="autoantibody",
+        verbs=PRESENT,
+        records=AUTOANTIBODIES,
+        attribute="autoantibody",
+        note=LOOKED_FOR,
     )
     manifestation = SetOf(
         "Manifestation",
@@ -284,7 +287,8 @@ class TreatmentFilter(django_filters.FilterSet):
     def question(self, collection: Collection) -> Question:
         """The question asked. Call it only when `is_valid()`."""
         return Question(
-            collection, tuple((name, value) for name, value in self.form.cleaned_data.items() if value not in (None, "", ()))
+            collection,
+            tuple((name, value) for name, value in self.form.cleaned_data.items() if value not in (None, "", ())),
         )
 
     def problems(self) -> list[str]:
@@ -361,7 +365,9 @@ def unasked(question: Question) -> list[str]:
 
 # Words that speak of the study itself, and of a registered trial as a whole.
 STUDY_PATHS = {"study": "slug__in", "design": "design__in", "year_min": "year__gte", "year_max": "year__lte"}
-STUDY_SEARCH = Search("Search", paths=["slug", "short_name", "title", "authors", "journal", "registered_inhibitor__name"])
+STUDY_SEARCH = Search(
+    "Search", paths=["slug", "short_name", "title", "authors", "journal", "registered_inhibitor__name"]
+)
 
 
 def studies(question: Question) -> QuerySet:

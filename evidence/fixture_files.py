@@ -56,7 +56,9 @@ def read(path: Path) -> list[FixtureRecord]:
     records = []
     for position, entry in enumerate(entries, start=1):
         if not isinstance(entry, dict) or set(entry) != {"model", "fields"} or not isinstance(entry["fields"], dict):
-            raise BrokenFixture(f"{path.name}, record {position}: expected {{“model”: …, “fields”: {{…}}}} and no more.")
+            raise BrokenFixture(
+                f"{path.name}, record {position}: expected {{“model”: …, “fields”: {{…}}}} and no more."
+            )
         records.append(FixtureRecord(path.name, position, entry["model"], entry["fields"]))
     return records
 
@@ -70,6 +72,8 @@ def text(entries: Iterable[tuple[str, dict]]) -> str:
     """The file's text for (model, fields) pairs: one field a line, lists on one line, always the same bytes."""
     blocks = []
     for model, fields in entries:
-        lines = ",\n".join(f"    {json.dumps(name)}: {json.dumps(value, ensure_ascii=False)}" for name, value in fields.items())
+        lines = ",\n".join(
+            f"    {json.dumps(name)}: {json.dumps(value, ensure_ascii=False)}" for name, value in fields.items()
+        )
         blocks.append(f'{{\n  "model": {json.dumps(model)},\n  "fields": {{\n{lines}\n  }}\n}}')
     return "[\n" + ",\n".join(blocks) + "\n]\n"

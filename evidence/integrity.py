@@ -69,13 +69,17 @@ def same_person_links() -> Iterator[Fault]:
     for patient in linked.filter(same_as__same_as__isnull=False):
         yield fault(patient, "is linked to a report that is itself linked to another")
     for patient in linked.exclude(state=F("same_as__state")):
-        yield fault(patient, "is linked to a report in another publication state, so the person may not be counted at all")
+        yield fault(
+            patient, "is linked to a report in another publication state, so the person may not be counted at all"
+        )
 
 
 def indication_sets_in_step() -> Iterator[Fault]:
     for treatment in Treatment.objects.select_related("patient").prefetch_related("indications"):
         if treatment.indication_set != set_key(each.code for each in treatment.indications.all()):
-            yield fault(treatment, f"its indication set reads “{treatment.indication_set}”, which its indications do not")
+            yield fault(
+                treatment, f"its indication set reads “{treatment.indication_set}”, which its indications do not"
+            )
 
 
 def events_need_ascertainment() -> Iterator[Fault]:
@@ -90,7 +94,9 @@ def numbers_within_study() -> Iterator[Fault]:
         yield fault(study, f"has {study.known} individual patients, more than the {study.n_jaki} given a JAK inhibitor")
     treated = Q(groups__inhibitor__isnull=False) | Q(groups__mixed_inhibitors=True)
     for study in studies.annotate(known=Sum("groups__n", filter=treated)).filter(known__gt=F("n_jaki")):
-        yield fault(study, f"its treated groups add up to {study.known}, more than the {study.n_jaki} given a JAK inhibitor")
+        yield fault(
+            study, f"its treated groups add up to {study.known}, more than the {study.n_jaki} given a JAK inhibitor"
+        )
 
 
 def findings_within_group() -> Iterator[Fault]:

@@ -36,7 +36,9 @@ class LoadReport:
         return self.outcomes["new"] + self.outcomes["updated"]
 
 
-def load(records: Iterable[FixtureRecord], progress: Callable[[FixtureRecord], None] = lambda record: None) -> LoadReport:
+def load(
+    records: Iterable[FixtureRecord], progress: Callable[[FixtureRecord], None] = lambda record: None
+) -> LoadReport:
     """Loads every record in one transaction. Raises BrokenFixture, and changes nothing, if any record is wrong."""
     records = list(records)
     report, errors, places, removed = LoadReport(), [], {}, set()

@@ -1,4 +1,4 @@
-"""A question: what is asked of one collection, as plain values. It is the address, the chips and the cache key at once."""
+"""A question: what is asked of one collection, as plain values. Address, chips and cache key follow from it."""
 
 from dataclasses import dataclass, replace
 from typing import Any

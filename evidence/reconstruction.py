@@ -128,27 +128,29 @@ def article_sizes(figures: Plan, seed: str) -> list[int]:
 
 def records(review: str, figures: Plan, seed: str) -> Iterator[tuple[str, dict]]:
     """The fixture: articles, patients, courses and adverse events, as (model, fields) pairs."""
-    collection, patients = COLLECTION.format(review=review), figures.patients
+    collection = COLLECTION.format(review=review)
     columns = attributes(figures, seed)
     patient = 0
     for article, size in enumerate(article_sizes(figures, seed), start=1):
         study = f"simulated-article-{article:02}"
-        yield "evidence.study", {
-            "collection": [collection],
-            "slug": study,
-            "short_name": f"Simulated article {article:02}",
-            "title": f"Simulated article {article:02}",
-            "design": "unknown",
-            "extraction": "secondary",
-            "n_jaki": size,
-            "notes": "Simulated. Which patients it holds is arbitrary.",
-            "state": "published",
-        }
+        yield (
+            "evidence.study",
+            {
+                "collection": [collection],
+                "slug": study,
+                "short_name": f"Simulated article {article:02}",
+                "title": f"Simulated article {article:02}",
+                "design": "unknown",
+                "extraction": "secondary",
+                "n_jaki": size,
+                "notes": "Simulated. Which patients it holds is arbitrary.",
+                "state": "published",
+            },
+        )
         for number in range(1, size + 1):
             values = {name: column[patient] for name, column in columns.items()}
             yield from patient_records(collection, study, f"SIM-{article:02}-{number:02}", number, values)
             patient += 1
-    assert patient == patients
 
 
 def attributes(figures: Plan, seed: str) -> dict[str, list]:
@@ -196,23 +198,29 @@ def patient_records(collection: str, study: str, slug: str, number: int, values:
     notes = "Simulated."
     if indications and set_key(indications) not in ("ild+skin", "gi+skin"):
         notes = "Simulated. The indication is arbitrary: the abstract gives only the two combinations with skin."
-    yield "evidence.patient", known(
-        study=[collection, study],
-        slug=slug,
-        label=f"Simulated patient {number:02}",
-        sex=values["sex"],
-        age_years=values["age_years"],
-        notes=notes,
-        state="published",
+    yield (
+        "evidence.patient",
+        known(
+            study=[collection, study],
+            slug=slug,
+            label=f"Simulated patient {number:02}",
+            sex=values["sex"],
+            age_years=values["age_years"],
+            notes=notes,
+            state="published",
+        ),
     )
     has_event = event not in (None, "explicitly_none")
-    yield "evidence.treatment", known(
-        patient=[slug],
-        inhibitor=[values["inhibitor"] or "other-or-not-named"],
-        indications=[[code] for code in indications] if indications else None,
-        response=values["response"],
-        relapsed=values["relapsed"],
-        adverse_events="events" if has_event else event,
+    yield (
+        "evidence.treatment",
+        known(
+            patient=[slug],
+            inhibitor=[values["inhibitor"] or "other-or-not-named"],
+            indications=[[code] for code in indications] if indications else None,
+            response=values["response"],
+            relapsed=values["relapsed"],
+            adverse_events="events" if has_event else event,
+        ),
     )
     if has_event:
         yield "evidence.adverseevent", {"treatment": [slug, 1], "category": [event]}

@@ -46,9 +46,12 @@ def env_list(name: str, default: str = "") -> list[str]:
     return [part.strip() for part in (os.environ.get(name) or default).split(",") if part.strip()]
 
 
+# The one difference under tests: no key is needed, http is plain, static files are not collected first.
+TESTING = "PYTEST_VERSION" in os.environ
+
 # Core: https://docs.djangoproject.com/en/5.2/ref/settings/
 DEBUG = env_flag("CASEBOOK_DEBUG", False)
-SECRET_KEY = env("CASEBOOK_SECRET_KEY")
+SECRET_KEY = env("CASEBOOK_SECRET_KEY", "for tests only" if TESTING else None)
 SECRET_KEY_FALLBACKS = env_list("CASEBOOK_SECRET_KEY_FALLBACKS")
 ALLOWED_HOSTS = env_list("CASEBOOK_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env_list("CASEBOOK_ORIGINS")
@@ -158,7 +161,7 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
-        if DEBUG
+        if DEBUG or TESTING
         else "whitenoise.storage.CompressedManifestStaticFilesStorage"
     },
 }
@@ -168,7 +171,7 @@ FIXTURE_DIRS = [BASE_DIR / "fixtures"]
 
 # Security: https://docs.djangoproject.com/en/5.2/topics/security/
 # CASEBOOK_HTTPS=0 is for a first look on one's own machine, over plain http.
-HTTPS = env_flag("CASEBOOK_HTTPS", not DEBUG)
+HTTPS = env_flag("CASEBOOK_HTTPS", not (DEBUG or TESTING))
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]  # probes come over plain http from inside
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env_flag("CASEBOOK_BEHIND_PROXY", False) else None
@@ -182,13 +185,17 @@ X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000  # the admin's inlines of one large study
 
-# Plotly adds one empty <style> element; the hash of the empty text allows that and nothing else.
-EMPTY_STYLE = "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='"
+# Plotly adds two <style> elements: an empty one, and its map library's, a fixed text of the pinned version. Their
+# hashes allow these two and nothing else; the browser tests fail if an upgrade changes them.
+PLOTLY_STYLES = [
+    "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='",
+    "'sha256-ji27qzEtxXZW+7dun6UwjHXJ18e6WAin1VvNtkzIE/o='",
+]
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],
         "script-src": [SELF],
-        "style-src": [SELF, EMPTY_STYLE],
+        "style-src": [SELF, *PLOTLY_STYLES],
         "img-src": [SELF, "data:", "blob:"],  # Plotly's picture download is a blob
         "font-src": [SELF],
         "connect-src": [SELF],

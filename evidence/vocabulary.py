@@ -1,4 +1,4 @@
-"""The words a question can be asked in: every code of the reference tables and of a collection's studies, with labels."""
+"""The words a question can be asked in: the codes of reference tables and of a collection's studies, with labels."""
 
 from dataclasses import dataclass
 
@@ -55,7 +55,10 @@ def vocabulary(collection: Collection) -> Vocabulary:
         words("study", Study.objects.within(collection), "slug", "short_name", None),
         all=True,
     )
-    terms = {kind: {} for kind in ("inhibitor", "indication", "manifestation", "autoantibody", "prior", "adverse_event", "study")}
+    terms = {
+        kind: {}
+        for kind in ("inhibitor", "indication", "manifestation", "autoantibody", "prior", "adverse_event", "study")
+    }
     for kind, code, label, _ in sorted(asked, key=lambda row: (row[3], row[2].lower())):
         terms[kind][code] = label
     return Vocabulary(terms)

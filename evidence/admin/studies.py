@@ -43,7 +43,7 @@ class StudyAdmin(PublicationAdmin):
             "What was read",
             {
                 "fields": ["design", "extraction", "n_jaki", "n_randomised", "country"],
-                "description": "How much was read decides what an empty value of this study means: after the full text, "
+                "description": "How much was read decides what an empty value means: after the full text, "
                 "“not reported”; after anything less, “not extracted”.",
             },
         ),

@@ -6,7 +6,20 @@ from ..choices import Response, Sex
 from ..models import Collection
 from ..summaries import AgeAndSex, Breakdown, CategoryShare, Share
 from ..summaries.cohort import RESPONSES
-from .chart import COLOURS, COUNT, NOT_KNOWN, PATTERNS, SECOND, Chart, ChartTable, axis, figure, rows_axis, text
+from .chart import (
+    COLOURS,
+    COUNT,
+    NOT_KNOWN,
+    PATTERNS,
+    SECOND,
+    Chart,
+    ChartTable,
+    axis,
+    count_axis,
+    figure,
+    rows_axis,
+    text,
+)
 
 SHARE_HEADINGS = ["n/N", "%", "95 % CI", "Not known"]
 FEWEST = 5  # under this many known, a chart says so
@@ -17,22 +30,26 @@ def share_cells(share: Share) -> list[str]:
 
 
 def share_chart(
-    name: str, title: str, heading: str, shares: Sequence[Share], collection: Collection, *, nothing: str, note: str = ""
+    name: str,
+    title: str,
+    heading: str,
+    shares: Sequence[Share],
+    collection: Collection,
+    *,
+    nothing: str,
+    note: str = "",
 ) -> Chart:
     """Percentages with their Wilson intervals, each labelled n/N; what is known of nobody is not drawn."""
     drawn = [share for share in shares if share.known]
     table = ChartTable([heading, *SHARE_HEADINGS], [[share.label, *share_cells(share)] for share in shares])
     if not drawn:
         return Chart(name, title, nothing, table, note=note)
-    labels = [text(share.label) for share in drawn]
+    labels = [f"{text(share.label)}<br>{share.fraction}" for share in drawn]
     bars = {
         "type": "bar",
         "orientation": "h",
         "y": labels,
         "x": [round(share.percent, 4) for share in drawn],
-        "text": [share.fraction for share in drawn],
-        "textposition": "inside",
-        "insidetextanchor": "start",
         "marker": {"color": COUNT},
         "error_x": {
             "type": "data",
@@ -42,12 +59,14 @@ def share_chart(
             "thickness": 1.5,
             "width": 5,
         },
-        "customdata": [str(share) for share in drawn],
-        "hovertemplate": "%{y}: %{customdata}<extra></extra>",
+        "customdata": [f"{text(share.label)}: {share}" for share in drawn],
+        "hovertemplate": "%{customdata}<extra></extra>",
     }
-    unit = f"% of {drawn[0].unit} in whom it is known (95 % interval)"
+    unit = f"% of {drawn[0].unit} known, 95 % CI"
     layout = {"xaxis": axis(unit, range=[0, 100]), "yaxis": rows_axis(labels), "showlegend": False}
-    return Chart(name, title, share_sentence(drawn), table, figure(collection, [bars], rows=len(drawn), **layout), note)
+    return Chart(
+        name, title, share_sentence(drawn), table, figure(collection, [bars], rows=len(drawn) + 1, **layout), note
+    )
 
 
 def share_sentence(shares: Sequence[Share]) -> str:
@@ -67,7 +86,12 @@ def response_chart(
     table = ChartTable(
         headings,
         [
-            [row.label, *(str(row.counts[each]) for each in RESPONSES), str(row.improved.missing), *share_cells(row.improved)[:3]]
+            [
+                row.label,
+                *(str(row.counts[each]) for each in RESPONSES),
+                str(row.improved.missing),
+                *share_cells(row.improved)[:3],
+            ]
             for row in rows
         ],
     )
@@ -84,7 +108,7 @@ def response_chart(
     told = "; ".join(f"{row.label} {row.improved.fraction}" for row in rows if row.known)
     layout = {
         "barmode": "stack",
-        "xaxis": axis("treatments", rangemode="tozero", tickformat="d"),
+        "xaxis": count_axis("treatments", max(row.improved.in_view for row in rows)),
         "yaxis": rows_axis(labels),
     }
     sentence = f"Improved, of treatments with a known verdict: {told}."
@@ -110,7 +134,10 @@ def verdict_trace(response: Response, labels: list[str], counts: list[int]) -> d
 def event_chart(rows: Sequence[CategoryShare], collection: Collection, *, nothing: str) -> Chart:
     """Adverse events by category: patients with one, and events, side by side; they are not the same thing."""
     name, title = "adverse-events", "Adverse events by category"
-    note = "A second event in one patient adds an event and no patient. Patients are of those in whom it is known which events occurred."
+    note = (
+        "A second event in one patient adds an event and no patient. Patients are of those in whom it is known which "
+        "events occurred."
+    )
     table = ChartTable(
         ["Category", "Patients, n/N", "%", "95 % CI", "Not known", "Events"],
         [[row.patients.label, *share_cells(row.patients), str(row.events)] for row in rows],
@@ -141,11 +168,11 @@ def event_chart(rows: Sequence[CategoryShare], collection: Collection, *, nothin
     ]
     layout = {
         "barmode": "group",
-        "xaxis": axis("patients, and events", rangemode="tozero", tickformat="d"),
+        "xaxis": count_axis("patients, and events", max(patients + events)),
         "yaxis": rows_axis(labels),
     }
-    first = rows[0]
-    sentence = f"Most patients had {first.patients.label.lower()}: {first.patients}; {sum(events)} events in all."
+    told = "; ".join(f"{row.patients.label} in {row.patients}, {row.events} events" for row in rows[:2])
+    sentence = f"{told}. In all, {sum(events)} events are recorded."
     return Chart(name, title, sentence, table, figure(collection, traces, rows=len(rows) * 2, **layout), note)
 
 
@@ -178,7 +205,6 @@ def age_chart(people: AgeAndSex, collection: Collection) -> Chart:
         "barmode": "stack",
         "bargap": 0.15,
         "xaxis": axis("age (years)", type="category"),
-        "yaxis": axis("patients", rangemode="tozero", tickformat="d"),
-        "legend": {"orientation": "h", "x": 0, "y": -0.3, "yanchor": "top"},
+        "yaxis": count_axis("patients", max(sum(counts.values()) for _, counts in people.bands)),
     }
     return Chart(name, title, people.sentence, table, figure(collection, traces, rows=5, **layout))

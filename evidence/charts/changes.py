@@ -7,8 +7,8 @@ from ..summaries import ChangeRow
 from .chart import COUNT, SECOND, Chart, ChartTable, axis, figure, rows_axis, text
 
 PRINTED_AS = (
-    "As printed; an IQR is given where the abstract prints its width, without saying of which value, so it is not drawn. "
-    "Groups are not pooled."
+    "As printed; an IQR is given where the abstract prints its width, without saying of which value, so it is not "
+    "drawn. Groups are not pooled."
 )
 
 
@@ -25,8 +25,8 @@ def with_spread(value, sd) -> str:
 
 
 def row_label(row: ChangeRow) -> str:
-    when = f", week {digits(row.weeks)}" if row.weeks is not None else ""
-    of = f", n = {row.n}" if row.n is not None else ""
+    when = f", week\u00a0{digits(row.weeks)}" if row.weeks is not None else ""
+    of = f", n\u00a0=\u00a0{row.n}" if row.n is not None else ""
     return f"{row.study}: {row.group}{when}{of}"
 
 
@@ -61,7 +61,7 @@ def level_chart(measure: str, rows: Sequence[ChangeRow], collection: Collection)
     table = change_table(rows)
     if not drawn:
         return Chart(name, title, f"No group prints {measure} both at baseline and at follow-up.", table)
-    labels = [text(row_label(row), 30) for row in drawn]
+    labels = [text(row_label(row), 34) for row in drawn]
     joins = {
         "type": "scatter",
         "mode": "lines",
@@ -88,7 +88,7 @@ def change_chart(measure: str, rows: Sequence[ChangeRow], collection: Collection
     table = change_table(drawn)
     if not drawn:
         return Chart(name, title, f"No group prints a change in {measure}.", table)
-    labels = [text(row_label(row), 30) for row in drawn]
+    labels = [text(row_label(row), 34) for row in drawn]
     treated = [(label, row) for label, row in zip(labels, drawn, strict=True) if row.treated]
     others = [(label, row) for label, row in zip(labels, drawn, strict=True) if not row.treated]
     traces = [
@@ -123,4 +123,3 @@ def points(name: str, labels: list[str], values: list[tuple], colour: str, symbo
         "customdata": [with_spread(value, sd) for value, sd in values],
         "hovertemplate": "%{y}: %{customdata}<extra>" + name + "</extra>",
     }
-

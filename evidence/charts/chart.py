@@ -17,8 +17,8 @@ COLOURS = {
     Response.WORSENED: "#D55E00",
     Response.NOT_IMPROVED: "#CC79A7",
     Response.UNKNOWN: NOT_KNOWN,
-    Sex.FEMALE: "#CC79A7",
-    Sex.MALE: "#0072B2",
+    Sex.FEMALE: "#34618D",
+    Sex.MALE: "#8FB3D1",
 }
 PATTERNS = {
     Response.IMPROVED: "",
@@ -29,8 +29,8 @@ PATTERNS = {
     Sex.FEMALE: "",
     Sex.MALE: "/",
 }
-ROW = 38  # pixels a row of a horizontal chart takes
-FRAME = 110  # pixels for axis, title of the axis and legend
+ROW = 40  # pixels a row of a horizontal chart takes
+FRAME = 120  # pixels for axis, title of the axis and legend
 LABEL = 22  # characters of a label before it is broken
 
 
@@ -61,7 +61,7 @@ class Chart:
     def height(self) -> str:
         """The room the page keeps for the figure before any script has run, as a CSS class."""
         pixels = self.figure["layout"]["height"] if self.figure else 0
-        return f"room-{-(-pixels // 80)}"
+        return f"room-{pixels // ROW}"
 
 
 def text(label: str, width: int = LABEL) -> str:
@@ -69,42 +69,31 @@ def text(label: str, width: int = LABEL) -> str:
     return "<br>".join(escape(line, quote=False) for line in wrap(label, width)) or " "
 
 
+WATERMARK = {
+    "text": "SIMULATED<br>not evidence",
+    "xref": "paper",
+    "yref": "paper",
+    "x": 0.62,
+    "y": 0.5,
+    "showarrow": False,
+    "font": {"size": 30},
+    "opacity": 0.2,
+    "textangle": -14,
+}
+
+
 def figure(collection: Collection, traces: list[dict], *, rows: int, **layout) -> dict:
     """A figure in the house style. A simulated collection is marked inside the picture, so that a copy says so too."""
     height = FRAME + ROW * max(rows, 2)
-    marks = []
-    if collection.is_simulated:
-        marks = [
-            {
-                "text": "SIMULATED",
-                "xref": "paper",
-                "yref": "paper",
-                "x": 0.5,
-                "y": 0.5,
-                "showarrow": False,
-                "font": {"size": 34},
-                "opacity": 0.16,
-                "textangle": -18,
-            },
-            {
-                "text": "Simulated records: not evidence",
-                "xref": "paper",
-                "yref": "paper",
-                "x": 1,
-                "y": 1,
-                "xanchor": "right",
-                "yanchor": "bottom",
-                "showarrow": False,
-                "font": {"size": 11},
-            },
-        ]
+    marks = [WATERMARK] if collection.is_simulated else []
     house = {
         "height": height,
-        "margin": {"l": 8, "r": 16, "t": 24, "b": 48, "pad": 4},
+        "margin": {"l": 8, "r": 16, "t": 34, "b": 48, "pad": 4},
         "bargap": 0.35,
         "hovermode": "closest",
         "dragmode": False,
-        "legend": {"orientation": "h", "x": 0, "y": -0.12, "yanchor": "top", "traceorder": "normal"},
+        "uniformtext": {"mode": "hide", "minsize": 9},
+        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "traceorder": "normal"},
         "annotations": marks,
     }
     return {"data": traces, "layout": house | layout}
@@ -112,6 +101,11 @@ def figure(collection: Collection, traces: list[dict], *, rows: int, **layout) -
 
 def axis(title: str = "", **more) -> dict:
     return {"title": {"text": title}, "automargin": True, "fixedrange": True, "zeroline": False} | more
+
+
+def count_axis(title: str, most: int) -> dict:
+    """An axis of whole numbers, without halves between them."""
+    return axis(title, rangemode="tozero", tickformat="d") | ({"dtick": 1} if most < 6 else {})
 
 
 def rows_axis(labels: list[str]) -> dict:

@@ -10,7 +10,6 @@ from ..missing import missing_reason_sql
 from ..models import ATTRIBUTES
 from ..models.knowledge import seriousness_no, seriousness_yes
 
-
 KNOWN_RESULTS = [response.value for response in Response if response != Response.UNKNOWN]
 
 
@@ -30,7 +29,9 @@ def at(path: str) -> Dimension:
 
 
 def present(records: str, term: str) -> Dimension:
-    return Dimension(lambda: F(f"patient__{records}__{term}__code"), lambda: Q(**{f"patient__{records}__status": Presence.PRESENT}))
+    return Dimension(
+        lambda: F(f"patient__{records}__{term}__code"), lambda: Q(**{f"patient__{records}__status": Presence.PRESENT})
+    )
 
 
 def serious() -> Case:

@@ -1,12 +1,11 @@
 """What tables and files hold: one declaration of columns per noun, read by page, file and API alike."""
 
 from .column import Column, Table, ordered, rows
-from .tables import FINDINGS, GROUPS, OUTCOMES, PATIENTS, STUDIES, TABLES, TREATMENTS
 from .tables import EVENTS as ADVERSE_EVENTS
+from .tables import FINDINGS, GROUPS, OUTCOMES, PATIENTS, STUDIES, TABLES, TREATMENTS
 
 __all__ = [
     "ADVERSE_EVENTS",
-    "Column",
     "FINDINGS",
     "GROUPS",
     "OUTCOMES",
@@ -14,6 +13,7 @@ __all__ = [
     "STUDIES",
     "TABLES",
     "TREATMENTS",
+    "Column",
     "Table",
     "ordered",
     "rows",

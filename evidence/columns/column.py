@@ -123,7 +123,7 @@ def rows(columns: list[Column], table: Table, records: QuerySet, question: Quest
 
 def cell(column: Column, value: Any, reason: str) -> Cell:
     if column.listed:
-        value = "; ".join(part or reason for part in value) or None
+        value = "; ".join(part or reason for part in value) if any(value) else None
     if value is None or value == "" or value == column.unknown:
         return Cell(None, reason if column.tells_missing else "")
     return Cell(plain(value))

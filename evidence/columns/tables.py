@@ -22,7 +22,8 @@ from .column import Column, Table
 
 RESPONSES = dict(Response.choices)
 YES_NO = dict(YesNo.choices)
-ASCERTAINMENT = dict(Ascertainment.choices)
+# Short enough for a table; the column is headed “Adverse events”.
+ASCERTAINMENT = {Ascertainment.EVENTS.value: "Reported", Ascertainment.EXPLICITLY_NONE.value: "None, as stated"}
 
 
 def study_columns(path: str, *, on_page: bool = True) -> list[Column]:
@@ -202,9 +203,7 @@ STUDIES = Table(
         Column("comparator", "Comparator", "comparator", tells_missing=False),
         Column("registry_status", "Registry status", "registry_status", tells_missing=False),
         Column("results_posted", "Results posted", "results_posted", tells_missing=False),
-        Column(
-            "may_share_patients_with", "May share patients with", listed=lists.sharing_studies, tells_missing=False
-        ),
+        Column("may_share_patients_with", "May share patients with", listed=lists.sharing_studies, tells_missing=False),
         Column("notes", "Notes", "notes", tells_missing=False),
     ],
 )

@@ -15,6 +15,7 @@ from .version import DataVersion, LoadedRecord
 __all__ = [
     "ATTRIBUTES",
     "AUTOANTIBODIES",
+    "MANIFESTATIONS",
     "AdverseEvent",
     "AdverseEventCategory",
     "Autoantibody",
@@ -24,7 +25,6 @@ __all__ = [
     "Indication",
     "JAKInhibitor",
     "LoadedRecord",
-    "MANIFESTATIONS",
     "Manifestation",
     "Outcome",
     "Patient",

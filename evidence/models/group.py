@@ -8,7 +8,6 @@ from .base import Keyed, KeyedQuerySet, one_of, slug_format, within
 from .reference import Indication, JAKInhibitor
 from .study import Study
 
-
 NO_NEGATIVE_SPREAD = Q()
 for spread in ("baseline_sd", "followup_sd", "change_sd", "iqr"):
     NO_NEGATIVE_SPREAD &= Q(**{f"{spread}__isnull": True}) | Q(**{f"{spread}__gte": 0})
@@ -54,7 +53,12 @@ class StudyGroup(Keyed):
     slug = models.SlugField(max_length=80, validators=[slug_format])
     label = models.CharField(max_length=160)
     inhibitor = models.ForeignKey(
-        JAKInhibitor, null=True, blank=True, on_delete=models.PROTECT, related_name="groups", help_text="Empty: comparator."
+        JAKInhibitor,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="groups",
+        help_text="Empty: comparator.",
     )
     mixed_inhibitors = models.BooleanField(default=False, help_text="Several JAK inhibitors, not reported apart.")
     n = models.PositiveIntegerField("patients", null=True, blank=True, help_text="Empty: not known.")

@@ -51,9 +51,7 @@ ATTRIBUTES = {
     "sex": Attribute("Sex", lambda: ~Q(patient__sex=Sex.UNKNOWN)),
     "age": Attribute("Age", lambda: Q(patient__age_years__isnull=False)),
     "subset": Attribute("Disease subset", lambda: ~Q(patient__subset=Subset.UNKNOWN)),
-    "disease_duration": Attribute(
-        "Disease duration", lambda: Q(patient__disease_duration_months__isnull=False)
-    ),
+    "disease_duration": Attribute("Disease duration", lambda: Q(patient__disease_duration_months__isnull=False)),
     "autoantibody": Attribute("Autoantibodies", lambda: _of_patient(PatientAutoantibody)),
     "manifestation": Attribute("Manifestations", lambda: _of_patient(PatientManifestation)),
     "prior": Attribute("Prior therapies", lambda: ~Q(patient__prior_status=Listing.NOT_STATED)),

@@ -40,7 +40,9 @@ class Provenance(Keyed):
         AdverseEvent, null=True, blank=True, on_delete=models.CASCADE, related_name="provenance"
     )
     group = models.ForeignKey(StudyGroup, null=True, blank=True, on_delete=models.CASCADE, related_name="provenance")
-    finding = models.ForeignKey(GroupFinding, null=True, blank=True, on_delete=models.CASCADE, related_name="provenance")
+    finding = models.ForeignKey(
+        GroupFinding, null=True, blank=True, on_delete=models.CASCADE, related_name="provenance"
+    )
     field = models.CharField(max_length=60, help_text="The field whose value this is, such as age_years.")
     locator = models.CharField("place", max_length=120, help_text="Abstract; table 2; p. 5.")
     method = models.CharField(max_length=16, choices=Method.choices, default=Method.STATED)
@@ -86,4 +88,6 @@ class Provenance(Keyed):
         try:
             self.subject._meta.get_field(self.field)
         except FieldDoesNotExist:
-            raise ValidationError({"field": f"A {self.subject._meta.verbose_name} has no field {self.field}."}) from None
+            raise ValidationError(
+                {"field": f"A {self.subject._meta.verbose_name} has no field {self.field}."}
+            ) from None

@@ -11,7 +11,18 @@ from .base import DOI, NCT, PMCID, PMID, Keyed, KeyedQuerySet, in_format, one_of
 from .reference import JAKInhibitor
 
 # First words of addresses that are not collections.
-RESERVED = {"admin", "api", "reviews", "inhibitors", "methods", "data-dictionary", "cite", "healthz", "readyz", "static"}
+RESERVED = {
+    "admin",
+    "api",
+    "reviews",
+    "inhibitors",
+    "methods",
+    "data-dictionary",
+    "cite",
+    "healthz",
+    "readyz",
+    "static",
+}
 
 
 class Collection(Keyed):

@@ -236,7 +236,7 @@ class Treatment(Keyed):
     def clean(self):
         if self.pk and self.adverse_events != Ascertainment.EVENTS and self.events.exists():
             raise ValidationError(
-                {"adverse_events": "Adverse events are recorded under this course; remove them first, or choose “reported”."}
+                {"adverse_events": "Adverse events are recorded under this course: remove them first."}
             )
 
 

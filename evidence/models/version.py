@@ -8,7 +8,7 @@ from .base import Keyed
 
 
 class DataVersion(models.Model):
-    """One row. Its number rises in the same transaction as every change to the evidence; freshness hangs on it alone."""
+    """One row, whose number rises in the same transaction as any change to the evidence. Freshness hangs on it."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
     number = models.PositiveBigIntegerField(default=0)

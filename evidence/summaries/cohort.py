@@ -13,6 +13,7 @@ from .shares import Share, Summary, number, plural, share, yes_part
 
 RESPONSES = [Response.IMPROVED, Response.STABLE, Response.WORSENED, Response.NOT_IMPROVED]
 DECADE = 10
+PLACEHOLDERS = {"other-or-not-named"}  # stands last, whatever its number: it names nothing
 
 
 def known_by_reading(question: Question, attribute: str, unit: Unit = Unit.PATIENTS) -> Tally:
@@ -59,7 +60,8 @@ class Answer:
         if not self.asked:
             return f"reported one by one, {where}."
         if not self.share.known:
-            return f"match: in none of them is everything known that the question asks ({self.share.missing_split or 'nobody in view'})."
+            why = self.share.missing_split or "nobody in view"
+            return f"match: in none of them is everything known that the question asks ({why})."
         matched = f"match ({self.share.percent_text}, 95 % CI {self.share.interval_text}), {where}"
         if not self.share.missing:
             return f"{matched}. What the question asks is known in all of them."
@@ -205,13 +207,11 @@ def events_by_category(question: Question, vocabulary: Vocabulary) -> Summary:
     ]
     known = yes_part(by_known)
     made = [
-        CategoryShare(
-            share(vocabulary.label("adverse_event", key), times, known, in_view, key=key), events[(key,)]
-        )
+        CategoryShare(share(vocabulary.label("adverse_event", key), times, known, in_view, key=key), events[(key,)])
         for (key,), times in patients.items()
         if key
     ]
-    return sorted(made, key=lambda row: (-row.patients.count, row.patients.label))
+    return sorted(made, key=lambda row: (row.patients.key in PLACEHOLDERS, -row.patients.count, row.patients.label))
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,9 @@ class Facet:
 
 def facets(question: Question, vocabulary: Vocabulary, matches: Mapping[str, str]) -> Summary:
     """All facets. `matches` holds the match words of the address, which count also before a value is chosen."""
-    plans = [plan(name, question, vocabulary, matches) for name in FILTERS if not isinstance(FILTERS[name], Bound | Search)]
+    plans = [
+        plan(name, question, vocabulary, matches) for name in FILTERS if not isinstance(FILTERS[name], Bound | Search)
+    ]
     wanted = [next(each) for each in plans]
     counters = iter((yield [tally for tallies in wanted for tally in tallies]))
     made = []
@@ -64,7 +66,11 @@ def one_value(name: str, question: Question, labels: dict[str, str]) -> Summary:
     """Patients with each value, under the rest of the question."""
     (by_value,) = yield [Tally(question.without(name), (name,))]
     chosen = question.value(name, ())
-    return Facet(name, FILTERS[name].label, [Option(c, l, by_value[(c,)], c in chosen) for c, l in labels.items()])
+    return Facet(
+        name,
+        FILTERS[name].label,
+        [Option(code, label, by_value[(code,)], code in chosen) for code, label in labels.items()],
+    )
 
 
 def set_of_values(name: str, question: Question, vocabulary: Vocabulary, match: str) -> Summary:
@@ -95,7 +101,9 @@ def not_known(name: str, question: Question, labels: dict[str, str]) -> Summary:
             if len(by_reason) > 1 or word in chosen:
                 found[word] = by_reason.get(reason, 0)
         options += [
-            Option(word, labels[word], times, word in chosen) for word, times in found.items() if times or word in chosen
+            Option(word, labels[word], times, word in chosen)
+            for word, times in found.items()
+            if times or word in chosen
         ]
     return Facet(name, FILTERS[name].label, options)
 

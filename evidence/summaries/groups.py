@@ -30,7 +30,9 @@ class GroupCover:
     def sentence(self) -> str:
         if not self.treated:
             return "No group reported only in aggregate answers this question."
-        counted = f"{plural(self.treated, 'groups')} in {plural(self.studies, 'studies')} answer it in aggregate, covering "
+        counted = (
+            f"{plural(self.treated, 'groups')} in {plural(self.studies, 'studies')} answer it in aggregate, covering "
+        )
         covered = f"{plural(self.people, 'people')}" if self.people else "an unknown number of people"
         if self.people and self.without_n:
             covered += f" and {plural(self.without_n, 'groups')} of unknown size"
@@ -104,7 +106,10 @@ def changes(question: Question, measure: str = "mRSS") -> list[ChangeRow]:
     found = (
         GroupFinding.objects.within(question.collection)
         .filter(measure=measure, group__study__in=studies)
-        .filter(Q(group__in=answering.order_by().values("pk")) | Q(group__inhibitor__isnull=True, group__mixed_inhibitors=False))
+        .filter(
+            Q(group__in=answering.order_by().values("pk"))
+            | Q(group__inhibitor__isnull=True, group__mixed_inhibitors=False)
+        )
         .exclude(kind__in=NO_CHANGE_KINDS)
         .exclude(kind=FindingKind.STANDARDISED_MEAN_CHANGE)
         .select_related("group__study")
@@ -125,4 +130,3 @@ def change_row(finding: GroupFinding) -> ChangeRow:
         kind=finding.get_kind_display(),
         **{name: getattr(finding, name) for name in same},
     )
-

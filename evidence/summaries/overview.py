@@ -69,7 +69,7 @@ def by_drug(question: Question):
 
 
 def drug_evidence(drugs: list[JAKInhibitor], collections: list[Collection]) -> list[DrugEvidence]:
-    """Per drug and collection: patients, treatments, groups, registered trials. The same queries for any number of drugs."""
+    """Per drug and collection: patients, treatments, groups, trials. The same queries for any number of drugs."""
     tallies = answers(*(by_drug(Question(collection)) for collection in collections)) if collections else []
     groups, people, trials = Counter(), Counter(), Counter()
     shown = StudyGroup.objects.filter(study__in=Study.objects.published())

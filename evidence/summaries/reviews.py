@@ -100,4 +100,3 @@ def of_people(code: str, people: AgeAndSex) -> tuple[float | None, str]:
     }
     value, basis = values.get(code, (None, ""))
     return (value, basis) if value is not None else (None, "")
-

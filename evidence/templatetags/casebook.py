@@ -27,8 +27,8 @@ def trimmed(value):
 
 @register.filter
 def authors(text: str) -> str:
-    """An author list as running text: semicolons become commas."""
-    return text.replace(";", ",")
+    """An author list as running text that ends with one full stop: semicolons become commas."""
+    return f"{text.replace(';', ',').rstrip('.')}."
 
 
 @register.inclusion_tag("evidence/_share.html")

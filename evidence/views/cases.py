@@ -95,7 +95,8 @@ class Facts:
     def coded(self, label: str, name: str, unknown: str) -> Fact:
         code = getattr(self.record, name)
         display = getattr(self.record, f"get_{name}_display")()
-        return self.fact(label, "" if code == unknown else display, name, code if code != unknown else "")
+        tone = code if name == "response" and code != unknown else ""
+        return self.fact(label, "" if code == unknown else display, name, tone)
 
     def number(self, label: str, name: str, unit: str) -> Fact:
         value = getattr(self.record, name)

@@ -65,7 +65,11 @@ def file_of(request: HttpRequest, collection: str, noun: str) -> HttpResponse:
 def frame(request: HttpRequest, asked: Asked, noun: str) -> dict:
     """What every page of a collection shows: form, chips, answer, tabs, groups beside the patients."""
     shown = asked.shown
-    wanted = [summaries.facets(shown, asked.vocabulary, asked.matches), summaries.answer(shown), summaries.totals(shown)]
+    wanted = [
+        summaries.facets(shown, asked.vocabulary, asked.matches),
+        summaries.answer(shown),
+        summaries.totals(shown),
+    ]
     if asked.question and noun == "":
         wanted += overview_summaries(asked)
     facets, answer, totals, *rest = answers(*wanted)
@@ -145,7 +149,10 @@ def group_charts(asked: Asked) -> list:
     changed = summaries.changes(asked.question)
     if not changed:
         return []
-    return [charts.level_chart("mRSS", changed, asked.collection), charts.change_chart("mRSS", changed, asked.collection)]
+    return [
+        charts.level_chart("mRSS", changed, asked.collection),
+        charts.change_chart("mRSS", changed, asked.collection),
+    ]
 
 
 def charts_of(noun: str, asked: Asked) -> dict:
@@ -177,4 +184,3 @@ def page(request: HttpRequest, asked: Asked, template: str, context: dict) -> Ht
         query = asked.question.query(sort=context["sort"])
         response.headers["HX-Push-Url"] = f"{request.path}?{query}" if query else request.path
     return response
-

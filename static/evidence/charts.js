@@ -38,6 +38,8 @@
       displayModeBar: false,
       toImageButtonOptions: { filename: canvas.dataset.file },
     };
+    const ink = getComputedStyle(document.documentElement).getPropertyValue("--soft").trim();
+    for (const trace of figure.data) if (trace.type === "bar" && trace.error_x) trace.error_x.color = ink;
     canvas.replaceChildren();
     return Plotly.newPlot(canvas, figure.data, themed(figure.layout), config);
   }

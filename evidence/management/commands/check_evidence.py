@@ -20,11 +20,14 @@ class Command(BaseCommand):
         if found:
             self.stderr.write(self.style.ERROR(f"{len(found)} findings."))
             raise SystemExit(1)
-        self.stdout.write(self.style.SUCCESS(f"{len(RULES)} rules and every reconstructed figure checked: no findings."))
+        self.stdout.write(
+            self.style.SUCCESS(f"{len(RULES)} rules and every reconstructed figure checked: no findings.")
+        )
 
     def figures_that_differ(self):
         for review in Review.objects.filter(reconstructions__isnull=False).distinct():
             for row in reconciliation(review, list(review.figures.all())):
                 if row.agrees is not True:
                     given = f"{row.recomputed} ({row.basis})" if row.value is not None else "not computable"
-                    yield f"evidence.printedfigure {review.slug} / {row.figure.code}: printed {row.printed}, records give {given}"
+                    name = f"evidence.printedfigure {review.slug} / {row.figure.code}"
+                    yield f"{name}: printed {row.printed}, records give {given}"

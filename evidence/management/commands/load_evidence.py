@@ -4,7 +4,17 @@ from django.core.management.base import BaseCommand, CommandError
 
 from ...fixture_files import BrokenFixture, FixtureRecord, read_all
 from ...loading import LoadReport, load
-from ...models import AdverseEvent, Collection, DataVersion, GroupFinding, Outcome, Patient, Study, StudyGroup, Treatment
+from ...models import (
+    AdverseEvent,
+    Collection,
+    DataVersion,
+    GroupFinding,
+    Outcome,
+    Patient,
+    Study,
+    StudyGroup,
+    Treatment,
+)
 
 COUNTED = {
     "studies": (Study, "collection"),
@@ -45,6 +55,9 @@ class Command(BaseCommand):
         summary = f"{read} records read: {done}." if report.changed else f"{read} records read: nothing to change."
         self.stdout.write(self.style.SUCCESS(summary))
         for collection in Collection.objects.all():
-            counts = (f"{model.objects.filter(**{path: collection}).count()} {name}" for name, (model, path) in COUNTED.items())
+            counts = (
+                f"{model.objects.filter(**{path: collection}).count()} {name}"
+                for name, (model, path) in COUNTED.items()
+            )
             self.stdout.write(f"  {collection.slug} ({collection.get_kind_display().lower()}): {', '.join(counts)}")
         self.stdout.write(f"  {DataVersion.current()}")

@@ -16,7 +16,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser):
         parser.add_argument("review", help="slug of the review, such as sener-2025")
-        parser.add_argument("--seed", default="casebook", help="draws another, equally arbitrary set (default: %(default)s)")
+        parser.add_argument(
+            "--seed", default="casebook", help="draws another, equally arbitrary set (default: %(default)s)"
+        )
         parser.add_argument("--check", action="store_true", help="write nothing; fail if the file differs")
 
     def handle(self, *, review, seed, check, **options):

@@ -1,0 +1,78 @@
+# make run       everything, then serves on http://localhost:$PORT (8000)
+# make test      the tests that need nothing but Python
+# make help      the rest
+PYTHON ?= python3
+PORT ?= 8000
+VENV := .venv
+BIN := $(VENV)/bin
+STATIC := $(shell find static -type f 2>/dev/null)
+
+# A first look needs no configuration: a key of this machine's own, plain http on localhost. A .env file, if there
+# is one, comes first; see .env.example.
+ENV := set -a; if [ -f .env ]; then . ./.env; fi; \
+	CASEBOOK_SECRET_KEY=$${CASEBOOK_SECRET_KEY:-$$(cat var/secret-key)}; \
+	CASEBOOK_HTTPS=$${CASEBOOK_HTTPS:-0}; PORT=$(PORT); set +a;
+
+.PHONY: run prepare test test-browser lint format check help clean
+
+run: prepare
+	@$(ENV) exec $(BIN)/gunicorn -c python:evidence.gunicorn_conf evidence.wsgi
+
+prepare: $(VENV)/.installed var/secret-key var/static/.collected
+	@$(ENV) $(BIN)/python manage.py migrate --noinput --verbosity 0
+	@echo "Loading the evidence"
+	@$(ENV) $(BIN)/python manage.py load_evidence
+
+$(VENV)/.installed: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit("Casebook needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make run PYTHON=python3.12") if sys.version_info < (3, 11) else None'
+	@echo "Installing what Casebook runs on into $(VENV) (once)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
+	@echo "Installing what testing takes (once)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+var/secret-key:
+	@mkdir -p var
+	@umask 077; $(PYTHON) -c 'import secrets; print(secrets.token_urlsafe(50))' > $@
+
+var/static/.collected: $(STATIC) $(VENV)/.installed evidence/plotly_script.py | var/secret-key
+	@echo "Collecting and compressing static files (once)"
+	@$(ENV) $(BIN)/python manage.py collectstatic --noinput --clear --verbosity 0
+	@touch $@
+
+test: $(VENV)/.installed-dev
+	@$(BIN)/python -m pytest
+	@echo "Left out: the tests in a real browser (make test-browser, needs Chromium), and the same suite on"
+	@echo "PostgreSQL and Redis (DATABASE_URL=... REDIS_URL=... make test)."
+
+test-browser: $(VENV)/.installed-dev var/static/.collected
+	@$(BIN)/python -m pytest -m browser
+
+lint: $(VENV)/.installed-dev
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+format: $(VENV)/.installed-dev
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+check: lint var/secret-key
+	@$(ENV) $(BIN)/python manage.py makemigrations --check --dry-run
+	@CASEBOOK_SECRET_KEY=$$(cat var/secret-key) $(BIN)/python manage.py check --deploy --fail-level WARNING
+	@$(ENV) $(BIN)/python manage.py reconstruct_review sener-2025 --check
+
+clean:
+	@rm -rf $(VENV) var .pytest_cache .ruff_cache .hypothesis
+
+help:
+	@echo "make run           install, load, serve on port $(PORT) (PORT=9000 make run for another)"
+	@echo "make prepare       the same without serving"
+	@echo "make test          tests that need nothing but Python"
+	@echo "make test-browser  tests in a real Chromium"
+	@echo "make check         lint, formatting, missing migrations, deployment settings, the simulated fixture"
+	@echo "make format        let ruff mend what it can"
+	@echo "make clean         remove the virtual environment AND var/, the local database with it"
