@@ -92,7 +92,7 @@ class NumberField(forms.IntegerField):
         try:
             return super().clean(word)
         except forms.ValidationError as error:
-            if error.code == "invalid":
+            if error.error_list[0].code == "invalid":
                 raise forms.ValidationError(f"“{cut(word)}” is not a whole number for “{self.label}”.") from None
             raise forms.ValidationError(
                 f"“{self.label}” is between {self.min_value} and {self.max_value}, not {cut(word)}."

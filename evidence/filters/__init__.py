@@ -1,0 +1,28 @@
+"""The words of an address and what they mean: URL words -> QuerySet verbs. No SQL of its own.
+
+Every filter is one condition on one course, and none looks at another's value: the answer to a question is the
+intersection of the answers to its parts. A set and its match word are one filter.
+"""
+
+from .beside import GROUP_FILTERS, groups, studies, unasked
+from .parts import AnyOf, Bound, NotKnown, Search, SetOf
+from .treatment import FILTERS, SETS, Chip, TreatmentFilter, chips, courses, courses_known
+
+__all__ = [
+    "FILTERS",
+    "GROUP_FILTERS",
+    "SETS",
+    "AnyOf",
+    "Bound",
+    "Chip",
+    "NotKnown",
+    "Search",
+    "SetOf",
+    "TreatmentFilter",
+    "chips",
+    "courses",
+    "courses_known",
+    "groups",
+    "studies",
+    "unasked",
+]

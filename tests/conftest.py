@@ -1,0 +1,71 @@
+"""What every test stands on: the loaded fixtures, the drawn world, and silence as the rule."""
+
+import logging
+
+import pytest
+from django.core.management import call_command
+from django.http import QueryDict
+
+from evidence.filters import TreatmentFilter
+from evidence.models import Collection
+from evidence.vocabulary import vocabulary
+
+from .world import World, draw_world
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup, django_db_blocker):
+    """The evidence as shipped, loaded once; every test rolls its own changes back."""
+    with django_db_blocker.unblock():
+        call_command("load_evidence", verbosity=0)
+
+
+class Undefined(logging.Filter):
+    """Makes an undefined template variable an error in our own templates."""
+
+    def filter(self, record):
+        if record.msg.startswith("Exception while resolving variable"):
+            name, template = record.args
+            ours = template.startswith("evidence/") or template in ("base.html", "404.html", "500.html", "503.html")
+            assert not ours, f"{template}: no {name!r}"
+        return False
+
+
+# Blocks, loop variables of optional parts and the like that Django itself resolves leniently are written so in our
+# templates that they are always defined; there is no exception list.
+@pytest.fixture(autouse=True)
+def undefined_variables_are_errors():
+    logger, guard = logging.getLogger("django.template"), Undefined()
+    level = logger.level
+    logger.addFilter(guard)
+    logger.setLevel(logging.DEBUG)
+    yield
+    logger.setLevel(level)
+    logger.removeFilter(guard)
+
+
+@pytest.fixture
+def world(db) -> World:
+    return draw_world()
+
+
+@pytest.fixture
+def published(db) -> Collection:
+    return Collection.objects.get(slug="published")
+
+
+@pytest.fixture
+def simulated(db) -> Collection:
+    return Collection.objects.get(slug="sener-2025-reconstruction")
+
+
+@pytest.fixture
+def asking():
+    """asking(collection, "sex=female&...") -> Question; fails where the address is wrong."""
+
+    def make(collection, address=""):
+        form = TreatmentFilter(QueryDict(address), vocabulary=vocabulary(collection))
+        assert form.is_valid(), form.problems()
+        return form.question(collection)
+
+    return make

@@ -1,0 +1,75 @@
+"""Plain functions that make records; every clinical value is unknown unless given."""
+
+from itertools import count
+
+from evidence.models import (
+    AdverseEvent,
+    AdverseEventCategory,
+    Autoantibody,
+    Collection,
+    GroupFinding,
+    Indication,
+    JAKInhibitor,
+    Manifestation,
+    Outcome,
+    Patient,
+    Study,
+    StudyGroup,
+    Therapy,
+    Treatment,
+)
+
+numbers = count(1)
+
+
+def make_collection(slug=None, **fields):
+    slug = slug or f"collection-{next(numbers)}"
+    return Collection.objects.create(slug=slug, name=slug, **({"kind": "published", "description": "Made for a test."} | fields))
+
+
+def make_study(collection, slug=None, **fields):
+    slug = slug or f"study-{next(numbers)}"
+    defaults = {"short_name": slug, "design": "case_series", "extraction": "full_text", "state": "published"}
+    return Study.objects.create(collection=collection, slug=slug, **(defaults | fields))
+
+
+def make_patient(study, slug=None, present=(), absent=(), antibodies=(), antibodies_absent=(), prior=None, **fields):
+    slug = slug or f"patient-{next(numbers)}"
+    status = "not_stated" if prior is None else "listed" if prior else "explicitly_none"
+    defaults = {"label": slug, "state": "published", "prior_status": status}
+    patient = Patient.objects.create(study=study, slug=slug, **(defaults | fields))
+    for status, codes in (("present", present), ("absent", absent)):
+        for code in codes:
+            patient.manifestation_records.create(manifestation=Manifestation.objects.get(code=code), status=status)
+    for status, codes in (("present", antibodies), ("absent", antibodies_absent)):
+        for code in codes:
+            patient.autoantibody_records.create(autoantibody=Autoantibody.objects.get(code=code), status=status)
+    if prior:
+        patient.prior_therapies.set(Therapy.objects.filter(code__in=prior))
+    return patient
+
+
+def make_treatment(patient, inhibitor="tofacitinib", indications=(), events=(), outcomes=(), **fields):
+    """`events` are (category, fields) pairs, `outcomes` are (domain, result) pairs."""
+    fields.setdefault("number", patient.treatments.count() + 1)
+    if events:
+        fields.setdefault("adverse_events", "events")
+    drug = JAKInhibitor.objects.get(slug=inhibitor)
+    treatment = Treatment.objects.create(patient=patient, inhibitor=drug, **fields)
+    treatment.indications.set(Indication.objects.filter(code__in=indications))
+    for number, (category, more) in enumerate(events, start=1):
+        kind = AdverseEventCategory.objects.get(code=category)
+        AdverseEvent.objects.create(treatment=treatment, number=number, category=kind, **more)
+    for number, (domain, result) in enumerate(outcomes, start=1):
+        Outcome.objects.create(treatment=treatment, number=number, domain=domain, measure=domain, result=result)
+    return treatment
+
+
+def make_group(study, slug=None, inhibitor="tofacitinib", indications=(), findings=(), **fields):
+    slug = slug or f"group-{next(numbers)}"
+    drug = JAKInhibitor.objects.get(slug=inhibitor) if inhibitor else None
+    group = StudyGroup.objects.create(study=study, slug=slug, label=slug, inhibitor=drug, **fields)
+    group.indications.set(Indication.objects.filter(code__in=indications))
+    for number, finding in enumerate(findings, start=1):
+        GroupFinding.objects.create(group=group, number=number, **finding)
+    return group

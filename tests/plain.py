@@ -1,0 +1,154 @@
+"""The same answers a second time: plain loops over records in memory, sharing no code with the filters."""
+
+from dataclasses import dataclass
+
+from evidence.models import Treatment
+
+
+@dataclass
+class Course:
+    """One course and its patient, flat. Sets hold codes; an empty `indications` is an unknown one."""
+
+    patient: str
+    study: str
+    design: str
+    year: int | None
+    reading: str
+    sex: str
+    age: int | None
+    subset: str
+    present: set
+    absent: set
+    antibodies: set
+    antibodies_absent: set
+    prior: set
+    prior_status: str
+    inhibitor: str
+    indications: set
+    response: str
+    relapsed: str
+    adverse_events: str
+    categories: list
+    serious: list
+
+
+def all_courses(collection) -> list[Course]:
+    """Every course readers may see, each person once."""
+    found = []
+    for course in Treatment.objects.all():
+        patient = course.patient
+        study = patient.study
+        if study.collection != collection or study.state != "published" or patient.state != "published":
+            continue
+        if patient.same_as is not None:
+            continue
+        signs = list(patient.manifestation_records.all())
+        antibodies = list(patient.autoantibody_records.all())
+        events = list(course.events.all())
+        found.append(
+            Course(
+                patient=patient.slug,
+                study=study.slug,
+                design=study.design,
+                year=study.year,
+                reading="not-reported" if study.extraction == "full_text" else "not-extracted",
+                sex=patient.sex,
+                age=patient.age_years,
+                subset=patient.subset,
+                present={each.manifestation.code for each in signs if each.status == "present"},
+                absent={each.manifestation.code for each in signs if each.status == "absent"},
+                antibodies={each.autoantibody.code for each in antibodies if each.status == "present"},
+                antibodies_absent={each.autoantibody.code for each in antibodies if each.status == "absent"},
+                prior={each.code for each in patient.prior_therapies.all()},
+                prior_status=patient.prior_status,
+                inhibitor=course.inhibitor.slug,
+                indications={each.code for each in course.indications.all()},
+                response=course.response,
+                relapsed=course.relapsed,
+                adverse_events=course.adverse_events,
+                categories=[each.category.code for each in events],
+                serious=[each.serious for each in events],
+            )
+        )
+    return found
+
+
+def seriousness(course: Course) -> str:
+    if "yes" in course.serious:
+        return "yes"
+    if course.adverse_events == "explicitly_none" or (course.serious and set(course.serious) == {"no"}):
+        return "no"
+    return "unknown"
+
+
+def set_matches(own: set, asked: set, match: str, known: bool) -> bool:
+    if match == "any":
+        return bool(own & asked)
+    if match == "all":
+        return asked <= own
+    if match == "exactly":
+        return own == asked
+    return known and not own & asked
+
+
+def holds(course: Course, name: str, values: list[str], match: str) -> bool:
+    """Whether one part of a question holds of one course."""
+    asked = set(values)
+    events_known = course.adverse_events == "explicitly_none" or bool(course.categories)
+    if name == "indication":
+        return set_matches(course.indications, asked, match, bool(course.indications))
+    if name == "prior":
+        return set_matches(course.prior, asked, match, course.prior_status != "not_stated")
+    if name == "adverse_event":
+        return set_matches(set(course.categories), asked, match, events_known)
+    if name == "manifestation":
+        return asked <= course.absent if match == "none" else set_matches(course.present, asked, match, True)
+    if name == "autoantibody":
+        own, absent = course.antibodies, course.antibodies_absent
+        return asked <= absent if match == "none" else set_matches(own, asked, match, True)
+    if name == "age_min":
+        return course.age is not None and course.age >= int(values[0])
+    if name == "age_max":
+        return course.age is not None and course.age <= int(values[0])
+    if name == "year_min":
+        return course.year is not None and course.year >= int(values[0])
+    if name == "year_max":
+        return course.year is not None and course.year <= int(values[0])
+    if name == "serious":
+        return seriousness(course) in asked
+    if name == "missing":
+        return all(is_missing(course, word) for word in values)
+    return getattr(course, name) in asked
+
+
+def is_missing(course: Course, word: str) -> bool:
+    name, _, reason = word.partition(".")
+    known = {
+        "sex": course.sex != "unknown",
+        "age": course.age is not None,
+        "subset": course.subset != "unknown",
+        "autoantibody": bool(course.antibodies | course.antibodies_absent),
+        "manifestation": bool(course.present | course.absent),
+        "prior": course.prior_status != "not_stated",
+        "indication": bool(course.indications),
+        "response": course.response != "unknown",
+        "relapsed": course.relapsed != "unknown",
+        "adverse_events": course.adverse_events != "not_stated",
+        "adverse_event": course.adverse_events == "explicitly_none" or bool(course.categories),
+        "serious": seriousness(course) != "unknown",
+    }[name]
+    return not known and reason in ("", course.reading)
+
+
+def answering(courses: list[Course], question: dict[str, list[str]]) -> list[Course]:
+    """`question` is an address as a dict of lists, match words included."""
+    parts = {name: values for name, values in question.items() if values and not name.endswith("_match")}
+    return [
+        course
+        for course in courses
+        if all(holds(course, name, values, question.get(f"{name}_match", ["any"])[0]) for name, values in parts.items())
+    ]
+
+
+def patients(courses: list[Course]) -> set[str]:
+    return {course.patient for course in courses}

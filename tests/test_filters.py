@@ -1,0 +1,266 @@
+from urllib.parse import urlencode
+
+import pytest
+from django.http import QueryDict
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from evidence.filters import FILTERS, TreatmentFilter, courses, courses_known, groups, studies, unasked
+from evidence.models import Patient
+from evidence.vocabulary import vocabulary
+
+from . import plain
+
+
+def matching(asking, world, address) -> list[str]:
+    asked = courses(asking(world.collection, address))
+    return sorted(Patient.objects.with_treatment(asked).values_list("slug", flat=True))
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("", ["alpha-1", "alpha-2", "alpha-3", "alpha-4", "beta-1"]),
+        ("inhibitor=tofacitinib", ["alpha-1", "alpha-2", "alpha-3", "alpha-4"]),
+        ("inhibitor=tofacitinib&inhibitor=baricitinib", ["alpha-1", "alpha-2", "alpha-3", "alpha-4", "beta-1"]),
+        ("inhibitor=upadacitinib", []),
+        ("indication=ild&indication=skin", ["alpha-1", "alpha-2", "alpha-3", "beta-1"]),
+        ("indication=ild&indication=skin&indication_match=any", ["alpha-1", "alpha-2", "alpha-3", "beta-1"]),
+        ("indication=ild&indication=skin&indication_match=all", ["alpha-1", "alpha-3"]),
+        ("indication=ild&indication=skin&indication_match=exactly", ["alpha-1"]),
+        ("indication=ild&indication=skin&indication_match=none", []),
+        ("indication=gi&indication_match=none", ["alpha-1", "alpha-2", "beta-1"]),
+        ("indication=ild&indication_match=exactly", ["alpha-2"]),
+        ("sex=female", ["alpha-1", "alpha-3", "beta-1"]),
+        ("sex=female&sex=male", ["alpha-1", "alpha-2", "alpha-3", "beta-1"]),
+        ("sex=unknown", ["alpha-4"]),
+        ("age_min=40", ["alpha-1", "alpha-2"]),
+        ("age_max=40", ["alpha-1", "beta-1"]),
+        ("age_min=30&age_max=50", ["alpha-1"]),
+        ("age_min=0", ["alpha-1", "alpha-2", "beta-1"]),
+        ("subset=limited", ["alpha-2"]),
+        ("autoantibody=anti-scl-70", ["alpha-1"]),
+        ("autoantibody=ana", []),
+        ("autoantibody=ana&autoantibody_match=none", ["alpha-1"]),
+        ("manifestation=ild&manifestation=skin", ["alpha-1", "alpha-2", "alpha-3", "beta-1"]),
+        ("manifestation=ild&manifestation=skin&manifestation_match=all", ["alpha-3"]),
+        ("manifestation=ild&manifestation_match=exactly", ["alpha-1"]),
+        ("manifestation=ild&manifestation_match=none", ["beta-1"]),
+        ("manifestation=renal&manifestation_match=none", ["alpha-1"]),
+        ("prior=methotrexate", ["alpha-1", "alpha-3"]),
+        ("prior=methotrexate&prior=prednisone&prior_match=all", ["alpha-3"]),
+        ("prior=methotrexate&prior_match=exactly", ["alpha-1"]),
+        ("prior=methotrexate&prior_match=none", ["alpha-2"]),
+        ("response=improved", ["alpha-1", "alpha-2"]),
+        ("response=not_improved", ["beta-1"]),
+        ("relapsed=no", ["alpha-1"]),
+        ("adverse_events=explicitly_none", ["alpha-2"]),
+        ("adverse_events=events", ["alpha-1", "alpha-3", "beta-1"]),
+        ("adverse_event=infection", ["alpha-1"]),
+        ("adverse_event=infection&adverse_event_match=none", ["alpha-2", "alpha-3"]),
+        ("adverse_event=hepatitis&adverse_event_match=exactly", ["alpha-3"]),
+        ("serious=yes", ["alpha-3"]),
+        ("serious=no", ["alpha-2"]),
+        ("study=beta", ["beta-1"]),
+        ("design=case_series", ["alpha-1", "alpha-2", "alpha-3", "alpha-4"]),
+        ("year_min=2021", ["beta-1"]),
+        ("year_max=2021", ["alpha-1", "alpha-2", "alpha-3", "alpha-4"]),
+        ("missing=age", ["alpha-3", "alpha-4"]),
+        ("missing=age&missing=sex", ["alpha-4"]),
+        ("missing=adverse_event.not-extracted", ["beta-1"]),
+        ("missing=adverse_event.not-reported", ["alpha-2", "alpha-4"]),
+        ("missing=prior", ["alpha-4", "beta-1"]),
+        ("q=BETA", ["beta-1"]),
+        ("q=alpha 3", ["alpha-3"]),
+        ("q=nowhere", []),
+    ],
+)
+def test_each_word(world, asking, address, expected):
+    assert matching(asking, world, address) == expected
+
+
+def test_one_treatment_answers_the_whole_question(world, asking):
+    """alpha-2 had tofacitinib for skin and baricitinib for ILD: never tofacitinib for ILD."""
+    assert "alpha-2" in matching(asking, world, "inhibitor=tofacitinib")
+    assert "alpha-2" in matching(asking, world, "indication=ild")
+    assert "alpha-2" not in matching(asking, world, "inhibitor=tofacitinib&indication=ild")
+    assert "alpha-2" not in matching(asking, world, "indication=skin&response=improved")
+    assert matching(asking, world, "inhibitor=baricitinib&indication=ild") == ["alpha-2"]
+
+
+def test_a_set_without_codes_asks_nothing_whatever_its_match_word(world, asking):
+    for match in ("any", "all", "exactly", "none"):
+        assert asking(world.collection, f"indication_match={match}") == asking(world.collection)
+
+
+def test_the_same_question_has_one_spelling(world, asking):
+    shuffled = "indication=skin&indication_match=all&sex=&inhibitor=tofacitinib&indication=ild&indication=ild&page=3&sort=age"
+    plainly = "inhibitor=tofacitinib&indication=ild&indication=skin&indication_match=all"
+    assert asking(world.collection, shuffled) == asking(world.collection, plainly)
+    assert asking(world.collection, shuffled).query() == plainly
+
+
+def test_the_denominator_holds_those_in_whom_everything_asked_is_known(world, asking):
+    def known(address):
+        return sorted(set(courses_known(asking(world.collection, address)).values_list("patient__slug", flat=True)))
+
+    everybody = ["alpha-1", "alpha-2", "alpha-3", "alpha-4", "beta-1"]
+    assert known("") == known("inhibitor=tofacitinib") == known("sex=unknown") == known("missing=age") == everybody
+    assert known("indication=ild") == ["alpha-1", "alpha-2", "alpha-3", "beta-1"]
+    assert known("age_min=30&indication=ild") == ["alpha-1", "alpha-2", "beta-1"]
+    # Manifestations are known one by one: ILD is recorded in three patients, and skin besides settles alpha-2.
+    assert known("manifestation=ild") == ["alpha-1", "alpha-3", "beta-1"]
+    assert known("manifestation=ild&manifestation=skin") == ["alpha-1", "alpha-2", "alpha-3", "beta-1"]
+
+
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("inhibitor=tofacitnib", "Did you mean “tofacitinib”?"),
+        ("sex=f", "is not among the values of “Sex”"),
+        ("age_min=60&age_max=40", "ends before it begins"),
+        ("year_min=2022&year_max=2020", "ends before it begins"),
+        ("age_min=forty", "not a whole number"),
+        ("age_min=4.5", "not a whole number"),
+        ("age_min=-1", "between 0 and 120"),
+        ("age_max=1000000000000000000000", "between 0 and 120"),
+        ("age_min=30&age_min=40", "more than once"),
+        ("indication=ild&indication_match=some", "not a match word"),
+        ("indication=ild&indication_match=all&indication_match=any", "two match words"),
+        ("inhibtor=tofacitinib", "Did you mean “inhibitor”?"),
+        ("sex=female%00", "is not among the values"),
+        ("q=a%00b", "Null characters"),
+        ("q=" + "x" * 10_000, "at most 200 characters"),
+        ("q=a&q=b", "more than once"),
+        ("missing=everything", "is not among the values"),
+        ("study=" + "y" * 10_000, "is not among the values"),
+    ],
+)
+def test_a_wrong_question_is_told_so(world, address, told):
+    form = TreatmentFilter(QueryDict(address), vocabulary=vocabulary(world.collection))
+    assert not form.is_valid()
+    assert any(told in problem for problem in form.problems()), form.problems()
+    assert all(len(problem) < 300 for problem in form.problems())
+
+
+def test_every_filter_says_what_it_is():
+    for name, asked in FILTERS.items():
+        assert asked.label and "invalid" not in asked.label, name
+
+
+def test_every_word_of_the_blueprint_is_a_filter():
+    words = (
+        "inhibitor indication sex age_min age_max subset autoantibody manifestation prior response relapsed "
+        "adverse_events adverse_event serious study design year_min year_max missing q"
+    )
+    assert set(FILTERS) == set(words.split())
+
+
+CODES = {
+    "inhibitor": ["tofacitinib", "baricitinib", "filgotinib"],
+    "indication": ["ild", "skin", "gi", "joints"],
+    "sex": ["female", "male", "unknown"],
+    "subset": ["diffuse", "limited", "unknown"],
+    "autoantibody": ["ana", "anti-scl-70"],
+    "manifestation": ["ild", "skin", "renal"],
+    "prior": ["methotrexate", "prednisone"],
+    "response": ["improved", "stable", "worsened", "not_improved", "unknown"],
+    "relapsed": ["yes", "no", "unknown"],
+    "adverse_events": ["events", "explicitly_none", "not_stated"],
+    "adverse_event": ["infection", "hepatitis", "other-or-not-named"],
+    "serious": ["yes", "no", "unknown"],
+    "design": ["case_series", "case_report"],
+    "missing": ["age", "sex", "prior.not-reported", "adverse_event.not-extracted", "serious", "indication", "manifestation"],
+}
+SETS = ["indication", "autoantibody", "manifestation", "prior", "adverse_event"]
+MATCHES = ["any", "all", "exactly", "none"]
+
+
+@st.composite
+def addresses(draw) -> dict[str, list[str]]:
+    """Questions of one to four parts, some with match words and ranges."""
+    question = {}
+    for name in draw(st.lists(st.sampled_from(list(CODES)), min_size=1, max_size=4, unique=True)):
+        question[name] = draw(st.lists(st.sampled_from(CODES[name]), min_size=1, max_size=3, unique=True))
+        if name in SETS:
+            question[f"{name}_match"] = [draw(st.sampled_from(MATCHES))]
+    if draw(st.booleans()):
+        question["age_min"] = [str(draw(st.integers(0, 60)))]
+    if draw(st.booleans()):
+        question["year_max"] = [str(draw(st.integers(2019, 2023)))]
+    return question
+
+
+several = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@several
+@given(question=addresses())
+def test_questions_agree_with_plain_loops(world, simulated, asking, question):
+    for collection in (world.collection, simulated):
+        records = world.__dict__.setdefault(f"plain-{collection.slug}", plain.all_courses(collection))
+        asked = courses(asking(collection, urlencode(question, doseq=True)))
+        expected = plain.answering(records, question)
+        assert set(asked.values_list("patient__slug", flat=True)) == plain.patients(expected)
+        assert asked.count() == len(expected)
+
+
+@several
+@given(
+    name=st.sampled_from(SETS),
+    data=st.data(),
+)
+def test_any_is_at_least_all_is_at_least_exactly(world, simulated, asking, name, data):
+    chosen = data.draw(st.lists(st.sampled_from(CODES[name]), min_size=1, unique=True))
+    for collection in (world.collection, simulated):
+        found = {
+            match: set(courses(asking(collection, urlencode({name: chosen, f"{name}_match": match}, doseq=True))))
+            for match in MATCHES
+        }
+        assert found["any"] >= found["all"] >= found["exactly"]
+        assert not found["any"] & found["none"]
+
+
+@several
+@given(question=addresses())
+def test_whoever_matches_is_known(world, asking, question):
+    asked = asking(world.collection, urlencode(question, doseq=True))
+    assert set(courses(asked)) <= set(courses_known(asked))
+
+
+@several
+@given(question=addresses())
+def test_filters_are_independent(world, asking, question):
+    """The answer to a question is the intersection of the answers to its parts."""
+    asked = asking(world.collection, urlencode(question, doseq=True))
+    alone = [set(courses(asked.only(name))) for name, _ in asked]
+    assert set(courses(asked)) == set.intersection(*alone)
+
+
+def test_groups_answer_what_a_group_can_answer(world, asking):
+    def found(address):
+        return sorted(group.slug for group in groups(asking(world.collection, address)))
+
+    assert found("") == ["control", "mixed", "treated"]
+    assert found("inhibitor=tofacitinib") == ["treated"]
+    assert found("indication=ild&indication=skin&indication_match=exactly") == ["treated"]
+    assert found("indication=ild&indication_match=exactly") == []
+    assert found("indication=gi&indication_match=none") == ["treated"]
+    assert found("year_min=2021") == ["mixed"]
+    assert found("sex=female") == ["control", "mixed", "treated"]
+    assert unasked(asking(world.collection, "sex=female&inhibitor=tofacitinib&age_min=3")) == ["Sex", "Age from"]
+
+
+def test_studies_answer_as_a_whole_or_by_a_course_or_by_a_group(world, published, asking):
+    def found(collection, address):
+        return sorted(study.slug for study in studies(asking(collection, address)))
+
+    assert found(world.collection, "") == ["alpha", "beta"]
+    assert found(world.collection, "year_min=2021") == ["beta"]
+    assert found(world.collection, "subset=limited") == ["alpha"]
+    assert found(world.collection, "inhibitor=baricitinib") == ["alpha", "beta"]
+    assert found(world.collection, "q=beta") == ["beta"]
+    registered = found(published, "inhibitor=itacitinib")
+    assert registered == ["nct04789850-sclerita"]
+    assert found(published, "inhibitor=itacitinib&sex=female") == []
+    assert found(published, "design=registered_trial&inhibitor=baricitinib") == ["nct05300932", "nct06936215"]
