@@ -31,8 +31,6 @@ class Undefined(logging.Filter):
         return False
 
 
-# Blocks, loop variables of optional parts and the like that Django itself resolves leniently are written so in our
-# templates that they are always defined; there is no exception list.
 @pytest.fixture(autouse=True)
 def undefined_variables_are_errors():
     logger, guard = logging.getLogger("django.template"), Undefined()

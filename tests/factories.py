@@ -24,7 +24,9 @@ numbers = count(1)
 
 def make_collection(slug=None, **fields):
     slug = slug or f"collection-{next(numbers)}"
-    return Collection.objects.create(slug=slug, name=slug, **({"kind": "published", "description": "Made for a test."} | fields))
+    return Collection.objects.create(
+        slug=slug, name=slug, **({"kind": "published", "description": "Made for a test."} | fields)
+    )
 
 
 def make_study(collection, slug=None, **fields):

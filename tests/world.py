@@ -22,16 +22,24 @@ collection `world`
   groups: alpha/treated (tofacitinib, ILD + skin, n 10), alpha/control (n 8), beta/mixed (several, n not known)
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from evidence.models import Collection
 
+from . import plain
 from .factories import make_collection, make_group, make_patient, make_study, make_treatment
 
 
 @dataclass
 class World:
     collection: Collection
+    read: dict = field(default_factory=dict)
+
+    def records(self, collection) -> list[plain.Course]:
+        """A collection's courses in memory, read once per test."""
+        if collection.slug not in self.read:
+            self.read[collection.slug] = plain.all_courses(collection)
+        return self.read[collection.slug]
 
     def address(self, noun: str = "") -> str:
         return f"/{self.collection.slug}/{noun}"

@@ -3,11 +3,11 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from django.db import connection
 from django.db.models import CharField, Count, IntegerField, QuerySet, Value
 from django.db.models.functions import Cast
 
 from ..filters import courses, courses_known
+from ..questions import Question
 from .dimensions import DIMENSIONS
 from .tally import Tally, Unit
 
@@ -25,10 +25,12 @@ def count(tallies: Sequence[Tally]) -> list[Counter]:
     """One Counter per tally, in order. One query for up to 400 different tallies."""
     different = list(dict.fromkeys(tallies))
     answers: dict[Tally, Counter] = {tally: Counter() for tally in different}
+    asked = asked_rows(different)
     for start in range(0, len(different), STATEMENT):
         batch = different[start : start + STATEMENT]
         width = max(len(tally.dimensions) for tally in batch)
-        for position, *values, number in together([select(i, tally, width) for i, tally in enumerate(batch)]):
+        selects = [select(i, tally, asked[asked_of(tally)], width) for i, tally in enumerate(batch)]
+        for position, *values, number in together(selects):
             tally = batch[position]
             answers[tally][tuple(values[: len(tally.dimensions)])] = number
     return [answers[tally] for tally in tallies]
@@ -39,9 +41,18 @@ def together(selects: list[QuerySet]) -> list[tuple]:
     return list(first.union(*others, all=True) if others else first)
 
 
-def select(position: int, tally: Tally, width: int) -> QuerySet:
+def asked_of(tally: Tally) -> tuple[Question, bool]:
+    return tally.question, tally.denominator
+
+
+def asked_rows(tallies: list[Tally]) -> dict[tuple[Question, bool], QuerySet]:
+    """The courses each question is asked of, built once: a page asks a dozen questions in fifty tallies."""
+    different = {asked_of(tally) for tally in tallies}
+    return {(q, denominator): courses_known(q) if denominator else courses(q) for q, denominator in different}
+
+
+def select(position: int, tally: Tally, rows: QuerySet, width: int) -> QuerySet:
     """One tally as (position, value, ..., number) rows, padded to `width` values so that all can be united."""
-    rows = courses_known(tally.question) if tally.denominator else courses(tally.question)
     dimensions = [DIMENSIONS[name] for name in tally.dimensions]
     for dimension in dimensions:
         if dimension.rows:
@@ -55,8 +66,3 @@ def select(position: int, tally: Tally, width: int) -> QuerySet:
         .annotate(number=Count(COUNTED[tally.unit], distinct=True))
         .values_list("position", *[f"value_{i}" for i in range(width)], "number")
     )
-
-
-def vendor() -> str:
-    """Which database answers; benchmarks print it."""
-    return connection.vendor

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from django.http import Http404, HttpRequest
 from django.shortcuts import get_object_or_404
 
-from ..filters import SETS, Chip, TreatmentFilter, chips
+from ..filters import FILTERS, SETS, Bound, Chip, Search, TreatmentFilter, chips
 from ..models import Collection
 from ..models.base import SLUG
 from ..questions import Question
@@ -39,9 +39,12 @@ class Asked:
             return {}
         return {name: self.form.data.get(f"{name}_match") or "any" for name in SETS}
 
-    def value(self, name: str):
-        """What a range or search field shows: what was typed, right or wrong."""
-        return self.form.data.get(name, "")
+    @property
+    def typed(self) -> dict[str, str]:
+        """What the range and search fields show: what was typed, right or wrong."""
+        return {
+            name: self.form.data.get(name, "") for name, each in FILTERS.items() if isinstance(each, Bound | Search)
+        }
 
 
 def ask(request: HttpRequest, slug: str) -> Asked:

@@ -41,7 +41,7 @@ def rows_of(request: HttpRequest, collection: str, noun: str) -> HttpResponse:
     """One noun's rows, for the same question."""
     asked = ask(request, collection)
     table = TABLES[noun]
-    context = frame(request, asked, noun) | {"table": table}
+    context = frame(request, asked, noun) | {"table": table, "listed": None}
     if asked.question:
         listed = listing(request, table, asked.question, asked.vocabulary)
         context |= {"listed": listed, "page_links": page_links(listed, asked.question)}

@@ -1,0 +1,8 @@
+"""What every template can rely on."""
+
+from django.http import HttpRequest
+
+
+def page(request: HttpRequest) -> dict:
+    """Pages that belong to no collection say so, instead of leaving the frame to guess."""
+    return {"collection": None}

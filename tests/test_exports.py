@@ -1,0 +1,137 @@
+import csv
+import io
+from urllib.parse import urlencode
+
+import pytest
+from hypothesis import given, settings
+
+from evidence.columns import TABLES, ordered
+from evidence.exports import csv_text
+from evidence.models import AdverseEvent, Study
+
+from .factories import make_patient, make_study, make_treatment
+from .test_filters import addresses, few
+
+
+def rows_of(client, address) -> list[dict]:
+    response = client.get(address)
+    assert response.status_code == 200, response.content
+    content = b"".join(response.streaming_content).decode("utf-8")
+    assert content.startswith("\ufeff")
+    return list(csv.DictReader(io.StringIO(content[1:], newline="")))
+
+
+def test_the_file_of_patients_by_hand(client, world):
+    rows = {row["patient"]: row for row in rows_of(client, world.address("patients.csv"))}
+    assert list(rows) == ["alpha-1", "alpha-2", "alpha-3", "alpha-4", "beta-1"]
+    two = rows["alpha-2"]
+    assert (two["age_years"], two["sex"], two["inhibitors"]) == ("60", "male", "tofacitinib; baricitinib")
+    assert (two["indication_sets"], two["responses"]) == ("skin; ild", "worsened; improved")
+    assert (two["adverse_events"], two["prior_therapies"]) == ("explicitly_none; not reported", "none")
+    four = rows["alpha-4"]
+    assert (four["sex"], four["age_years"], four["prior_therapies"]) == ("not reported", "", "not reported")
+    assert four["empty_means"] == "not reported"
+    assert rows["beta-1"]["empty_means"] == rows["beta-1"]["prior_therapies"] == "not extracted"
+    assert rows["beta-1"]["manifestations_absent"] == "ild"
+    assert {row["evidence_kind"] for row in rows.values()} == {"published"}
+
+
+def test_only_the_courses_that_answer_are_in_the_row(client, world):
+    (row,) = rows_of(client, world.address("patients.csv?inhibitor=baricitinib&indication=ild"))
+    assert (row["patient"], row["inhibitors"], row["responses"]) == ("alpha-2", "baricitinib", "improved")
+
+
+@pytest.mark.parametrize("noun", list(TABLES))
+def test_simulated_records_say_so_in_every_row(client, simulated, noun):
+    rows = rows_of(client, f"/{simulated.slug}/{noun}.csv")
+    for row in rows:
+        assert row["evidence_kind"] == "simulated: reproduces published totals only; associations are not evidence"
+        assert row["collection"] == simulated.slug
+    if noun in ("patients", "treatments", "adverse-events"):
+        assert rows and all(row["patient"].startswith("SIM-") for row in rows)
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1+1", "@SUM(A1)", "\t=1+1", "\r=1+1", "\n=1", "=cmd|' /C calc'!A0"])
+def test_formulas_are_inert(client, world, text):
+    patient = make_patient(make_study(world.collection, "eta", title=text), "eta-1", comorbidities=text)
+    make_treatment(patient)
+    (row,) = rows_of(client, world.address("patients.csv?study=eta"))
+    assert row["comorbidities"].startswith("'")
+    (study,) = rows_of(client, world.address("studies.csv?study=eta"))
+    assert study["title"].startswith("'")
+
+
+def test_negative_numbers_stay_numbers(client, published):
+    rows = rows_of(client, "/published/findings.csv")
+    changes = [row["change"] for row in rows if row["change"]]
+    assert "-13" in changes and "-2.57" in changes
+    assert all(float(change) < 0 for change in changes)
+
+
+def test_other_alphabets_survive(client, world):
+    make_treatment(make_patient(make_study(world.collection, "theta", title="Sklerodermie: Ä, ș, 硬皮病"), "theta-1"))
+    (row,) = rows_of(client, world.address("studies.csv?study=theta"))
+    assert row["title"] == "Sklerodermie: Ä, ș, 硬皮病"
+
+
+def test_the_file_is_streamed_as_a_download(client, simulated):
+    response = client.get(f"/{simulated.slug}/patients.csv")
+    assert response.streaming
+    assert response["Content-Type"] == "text/csv; charset=utf-8"
+    assert response["Content-Disposition"] == f'attachment; filename="casebook-{simulated.slug}-patients.csv"'
+
+
+def test_two_thousand_rows_take_one_round_and_one_more_row_takes_two(
+    world, asking, django_assert_num_queries, monkeypatch
+):
+    from evidence import exports
+    from evidence.columns import column
+
+    monkeypatch.setattr(column, "BATCH", 2)
+    monkeypatch.setattr(exports, "BATCH", 2)
+    question, table = asking(world.collection), TABLES["patients"]
+    pieces = list(csv_text(table, ordered(table, table.records(question), ""), question))
+    assert [piece.count("\r\n") for piece in pieces] == [1, 2, 2, 1]
+
+
+def test_header_names_are_unique_and_plain():
+    for table in TABLES.values():
+        names = [column.name for column in table.file_columns]
+        assert len(names) == len(set(names))
+        assert all(name.replace("_", "").isalpha() and name.islower() for name in names)
+
+
+@settings(few, max_examples=6)
+@given(question=addresses())
+def test_list_total_is_file_rows_is_chart_total(client, world, question):
+    query = urlencode(question, doseq=True)
+    overview = client.get(world.address(f"?{query}"))
+    totals = overview.context["totals"]
+    for noun, total in [
+        ("patients", totals.patients),
+        ("treatments", totals.treatments),
+        ("outcomes", totals.outcomes),
+        ("adverse-events", totals.events),
+    ]:
+        assert client.get(world.address(f"{noun}/?{query}")).context["listed"].total == total
+        assert len(rows_of(client, world.address(f"{noun}.csv?{query}"))) == total
+    for noun in ("studies", "groups", "findings"):
+        listed = client.get(world.address(f"{noun}/?{query}")).context["listed"].total
+        assert len(rows_of(client, world.address(f"{noun}.csv?{query}"))) == listed
+    if totals.patients:
+        charts = {chart.name: chart.table.rows for chart in overview.context["charts"]}
+        assert sum(int(cell) for row in charts["age-and-sex"] for cell in row[1:]) == totals.patients
+        assert sum(int(cell) for row in charts["response-by-inhibitor"] for cell in row[1:6]) == totals.treatments
+
+
+def test_every_event_is_in_the_file_once(client, simulated):
+    rows = rows_of(client, f"/{simulated.slug}/adverse-events.csv")
+    expected = AdverseEvent.objects.filter(treatment__patient__study__collection=simulated).count()
+    assert len({(row["patient"], row["treatment"], row["event"]) for row in rows}) == expected == 38
+
+
+def test_studies_say_whom_they_may_share_patients_with_on_both_sides(client, published):
+    rows = {row["study"]: row for row in rows_of(client, "/published/studies.csv")}
+    assert rows["didonato-2025"]["may_share_patients_with"] == "depinto-2024"
+    assert rows["depinto-2024"]["may_share_patients_with"] == "didonato-2025"
+    assert len(rows) == Study.objects.within(published).count() == 16
