@@ -193,6 +193,7 @@ def place(candidate: Candidate, loaded: LoadedRecord | None) -> str:
     if loaded is None or loaded.digest != held:
         return "kept as a curator edited it" + ("" if loaded and loaded.digest == wanted else "; the fixture differs")
     candidate.record.pk = existing.pk
+    candidate.record._state.adding = False  # so that validation does not take the record for its own duplicate
     save(candidate, loaded)
     return "updated"
 

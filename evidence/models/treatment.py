@@ -3,7 +3,7 @@
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
-from django.db.models.signals import m2m_changed
+from django.db.models.signals import m2m_changed, post_save
 from django.dispatch import receiver
 
 from ..choices import Ascertainment, Presence, Response, State, YesNo
@@ -240,12 +240,23 @@ class Treatment(Keyed):
             )
 
 
-@receiver(m2m_changed, sender=Treatment.indications.through)
-def keep_indication_set(instance, action, reverse, pk_set, **kwargs):
-    """Writes `indication_set` anew whenever a course's indications change, from either side."""
-    if not action.startswith("post_"):
-        return
-    courses = Treatment.objects.filter(pk__in=pk_set or []) if reverse else [instance]
-    for course in courses:
-        course.indication_set = set_key(course.indications.values_list("code", flat=True))
+def keep_indication_set(course: Treatment) -> None:
+    """Writes `indication_set` anew, if it does not say what the course's indications are."""
+    said, course.indication_set = course.indication_set, set_key(course.indications.values_list("code", flat=True))
+    if said != course.indication_set:
         Treatment.objects.filter(pk=course.pk).update(indication_set=course.indication_set)
+
+
+@receiver(m2m_changed, sender=Treatment.indications.through)
+def indications_changed(instance, action, reverse, pk_set, **kwargs):
+    """From either side: a course's indications, or an indication's courses."""
+    if action.startswith("post_"):
+        for course in Treatment.objects.filter(pk__in=pk_set or []) if reverse else [instance]:
+            keep_indication_set(course)
+
+
+@receiver(post_save, sender=Treatment)
+def treatment_written(instance, created, **kwargs):
+    """A record written whole, as `loaddata` does, brings an empty set along while its indications stay."""
+    if not created:
+        keep_indication_set(instance)

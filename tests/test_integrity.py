@@ -1,0 +1,132 @@
+"""Each rule of the integrity report is broken once, and the report names the record."""
+
+from io import StringIO
+
+import pytest
+from django.core.management import call_command
+
+from evidence.integrity import RULES, faults
+from evidence.models import PrintedFigure, Provenance, Treatment
+
+from .factories import make_collection, make_group, make_patient, make_study, make_treatment
+
+
+def without_course():
+    make_patient(make_study(make_collection()), "lonely")
+    return "lonely: has no course"
+
+
+def listed_without_list():
+    patient = make_patient(make_study(make_collection()), "p")
+    make_treatment(patient)
+    type(patient).objects.filter(pk=patient.pk).update(prior_status="listed")
+    return "p: prior therapies are marked as listed, but none is"
+
+
+def simulated_without_prefix():
+    make_treatment(make_patient(make_study(make_collection(kind="simulated", caveat="simulated")), "p"))
+    return "p: a simulated patient's public id begins with SIM-"
+
+
+def published_with_prefix():
+    make_treatment(make_patient(make_study(make_collection()), "SIM-x"))
+    return "SIM-x: only a simulated patient's public id"
+
+
+def linked_across_collections():
+    first, second = make_patient(make_study(make_collection()), "a"), make_patient(make_study(make_collection()), "b")
+    make_treatment(first)
+    make_treatment(second)
+    type(second).objects.filter(pk=second.pk).update(same_as=first)
+    return "b: is linked to a report in another collection"
+
+
+def linked_to_a_draft():
+    study = make_study(make_collection())
+    first, second = make_patient(study, "a", state="draft"), make_patient(study, "b")
+    make_treatment(first)
+    make_treatment(second)
+    type(second).objects.filter(pk=second.pk).update(same_as=first)
+    return "b: is linked to a report in another publication state"
+
+
+def stale_indication_set():
+    treatment = make_treatment(make_patient(make_study(make_collection()), "p"), indications=["ild"])
+    Treatment.objects.filter(pk=treatment.pk).update(indication_set="skin")
+    return "p / 1: its indication set reads “skin”"
+
+
+def more_patients_than_treated():
+    study = make_study(make_collection("c"), "s", n_jaki=1)
+    for slug in ("one", "two"):
+        make_treatment(make_patient(study, slug))
+    return "c / s: has 2 individual patients, more than the 1"
+
+
+def groups_larger_than_treated():
+    study = make_study(make_collection("c"), "s", n_jaki=10)
+    make_group(study, n=6)
+    make_group(study, n=6)
+    make_group(study, n=60, inhibitor=None)
+    return "c / s: its treated groups add up to 12, more than the 10"
+
+
+def finding_larger_than_group():
+    make_group(make_study(make_collection("c"), "s"), "g", n=5, findings=[{"kind": "share", "measure": "x", "n": 6}])
+    return "c / s / g / 1: analyses 6 patients of a group of 5"
+
+
+def sharing_across_collections():
+    study = make_study(make_collection("c"), "s")
+    study.may_share_patients_with.add(make_study(make_collection()))
+    return "c / s: is said to share patients with a study of another collection"
+
+
+def provenance_of_another_study():
+    patient = make_patient(make_study(make_collection()))
+    make_treatment(patient)
+    study = make_study(make_collection("c"), "s")
+    Provenance.objects.create(study=study, patient=patient, field="sex", locator="p. 1")
+    return "c / s / 1: names a patient of another study"
+
+
+BREAKS = [
+    without_course,
+    listed_without_list,
+    simulated_without_prefix,
+    published_with_prefix,
+    linked_across_collections,
+    linked_to_a_draft,
+    stale_indication_set,
+    more_patients_than_treated,
+    groups_larger_than_treated,
+    finding_larger_than_group,
+    sharing_across_collections,
+    provenance_of_another_study,
+]
+
+
+def test_the_evidence_as_shipped_has_no_fault(db):
+    out = StringIO()
+    call_command("check_evidence", stdout=out)
+    assert f"{len(RULES)} rules and every reconstructed figure checked: no findings." in out.getvalue()
+
+
+@pytest.mark.parametrize("break_it", BREAKS, ids=lambda each: each.__name__)
+def test_each_rule_finds_its_fault(db, break_it):
+    told = break_it()
+    found = [str(fault) for fault in faults()]
+    assert len(found) == 1 and told in found[0], found
+    err = StringIO()
+    with pytest.raises(SystemExit) as exit_:
+        call_command("check_evidence", stderr=err)
+    assert exit_.value.code == 1
+    assert told in err.getvalue() and "1 findings." in err.getvalue()
+
+
+def test_a_figure_that_no_longer_comes_out_is_found(db):
+    PrintedFigure.objects.filter(code="relapsed").update(value="6.0")
+    err = StringIO()
+    with pytest.raises(SystemExit):
+        call_command("check_evidence", stderr=err)
+    assert "sener-2025 / relapsed: printed 6.0, records give 5.9 (5/85)" in err.getvalue()
