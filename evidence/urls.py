@@ -18,6 +18,7 @@ register_converter(Noun, "noun")
 
 urlpatterns = [
     path("", reference.home, name="home"),
+    path("favicon.ico", reference.icon),
     path("healthz", health.alive, name="healthz"),
     path("readyz", health.ready, name="readyz"),
     path("admin/", admin.site.urls),

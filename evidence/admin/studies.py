@@ -1,6 +1,7 @@
 """Studies, their groups, their patients, and what happened to them."""
 
 from django.contrib import admin
+from django.db import models
 
 from ..models import (
     AdverseEvent,
@@ -31,6 +32,7 @@ class InclusionInline(Inline):
 
 @admin.register(Study)
 class StudyAdmin(PublicationAdmin):
+    formfield_overrides = {models.URLField: {"assume_scheme": "https"}}
     list_display = ["short_name", "collection", "year", "design", "extraction", "n_jaki", "state"]
     list_filter = ["state", "collection", "design", "extraction"]
     list_select_related = ["collection"]
@@ -96,8 +98,18 @@ class AutoantibodyInline(Inline):
 
 class TreatmentInline(Inline):
     model = Treatment
-    fields = ["number", "inhibitor", "indications", "dose", "duration_months", "response", "relapsed", "adverse_events"]
-    autocomplete_fields = ["inhibitor", "indications"]
+    fields = [
+        "number",
+        "inhibitor",
+        "indication_set",
+        "dose",
+        "duration_months",
+        "response",
+        "relapsed",
+        "adverse_events",
+    ]
+    readonly_fields = ["indication_set"]  # chosen on the course's own page: a list per row would cost a query per row
+    autocomplete_fields = ["inhibitor"]
 
 
 @admin.register(Patient)
@@ -173,6 +185,18 @@ class AdverseEventAdmin(admin.ModelAdmin):
 class ProvenanceAdmin(admin.ModelAdmin):
     list_display = ["study", "number", "field", "locator", "method", "extracted_by", "checked_by"]
     list_filter = ["method", "study__collection"]
-    list_select_related = ["study"]
+    list_select_related = [
+        "study",
+        "patient",
+        "treatment__patient",
+        "treatment__inhibitor",
+        "outcome__treatment__patient",
+        "outcome__treatment__inhibitor",
+        "adverse_event__category",
+        "adverse_event__treatment__patient",
+        "adverse_event__treatment__inhibitor",
+        "group__study",
+        "finding__group__study",
+    ]
     search_fields = ["study__short_name", "study__slug", "field", "locator"]
     autocomplete_fields = ["study", "patient", "treatment", "outcome", "adverse_event", "group", "finding"]

@@ -1,11 +1,19 @@
 """The front page, the drug reference, the reviews."""
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
+from django.templatetags.static import static
 from django.views.decorators.http import require_safe
 
 from .. import summaries
 from ..models import Collection, JAKInhibitor, Review, Study
+
+
+@require_safe
+def icon(request: HttpRequest) -> HttpResponse:
+    """Where browsers look for an icon when a page, like the admin's, names none."""
+    return redirect(static("evidence/icon.svg"))
+
 
 EXAMPLES = [
     (

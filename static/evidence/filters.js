@@ -3,6 +3,37 @@
   "use strict";
   let open = new Map();
   let scrolled = new Map();
+  let timer = 0; // change and submit come together when Enter is pressed; they are one question
+  let asking = false;
+  let again = false; // the question changed while an answer was on its way: that answer is not shown
+
+  function ask() {
+    if (asking) again = true;
+    else {
+      clearTimeout(timer);
+      timer = setTimeout(() => {
+        asking = true;
+        htmx.trigger("#question", "ask");
+      }, 20);
+    }
+  }
+
+  document.addEventListener("change", (event) => {
+    if (event.target.form && event.target.form.id === "question") ask();
+  });
+
+  document.addEventListener("submit", (event) => {
+    if (event.target.id !== "question" || !window.htmx) return;
+    event.preventDefault();
+    ask();
+  });
+
+  document.addEventListener("htmx:afterRequest", () => {
+    asking = false;
+    if (!again) return;
+    again = false;
+    ask();
+  });
 
   function tidy(parameters) {
     for (const name of [...new Set(parameters.keys())]) {
@@ -16,7 +47,7 @@
   document.addEventListener("htmx:configRequest", (event) => tidy(event.detail.formData));
 
   document.addEventListener("htmx:beforeSwap", (event) => {
-    if (event.detail.xhr.status === 400) event.detail.shouldSwap = true;
+    if (again) event.detail.shouldSwap = false;
     open = new Map([...document.querySelectorAll("#view details[id]")].map((each) => [each.id, each.open]));
     scrolled = new Map([...document.querySelectorAll("#view details[id] ul")].map((each) => [each.closest("details").id, each.scrollTop]));
     const toggle = document.getElementById("show-filters");

@@ -1,0 +1,242 @@
+"""A reader's way through Casebook in a real Chromium, served as `make run` serves it."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+pytestmark = pytest.mark.browser
+ROOT = Path(__file__).resolve().parent.parent.parent
+WIDTHS = [1440, 768, 360]
+SCHEMES = ["light", "dark"]
+PAGES = [
+    "/",
+    "/published/",
+    "/published/?inhibitor=tofacitinib&indication=ild&indication=skin&indication_match=all",
+    "/published/patients/",
+    "/published/patients/fujita-2019-1/",
+    "/published/studies/karalilova-2021/",
+    "/published/groups/",
+    "/published/?sex=nonsense",
+    "/sener-2025-reconstruction/",
+    "/sener-2025-reconstruction/adverse-events/",
+    "/inhibitors/",
+    "/inhibitors/tofacitinib/",
+    "/reviews/",
+    "/reviews/sener-2025/",
+    "/admin/login/",
+]
+BROWSER = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def free_port() -> int:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return listening.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory):
+    """A server of its own, on a database of its own."""
+    folder, port = tmp_path_factory.mktemp("site"), free_port()
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "CASEBOOK_"))}
+    environment |= {
+        "CASEBOOK_SECRET_KEY": "browser tests",
+        "CASEBOOK_HTTPS": "0",
+        "DATABASE_URL": f"sqlite:///{folder / 'casebook.sqlite3'}",
+        "PORT": str(port),
+    }
+    for command in (["migrate", "--verbosity", "0"], ["load_evidence", "--verbosity", "0"]):
+        subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, env=environment, check=True)
+    server = subprocess.Popen(
+        [sys.executable, "-m", "gunicorn", "-c", "python:evidence.gunicorn_conf", "evidence.wsgi"],
+        cwd=ROOT,
+        env=environment,
+    )
+    address = f"http://localhost:{port}"
+    try:
+        for _ in range(200):
+            try:
+                urllib.request.urlopen(f"{address}/healthz", timeout=1).close()
+                break
+            except OSError:
+                assert server.poll() is None, "the server stopped"
+                time.sleep(0.1)
+        yield address
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    assert path, "These tests need Chromium: apt-get install chromium"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=BROWSER)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(chromium, site):
+    """visit(address, width=…, scheme=…, script=…) -> page; at the end the console has to have been silent."""
+    said, contexts = [], []
+
+    def open_page(address: str, *, width: int = 1440, scheme: str = "light", script: bool = True):
+        context = chromium.new_context(
+            viewport={"width": width, "height": 900}, color_scheme=scheme, java_script_enabled=script
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: said.append(f"{address}: {message.type} {message.text}"))
+        page.on("pageerror", lambda error: said.append(f"{address}: {error}"))
+        page.goto(site + address)
+        if script:
+            drawn(page)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert said == []
+
+
+def drawn(page) -> None:
+    """Waits until every chart of the page is drawn."""
+    charts = page.locator("[data-chart]").count()
+    expect(page.locator("[data-chart]:has(.main-svg)")).to_have_count(charts, timeout=20_000)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("address", PAGES)
+def test_every_page_fits_and_the_console_is_silent(visit, address, scheme):
+    page = visit(address, scheme=scheme)
+    assert page.title()
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def patients_in(page) -> str:
+    return page.locator("#answer strong").inner_text()
+
+
+def test_a_clinician_asks_the_main_question_in_place(visit, site):
+    page = visit("/sener-2025-reconstruction/")
+    page.evaluate("window.stayed = true")
+    page.get_by_label("tofacitinib 72 patients").check()
+    expect(page.locator("#answer strong")).to_have_text("72 of 87 patients")
+    assert page.url == f"{site}/sener-2025-reconstruction/?inhibitor=tofacitinib"
+    page.locator("#f-indication-ild").check()
+    page.wait_for_url("**/?inhibitor=tofacitinib&indication=ild")
+    page.locator("#f-indication-skin").check()
+    page.wait_for_url("**&indication=skin")
+    page.locator("#f-indication-match").select_option("all")
+    page.wait_for_url("**&indication_match=all")
+    assert patients_in(page) == "21 of 49 patients"
+    assert page.evaluate("window.stayed") is True, "the page was updated, not loaded anew"
+    assert page.locator("#announce").inner_text().startswith("21 of 49 patients match")
+    drawn(page)
+    page.locator("#d-sex summary").click()
+    page.locator("#f-sex-female").check()
+    page.wait_for_url("**&sex=female")
+    assert page.locator("#d-sex").get_attribute("open") is not None, "an opened filter stays open"
+    assert page.evaluate("document.activeElement.id") == "f-sex-female", "the keyboard stays where it was"
+
+
+def test_back_and_the_chips_undo(visit, site):
+    page = visit("/sener-2025-reconstruction/?inhibitor=tofacitinib")
+    page.locator("#f-indication-ild").check()
+    page.wait_for_url("**&indication=ild")
+    page.go_back()
+    expect(page.locator("#answer strong")).to_have_text("72 of 87 patients")
+    assert page.url.endswith("/?inhibitor=tofacitinib")
+    drawn(page)
+    page.get_by_label("Remove JAK inhibitor: tofacitinib").click()
+    page.wait_for_url("**/sener-2025-reconstruction/")
+    assert patients_in(page) == "87 patients"
+
+
+def test_it_works_without_script(visit, site):
+    page = visit("/sener-2025-reconstruction/patients/", script=False)
+    page.locator("#f-inhibitor-baricitinib").check()
+    page.get_by_role("button", name="Show patients").click()
+    assert patients_in(page) == "12 of 87 patients"
+    assert page.locator("table.rows tbody tr").count() == 12
+    page.goto(f"{site}/sener-2025-reconstruction/")
+    assert "22/49" in page.locator("#chart-indication-sets figcaption").inner_text()
+
+
+def test_it_works_by_keyboard_alone(visit):
+    page = visit("/published/")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.locator("#f-indication-joints").focus()
+    page.keyboard.press("Space")
+    page.wait_for_url("**/?indication=joints")
+    assert patients_in(page) == "2 of 4 patients"
+
+
+def test_filters_open_on_a_small_screen(visit):
+    page = visit("/published/", width=360)
+    assert not page.locator("#question").is_visible()
+    page.locator("label[for=show-filters]").click()
+    assert page.locator("#question").is_visible()
+    page.locator("#f-indication-joints").check()
+    page.wait_for_url("**/?indication=joints")
+    assert page.locator("#question").is_visible(), "it stays open while a question is put together"
+
+
+def test_a_wrong_number_is_answered_in_place(visit):
+    page = visit("/published/patients/")
+    page.locator("#f-age_min").fill("forty")
+    page.locator("#f-age_min").press("Enter")
+    page.locator(".problem").wait_for()
+    assert "“forty” is not a whole number for “Age from”." in page.locator(".problem").inner_text()
+    assert page.locator("#f-age_min").input_value() == "forty", "what was typed is not lost"
+
+
+def test_the_file_is_what_the_page_shows(visit, tmp_path):
+    page = visit("/sener-2025-reconstruction/patients/?inhibitor=baricitinib")
+    with page.expect_download() as download:
+        page.get_by_text("Download these 12 as CSV").click()
+    assert download.value.suggested_filename == "casebook-sener-2025-reconstruction-patients.csv"
+    download.value.save_as(tmp_path / "file.csv")
+    assert len((tmp_path / "file.csv").read_text(encoding="utf-8-sig").splitlines()) == 13
+
+
+def test_plotly_comes_only_where_there_is_a_chart_and_is_kept_for_good(chromium, site):
+    context = chromium.new_context()
+    page, fetched = context.new_page(), []
+    page.on("response", lambda response: fetched.append(response) if "plotly" in response.url else None)
+    page.goto(f"{site}/published/patients/")
+    page.wait_for_load_state("networkidle")
+    assert fetched == []
+    page.goto(f"{site}/published/")
+    drawn(page)
+    (script,) = fetched
+    assert script.headers["content-encoding"] in ("br", "gzip")
+    assert "immutable" in script.headers["cache-control"]
+    context.close()
+
+
+def test_on_paper_the_numbers_remain(visit):
+    page = visit("/sener-2025-reconstruction/")
+    page.emulate_media(media="print")
+    assert not page.locator("#question").is_visible()
+    assert page.locator(".banner").is_visible()
+    assert page.locator("table.shares").is_visible()

@@ -1,0 +1,79 @@
+"""The repository itself: it stands alone, pins exactly, and its documents are true."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def tracked() -> list[Path]:
+    """Files git knows; in an unpacked archive without git, every file that is not made by running."""
+    done = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode == 0 and done.stdout:
+        return [ROOT / name for name in done.stdout.splitlines() if (ROOT / name).exists()]
+    made = {".venv", "var", "__pycache__", ".pytest_cache", ".ruff_cache", ".hypothesis"}
+    return [path for path in ROOT.rglob("*") if path.is_file() and not made & set(path.relative_to(ROOT).parts)]
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+def test_every_dependency_is_pinned_exactly_and_says_why(name):
+    for line in (ROOT / name).read_text().splitlines():
+        if line and not line.startswith(("#", "-r")):
+            assert re.fullmatch(r"[\w\-\[\]]+==[\w.]+ +# \S.*", line), line
+
+
+def test_no_missing_migration(db):
+    from django.core.management import call_command
+
+    call_command("makemigrations", check=True, dry_run=True, verbosity=0)
+
+
+def test_nothing_is_fetched_from_elsewhere_by_a_page():
+    for path in tracked():
+        if path.suffix in (".html", ".css", ".js"):
+            text = path.read_text()
+            assert not re.search(r'(src|@import|url\()\s*=?\s*["\'(]?https?://', text), path
+            assert not re.search(r"<link[^>]+href=\"https?://", text), path
+
+
+def test_every_template_says_what_it_needs():
+    for path in (ROOT / "templates" / "evidence").glob("*.html"):
+        assert path.read_text().startswith("{# "), path.name
+
+
+def test_static_files_are_named_in_templates_and_exist():
+    for path in (ROOT / "templates").rglob("*.html"):
+        for name in re.findall(r"{% static '([^']+)' %}", path.read_text()):
+            assert name == "vendor/plotly.min.js" or (ROOT / "static" / name).exists(), name
+
+
+def test_plotly_is_found_in_its_package():
+    from django.contrib.staticfiles import finders
+
+    assert finders.find("vendor/plotly.min.js").endswith("plotly.min.js")
+    assert finders.find("vendor/widgetbundle.js") is None
+
+
+def test_make_targets_the_readme_names_exist():
+    makefile = (ROOT / "Makefile").read_text()
+    for name in ("README.md", "DEVELOPING.md"):
+        for target in set(re.findall(r"`(?:PORT=\d+ )?make ([a-z-]+)", (ROOT / name).read_text())):
+            assert re.search(rf"^{target}:", makefile, re.M), f"{name} names make {target}"
+
+
+def test_commands_the_documents_name_exist():
+    from django.core.management import get_commands
+
+    known = get_commands()
+    for name in ("README.md", "DEVELOPING.md"):
+        for command in set(re.findall(r"manage\.py ([a-z_]+)", (ROOT / name).read_text())):
+            assert command in known, f"{name} names {command}"
+
+
+def test_files_the_documents_name_exist():
+    for name in ("README.md", "DEVELOPING.md"):
+        for target in re.findall(r"\]\(([^)#:]+)\)", (ROOT / name).read_text()):
+            assert (ROOT / target).exists(), f"{name} links to {target}"
