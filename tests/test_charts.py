@@ -57,8 +57,8 @@ def test_a_share_chart_draws_the_share_and_its_interval():
     assert round(bars["x"][0] + bars["error_x"]["array"][0], 1) == 58.7
     assert bars["y"] == ["ILD + skin<br>22/49"]
     assert chart.table.rows == [
-        ["ILD + skin", "22/49", "44.9 %", "31.9–58.7", "38"],
-        ["GI", "none known", "", "", "87"],
+        ["ILD + skin", "22/49", "44.9 %", "31.9–58.7", "0", "38"],
+        ["GI", "none known", "", "", "0", "87"],
     ]
     assert chart.sentence.startswith("Most often ILD + skin: 22/49 patients (44.9 %")
 
@@ -84,7 +84,8 @@ def test_responses_add_up_to_all_treatments():
         "Not improved (not further stated)",
         "Not known",
     }
-    assert chart.table.rows[0][1:6] == ["3", "1", "0", "2", "4"]
+    assert chart.table.headings[-3:] == ["Improved, treatments, n/N", "%", "95 % CI"]
+    assert chart.table.rows[0][1:] == ["3", "1", "0", "2", "0", "4", "3/6", "50.0 %", "18.8–81.2"]
     colours = [trace["marker"]["color"] for trace in chart.figure["data"]]
     patterns = [trace["marker"]["pattern"]["shape"] for trace in chart.figure["data"]]
     assert len(set(colours)) == len(set(patterns)) == len(colours), "never colour alone"
@@ -94,7 +95,7 @@ def test_events_stand_beside_patients():
     chart = charts.event_chart([CategoryShare(share("Infection", 1, 3, 2), 2)], PUBLISHED, nothing="")
     patients, events = chart.figure["data"]
     assert (patients["x"], events["x"]) == ([1], [2])
-    assert chart.table.rows == [["Infection", "1/3", "33.3 %", "6.1–79.2", "2", "2"]]
+    assert chart.table.rows == [["Infection", "1/3", "33.3 %", "6.1–79.2", "0", "2", "2"]]
 
 
 def test_changes_draw_the_printed_spread_and_nothing_else():

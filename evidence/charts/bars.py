@@ -21,12 +21,14 @@ from .chart import (
     text,
 )
 
-SHARE_HEADINGS = ["n/N", "%", "95 % CI", "Not known"]
+SHARE_HEADINGS = ["%", "95 % CI", "Not reported", "Not extracted"]
 FEWEST = 5  # under this many known, a chart says so
 
 
 def share_cells(share: Share) -> list[str]:
-    return [share.fraction, share.percent_text, share.interval_text, str(share.missing)]
+    """n/N, percent, interval, and the missing by reason."""
+    missing = [str(share.not_reported), str(share.not_extracted)]
+    return [share.fraction, share.percent_text, share.interval_text, *missing]
 
 
 def share_chart(
@@ -41,7 +43,9 @@ def share_chart(
 ) -> Chart:
     """Percentages with their Wilson intervals, each labelled n/N; what is known of nobody is not drawn."""
     drawn = [share for share in shares if share.known]
-    table = ChartTable([heading, *SHARE_HEADINGS], [[share.label, *share_cells(share)] for share in shares])
+    units = {str(share.unit) for share in shares} or {"patients"}
+    headings = [heading, f"{', '.join(units)}, n/N", *SHARE_HEADINGS]
+    table = ChartTable(headings, [[share.label, *share_cells(share)] for share in shares])
     if not drawn:
         return Chart(name, title, nothing, table, note=note)
     labels = [f"{text(share.label)}<br>{share.fraction}" for share in drawn]
@@ -82,19 +86,8 @@ def response_chart(
     name: str, title: str, heading: str, rows: Sequence[Breakdown], collection: Collection, *, note: str = ""
 ) -> Chart:
     """Verdicts as stacked counts of treatments, those not known included, so that the whole denominator is seen."""
-    headings = [heading, *(response.label for response in RESPONSES), "Not known", "Improved, n/N", "%", "95 % CI"]
-    table = ChartTable(
-        headings,
-        [
-            [
-                row.label,
-                *(str(row.counts[each]) for each in RESPONSES),
-                str(row.improved.missing),
-                *share_cells(row.improved)[:3],
-            ]
-            for row in rows
-        ],
-    )
+    headings = [heading, *(response.label for response in RESPONSES), "Not reported", "Not extracted"]
+    table = ChartTable([*headings, "Improved, treatments, n/N", "%", "95 % CI"], [response_cells(row) for row in rows])
     if not any(row.known for row in rows):
         return Chart(name, title, "No overall verdict is known for any of these treatments.", table, note=note)
     labels = [text(row.label) for row in rows]
@@ -113,6 +106,12 @@ def response_chart(
     }
     sentence = f"Improved, of treatments with a known verdict: {told}."
     return Chart(name, title, sentence, table, figure(collection, traces, rows=len(rows) + 1, **layout), note)
+
+
+def response_cells(row: Breakdown) -> list[str]:
+    """All verdicts, the missing by reason, then the improved as a share."""
+    fraction, percent, interval, *missing = share_cells(row.improved)
+    return [row.label, *(str(row.counts[each]) for each in RESPONSES), *missing, fraction, percent, interval]
 
 
 def verdict_trace(response: Response, labels: list[str], counts: list[int]) -> dict:
@@ -139,7 +138,7 @@ def event_chart(rows: Sequence[CategoryShare], collection: Collection, *, nothin
         "events occurred."
     )
     table = ChartTable(
-        ["Category", "Patients, n/N", "%", "95 % CI", "Not known", "Events"],
+        ["Category", "patients, n/N", *SHARE_HEADINGS, "events"],
         [[row.patients.label, *share_cells(row.patients), str(row.events)] for row in rows],
     )
     if not rows:
