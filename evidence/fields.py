@@ -7,6 +7,7 @@ from django import forms
 from .choices import Match
 from .questions import MatchedSet
 
+MOST_WORDS = 10  # every word is looked for in every text field of every row
 SHOWN = 40  # characters of a wrong word that an error message repeats
 
 
@@ -110,4 +111,7 @@ class SearchField(forms.CharField):
         word = words[0] if words else ""
         if self.max_length and len(word) > self.max_length:
             raise forms.ValidationError(f"Search with at most {self.max_length} characters; these are {len(word)}.")
-        return " ".join(super().clean(word).split())
+        words = super().clean(word).split()
+        if len(words) > MOST_WORDS:
+            raise forms.ValidationError(f"Search for at most {MOST_WORDS} words at once; these are {len(words)}.")
+        return " ".join(words)

@@ -9,6 +9,7 @@ workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
 threads = int(os.environ.get("CASEBOOK_THREADS") or 4)
 timeout = 60
 keepalive = 5
+limit_request_line = 8190  # gunicorn's most: a question can name many studies; longer ones are answered 400
 max_requests, max_requests_jitter = 5000, 500
 errorlog = "-"
 accesslog = "-" if os.environ.get("CASEBOOK_ACCESS_LOG") == "1" else None

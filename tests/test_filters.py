@@ -134,6 +134,7 @@ def test_the_denominator_holds_those_in_whom_everything_asked_is_known(world, as
         ("q=a%00b", "Null characters"),
         ("q=" + "x" * 10_000, "at most 200 characters"),
         ("q=a&q=b", "more than once"),
+        ("q=" + "a+" * 11, "at most 10 words"),
         ("missing=everything", "is not among the values"),
         ("study=" + "y" * 10_000, "is not among the values"),
     ],
