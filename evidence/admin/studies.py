@@ -98,18 +98,12 @@ class AutoantibodyInline(Inline):
 
 class TreatmentInline(Inline):
     model = Treatment
-    fields = [
-        "number",
-        "inhibitor",
-        "indication_set",
-        "dose",
-        "duration_months",
-        "response",
-        "relapsed",
-        "adverse_events",
-    ]
+    fields = ["number", "inhibitor", "indication_set", "dose", "duration_months", "response", "adverse_events"]
     readonly_fields = ["indication_set"]  # chosen on the course's own page: a list per row would cost a query per row
     autocomplete_fields = ["inhibitor"]
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).select_related("patient", "inhibitor")
 
 
 @admin.register(Patient)
