@@ -183,6 +183,7 @@ def test_an_unknown_column_to_sort_by(client, world):
     assert "no such column to sort by" in text_of(response)
     assert shown_total(response) == 5
     assert client.get(world.address("patients.csv?sort=shoe_size")).status_code == 400
+    assert 'href="/world/patients.csv"' in response.content.decode(), "the file is offered in an order it has"
 
 
 @pytest.mark.parametrize(

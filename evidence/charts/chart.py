@@ -73,10 +73,10 @@ WATERMARK = {
     "text": "SIMULATED<br>not evidence",
     "xref": "paper",
     "yref": "paper",
-    "x": 0.62,
+    "x": 0.5,
     "y": 0.5,
     "showarrow": False,
-    "font": {"size": 30},
+    "font": {"size": 24},
     "opacity": 0.2,
     "textangle": -14,
 }

@@ -166,3 +166,8 @@ class GroupFinding(Keyed):
 
     def __str__(self) -> str:
         return f"{self.group}: {self.measure}"
+
+    @property
+    def has_a_time(self) -> bool:
+        """Whether a week belongs to it: a share of a group's members, or the length of its follow-up, has none."""
+        return self.kind not in (FindingKind.SHARE, FindingKind.MEDIAN_IQR)

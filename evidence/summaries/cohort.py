@@ -253,6 +253,8 @@ class AgeAndSex:
         if not self.ages:
             return f"Age is known in none of {plural(self.known.in_view, Unit.PATIENTS)}; {sexes}."
         span = f"median {number(self.median)} years, {self.youngest} to {self.oldest}"
+        if self.youngest == self.oldest:
+            span = f"{self.youngest} years"
         return f"Age is known in {self.known.known} of {plural(self.known.in_view, Unit.PATIENTS)}: {span}; {sexes}."
 
 

@@ -59,8 +59,14 @@ class DrugCount:
 
 @dataclass(frozen=True)
 class DrugEvidence:
+    """One drug, collection by collection."""
+
     drug: JAKInhibitor
     counts: list[DrugCount]
+
+    @property
+    def anything(self) -> bool:
+        return any(count.anything for count in self.counts)
 
 
 def by_drug(question: Question):

@@ -139,7 +139,7 @@ def overview(asked: Asked, context: dict) -> dict:
 
 
 def event_chart(events, totals, collection):
-    nothing = f"No adverse event is recorded in these {summaries.plural(totals.patients, 'patients')}."
+    nothing = f"No adverse event is recorded in the {summaries.plural(totals.patients, 'patients')} in view."
     nothing += " That is not the same as none having occurred: see how many are not known."
     return charts.event_chart(events, collection, nothing=nothing)
 
