@@ -19,9 +19,8 @@ run: prepare
 	@$(ENV) exec $(BIN)/gunicorn -c python:evidence.gunicorn_conf evidence.wsgi
 
 prepare: $(VENV)/.installed var/secret-key var/static/.collected
-	@$(ENV) $(BIN)/python manage.py migrate --noinput --verbosity 0
 	@echo "Loading the evidence"
-	@$(ENV) $(BIN)/python manage.py load_evidence
+	@$(ENV) $(BIN)/python manage.py prepare
 
 $(VENV)/.installed: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Casebook needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make run PYTHON=python3.12") if sys.version_info < (3, 11) else None'

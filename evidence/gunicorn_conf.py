@@ -7,6 +7,7 @@ bind = f"{os.environ.get('CASEBOOK_BIND') or '127.0.0.1'}:{os.environ.get('PORT'
 worker_class = "gthread"
 workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
 threads = int(os.environ.get("CASEBOOK_THREADS") or 4)
+preload_app = True  # imported once, then forked: starts sooner, and workers share the memory
 timeout = 60
 keepalive = 5
 limit_request_line = 8190  # gunicorn's most: a question can name many studies; longer ones are answered 400

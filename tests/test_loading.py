@@ -220,3 +220,9 @@ def test_progress_is_shown_and_can_be_silenced(db):
     assert load_again(verbosity=0) == ""
     Indication.objects.first().save()
     assert "  published.json" in load_again()
+
+
+def test_prepare_migrates_and_loads_and_can_be_repeated(db):
+    out = StringIO()
+    call_command("prepare", stdout=out)
+    assert "428 records read: nothing to change." in out.getvalue()

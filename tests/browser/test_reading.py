@@ -5,8 +5,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
-import urllib.request
 from pathlib import Path
 
 import pytest
@@ -65,20 +63,17 @@ def site(tmp_path_factory):
         [sys.executable, "-m", "gunicorn", "-c", "python:evidence.gunicorn_conf", "evidence.wsgi"],
         cwd=ROOT,
         env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
     )
-    address = f"http://localhost:{port}"
     try:
-        for _ in range(200):
-            try:
-                urllib.request.urlopen(f"{address}/healthz", timeout=1).close()
-                break
-            except OSError:
-                assert server.poll() is None, "the server stopped"
-                time.sleep(0.1)
-        yield address
+        said = next((line for line in server.stdout if "Casebook is at" in line), "")
+        assert f"http://localhost:{port}/" in said, "the server stopped before it was ready"
+        yield f"http://localhost:{port}"
     finally:
         server.terminate()
         server.wait(20)
+        server.stdout.close()
 
 
 @pytest.fixture(scope="session")
