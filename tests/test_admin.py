@@ -109,6 +109,16 @@ def test_a_published_record_links_to_its_page(admin_client, db):
     assert "/published/patients/fujita-2019-1/" in body
 
 
+def test_a_term_in_use_cannot_be_deleted_and_the_page_says_by_whom(admin_client, db):
+    from evidence.models import Indication
+
+    gi = Indication.objects.get(code="gi")
+    page = admin_client.get(address(Indication, "delete", gi.pk))
+    assert "SIM-01" in page.content.decode() and "would require deleting" in page.content.decode()
+    admin_client.post(address(Indication, "delete", gi.pk), {"post": "yes"})
+    assert Indication.objects.filter(code="gi").exists()
+
+
 def test_nobody_enters_without_an_account(client, db):
     response = client.get("/admin/evidence/patient/")
     assert response.status_code == 302 and "/admin/login/" in response["Location"]

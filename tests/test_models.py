@@ -221,6 +221,20 @@ def test_what_others_stand_on_is_not_deleted(db):
             records[model].delete()
 
 
+def test_a_term_in_use_is_not_deleted(db):
+    from django.db.models import ProtectedError
+
+    from evidence.models import Therapy
+
+    make_treatment(make_patient(make_study(make_collection()), prior=["bosentan"]), indications=["gi"])
+    for term in (Indication.objects.get(code="gi"), Therapy.objects.get(code="bosentan")):
+        with pytest.raises(ProtectedError, match="is in use by"), transaction.atomic():
+            term.delete()
+        with pytest.raises(ProtectedError, match="is in use by"), transaction.atomic():
+            type(term).objects.filter(pk=term.pk).delete()
+    Indication.objects.create(code="unused", label="Unused").delete()
+
+
 def test_links_between_reports_of_one_person(db):
     here, elsewhere = make_study(make_collection()), make_study(make_collection())
     first, second = make_patient(here), make_patient(here)
@@ -277,6 +291,12 @@ def test_the_indication_set_follows_the_indications(db):
     assert stored() == "ild"
     Indication.objects.get(code="gi").treatment_set.add(treatment)
     assert stored() == "gi+ild"
+    ild = Indication.objects.get(code="ild")
+    ild.code = "lung-disease"
+    ild.save()
+    assert stored() == "gi+lung-disease"
+    ild.treatment_set.clear()
+    assert stored() == "gi"
     treatment.indications.clear()
     assert stored() == ""
 

@@ -26,6 +26,11 @@ class TermAdmin(admin.ModelAdmin):
     list_display = ["label", "code", "position"]
     search_fields = ["label", "code"]
 
+    def get_deleted_objects(self, objs, request):
+        """Shows the records that are coded with a term as the reason why it cannot be deleted."""
+        deleted, counts, permissions, protected = super().get_deleted_objects(objs, request)
+        return deleted, counts, permissions, [*protected, *(str(use) for term in objs for use in term.uses())]
+
 
 class PhenotypeTermAdmin(TermAdmin):
     list_display = ["label", "code", "hpo", "position"]

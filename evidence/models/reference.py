@@ -1,6 +1,9 @@
 """Reference tables: drugs, and the short vocabularies records are coded with."""
 
 from django.db import models
+from django.db.models import ProtectedError
+from django.db.models.signals import pre_delete
+from django.dispatch import receiver
 
 from .base import ATC, Keyed, KeyedQuerySet, in_format, slug_format, within
 
@@ -55,6 +58,18 @@ class Term(Keyed):
 
     def __str__(self) -> str:
         return self.label
+
+    def uses(self) -> list[models.Model]:
+        """Records that are coded with this term through a plain list, which deletion would silently shorten."""
+        lists = [each for each in self._meta.related_objects if each.many_to_many and each.through._meta.auto_created]
+        return [record for each in lists for record in getattr(self, each.get_accessor_name()).all()]
+
+
+@receiver(pre_delete)
+def terms_in_use_stay(sender, instance, **kwargs):
+    """A term that records are coded with cannot be deleted: an indication would vanish from its courses unseen."""
+    if isinstance(instance, Term) and (uses := instance.uses()):
+        raise ProtectedError(f"{instance} is in use by {len(uses)} records.", set(uses))
 
 
 class PhenotypeTerm(Term):

@@ -250,8 +250,23 @@ def keep_indication_set(course: Treatment) -> None:
 @receiver(m2m_changed, sender=Treatment.indications.through)
 def indications_changed(instance, action, reverse, pk_set, **kwargs):
     """From either side: a course's indications, or an indication's courses."""
-    if action.startswith("post_"):
-        for course in Treatment.objects.filter(pk__in=pk_set or []) if reverse else [instance]:
+    if action == "pre_clear" and reverse:
+        instance.courses_before = list(instance.treatment_set.all())  # afterwards nobody knows which they were
+    if not action.startswith("post_"):
+        return
+    if not reverse:
+        keep_indication_set(instance)
+        return
+    courses = instance.courses_before if pk_set is None else Treatment.objects.filter(pk__in=pk_set)
+    for course in courses:
+        keep_indication_set(course)
+
+
+@receiver(post_save, sender=Indication)
+def indication_renamed(instance, created, **kwargs):
+    """A new code is a new spelling of every set it stands in."""
+    if not created:
+        for course in instance.treatment_set.all():
             keep_indication_set(course)
 
 
