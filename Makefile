@@ -1,17 +1,16 @@
-# make run       everything, then serves on http://localhost:$PORT (8000)
+# make run       everything, then serves on http://localhost:8000 (PORT=9000 make run for another)
 # make test      the tests that need nothing but Python
 # make help      the rest
 PYTHON ?= python3
-PORT ?= 8000
 VENV := .venv
 BIN := $(VENV)/bin
 STATIC := $(shell find static -type f 2>/dev/null)
 
 # A first look needs no configuration: a key of this machine's own, plain http on localhost. A .env file, if there
 # is one, comes first; see .env.example.
-ENV := set -a; if [ -f .env ]; then . ./.env; fi; \
+ENV := set -a; asked="$(PORT)"; if [ -f .env ]; then . ./.env; fi; \
 	CASEBOOK_SECRET_KEY=$${CASEBOOK_SECRET_KEY:-$$(cat var/secret-key)}; \
-	CASEBOOK_HTTPS=$${CASEBOOK_HTTPS:-0}; PORT=$(PORT); set +a;
+	CASEBOOK_HTTPS=$${CASEBOOK_HTTPS:-0}; PORT=$${asked:-$${PORT:-8000}}; set +a;
 
 .PHONY: run prepare test test-browser lint format check help clean
 
@@ -68,7 +67,7 @@ clean:
 	@rm -rf $(VENV) var .pytest_cache .ruff_cache .hypothesis
 
 help:
-	@echo "make run           install, load, serve on port $(PORT) (PORT=9000 make run for another)"
+	@echo "make run           install, load, serve on port 8000 (PORT=9000 make run for another)"
 	@echo "make prepare       the same without serving"
 	@echo "make test          tests that need nothing but Python"
 	@echo "make test-browser  tests in a real Chromium"
