@@ -131,7 +131,7 @@ def test_nobody_matches_and_the_page_says_what_comes_nearest(client, world):
 
 def test_groups_stand_beside_the_patients_also_where_nobody_matches(client, world):
     page = text_of(client.get(world.address("?inhibitor=tofacitinib&sex=male&age_max=20")))
-    assert "1 group in 1 study answer it in aggregate, covering 10 people." in page
+    assert "1 group in 1 study answers it in aggregate, covering 10 people." in page
     assert "Groups have no one value for: Sex, Age to" in page
 
 

@@ -137,8 +137,18 @@ def test_groups_by_hand(world):
 
 
 def test_groups_that_may_share_people_say_so(published):
-    assert summaries.group_cover(Question(published)).sharing == 2
     assert "may report the same people" in summaries.group_cover(Question(published)).sentence
+    filgotinib = summaries.group_cover(Question(published).asking("inhibitor", ("filgotinib",)))
+    assert not filgotinib.sharing, "one study alone shares people with none of the others in the answer"
+
+
+def test_groups_on_several_drugs_are_mentioned_where_one_drug_is_asked(published):
+    assert summaries.group_cover(Question(published)).mixed == 0
+    told = summaries.group_cover(Question(published).asking("inhibitor", ("filgotinib",))).sentence
+    assert told == (
+        "1 group in 1 study answers it in aggregate, covering 5 people. "
+        "1 group on several JAK inhibitors, not reported apart, may hold more."
+    )
 
 
 @few

@@ -7,7 +7,7 @@ from django.db.models import Exists, OuterRef, Q
 
 from ..choices import FindingKind
 from ..filters import groups, unasked
-from ..models import GroupFinding, StudyGroup
+from ..models import GroupFinding, Study
 from ..questions import Question
 from .shares import plural
 
@@ -22,45 +22,57 @@ class GroupCover:
     comparators: int
     people: int
     without_n: int
-    sharing: int
+    mixed: int  # groups on several drugs, not reported apart, that answer the question but for its drug
+    sharing: bool
     studies: int
     unasked: list[str]
 
     @property
     def sentence(self) -> str:
         if not self.treated:
-            return "No group reported only in aggregate answers this question."
+            return f"No group reported only in aggregate answers this question.{self.perhaps}"
+        verb = "answers" if self.treated == 1 else "answer"
         counted = (
-            f"{plural(self.treated, 'groups')} in {plural(self.studies, 'studies')} answer it in aggregate, covering "
+            f"{plural(self.treated, 'groups')} in {plural(self.studies, 'studies')} {verb} it in aggregate, covering "
         )
         covered = f"{plural(self.people, 'people')}" if self.people else "an unknown number of people"
         if self.people and self.without_n:
             covered += f" and {plural(self.without_n, 'groups')} of unknown size"
         shared = " Some of these studies may report the same people." if self.sharing else ""
-        return f"{counted}{covered}.{shared}"
+        return f"{counted}{covered}.{self.perhaps}{shared}"
+
+    @property
+    def perhaps(self) -> str:
+        """Groups that may hold an answer nobody can take out of them."""
+        if not self.mixed:
+            return ""
+        return f" {plural(self.mixed, 'groups')} on several JAK inhibitors, not reported apart, may hold more."
 
 
 def group_cover(question: Question) -> GroupCover:
-    """Counts the groups that answer the question, in one query."""
-    sharing = Q(Exists(StudyGroup.objects.filter(study__may_share_patients_with=OuterRef("study")))) | Q(
-        study__may_share_patients_with__isnull=False
-    )
-    rows = list(
-        groups(question)
-        .order_by()
-        .annotate(shares=Exists(StudyGroup.objects.filter(sharing, pk=OuterRef("pk"))))
-        .values_list("n", "inhibitor", "mixed_inhibitors", "study", "shares")
-    )
-    treated = [row for row in rows if row[1] is not None or row[2]]
+    """Counts the groups that answer the question, in two queries at most."""
+    answers = Exists(groups(question).filter(pk=OuterRef("pk")))
+    whatever_drug = groups(question.without("inhibitor")).order_by().annotate(answers=answers)
+    rows = list(whatever_drug.values_list("answers", "n", "inhibitor", "mixed_inhibitors", "study"))
+    answering = [row for row in rows if row[0]]
+    treated = [row for row in answering if row[2] is not None or row[3]]
+    studies = {study for *_, study in treated}
     return GroupCover(
         treated=len(treated),
-        comparators=len(rows) - len(treated),
-        people=sum(n or 0 for n, *_ in treated),
-        without_n=sum(n is None for n, *_ in treated),
-        sharing=sum(shares for *_, shares in treated),
-        studies=len({study for _, _, _, study, _ in treated}),
+        comparators=len(answering) - len(treated),
+        people=sum(n or 0 for _, n, *_ in treated),
+        without_n=sum(n is None for _, n, *_ in treated),
+        mixed=sum(mixed and not answered for answered, _, _, mixed, _ in rows),
+        sharing=share_people(studies),
+        studies=len(studies),
         unasked=unasked(question),
     )
+
+
+def share_people(studies: set[int]) -> bool:
+    """Whether two of these studies may report some of the same people."""
+    links = Study.may_share_patients_with.through.objects
+    return links.filter(from_study__in=studies, to_study__in=studies).exists()
 
 
 @dataclass(frozen=True)
