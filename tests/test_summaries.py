@@ -73,6 +73,17 @@ def test_headlines_by_hand(world):
     assert figures(heads["serious"]) == (1, 2, 2, 1)
 
 
+def test_seriousness_is_left_out_where_no_event_is_graded(world, asking, simulated):
+    """Known only of those without any event, it would read as if the events had not been serious."""
+    assert [share.key for share in one(summaries.headlines(Question(simulated)))] == [
+        "improved",
+        "relapsed",
+        "any_adverse_event",
+    ]
+    without_events = one(summaries.headlines(asking(world.collection, "adverse_events=explicitly_none")))
+    assert figures(without_events[-1]) == (0, 1, 0, 0)
+
+
 def test_answers_by_hand(world, asking):
     answer = one(summaries.answer(asking(world.collection, "inhibitor=tofacitinib&indication=ild")))
     assert figures(answer.share) == (2, 4, 1, 0)

@@ -93,17 +93,25 @@ HEADLINES = [
 
 
 def headlines(question: Question) -> Summary:
-    """Improved, relapsed, any and serious adverse events: patients, of those in whom it is known."""
-    in_view, *counters = yield [
+    """Improved, relapsed, any and serious adverse events: patients, of those in whom it is known.
+
+    Seriousness is left out where events occurred and none of them is said to be serious or not: then it is known only
+    of those without any event, and “0 of those” would read as if the events had not been serious.
+    """
+    in_view, graded, *counters = yield [
         Tally(question, ("reading",)),
+        Tally(question, ("adverse_events", "known:serious")),
         *(Tally(question, (dimension,)) for _, _, _, (dimension, _) in HEADLINES),
         *(known_by_reading(question, attribute) for _, _, attribute, _ in HEADLINES),
     ]
     found, known = counters[: len(HEADLINES)], counters[len(HEADLINES) :]
-    return [
+    shares = [
         share(label, by_value[(str(value.value),)], yes_part(by_known), in_view, key=key)
         for (key, label, _, (_, value)), by_value, by_known in zip(HEADLINES, found, known, strict=True)
     ]
+    with_events = str(Ascertainment.EVENTS.value)
+    ungraded = graded[(with_events, "no")] and not graded[(with_events, "yes")]
+    return [share for share in shares if not (ungraded and share.key == "serious")]
 
 
 def outcomes_by_domain(question: Question) -> Summary:
