@@ -9,7 +9,7 @@ from ..filters import FILTERS, SETS, AnyOf, Bound, NotKnown, Search
 from ..models import ATTRIBUTES
 from ..questions import MatchedSet, Question
 from ..vocabulary import Vocabulary
-from .shares import Summary
+from .shares import Summary, together
 
 
 @dataclass(frozen=True)
@@ -42,15 +42,7 @@ def facets(question: Question, vocabulary: Vocabulary, matches: Mapping[str, str
     plans = [
         plan(name, question, vocabulary, matches) for name in FILTERS if not isinstance(FILTERS[name], Bound | Search)
     ]
-    wanted = [next(each) for each in plans]
-    counters = iter((yield [tally for tallies in wanted for tally in tallies]))
-    made = []
-    for each, tallies in zip(plans, wanted, strict=True):
-        try:
-            each.send([next(counters) for _ in tallies])
-        except StopIteration as finished:
-            made.append(finished.value)
-    return made
+    return (yield from together(plans))
 
 
 def plan(name: str, question: Question, vocabulary: Vocabulary, matches: Mapping[str, str]) -> Summary:

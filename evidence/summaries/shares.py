@@ -1,7 +1,7 @@
 """The share: the only way a rate is ever shown. And how summaries get their counts, all of a page in one go."""
 
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
@@ -22,10 +22,10 @@ SINGULAR = {
 Summary = Generator[list[Tally], list[Counter], Any]
 
 
-def answers(*summaries: Summary) -> list:
-    """Runs summaries together, so that all their tallies travel in one query; their results, in order."""
+def together(summaries: Sequence[Summary]) -> Summary:
+    """Several summaries as one: yields all their tallies at once, returns their results in order."""
     wanted = [next(summary) for summary in summaries]
-    counters = iter(count([tally for tallies in wanted for tally in tallies]))
+    counters = iter((yield [tally for tallies in wanted for tally in tallies]))
     results = []
     for summary, tallies in zip(summaries, wanted, strict=True):
         try:
@@ -33,6 +33,16 @@ def answers(*summaries: Summary) -> list:
         except StopIteration as finished:
             results.append(finished.value)
     return results
+
+
+def answers(*summaries: Summary) -> list:
+    """Runs summaries together, so that all their tallies travel in one query; their results, in order."""
+    asked = together(summaries)
+    try:
+        asked.send(count(next(asked)))
+    except StopIteration as finished:
+        return finished.value
+    raise RuntimeError("a summary asked twice")
 
 
 def number(value: float | None, decimals: int = 1) -> str:
