@@ -33,14 +33,6 @@ def env_flag(name: str, default: bool) -> bool:
     return value == "1"
 
 
-def env_number(name: str, default: int) -> int:
-    """A whole number from the environment."""
-    value = env(name, str(default))
-    if not value.isdigit():
-        raise ImproperlyConfigured(f"{name} must be a whole number, not {value!r}.")
-    return int(value)
-
-
 def env_list(name: str, default: str = "") -> list[str]:
     """A comma-separated list."""
     return [part.strip() for part in (os.environ.get(name) or default).split(",") if part.strip()]

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
@@ -124,9 +124,6 @@ class Share:
         if not self.known:
             return f"none known ({self.missing_split or 'nobody in view'})"
         return f"{self.fraction} {self.unit} ({self.percent_text}, 95 % CI {self.interval_text}), {self.missing_text}"
-
-    def labelled(self, label: str) -> "Share":
-        return replace(self, label=label)
 
 
 def share(label: str, count: int, known: Counter, in_view: Counter, unit: str = Unit.PATIENTS, key: str = "") -> Share:

@@ -31,12 +31,6 @@ def authors(text: str) -> str:
     return f"{text.replace(';', ',').rstrip('.')}."
 
 
-@register.inclusion_tag("evidence/_share.html")
-def share(share):
-    """A share in full: n/N, percent, interval, missing count and unit."""
-    return {"share": share}
-
-
 @register.inclusion_tag("evidence/_value.html")
 def value(text, missing):
     """A value, or why there is none; never a blank."""

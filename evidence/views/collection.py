@@ -45,7 +45,7 @@ def rows_of(request: HttpRequest, collection: str, noun: str) -> HttpResponse:
     if asked.question:
         listed = listing(request, table, asked.question, asked.vocabulary)
         context |= {"listed": listed, "page_links": page_links(listed, asked.question)}
-        context |= charts_of(noun, asked)
+        context |= charts_of(noun, asked, context)
     return page(request, asked, "evidence/list.html", context)
 
 
@@ -70,8 +70,8 @@ def frame(request: HttpRequest, asked: Asked, noun: str) -> dict:
         summaries.answer(shown),
         summaries.totals(shown),
     ]
-    if asked.question and noun == "":
-        wanted += overview_summaries(asked)
+    if asked.question:
+        wanted += summaries_of(noun, asked)
     facets, answer, totals, *rest = answers(*wanted)
     context = {
         "asked": asked,
@@ -98,8 +98,13 @@ def near(asked: Asked) -> list[tuple]:
     return [(each, group_cover(each.question)) for each in found[:NEAREST]]
 
 
-def overview_summaries(asked: Asked) -> list:
+def summaries_of(noun: str, asked: Asked) -> list:
+    """What a page counts besides its frame, so that everything travels in one statement."""
     question, words = asked.question, asked.vocabulary
+    if noun == "adverse-events":
+        return [summaries.events_by_category(question, words)]
+    if noun:
+        return []
     return [
         summaries.headlines(question),
         summaries.outcomes_by_domain(question),
@@ -155,12 +160,10 @@ def group_charts(asked: Asked) -> list:
     ]
 
 
-def charts_of(noun: str, asked: Asked) -> dict:
+def charts_of(noun: str, asked: Asked, context: dict) -> dict:
     """Charts that belong to a list."""
     if noun == "adverse-events":
-        events, totals = answers(
-            summaries.events_by_category(asked.question, asked.vocabulary), summaries.totals(asked.question)
-        )
+        (events,), totals = context["rest"], context["totals"]
         return {"charts": [event_chart(events, totals, asked.collection)] if totals.patients else []}
     return {"charts": group_charts(asked) if noun == "groups" else []}
 
