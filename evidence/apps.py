@@ -1,7 +1,7 @@
 """Wires what must happen on every write and after every migration."""
 
 from django.apps import AppConfig
-from django.db.models.signals import m2m_changed, post_delete, post_migrate, post_save
+from django.db.models.signals import m2m_changed, post_delete, post_migrate, post_save, pre_save
 
 
 class EvidenceConfig(AppConfig):
@@ -11,10 +11,11 @@ class EvidenceConfig(AppConfig):
 
     def ready(self):
         from .models.guards import put_in_place
-        from .models.version import bump_on_write
+        from .models.version import bump_before_write, bump_on_write
 
         post_migrate.connect(put_in_place, sender=self)
         for model in self.get_models(include_auto_created=True):
+            pre_save.connect(bump_before_write, sender=model)
             post_save.connect(bump_on_write, sender=model)
             post_delete.connect(bump_on_write, sender=model)
             if model._meta.auto_created:

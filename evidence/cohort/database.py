@@ -3,12 +3,12 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from django.db.models import CharField, Count, IntegerField, QuerySet, Value
+from django.db.models import CharField, Count, F, IntegerField, QuerySet, Value
 from django.db.models.functions import Cast
 
 from ..filters import courses, courses_known
 from ..questions import Question
-from .dimensions import DIMENSIONS
+from .dimensions import DIMENSIONS, Flag, Many, One
 from .tally import Tally, Unit
 
 COUNTED = {
@@ -55,9 +55,9 @@ def select(position: int, tally: Tally, rows: QuerySet, width: int) -> QuerySet:
     """One tally as (position, value, ..., number) rows, padded to `width` values so that all can be united."""
     dimensions = [DIMENSIONS[name] for name in tally.dimensions]
     for dimension in dimensions:
-        if dimension.rows:
-            rows = rows.filter(dimension.rows())
-    values = {f"value_{i}": Cast(dimension.value(), CharField()) for i, dimension in enumerate(dimensions)}
+        if isinstance(dimension, Many) and dimension.rows:
+            rows = rows.filter(dimension.condition())
+    values = {f"value_{i}": Cast(column(dimension), CharField()) for i, dimension in enumerate(dimensions)}
     padding = {f"value_{i}": Value(None, CharField()) for i in range(len(dimensions), width)}
     return (
         rows.order_by()
@@ -66,3 +66,10 @@ def select(position: int, tally: Tally, rows: QuerySet, width: int) -> QuerySet:
         .annotate(number=Count(COUNTED[tally.unit], distinct=True))
         .values_list("position", *[f"value_{i}" for i in range(width)], "number")
     )
+
+
+def column(dimension: One | Many | Flag):
+    """The value of a dimension, as seen from a course."""
+    if isinstance(dimension, One):
+        return dimension.value(dimension.level)
+    return F(dimension.path) if isinstance(dimension, Many) else dimension.case()

@@ -1,76 +1,108 @@
-"""What courses can be counted by: a name, and where its value stands as seen from a course."""
+"""What courses can be counted by: a name, and where its value stands. One declaration, read by both engines.
 
-from collections.abc import Callable
-from dataclasses import dataclass
+The database reaches a value from the course, by a path; the snapshot reads each table once, from its own side.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 
 from django.db.models import Case, CharField, F, Q, Value, When
 
 from ..choices import Presence, Response, YesNo
 from ..missing import missing_reason_sql
-from ..models import ATTRIBUTES
-from ..models.knowledge import seriousness_no, seriousness_yes
+from ..models import ATTRIBUTES, AdverseEvent, Outcome, Patient, PatientAutoantibody, PatientManifestation, Treatment
+from ..models.knowledge import NOT_SERIOUS, SERIOUS, Condition, Has, Said
 
 KNOWN_RESULTS = [response.value for response in Response if response != Response.UNKNOWN]
+COURSE, PATIENT, STUDY = "", "patient__", "patient__study__"  # levels, as paths from a course
 
 
 @dataclass(frozen=True)
-class Dimension:
-    """`value` gives the column. A to-many dimension counts a course once under each of its values.
+class One:
+    """A dimension with one value per course, patient or study; `value` makes its expression from the path to there."""
 
-    `rows` narrows the related rows that count (only manifestations that are present, say).
+    level: str
+    value: Callable[[str], object]
+
+
+@dataclass(frozen=True)
+class Many:
+    """A dimension with any number of values; a course counts once under each, and under None where it has no row.
+
+    `path` leads from a course to the value. The rows are those of `model`, which name their `owner` (a course or a
+    patient) and have the value at `value`. With `rows`, only rows with these values count, and a course without such
+    a row counts nowhere.
     """
 
-    value: Callable[[], object]
-    rows: Callable[[], Q] | None = None
+    path: str
+    model: type
+    owner: str
+    value: str
+    rows: dict = field(default_factory=dict)
+
+    @property
+    def of_patient(self) -> bool:
+        return self.owner == "patient"
+
+    def condition(self) -> Q:
+        """`rows` as a condition on the course."""
+        table = self.path.removesuffix(self.value)
+        return Q(**{f"{table}{name}": value for name, value in self.rows.items()})
 
 
-def at(path: str) -> Dimension:
-    return Dimension(lambda: F(path))
+@dataclass(frozen=True)
+class Flag:
+    """A dimension of conditions on a course: the value of the first that holds, or `otherwise`."""
+
+    conditions: tuple[tuple[str, Condition], ...]
+    otherwise: str
+
+    def leaves(self) -> Iterator[Said | Has]:
+        """What its conditions are made of."""
+        for _, condition in self.conditions:
+            yield from condition.leaves()
+
+    def case(self) -> Case:
+        cases = [When(condition.q(), then=Value(value)) for value, condition in self.conditions]
+        return Case(*cases, default=Value(self.otherwise), output_field=CharField())
 
 
-def present(records: str, term: str) -> Dimension:
-    return Dimension(
-        lambda: F(f"patient__{records}__{term}__code"), lambda: Q(**{f"patient__{records}__status": Presence.PRESENT})
-    )
+def at(level: str, name: str) -> One:
+    return One(level, lambda path: F(f"{path}{name}"))
 
 
-def serious() -> Case:
-    return Case(
-        When(seriousness_yes(), then=Value(YesNo.YES.value)),
-        When(seriousness_no(), then=Value(YesNo.NO.value)),
-        default=Value(YesNo.UNKNOWN.value),
-        output_field=CharField(),
-    )
+def present(model, term: str) -> Many:
+    status = {"status": Presence.PRESENT.value}
+    return Many(f"patient__{term}_records__{term}__code", model, "patient", f"{term}__code", status)
 
 
-def known(attribute: str) -> Dimension:
-    condition = ATTRIBUTES[attribute].known
-    return Dimension(
-        lambda: Case(
-            When(condition(), then=Value(YesNo.YES.value)), default=Value(YesNo.NO.value), output_field=CharField()
-        )
-    )
+def outcomes(**rows) -> Many:
+    return Many("outcomes__domain", Outcome, "treatment", "domain", rows)
 
 
-DIMENSIONS = {
-    "inhibitor": at("inhibitor__slug"),
-    "indication": at("indications__code"),
-    "indication_set": at("indication_set"),
-    "sex": at("patient__sex"),
-    "age": at("patient__age_years"),
-    "subset": at("patient__subset"),
-    "autoantibody": present("autoantibody_records", "autoantibody"),
-    "manifestation": present("manifestation_records", "manifestation"),
-    "prior": at("patient__prior_therapies__code"),
-    "response": at("response"),
-    "relapsed": at("relapsed"),
-    "adverse_events": at("adverse_events"),
-    "adverse_event": at("events__category__code"),
-    "serious": Dimension(serious),
-    "study": at("patient__study__slug"),
-    "design": at("patient__study__design"),
-    "reading": Dimension(lambda: missing_reason_sql("patient__study__extraction")),
-    "domain": at("outcomes__domain"),
-    "domain_known": Dimension(lambda: F("outcomes__domain"), lambda: Q(outcomes__result__in=KNOWN_RESULTS)),
-    "domain_improved": Dimension(lambda: F("outcomes__domain"), lambda: Q(outcomes__result=Response.IMPROVED)),
+def known(attribute: str) -> Flag:
+    return Flag(((YesNo.YES.value, ATTRIBUTES[attribute].condition),), YesNo.NO.value)
+
+
+DIMENSIONS: dict[str, One | Many | Flag] = {
+    "inhibitor": at(COURSE, "inhibitor__slug"),
+    "indication": Many("indications__code", Treatment.indications.through, "treatment", "indication__code"),
+    "indication_set": at(COURSE, "indication_set"),
+    "sex": at(PATIENT, "sex"),
+    "age": at(PATIENT, "age_years"),
+    "subset": at(PATIENT, "subset"),
+    "autoantibody": present(PatientAutoantibody, "autoantibody"),
+    "manifestation": present(PatientManifestation, "manifestation"),
+    "prior": Many("patient__prior_therapies__code", Patient.prior_therapies.through, "patient", "therapy__code"),
+    "response": at(COURSE, "response"),
+    "relapsed": at(COURSE, "relapsed"),
+    "adverse_events": at(COURSE, "adverse_events"),
+    "adverse_event": Many("events__category__code", AdverseEvent, "treatment", "category__code"),
+    "serious": Flag(((YesNo.YES.value, SERIOUS), (YesNo.NO.value, NOT_SERIOUS)), otherwise=YesNo.UNKNOWN.value),
+    "study": at(STUDY, "slug"),
+    "design": at(STUDY, "design"),
+    "reading": One(STUDY, lambda path: missing_reason_sql(f"{path}extraction")),
+    "domain": outcomes(),
+    "domain_known": outcomes(result__in=KNOWN_RESULTS),
+    "domain_improved": outcomes(result=Response.IMPROVED.value),
 } | {f"known:{name}": known(name) for name in ATTRIBUTES}

@@ -1,7 +1,12 @@
-"""What it means that something is known of a course, attribute by attribute: the N of every share."""
+"""What it means that something is known of a course, attribute by attribute: the N of every share.
 
-from collections.abc import Callable
-from dataclasses import dataclass
+A condition is written once and read in two ways: as SQL by the database, and by whoever has read the tables already
+and needs no further query (`Condition.leaves` says what to look at, `Condition.holds` puts the answers together).
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
 
 from django.db.models import Exists, OuterRef, Q
 
@@ -11,58 +16,138 @@ from .outcome import Outcome
 from .patient import PatientAutoantibody, PatientManifestation
 
 
+class Condition:
+    """Something that holds of a course or does not. Conditions are joined by &, | and ~."""
+
+    def __and__(self, other: "Condition") -> "Condition":
+        return Joined(self, other, all)
+
+    def __or__(self, other: "Condition") -> "Condition":
+        return Joined(self, other, any)
+
+    def __invert__(self) -> "Condition":
+        return Denied(self)
+
+    def q(self) -> Q:
+        """As a condition on Treatment."""
+        raise NotImplementedError
+
+    def leaves(self) -> Iterator["Said | Has"]:
+        """What the condition is made of."""
+        yield self
+
+    def holds(self, answers: Callable[["Said | Has"], object]):
+        """The condition, from the answers to its leaves (truth values or arrays of them)."""
+        return answers(self)
+
+
+@dataclass(frozen=True)
+class Said(Condition):
+    """A condition on the course's or its patient's own columns."""
+
+    condition: Q
+
+    def q(self) -> Q:
+        return self.condition
+
+
+@dataclass(frozen=True)
+class Has(Condition):
+    """There is a row of `model` for the course, or for its patient, on which `where` holds."""
+
+    model: type
+    where: Q = field(default_factory=Q)
+
+    @property
+    def of_patient(self) -> bool:
+        return self.owner == "patient"
+
+    @property
+    def owner(self) -> str:
+        return "patient" if hasattr(self.model, "patient") else "treatment"
+
+    def q(self) -> Q:
+        owner = OuterRef("patient" if self.of_patient else "pk")
+        return Q(Exists(self.model.objects.filter(self.where, **{self.owner: owner})))
+
+
+@dataclass(frozen=True)
+class Joined(Condition):
+    """Both conditions, or either."""
+
+    one: Condition
+    other: Condition
+    how: Callable
+
+    def q(self) -> Q:
+        return self.one.q() & self.other.q() if self.how is all else self.one.q() | self.other.q()
+
+    def leaves(self):
+        yield from self.one.leaves()
+        yield from self.other.leaves()
+
+    def holds(self, answers):
+        one, other = self.one.holds(answers), self.other.holds(answers)
+        return one & other if self.how is all else one | other
+
+
+@dataclass(frozen=True)
+class Denied(Condition):
+    """The condition does not hold."""
+
+    one: Condition
+
+    def q(self) -> Q:
+        return ~self.one.q()
+
+    def leaves(self):
+        yield from self.one.leaves()
+
+    def holds(self, answers):
+        return ~self.one.holds(answers)
+
+
+def said(**values) -> Condition:
+    return Said(Q(**values))
+
+
+NO_EVENT = said(adverse_events=Ascertainment.EXPLICITLY_NONE)
+# None occurred, or the events are listed one by one.
+EVENT_CATEGORIES_KNOWN = NO_EVENT | said(adverse_events=Ascertainment.EVENTS) & Has(AdverseEvent)
+SERIOUS = Has(AdverseEvent, Q(serious=YesNo.YES))
+# No serious event: none occurred, or every listed event is recorded as not serious.
+NOT_SERIOUS = NO_EVENT | Has(AdverseEvent) & ~Has(AdverseEvent, ~Q(serious=YesNo.NO))
+
+
 @dataclass(frozen=True)
 class Attribute:
-    """An attribute of a course or of its patient; `known` is a condition on Treatment."""
+    """An attribute of a course or of its patient, and the condition on which it is known."""
 
     label: str
-    known: Callable[[], Q]
+    condition: Condition
 
-
-def _of_patient(model) -> Q:
-    return Q(Exists(model.objects.filter(patient=OuterRef("patient"))))
-
-
-def _of_course(model, **conditions) -> Q:
-    return Q(Exists(model.objects.filter(treatment=OuterRef("pk"), **conditions)))
-
-
-def event_categories_known() -> Q:
-    """None occurred, or the events are listed one by one."""
-    listed = Q(adverse_events=Ascertainment.EVENTS) & _of_course(AdverseEvent)
-    return Q(adverse_events=Ascertainment.EXPLICITLY_NONE) | listed
-
-
-def seriousness_no() -> Q:
-    """No serious event: none occurred, or every listed event is recorded as not serious."""
-    open_or_serious = Q(Exists(AdverseEvent.objects.filter(treatment=OuterRef("pk")).exclude(serious=YesNo.NO)))
-    return Q(adverse_events=Ascertainment.EXPLICITLY_NONE) | (_of_course(AdverseEvent) & ~open_or_serious)
-
-
-def seriousness_yes() -> Q:
-    return _of_course(AdverseEvent, serious=YesNo.YES)
-
-
-def result_known() -> Q:
-    return Q(Exists(Outcome.objects.filter(treatment=OuterRef("pk")).exclude(result=Response.UNKNOWN)))
+    @cached_property
+    def known(self) -> Q:
+        """The condition on Treatment."""
+        return self.condition.q()
 
 
 ATTRIBUTES = {
-    "sex": Attribute("Sex", lambda: ~Q(patient__sex=Sex.UNKNOWN)),
-    "age": Attribute("Age", lambda: Q(patient__age_years__isnull=False)),
-    "subset": Attribute("Disease subset", lambda: ~Q(patient__subset=Subset.UNKNOWN)),
-    "disease_duration": Attribute("Disease duration", lambda: Q(patient__disease_duration_months__isnull=False)),
-    "autoantibody": Attribute("Autoantibodies", lambda: _of_patient(PatientAutoantibody)),
-    "manifestation": Attribute("Manifestations", lambda: _of_patient(PatientManifestation)),
-    "prior": Attribute("Prior therapies", lambda: ~Q(patient__prior_status=Listing.NOT_STATED)),
-    "indication": Attribute("Indications", lambda: ~Q(indication_set="")),
-    "dose": Attribute("Dose", lambda: ~Q(dose="")),
-    "duration": Attribute("Duration of the course", lambda: Q(duration_months__isnull=False)),
-    "response": Attribute("Response (overall verdict)", lambda: ~Q(response=Response.UNKNOWN)),
-    "outcome": Attribute("Result in any domain", result_known),
-    "relapsed": Attribute("Relapse", lambda: ~Q(relapsed=YesNo.UNKNOWN)),
-    "adverse_events": Attribute("Adverse events (any)", lambda: ~Q(adverse_events=Ascertainment.NOT_STATED)),
-    "adverse_event": Attribute("Adverse event categories", event_categories_known),
-    "serious": Attribute("Seriousness", lambda: seriousness_yes() | seriousness_no()),
-    "year": Attribute("Year of publication", lambda: Q(patient__study__year__isnull=False)),
+    "sex": Attribute("Sex", ~said(patient__sex=Sex.UNKNOWN)),
+    "age": Attribute("Age", said(patient__age_years__isnull=False)),
+    "subset": Attribute("Disease subset", ~said(patient__subset=Subset.UNKNOWN)),
+    "disease_duration": Attribute("Disease duration", said(patient__disease_duration_months__isnull=False)),
+    "autoantibody": Attribute("Autoantibodies", Has(PatientAutoantibody)),
+    "manifestation": Attribute("Manifestations", Has(PatientManifestation)),
+    "prior": Attribute("Prior therapies", ~said(patient__prior_status=Listing.NOT_STATED)),
+    "indication": Attribute("Indications", ~said(indication_set="")),
+    "dose": Attribute("Dose", ~said(dose="")),
+    "duration": Attribute("Duration of the course", said(duration_months__isnull=False)),
+    "response": Attribute("Response (overall verdict)", ~said(response=Response.UNKNOWN)),
+    "outcome": Attribute("Result in any domain", Has(Outcome, ~Q(result=Response.UNKNOWN))),
+    "relapsed": Attribute("Relapse", ~said(relapsed=YesNo.UNKNOWN)),
+    "adverse_events": Attribute("Adverse events (any)", ~said(adverse_events=Ascertainment.NOT_STATED)),
+    "adverse_event": Attribute("Adverse event categories", EVENT_CATEGORIES_KNOWN),
+    "serious": Attribute("Seriousness", SERIOUS | NOT_SERIOUS),
+    "year": Attribute("Year of publication", said(patient__study__year__isnull=False)),
 }

@@ -42,12 +42,12 @@ class TreatmentQuerySet(KeyedQuerySet):
         """Courses of which this attribute is known; the words are those of `knowledge.ATTRIBUTES`."""
         from .knowledge import ATTRIBUTES
 
-        return self.filter(ATTRIBUTES[attribute].known())
+        return self.filter(ATTRIBUTES[attribute].known)
 
     def not_known(self, attribute):
         from .knowledge import ATTRIBUTES
 
-        return self.filter(~ATTRIBUTES[attribute].known())
+        return self.filter(~ATTRIBUTES[attribute].known)
 
     # Indications: a course's set is known as soon as one indication is recorded.
 
@@ -125,9 +125,9 @@ class TreatmentQuerySet(KeyedQuerySet):
 
     def with_seriousness(self, answers):
         """Courses with a serious event (yes), surely without one (no), or neither (unknown)."""
-        from .knowledge import seriousness_no, seriousness_yes
+        from .knowledge import NOT_SERIOUS, SERIOUS
 
-        yes, no = seriousness_yes(), seriousness_no()
+        yes, no = SERIOUS.q(), NOT_SERIOUS.q()
         conditions = {YesNo.YES: yes, YesNo.NO: ~yes & no, YesNo.UNKNOWN: ~(yes | no)}
         chosen = Q()
         for answer in answers:

@@ -1,18 +1,28 @@
 """The version of the data, and what the fixtures last loaded."""
 
-from django.db import models
-from django.db.models import F
+import uuid
+
+from django.db import models, transaction
 from django.utils import timezone
 
 from .base import Keyed
 
+ALL = "*"  # the entry of changes that may concern every collection, such as a renamed term
+
 
 class DataVersion(models.Model):
-    """One row, whose number rises in the same transaction as any change to the evidence. Freshness hangs on it."""
+    """One row, whose number rises in the same transaction as any change to the evidence. Freshness hangs on it.
+
+    `collections` says for each collection (by primary key, as text) in which version it last changed, so that an edit
+    in one collection leaves the answers of the others as they are. `identity` tells one database from another whose
+    numbers happen to be the same.
+    """
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
     number = models.PositiveBigIntegerField(default=0)
     changed_at = models.DateTimeField(default=timezone.now)
+    identity = models.UUIDField(default=uuid.uuid4, editable=False)
+    collections = models.JSONField(default=dict, editable=False)
 
     class Meta:
         constraints = [models.CheckConstraint(name="dataversion_one_row", condition=models.Q(id=1))]
@@ -23,13 +33,27 @@ class DataVersion(models.Model):
     @classmethod
     def current(cls) -> "DataVersion":
         """The version now; a database that holds nothing yet has version 0."""
-        return cls.objects.first() or cls(number=0)
+        return cls.objects.first() or cls(number=0, identity=uuid.UUID(int=0))
+
+    def of(self, collection) -> int:
+        """The version in which this collection last changed."""
+        return max(self.collections.get(ALL, 0), self.collections.get(str(collection.pk), 0))
 
     @classmethod
-    def bump(cls) -> None:
-        """Raises the number. Call it inside the transaction that writes."""
-        if not cls.objects.filter(pk=1).update(number=F("number") + 1, changed_at=timezone.now()):
-            cls.objects.create(pk=1, number=1)
+    def bump(cls, collection: int | None = None) -> None:
+        """Raises the number, for one collection (its primary key) or for all. Call it in the transaction that writes.
+
+        The row is locked until that transaction ends, so no two changes share a number.
+        """
+        with transaction.atomic():
+            version = cls.objects.select_for_update().filter(pk=1).first() or cls()
+            version.number += 1
+            version.changed_at = timezone.now()
+            if collection is None:
+                version.collections = {ALL: version.number}
+            else:
+                version.collections[str(collection)] = version.number
+            version.save()
 
 
 class LoadedRecord(models.Model):
@@ -47,7 +71,29 @@ class LoadedRecord(models.Model):
         return f"{self.model} {self.key}"
 
 
-def bump_on_write(sender, **kwargs):
+OWNERS = ("collection", "study", "patient", "treatment", "group", "outcome", "adverse_event", "finding")
+
+
+def collection_of(record) -> int | None:
+    """The primary key of the one collection a record belongs to; None where it may concern all of them."""
+    if record is None or record._meta.label_lower == "evidence.collection":
+        return None  # a collection's own name stands in the navigation of every page
+    for owner in OWNERS:
+        if getattr(record, f"{owner}_id", None) is not None:
+            return record.collection_id if owner == "collection" else collection_of(getattr(record, owner))
+    return None
+
+
+def bump_before_write(sender, instance, raw=False, **kwargs):
+    """Signal receiver: a record that moves to another collection changes the one it leaves as well."""
+    if raw or not issubclass(sender, Keyed) or instance.pk is None:
+        return
+    before = sender._default_manager.filter(pk=instance.pk).first()
+    if before is not None and collection_of(before) != collection_of(instance):
+        DataVersion.bump(collection_of(before))
+
+
+def bump_on_write(sender, instance=None, **kwargs):
     """Signal receiver: any written record of the evidence makes a new data version."""
     if issubclass(sender, Keyed) or getattr(sender._meta, "auto_created", False):
-        DataVersion.bump()
+        DataVersion.bump(collection_of(instance))

@@ -1,0 +1,92 @@
+"""Sets of courses and of patients as packed bits, in one layout.
+
+Patients are numbered so that those with most courses come first. First courses fill plane 0 (one bit per patient),
+second courses plane 1, and so on; since whoever has a second course stands before whoever has not, every plane is a
+beginning of the one before it. So “patients with any of these courses” is plane 0 OR plane 1 OR ..., with no look-up.
+"""
+
+from functools import cached_property
+
+import numpy as np
+
+WORD = 64
+
+
+class Layout:
+    """Where the bit of each course stands. `sizes[j]` patients have more than j courses; sizes never rise."""
+
+    def __init__(self, sizes: list[int]):
+        self.sizes = list(sizes) or [0]
+        self.words = [-(-size // WORD) for size in self.sizes]
+        self.starts = [sum(self.words[:plane]) for plane in range(len(self.words))]
+        self.width = sum(self.words)
+
+    @property
+    def patients(self) -> int:
+        return self.sizes[0]
+
+    @cached_property
+    def everybody(self) -> np.ndarray:
+        """All courses."""
+        flags = np.zeros(self.width * WORD, dtype=bool)
+        for start, size in zip(self.starts, self.sizes, strict=True):
+            flags[start * WORD : start * WORD + size] = True
+        return pack(flags)
+
+    def places(self, patients: np.ndarray, planes: np.ndarray) -> np.ndarray:
+        """Bit positions of courses, given the patient's number and the course's place among the patient's courses."""
+        return np.asarray(self.starts, dtype=np.int64)[planes] * WORD + patients
+
+    def people_at(self, places: np.ndarray) -> np.ndarray:
+        """The patient's number of each of these bit positions, which have to be in rising order."""
+        people = places.copy()
+        for start in self.starts[1:]:
+            first = int(np.searchsorted(places, start * WORD))
+            people[first:] = places[first:] - start * WORD
+        return people
+
+    def lifted(self, bits: np.ndarray) -> np.ndarray:
+        """(..., width) courses -> (..., words[0]) patients with any of them."""
+        if len(self.words) == 1:
+            return bits
+        people = bits[..., : self.words[0]].copy()
+        for start, words in zip(self.starts[1:], self.words[1:], strict=True):
+            people[..., :words] |= bits[..., start : start + words]
+        return people
+
+    def lowered(self, people: np.ndarray) -> np.ndarray:
+        """(..., words[0]) patients -> (..., width) all their courses."""
+        courses = np.concatenate([people[..., :words] for words in self.words], axis=-1)
+        courses &= self.everybody
+        return courses
+
+
+def pack(flags: np.ndarray) -> np.ndarray:
+    """Truth values, a multiple of 64 of them in the last axis, as 64-bit words."""
+    return np.packbits(flags, axis=-1, bitorder="little").view(np.uint64)
+
+
+def places_of(bits: np.ndarray) -> np.ndarray:
+    """The positions of the bits that are set, in rising order."""
+    return np.flatnonzero(np.unpackbits(bits.view(np.uint8), bitorder="little").view(bool))
+
+
+def ones(bits: np.ndarray) -> np.ndarray:
+    """How many bits are set along the last axis."""
+    return np.bitwise_count(bits).sum(axis=-1, dtype=np.int64)
+
+
+BLOCK = 2048  # words; wider rows are counted one by one in a buffer that stays in the processor's cache
+
+
+def common(bits: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """How many bits of `mask` each row of `bits` shares: (rows, words), (words,) -> (rows,)."""
+    if bits.shape[-1] <= BLOCK:
+        return ones(bits & mask)
+    shared, counted = np.empty_like(mask), np.empty(len(mask), dtype=np.uint8)
+    found = np.empty(len(bits), dtype=np.int64)
+    for row in range(len(bits)):
+        np.bitwise_and(bits[row], mask, out=shared)
+        np.bitwise_count(shared, out=counted)
+        found[row] = counted.sum(dtype=np.uint32)
+    return found
