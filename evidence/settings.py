@@ -33,6 +33,22 @@ def env_flag(name: str, default: bool) -> bool:
     return value == "1"
 
 
+def env_choice(name: str, choices: list[str]) -> str:
+    """One of a few words; the first is the default."""
+    value = env(name, choices[0])
+    if value not in choices:
+        raise ImproperlyConfigured(f"{name} must be one of {', '.join(choices)}, not {value!r}.")
+    return value
+
+
+def env_number(name: str, default: int) -> int:
+    """A whole number, zero or more."""
+    value = env(name, str(default))
+    if not value.isdecimal():
+        raise ImproperlyConfigured(f"{name} must be a whole number, not {value!r}.")
+    return int(value)
+
+
 def env_list(name: str, default: str = "") -> list[str]:
     """A comma-separated list."""
     return [part.strip() for part in (os.environ.get(name) or default).split(",") if part.strip()]
@@ -123,6 +139,13 @@ CACHES = {
     if REDIS_URL
     else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
 }
+
+# Counting: `snapshot` from memory, `database` by SQL, `auto` from memory up to so many patients in a collection.
+COHORT_ENGINE = env_choice("CASEBOOK_ENGINE", ["auto", "snapshot", "database"])
+SNAPSHOT_PATIENTS = env_number("CASEBOOK_SNAPSHOT_PATIENTS", 2_000_000)
+SNAPSHOTS = Path(
+    env("CASEBOOK_SNAPSHOTS", str(BASE_DIR / "var" / "snapshots"))
+)  # of large collections, for all workers
 
 # Accounts (curators only: reading needs none)
 AUTH_PASSWORD_VALIDATORS = [

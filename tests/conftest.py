@@ -6,6 +6,7 @@ import pytest
 from django.core.management import call_command
 from django.http import QueryDict
 
+from evidence.cohort import serving
 from evidence.filters import TreatmentFilter
 from evidence.models import Collection
 from evidence.vocabulary import vocabulary
@@ -40,6 +41,20 @@ def undefined_variables_are_errors():
     yield
     logger.setLevel(level)
     logger.removeFilter(guard)
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept():
+    """Rolling back gives version numbers again, which no database in use does: so nothing is kept between tests."""
+    serving.served.clear()
+    serving.sizes.clear()
+
+
+@pytest.fixture(params=["snapshot", "database"])
+def engine(request, settings) -> str:
+    """Runs a test once with each engine."""
+    settings.COHORT_ENGINE = request.param
+    return request.param
 
 
 @pytest.fixture

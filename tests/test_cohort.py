@@ -9,10 +9,13 @@ from hypothesis import given
 from evidence.cohort import Tally, Unit, count
 from evidence.cohort.database import STATEMENT
 from evidence.questions import Question
+from evidence.steady import steady
 
 from . import plain
 from .factories import make_patient, make_study, make_treatment
 from .test_filters import addresses, few
+
+pytestmark = pytest.mark.usefixtures("engine")
 
 
 def tally(question, *dimensions, unit=Unit.PATIENTS):
@@ -71,10 +74,16 @@ def test_a_person_with_two_courses_counts_once_in_patients(world):
     assert tally(question, "response", unit=Unit.TREATMENTS) == {("improved",): 2}
 
 
-def test_many_tallies_take_one_query(world, django_assert_num_queries):
+def test_many_tallies_take_one_query(world, engine, django_assert_num_queries):
+    """The database takes one statement; the snapshot takes one for each value never asked before, then none."""
     question = Question(world.collection)
-    with django_assert_num_queries(1):
-        count([Tally(question.asking("age_min", age)) for age in range(100)])
+    asked = [Tally(question.asking("age_min", age)) for age in range(100)]
+    count([Tally(question)])
+    with steady():
+        with django_assert_num_queries({"database": 1, "snapshot": 100}[engine]):
+            first = count(asked)
+        with django_assert_num_queries({"database": 1, "snapshot": 0}[engine]):
+            assert count(asked) == first
 
 
 def test_more_tallies_than_a_statement_holds_are_split(world):

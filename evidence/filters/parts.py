@@ -1,5 +1,10 @@
 """The kinds of filter there are; each is one part of a question."""
 
+from collections.abc import Callable, Collection
+from functools import reduce
+from operator import and_, or_
+from typing import Any
+
 import django_filters
 from django.db.models import Exists, Q, QuerySet
 
@@ -7,10 +12,12 @@ from ..choices import Match, Missing
 from ..fields import MatchedSetField, NumberField, SearchField, WordsField
 from ..missing import missing_for
 from ..models import ATTRIBUTES, Treatment
+from ..questions import MatchedSet
 from ..vocabulary import Vocabulary
 
 EXTRACTION = "patient__study__extraction"
 SEARCH_LENGTH = 200
+Single = Callable[[Any], Any]
 
 
 def codes(choices) -> dict[str, str]:
@@ -25,6 +32,15 @@ class Asked(django_filters.Filter):
 
     def known(self, courses: QuerySet, value) -> QuerySet:
         return courses.known(self.attribute) if self.attribute else courses
+
+    # The same two answers put together from those to single values, for whoever keeps these. `matching` and `known`
+    # give what `filter` and `known` above give for one single value, as something that understands &, | and ~.
+
+    def matching_from(self, value, matching: Single, codes: Collection[str]):
+        return matching(value)
+
+    def known_from(self, value, matching: Single, known: Single):
+        return known(None)
 
     def in_words(self, value, vocabulary: Vocabulary) -> str:
         """This part of the question, as a chip says it."""
@@ -52,6 +68,12 @@ class AnyOf(Asked):
     def known(self, courses, value):
         """Whoever asks for “not known” asks about everybody."""
         return courses if self.unknown in value else super().known(courses, value)
+
+    def matching_from(self, value, matching, codes):
+        return reduce(or_, (matching((code,)) for code in value))
+
+    def known_from(self, value, matching, known):
+        return known((self.unknown,) if self.unknown in value else ())
 
     def in_words(self, value, vocabulary):
         labels = self.options(vocabulary)
@@ -81,6 +103,27 @@ class SetOf(Asked):
         recorded = everybody.with_all_recorded(self.records, value.codes)
         answered = self.filter(everybody, value)
         return courses.filter(Q(pk__in=recorded.values("pk")) | Q(pk__in=answered.values("pk")))
+
+    def matching_from(self, value, matching, codes):
+        """Any, all and none are put together from single codes; exactly is all of these and none beside them."""
+
+        def single(code: str, match: str = Match.ANY):
+            return matching(MatchedSet((code,), str(match)))
+
+        if value.match == Match.ANY:
+            return reduce(or_, map(single, value.codes))
+        if value.match == Match.NONE:
+            return reduce(and_, (single(code, Match.NONE) for code in value.codes))
+        every = reduce(and_, map(single, value.codes))
+        if value.match == Match.ALL:
+            return every
+        return reduce(lambda left, code: left & ~single(code), set(codes) - set(value.codes), every)
+
+    def known_from(self, value, matching, known):
+        if not self.records:
+            return known(None)
+        recorded = reduce(and_, (known(MatchedSet((code,))) for code in value.codes))
+        return recorded | matching(value)
 
     def in_words(self, value, vocabulary):
         labels = [vocabulary.label(self.kind, code) for code in value.codes]
@@ -124,6 +167,9 @@ class NotKnown(Asked):
                 courses = courses.filter(missing_for(reason, EXTRACTION))
         return courses
 
+    def matching_from(self, value, matching, codes):
+        return reduce(and_, (matching((word,)) for word in value))
+
     def in_words(self, value, vocabulary):
         return f"{self.label}: {' and '.join(self.extra['options'][word] for word in value)}"
 
@@ -146,6 +192,9 @@ class Search(Asked):
                 found |= Q(Exists(self.related(word)))
             records = records.filter(found)
         return records
+
+    def matching_from(self, value, matching, codes):
+        return reduce(and_, (matching(word) for word in value.split()))
 
     def in_words(self, value, vocabulary):
         return f"Search: {value}"

@@ -1,0 +1,35 @@
+"""Reads large collections into memory ahead of time and leaves the result for the serving processes."""
+
+from time import monotonic
+
+from django.core.management.base import BaseCommand, CommandError
+
+from ...cohort.serving import AT_ONCE, folder, prepare, size_of
+from ...models import Collection
+from ...steady import steady
+
+
+class Command(BaseCommand):
+    help = (
+        f"Builds the snapshots of collections with more than {AT_ONCE:,} patients and leaves them where the serving "
+        "processes find them. Smaller ones are read when they are asked for; nothing is written for them."
+    )
+
+    def add_arguments(self, parser):
+        parser.add_argument("collections", nargs="*", help="slugs; without any, every large collection")
+
+    def handle(self, *, collections, verbosity, **options):
+        chosen = Collection.objects.filter(slug__in=collections) if collections else Collection.objects.all()
+        if missing := set(collections) - {each.slug for each in chosen}:
+            raise CommandError(f"There is no collection {', '.join(sorted(missing))}.")
+        for collection in chosen:
+            started = monotonic()
+            with steady() as now:
+                if size_of(collection, now) <= AT_ONCE or folder(collection, now).exists():
+                    continue
+                snapshot = prepare(collection)
+            if verbosity:
+                size, seconds = snapshot.nbytes / 1e6, monotonic() - started
+                self.stdout.write(
+                    f"  {collection.slug}: {snapshot.patients:,} patients read in {seconds:.1f} s, {size:.0f} MB"
+                )

@@ -1,0 +1,95 @@
+"""Two engines, one answer: the snapshot is held against the database on random collections and random questions."""
+
+from itertools import count as numbers
+from urllib.parse import urlencode
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from evidence.cohort import Tally, Unit, counting, database
+from evidence.cohort.answering import Answers
+from evidence.cohort.building import build
+from evidence.cohort.dimensions import DIMENSIONS, Many
+from evidence.generation import generate
+from evidence.models import Collection, Patient, Study
+
+from .test_filters import addresses
+
+names = numbers(1)
+
+
+def table(name: str):
+    """What a dimension is read from; two of the same table would be of the same row, which no summary asks."""
+    dimension = DIMENSIONS[name]
+    return dimension.model if isinstance(dimension, Many) else name
+
+
+dimension_sets = st.lists(st.sampled_from(sorted(DIMENSIONS)), max_size=3, unique_by=table).map(tuple)
+asked_tallies = st.lists(
+    st.tuples(dimension_sets, st.sampled_from(list(Unit)), st.booleans(), st.booleans()), min_size=1, max_size=25
+)
+
+
+def drawn(patients: int, seed: int) -> Collection:
+    """A generated collection, with some of what generation leaves out: drafts and people reported twice."""
+    slug = f"drawn-{next(names)}"
+    for _ in generate(slug, patients, seed):
+        pass
+    collection = Collection.objects.get(slug=slug)
+    people = list(Patient.objects.filter(study__collection=collection).order_by("pk"))
+    for patient in people[3::7]:
+        Patient.objects.filter(pk=patient.pk).update(state="draft")
+    for patient in people[5::11]:
+        Patient.objects.filter(pk=patient.pk).update(same_as=people[0])
+    if collection.studies.count() > 2:
+        Study.objects.filter(pk=collection.studies.first().pk).update(state="draft")
+    return collection
+
+
+def both(collection: Collection, tallies: list[Tally]):
+    return counting.count(tallies, Answers(build(collection))), database.count(tallies)
+
+
+@settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(st.integers(1, 90), st.integers(0, 10_000), addresses(), asked_tallies)
+def test_the_snapshot_counts_as_the_database_does(db, asking, patients, seed, address, wanted):
+    collection = drawn(patients, seed)
+    question = asking(collection, urlencode(known_there(collection, address), doseq=True))
+    everybody = question.only()
+    tallies = [
+        Tally(question if narrow else everybody, dimensions, unit, denominator)
+        for dimensions, unit, narrow, denominator in wanted
+    ]
+    for tally, fast, slow in zip(tallies, *both(collection, tallies), strict=True):
+        assert fast == slow, tally
+
+
+def known_there(collection: Collection, address: dict) -> dict:
+    """The address without what only the drawn world has."""
+    return {name: values for name, values in address.items() if name != "study"}
+
+
+@pytest.mark.parametrize("unit", list(Unit))
+def test_every_dimension_of_every_unit(world, simulated, unit):
+    for collection in (world.collection, simulated, Collection.objects.get(slug="published")):
+        question = drawn_question(collection)
+        tallies = [
+            Tally(asked, dimensions, unit, denominator)
+            for name in DIMENSIONS
+            for dimensions in ((name,), (name, "reading"))
+            if len(set(dimensions)) == len(dimensions)
+            for asked, denominator in ((question, False), (question, True))
+        ]
+        for tally, fast, slow in zip(tallies, *both(collection, tallies), strict=True):
+            assert fast == slow, tally
+
+
+def drawn_question(collection: Collection):
+    from evidence.questions import MatchedSet, Question
+
+    return Question(collection).asking("indication", MatchedSet(("ild", "skin")))
