@@ -1,12 +1,28 @@
-"""Two small doors: addresses a database cannot read, and a database that is away."""
+"""Doors: addresses a database cannot read, a database that is away, and answers that have been given before."""
 
 import logging
+from collections.abc import Iterable
+from hashlib import sha256
+from pathlib import Path
+from urllib.parse import parse_qsl
 
+from django.conf import settings
+from django.core.cache import cache
 from django.db import InterfaceError, OperationalError
-from django.http import HttpResponse, HttpResponseNotFound
+from django.http import HttpRequest, HttpResponse, HttpResponseNotFound, HttpResponseNotModified
 from django.template.loader import render_to_string
+from django.utils.cache import patch_vary_headers
+from django.utils.http import parse_etags
+
+from .models import DataVersion
+from .steady import steady
 
 logger = logging.getLogger(__name__)
+# What belongs to no state of the evidence, or to one person alone.
+APART = ("/admin/", "/healthz", "/readyz", "/favicon.ico", f"/{settings.STATIC_URL.strip('/')}/")
+PARTIAL = ("HX-Request", "HX-Boosted", "HX-History-Restore-Request")  # headers that change what a page looks like
+KEEP = 24 * 60 * 60  # seconds; a new version of the data has new keys, so nothing kept is ever wrong
+LARGEST = 512 * 1024  # bytes of an answer worth keeping
 
 
 def plain_address(get_response):
@@ -20,6 +36,11 @@ def plain_address(get_response):
     return middleware
 
 
+def away(error: Exception) -> HttpResponse:
+    logger.error("The database cannot be reached: %s", error)
+    return HttpResponse(render_to_string("503.html"), status=503, headers={"Retry-After": "30"})
+
+
 def database_away(get_response):
     """Answers 503 with a plain page when the database cannot be reached, and logs why."""
 
@@ -27,10 +48,77 @@ def database_away(get_response):
         return get_response(request)
 
     def process_exception(request, exception):
-        if isinstance(exception, OperationalError | InterfaceError):
-            logger.error("The database cannot be reached: %s", exception)
-            return HttpResponse(render_to_string("503.html"), status=503, headers={"Retry-After": "30"})
-        return None
+        return away(exception) if isinstance(exception, OperationalError | InterfaceError) else None
 
     middleware.process_exception = process_exception
     return middleware
+
+
+def steady_answers(get_response):
+    """Gives every reader one state of the data, and an answer that was given before without making it again.
+
+    An answer's tag is made of the version of the data, of the code, and of the question in one spelling. A browser
+    that has it is told so (304); otherwise it comes from the shared cache; otherwise it is made.
+    """
+
+    def middleware(request):
+        if request.method not in ("GET", "HEAD") or request.path_info.startswith(APART):
+            return get_response(request)
+        try:
+            with steady() as version:
+                return answer(request, version, get_response)
+        except (OperationalError, InterfaceError) as error:
+            return away(error)
+
+    return middleware
+
+
+def answer(request: HttpRequest, version: DataVersion, get_response) -> HttpResponse:
+    tag = tag_of(request, version)
+    if tag in parse_etags(request.headers.get("If-None-Match", "")):
+        return HttpResponseNotModified(headers=fresh(tag))
+    # Kept as sent: compressed for those who can read that, so that nothing is compressed twice.
+    key = f"answer:{tag}:{'gzip' if 'gzip' in request.headers.get('Accept-Encoding', '') else 'plain'}"
+    kept = None if settings.DEBUG else cache.get(key)
+    if kept is not None:
+        content, headers = kept
+        return HttpResponse(content, headers=headers)
+    response = get_response(request)
+    if response.status_code != 200 or response.cookies or response.has_header("Cache-Control"):
+        return response
+    for name, value in fresh(tag).items():
+        response.headers.setdefault(name, value)
+    patch_vary_headers(response, ["Accept-Encoding", "HX-Request"])
+    if not settings.DEBUG and not response.streaming and len(response.content) <= LARGEST and request.method == "GET":
+        cache.set(key, (response.content, dict(response.items())), KEEP)
+    return response
+
+
+def fresh(tag: str) -> dict[str, str]:
+    """A reader's browser may keep an answer, and asks each time whether it still holds."""
+    return {"ETag": tag, "Cache-Control": "no-cache"}
+
+
+def tag_of(request: HttpRequest, version: DataVersion) -> str:
+    """The answer's name. Order and empty words of an address do not matter, as they do not to the question."""
+    words = sorted(parse_qsl(request.META.get("QUERY_STRING", ""), keep_blank_values=False, errors="replace"))
+    partial = [request.headers.get(name) for name in PARTIAL]
+    said = repr((version.identity, version.number, CODE, request.path_info, words, partial))
+    return f'W/"{sha256(said.encode(errors="replace")).hexdigest()[:32]}"'
+
+
+def fingerprint(paths: Iterable[Path]) -> str:
+    """The code that makes the answers, as a short text: a new release makes them anew."""
+    digest = sha256()
+    for path in sorted(paths):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+CODE = fingerprint(
+    [
+        *(settings.BASE_DIR / "evidence").rglob("*.py"),
+        *(settings.BASE_DIR / "templates").rglob("*.html"),
+        *Path(settings.STATIC_ROOT).glob("staticfiles.json"),
+    ]
+)

@@ -1,6 +1,7 @@
 """A question: what is asked of one collection, as plain values. Address, chips and cache key follow from it."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
 
@@ -25,6 +26,13 @@ class Question:
 
     collection: Collection
     parts: tuple[tuple[str, Any], ...] = ()
+
+    @cached_property
+    def hashed(self) -> int:
+        return hash((self.collection, self.parts))
+
+    def __hash__(self) -> int:
+        return self.hashed  # a page looks the same few questions up hundreds of times
 
     def __iter__(self):
         return iter(self.parts)

@@ -4,13 +4,17 @@ Between two queries somebody may publish; then a count would be of yesterday and
 all reads see the same state, and its version is read once. Readers take no lock and block nobody.
 """
 
-from collections.abc import Iterator
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from threading import local
+from threading import Lock, local
+from typing import Any
 
+from django.conf import settings
 from django.db import DatabaseError, connection
 
 from .models import DataVersion
+from .models.version import ALL
 
 BEGIN = {"postgresql": "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"}
 here = local()
@@ -54,3 +58,37 @@ def one_state() -> Iterator[None]:
                     raw.execute("ROLLBACK")
             except DatabaseError:  # the connection is lost, and its transaction with it
                 connection.close()
+
+
+MOST_KEPT = 2_000
+_kept: OrderedDict[tuple, Any] = OrderedDict()
+_lock = Lock()
+
+
+def kept(what: tuple, collection, make: Callable[[], Any]) -> Any:
+    """What `make()` gives, made once for each version of the collection; `what` names it.
+
+    Without a collection, it is kept as long as nothing changes that all collections share. The value is shared among
+    threads and must not be changed. Bounded: what was asked for longest ago goes first.
+    """
+    now = version()
+    changed = now.of(collection) if collection is not None else now.collections.get(ALL, 0)
+    key = (now.identity, collection and collection.pk, changed, *what)
+    with _lock:
+        if key in _kept:
+            _kept.move_to_end(key)
+            return _kept[key]
+    made = make()
+    if connection.in_atomic_block and not settings.TESTING:
+        return made  # what is not committed may be taken back
+    with _lock:
+        _kept[key] = made
+        while len(_kept) > MOST_KEPT:
+            _kept.popitem(last=False)
+    return made
+
+
+def forget() -> None:
+    """Empties what is kept; tests need it, whose versions are rolled back and given again."""
+    with _lock:
+        _kept.clear()

@@ -16,6 +16,7 @@ from .models import (
     Therapy,
 )
 from .models.treatment import SET_SEPARATOR
+from .steady import kept
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,11 @@ def short(label: str) -> str:
 
 
 def vocabulary(collection: Collection) -> Vocabulary:
-    """All of it in one query."""
+    """All of it in one query, once per version of the collection."""
+    return kept(("vocabulary",), collection, lambda: read(collection))
 
+
+def read(collection: Collection) -> Vocabulary:
     def words(kind: str, records: QuerySet, code: str, label: str, position="position") -> QuerySet:
         order = Value(0) if position is None else F(position)
         return records.order_by().values_list(

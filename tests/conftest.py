@@ -3,12 +3,14 @@
 import logging
 
 import pytest
+from django.core.cache import cache
 from django.core.management import call_command
 from django.http import QueryDict
 
 from evidence.cohort import serving
 from evidence.filters import TreatmentFilter
 from evidence.models import Collection
+from evidence.steady import forget
 from evidence.vocabulary import vocabulary
 
 from .world import World, draw_world
@@ -48,6 +50,8 @@ def nothing_kept():
     """Rolling back gives version numbers again, which no database in use does: so nothing is kept between tests."""
     serving.served.clear()
     serving.sizes.clear()
+    forget()
+    cache.clear()
 
 
 @pytest.fixture(params=["snapshot", "database"])

@@ -129,13 +129,17 @@ class Counting:
 
     def gathered(self, cells: list, before: list[int], last: int, counts) -> Counter:
         """The counter, its keys in the order the tally names its dimensions."""
-        order = np.argsort([*before, last]).tolist()
         axis, found = self.axes[last], Counter()
+        if not before:
+            numbers = np.asarray(counts(cells[0][1], axis))
+            found.update({(axis.values[i],): int(numbers[i]) for i in np.flatnonzero(numbers)})
+            return found
+        order = np.argsort([*before, last]).tolist()
         for key, bits in cells:
             for value, number in zip(axis.values, counts(bits, axis), strict=True):
                 if number:
                     words = (*key, value)
-                    found[tuple(words[i] for i in order)] += int(number)
+                    found[tuple([words[i] for i in order])] = int(number)
         return found
 
     def rows(self, times: np.ndarray, bits: np.ndarray) -> list[int]:

@@ -1,6 +1,7 @@
 """The kinds of filter there are; each is one part of a question."""
 
 from collections.abc import Callable, Collection
+from copy import copy
 from functools import reduce
 from operator import and_, or_
 from typing import Any
@@ -29,6 +30,12 @@ class Asked(django_filters.Filter):
 
     kind: str | None = None  # the vocabulary its codes come from, if it has codes that live in the database
     attribute: str | None = None
+
+    def __deepcopy__(self, memo):
+        """Every form copies every filter; nothing but `extra` differs between the copies."""
+        copied = copy(self)
+        copied.extra = dict(self.extra)
+        return copied
 
     def known(self, courses: QuerySet, value) -> QuerySet:
         return courses.known(self.attribute) if self.attribute else courses

@@ -1,14 +1,15 @@
 """Aggregate evidence: the groups that answer the same question, and their changes from baseline to follow-up."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from django.db.models import Exists, OuterRef, Q
 
 from ..choices import FindingKind
-from ..filters import groups, unasked
-from ..models import GroupFinding, Study
+from ..filters import GROUP_FILTERS, groups, unasked
+from ..models import Collection, GroupFinding, Study
 from ..questions import Question
+from ..steady import kept
 from .shares import plural
 
 NO_CHANGE_KINDS = [FindingKind.EVENTS, FindingKind.SHARE, FindingKind.MEDIAN_IQR, FindingKind.SCORE]
@@ -49,8 +50,18 @@ class GroupCover:
         return f" {plural(self.mixed, 'groups')} on several JAK inhibitors, not reported apart, may hold more."
 
 
+def of_groups(question: Question) -> tuple:
+    """The parts of a question that a group can answer."""
+    return question.only(*GROUP_FILTERS).parts
+
+
 def group_cover(question: Question) -> GroupCover:
-    """Counts the groups that answer the question, in two queries at most."""
+    """Counts the groups that answer the question, once per version for all questions that ask groups the same."""
+    counted = kept(("cover", of_groups(question)), question.collection, lambda: count_groups(question))
+    return replace(counted, unasked=unasked(question))
+
+
+def count_groups(question: Question) -> GroupCover:
     answers = Exists(groups(question).filter(pk=OuterRef("pk")))
     whatever_drug = groups(question.without("inhibitor")).order_by().annotate(answers=answers)
     rows = list(whatever_drug.values_list("answers", "n", "inhibitor", "mixed_inhibitors", "study"))
@@ -63,16 +74,17 @@ def group_cover(question: Question) -> GroupCover:
         people=sum(n or 0 for _, n, *_ in treated),
         without_n=sum(n is None for _, n, *_ in treated),
         mixed=sum(mixed and not answered for answered, _, _, mixed, _ in rows),
-        sharing=share_people(studies),
+        sharing=share_people(question.collection, studies),
         studies=len(studies),
-        unasked=unasked(question),
+        unasked=[],
     )
 
 
-def share_people(studies: set[int]) -> bool:
+def share_people(collection: Collection, studies: set[int]) -> bool:
     """Whether two of these studies may report some of the same people."""
-    links = Study.may_share_patients_with.through.objects
-    return links.filter(from_study__in=studies, to_study__in=studies).exists()
+    links = Study.may_share_patients_with.through.objects.filter(from_study__collection=collection)
+    pairs = kept(("sharing",), collection, lambda: list(links.values_list("from_study", "to_study")))
+    return any(one in studies and other in studies for one, other in pairs)
 
 
 @dataclass(frozen=True)
@@ -113,6 +125,11 @@ class ChangeRow:
 
 def changes(question: Question, measure: str = "mRSS") -> list[ChangeRow]:
     """The changes of one measure in the groups that answer the question, with comparators of the same studies."""
+    what = ("changes", measure, of_groups(question))
+    return kept(what, question.collection, lambda: read_changes(question, measure))
+
+
+def read_changes(question: Question, measure: str) -> list[ChangeRow]:
     answering = groups(question)
     studies = answering.order_by().values("study")
     found = (

@@ -1,8 +1,17 @@
-"""What templates need beyond Django: navigation, missing values, the data's version. Loaded in every template."""
+"""What templates need beyond Django: navigation, missing values, the data's version. Loaded in every template.
+
+Options of filters and cells of tables are written here instead of in a template: a page has hundreds, and each costs
+a template twenty times what it costs here.
+"""
+
+from html import escape
 
 from django import template
+from django.utils.safestring import SafeString, mark_safe
 
 from ..models import Collection, DataVersion
+from ..steady import kept
+from ..steady import version as steady_version
 
 register = template.Library()
 
@@ -10,13 +19,13 @@ register = template.Library()
 @register.simple_tag
 def all_collections() -> list[Collection]:
     """The collections, for the navigation of every page."""
-    return list(Collection.objects.all())
+    return kept(("collections",), None, lambda: list(Collection.objects.all()))
 
 
 @register.simple_tag
 def data_version() -> DataVersion:
     """The version of the data this page was made from."""
-    return DataVersion.current()
+    return steady_version()
 
 
 @register.filter
@@ -35,3 +44,52 @@ def authors(text: str) -> str:
 def value(text, missing):
     """A value, or why there is none; never a blank."""
     return {"text": text, "missing": missing}
+
+
+@register.simple_tag
+def options(facet) -> SafeString:
+    """The options of a filter: a box to tick, a label, the number of patients."""
+    name = escape(facet.name)
+    return mark_safe("".join(option(name, each) for each in facet.options))  # noqa: S308
+
+
+def option(name: str, each) -> str:
+    code = escape(each.code)
+    field = f"f-{name}-{code}"
+    empty, ticked = "" if each.count else ' class="empty"', " checked" if each.chosen else ""
+    return (
+        f'<li{empty}><label for="{field}"><input type="checkbox" id="{field}" name="{name}" value="{code}"{ticked}> '
+        f"<span>{escape(each.label)}</span> "
+        f'<span class="count">{each.count}<span class="unseen"> patients</span></span></label></li>\n'
+    )
+
+
+@register.simple_tag
+def number_rows(rows) -> SafeString:
+    """Rows of a chart's table: a heading, then numbers; what is empty is a dash."""
+    return mark_safe(  # noqa: S308
+        "\n".join(
+            f'<tr><th scope="row">{escape(str(heading))}</th>'
+            + "".join(f'<td class="number">{escape(str(cell)) or "–"}</td>' for cell in cells)
+            + "</tr>"
+            for heading, *cells in rows
+        )
+    )
+
+
+@register.simple_tag
+def record_rows(rows) -> SafeString:
+    """Rows of a list: each cell a value, or why there is none."""
+    return mark_safe("\n".join(f"<tr>{''.join(map(record_cell, row))}</tr>" for row in rows))  # noqa: S308
+
+
+def record_cell(cell) -> str:
+    if cell.text:
+        shown = escape(cell.text)
+        if cell.href:
+            shown = f'<a href="{escape(cell.href)}">{shown}</a>'
+        elif cell.tone:
+            shown = f'<span class="tone {escape(cell.tone)}">{shown}</span>'
+    else:
+        shown = f'<span class="missing">{escape(cell.missing) or "–"}</span>'
+    return f'<td class="number">{shown}</td>' if cell.numeric else f"<td>{shown}</td>"

@@ -1,6 +1,5 @@
 """One patient, one study."""
 
-import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 
@@ -10,10 +9,10 @@ from django.views.decorators.http import require_safe
 
 from ..choices import Ascertainment, Listing, Presence, Response, Sex, Subset, YesNo
 from ..columns.column import plain
-from ..models import Collection, GroupFinding, Outcome, Patient, Provenance, Study, Treatment
-from ..models.base import SLUG
+from ..models import GroupFinding, Outcome, Patient, Provenance, Study, Treatment
 from ..models.provenance import SUBJECTS
 from ..statistics import mrss_response
+from .asking import named
 
 
 @dataclass
@@ -49,17 +48,10 @@ def found(collection: str, model, *path: str, **lookup):
     return record
 
 
-def collection_of(slug: str) -> Collection:
-    collection = Collection.objects.filter(slug=slug).first() if re.match(SLUG, slug) else None
-    if collection is None:
-        raise Http404("There is no such collection.")
-    return collection
-
-
 @require_safe
 def patient(request: HttpRequest, collection: str, slug: str) -> HttpResponse:
     """One case: who, what was given for what, what happened, what is not known and why."""
-    home = collection_of(collection)
+    home = named(collection)
     person = found(
         collection, Patient.objects.within(home), "study__collection", "same_as__study__collection", slug=slug
     )
@@ -117,15 +109,15 @@ def person_facts(person: Patient, sources: Sources) -> list[Fact]:
         facts.number("Disease duration", "disease_duration_months", "months"),
         facts.fact("Classification", person.classification, "classification"),
         facts.fact("Comorbidities", person.comorbidities, "comorbidities"),
-        facts.fact("Autoantibodies present", named(antibodies, "autoantibody", Presence.PRESENT), "autoantibodies"),
-        *absent(facts, "Autoantibodies looked for, absent", named(antibodies, "autoantibody", Presence.ABSENT)),
-        facts.fact("Manifestations present", named(signs, "manifestation", Presence.PRESENT), "manifestations"),
-        *absent(facts, "Looked for, absent", named(signs, "manifestation", Presence.ABSENT)),
+        facts.fact("Autoantibodies present", terms(antibodies, "autoantibody", Presence.PRESENT), "autoantibodies"),
+        *absent(facts, "Autoantibodies looked for, absent", terms(antibodies, "autoantibody", Presence.ABSENT)),
+        facts.fact("Manifestations present", terms(signs, "manifestation", Presence.PRESENT), "manifestations"),
+        *absent(facts, "Looked for, absent", terms(signs, "manifestation", Presence.ABSENT)),
         facts.fact("Prior therapies", prior, "prior_therapies"),
     ]
 
 
-def named(records, term: str, status: Presence) -> str:
+def terms(records, term: str, status: Presence) -> str:
     return ", ".join(str(getattr(each, term)) for each in records if each.status == status)
 
 
@@ -171,7 +163,7 @@ def rule(outcome: Outcome) -> str:
 @require_safe
 def study(request: HttpRequest, collection: str, slug: str) -> HttpResponse:
     """One study: what it is, how much of it was read, its patients and its groups with every finding."""
-    home = collection_of(collection)
+    home = named(collection)
     paper = found(collection, Study.objects.within(home), "collection", "registered_inhibitor", slug=slug)
     groups = paper.groups.select_related("inhibitor").prefetch_related("indications", "findings")
     context = {
