@@ -1,33 +1,25 @@
 """Streaming CSV: batches of rows, flat memory, formulas made inert, UTF-8 that Excel opens."""
 
-from collections.abc import Iterator
-from itertools import islice
+import csv
+from collections.abc import Iterator, Sequence
+from io import StringIO
+from itertools import repeat
 
-from defusedcsv import csv
+from defusedcsv.csv import _escape as made_inert  # its writer would look at every cell of every row
 from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
 from django.utils.http import content_disposition_header
 
-from .columns import Table, rows
-from .columns.column import BATCH, Cell, Column
+from .columns import Batch, Column, Table, batches
+from .columns.column import translated
 from .models import Collection
 from .questions import Question
+from .steady import steady
 
 BYTE_ORDER_MARK = "\ufeff"  # without it Excel reads UTF-8 as something else
-
-
-class Lines:
-    """Collects what a csv writer writes, until it is taken."""
-
-    def __init__(self):
-        self.written: list[str] = []
-
-    def write(self, line: str) -> None:
-        self.written.append(line)
-
-    def take(self) -> str:
-        text, self.written = "".join(self.written), []
-        return text
+# First characters that can make a spreadsheet take a text for a formula; some skip a tab or a line break before it.
+FORMULA = frozenset("=+-@|%\t\r\n")
+SKIPPED = ("\t", "\r", "\n")
 
 
 def evidence_kind(collection: Collection) -> str:
@@ -35,29 +27,51 @@ def evidence_kind(collection: Collection) -> str:
     return collection.caveat if collection.is_simulated else collection.kind
 
 
-def written(column: Column, cell: Cell):
-    """A cell in a file. A missing text says why; a missing number stays empty, and `empty_means` says why."""
-    if cell.value is None:
-        return "" if column.numeric else cell.missing
-    # defusedcsv makes = + - @ inert but not these, which some spreadsheets skip before they look.
-    if isinstance(cell.value, str) and cell.value[:1] in ("\t", "\r", "\n"):
-        return f"'{cell.value}"
-    return cell.value
+def written(column: Column, values: Sequence, reasons: Sequence[str]) -> list:
+    """A column as a file holds it. A missing text says why; a missing number is empty, and `empty_means` says why."""
+    if column.numeric:
+        return list(values)
+    values = translated(values, lambda value: value and inert(value))
+    if column.tells_missing:
+        return [reason if value is None else value for value, reason in zip(values, reasons, strict=True)]
+    return values
+
+
+def inert(value: str) -> str:
+    """A text no spreadsheet takes for a formula. Most begin with a letter and are left as they are."""
+    if value[:1] not in FORMULA:
+        return value
+    return f"'{value}" if value.startswith(SKIPPED) else made_inert(value)
+
+
+class Lines:
+    """Rows as the text of a file."""
+
+    def __init__(self):
+        self.text = StringIO()
+        self.writer = csv.writer(self.text)
+
+    def of(self, rows) -> str:
+        self.writer.writerows(rows)
+        text = self.text.getvalue()
+        self.text.seek(0)
+        self.text.truncate()
+        return text
 
 
 def csv_text(table: Table, records: QuerySet, question: Question) -> Iterator[str]:
-    """The file in pieces of up to 2,000 rows, header first."""
-    columns = table.file_columns
-    lines, kind = Lines(), evidence_kind(question.collection)
-    writer = csv.writer(lines)
-    writer.writerow([column.name for column in columns] + ["empty_means", "collection", "evidence_kind"])
-    yield BYTE_ORDER_MARK + lines.take()
-    found = rows(columns, table, records, question)
-    while batch := list(islice(found, BATCH)):
-        for row in batch:
-            values = [written(column, cell) for column, cell in zip(columns, row.cells, strict=True)]
-            writer.writerow([*values, row.empty_means, question.collection.slug, kind])
-        yield lines.take()
+    """The file in pieces of up to 2,000 rows, header first; all of one state of the data."""
+    columns, lines, collection = table.file_columns, Lines(), question.collection
+    header = [*(column.name for column in columns), "empty_means", "collection", "evidence_kind"]
+    yield BYTE_ORDER_MARK + lines.of([header])
+    with steady():
+        for batch in batches(columns, table, records, question):
+            yield lines.of(rows(columns, batch, collection.slug, inert(evidence_kind(collection))))
+
+
+def rows(columns: list[Column], batch: Batch, collection: str, kind: str):
+    cells = [written(column, values, batch.reasons) for column, values in zip(columns, batch.values, strict=True)]
+    return zip(*cells, batch.reasons, repeat(collection, len(batch)), repeat(kind, len(batch)), strict=True)
 
 
 def csv_response(table: Table, records: QuerySet, question: Question) -> StreamingHttpResponse:

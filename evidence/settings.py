@@ -163,7 +163,7 @@ AUTH_PASSWORD_VALIDATORS = [
 # Language and time: records hold dates without hours; times are stored in UTC.
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
-USE_I18N = True
+USE_I18N = False  # English only: nothing is translated, and a page would ask for it hundreds of times
 USE_TZ = True
 
 # Static files: hashed names, compressed at collection, cached for good by the browser.

@@ -1,7 +1,9 @@
 """Statistics on counts. Pure functions: no Django, no rounding (callers round when they print)."""
 
+from bisect import bisect_right
 from collections.abc import Mapping
 from enum import StrEnum
+from itertools import accumulate
 from math import sqrt
 
 Z_95 = 1.959963984540054  # the 97.5th percentile of the standard normal distribution
@@ -26,11 +28,12 @@ def wilson_interval(count: int, of: int) -> tuple[float, float] | None:
 
 def median(tally: Mapping[int, int]) -> float | None:
     """The median of values given as {value: times}; None of nothing."""
-    values = sorted(value for value, times in tally.items() for _ in range(times))
+    values = sorted(value for value, times in tally.items() if times)
     if not values:
         return None
-    middle = len(values) // 2
-    return float(values[middle]) if len(values) % 2 else (values[middle - 1] + values[middle]) / 2
+    ends = list(accumulate(tally[value] for value in values))
+    last = ends[-1] - 1  # the middle is one value, or lies between two
+    return (values[bisect_right(ends, last // 2)] + values[bisect_right(ends, (last + 1) // 2)]) / 2
 
 
 def mean(tally: Mapping[int, int]) -> float | None:

@@ -1,6 +1,8 @@
 """The words a question can be asked in: the codes of reference tables and of a collection's studies, with labels."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
 
 from django.db.models import CharField, F, QuerySet, Value
 from django.db.models.functions import Cast
@@ -24,6 +26,13 @@ class Vocabulary:
     """Codes and their labels, kind by kind, in the order lists show them."""
 
     terms: dict[str, dict[str, str]]
+    things: dict[str, Any] = field(default_factory=dict, compare=False)
+
+    def kept(self, name: str, make: Callable[[], Any]) -> Any:
+        """Something made of these words, made once."""
+        if name not in self.things:
+            self.things[name] = make()
+        return self.things[name]
 
     def label(self, kind: str, code: str) -> str:
         return self.terms[kind].get(code, code)

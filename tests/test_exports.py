@@ -84,11 +84,9 @@ def test_the_file_is_streamed_as_a_download(client, simulated):
 def test_two_thousand_rows_take_one_round_and_one_more_row_takes_two(
     world, asking, django_assert_num_queries, monkeypatch
 ):
-    from evidence import exports
     from evidence.columns import column
 
     monkeypatch.setattr(column, "BATCH", 2)
-    monkeypatch.setattr(exports, "BATCH", 2)
     question, table = asking(world.collection), TABLES["patients"]
     pieces = list(csv_text(table, ordered(table, table.records(question), ""), question))
     assert [piece.count("\r\n") for piece in pieces] == [1, 2, 2, 1]

@@ -14,6 +14,7 @@ LADDER = [
     "missing",
     "models",
     "statistics",
+    "steady",
     "vocabulary",
     "questions",
     "fields",
@@ -27,6 +28,8 @@ LADDER = [
     "fixture_files",
     "loading",
     "reconstruction",
+    "bulk",
+    "generation",
     "views",
     "urls",
     "admin",
@@ -37,9 +40,9 @@ DOORS = {
     "apps": {"models"},
     "context": set(),
     "gunicorn_conf": set(),
-    "middleware": set(),
+    "middleware": {"models", "steady"},
     "plotly_script": set(),
-    "templatetags": {"models"},
+    "templatetags": {"models", "steady"},
     "wsgi": set(),
 }
 

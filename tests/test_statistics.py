@@ -1,3 +1,5 @@
+import statistics
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -48,6 +50,12 @@ def test_wilson_interval_contains_the_share_and_stays_within_0_and_1(pair):
     low, high = wilson_interval(count, of)
     assert 0 <= low <= count / of <= high <= 1
     assert low < high
+
+
+@given(st.dictionaries(st.integers(0, 120), st.integers(0, 5)))
+def test_the_median_is_the_textbook_one(tally):
+    values = [value for value, times in tally.items() for _ in range(times)]
+    assert median(tally) == (statistics.median(values) if values else None)
 
 
 def test_median_and_mean():

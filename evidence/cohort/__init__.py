@@ -10,10 +10,21 @@ from collections.abc import Sequence
 
 from . import counting, database
 from .answering import Answers
+from .listing import listed, listed_under, matching_among
 from .serving import is_behind, snapshot_for, warm
 from .tally import Tally, Unit
 
-__all__ = ["Tally", "Unit", "count", "is_behind", "snapshot_for", "warm"]
+__all__ = [
+    "Tally",
+    "Unit",
+    "count",
+    "is_behind",
+    "listed",
+    "listed_under",
+    "matching_among",
+    "snapshot_for",
+    "warm",
+]
 
 
 def count(tallies: Sequence[Tally]) -> list[Counter]:

@@ -93,9 +93,7 @@ class Answers:
         if found is not None:
             return found
         narrowed = FILTERS[name].known(courses := self.courses, value)
-        if narrowed is courses:
-            return self.snapshot.layout.everybody
-        return self.shelf.put(key, self.ask(narrowed))
+        return self.shelf.put(key, self.snapshot.layout.everybody if narrowed is courses else self.ask(narrowed))
 
     @property
     def courses(self):

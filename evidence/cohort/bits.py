@@ -76,17 +76,24 @@ def ones(bits: np.ndarray) -> np.ndarray:
     return np.bitwise_count(bits).sum(axis=-1, dtype=np.int64)
 
 
-BLOCK = 2048  # words; wider rows are counted one by one in a buffer that stays in the processor's cache
+BLOCK = 512  # words; wider rows are counted one by one in a buffer that stays in the processor's cache
 
 
-def common(bits: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """How many bits of `mask` each row of `bits` shares: (rows, words), (words,) -> (rows,)."""
+def common(bits: np.ndarray, mask: np.ndarray, layout: Layout | None = None) -> np.ndarray:
+    """How many bits of `mask` each row of `bits` shares: (rows, words), (words,) -> (rows,).
+
+    With a layout, the bits are of courses, and their patients are counted.
+    """
     if bits.shape[-1] <= BLOCK:
-        return ones(bits & mask)
-    shared, counted = np.empty_like(mask), np.empty(len(mask), dtype=np.uint8)
+        return ones(layout.lifted(bits & mask) if layout else bits & mask)
+    words = layout.words[0] if layout else len(mask)
+    planes = list(zip(layout.starts[1:], layout.words[1:], strict=True)) if layout else []
+    shared, counted = np.empty_like(mask), np.empty(words, dtype=np.uint8)
     found = np.empty(len(bits), dtype=np.int64)
     for row in range(len(bits)):
         np.bitwise_and(bits[row], mask, out=shared)
-        np.bitwise_count(shared, out=counted)
+        for start, length in planes:
+            np.bitwise_or(shared[:length], shared[start : start + length], out=shared[:length])
+        np.bitwise_count(shared[:words], out=counted)
         found[row] = counted.sum(dtype=np.uint32)
     return found

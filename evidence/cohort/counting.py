@@ -1,13 +1,14 @@
 """Counts tallies on a snapshot. Gives what `database.count` gives, from bits instead of SQL."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
 
 from ..models import AdverseEvent, Outcome
 from ..questions import Question
+from . import batches
 from .answering import Answers
 from .bits import common, ones, places_of
 from .dimensions import DIMENSIONS, Many
@@ -39,16 +40,16 @@ class View:
 
 def count(tallies: Sequence[Tally], answers: Answers) -> list[Counter]:
     """One Counter per tally, in order."""
-    views: dict[tuple[Question, bool], View] = {}
-    found: dict[Tally, Counter] = {}
-    for tally in tallies:
-        if tally in found:
-            continue
-        asked = (tally.question, tally.denominator)
-        if asked not in views:
-            courses = answers.known(tally.question) if tally.denominator else answers.matching(tally.question)
-            views[asked] = View(answers.snapshot, courses)
-        found[tally] = Counting(answers.snapshot, views[asked], tally).counter()
+    snapshot, found = answers.snapshot, {}
+    asked: dict[tuple[Question, bool], list[Tally]] = {}
+    for tally in dict.fromkeys(tallies):
+        asked.setdefault((tally.question, tally.denominator), []).append(tally)
+    for (question, denominator), some in asked.items():
+        view = View(snapshot, answers.known(question) if denominator else answers.matching(question))
+        together = [tally for tally in some if batches.fits(snapshot, tally)]
+        if together:
+            found |= batches.count(snapshot, view.courses, view.people, together)
+        found |= {tally: Counting(snapshot, view, tally).counter() for tally in some if tally not in found}
     return [found[tally] for tally in tallies]
 
 
@@ -57,13 +58,16 @@ class Counting:
 
     def __init__(self, snapshot: Snapshot, view: View, tally: Tally):
         self.snapshot, self.layout, self.view = snapshot, snapshot.layout, view
-        self.unit, self.names = tally.unit, tally.dimensions
+        self.tally, self.unit, self.names = tally, tally.unit, tally.dimensions
         self.axes = [snapshot.axes[name] for name in tally.dimensions]
 
     def counter(self) -> Counter:
         if not self.axes:
             number = self.total(self.view.courses)
             return Counter({(): number} if number else {})
+        return self.tally.cut(self.by_value())
+
+    def by_value(self) -> Counter:
         if self.unit == Unit.STUDIES or self.combinations > CELLS or any(axis.bits is None for axis in self.axes):
             return self.looked_up()
         return self.by_people() if self.unit == Unit.PATIENTS else self.by_courses()
@@ -85,7 +89,7 @@ class Counting:
         elif not of_people:
             *others, last = of_courses
             cells = self.expanded([((), self.view.courses)], others)
-            return self.gathered(cells, others, last, lambda bits, axis: ones(self.layout.lifted(axis.bits & bits)))
+            return self.gathered(cells, others, last, lambda bits, axis: common(axis.bits, bits, self.layout))
         else:
             split = self.expanded([((), self.view.courses)], of_courses)
             cells = [(key, self.layout.lifted(bits)) for key, bits in split]
@@ -154,7 +158,9 @@ class Counting:
         if self.unit == Unit.PATIENTS:
             return int(ones(self.layout.lifted(courses)))
         if self.unit == Unit.STUDIES:
-            return len(np.flatnonzero(np.bincount(self.snapshot.studies[places_of(self.layout.lifted(courses))])))
+            whole = courses is self.view.courses
+            places = self.view.people_places if whole else places_of(self.layout.lifted(courses))
+            return int(np.count_nonzero(np.bincount(self.snapshot.studies[places])))
         return self.rows(self.snapshot.totals[str(self.unit)][None], courses)[0]
 
     # One by one
@@ -167,11 +173,12 @@ class Counting:
         several = [i for i, axis in enumerate(self.axes) if axis.codes is None]
         single = [i for i, axis in enumerate(self.axes) if axis.codes is not None]
         several.sort(key=self.is_of_rows)
+        if not several:
+            return Counter(dict(self.combined(self.view, single, (), None)))
         found, order = Counter(), np.argsort([*several, *single]).tolist()
-        cells = self.expanded([((), self.view.courses)], several) if several else [((), None)]
-        for key, bits in cells:
-            view = self.view if bits is None else View(self.snapshot, bits)
-            rows_of = several[-1] if several and self.is_of_rows(several[-1]) else None
+        for key, bits in self.expanded([((), self.view.courses)], several):
+            view = View(self.snapshot, bits)
+            rows_of = several[-1] if self.is_of_rows(several[-1]) else None
             for values, number in self.combined(view, single, key, rows_of):
                 words = (*key, *values)
                 found[tuple(words[i] for i in order)] += number
@@ -196,12 +203,14 @@ class Counting:
             most = len(self.snapshot.axes["study"].values)
             mixed = np.unique(mixed * most + self.snapshot.studies[people]) // most
         weights = self.weights(places, key, rows_of) if self.unit in ROWS_OF else None
-        for code, number in counted(mixed, weights, int(np.prod(sizes, dtype=object))):
-            values = []
-            for axis, size in zip(reversed(axes), reversed(sizes), strict=True):
-                code, number_of_value = divmod(code, size)
-                values.append(axis.values[number_of_value])
-            yield tuple(reversed(values)), number
+        codes, numbers = counted(mixed, weights, int(np.prod(sizes, dtype=object)))
+        if self.tally.most and len(self.axes) == 1 and len(numbers) > self.tally.most:
+            # Those that cannot be cut off need not become texts: all with a number the last of the largest has.
+            least = np.partition(numbers, -self.tally.most)[-self.tally.most]
+            codes, numbers = codes[numbers >= least], numbers[numbers >= least]
+        parts = np.unravel_index(codes, sizes) if axes else ()
+        words = [[axis.values[i] for i in part.tolist()] for axis, part in zip(axes, parts, strict=True)]
+        return zip(zip(*words, strict=True) if axes else [()] * len(codes), numbers.tolist(), strict=True)
 
     def first_of_patient(self, places: np.ndarray, mixed: np.ndarray) -> np.ndarray:
         """Which courses count, so that a patient counts once for each combination: none that an earlier one gave."""
@@ -233,12 +242,12 @@ class Counting:
         return weights
 
 
-def counted(codes: np.ndarray, weights: np.ndarray | None, most: int) -> Iterable[tuple[int, int]]:
-    """(code, number) of each code there is; codes are below `most`."""
+def counted(codes: np.ndarray, weights: np.ndarray | None, most: int) -> tuple[np.ndarray, np.ndarray]:
+    """The codes there are, and the number of each; codes are below `most`."""
     if most <= max(4 * len(codes), 1 << 20):
         numbers = np.bincount(codes, weights)
         there = np.flatnonzero(numbers)
-        return zip(there.tolist(), numbers[there].astype(np.int64).tolist(), strict=True)
+        return there, numbers[there].astype(np.int64)
     there, inverse = np.unique(codes, return_inverse=True)
     numbers = np.bincount(inverse, weights)
-    return [(code, int(number)) for code, number in zip(there.tolist(), numbers.tolist(), strict=True) if number]
+    return there[numbers > 0], numbers[numbers > 0].astype(np.int64)

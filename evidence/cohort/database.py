@@ -33,7 +33,7 @@ def count(tallies: Sequence[Tally]) -> list[Counter]:
         for position, *values, number in together(selects):
             tally = batch[position]
             answers[tally][tuple(values[: len(tally.dimensions)])] = number
-    return [answers[tally] for tally in tallies]
+    return [tally.cut(answers[tally]) for tally in tallies]
 
 
 def together(selects: list[QuerySet]) -> list[tuple]:

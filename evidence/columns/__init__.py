@@ -1,6 +1,7 @@
 """What tables and files hold: one declaration of columns per noun, read by page, file and API alike."""
 
-from .column import Column, Table, ordered, rows
+from .column import Batch, Column, Table, batches, ordered
+from .pages import page_records
 from .tables import EVENTS as ADVERSE_EVENTS
 from .tables import FINDINGS, GROUPS, OUTCOMES, PATIENTS, STUDIES, TABLES, TREATMENTS
 
@@ -13,8 +14,10 @@ __all__ = [
     "STUDIES",
     "TABLES",
     "TREATMENTS",
+    "Batch",
     "Column",
     "Table",
+    "batches",
     "ordered",
-    "rows",
+    "page_records",
 ]

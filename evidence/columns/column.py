@@ -1,17 +1,29 @@
 """Columns, tables, and how their cells are read."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import islice
 from typing import Any
 
-from django.db.models import F, QuerySet
+from django.db.models import DecimalField, F, Field, Model, QuerySet
+from django.db.models.functions import Cast
 
 from ..missing import missing_reason
 from ..questions import Question
 
 BATCH = 2000  # rows read, and lists looked up, at a time
+
+
+class Together:
+    """A list that is looked up together with its like: one query for all columns of a class."""
+
+    path: str
+
+    def look_up(self, paths: list[str], keys: list[int], question: Question) -> list[dict[int, list[str]]]:
+        """For each path, the lists by owner."""
+        raise NotImplementedError
+
 
 # Owner's primary key -> the codes of a list, in order; for one batch of owners.
 Listed = Callable[[list[int], Question], dict[int, list[str]]]
@@ -28,7 +40,7 @@ class Column:
     name: str
     label: str
     source: str | Callable[[], Any] | None = None
-    listed: Listed | None = None
+    listed: Listed | Together | None = None
     labels: dict[str, str] = field(default_factory=dict)
     unknown: str | None = None
     tells_missing: bool = True
@@ -83,50 +95,89 @@ def ordered(table: Table, records: QuerySet, sort: str) -> QuerySet:
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One value. `value` is a text or number; where it is None, `missing` says why, if the column tells."""
+class Batch:
+    """Some rows, column by column. `values[i]` are the values of column i, None where there is none; `reasons` says of
+    each row what that means.
+    """
 
-    value: Any
-    missing: str = ""
+    reasons: list[str]
+    values: list[list]
 
-
-@dataclass(frozen=True)
-class Row:
-    """The cells of one record, and what an empty one of them means."""
-
-    empty_means: str
-    cells: list[Cell]
+    def __len__(self) -> int:
+        return len(self.reasons)
 
 
-def rows(columns: list[Column], table: Table, records: QuerySet, question: Question) -> Iterator[Row]:
-    """The rows of the records, in their order. Reads 2,000 at a time, so memory stays flat."""
+def batches(columns: list[Column], table: Table, records: QuerySet, question: Question) -> Iterator[Batch]:
+    """The rows of the records, in their order, 2,000 at a time: memory stays flat, and look-ups are few."""
     own = [column for column in columns if not column.listed]
-    expressions = {f"c{i}": column.expression for i, column in enumerate(own)}
+    expressions = {f"c{i}": fetched(column, records.model) for i, column in enumerate(own)}
     found = (
         records.annotate(extraction_of_row=F(table.extraction), **expressions)
         .values_list("pk", "extraction_of_row", *expressions)
         .iterator(chunk_size=BATCH)
     )
-    while batch := list(islice(found, BATCH)):
-        keys = [row[0] for row in batch]
-        lists = {column.name: column.listed(keys, question) for column in columns if column.listed}
-        for key, extraction, *values in batch:
-            reason, value = missing_reason(extraction).label, iter(values)
-            yield Row(
-                reason,
-                [
-                    cell(column, lists[column.name].get(key, []) if column.listed else next(value), reason)
-                    for column in columns
-                ],
-            )
+    while rows := list(islice(found, BATCH)):
+        keys, extractions, *values = zip(*rows, strict=True)
+        reason = {each: missing_reason(each).label for each in set(extractions)}
+        reasons = [reason[each] for each in extractions]
+        read = dict(zip((column.name for column in own), values, strict=True))
+        read |= looked_up([column for column in columns if column.listed], list(keys), reasons, question)
+        yield Batch(reasons, [cleaned(column, read[column.name]) for column in columns])
 
 
-def cell(column: Column, value: Any, reason: str) -> Cell:
-    if column.listed:
-        value = "; ".join(part or reason for part in value) if any(value) else None
-    if value is None or value == "" or value == column.unknown:
-        return Cell(None, reason if column.tells_missing else "")
-    return Cell(plain(value))
+def looked_up(columns: list[Column], keys: list[int], reasons: list[str], question: Question) -> dict[str, list]:
+    """Lists as texts, by column; columns that come from one table are looked up together."""
+    found: dict[str, dict[int, list[str]]] = {}
+    for column in columns:
+        if isinstance(column.listed, Together):
+            if column.name not in found:
+                alike = [each for each in columns if type(each.listed) is type(column.listed)]
+                lists = column.listed.look_up([each.listed.path for each in alike], keys, question)
+                found |= dict(zip((each.name for each in alike), lists, strict=True))
+        else:
+            found[column.name] = column.listed(keys, question)
+    return {
+        name: [joined(lists.get(key, ()), reason) for key, reason in zip(keys, reasons, strict=True)]
+        for name, lists in found.items()
+    }
+
+
+def joined(parts: Sequence[str], reason: str) -> str | None:
+    """The values of a list; one that is not known says so among the others."""
+    if not any(parts):
+        return None
+    return "; ".join([part or reason for part in parts])
+
+
+def cleaned(column: Column, values: Sequence) -> list:
+    """The values of a column: None for what is not known, 12 for 12.000, yes and no for truth values."""
+    unknown = (None,) if column.numeric else ("", None, column.unknown)
+    return translated(values, lambda value: None if value in unknown else plain(value))
+
+
+def translated(values: Sequence, how: Callable[[Any], Any]) -> list:
+    """Each value by `how`, which is asked once for each different value: a column of two thousand has few."""
+    words = {value: how(value) for value in set(values)}
+    return [words[value] for value in values]
+
+
+def fetched(column: Column, model: type[Model]):
+    """The column's expression; decimals as floating-point numbers, which come ten times as fast and print the same."""
+    if not isinstance(column.source, str):
+        return column.expression
+    field = None
+    for step in column.source.split("__"):
+        field = (field.related_model if field else model)._meta.get_field(step)
+    return Cast(column.source, Real()) if isinstance(field, DecimalField) else column.expression
+
+
+class Real(Field):
+    """A floating-point number just as the driver gives it; Django's own field would call a function for each."""
+
+    def db_type(self, connection):
+        return "double precision" if connection.vendor == "postgresql" else "real"
+
+    cast_db_type = db_type
 
 
 def plain(value: Any) -> Any:
@@ -135,4 +186,6 @@ def plain(value: Any) -> Any:
         return "yes" if value else "no"
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
     return value

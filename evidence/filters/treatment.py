@@ -135,9 +135,14 @@ class TreatmentFilter(django_filters.FilterSet):
 
     def __init__(self, data, *, vocabulary: Vocabulary):
         super().__init__(data, Treatment.objects.none())
+        self.vocabulary = vocabulary
         for each in self.filters.values():
             if each.kind:
                 each.extra["options"] = vocabulary.terms[each.kind]
+
+    def get_form_class(self):
+        """Making a form class costs more than filling the form in, so it is kept with the words it was made for."""
+        return self.vocabulary.kept("form", super().get_form_class)
 
     def question(self, collection: Collection) -> Question:
         """The question asked. Call it only when `is_valid()`."""

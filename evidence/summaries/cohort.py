@@ -31,6 +31,16 @@ class Totals:
     events: int
     collection_patients: int
 
+    def of(self, unit: str) -> int | None:
+        """How many there are of a unit whose list has a row for each; None for others."""
+        counted = {
+            Unit.PATIENTS: self.patients,
+            Unit.TREATMENTS: self.treatments,
+            Unit.OUTCOMES: self.outcomes,
+            Unit.EVENTS: self.events,
+        }
+        return counted.get(unit)
+
 
 def totals(question: Question) -> Summary:
     units = [Unit.PATIENTS, Unit.TREATMENTS, Unit.STUDIES, Unit.OUTCOMES, Unit.EVENTS]

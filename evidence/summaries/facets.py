@@ -11,6 +11,8 @@ from ..questions import MatchedSet, Question
 from ..vocabulary import Vocabulary
 from .shares import Summary, together
 
+MOST_OPTIONS = 40  # of a filter; where there are more values, the most frequent are offered
+
 
 @dataclass(frozen=True)
 class Option:
@@ -31,6 +33,7 @@ class Facet:
     options: list[Option]
     match: str = ""  # a match word, for sets
     note: str = ""
+    left_out: int = 0  # values that stand in no option, because there are too many to choose from
 
     @property
     def active(self) -> bool:
@@ -56,13 +59,19 @@ def plan(name: str, question: Question, vocabulary: Vocabulary, matches: Mapping
 
 def one_value(name: str, question: Question, labels: dict[str, str]) -> Summary:
     """Patients with each value, under the rest of the question."""
-    (by_value,) = yield [Tally(question.without(name), (name,))]
-    chosen = question.value(name, ())
-    return Facet(
-        name,
-        FILTERS[name].label,
-        [Option(code, label, by_value[(code,)], code in chosen) for code, label in labels.items()],
-    )
+    rest, chosen = question.without(name), question.value(name, ())
+    if len(labels) <= MOST_OPTIONS:
+        (by_value,) = yield [Tally(rest, (name,))]
+        shown = labels
+    else:
+        by_value, *apart = yield [
+            Tally(rest, (name,), most=MOST_OPTIONS),
+            *(Tally(rest.asking(name, (code,))) for code in chosen),
+        ]
+        by_value |= {(code,): counter[()] for code, counter in zip(chosen, apart, strict=True)}
+        shown = sorted((code for (code,) in by_value), key=lambda code: (-by_value[(code,)], labels[code].lower()))
+    options = [Option(code, labels[code], by_value[(code,)], code in chosen) for code in shown]
+    return Facet(name, FILTERS[name].label, options, left_out=len(labels) - len(options))
 
 
 def set_of_values(name: str, question: Question, vocabulary: Vocabulary, match: str) -> Summary:

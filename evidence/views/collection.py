@@ -32,7 +32,7 @@ def cohort(request: HttpRequest, collection: str) -> HttpResponse:
     asked = ask(request, collection)
     context = frame(request, asked, "")
     if asked.question:
-        context |= overview(asked, context)
+        context |= overview(request, asked, context)
     return page(request, asked, "evidence/cohort.html", context)
 
 
@@ -43,7 +43,7 @@ def rows_of(request: HttpRequest, collection: str, noun: str) -> HttpResponse:
     table = TABLES[noun]
     context = frame(request, asked, noun) | {"table": table, "listed": None}
     if asked.question:
-        listed = listing(request, table, asked.question, asked.vocabulary)
+        listed = listing(request, table, asked.question, asked.vocabulary, context["totals"].of(table.unit))
         context |= {"listed": listed, "page_links": page_links(listed, asked.question)}
         context |= charts_of(noun, asked, context)
     return page(request, asked, "evidence/list.html", context)
@@ -116,7 +116,7 @@ def summaries_of(noun: str, asked: Asked) -> list:
     ]
 
 
-def overview(asked: Asked, context: dict) -> dict:
+def overview(request: HttpRequest, asked: Asked, context: dict) -> dict:
     headlines, domains, sets, by_drug, by_set, events, people = context["rest"]
     collection = asked.collection
     drawn = []
@@ -140,7 +140,16 @@ def overview(asked: Asked, context: dict) -> dict:
             event_chart(events, context["totals"], collection),
             charts.age_chart(people, collection),
         ]
-    return {"headlines": headlines, "domains": domains, "charts": drawn + group_charts(asked)}
+    shown = {"headlines": headlines, "domains": domains, "charts": drawn + group_charts(asked), "listed": None}
+    if context["totals"].patients:
+        table, address = TABLES["patients"], reverse("list", args=[collection.slug, "patients"])
+        people = context["totals"].patients
+        shown |= {
+            "listed": listing(request, table, asked.question, asked.vocabulary, people, address),
+            "table": table,
+            "page_links": [],
+        }
+    return shown
 
 
 def event_chart(events, totals, collection):

@@ -4,11 +4,10 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from django.core.paginator import EmptyPage, PageNotAnInteger, Paginator
+from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.urls import reverse
 
-from ..columns import Table, ordered, rows
-from ..columns.column import Cell, Column
+from ..columns import Column, Table, batches, page_records
 from ..questions import Question
 from ..vocabulary import Vocabulary
 
@@ -47,14 +46,26 @@ class Listing:
         return self.page.paginator.count
 
 
-def listing(request: HttpRequest, table: Table, question: Question, words: Vocabulary) -> Listing:
-    """Reads `sort` and `page`, which change the display only: a wrong one falls back, and a notice says so."""
+def listing(
+    request: HttpRequest,
+    table: Table,
+    question: Question,
+    words: Vocabulary,
+    total: int | None = None,
+    address: str = "",
+) -> Listing:
+    """Reads `sort` and `page`, which change the display only: a wrong one falls back, and a notice says so.
+
+    `total` is how many rows there are, where that has been counted already; `address` is where the headings' links
+    lead, if not to the page itself.
+    """
     notices = []
     sort = request.GET.get("sort", "")
     if sort.removeprefix("-") not in table.sort_words() and sort:
         notices.append("This list has no such column to sort by; it is in its usual order.")
         sort = ""
-    paginator = Paginator(ordered(table, table.records(question), sort), PAGE)
+    total = table.records(question).count() if total is None else total
+    paginator = Paginator(range(total), PAGE)
     asked = request.GET.get("page", "1") or "1"
     try:
         page = paginator.page(asked)
@@ -62,12 +73,20 @@ def listing(request: HttpRequest, table: Table, question: Question, words: Vocab
         page = paginator.get_page(asked)
         notices.append(f"There is no such page; this is page {page.number} of {paginator.num_pages}.")
     columns = table.page_columns
-    slug = question.collection.slug
-    shown = [
-        [show(column, cell, words, slug, cells) for column, cell in zip(columns, cells, strict=False)]
-        for cells in (row.cells for row in rows([*columns, *link_columns(table)], table, page.object_list, question))
+    first = (page.number - 1) * PAGE
+    records = page_records(table, question, sort, first, min(first + PAGE, total))
+    shown = shown_rows(table, records, question, words) if total else []
+    return Listing([heading(column, question, sort, address) for column in columns], shown, page, notices, sort)
+
+
+def shown_rows(table: Table, records: QuerySet, question: Question, words: Vocabulary) -> list[list[Shown]]:
+    """The records as a page shows them."""
+    columns, slug = table.page_columns, question.collection.slug
+    return [
+        [show(column, value, reason, words, slug, values) for column, value in zip(columns, values, strict=False)]
+        for batch in batches([*columns, *link_columns(table)], table, records, question)
+        for reason, *values in zip(batch.reasons, *batch.values, strict=True)
     ]
-    return Listing([heading(column, question, sort) for column in columns], shown, page, notices, sort)
 
 
 def link_columns(table: Table) -> list[Column]:
@@ -75,12 +94,12 @@ def link_columns(table: Table) -> list[Column]:
     return [column for column in table.columns if column.name == "study"]
 
 
-def heading(column: Column, question: Question, sort: str) -> Heading:
+def heading(column: Column, question: Question, sort: str, address: str) -> Heading:
     if not column.sortable:
         return Heading(column.label, column.numeric, "", "")
     direction = {column.name: "ascending", f"-{column.name}": "descending"}.get(sort, "")
     turned = f"-{column.name}" if direction == "ascending" else column.name
-    return Heading(column.label, column.numeric, f"?{question.query(sort=turned)}", direction)
+    return Heading(column.label, column.numeric, f"{address}?{question.query(sort=turned)}", direction)
 
 
 VOCABULARY = {"category": "adverse_event", "inhibitor": "inhibitor", "inhibitors": "inhibitor"}
@@ -89,13 +108,13 @@ TONED = {"response", "responses", "result"}
 SEPARATOR = "; "
 
 
-def show(column: Column, cell: Cell, words: Vocabulary, collection: str, cells: list[Cell]) -> Shown:
-    if cell.value is None:
-        return Shown("", cell.missing, "", column.numeric, "")
-    parts = str(cell.value).split(SEPARATOR) if column.listed else [str(cell.value)]
-    text = SEPARATOR.join(label(column, part, words) for part in parts)
+def show(column: Column, value, reason: str, words: Vocabulary, collection: str, values: list) -> Shown:
+    if value is None:
+        return Shown("", reason if column.tells_missing else "", "", column.numeric, "")
+    parts = value.split(SEPARATOR) if column.listed else [str(value)]
+    text = SEPARATOR.join([label(column, part, words) for part in parts])
     tone = parts[0] if column.name in TONED and len(set(parts)) == 1 else ""
-    return Shown(text, "", link(column, cell, collection, cells), column.numeric, tone)
+    return Shown(text, "", link(column, value, collection, values), column.numeric, tone)
 
 
 def label(column: Column, code: str, words: Vocabulary) -> str:
@@ -108,11 +127,12 @@ def label(column: Column, code: str, words: Vocabulary) -> str:
     return code
 
 
-def link(column: Column, cell: Cell, collection: str, cells: list[Cell]) -> str:
+def link(column: Column, value, collection: str, values: list) -> str:
+    """Public ids are slugs, so they stand in an address as they are; to ask the route table costs more than the row."""
     if column.name == "patient":
-        return reverse("patient", args=[collection, cell.value])
+        return f"/{collection}/patients/{value}/"
     if column.name == "study_name":
-        return reverse("study", args=[collection, cells[-1].value])
+        return f"/{collection}/studies/{values[-1]}/"
     return ""
 
 
