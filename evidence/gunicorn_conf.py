@@ -1,5 +1,6 @@
 """How gunicorn serves Casebook: `gunicorn -c python:evidence.gunicorn_conf evidence.wsgi`."""
 
+import gc
 import os
 
 bind = f"{os.environ.get('CASEBOOK_BIND') or '127.0.0.1'}:{os.environ.get('PORT') or '8000'}"
@@ -19,5 +20,19 @@ control_socket_disable = True
 
 
 def when_ready(server):
+    """Large collections are read before the first reader comes, and before workers fork, so that they share them."""
+    from django.db import DatabaseError, connections
+
+    from evidence.cohort import warm
+
+    try:
+        for collection, snapshot in warm():
+            if snapshot.patients:
+                server.log.debug("%s: %s patients in memory", collection.slug, snapshot.patients)
+    except DatabaseError as error:
+        server.log.warning("The database cannot be read yet: %s", error)
+    connections.close_all()
+    gc.collect()
+    gc.freeze()  # what is here now stays; workers need not look through it, nor copy it by looking
     host = "localhost" if bind.startswith("127.0.0.1") else bind.rsplit(":", 1)[0]
     print(f"\n  Casebook is at http://{host}:{bind.rsplit(':', 1)[1]}/   (Ctrl-C stops it)\n", flush=True)

@@ -15,7 +15,7 @@ from django.utils.cache import patch_vary_headers
 from django.utils.http import parse_etags
 
 from .models import DataVersion
-from .steady import steady
+from .steady import behind, steady
 
 logger = logging.getLogger(__name__)
 # What belongs to no state of the evidence, or to one person alone.
@@ -84,6 +84,8 @@ def answer(request: HttpRequest, version: DataVersion, get_response) -> HttpResp
         content, headers = kept
         return HttpResponse(content, headers=headers)
     response = get_response(request)
+    if behind() is not None:
+        response.headers["Cache-Control"] = "no-store"  # part of it is of an earlier version, for a moment
     if response.status_code != 200 or response.cookies or response.has_header("Cache-Control"):
         return response
     for name, value in fresh(tag).items():

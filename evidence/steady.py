@@ -27,7 +27,7 @@ def steady() -> Iterator[DataVersion]:
         yield here.version
         return
     with one_state():
-        here.version = DataVersion.current()
+        here.version, here.behind = DataVersion.current(), None
         try:
             yield here.version
         finally:
@@ -37,6 +37,16 @@ def steady() -> Iterator[DataVersion]:
 def version() -> DataVersion:
     """The version of the state being read; outside a steady block, the one that is current now."""
     return getattr(here, "version", None) or DataVersion.current()
+
+
+def mark_behind(number: int) -> None:
+    """Notes that something counted within this block is still of an earlier version."""
+    here.behind = number
+
+
+def behind() -> int | None:
+    """The earlier version that something counted within this block is of, if anything is."""
+    return getattr(here, "behind", None)
 
 
 @contextmanager

@@ -39,7 +39,7 @@ LADDER = [
 DOORS = {
     "apps": {"models"},
     "context": set(),
-    "gunicorn_conf": set(),
+    "gunicorn_conf": {"cohort"},
     "middleware": {"models", "steady"},
     "plotly_script": set(),
     "templatetags": {"models", "steady"},

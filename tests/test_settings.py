@@ -82,7 +82,7 @@ def test_every_variable_is_in_the_example():
     sources = (ROOT / "evidence" / "settings.py").read_text() + (ROOT / "evidence" / "gunicorn_conf.py").read_text()
     import re
 
-    read = set(re.findall(r'(?:env(?:_flag|_number|_list)?|environ\.get)\(\s*"([A-Z_]+)"', sources))
+    read = set(re.findall(r'(?:env(?:_flag|_number|_list|_choice)?|environ\.get)\(\s*"([A-Z_]+)"', sources))
     assert len(read) > 10
     assert {name for name in read if not re.search(rf"^#?{name}=", example, re.M)} == set()
 

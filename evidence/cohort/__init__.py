@@ -11,14 +11,13 @@ from collections.abc import Sequence
 from . import counting, database
 from .answering import Answers
 from .listing import listed, listed_under, matching_among
-from .serving import is_behind, snapshot_for, warm
+from .serving import snapshot_for, warm
 from .tally import Tally, Unit
 
 __all__ = [
     "Tally",
     "Unit",
     "count",
-    "is_behind",
     "listed",
     "listed_under",
     "matching_among",

@@ -19,7 +19,7 @@ from django.conf import settings
 from django.db import connection
 
 from ..models import Collection, DataVersion
-from ..steady import steady, version
+from ..steady import mark_behind, steady, version
 from .bits import Layout
 from .building import build, people_of
 from .dimensions import DIMENSIONS
@@ -66,6 +66,7 @@ def snapshot_for(collection: Collection) -> Snapshot | None:
         if found is None:
             return serve(collection, prepare(collection), now)
         have_built(collection)
+        mark_behind(found.version)
         return found
 
 
@@ -73,12 +74,6 @@ def serve(collection: Collection, snapshot: Snapshot, now: DataVersion) -> Snaps
     snapshot.memory["database"] = now.identity
     served[collection.pk] = snapshot
     return snapshot
-
-
-def is_behind(collection: Collection) -> bool:
-    """Whether the numbers of this collection are of an earlier version than the rows being read."""
-    found = snapshot_for(collection)
-    return found is not None and found.version < version().of(collection)
 
 
 def size_of(collection: Collection, now: DataVersion) -> int:

@@ -1,6 +1,6 @@
 """The evidence, one file per noun."""
 
-from . import lookups as _  # registers itself
+from . import lookups  # noqa: F401 (registers what it defines)
 from .adverse_event import AdverseEvent
 from .group import GroupFinding, StudyGroup
 from .knowledge import ATTRIBUTES

@@ -18,7 +18,7 @@ class Among(Lookup):
 
     def as_sql(self, compiler, connection):
         column, params = self.process_lhs(compiler, connection)
-        return column + " IN (SELECT value FROM json_each(%s))", [*params, json.dumps(list(self.rhs))]
+        return column + " IN (SELECT value FROM json_each(%s))", [*params, json.dumps(list(self.rhs))]  # noqa: S608
 
     def as_postgresql(self, compiler, connection):
         column, params = self.process_lhs(compiler, connection)

@@ -10,7 +10,7 @@ from django import template
 from django.utils.safestring import SafeString, mark_safe
 
 from ..models import Collection, DataVersion
-from ..steady import kept
+from ..steady import behind, kept
 from ..steady import version as steady_version
 
 register = template.Library()
@@ -26,6 +26,12 @@ def all_collections() -> list[Collection]:
 def data_version() -> DataVersion:
     """The version of the data this page was made from."""
     return steady_version()
+
+
+@register.simple_tag
+def counted_version() -> int | None:
+    """The earlier version the numbers of this page are of, while a large collection is being counted anew."""
+    return behind()
 
 
 @register.filter
