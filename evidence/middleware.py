@@ -75,11 +75,11 @@ def steady_answers(get_response):
 
 def answer(request: HttpRequest, version: DataVersion, get_response) -> HttpResponse:
     tag = tag_of(request, version)
-    if tag in parse_etags(request.headers.get("If-None-Match", "")):
+    if settings.KEEP_ANSWERS and tag in parse_etags(request.headers.get("If-None-Match", "")):
         return HttpResponseNotModified(headers=fresh(tag))
     # Kept as sent: compressed for those who can read that, so that nothing is compressed twice.
     key = f"answer:{tag}:{'gzip' if 'gzip' in request.headers.get('Accept-Encoding', '') else 'plain'}"
-    kept = None if settings.DEBUG else cache.get(key)
+    kept = cache.get(key) if settings.KEEP_ANSWERS else None
     if kept is not None:
         content, headers = kept
         return HttpResponse(content, headers=headers)
@@ -91,7 +91,8 @@ def answer(request: HttpRequest, version: DataVersion, get_response) -> HttpResp
     for name, value in fresh(tag).items():
         response.headers.setdefault(name, value)
     patch_vary_headers(response, ["Accept-Encoding", "HX-Request"])
-    if not settings.DEBUG and not response.streaming and len(response.content) <= LARGEST and request.method == "GET":
+    worth = request.method == "GET" and not response.streaming and len(response.content) <= LARGEST
+    if settings.KEEP_ANSWERS and worth:
         cache.set(key, (response.content, dict(response.items())), KEEP)
     return response
 

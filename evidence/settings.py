@@ -149,6 +149,9 @@ SNAPSHOTS = Path(
     env("CASEBOOK_SNAPSHOTS", str(BASE_DIR / "var" / "snapshots"))
 )  # of large collections, for all workers
 
+# 0 makes every answer anew, which is for measuring and for editing templates.
+KEEP_ANSWERS = env_flag("CASEBOOK_KEEP_ANSWERS", not DEBUG)
+
 # Accounts (curators only: reading needs none)
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}

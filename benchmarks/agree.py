@@ -1,0 +1,92 @@
+"""The same numbers first: nothing is timed that does not answer alike."""
+
+import gzip
+import json
+import re
+from collections import Counter
+
+from . import questions
+
+# Sets count per patient or per course by way of the same flags, so these can be compared everywhere.
+COUNTED_IN_COURSES = ("inhibitor", "sex", "subset", "response", "relapsed", "adverse_events", "design")
+
+
+def text_of(content: bytes) -> str:
+    return (gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content).decode()
+
+
+def casebook_numbers(server, collection: str, words: list) -> dict:
+    """What the page itself says: patients and the number beside every option."""
+    page = text_of(server.get(questions.casebook(collection, words))[1])
+    lead = re.search(r'id="answer"><strong>([\d\u202f]+)', page).group(1)
+    options = re.findall(r'name="(\w+)" value="([\w.-]+)"[^>]*> <span>[^<]*</span> <span class="count">(\d+)<', page)
+    facets: dict[str, dict[str, int]] = {}
+    for name, code, number in options:
+        facets.setdefault(name, {})[code] = int(number)
+    courses = re.search(r"with ([\d\u202f]+) treatments?", page).group(1)
+    return {
+        "patients": int(lead.replace("\u202f", "")),
+        "treatments": int(courses.replace("\u202f", "")),
+        "facets": facets,
+    }
+
+
+def engine_numbers(collection: str, words: list) -> dict[str, Counter]:
+    """Courses by value, from the engine in this process."""
+    from django.http import QueryDict
+
+    from evidence.cohort import Tally, Unit, count
+    from evidence.filters import TreatmentFilter
+    from evidence.models import Collection
+    from evidence.vocabulary import vocabulary
+
+    home = Collection.objects.get(slug=collection)
+    form = TreatmentFilter(QueryDict(questions.urlencode(words)), vocabulary=vocabulary(home))
+    if not form.is_valid():
+        raise SystemExit(form.problems())
+    question = form.question(home)
+    counters = count([Tally(question.without(name), (name,), Unit.TREATMENTS) for name in COUNTED_IN_COURSES])
+    return {
+        name: {value: number for (value,), number in counter.items()}
+        for name, counter in zip(COUNTED_IN_COURSES, counters, strict=True)
+    }
+
+
+def check(ours: dict, theirs: dict, who: str, *, only_total: bool = False) -> None:
+    """Raises SystemExit where two answers differ."""
+    for unit in ("patients", "treatments"):
+        if unit in theirs and ours[unit] != theirs[unit]:
+            raise SystemExit(f"{who} counts {theirs[unit]} {unit}, Casebook {ours[unit]}")
+    for name, options in ({} if only_total else theirs["facets"]).items():
+        for code, number in options.items():
+            found = ours["facets"].get(name, {}).get(code, 0)
+            if found != number:
+                raise SystemExit(f"{who} counts {number} for {name}={code}, Casebook {found}")
+
+
+def datasette_numbers(server, database: str, words: list) -> dict:
+    answer = json.loads(text_of(server.get(questions.datasette(database, words, ".json"))[1]))
+    facets = answer["facet_results"]
+    return {
+        "treatments": answer["filtered_table_rows_count"],
+        "facets": {
+            name: {str(each["value"]): each["count"] for each in found["results"]}
+            for name, found in facets.get("results", facets).items()
+            # Its own choice is part of what a facet of Datasette counts; Casebook leaves it out, to offer the others.
+            if name in COUNTED_IN_COURSES and name not in dict(words)
+        },
+    }
+
+
+def dash_numbers(server, words: list) -> dict:
+    answer = json.loads(text_of(server.get("/_dash-update-component", {"Content-Type": "application/json"}, questions.dash(words))[1]))
+    told = answer["response"]["count"]["children"]
+    patients, courses = (int(number) for number in re.findall(r"\d+", told))
+    facets = {}
+    for fieldset in answer["response"]["facets"]["children"]:
+        legend, *labels = fieldset["props"]["children"]
+        name = legend["props"]["children"]
+        if name in COUNTED_IN_COURSES:
+            options = (label["props"]["children"].rpartition(" ") for label in labels)
+            facets[name] = {code: int(number) for code, _, number in options}
+    return {"patients": patients, "treatments": courses, "facets": facets}

@@ -1,0 +1,140 @@
+"""What can be measured without HTTP: the bare numbers of a page, the snapshot, what is cold, how many queries."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+from . import questions, servers
+
+
+def connect(database: str) -> None:
+    """Makes this process read a database; once per process and database."""
+    os.environ |= {
+        "CASEBOOK_SECRET_KEY": "benchmark",
+        "CASEBOOK_HTTPS": "0",
+        "DATABASE_URL": database,
+        "CASEBOOK_SNAPSHOTS": str(servers.ROOT / "var" / "bench" / "snapshots"),
+        "DJANGO_SETTINGS_MODULE": "evidence.settings",
+    }
+    import django
+    from django.apps import apps
+
+    if not apps.ready:
+        django.setup()
+    from django.db import connection
+
+    path = database.removeprefix("sqlite:///")
+    if connection.settings_dict["NAME"] != path:
+        from evidence.cohort import serving
+        from evidence.steady import forget
+
+        connection.close()
+        connection.settings_dict["NAME"] = path
+        serving.served.clear()
+        serving.sizes.clear()
+        forget()
+
+
+def measure(database: str, collection: str, *, short: bool) -> dict:
+    """In a process of its own, so that memory is its own."""
+    command = [sys.executable, "-m", "benchmarks.inside", database, collection, "short" if short else "long"]
+    told = subprocess.run(command, cwd=servers.ROOT, check=True, capture_output=True, text=True).stdout  # noqa: S603
+    return json.loads(told.splitlines()[-1])
+
+
+def edit(database: str, collection: str) -> None:
+    """One published edit of one patient, as a curator makes it, from another process."""
+    code = (
+        "import django; django.setup()\n"
+        "from evidence.models import Patient\n"
+        f"p = Patient.objects.filter(study__collection__slug={collection!r}).order_by('?' if False else 'pk').first()\n"
+        "p.age_years = 40 if p.age_years != 40 else 41\n"
+        "from django.db import transaction\n"
+        "with transaction.atomic(): p.save()\n"
+    )
+    env = os.environ | {"DATABASE_URL": database, "DJANGO_SETTINGS_MODULE": "evidence.settings"}
+    subprocess.run([sys.executable, "-c", code], cwd=servers.ROOT, env=env, check=True)  # noqa: S603
+
+
+def median(function, times: int) -> float:
+    spent = []
+    for _ in range(times):
+        started = time.perf_counter()
+        function()
+        spent.append(time.perf_counter() - started)
+    return round(sorted(spent)[times // 2] * 1e3, 2)
+
+
+def report(database: str, collection: str, *, short: bool) -> dict:
+    connect(database)
+    from django.conf import settings
+    from django.core.handlers.wsgi import WSGIHandler
+    from django.db import connection
+    from django.http import QueryDict
+    from django.test import RequestFactory
+    from django.test.utils import CaptureQueriesContext
+
+    from evidence import summaries
+    from evidence.cohort import building, counting
+    from evidence.cohort.answering import Answers
+    from evidence.filters import TreatmentFilter
+    from evidence.models import Collection
+    from evidence.steady import steady
+    from evidence.vocabulary import vocabulary
+
+    settings.ALLOWED_HOSTS, settings.KEEP_ANSWERS = ["*"], False
+    home = Collection.objects.get(slug=collection)
+    started = time.perf_counter()
+    snapshot = building.build(home)
+    found = {"build_s": round(time.perf_counter() - started, 2), "snapshot_mb": round(snapshot.nbytes / 1e6, 1)}
+    words = vocabulary(home)
+    form = TreatmentFilter(QueryDict(questions.urlencode(questions.MAIN)), vocabulary=words)
+    form.is_valid()
+    question = form.question(home)
+    answers = Answers(snapshot)
+    cold = []
+    with steady():
+        for name, facet in (("sex", "female"), ("response", "improved"), ("subset", "diffuse"), ("study", "synthetic-1")):
+            cold.append(median(lambda name=name, facet=facet: answers.single(name, (facet,)), 1))
+        for code in ("skin", "ild", "gi"):
+            from evidence.questions import MatchedSet
+
+            cold.append(median(lambda code=code: answers.single("indication", MatchedSet((code,))), 1))
+            cold.append(median(lambda code=code: answers.single("manifestation", MatchedSet((code,), "none")), 1))
+        cold.append(median(lambda: answers.single("age_min", 50), 1))
+        cold.append(median(lambda: answers.single("q", "synthetic-77"), 1))
+        found["unseen_value_ms"] = sorted(cold)[len(cold) // 2]
+        found["unseen_value_worst_ms"] = max(cold)
+        asked = [
+            summaries.facets(question, words, {}),
+            summaries.answer(question),
+            summaries.totals(question),
+            summaries.headlines(question),
+            summaries.outcomes_by_domain(question),
+            summaries.indication_sets(question, words),
+            summaries.response_by_inhibitor(question, words),
+            summaries.response_by_indication_set(question, words),
+            summaries.events_by_category(question, words),
+            summaries.age_and_sex(question),
+        ]
+        tallies = next(summaries.shares.together(asked))
+        counting.count(tallies, answers)
+        found["bare_ms"] = median(lambda: counting.count(tallies, answers), 3 if short else 25)
+    handler, factory = WSGIHandler(), RequestFactory()
+    handler.get_response(factory.get(questions.casebook(collection, questions.MAIN)))
+
+    def page():
+        return handler.get_response(factory.get(questions.casebook(collection, questions.MAIN)))
+
+    with CaptureQueriesContext(connection) as queries:
+        page()
+    found["queries"] = len(queries)
+    found["page_ms"] = median(page, 3 if short else 25)
+    found["page_kb"] = round(len(page().content) / 1e3)
+    return found
+
+
+if __name__ == "__main__":
+    print(json.dumps(report(sys.argv[1], sys.argv[2], short=sys.argv[3] == "short")))

@@ -1,0 +1,271 @@
+"""Measures Casebook beside what a reader would use instead: the same data, the same questions, in turn, in one run.
+
+    python -m benchmarks.run                      1,000, 100,000 and 1,000,000 patients; writes docs/performance.md
+    python -m benchmarks.run --sizes 1000 --short checks that it runs and that all give the same numbers (CI)
+
+Peers that are not installed (make bench installs them), PostgreSQL and wrk are left out with a line that says so.
+"""
+
+import argparse
+import json
+import os
+import platform
+import re
+import shutil
+import sqlite3
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from . import agree, exports, flat, inside, questions, servers
+from .postgres import Postgres
+from .report import write
+
+BENCH = servers.ROOT / "var" / "bench"
+
+
+def main() -> None:
+    ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ask.add_argument("--sizes", type=int, nargs="+", default=[1_000, 100_000, 1_000_000])
+    ask.add_argument("--rounds", type=int, default=5)
+    ask.add_argument("--short", action="store_true", help="only that it runs and that the answers agree")
+    ask.add_argument("--no-report", action="store_true", help="do not write docs/performance.md")
+    options = ask.parse_args()
+    BENCH.mkdir(parents=True, exist_ok=True)
+    results = {"machine": machine(), "sizes": {}}
+    for size in options.sizes:
+        say(f"== {size:,} patients")
+        results["sizes"][str(size)] = measure(size, options.rounds, short=options.short)
+        (BENCH / "results.json").write_text(json.dumps(results, indent=1))
+    if not options.short and not options.no_report:
+        write(results, servers.ROOT / "docs" / "performance.md")
+        say("docs/performance.md is written")
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+def machine() -> dict:
+    about = {"cores": os.cpu_count(), "python": platform.python_version(), "sqlite": sqlite3.sqlite_version}
+    cpu = re.search(r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text())
+    memory = re.search(r"MemTotal:\s+(\d+)", Path("/proc/meminfo").read_text())
+    return about | {"cpu": cpu.group(1) if cpu else "?", "memory_gb": round(int(memory.group(1)) / 1e6)}
+
+
+def manage(database: str, *words: str) -> None:
+    env = os.environ | {
+        "CASEBOOK_SECRET_KEY": "benchmark",
+        "CASEBOOK_HTTPS": "0",
+        "DATABASE_URL": database,
+        "CASEBOOK_SNAPSHOTS": str(BENCH / "snapshots"),
+    }
+    subprocess.run([sys.executable, "manage.py", *words], cwd=servers.ROOT, env=env, check=True)  # noqa: S603
+
+
+def data(size: int) -> tuple[Path, Path, str, dict]:
+    """The collection, made once and kept in var/bench; its flat table; what making it took."""
+    source, collection = BENCH / f"{size}.sqlite3", f"patients-{size}"
+    flat_file, notes = BENCH / f"flat{size}.db", BENCH / f"{size}.json"
+    if not notes.exists():
+        for leftover in BENCH.glob(f"{size}.sqlite3*"):
+            leftover.unlink()
+        database = f"sqlite:///{source}"
+        manage(database, "prepare", "-v0")
+        started = time.perf_counter()
+        manage(database, "generate_cohort", "--patients", str(size), "--collection", collection, "-v0")
+        seconds = time.perf_counter() - started
+        flat.make(source, flat_file, collection)
+        notes.write_text(json.dumps({"generated_s": round(seconds, 1), "file_mb": round(source.stat().st_size / 1e6)}))
+    return source, flat_file, collection, json.loads(notes.read_text())
+
+
+def measure(size: int, rounds: int, *, short: bool) -> dict:
+    source, flat_file, collection, notes = data(size)
+    database = f"sqlite:///{source}"
+    found = {"data": notes, "inside": inside.measure(database, collection, short=short)}
+    say(f"  in process: {found['inside']}")
+    targets = {"casebook": servers.casebook("casebook", database)}
+    targets["cached"] = servers.casebook("cached", database, CASEBOOK_KEEP_ANSWERS="1")
+    targets["database"] = servers.casebook("database", database, CASEBOOK_ENGINE="database")
+    targets["plain"] = servers.plain(database)
+    if (servers.PEERS / "datasette").exists():
+        targets["datasette"] = servers.datasette(flat_file, tuned=True)
+        targets["datasette-shipped"] = servers.datasette(flat_file, tuned=False)
+        targets["dash"] = servers.dash(flat_file)
+    else:
+        say("  left out: Datasette and Dash are not installed (make bench installs them)")
+    postgres = Postgres.found() if not short else None
+    try:
+        if postgres:
+            url = postgres.start()
+            manage(url, "prepare", "-v0")
+            manage(url, "generate_cohort", "--patients", str(size), "--collection", collection, "-v0")
+            targets["postgresql"] = servers.casebook("postgresql", url)
+        elif not short:
+            say("  left out: PostgreSQL is not installed")
+        for server in targets.values():
+            server.start()
+        agreement(targets, database, flat_file.stem, collection)
+        say("  all give the same numbers")
+        if short:
+            return found
+        found["pages"] = pages(targets, flat_file.stem, collection, size, rounds)
+        found["load"] = load(targets["cached"], collection)
+        found["publishing"] = publishing(targets["cached"], database, collection)
+    finally:
+        for server in targets.values():
+            server.stop()
+        if postgres:
+            postgres.stop()
+    found["exports"] = exports.measure(source, flat_file, collection, size)
+    return found
+
+
+def agreement(targets: dict, database: str, flat_name: str, collection: str) -> None:
+    """Every target against Casebook's page, on every question."""
+    inside.connect(database)
+    for words in questions.QUESTIONS.values():
+        ours = agree.casebook_numbers(targets["casebook"], collection, words)
+        courses = {**ours, "facets": agree.engine_numbers(collection, words)}
+        for name in ("cached", "database", "postgresql"):
+            if name in targets:
+                agree.check(ours, agree.casebook_numbers(targets[name], collection, words), name)
+        if ours["patients"] <= 200_000 or words:
+            theirs = json.loads(agree.text_of(targets["plain"].get(questions.plain(collection, words + [("format", "json")]))[1]))
+            agree.check(ours, theirs, "plain")
+        if "dash" in targets:
+            agree.check(courses, agree.dash_numbers(targets["dash"], words), "Dash")
+            agree.check(courses, agree.datasette_numbers(targets["datasette"], flat_name, words), "Datasette")
+
+
+def asked(targets: dict, flat_name: str, collection: str, words: list) -> dict:
+    """How each target is asked this question: (path, headers, body)."""
+    page = (questions.casebook(collection, words), None, None)
+    as_json = {"Content-Type": "application/json"}
+    ways = {name: page for name in ("casebook", "cached", "database", "postgresql")}
+    ways["plain"] = (questions.plain(collection, words), None, None)
+    ways["datasette"] = ways["datasette-shipped"] = (questions.datasette(flat_name, words), None, None)
+    ways["dash"] = ("/_dash-update-component", as_json, questions.dash(words))
+    return {name: ways[name] for name in targets}
+
+
+def pages(targets: dict, flat_name: str, collection: str, size: int, rounds: int) -> dict:
+    """Milliseconds of the filtered page, target after target, each round starting with another; medians of rounds."""
+    times: dict[str, dict[str, list[list[float]]]] = {}
+    slow = {"plain": 60, "database": 30, "datasette": 20, "datasette-shipped": 20}  # seconds a target may take a round
+    for question, words in questions.QUESTIONS.items():
+        ways = asked(targets, flat_name, collection, words)
+        taken: dict[str, list[list[float]]] = {name: [] for name in targets}
+        first = {name: targets[name].timed(*ways[name]) for name in targets if question == "main" or fast(name, size)}
+        for turn in range(rounds):
+            names = list(first)
+            names = names[turn % len(names) :] + names[: turn % len(names)]
+            for name in names:
+                if turn >= 2 and first[name] > 1000 * slow.get(name, 10) / 10:
+                    continue  # what takes seconds is asked in two rounds only
+                targets[name].drain()
+                repeats = max(1, min(30, int(3000 / max(first[name], 1))))
+                taken[name].append([targets[name].timed(*ways[name]) for _ in range(repeats)])
+        times[question] = taken
+    return {question: {name: summary(runs) for name, runs in taken.items() if runs} for question, taken in times.items()}
+
+
+def fast(name: str, size: int) -> bool:
+    return name not in ("plain", "database", "datasette-shipped") or size < 1_000_000
+
+
+def summary(rounds: list[list[float]]) -> dict:
+    everything = sorted(value for each in rounds for value in each)
+    medians = [statistics.median(each) for each in rounds]
+    return {
+        "p50": round(statistics.median(medians), 2),
+        "low": round(min(medians), 2),
+        "high": round(max(medians), 2),
+        "p95": round(everything[int(0.95 * (len(everything) - 1))], 2),
+        "rounds": [round(each, 2) for each in medians],
+        "requests": len(everything),
+    }
+
+
+def wrk(server: servers.Server, path: str, *headers: str, script: str = "", seconds: int = 5) -> dict | None:
+    """Requests per second and latencies under eight connections."""
+    if not shutil.which("wrk"):
+        return None
+    command = ["wrk", "-t1", "-c8", f"-d{seconds}s", "--latency", "-H", "Accept-Encoding: gzip"]
+    for header in headers:
+        command += ["-H", header]
+    if script:
+        command += ["-s", script]
+    server.drain()
+    told = subprocess.run([*command, f"http://127.0.0.1:{server.port}{path}"], capture_output=True, text=True, check=True).stdout  # noqa: S603
+    rate = float(re.search(r"Requests/sec:\s+([\d.]+)", told).group(1))
+    latency = {p: re.search(rf"{p}%\s+([\d.]+)(\w+)", told).groups() for p in (50, 99)}
+    units = {"us": 1e-3, "ms": 1, "s": 1e3}
+    bad = re.search(r"Non-2xx or 3xx responses: (\d+)", told)
+    return {
+        "rate": round(rate),
+        "bad": int(bad.group(1)) if bad else 0,
+        **{f"p{p}": round(float(value) * units[unit], 2) for p, (value, unit) in latency.items()},
+    }
+
+
+def load(server: servers.Server, collection: str) -> dict:
+    """Cached answers against an empty view of the same server, and a thousand different questions."""
+    path = questions.casebook(collection, questions.MAIN)
+    tag = server.get(path)[2]["ETag"]
+    found: dict = {"empty": [], "cached": [], "not_modified": []}
+    for _ in range(3):
+        found["empty"].append(wrk(server, "/healthz", seconds=3))
+        found["cached"].append(wrk(server, path, seconds=3))
+        found["not_modified"].append(wrk(server, path, f"If-None-Match: {tag}", seconds=3))
+    if found["empty"][0] is None:
+        say("  left out: wrk is not installed, so no requests per second")
+        return {}
+    addresses = questions.thousand(collection)
+    script = BENCH / "thousand.lua"
+    lines = ",".join(json.dumps(address) for address in addresses)
+    script.write_text(f"local p={{{lines}}}\nlocal i=0\nrequest=function() i=i%#p+1 return wrk.format('GET',p[i]) end\n")
+    started = time.perf_counter()
+    for address in addresses:
+        server.timed(address)
+    found["thousand_first_s"] = round(time.perf_counter() - started, 1)
+    found["thousand"] = wrk(server, "/", script=str(script), seconds=10)
+    return found
+
+
+def publishing(server: servers.Server, database: str, collection: str) -> dict:
+    """Readers while a curator publishes in another collection and in this one, once a second."""
+    stop, failed, times = threading.Event(), [], []
+    path = questions.casebook(collection, questions.MAIN)
+
+    def publish() -> None:
+        while not stop.is_set():
+            inside.edit(database, collection)
+            stop.wait(1)
+
+    writer = threading.Thread(target=publish)
+    writer.start()
+    end = time.monotonic() + 8
+    while time.monotonic() < end:
+        try:
+            times.append(server.timed(path))
+        except RuntimeError as error:
+            failed.append(str(error))
+    stop.set()
+    writer.join()
+    times.sort()
+    return {
+        "answers": len(times),
+        "failed": len(failed),
+        "p50": round(statistics.median(times), 1),
+        "p99": round(times[int(0.99 * (len(times) - 1))], 1),
+        "worst": round(times[-1], 1),
+    }
+
+
+if __name__ == "__main__":
+    main()
