@@ -79,7 +79,9 @@ def datasette_numbers(server, database: str, words: list) -> dict:
 
 
 def dash_numbers(server, words: list) -> dict:
-    answer = json.loads(text_of(server.get("/_dash-update-component", {"Content-Type": "application/json"}, questions.dash(words))[1]))
+    answer = json.loads(
+        text_of(server.get("/_dash-update-component", {"Content-Type": "application/json"}, questions.dash(words))[1])
+    )
     told = answer["response"]["count"]["children"]
     patients, courses = (int(number) for number in re.findall(r"\d+", told))
     facets = {}

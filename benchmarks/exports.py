@@ -44,7 +44,7 @@ def download(server: servers.Server, path: str, pause: float = 0) -> dict:
     watcher = threading.Thread(target=watch)
     watcher.start()
     started, first, rows = time.perf_counter(), None, 0
-    with urllib.request.urlopen(f"http://127.0.0.1:{server.port}{path}", timeout=900) as response:  # noqa: S310
+    with urllib.request.urlopen(f"http://127.0.0.1:{server.port}{path}", timeout=900) as response:
         while part := response.read(1 << 16):
             first = first or time.perf_counter() - started
             rows += part.count(b"\n")

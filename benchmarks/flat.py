@@ -4,7 +4,14 @@ import sqlite3
 from pathlib import Path
 
 SETS = {
-    "indication": ("evidence_treatment_indications", "treatment_id", "t.id", "evidence_indication", "indication_id", ""),
+    "indication": (
+        "evidence_treatment_indications",
+        "treatment_id",
+        "t.id",
+        "evidence_indication",
+        "indication_id",
+        "",
+    ),
     "manifestation": (
         "evidence_patientmanifestation",
         "patient_id",
@@ -47,7 +54,7 @@ def make(source: Path, target: Path, collection: str) -> None:
                 f'AS INTEGER) AS "{name}__{code}"'
             )
     events = [
-        f'(SELECT COUNT(*) FROM s.evidence_adverseevent x WHERE x.treatment_id = t.id AND x.category_id = {number}) '
+        f"(SELECT COUNT(*) FROM s.evidence_adverseevent x WHERE x.treatment_id = t.id AND x.category_id = {number}) "
         f'AS "events__{code}"'
         for number, code in db.execute("SELECT id, code FROM s.evidence_adverseeventcategory")
     ]

@@ -40,7 +40,7 @@ def connect(database: str) -> None:
 def measure(database: str, collection: str, *, short: bool) -> dict:
     """In a process of its own, so that memory is its own."""
     command = [sys.executable, "-m", "benchmarks.inside", database, collection, "short" if short else "long"]
-    told = subprocess.run(command, cwd=servers.ROOT, check=True, capture_output=True, text=True).stdout  # noqa: S603
+    told = subprocess.run(command, cwd=servers.ROOT, check=True, capture_output=True, text=True).stdout
     return json.loads(told.splitlines()[-1])
 
 
@@ -55,7 +55,7 @@ def edit(database: str, collection: str) -> None:
         "with transaction.atomic(): p.save()\n"
     )
     env = os.environ | {"DATABASE_URL": database, "DJANGO_SETTINGS_MODULE": "evidence.settings"}
-    subprocess.run([sys.executable, "-c", code], cwd=servers.ROOT, env=env, check=True)  # noqa: S603
+    subprocess.run([sys.executable, "-c", code], cwd=servers.ROOT, env=env, check=True)
 
 
 def median(function, times: int) -> float:
@@ -96,7 +96,12 @@ def report(database: str, collection: str, *, short: bool) -> dict:
     answers = Answers(snapshot)
     cold = []
     with steady():
-        for name, facet in (("sex", "female"), ("response", "improved"), ("subset", "diffuse"), ("study", "synthetic-1")):
+        for name, facet in (
+            ("sex", "female"),
+            ("response", "improved"),
+            ("subset", "diffuse"),
+            ("study", "synthetic-1"),
+        ):
             cold.append(median(lambda name=name, facet=facet: answers.single(name, (facet,)), 1))
         for code in ("skin", "ild", "gi"):
             from evidence.questions import MatchedSet

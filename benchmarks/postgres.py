@@ -26,7 +26,7 @@ class Postgres:
         command = [str(self.programs / words[0]), *words[1:]]
         if os.geteuid() == 0:
             command = ["runuser", "-u", "postgres", "--", *command]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/tmp")  # noqa: S603, S108
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/tmp")
 
     def start(self) -> str:
         if os.geteuid() == 0:

@@ -34,5 +34,6 @@ def when_ready(server):
     connections.close_all()
     gc.collect()
     gc.freeze()  # what is here now stays; workers need not look through it, nor copy it by looking
+    gc.set_threshold(20_000, 20, 20)  # a page makes a hundred thousand objects and leaves none
     host = "localhost" if bind.startswith("127.0.0.1") else bind.rsplit(":", 1)[0]
     print(f"\n  Casebook is at http://{host}:{bind.rsplit(':', 1)[1]}/   (Ctrl-C stops it)\n", flush=True)

@@ -19,7 +19,18 @@ FLAGS = {name: [column for column in frame.columns if column.startswith(f"{name}
 for columns in FLAGS.values():
     frame[columns] = frame[columns].astype(bool)
 flags = {column: frame[column].to_numpy() for columns in FLAGS.values() for column in columns}
-ROWS = ["patient", "study", "sex", "age", "subset", "inhibitor", "indication_set", "response", "relapsed", "adverse_events"]
+ROWS = [
+    "patient",
+    "study",
+    "sex",
+    "age",
+    "subset",
+    "inhibitor",
+    "indication_set",
+    "response",
+    "relapsed",
+    "adverse_events",
+]
 
 
 def numbers(inhibitors, indications, match):
@@ -79,7 +90,8 @@ def answer(inhibitors, indications, match):
     ]
     drawn = ("sets", "response_by_inhibitor", "response_by_set", "events", "ages")
     charts = [
-        dcc.Graph(figure=go.Figure(go.Bar(x=[str(each) for each in n[name]], y=list(n[name].values())))) for name in drawn
+        dcc.Graph(figure=go.Figure(go.Bar(x=[str(each) for each in n[name]], y=list(n[name].values()))))
+        for name in drawn
     ]
     rows = [html.Tr([html.Td(str(cell)) for cell in row]) for row in found[ROWS].head(50).itertuples(index=False)]
     return f"{n['patients']} patients, {n['treatments']} courses", facets, charts, rows

@@ -123,23 +123,29 @@ def numbers(request, collection):
         "response_by_inhibitor": Counter(
             f"{drug} {response}" for drug, response in asked.values_list("inhibitor__slug", "response")
         ),
-        "response_by_set": Counter(f"{key} {response}" for key, response in asked.values_list("indication_set", "response")),
+        "response_by_set": Counter(
+            f"{key} {response}" for key, response in asked.values_list("indication_set", "response")
+        ),
         "events": events,
         "ages": ages,
     }
 
 
-PAGE = Template(
-    """<!doctype html><title>Plain</title><h1>{{ n.patients }} patients</h1><form>
+PAGE = (
+    Template(
+        """<!doctype html><title>Plain</title><h1>{{ n.patients }} patients</h1><form>
 {% for name, options in n.facets.items %}<fieldset><legend>{{ name }}</legend>{% for code, count in options.items %}
-<label><input type="checkbox" name="{{ name }}" value="{{ code }}"> {{ code }} <span>{{ count }}</span></label>{% endfor %}
-</fieldset>{% endfor %}</form>
+<label><input type="checkbox" name="{{ name }}" value="{{ code }}"> {{ code }} <span>{{ count }}</span></label>
+{% endfor %}</fieldset>{% endfor %}</form>
 {% for figure in figures %}<script type="application/json">{{ figure|safe }}</script>{% endfor %}
 <table>{% for patient in rows %}<tr><td>{{ patient.slug }}</td><td>{{ patient.study.short_name }}</td>
 <td>{{ patient.get_sex_display }}</td><td>{{ patient.age_years }}</td><td>{{ patient.get_subset_display }}</td>
 <td>{% for course in patient.treatments.all %}{{ course.inhibitor.name }} {{ course.get_response_display }}
 {% for each in course.indications.all %}{{ each.label }} {% endfor %}{% endfor %}</td></tr>{% endfor %}</table>"""
-) if settings.configured else None
+    )
+    if settings.configured
+    else None
+)
 
 
 def page(request, slug):

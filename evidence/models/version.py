@@ -1,12 +1,15 @@
 """The version of the data, and what the fixtures last loaded."""
 
+import json
 import uuid
+from datetime import UTC, datetime
 
-from django.db import models, transaction
+from django.db import connection, models, transaction
 from django.utils import timezone
 
 from .base import Keyed
 
+CURRENT = "SELECT number, changed_at, identity, collections FROM evidence_dataversion WHERE id = 1"
 ALL = "*"  # the entry of changes that may concern every collection, such as a renamed term
 
 
@@ -32,8 +35,19 @@ class DataVersion(models.Model):
 
     @classmethod
     def current(cls) -> "DataVersion":
-        """The version now; a database that holds nothing yet has version 0."""
-        return cls.objects.first() or cls(number=0, identity=uuid.UUID(int=0))
+        """The version now; a database that holds nothing yet has version 0.
+
+        Asked before every answer, so in plain SQL: to compile a query costs ten times what this one takes.
+        """
+        with connection.cursor() as cursor:
+            cursor.execute(CURRENT)
+            row = cursor.fetchone()
+        if row is None:
+            return cls(number=0, identity=uuid.UUID(int=0))
+        number, changed_at, identity, collections = row
+        if isinstance(changed_at, str):  # SQLite keeps times as texts, in UTC
+            changed_at = datetime.fromisoformat(changed_at).replace(tzinfo=UTC)
+        return cls(1, number, changed_at, uuid.UUID(str(identity)), json.loads(collections))
 
     def of(self, collection) -> int:
         """The version in which this collection last changed."""

@@ -75,6 +75,21 @@ def option(name: str, each) -> str:
 
 
 @register.simple_tag
+def share_rows(shares) -> SafeString:
+    """Shares as rows of a table: fraction, percent, interval, missing by reason."""
+    return mark_safe("\n".join(map(share_row, shares)))  # noqa: S308
+
+
+def share_row(share) -> str:
+    numbers = (share.percent_text or "–", share.interval_text or "–", share.not_reported, share.not_extracted)
+    return (
+        f'<tr><th scope="row">{escape(share.label)}</th><td class="number"><b>{share.fraction}</b></td>'
+        + "".join([f'<td class="number">{number}</td>' for number in numbers])
+        + "</tr>"
+    )
+
+
+@register.simple_tag
 def number_rows(rows) -> SafeString:
     """Rows of a chart's table: a heading, then numbers; what is empty is a dash."""
     return mark_safe(  # noqa: S308
@@ -89,8 +104,13 @@ def number_rows(rows) -> SafeString:
 
 @register.simple_tag
 def record_rows(rows) -> SafeString:
-    """Rows of a list: each cell a value, or why there is none."""
-    return mark_safe("\n".join(f"<tr>{''.join(map(record_cell, row))}</tr>" for row in rows))  # noqa: S308
+    """Rows of a list: each cell a value, or why there is none. Equal cells are one object and are written once."""
+    written: dict[int, str] = {}
+    for row in rows:
+        for cell in row:
+            if id(cell) not in written:
+                written[id(cell)] = record_cell(cell)
+    return mark_safe("\n".join(f"<tr>{''.join([written[id(cell)] for cell in row])}</tr>" for row in rows))  # noqa: S308
 
 
 def record_cell(cell) -> str:

@@ -1,5 +1,6 @@
 """A page of rows, in the order asked for."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -82,11 +83,27 @@ def listing(
 def shown_rows(table: Table, records: QuerySet, question: Question, words: Vocabulary) -> list[list[Shown]]:
     """The records as a page shows them."""
     columns, slug = table.page_columns, question.collection.slug
-    return [
-        [show(column, value, reason, words, slug, values) for column, value in zip(columns, values, strict=False)]
-        for batch in batches([*columns, *link_columns(table)], table, records, question)
-        for reason, *values in zip(batch.reasons, *batch.values, strict=True)
-    ]
+    shown = []
+    for batch in batches([*columns, *link_columns(table)], table, records, question):
+        studies = batch.values[-1]
+        cells = [
+            shown_column(column, zip(values, batch.reasons, studies, strict=True), words, slug)
+            for column, values in zip(columns, batch.values, strict=False)
+        ]
+        shown += map(list, zip(*cells, strict=True))
+    return shown
+
+
+def shown_column(column: Column, cells: Iterable[tuple], words: Vocabulary, collection: str) -> list[Shown]:
+    """Cells of one column; equal ones, which most columns are full of, are one and the same object."""
+    made: dict[tuple, Shown] = {}
+    shown = []
+    for value, reason, study in cells:
+        key = (value, reason, study if column.name == "study_name" else "")
+        if key not in made:
+            made[key] = show(column, value, reason, words, collection, study)
+        shown.append(made[key])
+    return shown
 
 
 def link_columns(table: Table) -> list[Column]:
@@ -108,13 +125,13 @@ TONED = {"response", "responses", "result"}
 SEPARATOR = "; "
 
 
-def show(column: Column, value, reason: str, words: Vocabulary, collection: str, values: list) -> Shown:
+def show(column: Column, value, reason: str, words: Vocabulary, collection: str, study: str) -> Shown:
     if value is None:
         return Shown("", reason if column.tells_missing else "", "", column.numeric, "")
     parts = value.split(SEPARATOR) if column.listed else [str(value)]
     text = SEPARATOR.join([label(column, part, words) for part in parts])
     tone = parts[0] if column.name in TONED and len(set(parts)) == 1 else ""
-    return Shown(text, "", link(column, value, collection, values), column.numeric, tone)
+    return Shown(text, "", link(column, value, collection, study), column.numeric, tone)
 
 
 def label(column: Column, code: str, words: Vocabulary) -> str:
@@ -127,12 +144,12 @@ def label(column: Column, code: str, words: Vocabulary) -> str:
     return code
 
 
-def link(column: Column, value, collection: str, values: list) -> str:
+def link(column: Column, value, collection: str, study: str) -> str:
     """Public ids are slugs, so they stand in an address as they are; to ask the route table costs more than the row."""
     if column.name == "patient":
         return f"/{collection}/patients/{value}/"
     if column.name == "study_name":
-        return f"/{collection}/studies/{values[-1]}/"
+        return f"/{collection}/studies/{study}/"
     return ""
 
 
