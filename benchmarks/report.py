@@ -116,11 +116,11 @@ def write(results: dict, path: Path) -> None:
         "",
         "Written by `make bench`; do not edit. One run, on one machine: "
         f"{about['cores']} cores ({about['cpu']}), {about['memory_gb']} GB, Python {about['python']}, "
-        f"SQLite {about['sqlite']}. Absolute times differ from machine to machine and from minute to minute; the ratios "
-        "are medians of ratios within one round, and are what counts.",
+        f"SQLite {about['sqlite']}. Absolute times differ from machine to machine and from minute to minute; the "
+        "ratios are medians of ratios within one round, and are what counts.",
         "",
-        "The data are synthetic (`generate_cohort`, seed 1). Before anything is timed, all targets have to give the same "
-        "numbers for the questions asked, or the run fails.",
+        "The data are synthetic (`generate_cohort`, seed 1). Before anything is timed, all targets have to give the "
+        "same numbers for the questions asked, or the run fails.",
         "",
         "## One filtered page with everything on it",
         "",
