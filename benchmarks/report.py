@@ -153,6 +153,7 @@ def write(results: dict, path: Path) -> None:
         "",
         *loads(sizes),
         *downloads(sizes),
+        *vitals(sizes),
     ]
     path.parent.mkdir(exist_ok=True)
     path.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
@@ -229,4 +230,30 @@ def downloads(sizes: dict) -> list[str]:
                 rest = [each.get(key, "–") for key in ("first_ms", "seconds", "more_mb")]
                 cells = " | ".join(str(value) for value in rest)
                 lines.append(f"| {label}, {int(size):,} patients | {each['rows']:,} | {each['rate']:,} | {cells} |")
+    return [*lines, ""]
+
+
+def vitals(sizes: dict) -> list[str]:
+    if not any("vitals" in found for found in sizes.values()):
+        return []
+    told = {
+        "first contentful paint, ms": "fcp",
+        "largest contentful paint, ms (good: up to 2,500)": "lcp",
+        "cumulative layout shift (good: up to 0.1)": "cls",
+        "total blocking time, ms, all charts drawn (good: up to 200)": "tbt",
+        "first chart drawn, ms": "first_chart",
+        "a filter ticked until the new answer stands, ms": "filter",
+    }
+    lines = ["## On a slow telephone", ""]
+    lines += [
+        "The filtered page in Chromium at 412 px, first visit, slow 4G (1.6 Mbit/s, 150 ms), processor four times "
+    ]
+    lines[-1] += "slower; median of three visits. Nothing is kept by the server."
+    lines += ["", "| | " + " | ".join(f"{int(size):,}" for size in sizes) + " |", "| --- |" + " ---: |" * len(sizes)]
+    for label, name in told.items():
+        cells = [
+            f"{found['vitals'][name]:,.2f}" if name == "cls" else f"{found['vitals'][name]:,.0f}"
+            for found in sizes.values()
+        ]
+        lines.append(f"| {label} | {' | '.join(cells)} |")
     return [*lines, ""]

@@ -133,3 +133,18 @@ def test_studies_say_whom_they_may_share_patients_with_on_both_sides(client, pub
     assert rows["didonato-2025"]["may_share_patients_with"] == "depinto-2024"
     assert rows["depinto-2024"]["may_share_patients_with"] == "didonato-2025"
     assert len(rows) == Study.objects.within(published).count() == 16
+
+
+def test_whoever_goes_away_stops_the_work(world, asking, monkeypatch, django_assert_max_num_queries):
+    """What is not read is not asked of the database, and the state of the data is let go."""
+    from evidence import steady
+    from evidence.columns import column
+
+    monkeypatch.setattr(column, "BATCH", 1)
+    question, table = asking(world.collection), TABLES["treatments"]
+    pieces = csv_text(table, ordered(table, table.records(question), ""), question)
+    with django_assert_max_num_queries(3):  # the version, the rows, the lists of the first
+        next(pieces), next(pieces)
+        assert steady.here.version is not None
+        pieces.close()
+    assert steady.here.version is None

@@ -80,7 +80,7 @@ class Building:
         for name, dimension in DIMENSIONS.items():
             if isinstance(dimension, Flag):
                 self.axes[name] = self.flag(dimension)
-        return Snapshot(
+        snapshot = Snapshot(
             version=self.version,
             layout=self.layout,
             axes={name: self.axes[name] for name in DIMENSIONS},
@@ -92,6 +92,9 @@ class Building:
             sorted_keys=self.sorted_keys,
             sorted_places=self.sorted_places,
         )
+        for array in snapshot.arrays().values():
+            array.setflags(write=False)  # threads share it
+        return snapshot
 
     def named(self, level: str) -> dict[str, One]:
         return {n: d for n, d in DIMENSIONS.items() if isinstance(d, One) and d.level == level}

@@ -149,7 +149,10 @@ def load(collection: Collection, now: DataVersion) -> Snapshot | None:
     try:
         described = json.loads((place / "snapshot.json").read_text(encoding="utf-8"))
         arrays = {path.stem: mapped(path) for path in place.glob("*.npy")}
-    except OSError:
+    except (OSError, ValueError) as error:
+        if place.exists():
+            logger.warning("The snapshot in %s cannot be read and is made anew: %s", place.name, error)
+            shutil.rmtree(place, ignore_errors=True)
         return None
 
     def axis(name: str, about: dict) -> Axis:

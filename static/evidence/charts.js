@@ -1,4 +1,5 @@
-// Draws every chart of the page from the numbers in it. Plotly is fetched only where there is a chart, and after the text.
+// Draws every chart of the page from the numbers in it. Plotly is fetched only where there is a chart, after the page is
+// there, and draws one chart at a time, those in view first, so that the page never stops answering.
 (() => {
   "use strict";
   const source = document.currentScript.dataset.plotly;
@@ -44,12 +45,28 @@
     return Plotly.newPlot(canvas, figure.data, themed(figure.layout), config);
   }
 
+  const loaded = new Promise((done) => {
+    if (document.readyState === "complete") done();
+    else addEventListener("load", done, { once: true });
+  });
+
+  const idle = () => new Promise((done) => (window.requestIdleCallback ? requestIdleCallback(done, { timeout: 200 }) : setTimeout(done, 1)));
+
+  function inView(canvas) {
+    const box = canvas.getBoundingClientRect();
+    return box.bottom > 0 && box.top < innerHeight;
+  }
+
   async function drawAll(root) {
     const canvases = [...root.querySelectorAll("[data-chart]")];
     if (!canvases.length) return;
     try {
+      await loaded;
       const Plotly = await load();
-      for (const canvas of canvases) if (canvas.isConnected) await draw(Plotly, canvas);
+      for (const canvas of [...canvases.filter(inView), ...canvases.filter((each) => !inView(each))]) {
+        await idle();
+        if (canvas.isConnected) await draw(Plotly, canvas);
+      }
     } catch {
       // The sentence and the table carry the same numbers; the page is complete without the picture.
     }

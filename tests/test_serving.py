@@ -1,0 +1,188 @@
+"""Which engine answers, with which snapshot, and how pages of a list are found."""
+
+import pytest
+from django.core.management import call_command
+
+from evidence import steady
+from evidence.cohort import Tally, Unit, count, listed, serving, snapshot_for
+from evidence.cohort.answering import Shelf
+from evidence.columns import TABLES, ordered, page_records
+from evidence.models import Collection, Patient
+from evidence.questions import Question
+from evidence.summaries import answers, facets
+from evidence.vocabulary import vocabulary
+
+from .factories import make_patient, make_study, make_treatment
+
+
+def patients(collection) -> int:
+    (counter,) = count([Tally(Question(collection))])
+    return counter[()]
+
+
+@pytest.fixture
+def large(settings, tmp_path, monkeypatch):
+    """Every collection counts as large, and nobody builds aside unless the test does."""
+    settings.SNAPSHOTS = tmp_path / "snapshots"
+    asked = []
+    monkeypatch.setattr(serving, "AT_ONCE", 0)
+    monkeypatch.setattr(serving, "have_built", asked.append)
+    return asked
+
+
+def test_the_setting_chooses_the_engine(world, settings):
+    assert snapshot_for(world.collection) is not None
+    settings.COHORT_ENGINE = "database"
+    assert snapshot_for(world.collection) is None
+    assert patients(world.collection) == 5
+    settings.COHORT_ENGINE, settings.SNAPSHOT_PATIENTS = "auto", 4
+    assert snapshot_for(world.collection) is None
+    settings.COHORT_ENGINE = "snapshot"
+    assert snapshot_for(world.collection) is not None
+
+
+def test_an_edit_is_counted_at_once(world):
+    assert patients(world.collection) == 5
+    make_treatment(make_patient(make_study(world.collection)))
+    assert patients(world.collection) == 6
+    patient = Patient.objects.get(slug="alpha-4")
+    patient.state = "withdrawn"
+    patient.save()
+    assert patients(world.collection) == 5
+
+
+def test_an_edit_elsewhere_changes_no_snapshot(world, published):
+    before = snapshot_for(world.collection)
+    patient = Patient.objects.within(published).first()
+    patient.notes = "read again"
+    patient.save()
+    assert snapshot_for(world.collection) is before
+    record = Patient.objects.get(slug="alpha-1")
+    record.notes = "read again"
+    record.save()
+    assert snapshot_for(world.collection) is not before
+
+
+def test_a_record_that_moves_changes_both_collections(world, published):
+    here, there = snapshot_for(world.collection), snapshot_for(published)
+    patient = Patient.objects.get(slug="alpha-4")
+    patient.study = make_study(published)
+    snapshots = snapshot_for(published)
+    assert snapshots is not there  # the new study
+    patient.save()
+    assert snapshot_for(world.collection) is not here and snapshot_for(published) is not snapshots
+    assert patients(world.collection) == 4 and patients(published) == 5
+
+
+def test_a_large_collection_is_handed_over_as_files(world, large):
+    built = snapshot_for(world.collection)
+    serving.served.clear()
+    loaded = snapshot_for(world.collection)
+    assert loaded is not built and loaded.version == built.version
+    assert {name: array.tolist() for name, array in loaded.arrays().items()} == {
+        name: array.tolist() for name, array in built.arrays().items()
+    }
+    assert patients(world.collection) == 5
+
+
+def test_while_a_large_collection_is_counted_anew_the_earlier_numbers_answer_and_say_so(world, large, client):
+    assert patients(world.collection) == 5
+    first = client.get(world.address())
+    assert first["Cache-Control"] == "no-cache" and "has just been changed" not in first.content.decode()
+    make_treatment(make_patient(make_study(world.collection)))
+    page = client.get(world.address())
+    assert "has just been changed" in page.content.decode() and "<strong>5 patients</strong>" in page.content.decode()
+    assert page["Cache-Control"] == "no-store" and not page.has_header("ETag")
+    assert large and set(large) == {world.collection}
+    call_command("prepare_snapshots", "world", verbosity=0)
+    after = client.get(world.address())
+    assert "<strong>6 patients</strong>" in after.content.decode()
+    assert "has just been changed" not in after.content.decode() and after["Cache-Control"] == "no-cache"
+
+
+def test_earlier_snapshots_are_cleared_away(world, large, settings):
+    snapshot_for(world.collection)
+    make_treatment(make_patient(make_study(world.collection)))
+    call_command("prepare_snapshots", verbosity=0)
+    kept = [path.name for path in settings.SNAPSHOTS.iterdir() if path.name.startswith("world-")]
+    assert len(kept) == 1
+
+
+def test_a_folder_that_cannot_be_written_is_no_obstacle(world, large, settings, tmp_path, caplog):
+    (tmp_path / "file").write_text("")
+    settings.SNAPSHOTS = tmp_path / "file"
+    assert patients(world.collection) == 5
+    assert "cannot be kept for other processes" in caplog.text
+
+
+@pytest.mark.parametrize("damage", ["snapshot.json", "studies.npy"])
+def test_a_damaged_file_is_not_read(world, large, damage):
+    snapshot_for(world.collection)
+    with steady.steady() as now:
+        (serving.folder(world.collection, now) / damage).write_text("{")
+    serving.served.clear()
+    assert patients(world.collection) == 5
+
+
+def test_a_collection_nobody_knows_cannot_be_prepared(db):
+    from django.core.management import CommandError
+
+    with pytest.raises(CommandError, match="no collection nothing"):
+        call_command("prepare_snapshots", "nothing")
+
+
+def test_answers_are_kept_within_bounds():
+    import numpy as np
+
+    shelf = Shelf(room=100)
+    for number in range(10):
+        shelf.put(number, np.zeros(5, dtype=np.uint64))
+        assert shelf.used <= 100
+    assert shelf.get(0) is None and shelf.get(9) is not None
+
+
+def test_snapshots_cannot_be_written_to(world):
+    snapshot = snapshot_for(world.collection)
+    patients(world.collection)
+    for array in snapshot.arrays().values():
+        with pytest.raises(ValueError, match="read-only"):
+            array[...] = 0
+
+
+@pytest.fixture
+def drawn(db) -> Collection:
+    call_command("generate_cohort", patients=130, seed=2, collection="drawn", verbosity=0)
+    return Collection.objects.get(slug="drawn")
+
+
+@pytest.mark.parametrize("noun", ["patients", "treatments", "outcomes", "adverse-events"])
+@pytest.mark.parametrize("address", ["", "inhibitor=tofacitinib&indication=skin", "inhibitor=upadacitinib&age_min=84"])
+def test_a_page_of_a_list_is_that_part_of_the_whole(drawn, asking, noun, address):
+    question, table = asking(drawn, address), TABLES[noun]
+    for sort in ["", *(f"{sign}{word}" for word in list(table.sort_words())[:9] for sign in ("", "-"))]:
+        whole = list(ordered(table, table.records(question), sort).values_list("pk", flat=True))
+        for start in (0, 50, 100):
+            page = page_records(table, question, sort, start, min(start + 50, len(whole)))
+            assert [record.pk for record in page] == whole[start : start + 50], (sort, start)
+
+
+def test_places_beyond_the_end_are_empty(drawn):
+    assert listed(Question(drawn), Unit.PATIENTS, 500, 550) == []
+
+
+@pytest.mark.usefixtures("engine")
+def test_of_very_many_studies_the_most_frequent_are_offered(world, asking):
+    for number in range(45):
+        study = make_study(world.collection, f"many-{number:02}")
+        for _ in range(1 + number % 3):
+            make_treatment(make_patient(study))
+    question = asking(world.collection, "study=many-00&study=many-44")
+    words = vocabulary(world.collection)
+    (found,) = answers(facets(question, words, {}))
+    (offered,) = (facet for facet in found if facet.name == "study")
+    counts = {option.code: option.count for option in offered.options}
+    assert offered.left_out == len(words.terms["study"]) - len(counts) > 0
+    assert {option.code for option in offered.options if option.chosen} == {"many-00", "many-44"}
+    assert counts["many-00"] == 1 and counts["many-44"] == 3 and counts["alpha"] == 4
+    assert counts == {code: len(Patient.objects.filter(study__slug=code)) for code in counts} | {"alpha": 4, "beta": 1}
+    assert [option.count for option in offered.options] == sorted(counts.values(), reverse=True)
