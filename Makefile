@@ -12,7 +12,7 @@ ENV := set -a; asked="$(PORT)"; if [ -f .env ]; then . ./.env; fi; \
 	CASEBOOK_SECRET_KEY=$${CASEBOOK_SECRET_KEY:-$$(cat var/secret-key)}; \
 	CASEBOOK_HTTPS=$${CASEBOOK_HTTPS:-0}; PORT=$${asked:-$${PORT:-8000}}; set +a;
 
-.PHONY: run prepare test test-browser lint format check help clean
+.PHONY: run prepare test test-browser bench bench-short lint format check help clean
 
 run: prepare
 	@$(ENV) exec $(BIN)/gunicorn -c python:evidence.gunicorn_conf evidence.wsgi
@@ -50,6 +50,21 @@ test: $(VENV)/.installed-dev
 test-browser: $(VENV)/.installed-dev var/static/.collected
 	@$(BIN)/python -m pytest -m browser
 
+SIZES ?= 1000 100000 1000000
+
+var/bench/venv/.installed: benchmarks/requirements.txt
+	@echo "Installing what Casebook is measured against (once)"
+	@$(PYTHON) -m venv var/bench/venv
+	@var/bench/venv/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
+	@touch $@
+
+bench: $(VENV)/.installed-dev var/static/.collected var/bench/venv/.installed
+	@CASEBOOK_SECRET_KEY=benchmark CASEBOOK_HTTPS=0 $(BIN)/python -m benchmarks.run --sizes $(SIZES)
+	@CASEBOOK_SECRET_KEY=benchmark CASEBOOK_HTTPS=0 $(BIN)/python -m benchmarks.vitals
+
+bench-short: $(VENV)/.installed-dev var/static/.collected var/bench/venv/.installed
+	@CASEBOOK_SECRET_KEY=benchmark CASEBOOK_HTTPS=0 $(BIN)/python -m benchmarks.run --sizes 1000 --short
+
 lint: $(VENV)/.installed-dev
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -71,6 +86,8 @@ help:
 	@echo "make prepare       the same without serving"
 	@echo "make test          tests that need nothing but Python"
 	@echo "make test-browser  tests in a real Chromium"
+	@echo "make bench         measure beside other tools, an hour; SIZES=\"1000 100000\" takes ten minutes"
+	@echo "make bench-short   only that the measuring runs and that all answers agree"
 	@echo "make check         lint, formatting, missing migrations, deployment settings, the simulated fixture"
 	@echo "make format        let ruff mend what it can"
 	@echo "make clean         remove the virtual environment AND var/, the local database with it"
