@@ -38,13 +38,16 @@ def main() -> None:
     ask.add_argument("--no-report", action="store_true", help="do not write docs/performance.md")
     options = ask.parse_args()
     BENCH.mkdir(parents=True, exist_ok=True)
-    results = {"machine": machine(), "sizes": {}}
+    earlier = BENCH / "results.json"
+    results = {"machine": machine(), "sizes": json.loads(earlier.read_text())["sizes"] if earlier.exists() else {}}
     for size in options.sizes:
         say(f"== {size:,} patients")
-        results["sizes"][str(size)] = measure(
-            size, options.rounds, short=options.short, postgresql=size <= options.postgresql_up_to
-        )
-        (BENCH / "results.json").write_text(json.dumps(results, indent=1))
+        found = measure(size, options.rounds, short=options.short, postgresql=size <= options.postgresql_up_to)
+        if not options.short:  # sizes measured earlier stay, since each is compared within itself
+            results["sizes"] = dict(
+                sorted((results["sizes"] | {str(size): found}).items(), key=lambda each: int(each[0]))
+            )
+            earlier.write_text(json.dumps(results, indent=1))
     if not options.short and not options.no_report:
         write(results, servers.ROOT / "docs" / "performance.md")
         say("docs/performance.md is written")

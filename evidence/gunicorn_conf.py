@@ -12,7 +12,7 @@ preload_app = True  # imported once, then forked: starts sooner, and workers sha
 timeout = 60
 keepalive = 5
 limit_request_line = 8190  # gunicorn's most: a question can name many studies; longer ones are answered 400
-max_requests, max_requests_jitter = 5000, 500
+max_requests, max_requests_jitter = 200_000, 20_000  # a new worker begins with nothing kept
 errorlog = "-"
 accesslog = "-" if os.environ.get("CASEBOOK_ACCESS_LOG") == "1" else None
 loglevel = "warning"

@@ -65,7 +65,7 @@ def test_compressed_and_plain_are_kept_apart(client, world, made):
 def test_a_part_of_a_page_is_not_taken_for_the_whole(client, world):
     part = {"HX-Request": "true"}
     pages = [client.get(world.address(QUESTION), headers=headers) for headers in ({}, part, {}, part)]
-    whole = [page.content.startswith(b"<!doctype html>") for page in pages]
+    whole = [b"<!doctype html>" in page.content for page in pages]
     assert whole == [True, False, True, False]
     assert pages[1]["HX-Push-Url"] == pages[3]["HX-Push-Url"]
 

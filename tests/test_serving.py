@@ -36,6 +36,7 @@ def test_the_setting_chooses_the_engine(world, settings):
     assert snapshot_for(world.collection) is None
     assert patients(world.collection) == 5
     settings.COHORT_ENGINE, settings.SNAPSHOT_PATIENTS = "auto", 4
+    serving.served.clear()
     assert snapshot_for(world.collection) is None
     settings.COHORT_ENGINE = "snapshot"
     assert snapshot_for(world.collection) is not None

@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC
 
 from django.db import connection, models, transaction
 from django.utils import timezone
@@ -45,9 +45,14 @@ class DataVersion(models.Model):
         if row is None:
             return cls(number=0, identity=uuid.UUID(int=0))
         number, changed_at, identity, collections = row
-        if isinstance(changed_at, str):  # SQLite keeps times as texts, in UTC
-            changed_at = datetime.fromisoformat(changed_at).replace(tzinfo=UTC)
-        return cls(1, number, changed_at, uuid.UUID(str(identity)), json.loads(collections))
+        # SQLite keeps times without their zone, in UTC.
+        return cls(
+            1,
+            number,
+            changed_at.replace(tzinfo=changed_at.tzinfo or UTC),
+            uuid.UUID(str(identity)),
+            json.loads(collections),
+        )
 
     def of(self, collection) -> int:
         """The version in which this collection last changed."""

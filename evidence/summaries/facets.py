@@ -11,6 +11,7 @@ from ..questions import MatchedSet, Question
 from ..vocabulary import Vocabulary
 from .shares import Summary, together
 
+OPEN = {"inhibitor", "indication", "response"}
 MOST_OPTIONS = 40  # of a filter; where there are more values, the most frequent are offered
 
 
@@ -36,8 +37,9 @@ class Facet:
     left_out: int = 0  # values that stand in no option, because there are too many to choose from
 
     @property
-    def active(self) -> bool:
-        return any(option.chosen for option in self.options)
+    def open(self) -> bool:
+        """Whether the form shows the options without being asked: what is chosen, and what is asked most."""
+        return self.name in OPEN or any(option.chosen for option in self.options)
 
 
 def facets(question: Question, vocabulary: Vocabulary, matches: Mapping[str, str]) -> Summary:
