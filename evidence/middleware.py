@@ -79,7 +79,7 @@ def answer(request: HttpRequest, version: DataVersion, get_response) -> HttpResp
         return HttpResponseNotModified(headers=fresh(tag))
     # Kept as sent: compressed for those who can read that, so that nothing is compressed twice.
     key = f"answer:{tag}:{'gzip' if 'gzip' in request.headers.get('Accept-Encoding', '') else 'plain'}"
-    kept = cache.get(key) if settings.KEEP_ANSWERS else None
+    kept = kept_answer(key) if settings.KEEP_ANSWERS else None
     if kept is not None:
         content, headers = kept
         return HttpResponse(content, headers=headers)
@@ -93,8 +93,24 @@ def answer(request: HttpRequest, version: DataVersion, get_response) -> HttpResp
     patch_vary_headers(response, ["Accept-Encoding", "HX-Request"])
     worth = request.method == "GET" and not response.streaming and len(response.content) <= LARGEST
     if settings.KEEP_ANSWERS and worth:
-        cache.set(key, (response.content, dict(response.items())), KEEP)
+        keep_answer(key, (response.content, dict(response.items())))
     return response
+
+
+def kept_answer(key: str) -> tuple[bytes, dict[str, str]] | None:
+    """What the cache holds; a cache that is away holds nothing, and costs speed instead of the answer."""
+    try:
+        return cache.get(key)
+    except Exception as error:  # each cache backend has errors of its own
+        logger.warning("The cache cannot be reached: %s", error)
+        return None
+
+
+def keep_answer(key: str, answer: tuple[bytes, dict[str, str]]) -> None:
+    try:
+        cache.set(key, answer, KEEP)
+    except Exception as error:  # as above
+        logger.warning("The cache cannot be reached: %s", error)
 
 
 def fresh(tag: str) -> dict[str, str]:

@@ -102,6 +102,20 @@ def test_nothing_is_kept_where_that_is_asked_for(client, world, made, settings):
     assert client.get(world.address(), headers={"If-None-Match": tag}).status_code == 200 and len(made) == 2
 
 
+def test_a_cache_that_is_away_costs_no_answer(client, world, monkeypatch, caplog):
+    from evidence import middleware
+
+    class Away:
+        def get(self, *words):
+            raise ConnectionError("refused")
+
+        set = get
+
+    monkeypatch.setattr(middleware, "cache", Away())
+    assert client.get(world.address()).status_code == 200
+    assert "The cache cannot be reached: refused" in caplog.text
+
+
 def test_a_page_reads_the_version_once(client, world, django_assert_num_queries):
     client.get(world.address())
     with django_assert_num_queries(1):

@@ -101,6 +101,27 @@ def test_while_a_large_collection_is_counted_anew_the_earlier_numbers_answer_and
     assert "has just been changed" not in after.content.decode() and after["Cache-Control"] == "no-cache"
 
 
+def test_edits_that_follow_each_other_quickly_are_caught_up_with(world, large):
+    """What is ready is never of the very version being read, but later than what answers."""
+    assert patients(world.collection) == 5
+    for expected in (6, 7):
+        make_treatment(make_patient(make_study(world.collection)))
+        call_command("prepare_snapshots", "world", verbosity=0)
+        record = Patient.objects.get(slug="alpha-1")
+        record.notes = f"read again {expected}"
+        record.save()
+        with steady.steady():
+            assert patients(world.collection) == expected
+            assert steady.behind() is not None
+
+
+def test_only_one_process_builds(world, large, settings):
+    with serving.only_one(world.collection) as first, serving.only_one(world.collection) as second:
+        assert (first, second) == (True, False)
+        call_command("prepare_snapshots", "world", verbosity=0)
+        assert not [path for path in settings.SNAPSHOTS.iterdir() if path.is_dir()]
+
+
 def test_earlier_snapshots_are_cleared_away(world, large, settings):
     snapshot_for(world.collection)
     make_treatment(make_patient(make_study(world.collection)))

@@ -4,12 +4,15 @@ A snapshot belongs to one version of one collection and is swapped whole. While 
 process, the one before it goes on answering; it is handed over as files, which all processes map into memory and share.
 """
 
+import fcntl
 import json
 import logging
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from threading import Lock
@@ -60,12 +63,15 @@ def snapshot_for(collection: Collection) -> Snapshot | None:
             return None
         if size <= AT_ONCE:
             return serve(collection, build(collection), now)
-        ready = load(collection, now)
+        ready = load(folder(collection, now))
         if ready is not None:
             return serve(collection, ready, now)
         if found is None:
             return serve(collection, prepare(collection), now)
         have_built(collection)
+        newer = newest(collection, now, found.version)
+        if newer is not None:
+            found = serve(collection, newer, now)
         mark_behind(found.version)
         return found
 
@@ -143,9 +149,31 @@ def save(snapshot: Snapshot, place: Path) -> None:
             shutil.rmtree(older, ignore_errors=True)
 
 
-def load(collection: Collection, now: DataVersion) -> Snapshot | None:
-    """The snapshot another process has left for this version, mapped into memory; None where there is none."""
-    place = folder(collection, now)
+def newest(collection: Collection, now: DataVersion, after: int) -> Snapshot | None:
+    """The latest snapshot left for this collection, if later than `after`: while edits follow each other quickly, one
+    for the very version being read may never be there.
+    """
+    start, _, end = folder(collection, now).name.rsplit("-", 2)
+    left = [path for path in settings.SNAPSHOTS.glob(f"{start}-*-{end}") if path.name.split("-")[-2].isdecimal()]
+    later = [path for path in left if int(path.name.split("-")[-2]) > after]
+    return load(max(later, key=lambda path: int(path.name.split("-")[-2]))) if later else None
+
+
+@contextmanager
+def only_one(collection: Collection) -> Iterator[bool]:
+    """Whether this process is the one that builds; another at it says no, and so does nothing else."""
+    settings.SNAPSHOTS.mkdir(parents=True, exist_ok=True)
+    with (settings.SNAPSHOTS / f"{collection.slug}.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+
+
+def load(place: Path) -> Snapshot | None:
+    """The snapshot another process has left there, mapped into memory; None where there is none."""
     try:
         described = json.loads((place / "snapshot.json").read_text(encoding="utf-8"))
         arrays = {path.stem: mapped(path) for path in place.glob("*.npy")}

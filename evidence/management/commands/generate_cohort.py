@@ -3,6 +3,7 @@
 from time import monotonic
 
 from django.core.exceptions import ValidationError
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from ...generation import CannotGenerate, generate
@@ -31,6 +32,7 @@ class Command(BaseCommand):
                     self.stdout.write(f"  {done:>9,} of {patients:,} patients, {seconds:.0f} s")
         except CannotGenerate as error:
             raise CommandError(f"Nothing was changed. {error}") from None
+        call_command("prepare_snapshots", collection, verbosity=verbosity, stdout=self.stdout)
         if verbosity:
             self.stdout.write(
                 self.style.SUCCESS(f"/{collection}/ holds {patients:,} simulated patients (seed {seed}).")

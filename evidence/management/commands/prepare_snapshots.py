@@ -4,7 +4,7 @@ from time import monotonic
 
 from django.core.management.base import BaseCommand, CommandError
 
-from ...cohort.serving import AT_ONCE, folder, prepare, size_of
+from ...cohort.serving import AT_ONCE, folder, only_one, prepare, size_of
 from ...models import Collection
 from ...steady import steady
 
@@ -24,8 +24,8 @@ class Command(BaseCommand):
             raise CommandError(f"There is no collection {', '.join(sorted(missing))}.")
         for collection in chosen:
             started = monotonic()
-            with steady() as now:
-                if size_of(collection, now) <= AT_ONCE or folder(collection, now).exists():
+            with steady() as now, only_one(collection) as free:
+                if not free or size_of(collection, now) <= AT_ONCE or folder(collection, now).exists():
                     continue
                 snapshot = prepare(collection)
             if verbosity:
