@@ -1,12 +1,18 @@
-"""Counting by SQL: every tally is one GROUP BY, and all tallies of a page travel in one statement."""
+"""Counting by SQL: every tally is one GROUP BY, and all tallies of a page travel in one statement.
+
+The courses that answer a question are found once, in a common table expression, however many tallies are of them.
+"""
 
 from collections import Counter
 from collections.abc import Sequence
 
+from django.db import connection
 from django.db.models import CharField, Count, F, IntegerField, QuerySet, Value
+from django.db.models.expressions import RawSQL
 from django.db.models.functions import Cast
 
 from ..filters import courses, courses_known
+from ..models import Treatment
 from ..questions import Question
 from .dimensions import DIMENSIONS, Flag, Many, One
 from .tally import Tally, Unit
@@ -25,30 +31,40 @@ def count(tallies: Sequence[Tally]) -> list[Counter]:
     """One Counter per tally, in order. One query for up to 400 different tallies."""
     different = list(dict.fromkeys(tallies))
     answers: dict[Tally, Counter] = {tally: Counter() for tally in different}
-    asked = asked_rows(different)
     for start in range(0, len(different), STATEMENT):
         batch = different[start : start + STATEMENT]
+        asked = {key: f"asked_{i}" for i, key in enumerate(dict.fromkeys(map(asked_of, batch)))}
         width = max(len(tally.dimensions) for tally in batch)
-        selects = [select(i, tally, asked[asked_of(tally)], width) for i, tally in enumerate(batch)]
-        for position, *values, number in together(selects):
+        selects = [select(i, tally, found_in(asked[asked_of(tally)]), width) for i, tally in enumerate(batch)]
+        for position, *values, number in together(asked, selects):
             tally = batch[position]
             answers[tally][tuple(values[: len(tally.dimensions)])] = number
     return [tally.cut(answers[tally]) for tally in tallies]
 
 
-def together(selects: list[QuerySet]) -> list[tuple]:
+def together(asked: dict[tuple[Question, bool], str], selects: list[QuerySet]) -> list[tuple]:
+    """Runs all selects in one statement, after the courses of each question, by the names the selects know them by."""
     first, *others = selects
-    return list(first.union(*others, all=True) if others else first)
+    united = first.union(*others, all=True) if others else first
+    sql, params = united.query.sql_with_params()
+    tables, given = [], []
+    for (question, denominator), name in asked.items():
+        rows = courses_known(question) if denominator else courses(question)
+        found, more = rows.order_by().values("pk").query.sql_with_params()
+        tables.append(f"{name} (id) AS MATERIALIZED ({found})")
+        given += more
+    with connection.cursor() as cursor:
+        cursor.execute(f"WITH {', '.join(tables)} {sql}", [*given, *params])
+        return cursor.fetchall()
+
+
+def found_in(name: str) -> QuerySet:
+    """The courses of one question."""
+    return Treatment.objects.filter(pk__in=RawSQL(f"SELECT id FROM {name}", []))  # noqa: S608, S611 (a name of ours)
 
 
 def asked_of(tally: Tally) -> tuple[Question, bool]:
     return tally.question, tally.denominator
-
-
-def asked_rows(tallies: list[Tally]) -> dict[tuple[Question, bool], QuerySet]:
-    """The courses each question is asked of, built once: a page asks a dozen questions in fifty tallies."""
-    different = {asked_of(tally) for tally in tallies}
-    return {(q, denominator): courses_known(q) if denominator else courses(q) for q, denominator in different}
 
 
 def select(position: int, tally: Tally, rows: QuerySet, width: int) -> QuerySet:
