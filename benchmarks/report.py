@@ -185,11 +185,12 @@ def loads(sizes: dict) -> list[str]:
         if not load:
             continue
         rates = [f"{statistics.median(each['rate'] for each in load[name]):,.0f}" for name in LOADS]
-        mixed = load["thousand"]
-        lines.append(f"| {int(size):,} | {' | '.join(rates)} | {mixed['rate']:,} ({mixed['p50']}, {mixed['p99']}) |")
+        mixed = load.get("thousand")
+        told = f"{mixed['rate']:,} ({mixed['p50']}, {mixed['p99']})" if mixed else "–"
+        lines.append(f"| {int(size):,} | {' | '.join(rates)} | {told} |")
     lines += ["", "A thousand different questions, each asked once before (one after the other, nothing kept yet):", ""]
     for size, found in sizes.items():
-        if found.get("load"):
+        if "thousand" in found.get("load", {}):
             lines.append(f"- {int(size):,} patients: {found['load']['thousand_first_s']} s")
     lines += [
         "",

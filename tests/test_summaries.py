@@ -73,6 +73,23 @@ def test_headlines_by_hand(world):
     assert figures(heads["serious"]) == (1, 2, 2, 1)
 
 
+@pytest.mark.parametrize(
+    ("count", "known", "printed"),
+    [
+        (0, 9, "0.0 %"),
+        (9, 9, "100.0 %"),
+        (48, 100_000, "< 0.1 %"),
+        (50, 100_000, "0.1 %"),
+        (1, 3, "33.3 %"),
+        (99_949, 100_000, "99.9 %"),
+        (99_950, 100_000, "> 99.9 %"),
+        (0, 0, ""),
+    ],
+)
+def test_a_few_of_very_many_are_not_none_and_all_but_a_few_are_not_all(count, known, printed):
+    assert Share("x", count, known, 0, 0).percent_text == printed
+
+
 def test_seriousness_is_left_out_where_no_event_is_graded(world, asking, simulated):
     """Known only of those without any event, it would read as if the events had not been serious."""
     assert [share.key for share in one(summaries.headlines(Question(simulated)))] == [

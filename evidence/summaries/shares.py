@@ -18,6 +18,7 @@ SINGULAR = {
     Unit.STUDIES: "study",
 }
 
+SMALLEST = 0.1  # percent that a printed percentage can tell from nothing, and from all
 # A summary yields the tallies it needs and gets their counters back; `answers` drives several at once.
 Summary = Generator[list[Tally], list[Counter], Any]
 
@@ -102,7 +103,14 @@ class Share:
 
     @property
     def percent_text(self) -> str:
-        return f"{number(self.percent)} %" if self.known else ""
+        """To one decimal; a few of very many are not 0.0 %, and all but a few are not 100.0 %."""
+        if not self.known:
+            return ""
+        if 0 < self.percent < SMALLEST / 2:
+            return f"< {SMALLEST} %"
+        if 100 - SMALLEST / 2 <= self.percent < 100:
+            return f"> {100 - SMALLEST} %"
+        return f"{number(self.percent)} %"
 
     @property
     def interval_text(self) -> str:

@@ -41,6 +41,12 @@ def trimmed(value):
 
 
 @register.filter
+def grouped(count: int) -> str:
+    """12 345 for 12345, with narrow spaces."""
+    return f"{count:,}".replace(",", "\u202f")
+
+
+@register.filter
 def authors(text: str) -> str:
     """An author list as running text that ends with one full stop: semicolons become commas."""
     return f"{text.replace(';', ',').rstrip('.')}."
