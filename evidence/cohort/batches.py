@@ -49,7 +49,7 @@ def count(
             for value, times in zip(values, row[start : start + len(values)].tolist(), strict=True):
                 if times:
                     counter[(value, other)] = times
-    return counters
+    return {tally: tally.cut(counter) for tally, counter in counters.items()}
 
 
 def stacked(snapshot: Snapshot, names: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray, dict[str, int]]:
