@@ -2,6 +2,7 @@
 
 import gc
 import os
+import sys
 
 bind = f"{os.environ.get('CASEBOOK_BIND') or '127.0.0.1'}:{os.environ.get('PORT') or '8000'}"
 # A sync worker is killed in mid-download when `timeout` passes, and the file looks complete; gthread is not.
@@ -34,6 +35,8 @@ def when_ready(server):
     connections.close_all()
     gc.collect()
     gc.freeze()  # what is here now stays; workers need not look through it, nor copy it by looking
+    # A thread that has asked the database waits for those that compute; five milliseconds each, unless told otherwise.
+    sys.setswitchinterval(0.0005)
     gc.set_threshold(20_000, 20, 20)  # a page makes a hundred thousand objects and leaves none
     host = "localhost" if bind.startswith("127.0.0.1") else bind.rsplit(":", 1)[0]
     print(f"\n  Casebook is at http://{host}:{bind.rsplit(':', 1)[1]}/   (Ctrl-C stops it)\n", flush=True)

@@ -65,6 +65,9 @@ def steady_answers(get_response):
         if request.method not in ("GET", "HEAD") or request.path_info.startswith(APART):
             return get_response(request)
         try:
+            given = answered_before(request, DataVersion.current())
+            if given is not None:
+                return given
             with steady() as version:
                 return answer(request, version, get_response)
         except (OperationalError, InterfaceError) as error:
@@ -73,16 +76,28 @@ def steady_answers(get_response):
     return middleware
 
 
-def answer(request: HttpRequest, version: DataVersion, get_response) -> HttpResponse:
+def answered_before(request: HttpRequest, version: DataVersion) -> HttpResponse | None:
+    """An answer of this version that the reader has, or that the cache has."""
+    if not settings.KEEP_ANSWERS:
+        return None
     tag = tag_of(request, version)
-    if settings.KEEP_ANSWERS and tag in parse_etags(request.headers.get("If-None-Match", "")):
+    if tag in parse_etags(request.headers.get("If-None-Match", "")):
         return HttpResponseNotModified(headers=fresh(tag))
-    # Kept as sent: compressed for those who can read that, so that nothing is compressed twice.
-    key = f"answer:{tag}:{'gzip' if 'gzip' in request.headers.get('Accept-Encoding', '') else 'plain'}"
-    kept = kept_answer(key) if settings.KEEP_ANSWERS else None
-    if kept is not None:
-        content, headers = kept
-        return HttpResponse(content, headers=headers)
+    kept = kept_answer(key_of(request, tag))
+    if kept is None:
+        return None
+    content, headers = kept
+    return HttpResponse(content, headers=headers)
+
+
+def key_of(request: HttpRequest, tag: str) -> str:
+    """Answers are kept as sent: compressed for those who can read that, so that nothing is compressed twice."""
+    return f"answer:{tag}:{'gzip' if 'gzip' in request.headers.get('Accept-Encoding', '') else 'plain'}"
+
+
+def answer(request: HttpRequest, version: DataVersion, get_response) -> HttpResponse:
+    """Makes the answer, and keeps it if it is worth that."""
+    tag = tag_of(request, version)
     response = get_response(request)
     if behind() is not None:
         response.headers["Cache-Control"] = "no-store"  # part of it is of an earlier version, for a moment
@@ -93,7 +108,7 @@ def answer(request: HttpRequest, version: DataVersion, get_response) -> HttpResp
     patch_vary_headers(response, ["Accept-Encoding", "HX-Request"])
     worth = request.method == "GET" and not response.streaming and len(response.content) <= LARGEST
     if settings.KEEP_ANSWERS and worth:
-        keep_answer(key, (response.content, dict(response.items())))
+        keep_answer(key_of(request, tag), (response.content, dict(response.items())))
     return response
 
 
