@@ -116,7 +116,7 @@ def test_a_cache_that_is_away_costs_no_answer(client, world, monkeypatch, caplog
     assert "The cache cannot be reached: refused" in caplog.text
 
 
-def test_a_page_reads_the_version_once(client, world, django_assert_num_queries):
+def test_a_kept_answer_takes_one_query(client, world, django_assert_num_queries):
     client.get(world.address())
     with django_assert_num_queries(1):
         client.get(world.address())
