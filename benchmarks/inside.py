@@ -49,8 +49,8 @@ def edit(database: str, collection: str) -> None:
     code = (
         "import django; django.setup()\n"
         "from evidence.models import Patient\n"
-        f"p = Patient.objects.filter(study__collection__slug={collection!r}).order_by('?' if False else 'pk').first()\n"
-        "p.age_years = 40 if p.age_years != 40 else 41\n"
+        f"p = Patient.objects.filter(study__collection__slug={collection!r}).order_by('pk').first()\n"
+        "p.notes = 'read again' if not p.notes else ''\n"  # changes no number, since the data are used again
         "from django.db import transaction\n"
         "with transaction.atomic(): p.save()\n"
     )

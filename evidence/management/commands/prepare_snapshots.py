@@ -4,14 +4,14 @@ from time import monotonic
 
 from django.core.management.base import BaseCommand, CommandError
 
-from ...cohort.serving import AT_ONCE, folder, only_one, prepare, size_of
+from ...cohort import serving
 from ...models import Collection
 from ...steady import steady
 
 
 class Command(BaseCommand):
     help = (
-        f"Builds the snapshots of collections with more than {AT_ONCE:,} patients and leaves them where the serving "
+        f"Builds the snapshots of collections with more than {serving.AT_ONCE:,} patients and leaves them where the serving "
         "processes find them. Smaller ones are read when they are asked for; nothing is written for them."
     )
 
@@ -24,10 +24,11 @@ class Command(BaseCommand):
             raise CommandError(f"There is no collection {', '.join(sorted(missing))}.")
         for collection in chosen:
             started = monotonic()
-            with steady() as now, only_one(collection) as free:
-                if not free or size_of(collection, now) <= AT_ONCE or folder(collection, now).exists():
+            with steady() as now, serving.only_one(collection) as free:
+                small = serving.size_of(collection, now) <= serving.AT_ONCE
+                if not free or small or serving.folder(collection, now).exists():
                     continue
-                snapshot = prepare(collection)
+                snapshot = serving.prepare(collection)
             if verbosity:
                 size, seconds = snapshot.nbytes / 1e6, monotonic() - started
                 self.stdout.write(
