@@ -11,8 +11,8 @@ from ...steady import steady
 
 class Command(BaseCommand):
     help = (
-        f"Builds the snapshots of collections with more than {serving.AT_ONCE:,} patients and leaves them where the serving "
-        "processes find them. Smaller ones are read when they are asked for; nothing is written for them."
+        f"Builds the snapshots of collections with more than {serving.AT_ONCE:,} patients and leaves them where the "
+        "serving processes find them. Smaller ones are read when they are asked for; nothing is written for them."
     )
 
     def add_arguments(self, parser):
