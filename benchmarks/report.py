@@ -252,9 +252,9 @@ def vitals(sizes: dict) -> list[str]:
     lines[-1] += "slower; median of three visits. Nothing is kept by the server."
     lines += ["", "| | " + " | ".join(f"{int(size):,}" for size in sizes) + " |", "| --- |" + " ---: |" * len(sizes)]
     for label, name in told.items():
-        cells = [
-            f"{found['vitals'][name]:,.2f}" if name == "cls" else f"{found['vitals'][name]:,.0f}"
-            for found in sizes.values()
-        ]
+        cells = []
+        for found in sizes.values():
+            value = found.get("vitals", {}).get(name)
+            cells.append("–" if value is None else f"{value:,.2f}" if name == "cls" else f"{value:,.0f}")
         lines.append(f"| {label} | {' | '.join(cells)} |")
     return [*lines, ""]

@@ -25,9 +25,9 @@ new PerformanceObserver(l => { for (const e of l.getEntries())
 """
 
 
-def visit(browser, address: str) -> dict:
+def visit(context, address: str) -> dict:
     """One first visit, nothing in the browser's cache; then one filter is ticked."""
-    page = browser.new_page(viewport={"width": 412, "height": 823})
+    page = context.new_page()
     session = page.context.new_cdp_session(page)
     session.send("Network.enable")
     session.send("Network.emulateNetworkConditions", SLOW_4G)
@@ -60,7 +60,7 @@ def measure(server: servers.Server, collection: str, times: int = 3) -> dict:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         visits = []
         for _ in range(times):
-            context = browser.new_context()
+            context = browser.new_context(viewport={"width": 412, "height": 823})
             path = questions.casebook(collection, questions.MAIN)
             visits.append(visit(context, f"http://127.0.0.1:{server.port}{path}"))
             context.close()
