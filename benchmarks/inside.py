@@ -72,27 +72,24 @@ def report(database: str, collection: str, *, short: bool) -> dict:
     from django.conf import settings
     from django.core.handlers.wsgi import WSGIHandler
     from django.db import connection
-    from django.http import QueryDict
     from django.test import RequestFactory
     from django.test.utils import CaptureQueriesContext
 
     from evidence import summaries
     from evidence.cohort import building, counting
     from evidence.cohort.answering import Answers
-    from evidence.filters import TreatmentFilter
     from evidence.models import Collection
     from evidence.steady import steady
-    from evidence.vocabulary import vocabulary
+    from evidence.views.asking import ask
+    from evidence.views.collection import summaries_of
 
     settings.ALLOWED_HOSTS, settings.KEEP_ANSWERS = ["*"], False
     home = Collection.objects.get(slug=collection)
     started = time.perf_counter()
     snapshot = building.build(home)
     found = {"build_s": round(time.perf_counter() - started, 2), "snapshot_mb": round(snapshot.nbytes / 1e6, 1)}
-    words = vocabulary(home)
-    form = TreatmentFilter(QueryDict(questions.urlencode(questions.MAIN)), vocabulary=words)
-    form.is_valid()
-    question = form.question(home)
+    asked_of_page = ask(RequestFactory().get(questions.casebook(collection, questions.MAIN)), collection)
+    question, words = asked_of_page.question, asked_of_page.vocabulary
     answers = Answers(snapshot)
     cold = []
     with steady():
@@ -116,13 +113,7 @@ def report(database: str, collection: str, *, short: bool) -> dict:
             summaries.facets(question, words, {}),
             summaries.answer(question),
             summaries.totals(question),
-            summaries.headlines(question),
-            summaries.outcomes_by_domain(question),
-            summaries.indication_sets(question, words),
-            summaries.response_by_inhibitor(question, words),
-            summaries.response_by_indication_set(question, words),
-            summaries.events_by_category(question, words),
-            summaries.age_and_sex(question),
+            *summaries_of("", asked_of_page),
         ]
         tallies = next(summaries.shares.together(asked))
         counting.count(tallies, answers)

@@ -13,7 +13,7 @@ from typing import Any
 from django.conf import settings
 from django.db import DatabaseError, connection
 
-from .models import DataVersion
+from .models import Collection, DataVersion
 from .models.version import ALL
 
 BEGIN = {"postgresql": "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"}
@@ -96,6 +96,11 @@ def kept(what: tuple, collection, make: Callable[[], Any]) -> Any:
         while len(_kept) > MOST_KEPT:
             _kept.popitem(last=False)
     return made
+
+
+def collections() -> list[Collection]:
+    """All collections, in order; read once as long as none changes."""
+    return kept(("collections",), None, lambda: list(Collection.objects.all()))
 
 
 def forget() -> None:

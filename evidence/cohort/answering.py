@@ -9,12 +9,13 @@ from threading import Lock
 from typing import Any
 
 import numpy as np
+from django.db.models import F, QuerySet
 
 from ..filters import FILTERS, SETS
 from ..models import Treatment
 from ..questions import Question
-from .bits import WORD, pack
-from .reading import Gathered
+from .bits import packed_at
+from .reading import columns, numbers, span_of
 from .snapshot import Snapshot
 
 ROOM = 64 * 1024 * 1024  # bytes of answers kept for each snapshot
@@ -85,28 +86,21 @@ class Answers:
         """What the filter answers to one value."""
         key = ("matching", name, value)
         found = self.shelf.get(key)
-        return found if found is not None else self.shelf.put(key, self.ask(FILTERS[name].filter(self.courses, value)))
+        return (
+            found
+            if found is not None
+            else self.shelf.put(key, self.ask(FILTERS[name].filter(Treatment.objects.all(), value)))
+        )
 
     def single_known(self, name: str, value) -> np.ndarray:
         key = ("known", name, value)
         found = self.shelf.get(key)
         if found is not None:
             return found
-        narrowed = FILTERS[name].known(courses := self.courses, value)
+        narrowed = FILTERS[name].known(courses := Treatment.objects.all(), value)
         return self.shelf.put(key, self.snapshot.layout.everybody if narrowed is courses else self.ask(narrowed))
 
-    @property
-    def courses(self):
-        """Courses by a stretch of primary keys, which costs less than by joins; others are left out in `ask`."""
-        keys = self.snapshot.sorted_keys
-        if not len(keys):
-            return Treatment.objects.none()
-        return Treatment.objects.filter(pk__gte=int(keys[0]), pk__lte=int(keys[-1]))
-
-    def ask(self, courses) -> np.ndarray:
-        flags = np.zeros(self.snapshot.layout.width * WORD, dtype=bool)
-        if len(self.snapshot.sorted_keys):
-            text = courses.order_by().aggregate(keys=Gathered("pk", ","))["keys"]
-            if text:
-                flags[self.snapshot.places(np.fromstring(text, dtype=np.int64, sep=","))] = True
-        return pack(flags)
+    def ask(self, courses: QuerySet) -> np.ndarray:
+        """By a stretch of primary keys, which costs less than by joins; courses of other collections are left out."""
+        (keys,) = columns(courses, "pk", span_of(self.snapshot.sorted_keys), [numbers(F("pk"))])
+        return packed_at(self.snapshot.places(keys), self.snapshot.layout.width)

@@ -66,9 +66,21 @@ def pack(flags: np.ndarray) -> np.ndarray:
     return np.packbits(flags, axis=-1, bitorder="little").view(np.uint64)
 
 
+def unpacked(bits: np.ndarray) -> np.ndarray:
+    """One row of words as zeros and ones, a byte for each bit."""
+    return np.unpackbits(bits.view(np.uint8), bitorder="little")
+
+
+def packed_at(places: np.ndarray, words: int) -> np.ndarray:
+    """Words whose bits are set at these places."""
+    flags = np.zeros(words * WORD, dtype=bool)
+    flags[places] = True
+    return pack(flags)
+
+
 def places_of(bits: np.ndarray) -> np.ndarray:
     """The positions of the bits that are set, in rising order."""
-    return np.flatnonzero(np.unpackbits(bits.view(np.uint8), bitorder="little").view(bool))
+    return np.flatnonzero(unpacked(bits).view(bool))
 
 
 def ones(bits: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from django.db.models import F, Max, Min, Q, QuerySet
 from ..models import AdverseEvent, Collection, Outcome, Patient, Study, Treatment
 from ..models.knowledge import Has, Said
 from ..steady import steady
-from .bits import WORD, Layout, pack
+from .bits import WORD, Layout, pack, packed_at
 from .dimensions import COURSE, DIMENSIONS, PATIENT, STUDY, Flag, Many, One
 from .reading import READ, Codes, Moved, Readers, coded, columns, marks, numbers, span_of
 from .snapshot import Axis, Snapshot
@@ -153,9 +153,7 @@ class Building:
         for (name, _), codes, numbered in zip(found.items(), patient_codes, patient_values, strict=True):
             self.axes[name] = self.one_value(codes, numbered[self.slug_ranks], everyone, of_patient=True)
         for i, leaf in enumerate(said):
-            flags_of_leaf = np.zeros(self.layout.width * WORD, dtype=bool)
-            flags_of_leaf[places] = marked >> i & 1
-            self.leaves[leaf] = pack(flags_of_leaf)
+            self.leaves[leaf] = packed_at(places[(marked >> i & 1).astype(bool)], self.layout.width)
 
     def lay_out(self, ranks: np.ndarray, ordinals: np.ndarray, people: int) -> np.ndarray:
         """Numbers the patients by falling number of courses, then by public id. Bit positions of the courses."""
@@ -174,23 +172,21 @@ class Building:
         planes[order] = np.arange(len(ranks)) - firsts[ranks[order]]
         return self.layout.places(number_of[ranks], planes)
 
-    def room(self, *, of_patient: bool) -> int:
-        """Bits of one row."""
-        return (self.layout.words[0] if of_patient else self.layout.width) * WORD
+    def words(self, *, of_patient: bool) -> int:
+        """Words of one row."""
+        return self.layout.words[0] if of_patient else self.layout.width
 
     def one_value(self, codes: Codes, numbered: np.ndarray, places: np.ndarray, *, of_patient: bool) -> Axis:
-        values, room = codes.values_met, self.room(of_patient=of_patient)
-        at = np.zeros(room, dtype=np.min_scalar_type(max(len(values), 1)))
+        values, words = codes.values_met, self.words(of_patient=of_patient)
+        at = np.zeros(words * WORD, dtype=np.min_scalar_type(max(len(values), 1)))
         at[places] = numbered
-        bits = None
-        if len(values) <= FEW:
-            there = np.zeros(room, dtype=bool)
-            there[places] = True
-            bits = np.stack([pack((at == number) & there) for number in range(len(values))]) if values else None
-        return Axis(values, of_patient, bits if bits is not None or values else self.nothing(of_patient), at)
+        if len(values) > FEW:
+            return Axis(values, of_patient, None, at)
+        rows = [packed_at(places[numbered == number], words) for number in range(len(values))]
+        return Axis(values, of_patient, np.stack(rows) if rows else self.nothing(of_patient), at)
 
     def nothing(self, of_patient: bool) -> np.ndarray:
-        return np.empty((0, self.room(of_patient=of_patient) // WORD), dtype=np.uint64)
+        return np.empty((0, self.words(of_patient=of_patient)), dtype=np.uint64)
 
     def flag(self, flag: Flag) -> Axis:
         """The first condition that holds, or otherwise."""
@@ -256,17 +252,12 @@ class Building:
             if not dimension.rows and table.model in UNITS:
                 self.totals[UNITS[table.model]] = self.sliced(at[counts])
         for i, leaf in enumerate(table.leaves, start=len(table.dimensions)):
-            flags = np.zeros(self.room(of_patient=table.of_patient), dtype=bool)
-            flags[at[(marked >> i & 1).astype(bool)]] = True
-            self.leaves[leaf] = self.layout.lowered(pack(flags)) if table.of_patient else pack(flags)
+            held = packed_at(at[(marked >> i & 1).astype(bool)], self.words(of_patient=table.of_patient))
+            self.leaves[leaf] = self.layout.lowered(held) if table.of_patient else held
 
     def several(self, dimension: Many, values: list[str], at: np.ndarray, valued: np.ndarray) -> Axis:
-        room = self.room(of_patient=dimension.of_patient)
-        rows = []
-        for number in range(len(values)):
-            flags = np.zeros(room, dtype=bool)
-            flags[at[valued == number]] = True
-            rows.append(pack(flags))
+        words = self.words(of_patient=dimension.of_patient)
+        rows = [packed_at(at[valued == number], words) for number in range(len(values))]
         bits = np.stack(rows) if rows else self.nothing(dimension.of_patient)
         if not dimension.rows:
             everybody = self.layout.everybody[: self.layout.words[0]] if dimension.of_patient else self.layout.everybody
@@ -283,7 +274,7 @@ class Building:
 
     def sliced(self, places: np.ndarray) -> np.ndarray:
         """(bits, width): how often each place occurs, as binary numbers whose digits stand in rows."""
-        counts = np.bincount(places, minlength=self.room(of_patient=False))
+        counts = np.bincount(places, minlength=self.layout.width * WORD)
         deep = max(int(counts.max(initial=0)).bit_length(), 1)
         return np.stack([pack((counts >> digit & 1).astype(bool)) for digit in range(deep)])
 

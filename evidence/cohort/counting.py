@@ -10,7 +10,7 @@ from ..models import AdverseEvent, Outcome
 from ..questions import Question
 from . import batches
 from .answering import Answers
-from .bits import common, ones, places_of
+from .bits import WORD, common, ones, places_of, unpacked
 from .dimensions import DIMENSIONS, Many
 from .snapshot import Axis, Snapshot
 from .tally import Tally, Unit
@@ -215,15 +215,15 @@ class Counting:
     def first_of_patient(self, places: np.ndarray, mixed: np.ndarray) -> np.ndarray:
         """Which courses count, so that a patient counts once for each combination: none that an earlier one gave."""
         keep = np.ones(len(places), dtype=bool)
-        bounds = np.searchsorted(places, np.asarray([*self.layout.starts, self.layout.width]) * 64)
+        bounds = np.searchsorted(places, np.asarray([*self.layout.starts, self.layout.width]) * WORD)
         for plane in range(1, len(self.layout.starts)):
             here = np.arange(bounds[plane], bounds[plane + 1])
-            people = places[here] - self.layout.starts[plane] * 64
+            people = places[here] - self.layout.starts[plane] * WORD
             for earlier in range(plane):
                 low, high = bounds[earlier], bounds[earlier + 1]
                 if low == high:
                     continue
-                wanted = people + self.layout.starts[earlier] * 64
+                wanted = people + self.layout.starts[earlier] * WORD
                 at = low + np.minimum(np.searchsorted(places[low:high], wanted), high - low - 1)
                 keep[here] &= ~((places[at] == wanted) & (mixed[at] == mixed[here]))
         return keep
@@ -237,8 +237,7 @@ class Counting:
             digits = axis.times[axis.values.index(key[-1])]
         weights = np.zeros(len(places), dtype=np.int64)
         for digit, bits in enumerate(digits):
-            flags = np.unpackbits(bits.view(np.uint8), bitorder="little")
-            weights += flags[places].astype(np.int64) << digit
+            weights += unpacked(bits)[places].astype(np.int64) << digit
         return weights
 
 

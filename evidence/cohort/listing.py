@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 
 from ..questions import Question
 from .answering import Answers
-from .bits import WORD
+from .bits import WORD, unpacked
 from .serving import snapshot_for
 from .snapshot import Snapshot
 from .tally import Unit
@@ -82,7 +82,7 @@ def there(snapshot: Snapshot, question: Question, unit: Unit) -> np.ndarray:
     """Truth values by number of the patient or by place of the course."""
     bits = Answers(snapshot).matching(question)
     bits = snapshot.layout.lifted(bits) if unit == Unit.PATIENTS else bits
-    return np.unpackbits(bits.view(np.uint8), bitorder="little").view(bool)
+    return unpacked(bits).view(bool)
 
 
 def usual_order(snapshot: Snapshot, unit: Unit) -> np.ndarray:
@@ -120,7 +120,7 @@ def times_of(snapshot: Snapshot, unit: Unit) -> np.ndarray:
     def added() -> np.ndarray:
         times = np.zeros(snapshot.layout.width * WORD, dtype=np.uint8)
         for digit, bits in enumerate(snapshot.totals[str(unit)]):
-            times += np.unpackbits(bits.view(np.uint8), bitorder="little") << digit
+            times += unpacked(bits) << digit
         return times
 
     return remembered(snapshot, f"times of {unit}", added)

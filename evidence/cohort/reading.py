@@ -13,6 +13,7 @@ from django.db.models import Aggregate, Case, F, IntegerField, Q, QuerySet, Text
 from django.db.models.functions import Cast, Coalesce
 
 from ..models import DataVersion
+from ..models.base import field_at
 from ..steady import steady
 from .dimensions import One
 
@@ -50,11 +51,8 @@ class Gathered(Aggregate):
 
 def coded(model: type, dimension: One, codes: Codes) -> tuple:
     """A column of codes; where it can be NULL, NOTHING stands for that."""
-    column, field = dimension.value(""), None
-    if isinstance(column, F):
-        for step in column.name.split("__"):
-            field = (field.related_model if field else model)._meta.get_field(step)
-    if field is not None and field.null:
+    column = dimension.value("")
+    if isinstance(column, F) and field_at(model, column.name).null:
         column = Coalesce(Cast(column, TextField()), Value(NOTHING))
     return (column, codes)
 

@@ -26,7 +26,7 @@ from ..steady import mark_behind, steady, version
 from .bits import Layout
 from .building import build, people_of
 from .dimensions import DIMENSIONS
-from .snapshot import Axis, Snapshot
+from .snapshot import PLAIN, Axis, Snapshot
 
 logger = logging.getLogger(__name__)
 FORMAT = 1  # raised when the files below mean something else
@@ -186,13 +186,12 @@ def load(place: Path) -> Snapshot | None:
     def axis(name: str, about: dict) -> Axis:
         return Axis(**about, **{part: arrays.get(f"axis.{name}.{part}") for part in ("bits", "codes", "times")})
 
-    plain = ("studies", "course_keys", "patient_keys", "by_slug", "sorted_keys", "sorted_places")
     return Snapshot(
         version=described["version"],
         layout=Layout(described["sizes"]),
         axes={name: axis(name, about) for name, about in described["axes"].items()},
         totals={name.removeprefix("total."): arrays[name] for name in arrays if name.startswith("total.")},
-        **{name: arrays[name] for name in plain},
+        **{name: arrays[name] for name in PLAIN},
     )
 
 

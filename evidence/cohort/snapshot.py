@@ -7,7 +7,7 @@ import numpy as np
 
 from .bits import Layout
 
-NO_CODE = -1
+PLAIN = ("studies", "course_keys", "patient_keys", "by_slug", "sorted_keys", "sorted_places")  # arrays by themselves
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,7 @@ class Snapshot:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Everything it holds, by name."""
-        plain = ("studies", "course_keys", "patient_keys", "by_slug", "sorted_keys", "sorted_places")
-        found = {name: getattr(self, name) for name in plain}
+        found = {name: getattr(self, name) for name in PLAIN}
         found |= {f"total.{unit}": array for unit, array in self.totals.items()}
         for name, axis in self.axes.items():
             parts = {"bits": axis.bits, "codes": axis.codes, "times": axis.times}

@@ -10,6 +10,7 @@ from django.db.models import DecimalField, F, Field, Model, QuerySet
 from django.db.models.functions import Cast
 
 from ..missing import missing_reason
+from ..models.base import field_at
 from ..questions import Question
 
 BATCH = 2000  # rows read, and lists looked up, at a time
@@ -165,10 +166,8 @@ def fetched(column: Column, model: type[Model]):
     """The column's expression; decimals as floating-point numbers, which come ten times as fast and print the same."""
     if not isinstance(column.source, str):
         return column.expression
-    field = None
-    for step in column.source.split("__"):
-        field = (field.related_model if field else model)._meta.get_field(step)
-    return Cast(column.source, Real()) if isinstance(field, DecimalField) else column.expression
+    decimal = isinstance(field_at(model, column.source), DecimalField)
+    return Cast(column.source, Real()) if decimal else column.expression
 
 
 class Real(Field):

@@ -41,6 +41,14 @@ def one_of(field: str, choices) -> models.CheckConstraint:
     )
 
 
+def field_at(model: type[models.Model], path: str) -> models.Field:
+    """The field a path such as `patient__study__slug` leads to."""
+    field = None
+    for step in path.split("__"):
+        field = (field.related_model if field else model)._meta.get_field(step)
+    return field
+
+
 class KeyedQuerySet(models.QuerySet):
     """Records found again by the words a person would use, never by a database number."""
 

@@ -10,7 +10,7 @@ from django import template
 from django.utils.safestring import SafeString, mark_safe
 
 from ..models import Collection, DataVersion
-from ..steady import behind, kept
+from ..steady import behind, collections
 from ..steady import version as steady_version
 
 register = template.Library()
@@ -19,7 +19,7 @@ register = template.Library()
 @register.simple_tag
 def all_collections() -> list[Collection]:
     """The collections, for the navigation of every page."""
-    return kept(("collections",), None, lambda: list(Collection.objects.all()))
+    return collections()
 
 
 @register.simple_tag

@@ -7,7 +7,7 @@ from django.http import Http404, HttpRequest
 from ..filters import FILTERS, SETS, Bound, Chip, Search, TreatmentFilter, chips
 from ..models import Collection
 from ..questions import Question
-from ..steady import kept
+from ..steady import collections
 from ..vocabulary import Vocabulary, vocabulary
 
 
@@ -43,11 +43,6 @@ class Asked:
         return {
             name: self.form.data.get(name, "") for name, each in FILTERS.items() if isinstance(each, Bound | Search)
         }
-
-
-def collections() -> list[Collection]:
-    """All of them, in order; read once as long as none changes."""
-    return kept(("collections",), None, lambda: list(Collection.objects.all()))
 
 
 def named(slug: str) -> Collection:
