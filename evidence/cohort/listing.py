@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from ..questions import Question
 from .answering import Answers
 from .bits import WORD, unpacked
+from .building import Index
 from .serving import snapshot_for
 from .snapshot import Snapshot
 from .tally import Unit
@@ -55,8 +56,7 @@ def matching_among(question: Question, patients: list[int]) -> list[int] | None:
     if snapshot is None:
         return None
     matching, layout = Answers(snapshot).matching(question), snapshot.layout
-    keys, order = remembered(snapshot, "patients", lambda: by_key(snapshot.patient_keys))
-    numbers = order[np.searchsorted(keys, np.asarray(patients, dtype=np.int64))]
+    _, numbers = patient_index(snapshot).find(np.asarray(patients, dtype=np.int64))
     found: list[int] = []
     for start, size in zip(layout.starts, layout.sizes, strict=True):
         places = start * WORD + numbers[numbers < size]
@@ -72,10 +72,8 @@ def remembered(snapshot: Snapshot, name: str, make: Callable):
     return snapshot.memory[name]
 
 
-def by_key(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The keys in rising order, and where each stood."""
-    order = np.argsort(keys, kind="stable")
-    return keys[order], order
+def patient_index(snapshot: Snapshot) -> Index:
+    return remembered(snapshot, "patients", lambda: Index(snapshot.patient_keys))
 
 
 def there(snapshot: Snapshot, question: Question, unit: Unit) -> np.ndarray:
@@ -106,8 +104,7 @@ def in_order(snapshot: Snapshot, unit: Unit, name: str, everybody: Callable[[], 
     if found is None:
         keys = np.fromiter(everybody().values_list("pk", flat=True).iterator(READ_ORDER), dtype=np.int64)
         if unit == Unit.PATIENTS:
-            known, order = remembered(snapshot, "patients", lambda: by_key(snapshot.patient_keys))
-            places = order[np.searchsorted(known, keys)] if len(known) else np.empty(0, dtype=np.int64)
+            _, places = patient_index(snapshot).find(keys)
         else:
             places = snapshot.places(keys)
         found = shelf.put(key, places.astype(np.int32))
