@@ -105,6 +105,34 @@ class Domain(TextChoices):
     GLOBAL = "global", "Global"
 
 
+class Assessed(TextChoices):
+    """About which month an outcome was assessed; the windows are in `models.outcome.WINDOWS` and do not overlap."""
+
+    MONTH_1 = "1", "Month 1 (before 2)"
+    MONTH_3 = "3", "Month 3 (2 to under 4.5)"
+    MONTH_6 = "6", "Month 6 (4.5 to under 9)"
+    MONTH_12 = "12", "Month 12 (9 to under 18)"
+    MONTH_24 = "24", "Month 24 (18 to under 36)"
+    LATER = "later", "Month 36 or later"
+    UNKNOWN = "unknown", "Not known"
+
+
+class Item(TextChoices):
+    """What can be counted of patients and of groups alike, study by study."""
+
+    IMPROVED = "improved", "Improved (authors’ overall verdict)"
+    RELAPSED = "relapsed", "Relapsed"
+    ANY_ADVERSE_EVENT = "any_adverse_event", "Any adverse event"
+    SERIOUS = "serious", "Serious adverse event"
+    STOPPED = "stopped", "Stopped the JAK inhibitor"
+    IMPROVED_SKIN = "improved_skin", "Improved: skin"
+    IMPROVED_LUNG = "improved_lung", "Improved: lung"
+    IMPROVED_GI = "improved_gi", "Improved: gastrointestinal"
+    IMPROVED_JOINTS = "improved_joints", "Improved: joints"
+    IMPROVED_VASCULAR = "improved_vascular", "Improved: vascular"
+    IMPROVED_GLOBAL = "improved_global", "Improved: global"
+
+
 class FindingKind(TextChoices):
     """The shape of an aggregate result; says which of a finding's numbers are meant to be there."""
 
@@ -133,6 +161,25 @@ class FigureUnit(TextChoices):
     RATIO = "ratio", "ratio"
     EVENTS = "events", "events"
     PATIENTS = "patients", "patients"
+
+
+class Verdict(TextChoices):
+    """Whether a printed figure comes out of the loaded records."""
+
+    AGREES = "agrees", "agrees"
+    DIFFERS = "differs", "differs"
+    NOT_COMPUTABLE = "not_computable", "not computable"
+
+
+class Stage(TextChoices):
+    """A step of a study flow, as PRISMA 2020 draws it."""
+
+    IDENTIFIED = "identified", "Identified"
+    SCREENED = "screened", "Screened"
+    EXCLUDED_SCREENING = "excluded_screening", "Excluded at screening"
+    ASSESSED = "assessed", "Assessed for eligibility"
+    EXCLUDED = "excluded", "Excluded"
+    INCLUDED = "included", "Included"
 
 
 class Match(TextChoices):

@@ -16,6 +16,10 @@ class MatchedSet:
     codes: tuple[str, ...]
     match: str = Match.ANY
 
+    @classmethod
+    def of(cls, codes, match: Match) -> "MatchedSet":
+        return cls(tuple(sorted(codes)), str(match.value))
+
     def adding(self, code: str) -> "MatchedSet":
         return self if code in self.codes else replace(self, codes=tuple(sorted((*self.codes, code))))
 
@@ -60,9 +64,65 @@ class Question:
         """The question as address words, always in the same order and without defaults."""
         return [word for name, value in self.parts for word in spelled(name, value)]
 
-    def query(self, **view: str) -> str:
+    def query(self, **view: str | list[str]) -> str:
         """The query string, with `sort` and the like after it; empty values are left out."""
-        return urlencode([*self.words(), *((name, value) for name, value in view.items() if value)])
+        more = [
+            (name, value)
+            for name, values in view.items()
+            for value in ([values] if isinstance(values, str) else values)
+            if value
+        ]
+        return urlencode([*self.words(), *more])
+
+    def choosing(self, **parts) -> "Step":
+        """What choosing a mark of a chart asks: with these parts, or without them if they are what is asked already.
+
+        A part takes the place of an earlier one of its name; an alternative that stands among several is narrowed down.
+        """
+        if all(self.value(name) == value for name, value in parts.items()):
+            return Step(self.without(*parts), chosen=True)
+        question = self
+        for name, value in parts.items():
+            question = question.asking(name, value)
+        return Step(question, chosen=False)
+
+    def exactly(self, name: str, codes) -> "Step | None":
+        """What choosing one combination asks: exactly this set, whatever was asked of it before.
+
+        None where that would be a wider question: “none of” can mean looked for and absent, which a set does not say.
+        """
+        before = self.value(name)
+        if before is not None and before.match == Match.NONE:
+            return None
+        return self.choosing(**{name: MatchedSet.of(codes, Match.EXACTLY)})
+
+    def narrowing(self, name: str, code: str) -> "Step | None":
+        """What choosing one value of a set asks: that it be among the values, besides what is asked already.
+
+        None where no address can say both.
+        """
+        before = self.value(name)
+        if before is None:
+            return Step(self.asking(name, MatchedSet.of((code,), Match.ANY)), chosen=False)
+        if before.match == Match.NONE or (before.match == Match.EXACTLY and code not in before.codes):
+            return None
+        if before.match == Match.ANY and code in before.codes and len(before.codes) > 1:
+            return Step(self.asking(name, MatchedSet.of((code,), Match.ANY)), chosen=False)
+        if before.match == Match.ANY and code not in before.codes and len(before.codes) > 1:
+            return None
+        if code not in before.codes:
+            return Step(self.asking(name, MatchedSet.of((*before.codes, code), Match.ALL)), chosen=False)
+        left = [each for each in before.codes if each != code] if before.match == Match.ALL else []
+        rest = self.asking(name, MatchedSet.of(left, Match.ALL)) if left else self.without(name)
+        return Step(rest, chosen=True)
+
+
+@dataclass(frozen=True)
+class Step:
+    """A question that one choice leads to. `chosen`: the choice has been made already, and is given up."""
+
+    question: Question
+    chosen: bool
 
 
 def spelled(name: str, value) -> list[tuple[str, str]]:

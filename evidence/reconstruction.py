@@ -8,9 +8,10 @@ Everything not printed stays empty, and every attribute is drawn independently o
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 
 from .models import set_key
+from .statistics import Printed, attainable
 
 COLLECTION = "{review}-reconstruction"
 # Figures counted over the same patients, so that one denominator has to serve both.
@@ -28,17 +29,6 @@ ARBITRARY_SETS = (["skin"], ["ild"], ["joints"], ["digital_ulcers"])
 
 class CannotReconstruct(Exception):
     """The printed figures are too few, or contradict each other."""
-
-
-@dataclass(frozen=True)
-class Printed:
-    """A printed number and how many digits it has after the point."""
-
-    value: Decimal
-    decimals: int
-
-    def is_printed_for(self, number: Decimal) -> bool:
-        return number.quantize(Decimal(1).scaleb(-self.decimals), ROUND_HALF_UP) == self.value
 
 
 @dataclass(frozen=True)
@@ -68,11 +58,6 @@ def plan(figures: dict[str, Printed], patients: int | None, articles: int | None
     aged = patients if (2 * median) % 2 == 0 or patients % 2 == 0 else patients - 1  # a half year needs an even number
     ages = (int(figures["age_min"].value), median, int(figures["age_max"].value))
     return Plan(patients, articles, counts, females, males, ages, aged)
-
-
-def attainable(printed: Printed, denominator: int) -> list[int]:
-    """The counts whose percentage of this denominator is printed so."""
-    return [count for count in range(denominator + 1) if printed.is_printed_for(Decimal(100 * count) / denominator)]
 
 
 def largest_denominator(group: list[Printed], patients: int, exclusive: bool) -> tuple[int, list[int]]:

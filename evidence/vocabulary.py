@@ -37,9 +37,9 @@ class Vocabulary:
     def label(self, kind: str, code: str) -> str:
         return self.terms[kind].get(code, code)
 
-    def set_label(self, key: str) -> str:
-        """An indication set in words: “ILD + skin” for `ild+skin`."""
-        return " + ".join(short(self.label("indication", code)) for code in key.split(SET_SEPARATOR))
+    def set_label(self, key: str, kind: str = "indication") -> str:
+        """A set of codes in words: “ILD + skin” for `ild+skin`."""
+        return " + ".join(short(self.label(kind, code)) for code in key.split(SET_SEPARATOR))
 
 
 def short(label: str) -> str:

@@ -27,9 +27,11 @@ class Course:
     indications: set
     response: str
     relapsed: str
+    stopped: str
     adverse_events: str
     categories: list
     serious: list
+    months: list
 
 
 def all_courses(collection) -> list[Course]:
@@ -65,9 +67,11 @@ def all_courses(collection) -> list[Course]:
                 indications={each.code for each in course.indications.all()},
                 response=course.response,
                 relapsed=course.relapsed,
+                stopped=course.stopped,
                 adverse_events=course.adverse_events,
                 categories=[each.category.code for each in events],
                 serious=[each.serious for each in events],
+                months=[each.at_months for each in course.outcomes.all() if each.at_months is not None],
             )
         )
     return found
@@ -116,9 +120,18 @@ def holds(course: Course, name: str, values: list[str], match: str) -> bool:
         return course.year is not None and course.year <= int(values[0])
     if name == "serious":
         return seriousness(course) in asked
+    if name == "assessed":
+        return bool(asked & {window_of(month) for month in course.months}) or ("unknown" in asked and not course.months)
     if name == "missing":
         return all(is_missing(course, word) for word in values)
     return getattr(course, name) in asked
+
+
+def window_of(month) -> str:
+    for word, end in (("1", 2), ("3", 4.5), ("6", 9), ("12", 18), ("24", 36)):
+        if month < end:
+            return word
+    return "later"
 
 
 def is_missing(course: Course, word: str) -> bool:
@@ -132,6 +145,8 @@ def is_missing(course: Course, word: str) -> bool:
         "prior": course.prior_status != "not_stated",
         "indication": bool(course.indications),
         "response": course.response != "unknown",
+        "assessed": bool(course.months),
+        "stopped": course.stopped != "unknown",
         "relapsed": course.relapsed != "unknown",
         "adverse_events": course.adverse_events != "not_stated",
         "adverse_event": course.adverse_events == "explicitly_none" or bool(course.categories),

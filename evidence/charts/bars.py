@@ -1,9 +1,10 @@
 """Bars: shares with their intervals, verdicts, events, ages."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ..choices import Response, Sex
 from ..models import Collection
+from ..questions import Step
 from ..summaries import AgeAndSex, Breakdown, CategoryShare, Share
 from ..summaries.cohort import RESPONSES
 from .chart import (
@@ -22,6 +23,7 @@ from .chart import (
 )
 
 SHARE_HEADINGS = ["%", "95 % CI", "Not reported", "Not extracted"]
+SHARE_COLUMNS = ["n", "known", "percent", "ci_low", "ci_high", "not_reported", "not_extracted"]
 FEWEST = 5  # under this many known, a chart says so
 
 
@@ -29,6 +31,21 @@ def share_cells(share: Share) -> list[str]:
     """n/N, percent, interval, and the missing by reason."""
     missing = [str(share.not_reported), str(share.not_extracted)]
     return [share.fraction, share.percent_text, share.interval_text, *missing]
+
+
+def share_numbers(share: Share) -> list:
+    """The same for a program: percentages unrounded, None where nobody is known."""
+    low, high = share.interval or (None, None)
+    return [share.count, share.known, share.percent, low, high, share.not_reported, share.not_extracted]
+
+
+def table_steps(rows: Sequence[Step | None], column: int = 0) -> dict[tuple[int, int], Step]:
+    """Steps of one column of a table."""
+    return {(row, column): step for row, step in enumerate(rows) if step is not None}
+
+
+def no_step(row) -> None:
+    return None
 
 
 def share_chart(
@@ -40,12 +57,18 @@ def share_chart(
     *,
     nothing: str,
     note: str = "",
+    choose: Callable[[Share], Step | None] = no_step,
 ) -> Chart:
     """Percentages with their Wilson intervals, each labelled n/N; what is known of nobody is not drawn."""
     drawn = [share for share in shares if share.known]
     units = {str(share.unit) for share in shares} or {"patients"}
     headings = [heading, f"{', '.join(units)}, n/N", *SHARE_HEADINGS]
-    table = ChartTable(headings, [[share.label, *share_cells(share)] for share in shares])
+    table = ChartTable(
+        headings,
+        [[share.label, *share_cells(share)] for share in shares],
+        table_steps([choose(share) for share in shares]),
+        (["label", *SHARE_COLUMNS], [[share.label, *share_numbers(share)] for share in shares]),
+    )
     if not drawn:
         return Chart(name, title, nothing, table, note=note)
     labels = [f"{text(share.label)}<br>{share.fraction}" for share in drawn]
@@ -68,9 +91,9 @@ def share_chart(
     }
     unit = f"% of {drawn[0].unit} known, 95 % CI"
     layout = {"xaxis": axis(unit, range=[0, 100]), "yaxis": rows_axis(labels), "showlegend": False}
-    return Chart(
-        name, title, share_sentence(drawn), table, figure(collection, [bars], rows=len(drawn) + 1, **layout), note
-    )
+    drawing = figure(collection, [bars], rows=len(drawn) + 1, **layout)
+    marks = [[choose(share) for share in drawn]]
+    return Chart(name, title, share_sentence(drawn), table, drawing, note, marks)
 
 
 def share_sentence(shares: Sequence[Share]) -> str:
@@ -83,21 +106,36 @@ def share_sentence(shares: Sequence[Share]) -> str:
 
 
 def response_chart(
-    name: str, title: str, heading: str, rows: Sequence[Breakdown], collection: Collection, *, note: str = ""
+    name: str,
+    title: str,
+    heading: str,
+    rows: Sequence[Breakdown],
+    collection: Collection,
+    *,
+    note: str = "",
+    choose: Callable[[Breakdown, str | None], Step | None] = lambda row, response: None,
 ) -> Chart:
     """Verdicts as stacked counts of treatments, those not known included, so that the whole denominator is seen."""
     headings = [heading, *(response.label for response in RESPONSES), "Not reported", "Not extracted"]
-    table = ChartTable([*headings, "Improved, treatments, n/N", "%", "95 % CI"], [response_cells(row) for row in rows])
+    steps = table_steps([choose(row, None) for row in rows])
+    for column, response in enumerate(RESPONSES, start=1):
+        steps |= table_steps([choose(row, response) if row.counts[response] else None for row in rows], column)
+    names = ["label", *RESPONSES, *SHARE_COLUMNS]
+    numbers = [[row.label, *(row.counts[each] for each in RESPONSES), *share_numbers(row.improved)] for row in rows]
+    table = ChartTable(
+        [*headings, "Improved, treatments, n/N", "%", "95 % CI"],
+        [response_cells(row) for row in rows],
+        steps,
+        (names, numbers),
+    )
     if not any(row.known for row in rows):
         return Chart(name, title, "No overall verdict is known for any of these treatments.", table, note=note)
     labels = [text(row.label) for row in rows]
-    traces = [
-        verdict_trace(response, labels, [row.counts[response] for row in rows])
-        for response in RESPONSES
-        if any(row.counts[response] for row in rows)
-    ]
-    if any(row.improved.missing for row in rows):
-        traces.append(verdict_trace(Response.UNKNOWN, labels, [row.improved.missing for row in rows]))
+    counts = {response: [row.counts[response] for row in rows] for response in RESPONSES}
+    counts[Response.UNKNOWN] = [row.improved.missing for row in rows]
+    drawn = [response for response in counts if any(counts[response])]
+    traces = [verdict_trace(response, labels, counts[response]) for response in drawn]
+    marks = [[choose(row, response.value) for row in rows] for response in drawn]
     told = "; ".join(f"{row.label} {row.improved.fraction}" for row in rows if row.known)
     layout = {
         "barmode": "stack",
@@ -105,7 +143,8 @@ def response_chart(
         "yaxis": rows_axis(labels),
     }
     sentence = f"Improved, of treatments with a known verdict: {told}."
-    return Chart(name, title, sentence, table, figure(collection, traces, rows=len(rows) + 1, **layout), note)
+    drawing = figure(collection, traces, rows=len(rows) + 1, **layout)
+    return Chart(name, title, sentence, table, drawing, note, marks)
 
 
 def response_cells(row: Breakdown) -> list[str]:
@@ -130,16 +169,55 @@ def verdict_trace(response: Response, labels: list[str], counts: list[int]) -> d
     }
 
 
-def event_chart(rows: Sequence[CategoryShare], collection: Collection, *, nothing: str) -> Chart:
+EVENT_HEADINGS = [
+    "Category",
+    "patients with",
+    "without",
+    "not reported",
+    "not extracted",
+    "n/N",
+    "%",
+    "95 % CI",
+    "events",
+    "serious events",
+    "CTCAE grade ≥ 3",
+]
+EVENT_COLUMNS = ["category", *SHARE_COLUMNS, "events", "serious", "not_serious", "graded", "grade_3_or_more"]
+
+
+def event_cells(row: CategoryShare) -> list[str]:
+    """Patients with, without and not stated, then the share, then events and what is known of them."""
+    share = row.patients
+    people = [share.count, share.others, share.not_reported, share.not_extracted]
+    told = [share.fraction, share.percent_text, share.interval_text, str(row.events), row.serious_text, row.severe_text]
+    return [share.label, *map(str, people), *told]
+
+
+def event_numbers(row: CategoryShare) -> list:
+    counts = [row.events, row.serious, row.not_serious, row.graded, row.severe]
+    return [row.patients.label, *share_numbers(row.patients), *counts]
+
+
+def event_chart(
+    rows: Sequence[CategoryShare],
+    collection: Collection,
+    *,
+    nothing: str,
+    choose: Callable[[str], Step | None] = no_step,
+) -> Chart:
     """Adverse events by category: patients with one, and events, side by side; they are not the same thing."""
     name, title = "adverse-events", "Adverse events by category"
     note = (
         "A second event in one patient adds an event and no patient. Patients are of those in whom it is known which "
-        "events occurred."
+        "events occurred; without: none occurred, or all are listed and none is of this category. Serious events are "
+        "of those said to be serious or not, severe ones of those graded: severe is not serious."
     )
+    steps = [choose(row.patients.key) for row in rows]
     table = ChartTable(
-        ["Category", "patients, n/N", *SHARE_HEADINGS, "events"],
-        [[row.patients.label, *share_cells(row.patients), str(row.events)] for row in rows],
+        EVENT_HEADINGS,
+        [event_cells(row) for row in rows],
+        table_steps(steps),
+        (EVENT_COLUMNS, [event_numbers(row) for row in rows]),
     )
     if not rows:
         return Chart(name, title, nothing, table, note=note)
@@ -172,19 +250,31 @@ def event_chart(rows: Sequence[CategoryShare], collection: Collection, *, nothin
     }
     told = "; ".join(f"{row.patients.label} in {row.patients}, {row.events} events" for row in rows[:2])
     sentence = f"{told}. In all, {sum(events)} events are recorded."
-    return Chart(name, title, sentence, table, figure(collection, traces, rows=len(rows) * 2, **layout), note)
+    drawing = figure(collection, traces, rows=len(rows) * 2, **layout)
+    return Chart(name, title, sentence, table, drawing, note, [steps, steps])
 
 
-def age_chart(people: AgeAndSex, collection: Collection) -> Chart:
+def age_chart(
+    people: AgeAndSex,
+    collection: Collection,
+    *,
+    choose: Callable[[str, str | None], Step | None] = lambda band, sex: None,
+) -> Chart:
     """Patients by decade of age, stacked by sex."""
     name, title = "age-and-sex", "Age and sex"
     sexes = [Sex.FEMALE, Sex.MALE, Sex.UNKNOWN]
     rows = [[f"{band} years", *(str(counts.get(sex, 0)) for sex in sexes)] for band, counts in people.bands]
     rows.append(["Age not known", *(str(people.sexes.get(sex, 0) - people.aged(sex)) for sex in sexes)])
-    table = ChartTable(["Age", "Female", "Male", "Sex not known"], rows)
+    steps = table_steps([choose(band, None) for band, _ in people.bands])
+    for column, sex in enumerate(sexes, start=1):
+        chosen = [choose(band, sex.value) if counts.get(sex.value) else None for band, counts in people.bands]
+        steps |= table_steps(chosen, column)
+    table = ChartTable(["Age", "Female", "Male", "Sex not known"], rows, steps)
     if not people.bands:
         return Chart(name, title, people.sentence, table)
     labels = [band for band, _ in people.bands]
+    drawn = [sex for sex in sexes if any(counts.get(sex.value) for _, counts in people.bands)]
+    marks = [[choose(band, sex.value) for band in labels] for sex in drawn]
     traces = [
         {
             "type": "bar",
@@ -197,8 +287,7 @@ def age_chart(people: AgeAndSex, collection: Collection) -> Chart:
             },
             "hovertemplate": "%{x} years: %{y} " + sex.label.lower() + "<extra></extra>",
         }
-        for sex in sexes
-        if any(counts.get(sex.value) for _, counts in people.bands)
+        for sex in drawn
     ]
     layout = {
         "barmode": "stack",
@@ -206,4 +295,4 @@ def age_chart(people: AgeAndSex, collection: Collection) -> Chart:
         "xaxis": axis("age (years)", type="category"),
         "yaxis": count_axis("patients", max(sum(counts.values()) for _, counts in people.bands)),
     }
-    return Chart(name, title, people.sentence, table, figure(collection, traces, rows=5, **layout))
+    return Chart(name, title, people.sentence, table, figure(collection, traces, rows=5, **layout), "", marks)

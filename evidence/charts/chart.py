@@ -6,6 +6,7 @@ from textwrap import wrap
 
 from ..choices import Response, Sex
 from ..models import Collection
+from ..questions import Step
 
 # Okabe and Ito's colour-blind-safe palette, used for meaning only; each meaning has a pattern too, never colour alone.
 COUNT = "#0072B2"
@@ -36,10 +37,20 @@ LABEL = 22  # characters of a label before it is broken
 
 @dataclass(frozen=True)
 class ChartTable:
-    """The chart's numbers as a table; the first cell of a row is its heading."""
+    """The chart's numbers as a table; the first cell of a row is its heading.
+
+    `steps` gives, by row and column, what choosing a cell asks. `file` holds the same numbers for a program: its
+    headings and rows, every number in a column of its own; by default it is the table itself.
+    """
 
     headings: list[str]
     rows: list[list[str]]
+    steps: dict[tuple[int, int], Step] = field(default_factory=dict)
+    file: tuple[list[str], list[list]] | None = None
+
+    @property
+    def for_programs(self) -> tuple[list[str], list[list]]:
+        return self.file or (self.headings, self.rows)
 
 
 @dataclass(frozen=True)
@@ -52,6 +63,7 @@ class Chart:
     table: ChartTable
     figure: dict = field(default_factory=dict)
     note: str = ""
+    marks: list[list[Step | None]] = field(default_factory=list)  # by trace and point, what choosing it asks
 
     @property
     def figure_id(self) -> str:

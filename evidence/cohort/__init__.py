@@ -11,16 +11,21 @@ from collections.abc import Sequence
 from . import counting, database
 from .answering import Answers
 from .listing import listed, listed_under, matching_among
+from .people import Alike, Ranking, alike, shared
 from .serving import snapshot_for, warm
 from .tally import Tally, Unit
 
 __all__ = [
+    "Alike",
+    "Ranking",
     "Tally",
     "Unit",
+    "alike",
     "count",
     "listed",
     "listed_under",
     "matching_among",
+    "shared",
     "snapshot_for",
     "warm",
 ]

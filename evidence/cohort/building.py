@@ -7,11 +7,11 @@ import numpy as np
 from django.db import connection
 from django.db.models import F, Max, Min, Q, QuerySet
 
-from ..models import AdverseEvent, Collection, Outcome, Patient, Study, Treatment
+from ..models import AdverseEvent, Collection, Outcome, Patient, Study, Treatment, set_key
 from ..models.knowledge import Has, Said
 from ..steady import steady
-from .bits import WORD, Layout, pack, packed_at
-from .dimensions import COURSE, DIMENSIONS, PATIENT, STUDY, Flag, Many, One
+from .bits import WORD, Layout, pack, packed_at, unpacked
+from .dimensions import COURSE, DIMENSIONS, PATIENT, STUDY, Flag, Many, One, Sets
 from .reading import READ, Codes, Moved, Readers, coded, columns, marks, numbers, span_of
 from .snapshot import Axis, Snapshot
 from .tally import Unit
@@ -80,6 +80,8 @@ class Building:
         for name, dimension in DIMENSIONS.items():
             if isinstance(dimension, Flag):
                 self.axes[name] = self.flag(dimension)
+            elif isinstance(dimension, Sets):
+                self.axes[name] = self.sets(self.axes[dimension.of])
         snapshot = Snapshot(
             version=self.version,
             layout=self.layout,
@@ -199,6 +201,19 @@ class Building:
         same = bool((self.layout.lowered(people) == bits).all())
         values = [*(value for value, _ in flag.conditions), flag.otherwise]
         return Axis(values, same, people.copy() if same else bits)
+
+    def sets(self, axis: Axis) -> Axis:
+        """Each patient's whole set of values on an axis of patients, as one value."""
+        rows = [(value, bits) for value, bits in zip(axis.values, axis.bits, strict=True) if value is not None]
+        rows.sort(key=lambda row: row[0])
+        sets, numbered = [()], np.zeros(self.words(of_patient=True) * WORD, dtype=np.int64)
+        for value, bits in rows:
+            met, numbered = np.unique(numbered * 2 + unpacked(bits), return_inverse=True)
+            sets = [(*sets[number // 2], value) if number % 2 else sets[number // 2] for number in met.tolist()]
+        codes = Codes()
+        for each in sets:
+            codes[set_key(each)]
+        return self.one_value(codes, numbered, np.arange(len(numbered)), of_patient=True)
 
     # Studies
 

@@ -14,7 +14,7 @@ from django.db.models.functions import Cast
 from ..filters import courses, courses_known
 from ..models import Treatment
 from ..questions import Question
-from .dimensions import DIMENSIONS, Flag, Many, One
+from .dimensions import DIMENSIONS, Flag, Many, One, Sets
 from .tally import Tally, Unit
 
 COUNTED = {
@@ -38,7 +38,7 @@ def count(tallies: Sequence[Tally]) -> list[Counter]:
         selects = [select(i, tally, found_in(asked[asked_of(tally)]), width) for i, tally in enumerate(batch)]
         for position, *values, number in together(asked, selects):
             tally = batch[position]
-            answers[tally][tuple(values[: len(tally.dimensions)])] = number
+            answers[tally][spelled(tally, values)] += number
     return [tally.cut(answers[tally]) for tally in tallies]
 
 
@@ -84,8 +84,19 @@ def select(position: int, tally: Tally, rows: QuerySet, width: int) -> QuerySet:
     )
 
 
-def column(dimension: One | Many | Flag):
+def column(dimension: One | Many | Sets | Flag):
     """The value of a dimension, as seen from a course."""
     if isinstance(dimension, One):
         return dimension.value(dimension.level)
+    if isinstance(dimension, Sets):
+        return dimension.column()
     return F(dimension.path) if isinstance(dimension, Many) else dimension.case()
+
+
+def spelled(tally: Tally, values: list) -> tuple:
+    """The values of a tally's dimensions; sets in their one spelling."""
+    found = []
+    for name, value in zip(tally.dimensions, values, strict=False):
+        dimension = DIMENSIONS[name]
+        found.append(dimension.spelled(value) if isinstance(dimension, Sets) else value)
+    return tuple(found)

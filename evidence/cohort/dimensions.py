@@ -6,12 +6,24 @@ The database reaches a value from the course, by a path; the snapshot reads each
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from django.db.models import Case, CharField, F, Q, Value, When
+from django.db.models import Case, CharField, F, OuterRef, Q, Subquery, Value, When
+from django.db.models.functions import Coalesce
 
 from ..choices import Presence, Response, YesNo
 from ..missing import missing_reason_sql
-from ..models import ATTRIBUTES, AdverseEvent, Outcome, Patient, PatientAutoantibody, PatientManifestation, Treatment
+from ..models import (
+    ATTRIBUTES,
+    AdverseEvent,
+    Outcome,
+    Patient,
+    PatientAutoantibody,
+    PatientManifestation,
+    Treatment,
+    set_key,
+)
 from ..models.knowledge import NOT_SERIOUS, SERIOUS, Condition, Has, Said
+from ..models.lookups import Gathered
+from ..models.treatment import SET_SEPARATOR
 
 KNOWN_RESULTS = [response.value for response in Response if response != Response.UNKNOWN]
 COURSE, PATIENT, STUDY = "", "patient__", "patient__study__"  # levels, as paths from a course
@@ -51,6 +63,27 @@ class Many:
 
 
 @dataclass(frozen=True)
+class Sets:
+    """A dimension of the whole set of values of a `Many` of patients, as one text: codes sorted, joined by +.
+
+    An empty text stands for none recorded, be it that none is known or that there is none.
+    """
+
+    of: str
+
+    def column(self) -> Subquery:
+        """The codes, joined in whatever order the database finds them."""
+        many = DIMENSIONS[self.of]
+        rows = many.model.objects.filter(**{many.owner: OuterRef("patient")}, **many.rows).order_by()
+        found = rows.values(many.owner).annotate(codes=Gathered(many.value, SET_SEPARATOR)).values("codes")
+        return Coalesce(Subquery(found), Value(""), output_field=CharField())
+
+    def spelled(self, codes: str) -> str:
+        """The one spelling of such a set."""
+        return set_key(codes.split(SET_SEPARATOR)) if codes else ""
+
+
+@dataclass(frozen=True)
 class Flag:
     """A dimension of conditions on a course: the value of the first that holds, or `otherwise`."""
 
@@ -84,7 +117,12 @@ def known(attribute: str) -> Flag:
     return Flag(((YesNo.YES.value, ATTRIBUTES[attribute].condition),), YesNo.NO.value)
 
 
-DIMENSIONS: dict[str, One | Many | Flag] = {
+def events(**rows) -> Many:
+    return Many("events__category__code", AdverseEvent, "treatment", "category__code", rows)
+
+
+SEVERE = 3  # the CTCAE grade from which an event is severe; which is not the same as serious
+DIMENSIONS: dict[str, One | Many | Sets | Flag] = {
     "inhibitor": at(COURSE, "inhibitor__slug"),
     "indication": Many("indications__code", Treatment.indications.through, "treatment", "indication__code"),
     "indication_set": at(COURSE, "indication_set"),
@@ -94,10 +132,17 @@ DIMENSIONS: dict[str, One | Many | Flag] = {
     "autoantibody": present(PatientAutoantibody, "autoantibody"),
     "manifestation": present(PatientManifestation, "manifestation"),
     "prior": Many("patient__prior_therapies__code", Patient.prior_therapies.through, "patient", "therapy__code"),
+    "manifestation_set": Sets("manifestation"),
+    "prior_set": Sets("prior"),
     "response": at(COURSE, "response"),
     "relapsed": at(COURSE, "relapsed"),
+    "stopped": at(COURSE, "stopped"),
     "adverse_events": at(COURSE, "adverse_events"),
-    "adverse_event": Many("events__category__code", AdverseEvent, "treatment", "category__code"),
+    "adverse_event": events(),
+    "event_serious": events(serious=YesNo.YES.value),
+    "event_not_serious": events(serious=YesNo.NO.value),
+    "event_graded": events(grade__isnull=False),
+    "event_severe": events(grade__gte=SEVERE),
     "serious": Flag(((YesNo.YES.value, SERIOUS), (YesNo.NO.value, NOT_SERIOUS)), otherwise=YesNo.UNKNOWN.value),
     "study": at(STUDY, "slug"),
     "design": at(STUDY, "design"),

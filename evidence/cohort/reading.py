@@ -9,11 +9,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 from django.db import connection
-from django.db.models import Aggregate, Case, F, IntegerField, Q, QuerySet, TextField, Value, When
+from django.db.models import Case, F, IntegerField, Q, QuerySet, TextField, Value, When
 from django.db.models.functions import Cast, Coalesce
 
 from ..models import DataVersion
 from ..models.base import field_at
+from ..models.lookups import Gathered
 from ..steady import steady
 from .dimensions import One
 
@@ -32,21 +33,6 @@ class Codes(dict):
     @property
     def values_met(self) -> list[str | None]:
         return [None if value == NOTHING else value for value in self]
-
-
-class Gathered(Aggregate):
-    """All values of a column as one text: ten times as fast to fetch as a row for each."""
-
-    function = "GROUP_CONCAT"
-    template = "%(function)s(%(expressions)s, %(separator)s)"
-
-    def __init__(self, expression, separator: str):
-        super().__init__(expression, separator=f"'{separator}'", output_field=TextField())
-
-    def as_postgresql(self, compiler, connection, **context):
-        return self.as_sql(
-            compiler, connection, template="STRING_AGG((%(expressions)s)::text, %(separator)s)", **context
-        )
 
 
 def coded(model: type, dimension: One, codes: Codes) -> tuple:

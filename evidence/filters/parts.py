@@ -59,13 +59,26 @@ class Asked(django_filters.Filter):
 
 
 class AnyOf(Asked):
-    """One or more codes of an attribute that has one value; several are alternatives."""
+    """One or more codes of an attribute, as alternatives. `several`: a course can have more than one of the values."""
 
     field_class = WordsField
 
-    def __init__(self, label, *, verb=None, path=None, kind=None, choices=None, unknown=None, attribute=None, **kwargs):
+    def __init__(
+        self,
+        label,
+        *,
+        verb=None,
+        path=None,
+        kind=None,
+        choices=None,
+        unknown=None,
+        attribute=None,
+        several=False,
+        **kwargs,
+    ):
         super().__init__(field_name=path, label=label, options=codes(choices) if choices else {}, **kwargs)
         self.verb, self.kind, self.unknown, self.attribute = verb, kind, unknown, attribute
+        self.several = several
 
     def filter(self, courses, value):
         if not value:

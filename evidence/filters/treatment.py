@@ -7,14 +7,21 @@ import django_filters
 from django import forms
 from django.db.models import OuterRef, QuerySet
 
-from ..choices import Ascertainment, Design, Match, Response, Sex, Subset, YesNo
+from ..choices import Ascertainment, Assessed, Design, Match, Response, Sex, Subset, YesNo
 from ..fields import MatchedSetField, cut
 from ..models import AUTOANTIBODIES, MANIFESTATIONS, AdverseEvent, Collection, Treatment
 from ..questions import Question
 from ..vocabulary import Vocabulary
 from .parts import AnyOf, Asked, Bound, NotKnown, Search, SetOf
 
-VIEW_WORDS = {"sort", "page"}  # what changes the display only; the rest of an address is the question
+VIEW_WORDS = {
+    "sort",
+    "page",
+    "chart",
+    "rule",
+    "item",
+    "shared",
+}  # what changes the display only; the rest of an address is the question
 
 
 def events_described(word: str) -> QuerySet:
@@ -121,6 +128,14 @@ class TreatmentFilter(django_filters.FilterSet):
     )
     serious = AnyOf(
         "Serious adverse event", verb="with_seriousness", choices=YesNo, unknown=YesNo.UNKNOWN, attribute="serious"
+    )
+    assessed = AnyOf(
+        "Outcome assessed at about",
+        verb="assessed_about",
+        choices=Assessed,
+        unknown=Assessed.UNKNOWN,
+        attribute="assessed",
+        several=True,
     )
     study = AnyOf("Study", kind="study", path="patient__study__slug")
     design = AnyOf("Study design", path="patient__study__design", choices=Design)

@@ -2,6 +2,7 @@
 
 from . import lookups  # noqa: F401 (registers what it defines)
 from .adverse_event import AdverseEvent
+from .flow import FlowStep
 from .group import GroupFinding, StudyGroup
 from .knowledge import ATTRIBUTES
 from .outcome import Outcome
@@ -22,6 +23,7 @@ __all__ = [
     "Autoantibody",
     "Collection",
     "DataVersion",
+    "FlowStep",
     "GroupFinding",
     "Indication",
     "JAKInhibitor",

@@ -32,11 +32,11 @@ def within(field: str, low: float, high: float, message: str) -> models.CheckCon
     )
 
 
-def one_of(field: str, choices) -> models.CheckConstraint:
-    """A coded field holds one of its codes; the database refuses any other."""
+def one_of(field: str, choices, *, blank: bool = False) -> models.CheckConstraint:
+    """A coded field holds one of its codes, or nothing where that is allowed; the database refuses any other."""
     return models.CheckConstraint(
         name=f"%(class)s_{field}_coded",
-        condition=Q(**{f"{field}__in": choices.values}),
+        condition=Q(**{f"{field}__in": [*([""] if blank else []), *choices.values]}),
         violation_error_message=f"Choose one of the listed values for {field.replace('_', ' ')}.",
     )
 
@@ -69,6 +69,6 @@ class Keyed(models.Model):
         for path in self.KEY:
             value = self
             for step in path.split("__"):
-                value = getattr(value, step)
+                value = getattr(value, step, None)
             words.append(value)
         return tuple(words)

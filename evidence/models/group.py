@@ -3,7 +3,7 @@
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
 
-from ..choices import FindingKind, State, Subset
+from ..choices import FindingKind, Item, State, Subset
 from .base import Keyed, KeyedQuerySet, one_of, slug_format, within
 from .reference import Indication, JAKInhibitor
 from .study import Study
@@ -113,6 +113,13 @@ class GroupFinding(Keyed):
     number = models.PositiveSmallIntegerField(help_text="Position in the group: 1, 2, 3.")
     kind = models.CharField(max_length=24, choices=FindingKind.choices)
     measure = models.CharField(max_length=120, help_text="What was measured, such as mRSS.")
+    item = models.CharField(
+        "counts as",
+        max_length=20,
+        choices=Item.choices,
+        blank=True,
+        help_text="Only where the measure means the same as what is counted of individual patients. Empty: nothing else.",
+    )
     at_weeks = models.DecimalField("assessed at (weeks)", max_digits=6, decimal_places=1, null=True, blank=True)
     n = models.PositiveIntegerField("patients analysed", null=True, blank=True)
     events = models.PositiveIntegerField(null=True, blank=True)
@@ -141,6 +148,12 @@ class GroupFinding(Keyed):
                 violation_error_message="This group already has a finding with this number.",
             ),
             one_of("kind", FindingKind),
+            one_of("item", Item, blank=True),
+            models.CheckConstraint(
+                name="finding_item_is_counted",
+                condition=Q(item="") | Q(kind=FindingKind.EVENTS),
+                violation_error_message="Only “events of n” can count as something counted of patients.",
+            ),
             within("percent", 0, 100, "A percentage is between 0 and 100."),
             models.CheckConstraint(
                 name="finding_events_within_n",

@@ -145,6 +145,8 @@ ATTRIBUTES = {
     "duration": Attribute("Duration of the course", said(duration_months__isnull=False)),
     "response": Attribute("Response (overall verdict)", ~said(response=Response.UNKNOWN)),
     "outcome": Attribute("Result in any domain", Has(Outcome, ~Q(result=Response.UNKNOWN))),
+    "assessed": Attribute("Month of an outcome", Has(Outcome, Q(at_months__isnull=False))),
+    "stopped": Attribute("Whether stopped", ~said(stopped=YesNo.UNKNOWN)),
     "relapsed": Attribute("Relapse", ~said(relapsed=YesNo.UNKNOWN)),
     "adverse_events": Attribute("Adverse events (any)", ~said(adverse_events=Ascertainment.NOT_STATED)),
     "adverse_event": Attribute("Adverse event categories", EVENT_CATEGORIES_KNOWN),

@@ -3,9 +3,27 @@
 from django.db import models
 from django.db.models import F, Q
 
-from ..choices import Domain, Response
+from ..choices import Assessed, Domain, Response
 from .base import Keyed, KeyedQuerySet, one_of, within
 from .treatment import Treatment
+
+# From (included) to (left out), in months since the start of the course.
+WINDOWS = {
+    Assessed.MONTH_1: (0, 2),
+    Assessed.MONTH_3: (2, 4.5),
+    Assessed.MONTH_6: (4.5, 9),
+    Assessed.MONTH_12: (9, 18),
+    Assessed.MONTH_24: (18, 36),
+    Assessed.LATER: (36, None),
+}
+
+
+def window(word: str) -> Q:
+    """Outcomes assessed at about this month; `unknown` stands for those without a month."""
+    if word == Assessed.UNKNOWN:
+        return Q(at_months__isnull=True)
+    first, last = WINDOWS[Assessed(word)]
+    return Q(at_months__gte=first) if last is None else Q(at_months__gte=first, at_months__lt=last)
 
 
 class OutcomeQuerySet(KeyedQuerySet):

@@ -4,7 +4,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.urls import reverse
 
-from ..choices import Extraction, FigureUnit, YesNo
+from ..choices import Extraction, FigureUnit, Verdict, YesNo
 from .base import DOI, PMID, Keyed, KeyedQuerySet, in_format, one_of, slug_format, within
 from .study import Study
 
@@ -67,6 +67,23 @@ class PrintedFigure(Keyed):
     n = models.PositiveIntegerField(null=True, blank=True)
     missing = models.PositiveIntegerField(null=True, blank=True)
     unit = models.CharField(max_length=10, choices=FigureUnit.choices)
+    contradicts = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="contradicted_by",
+        help_text="Another figure of the same review that this one cannot be true together with. Both are kept.",
+    )
+    verdict = models.CharField(
+        "verdict, as last seen",
+        max_length=16,
+        choices=Verdict.choices,
+        blank=True,
+        help_text="What the comparison with the records gave when somebody last looked. `check_evidence` fails when it "
+        "gives something else; then find out why, write the note, and put the new verdict here.",
+    )
+    note = models.TextField("curator's note", blank=True, help_text="What explains the verdict, for readers.")
 
     objects = KeyedQuerySet.as_manager()
 
@@ -79,6 +96,17 @@ class PrintedFigure(Keyed):
                 violation_error_message="This review already has a figure with this code.",
             ),
             one_of("unit", FigureUnit),
+            one_of("verdict", Verdict, blank=True),
+            models.CheckConstraint(
+                name="figure_does_not_contradict_itself",
+                condition=Q(contradicts__isnull=True) | ~Q(contradicts=F("pk")),
+                violation_error_message="A figure cannot contradict itself.",
+            ),
+            models.CheckConstraint(
+                name="figure_difference_is_explained",
+                condition=~Q(verdict=Verdict.DIFFERS) | ~Q(note=""),
+                violation_error_message="A figure that differs from the records needs a note that says why.",
+            ),
             models.CheckConstraint(
                 name="figure_prints_something",
                 condition=Q(value__isnull=False) | Q(count__isnull=False),

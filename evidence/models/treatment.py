@@ -6,7 +6,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.db.models.signals import m2m_changed, post_save
 from django.dispatch import receiver
 
-from ..choices import Ascertainment, Presence, Response, State, YesNo
+from ..choices import Ascertainment, Assessed, Presence, Response, State, YesNo
 from .base import Keyed, KeyedQuerySet, one_of, within
 from .patient import Patient, PatientAutoantibody, PatientManifestation
 from .reference import Indication, JAKInhibitor, Therapy
@@ -149,6 +149,20 @@ class TreatmentQuerySet(KeyedQuerySet):
     def with_no_event(self, codes):
         """Courses whose event categories are known, and none of these is among them."""
         return self.known("adverse_event").filter(~Exists(self._events().filter(category__code__in=codes)))
+
+    # Outcomes, by when they were assessed
+
+    def assessed_about(self, words):
+        """Courses with an outcome assessed at about one of these months; unknown: no outcome has a month."""
+        from .outcome import Outcome, window
+
+        chosen = Q()
+        for word in words:
+            if word == Assessed.UNKNOWN:
+                chosen |= ~Q(Exists(Outcome.objects.filter(treatment=OuterRef("pk"), at_months__isnull=False)))
+            else:
+                chosen |= Q(Exists(Outcome.objects.filter(window(word), treatment=OuterRef("pk"))))
+        return self.filter(chosen)
 
     def _events(self):
         from .adverse_event import AdverseEvent

@@ -2,11 +2,12 @@
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass
+from itertools import islice
 
-from ..choices import Ascertainment, Domain, Missing, Response, Sex, YesNo
+from ..choices import Ascertainment, Domain, Match, Missing, Response, Sex, YesNo
 from ..cohort import Tally, Unit
-from ..filters import FILTERS
-from ..questions import Question
+from ..filters import FILTERS, SETS
+from ..questions import MatchedSet, Question
 from ..statistics import median
 from ..vocabulary import Vocabulary
 from .shares import Share, Summary, number, plural, share, yes_part
@@ -157,6 +158,70 @@ def indication_sets(question: Question, vocabulary: Vocabulary) -> Summary:
     ]
 
 
+COMBINED = {"indication": "indication_set", "manifestation": "manifestation_set", "prior": "prior_set"}
+NO_SET = {"manifestation": "None of them present", "prior": "None, as stated"}
+
+
+@dataclass(frozen=True)
+class Combinations:
+    """The sets of values that occur together, each exactly, in patients; and each value by itself, in whatever set.
+
+    `none` counts those in whom it is known that there is none. In a set's share, `key` holds its codes joined by +.
+    """
+
+    kind: str
+    sets: list[Share]
+    values: list[tuple[str, str, int]]  # code, label, patients
+    none: Share | None
+
+
+def combinations(question: Question, kind: str, vocabulary: Vocabulary) -> Summary:
+    """The combinations of indications, of manifestations or of prior therapies, most frequent first."""
+    in_view, by_set, by_value, by_known = yield [
+        Tally(question, ("reading",)),
+        Tally(question, (COMBINED[kind],)),
+        Tally(question, (kind,)),
+        known_by_reading(question, kind),
+    ]
+    known = yes_part(by_known)
+    found = sorted(((key, n) for (key,), n in by_set.items() if key), key=lambda each: (-each[1], each[0]))
+    without = sum(known.values()) - sum(times for _, times in found)
+    return Combinations(
+        kind,
+        [share(vocabulary.set_label(key, kind), times, known, in_view, key=key) for key, times in found],
+        [(code, label, by_value[(code,)]) for code, label in vocabulary.terms[kind].items() if by_value[(code,)]],
+        share(NO_SET[kind], without, known, in_view) if kind in NO_SET and without > 0 else None,
+    )
+
+
+@dataclass(frozen=True)
+class Matches:
+    """How many patients a chosen set has under each match word, and the question that asks for it."""
+
+    label: str
+    codes: str
+    counts: list[tuple[str, Question, int, bool]]  # match word, question, patients, whether it is what is asked
+
+
+def matches(question: Question, vocabulary: Vocabulary) -> Summary:
+    """For each set that is asked for: any, all, exactly and none of it, side by side, under the rest."""
+    sets = [(name, value) for name, value in question if name in SETS]
+    asked = [
+        (match, question.asking(name, MatchedSet(value.codes, str(match.value))))
+        for name, value in sets
+        for match in Match
+    ]
+    counters = iter((yield [Tally(each) for _, each in asked]))
+    found, left = [], iter(asked)
+    for name, value in sets:
+        counts = [
+            (match.label, each, next(counters)[()], match == value.match) for match, each in islice(left, len(Match))
+        ]
+        labels = ", ".join(vocabulary.label(SETS[name].kind, code) for code in value.codes)
+        found.append(Matches(SETS[name].label, labels, counts))
+    return found
+
+
 @dataclass(frozen=True)
 class Breakdown:
     """The authors' verdicts on the treatments of one kind; every treatment has one verdict or none known."""
@@ -209,23 +274,45 @@ def breakdowns(tally: Counter, label) -> list[Breakdown]:
 
 @dataclass(frozen=True)
 class CategoryShare:
-    """One category of adverse events: in how many patients, and how many events."""
+    """One category of adverse events: in how many patients, and how many events; of these, how many are known to be
+    serious or not, and how many have a CTCAE grade and one of 3 or more.
+    """
 
     patients: Share
     events: int
+    serious: int = 0
+    not_serious: int = 0
+    graded: int = 0
+    severe: int = 0
+
+    @property
+    def serious_text(self) -> str:
+        """“1 of 2 stated”: serious events, of those said to be serious or not."""
+        stated = self.serious + self.not_serious
+        return f"{self.serious} of {stated}" if stated else "none stated"
+
+    @property
+    def severe_text(self) -> str:
+        return f"{self.severe} of {self.graded}" if self.graded else "none graded"
+
+
+EVENT_COUNTS = ["adverse_event", "event_serious", "event_not_serious", "event_graded", "event_severe"]
 
 
 def events_by_category(question: Question, vocabulary: Vocabulary) -> Summary:
     """Per category: patients with an event, of those in whom it is known which events there were; and events."""
-    in_view, patients, events, by_known = yield [
+    in_view, patients, by_known, *events = yield [
         Tally(question, ("reading",)),
         Tally(question, ("adverse_event",)),
-        Tally(question, ("adverse_event",), Unit.EVENTS),
         known_by_reading(question, "adverse_event"),
+        *(Tally(question, (name,), Unit.EVENTS) for name in EVENT_COUNTS),
     ]
     known = yes_part(by_known)
     made = [
-        CategoryShare(share(vocabulary.label("adverse_event", key), times, known, in_view, key=key), events[(key,)])
+        CategoryShare(
+            share(vocabulary.label("adverse_event", key), times, known, in_view, key=key),
+            *(counter[(key,)] for counter in events),
+        )
         for (key,), times in patients.items()
         if key
     ]

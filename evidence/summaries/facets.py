@@ -62,7 +62,10 @@ def plan(name: str, question: Question, vocabulary: Vocabulary, matches: Mapping
 def one_value(name: str, question: Question, labels: dict[str, str]) -> Summary:
     """Patients with each value, under the rest of the question."""
     rest, chosen = question.without(name), question.value(name, ())
-    if len(labels) <= MOST_OPTIONS:
+    if FILTERS[name].several:
+        counters = yield [Tally(rest.asking(name, (code,))) for code in labels]
+        by_value, shown = {(code,): counter[()] for code, counter in zip(labels, counters, strict=True)}, labels
+    elif len(labels) <= MOST_OPTIONS:
         (by_value,) = yield [Tally(rest, (name,))]
         shown = labels
     else:

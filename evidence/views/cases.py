@@ -11,8 +11,10 @@ from ..choices import Ascertainment, Listing, Presence, Response, Sex, Subset, Y
 from ..columns.column import plain
 from ..models import GroupFinding, Outcome, Patient, Provenance, Study, Treatment
 from ..models.provenance import SUBJECTS
-from ..statistics import mrss_response
+from ..statistics import RULES
 from .asking import named
+
+SKIN_RULE = RULES["mrss-5-25"]
 
 
 @dataclass
@@ -155,9 +157,9 @@ def course(treatment: Treatment, person: Patient, sources: Sources) -> dict:
 
 def rule(outcome: Outcome) -> str:
     """The verdict of the mRSS rule, beside the authors' own; empty for other measures."""
-    if outcome.measure != "mRSS":
+    if outcome.measure != SKIN_RULE.measure:
         return ""
-    return str(mrss_response(outcome.baseline, outcome.followup))
+    return str(SKIN_RULE(outcome.baseline, outcome.followup))
 
 
 @require_safe

@@ -1,0 +1,42 @@
+"""What a printed, rounded number can have come from."""
+
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+
+
+@dataclass(frozen=True)
+class Printed:
+    """A printed number and how many digits it has after the point."""
+
+    value: Decimal
+    decimals: int
+
+    def is_printed_for(self, number: Decimal) -> bool:
+        return number.quantize(Decimal(1).scaleb(-self.decimals), ROUND_HALF_UP) == self.value
+
+
+def attainable(printed: Printed, denominator: int) -> list[int]:
+    """The counts whose percentage of this denominator is printed so."""
+    # Only the whole numbers around it can round to it: the width of what rounds to a number is one unit of its last digit.
+    around = int(printed.value * denominator / 100)
+    width = denominator // (100 * 10**printed.decimals) + 2
+    return [
+        count
+        for count in range(max(around - width, 0), min(around + width, denominator) + 1)
+        if printed.is_printed_for(Decimal(100 * count) / denominator)
+    ]
+
+
+def fractions(printed: Printed, most: int) -> list[tuple[int, int]]:
+    """Every (count, denominator) with a denominator up to `most` whose percentage is printed so, smallest first."""
+    return [(count, of) for of in range(1, most + 1) for count in attainable(printed, of)]
+
+
+def ratios(printed: Printed, most: int) -> list[tuple[int, int]]:
+    """Every (one, other) of up to `most` people together whose ratio one : other is printed so."""
+    return [
+        (total - other, other)
+        for total in range(2, most + 1)
+        for other in range(1, total)
+        if printed.is_printed_for(Decimal(total - other) / other)
+    ]
