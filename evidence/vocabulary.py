@@ -39,12 +39,13 @@ class Vocabulary:
 
     def set_label(self, key: str, kind: str = "indication") -> str:
         """A set of codes in words: “ILD + skin” for `ild+skin`."""
-        return " + ".join(short(self.label(kind, code)) for code in key.split(SET_SEPARATOR))
+        labels = [self.label(kind, code) for code in key.split(SET_SEPARATOR)]
+        return " + ".join(short(label, label.lower() if kind == "indication" else label) for label in labels)
 
 
-def short(label: str) -> str:
-    """The abbreviation a label ends with in brackets, or the label itself in lower case."""
-    return label[label.index("(") + 1 : -1] if label.endswith(")") and "(" in label else label.lower()
+def short(label: str, otherwise: str) -> str:
+    """The abbreviation a label ends with in brackets, if there is one."""
+    return label[label.index("(") + 1 : -1] if label.endswith(")") and "(" in label else otherwise
 
 
 def vocabulary(collection: Collection) -> Vocabulary:

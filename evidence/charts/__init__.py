@@ -3,6 +3,9 @@
 from .bars import age_chart, event_chart, response_chart, share_chart
 from .changes import change_chart, level_chart
 from .chart import Chart, ChartTable
+from .courses import people_chart, swimmer_chart, timeline_chart
+from .forest import forest_chart
+from .upset import upset_chart
 
 __all__ = [
     "Chart",
@@ -10,7 +13,12 @@ __all__ = [
     "age_chart",
     "change_chart",
     "event_chart",
+    "forest_chart",
     "level_chart",
+    "people_chart",
     "response_chart",
     "share_chart",
+    "swimmer_chart",
+    "timeline_chart",
+    "upset_chart",
 ]

@@ -63,7 +63,8 @@ class Chart:
     table: ChartTable
     figure: dict = field(default_factory=dict)
     note: str = ""
-    marks: list[list[Step | None]] = field(default_factory=list)  # by trace and point, what choosing it asks
+    # By trace and point: what choosing it asks, or the address it opens.
+    marks: list[list[Step | str | None]] = field(default_factory=list)
 
     @property
     def figure_id(self) -> str:

@@ -69,6 +69,6 @@ class Keyed(models.Model):
         for path in self.KEY:
             value = self
             for step in path.split("__"):
-                value = getattr(value, step, None)
+                value = getattr(value, step)
             words.append(value)
         return tuple(words)

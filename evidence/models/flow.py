@@ -45,6 +45,10 @@ class FlowStep(Keyed):
             ),
         ]
 
+    def natural_key(self) -> tuple:
+        owners = (self.review and self.review.slug, self.collection and self.collection.slug)
+        return (*owners, self.stage, self.reason)
+
     def __str__(self) -> str:
         return (
             f"{self.review or self.collection}: {self.get_stage_display()}{f' ({self.reason})' if self.reason else ''}"

@@ -118,7 +118,7 @@ class GroupFinding(Keyed):
         max_length=20,
         choices=Item.choices,
         blank=True,
-        help_text="Only where the measure means the same as what is counted of individual patients. Empty: nothing else.",
+        help_text="Only where the measure means what is counted of individual patients too. Empty: nothing.",
     )
     at_weeks = models.DecimalField("assessed at (weeks)", max_digits=6, decimal_places=1, null=True, blank=True)
     n = models.PositiveIntegerField("patients analysed", null=True, blank=True)

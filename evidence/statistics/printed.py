@@ -17,7 +17,7 @@ class Printed:
 
 def attainable(printed: Printed, denominator: int) -> list[int]:
     """The counts whose percentage of this denominator is printed so."""
-    # Only the whole numbers around it can round to it: the width of what rounds to a number is one unit of its last digit.
+    # Only whole numbers close by can round to it: what rounds to a number is one unit of its last digit wide.
     around = int(printed.value * denominator / 100)
     width = denominator // (100 * 10**printed.decimals) + 2
     return [

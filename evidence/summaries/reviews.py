@@ -2,14 +2,18 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 
-from ..choices import FigureUnit
+from ..choices import FigureUnit, Verdict
 from ..cohort import Tally
 from ..models import PrintedFigure, Review, set_key
 from ..questions import Question
+from ..statistics import Printed, fractions, ratios
 from ..vocabulary import Vocabulary, vocabulary
 from .cohort import AgeAndSex, age_and_sex, events_by_category, headlines, indication_sets
 from .shares import Share, answers, number, share
+
+MOST_PATIENTS = 500  # of a review whose denominators are all tried
 
 
 @dataclass(frozen=True)
@@ -45,8 +49,48 @@ class Comparison:
         return Decimal(self.recomputed) == self.figure.value
 
     @property
-    def verdict(self) -> str:
-        return {True: "agrees", False: "differs", None: "not computable"}[self.agrees]
+    def verdict(self) -> Verdict:
+        return {True: Verdict.AGREES, False: Verdict.DIFFERS, None: Verdict.NOT_COMPUTABLE}[self.agrees]
+
+    @property
+    def difference(self) -> str:
+        """Recomputed minus printed, in the figure's unit, as far as both can be had."""
+        if self.value is None or self.figure.value is None:
+            return ""
+        gap = Decimal(self.recomputed) - self.figure.value
+        return "0" if not gap else f"{gap:+f}".replace("-", "−")
+
+    @property
+    def unexpected(self) -> bool:
+        """Whether this is not what somebody saw and accepted; a reconstruction is expected to agree."""
+        reconstructed = self.value is not None or self.basis
+        expected = self.figure.verdict or (Verdict.AGREES if reconstructed else self.verdict)
+        return self.verdict != expected
+
+    @cached_property
+    def possible(self) -> list[tuple[int, int]]:
+        """Every count and denominator, up to the review's total, that would be printed so."""
+        figure, most = self.figure, self.figure.review.n_patients
+        if figure.n is not None:
+            return [(figure.count, figure.n)]
+        if figure.value is None or most is None or most > MOST_PATIENTS:
+            return []
+        printed = Printed(figure.value, figure.decimals)
+        if figure.unit == FigureUnit.PERCENT:
+            return fractions(printed, most)
+        return ratios(printed, most) if figure.unit == FigureUnit.RATIO else []
+
+    @property
+    def denominators(self) -> list[int]:
+        return sorted({sum(each) if self.figure.unit == FigureUnit.RATIO else each[1] for each in self.possible})
+
+    @property
+    def used(self) -> int | None:
+        """The denominator the recomputed value has."""
+        if self.share is not None:
+            return self.share.known
+        head, _, tail = self.basis.partition(":")
+        return int(head) + int(tail) if tail else None
 
 
 def by_inhibitor(question: Question, words: Vocabulary):

@@ -1,0 +1,197 @@
+"""Two questions side by side: the same shares of both, and how they differ, by exact methods."""
+
+from dataclasses import dataclass
+from math import isfinite, isnan
+
+from ..choices import Domain, Sex
+from ..cohort import Tally, shared
+from ..filters import FILTERS
+from ..questions import Question
+from ..statistics import TwoByTwo, exact_comparison, newcombe_interval
+from ..vocabulary import Vocabulary
+from .cohort import HEADLINES, Answer, answer, known_by_reading
+from .shares import Share, Summary, answers, number, share, together, yes_part
+
+FEWEST = 5  # patients known in a group, under which no p-value is printed
+
+
+@dataclass(frozen=True)
+class Profile:
+    """The shares of one cohort that are compared, by heading and key."""
+
+    answer: Answer
+    shares: dict[str, dict[str, Share]]
+
+
+def profile(question: Question, vocabulary: Vocabulary) -> Summary:
+    found, said, people, domains, events = yield from together(
+        [
+            answer(question),
+            said_shares(question),
+            sexes(question),
+            in_domains(question),
+            in_events(question, vocabulary),
+        ]
+    )
+    shares = {
+        "Who they are": people,
+        "What happened": said,
+        "Improved, by domain": domains,
+        "Adverse events, by category": events,
+    }
+    return Profile(found, shares)
+
+
+def said_shares(question: Question) -> Summary:
+    """The headline shares. Unlike on the overview all of them, so that both sides have the same rows."""
+    in_view, *counters = yield [
+        Tally(question, ("reading",)),
+        *(Tally(question, (dimension,)) for _, _, _, (dimension, _) in HEADLINES),
+        *(known_by_reading(question, attribute) for _, _, attribute, _ in HEADLINES),
+    ]
+    found, known = counters[: len(HEADLINES)], counters[len(HEADLINES) :]
+    return {
+        key: share(label, by_value[(str(value.value),)], yes_part(by_known), in_view, key=key)
+        for (key, label, _, (_, value)), by_value, by_known in zip(HEADLINES, found, known, strict=True)
+    }
+
+
+def sexes(question: Question) -> Summary:
+    in_view, by_sex, by_known = yield [
+        Tally(question, ("reading",)),
+        Tally(question, ("sex",)),
+        known_by_reading(question, "sex"),
+    ]
+    return {"female": share("Female", by_sex[(Sex.FEMALE.value,)], yes_part(by_known), in_view, key="female")}
+
+
+def in_domains(question: Question) -> Summary:
+    in_view, improved, by_reading = yield [
+        Tally(question, ("reading",)),
+        Tally(question, ("domain_improved",)),
+        Tally(question, ("domain_known", "reading")),
+    ]
+    made = {}
+    for domain in Domain:
+        known = type(in_view)({(reading,): n for (each, reading), n in by_reading.items() if each == domain.value})
+        made[domain.value] = share(domain.label, improved[(domain.value,)], known, in_view, key=domain.value)
+    return made
+
+
+def in_events(question: Question, vocabulary: Vocabulary) -> Summary:
+    in_view, patients, by_known = yield [
+        Tally(question, ("reading",)),
+        Tally(question, ("adverse_event",)),
+        known_by_reading(question, "adverse_event"),
+    ]
+    known = yes_part(by_known)
+    return {
+        code: share(label, patients[(code,)], known, in_view, key=code)
+        for code, label in vocabulary.terms["adverse_event"].items()
+    }
+
+
+@dataclass(frozen=True)
+class Row:
+    """One share of both cohorts. `difference` is of the first minus the second, with its interval, in percentage
+    points; `exact` holds the odds ratio; both are None where they would mislead, and `why` says so.
+    """
+
+    label: str
+    one: Share
+    other: Share
+    difference: tuple[float, float, float] | None
+    exact: TwoByTwo | None
+    why: str = ""
+
+    @property
+    def few(self) -> bool:
+        """Whether a group is too small for a p-value."""
+        return min(self.one.known, self.other.known) < FEWEST
+
+    @property
+    def difference_text(self) -> str:
+        if self.difference is None:
+            return ""
+        value, low, high = (number(each).replace("-", "−") for each in self.difference)
+        return f"{value} ({low} to {high})"
+
+    @property
+    def odds_text(self) -> str:
+        if self.exact is None or isnan(self.exact.odds_ratio):
+            return ""
+        return f"{ratio(self.exact.odds_ratio)} ({ratio(self.exact.low)} to {ratio(self.exact.high)})"
+
+    @property
+    def p_text(self) -> str:
+        """Fisher's exact two-sided p; empty where none is printed."""
+        if self.exact is None or self.few:
+            return ""
+        return "< 0.001" if self.exact.p < 0.001 else number(min(self.exact.p, 1), 3)
+
+
+def ratio(value: float) -> str:
+    return number(value, 2) if isfinite(value) else "∞"
+
+
+def row(one: Share, other: Share, overlap: int) -> Row:
+    """Two shares compared. Patients who are in both cohorts cannot be compared with themselves."""
+    if not one.known or not other.known:
+        return Row(one.label, one, other, None, None, "known in nobody of one side")
+    if overlap:
+        return Row(one.label, one, other, None, None, "the cohorts share patients")
+    counts = (one.count, one.known, other.count, other.known)
+    low, high = newcombe_interval(*counts)
+    difference = (one.percent - other.percent, 100 * low, 100 * high)
+    exact = exact_comparison(*counts)
+    return Row(one.label, one, other, difference, exact, f"under {FEWEST} known" if min(counts[1::2]) < FEWEST else "")
+
+
+@dataclass(frozen=True)
+class SideBySide:
+    """Two cohorts compared. `overlap` patients are in both."""
+
+    one: Answer
+    other: Answer
+    overlap: int
+    groups: list[tuple[str, list[Row]]]
+    asked_about: set[str]
+
+    @property
+    def patients(self) -> tuple[int, int]:
+        return self.one.share.count, self.other.share.count
+
+    @property
+    def tests(self) -> int:
+        """How many p-values are printed."""
+        return sum(bool(row.p_text) for _, rows in self.groups for row in rows)
+
+    @property
+    def overlap_text(self) -> str:
+        one, other = self.patients
+        if not self.overlap:
+            return f"No patient is in both: {one} only in A, {other} only in B."
+        return f"{self.overlap} in both, {one - self.overlap} only in A, {other - self.overlap} only in B."
+
+
+# What a question can ask that a row then merely repeats.
+REPEATED = {"improved": "response", "relapsed": "relapsed", "any_adverse_event": "adverse_events", "serious": "serious"}
+
+
+def side_by_side(one: Question, other: Question, vocabulary: Vocabulary) -> SideBySide:
+    """Compares the patients who answer one question with those who answer another, of one collection."""
+    first, second = answers(profile(one, vocabulary), profile(other, vocabulary))
+    overlap = shared(one, other)
+    groups = []
+    for heading, shares in first.shares.items():
+        rows = [
+            row(share, second.shares[heading][key], overlap)
+            for key, share in shares.items()
+            if share.known or second.shares[heading][key].known
+        ]
+        if heading.startswith("Adverse"):
+            rows = [each for each in rows if each.one.count or each.other.count]
+        if rows:
+            groups.append((heading, rows))
+    asked = {FILTERS[name].label for name, _ in (*one, *other)}
+    return SideBySide(first.answer, second.answer, overlap, groups, asked)
