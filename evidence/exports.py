@@ -7,9 +7,10 @@ from itertools import repeat
 
 from defusedcsv.csv import _escape as made_inert  # its writer would look at every cell of every row
 from django.db.models import QuerySet
-from django.http import StreamingHttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from django.utils.http import content_disposition_header
 
+from .charts import Chart
 from .columns import Batch, Column, Table, batches
 from .columns.column import translated
 from .models import Collection
@@ -72,6 +73,22 @@ def csv_text(table: Table, records: QuerySet, question: Question) -> Iterator[st
 def rows(columns: list[Column], batch: Batch, collection: str, kind: str):
     cells = [written(column, values, batch.reasons) for column, values in zip(columns, batch.values, strict=True)]
     return zip(*cells, batch.reasons, repeat(collection, len(batch)), repeat(kind, len(batch)), strict=True)
+
+
+def chart_csv(chart: Chart, question: Question, asked: str | None = None) -> HttpResponse:
+    """The numbers of a chart, each in a column of its own, with the question they answer on every row.
+
+    `asked` is the query string that asked for them, where it says more than the question.
+    """
+    headings, rows = chart.table.for_programs
+    collection = question.collection
+    same = [inert(question.query() if asked is None else asked), collection.slug, inert(evidence_kind(collection))]
+    header = [*headings, "question", "collection", "evidence_kind"]
+    lines = [[inert(cell) if isinstance(cell, str) else cell for cell in row] + same for row in rows]
+    text = BYTE_ORDER_MARK + Lines().of([header, *lines])
+    filename = f"casebook-{collection.slug}-{chart.name}.csv"
+    headers = {"Content-Disposition": content_disposition_header(as_attachment=True, filename=filename)}
+    return HttpResponse(text, content_type="text/csv; charset=utf-8", headers=headers)
 
 
 def csv_response(table: Table, records: QuerySet, question: Question) -> StreamingHttpResponse:

@@ -86,15 +86,15 @@ class Question:
             question = question.asking(name, value)
         return Step(question, chosen=False)
 
-    def exactly(self, name: str, codes) -> "Step | None":
-        """What choosing one combination asks: exactly this set, whatever was asked of it before.
+    def exactly(self, name: str, codes, **more) -> "Step | None":
+        """What choosing one combination asks: exactly this set, whatever was asked of it before, and `more` besides.
 
         None where that would be a wider question: “none of” can mean looked for and absent, which a set does not say.
         """
         before = self.value(name)
         if before is not None and before.match == Match.NONE:
             return None
-        return self.choosing(**{name: MatchedSet.of(codes, Match.EXACTLY)})
+        return self.choosing(**{name: MatchedSet.of(codes, Match.EXACTLY)}, **more)
 
     def narrowing(self, name: str, code: str) -> "Step | None":
         """What choosing one value of a set asks: that it be among the values, besides what is asked already.

@@ -5,7 +5,7 @@ from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
 from .columns import TABLES
-from .views import cases, collection, health, reference
+from .views import cases, collection, comparing, health, insight, reference
 
 
 class Noun(StringConverter):
@@ -27,6 +27,15 @@ urlpatterns = [
     path("reviews/", reference.reviews, name="reviews"),
     path("reviews/<slug:slug>/", reference.review, name="review"),
     path("<slug:collection>/", collection.cohort, name="cohort"),
+    path("<slug:collection>/compare/", comparing.compare, name="compare"),
+    path("<slug:collection>/compare.csv", comparing.compare_file, name="compare_file"),
+    path("<slug:collection>/similar/", comparing.similar, name="similar"),
+    path("<slug:collection>/forest/", insight.forest, name="forest"),
+    path("<slug:collection>/forest.csv", insight.forest_file, name="forest_file"),
+    path("<slug:collection>/rules/", insight.rules, name="rules"),
+    path("<slug:collection>/completeness/", insight.completeness, name="completeness"),
+    path("<slug:collection>/flow/", insight.flow, name="flow"),
+    path("<slug:collection>/charts/<slug:name>.csv", collection.chart_file, name="chart_file"),
     path("<slug:collection>/patients/<slug:slug>/", cases.patient, name="patient"),
     path("<slug:collection>/studies/<slug:slug>/", cases.study, name="study"),
     path("<slug:collection>/<noun:noun>/", collection.rows_of, name="list"),

@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from ..models import PrintedFigure, Review, ReviewInclusion
+from ..models import FlowStep, PrintedFigure, Review, ReviewInclusion
 from .base import Inline
 
 
@@ -10,20 +10,34 @@ class PrintedFigureInline(Inline):
     model = PrintedFigure
 
 
+class FlowStepInline(Inline):
+    """The steps of a study flow; a number that is not known stays empty."""
+
+    model = FlowStep
+    fields = ["stage", "reason", "studies", "patients", "note", "position"]
+
+
+@admin.register(FlowStep)
+class FlowStepAdmin(admin.ModelAdmin):
+    list_display = ["__str__", "stage", "reason", "studies", "patients"]
+    list_filter = ["review", "collection", "stage"]
+    list_select_related = ["review", "collection"]
+
+
 @admin.register(Review)
 class ReviewAdmin(admin.ModelAdmin):
     list_display = ["short_name", "year", "journal", "n_articles", "n_patients"]
     search_fields = ["short_name", "slug", "title"]
-    inlines = [PrintedFigureInline]
+    inlines = [PrintedFigureInline, FlowStepInline]
 
 
 @admin.register(PrintedFigure)
 class PrintedFigureAdmin(admin.ModelAdmin):
-    list_display = ["label", "review", "value", "count", "n", "unit"]
-    list_filter = ["review", "unit"]
+    list_display = ["label", "review", "value", "count", "n", "unit", "verdict"]
+    list_filter = ["review", "unit", "verdict"]
     list_select_related = ["review"]
     search_fields = ["label", "code", "review__short_name"]
-    autocomplete_fields = ["review"]
+    autocomplete_fields = ["review", "contradicts"]
 
 
 @admin.register(ReviewInclusion)

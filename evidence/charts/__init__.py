@@ -3,6 +3,7 @@
 from .bars import age_chart, event_chart, response_chart, share_chart
 from .changes import change_chart, level_chart
 from .chart import Chart, ChartTable
+from .compare import compare_chart
 from .courses import people_chart, swimmer_chart, timeline_chart
 from .forest import forest_chart
 from .upset import upset_chart
@@ -12,6 +13,7 @@ __all__ = [
     "ChartTable",
     "age_chart",
     "change_chart",
+    "compare_chart",
     "event_chart",
     "forest_chart",
     "level_chart",

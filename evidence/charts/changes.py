@@ -54,9 +54,9 @@ def change_table(rows: Sequence[ChangeRow]) -> ChartTable:
     return ChartTable(headings, [change_cells(row) for row in rows])
 
 
-def level_chart(measure: str, rows: Sequence[ChangeRow], collection: Collection) -> Chart:
+def level_chart(measure: str, rows: Sequence[ChangeRow], collection: Collection, name: str = "group-levels") -> Chart:
     """Baseline and follow-up levels, joined; standard deviations where printed."""
-    name, title = "group-levels", f"{measure} in groups: baseline to follow-up"
+    title = f"{measure} in groups: baseline to follow-up"
     drawn = [row for row in rows if row.baseline is not None and row.followup is not None]
     table = change_table(rows)
     if not drawn:
@@ -81,9 +81,9 @@ def level_chart(measure: str, rows: Sequence[ChangeRow], collection: Collection)
     return Chart(name, title, f"{told}.", table, figure(collection, traces, rows=len(drawn) + 1, **layout), PRINTED_AS)
 
 
-def change_chart(measure: str, rows: Sequence[ChangeRow], collection: Collection) -> Chart:
+def change_chart(measure: str, rows: Sequence[ChangeRow], collection: Collection, name: str = "group-changes") -> Chart:
     """Changes, one row each; standard deviations where printed."""
-    name, title = "group-changes", f"Change in {measure} in groups"
+    title = f"Change in {measure} in groups"
     drawn = [row for row in rows if row.difference is not None]
     table = change_table(drawn)
     if not drawn:

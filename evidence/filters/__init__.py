@@ -6,11 +6,12 @@ intersection of the answers to its parts. A set and its match word are one filte
 
 from .beside import GROUP_FILTERS, groups, studies, unasked
 from .parts import AnyOf, Bound, NotKnown, Search, SetOf
-from .treatment import FILTERS, SETS, Chip, TreatmentFilter, chips, courses, courses_known
+from .treatment import FILTERS, KEPT, SETS, Chip, TreatmentFilter, chips, courses, courses_known
 
 __all__ = [
     "FILTERS",
     "GROUP_FILTERS",
+    "KEPT",
     "SETS",
     "AnyOf",
     "Bound",

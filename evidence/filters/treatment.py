@@ -14,14 +14,9 @@ from ..questions import Question
 from ..vocabulary import Vocabulary
 from .parts import AnyOf, Asked, Bound, NotKnown, Search, SetOf
 
-VIEW_WORDS = {
-    "sort",
-    "page",
-    "chart",
-    "rule",
-    "item",
-    "shared",
-}  # what changes the display only; the rest of an address is the question
+# What changes the display only; the rest of an address is the question. KEPT stay when the question changes.
+KEPT = ("chart", "rule", "item", "shared", "with")
+VIEW_WORDS = {"sort", "page", *KEPT}
 
 
 def events_described(word: str) -> QuerySet:

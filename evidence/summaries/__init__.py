@@ -22,11 +22,12 @@ from .cohort import (
 )
 from .comparison import SideBySide, side_by_side
 from .completeness import Completeness, completeness
-from .courses import MEASURES, Levels, RuleReport, Swimmers, levels, rule_report, swimmers
+from .courses import MEASURES, Levels, RuleReport, Swimmers, levels, rule_report, rule_rows, swimmers
 from .facets import Facet, Nearest, Option, facets, nearest
+from .flow import Flow, collection_flow, review_flow
 from .forest import Forest, forest, items
 from .groups import ChangeRow, GroupCover, changes, group_cover
-from .overview import drug_evidence, overview
+from .overview import drug_evidence, inhibitors_given, overview
 from .reviews import Comparison, reconciliation
 from .shares import Share, answers, number, plural
 from .similar import AGE_SPAN, Similar, criteria, criteria_of, similar
@@ -43,6 +44,7 @@ __all__ = [
     "Comparison",
     "Completeness",
     "Facet",
+    "Flow",
     "Forest",
     "GroupCover",
     "Levels",
@@ -59,6 +61,7 @@ __all__ = [
     "answer",
     "answers",
     "changes",
+    "collection_flow",
     "combinations",
     "completeness",
     "criteria",
@@ -70,6 +73,7 @@ __all__ = [
     "group_cover",
     "headlines",
     "indication_sets",
+    "inhibitors_given",
     "items",
     "levels",
     "matches",
@@ -81,7 +85,9 @@ __all__ = [
     "reconciliation",
     "response_by_indication_set",
     "response_by_inhibitor",
+    "review_flow",
     "rule_report",
+    "rule_rows",
     "side_by_side",
     "similar",
     "swimmers",

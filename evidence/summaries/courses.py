@@ -10,6 +10,7 @@ from django.db.models import Count, Q
 from ..choices import Assessed, Response
 from ..cohort import Tally, Unit
 from ..filters import courses
+from ..missing import missing_reason
 from ..models import Outcome, Treatment
 from ..models.outcome import WINDOWS, window
 from ..questions import Question
@@ -223,6 +224,19 @@ class Judged:
         return discordant(self.result, self.derived)
 
     @property
+    def missing(self) -> str:
+        """What an empty value of this patient means."""
+        return missing_reason(self.reading).label
+
+    @property
+    def result_label(self) -> str:
+        return Response(self.result).label
+
+    @property
+    def overall_label(self) -> str:
+        return Response(self.overall).label
+
+    @property
     def why(self) -> str:
         """Why a rule cannot say anything."""
         if self.derived != Derived.NOT_EVALUABLE:
@@ -290,6 +304,15 @@ def rule_report(question: Question, rule: Rule) -> RuleReport:
     with_measure = found.order_by().values("treatment").distinct().count()
     total = sum(sum(counts.values()) for counts in table.values())
     return RuleReport(rule, table, listed, total, treatments, with_measure)
+
+
+def rule_rows(report: RuleReport) -> list[tuple[str, list[tuple[int, bool]]]]:
+    """The table of a report: the authors' result, then for each derived verdict how many, and whether they disagree."""
+    return [
+        (Response(result).label, [(counts[each], discordant(result, each)) for each in Derived])
+        for result, counts in report.table.items()
+        if counts
+    ]
 
 
 def treatments_of(question: Question) -> Summary:

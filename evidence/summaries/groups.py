@@ -123,18 +123,20 @@ class ChangeRow:
         return self.change is None and self.difference is not None
 
 
-def changes(question: Question, measure: str = "mRSS") -> list[ChangeRow]:
-    """The changes of one measure in the groups that answer the question, with comparators of the same studies."""
-    what = ("changes", measure, of_groups(question))
-    return kept(what, question.collection, lambda: read_changes(question, measure))
+def changes(question: Question, *measures: str) -> list[ChangeRow]:
+    """The changes of a measure, by any of its names, in the groups that answer the question, with comparators of the
+    same studies.
+    """
+    what = ("changes", measures, of_groups(question))
+    return kept(what, question.collection, lambda: read_changes(question, measures))
 
 
-def read_changes(question: Question, measure: str) -> list[ChangeRow]:
+def read_changes(question: Question, measures: tuple[str, ...]) -> list[ChangeRow]:
     answering = groups(question)
     studies = answering.order_by().values("study")
     found = (
         GroupFinding.objects.within(question.collection)
-        .filter(measure=measure, group__study__in=studies)
+        .filter(measure__in=measures, group__study__in=studies)
         .filter(
             Q(group__in=answering.order_by().values("pk"))
             | Q(group__inhibitor__isnull=True, group__mixed_inhibitors=False)

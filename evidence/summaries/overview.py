@@ -41,6 +41,12 @@ def overview(collections: list[Collection]) -> list[CollectionCounts]:
     ]
 
 
+def inhibitors_given(question: Question) -> list[tuple[str, int]]:
+    """(inhibitor, patients) of a question."""
+    ((patients, _),) = answers(by_drug(question))
+    return [(drug, times) for (drug,), times in patients.items()]
+
+
 @dataclass(frozen=True)
 class DrugCount:
     """What one collection holds on one inhibitor."""

@@ -61,11 +61,15 @@ class Comparison:
         return "0" if not gap else f"{gap:+f}".replace("-", "−")
 
     @property
+    def expected(self) -> Verdict:
+        """What somebody saw and accepted; before anybody did, a figure that can be computed is expected to agree."""
+        if self.figure.verdict:
+            return Verdict(self.figure.verdict)
+        return Verdict.AGREES if self.value is not None else Verdict.NOT_COMPUTABLE
+
+    @property
     def unexpected(self) -> bool:
-        """Whether this is not what somebody saw and accepted; a reconstruction is expected to agree."""
-        reconstructed = self.value is not None or self.basis
-        expected = self.figure.verdict or (Verdict.AGREES if reconstructed else self.verdict)
-        return self.verdict != expected
+        return self.verdict != self.expected
 
     @cached_property
     def possible(self) -> list[tuple[int, int]]:

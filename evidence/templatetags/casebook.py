@@ -7,6 +7,8 @@ a template twenty times what it costs here.
 from html import escape as escaped
 
 from django import template
+from django.urls import reverse
+from django.utils.html import json_script
 from django.utils.safestring import SafeString, mark_safe
 
 from ..models import Collection, DataVersion
@@ -95,17 +97,54 @@ def share_row(share) -> str:
     )
 
 
-@register.simple_tag
-def number_rows(rows) -> SafeString:
-    """Rows of a chart's table: a heading, then numbers; what is empty is a dash."""
-    return mark_safe(  # noqa: S308
-        "\n".join(
-            f'<tr><th scope="row">{escape(str(heading))}</th>'
-            + "".join(f'<td class="number">{escape(str(cell)) or "–"}</td>' for cell in cells)
-            + "</tr>"
-            for heading, *cells in rows
-        )
-    )
+@register.simple_tag(takes_context=True)
+def address(context, question) -> str:
+    """This page with another question; what the reader chose to see stays."""
+    query = context["asked"].query(question)
+    return f"{context['request'].path}?{query}" if query else context["request"].path
+
+
+@register.simple_tag(takes_context=True)
+def chart_rows(context, chart) -> SafeString:
+    """Rows of a chart's table: a heading, then numbers; what is empty is a dash. Cells that ask something are links."""
+    rows = [
+        "".join(chart_cell(context, chart, row, column, cell) for column, cell in enumerate(cells))
+        for row, cells in enumerate(chart.table.rows)
+    ]
+    return mark_safe("\n".join(f"<tr>{cells}</tr>" for cells in rows))  # noqa: S308
+
+
+def chart_cell(context, chart, row: int, column: int, cell: str) -> str:
+    shown, step = escape(str(cell)) or "–", chart.table.steps.get((row, column))
+    if step is not None:
+        told = "Asked for: choose again to take it back" if step.chosen else "Ask only for these"
+        here = ' aria-current="true"' if step.chosen else ""
+        href = escaped(address(context, step.question))
+        shown = f'<a class="step" data-ask="chart-{chart.name}" href="{href}" title="{told}"{here}>{shown}</a>'
+    return f'<th scope="row">{shown}</th>' if not column else f'<td class="number">{shown}</td>'
+
+
+@register.simple_tag(takes_context=True)
+def chart_data(context, chart) -> SafeString:
+    """The figure for the script that draws it; `links` has an address for each mark that can be chosen."""
+
+    def led(mark):
+        return mark if mark is None or isinstance(mark, str) else address(context, mark.question)
+
+    links = [[led(mark) for mark in marks] for marks in chart.marks]
+    return json_script(chart.figure | {"links": links, "title": chart.title}, chart.figure_id)
+
+
+@register.simple_tag(takes_context=True)
+def chart_file(context, chart) -> str:
+    """Where a chart's numbers are to be had as a file; an empty text if nowhere."""
+    if "file" in context:
+        return context["file"]
+    if "asked" not in context:
+        return ""
+    asked = context["asked"]
+    found, query = reverse("chart_file", args=[asked.collection.slug, chart.name]), asked.shown.query()
+    return f"{found}?{query}" if query else found
 
 
 @register.simple_tag

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from django.http import Http404, HttpRequest
+from django.http import Http404, HttpRequest, QueryDict
 
-from ..filters import FILTERS, SETS, Bound, Chip, Search, TreatmentFilter, chips
+from ..filters import FILTERS, KEPT, SETS, Bound, Chip, Search, TreatmentFilter, chips
 from ..models import Collection
 from ..questions import Question
 from ..steady import collections
@@ -20,6 +20,15 @@ class Asked:
     form: TreatmentFilter
     question: Question | None
     problems: list[str] = field(default_factory=list)
+    view: dict[str, list[str]] = field(default_factory=dict)  # words that change the display and stay with the reader
+
+    def query(self, question: Question | None = None, **more: str) -> str:
+        """The query string of a question, by default of this one, with the words of the view."""
+        return (question or self.shown).query(**(self.view | more))
+
+    def first(self, word: str) -> str:
+        """A word of the view that stands once."""
+        return next(iter(self.view.get(word, ())), "")
 
     @property
     def shown(self) -> Question:
@@ -58,6 +67,16 @@ def ask(request: HttpRequest, slug: str) -> Asked:
     collection = named(slug)
     words = vocabulary(collection)
     form = TreatmentFilter(request.GET, vocabulary=words)
+    view = {word: given for word in KEPT if (given := [each for each in request.GET.getlist(word) if each])}
+    if form.is_valid():
+        return Asked(collection, words, form, form.question(collection), view=view)
+    return Asked(collection, words, form, None, form.problems(), view)
+
+
+def asked_in(text: str, collection: Collection) -> Asked:
+    """The question that a query string inside an address spells, as a comparison has two of them."""
+    words = vocabulary(collection)
+    form = TreatmentFilter(QueryDict(text.removeprefix("?")), vocabulary=words)
     if form.is_valid():
         return Asked(collection, words, form, form.question(collection))
     return Asked(collection, words, form, None, form.problems())

@@ -2,19 +2,25 @@
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from urllib.parse import urlencode
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from .. import charts, summaries
 from ..choices import Ascertainment, Listing, Presence, Response, Sex, Subset, YesNo
 from ..columns.column import plain
 from ..models import GroupFinding, Outcome, Patient, Provenance, Study, Treatment
 from ..models.provenance import SUBJECTS
 from ..statistics import RULES
+from ..summaries.courses import swimmer
+from ..vocabulary import vocabulary
 from .asking import named
 
 SKIN_RULE = RULES["mrss-5-25"]
+CLOSEST = 5  # similar cases shown with a case
+COMPANIONS = 30  # other patients of the study shown with a case
 
 
 @dataclass
@@ -26,6 +32,7 @@ class Fact:
     missing: str = ""
     sources: list[Provenance] = field(default_factory=list)
     tone: str = ""
+    origin: str = ""  # where a value without a note of its own comes from
 
 
 class Sources:
@@ -64,16 +71,53 @@ def patient(request: HttpRequest, collection: str, slug: str) -> HttpResponse:
     )
     sources = Sources(Provenance.objects.filter(study=person.study))
     reports = Patient.objects.within(home).filter(same_as=person).select_related("study")
+    courses = [course(each, person, sources) for each in treatments]
+    facts = person_facts(person, sources)
+    words, criteria = summaries.criteria_of(person, vocabulary(home))
+    closest = summaries.similar(home, criteria, apart=person.pk, most=CLOSEST).cases if criteria else []
     context = {
         "collection": home,
         "patient": person,
         "study": person.study,
-        "facts": person_facts(person, sources),
-        "courses": [course(each, person, sources) for each in treatments],
+        "facts": facts,
+        "glance": glance(facts, courses),
+        "courses": courses,
+        "chart": charts.timeline_chart([swimmer(each) for each in treatments], before(person), home),
         "other_reports": reports,
-        "companions": Patient.objects.within(home).filter(study=person.study).exclude(pk=person.pk).count(),
+        "companions": Patient.objects.within(home).filter(study=person.study).exclude(pk=person.pk)[:COMPANIONS],
+        "closest": closest,
+        "asked_of_them": len(criteria),
+        "similar": urlencode([(name, value) for name, given in words.items() for value in listed(given)]),
     }
     return render(request, "evidence/patient.html", context)
+
+
+def listed(given) -> list:
+    """The values of one criterion as address words."""
+    return list(given) if isinstance(given, tuple) else [given] if given not in (None, "") else []
+
+
+def before(person: Patient) -> list[tuple[str, str]]:
+    """What came before the first course, as (what, when): when is hardly ever said."""
+    found = []
+    if person.disease_duration_months is not None:
+        found.append(("disease", f"for {plain(person.disease_duration_months)} months, as reported"))
+    found += [(f"prior therapy: {each.label}", "not said") for each in person.prior_therapies.all()]
+    return found
+
+
+def glance(facts: list[Fact], courses: list[dict]) -> list[str]:
+    """The case in one line: what is known of sex, age, subset; each drug, what for, and the verdict."""
+    known = {fact.label: fact.value for fact in facts if fact.value}
+    who = [known[label] for label in ("Sex", "Age", "Disease subset") if label in known]
+    told = [", ".join(who) if who else "Sex, age and subset not known"]
+    for each in courses:
+        said = {fact.label: fact for fact in each["facts"]}
+        response = next(fact for label, fact in said.items() if label.startswith("Response"))
+        purpose = f" for {said['For'].value}" if said["For"].value else ""
+        verdict = response.value or f"overall response {response.missing}"
+        told.append(f"{each['treatment'].inhibitor.name}{purpose}: {verdict[:1].lower()}{verdict[1:]}")
+    return told
 
 
 class Facts:
@@ -81,10 +125,11 @@ class Facts:
 
     def __init__(self, record, study: Study, sources: Sources):
         self.record, self.reason, self.sources = record, study.missing_reason.label, sources
+        self.origin = f"{study.short_name}: {study.get_extraction_display().lower()}. No note of its own."
 
     def fact(self, label: str, value, name: str, tone: str = "") -> Fact:
         value = "" if value is None else str(value)
-        return Fact(label, value, "" if value else self.reason, self.sources.of(self.record, name), tone)
+        return Fact(label, value, "" if value else self.reason, self.sources.of(self.record, name), tone, self.origin)
 
     def coded(self, label: str, name: str, unknown: str) -> Fact:
         code = getattr(self.record, name)

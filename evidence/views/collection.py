@@ -1,28 +1,20 @@
 """The pages of one collection: cohort, lists, files."""
 
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 
-from .. import charts, summaries
+from .. import summaries
 from ..columns import TABLES, ordered
-from ..exports import csv_response
+from ..exports import chart_csv, csv_response
 from ..summaries import answers, group_cover
-from .asking import Asked, ask
+from .asking import Asked, ask, asked_in
+from .drawing import CHARTS, Drawn, chosen
 from .listing import listing, page_links
+from .tabs import tabs
 
-TABS = [
-    ("cohort", "Overview", ""),
-    ("list", "Patients", "patients"),
-    ("list", "Treatments", "treatments"),
-    ("list", "Outcomes", "outcomes"),
-    ("list", "Adverse events", "adverse-events"),
-    ("list", "Studies", "studies"),
-    ("list", "Groups", "groups"),
-    ("list", "Findings", "findings"),
-]
 NEAREST = 4  # nearby questions offered where nobody matches
 
 
@@ -30,9 +22,12 @@ NEAREST = 4  # nearby questions offered where nobody matches
 def cohort(request: HttpRequest, collection: str) -> HttpResponse:
     """The overview: the answer in a sentence, shares, charts."""
     asked = ask(request, collection)
-    context = frame(request, asked, "")
+    picked = chosen(asked) if asked.question else []
+    wanted = [summaries.headlines, summaries.outcomes_by_domain] if asked.question else []
+    counted = [each.counts(asked) for each in picked if each.counts]
+    context = frame(request, asked, "", [*(each(asked.question) for each in wanted), *counted])
     if asked.question:
-        context |= overview(request, asked, context)
+        context |= overview(request, asked, context, picked)
     return page(request, asked, "evidence/cohort.html", context)
 
 
@@ -41,11 +36,13 @@ def rows_of(request: HttpRequest, collection: str, noun: str) -> HttpResponse:
     """One noun's rows, for the same question."""
     asked = ask(request, collection)
     table = TABLES[noun]
-    context = frame(request, asked, noun) | {"table": table, "listed": None}
+    picked = charts_beside(noun, asked)
+    counted = [each.counts(asked) for each in picked if each.counts]
+    context = frame(request, asked, noun, counted) | {"table": table, "listed": None}
     if asked.question:
         listed = listing(request, table, asked.question, asked.vocabulary, context["totals"].of(table.unit))
         context |= {"listed": listed, "page_links": page_links(listed, asked.question)}
-        context |= charts_of(noun, asked, context)
+        context["charts"] = drawings(asked, picked, context["rest"], context["totals"])
     return page(request, asked, "evidence/list.html", context)
 
 
@@ -58,32 +55,57 @@ def file_of(request: HttpRequest, collection: str, noun: str) -> HttpResponse:
     if sort and sort.removeprefix("-") not in table.sort_words():
         problems.append(f"This file cannot be sorted so. Known: {', '.join(table.sort_words())}.")
     if problems:
-        return HttpResponse("\n".join(problems) + "\n", status=400, content_type="text/plain; charset=utf-8")
+        return wrong(problems)
     return csv_response(table, ordered(table, table.records(asked.question), sort), asked.question)
 
 
-def frame(request: HttpRequest, asked: Asked, noun: str) -> dict:
-    """What every page of a collection shows: form, chips, answer, tabs, groups beside the patients."""
+@require_safe
+def chart_file(request: HttpRequest, collection: str, name: str) -> HttpResponse:
+    """The numbers of one chart as a CSV file, each number in a column of its own."""
+    asked = ask(request, collection)
+    if name not in CHARTS:
+        raise Http404("There is no such chart.")
+    if asked.problems:
+        return wrong(asked.problems)
+    asked.view["chart"] = [name]
+    drawn = CHARTS[name]
+    totals, *rest = answers(summaries.totals(asked.question), *([drawn.counts(asked)] if drawn.counts else []))
+    return chart_csv(drawn.draw(asked, rest[0] if rest else None, totals), asked.question)
+
+
+def wrong(problems: list[str]) -> HttpResponse:
+    """What is wrong with the address of a file, in sentences."""
+    return HttpResponse("\n".join(problems) + "\n", status=400, content_type="text/plain; charset=utf-8")
+
+
+def frame(request: HttpRequest, asked: Asked, noun: str, more: list = ()) -> dict:
+    """What every page of a collection shows: form, chips, answer, tabs, groups beside the patients.
+
+    `more` are the summaries a page counts besides, so that everything travels in one statement; see `rest`.
+    """
     shown = asked.shown
     wanted = [
         summaries.facets(shown, asked.vocabulary, asked.matches),
         summaries.answer(shown),
         summaries.totals(shown),
+        summaries.matches(shown, asked.vocabulary),
+        *more,
     ]
-    if asked.question:
-        wanted += summaries_of(noun, asked)
-    facets, answer, totals, *rest = answers(*wanted)
+    facets, answer, totals, matches, *rest = answers(*wanted)
     context = {
         "asked": asked,
         "collection": asked.collection,
         "facets": facets,
         "answer": answer,
         "totals": totals,
+        "matches": matches,
         "rest": rest,
-        "tabs": tabs(asked, noun),
+        "tabs": tabs(asked.collection, shown.query() if asked.question else "", noun),
         "noun": noun,
         "query": shown.query() if asked.question else "",
         "sort": request.GET.get("sort", ""),
+        "choosable": CHARTS.values(),
+        "beside": asked_in(asked.first("with"), asked.collection) if asked.first("with") else None,
     }
     if asked.question:
         context["cover"] = group_cover(asked.question)
@@ -98,52 +120,31 @@ def near(asked: Asked) -> list[tuple]:
     return [(each, group_cover(each.question)) for each in found[:NEAREST]]
 
 
-def summaries_of(noun: str, asked: Asked) -> list:
-    """What a page counts besides its frame, so that everything travels in one statement."""
-    question, words = asked.question, asked.vocabulary
-    if noun == "adverse-events":
-        return [summaries.events_by_category(question, words)]
-    if noun:
-        return []
-    return [
-        summaries.headlines(question),
-        summaries.outcomes_by_domain(question),
-        summaries.indication_sets(question, words),
-        summaries.response_by_inhibitor(question, words),
-        summaries.response_by_indication_set(question, words),
-        summaries.events_by_category(question, words),
-        summaries.age_and_sex(question),
-    ]
+def drawings(asked: Asked, picked: list[Drawn], counted: list, totals) -> list:
+    """The charts, in order; those with nothing a reader would look for are left out."""
+    left = iter(counted)
+    drawn = [each.draw(asked, next(left) if each.counts else None, totals) for each in picked]
+    return [chart for chart in drawn if chart is not None]
 
 
-def overview(request: HttpRequest, asked: Asked, context: dict) -> dict:
-    headlines, domains, sets, by_drug, by_set, events, people = context["rest"]
-    collection = asked.collection
-    drawn = []
-    if context["totals"].patients:
-        drawn = [
-            charts.share_chart(
-                "indication-sets",
-                "Indications, as combinations",
-                "Indications together",
-                sets,
-                collection,
-                nothing="The indications are known of none of these patients.",
-                note="Each bar is one combination, exactly: ILD + skin does not count under ILD alone.",
-            ),
-            charts.response_chart(
-                "response-by-inhibitor", "Response by JAK inhibitor", "JAK inhibitor", by_drug, collection
-            ),
-            charts.response_chart(
-                "response-by-indication", "Response by indications", "Indications together", by_set, collection
-            ),
-            event_chart(events, context["totals"], collection),
-            charts.age_chart(people, collection),
-        ]
-    shown = {"headlines": headlines, "domains": domains, "charts": drawn + group_charts(asked), "listed": None}
-    if context["totals"].patients:
+def overview(request: HttpRequest, asked: Asked, context: dict, picked: list[Drawn]) -> dict:
+    """Shares, charts, and the first patients."""
+    headlines, domains, *counted = context["rest"]
+    collection, people = asked.collection, context["totals"].patients
+    if not people:
+        left = iter(counted)
+        pairs = [(each, next(left) if each.counts else None) for each in picked]
+        kept = [(each, found) for each, found in pairs if each.name.startswith("group-")]
+        picked, counted = [each for each, _ in kept], []
+    shown = {
+        "headlines": headlines,
+        "domains": domains,
+        "charts": drawings(asked, picked, counted, context["totals"]),
+        "picked": {each.name for each in chosen(asked)},
+        "listed": None,
+    }
+    if people:
         table, address = TABLES["patients"], reverse("list", args=[collection.slug, "patients"])
-        people = context["totals"].patients
         shown |= {
             "listed": listing(request, table, asked.question, asked.vocabulary, people, address),
             "table": table,
@@ -152,39 +153,12 @@ def overview(request: HttpRequest, asked: Asked, context: dict) -> dict:
     return shown
 
 
-def event_chart(events, totals, collection):
-    nothing = f"No adverse event is recorded in the {summaries.plural(totals.patients, 'patients')} in view."
-    nothing += " That is not the same as none having occurred: see how many are not known."
-    return charts.event_chart(events, collection, nothing=nothing)
-
-
-def group_charts(asked: Asked) -> list:
-    """mRSS in the groups that answer the question, where any prints it."""
-    changed = summaries.changes(asked.question)
-    if not changed:
-        return []
-    return [
-        charts.level_chart("mRSS", changed, asked.collection),
-        charts.change_chart("mRSS", changed, asked.collection),
-    ]
-
-
-def charts_of(noun: str, asked: Asked, context: dict) -> dict:
+def charts_beside(noun: str, asked: Asked) -> list[Drawn]:
     """Charts that belong to a list."""
-    if noun == "adverse-events":
-        (events,), totals = context["rest"], context["totals"]
-        return {"charts": [event_chart(events, totals, asked.collection)] if totals.patients else []}
-    return {"charts": group_charts(asked) if noun == "groups" else []}
-
-
-def tabs(asked: Asked, noun: str) -> list[dict]:
-    """The rooms of a collection; each keeps the question."""
-    query = asked.shown.query() if asked.question else ""
-    made = []
-    for name, label, target in TABS:
-        address = reverse(name, args=[asked.collection.slug, *([target] if target else [])])
-        made.append({"label": label, "href": f"{address}?{query}" if query else address, "here": target == noun})
-    return made
+    if not asked.question:
+        return []
+    names = {"adverse-events": ["adverse-events"], "groups": ["group-levels", "group-changes"]}
+    return [CHARTS[name] for name in names.get(noun, [])]
 
 
 def page(request: HttpRequest, asked: Asked, template: str, context: dict) -> HttpResponse:
@@ -193,6 +167,6 @@ def page(request: HttpRequest, asked: Asked, template: str, context: dict) -> Ht
     response = render(request, template, context | {"layout": "evidence/_part.html" if partial else "base.html"})
     patch_vary_headers(response, ["HX-Request"])
     if partial and asked.question:
-        query = asked.question.query(sort=context["sort"])
+        query = asked.query(sort=context["sort"])
         response.headers["HX-Push-Url"] = f"{request.path}?{query}" if query else request.path
     return response

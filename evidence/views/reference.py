@@ -64,7 +64,10 @@ def review(request: HttpRequest, slug: str) -> HttpResponse:
     collection = printed.reconstructions.order_by("pk").first()
     context = {
         "review": printed,
-        "comparisons": summaries.reconciliation(printed, list(printed.figures.all())),
+        "comparisons": summaries.reconciliation(
+            printed, list(printed.figures.select_related("review", "contradicts", "contradicts__review"))
+        ),
+        "flow": summaries.review_flow(printed),
         "source": collection,
         "collection": collection if collection and collection.is_simulated else None,
         "inclusions": printed.inclusions.filter(study__state="published").select_related("study__collection"),

@@ -1,8 +1,11 @@
 // Draws every chart of the page from the numbers in it. Plotly is fetched only where there is a chart, after the page is
-// there, and draws one chart at a time, those in view first, so that the page never stops answering.
+// there, and draws one chart at a time, those in view first, so that the page never stops answering. Marks that ask
+// something are links: by pointer, and by keyboard.
 (() => {
   "use strict";
   const source = document.currentScript.dataset.plotly;
+  const FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif";
+  const ON_PAPER = { ink: "#1c2430", grid: "#e3e7ec", soft: "#55606e" };
   let plotly;
 
   function load() {
@@ -16,33 +19,116 @@
     return plotly;
   }
 
-  function themed(layout) {
+  function colours() {
     const style = getComputedStyle(document.documentElement);
-    const ink = style.getPropertyValue("--ink").trim();
-    const grid = style.getPropertyValue("--grid").trim();
-    const axis = (given) => ({ gridcolor: grid, linecolor: grid, zerolinecolor: ink, ...given });
-    return {
-      ...layout,
-      paper_bgcolor: "rgba(0,0,0,0)",
-      plot_bgcolor: "rgba(0,0,0,0)",
-      font: { family: "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif", size: 12, color: ink },
-      xaxis: axis(layout.xaxis),
-      yaxis: axis(layout.yaxis),
-    };
+    const named = (name) => style.getPropertyValue(`--${name}`).trim();
+    return { ink: named("ink"), grid: named("grid"), soft: named("soft") };
   }
 
-  function draw(Plotly, canvas) {
-    const figure = JSON.parse(document.getElementById(canvas.dataset.chart).textContent);
-    const config = {
-      responsive: true,
-      displaylogo: false,
-      displayModeBar: false,
-      toImageButtonOptions: { filename: canvas.dataset.file },
-    };
-    const ink = getComputedStyle(document.documentElement).getPropertyValue("--soft").trim();
-    for (const trace of figure.data) if (trace.type === "bar" && trace.error_x) trace.error_x.color = ink;
+  function themed(layout, { ink, grid }) {
+    const made = { ...layout, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { family: FONT, size: 12, color: ink } };
+    for (const name of Object.keys({ xaxis: 1, yaxis: 1, ...layout })) {
+      if (/^[xy]axis\d*$/.test(name)) made[name] = { gridcolor: grid, linecolor: grid, zerolinecolor: ink, ...layout[name] };
+    }
+    return made;
+  }
+
+  function inked(data, { soft }) {
+    for (const trace of data) {
+      if (trace.type !== "bar") continue;
+      for (const bars of ["error_x", "error_y"]) if (trace[bars]) trace[bars].color = soft;
+    }
+    return data;
+  }
+
+  const read = (canvas) => JSON.parse(document.getElementById(canvas.dataset.chart).textContent);
+
+  async function draw(Plotly, canvas) {
+    const figure = read(canvas);
+    const theme = colours();
     canvas.replaceChildren();
-    return Plotly.newPlot(canvas, figure.data, themed(figure.layout), config);
+    canvas.removeAttribute("tabindex");
+    await Plotly.newPlot(canvas, inked(figure.data, theme), themed(figure.layout, theme), { responsive: true, displaylogo: false, displayModeBar: false });
+    if (figure.links.some((links) => links.some(Boolean))) link(canvas, figure);
+    offer(Plotly, canvas);
+  }
+
+  // Marks as links
+
+  function follow(canvas, href) {
+    const chart = canvas.closest(".chart");
+    const going = new CustomEvent("casebook:ask", { detail: { href, from: chart && chart.id }, cancelable: true });
+    if (href.includes("/patients/") || document.dispatchEvent(going)) location.assign(href);
+  }
+
+  function link(canvas, figure) {
+    const led = (trace, point) => (figure.links[trace] || [])[point] || null;
+    canvas.setAttribute("role", "group"); // its marks are reached one by one
+    canvas.classList.add("leads");
+    canvas.on("plotly_click", (event) => {
+      for (const point of event.points) {
+        const href = led(point.curveNumber, point.pointNumber);
+        if (href) return follow(canvas, href);
+      }
+      return undefined;
+    });
+    const marks = () => reach(canvas, figure, led);
+    canvas.on("plotly_afterplot", marks);
+    marks();
+  }
+
+  function reach(canvas, figure, led) {
+    const bars = [...canvas.querySelectorAll(".barlayer .trace")].flatMap((trace) => [...trace.querySelectorAll(".point")]);
+    const points = [...canvas.querySelectorAll(".scatterlayer .trace .points path.point")];
+    for (const mark of [...bars, ...points]) {
+      const datum = mark.__data__;
+      const trace = datum && (datum.trace || (mark.closest(".trace").__data__ || [{}])[0].trace);
+      const href = trace && led(trace.index, datum.i);
+      if (!href || mark.dataset.href === href) continue;
+      mark.dataset.href = href;
+      mark.setAttribute("tabindex", "0");
+      mark.setAttribute("role", "link");
+      mark.setAttribute("aria-label", spoken(figure.data[trace.index], datum.i));
+      mark.addEventListener("keydown", (event) => {
+        if (event.key !== "Enter" && event.key !== " ") return;
+        event.preventDefault();
+        follow(canvas, mark.dataset.href);
+      });
+    }
+  }
+
+  function spoken(trace, i) {
+    const place = trace.orientation === "h" ? [trace.y[i], trace.x[i]] : [trace.x[i], trace.y[i]];
+    const said = trace.customdata ? [trace.orientation === "h" ? trace.y[i] : "", trace.customdata[i]] : [...place, trace.name];
+    return said.filter((part) => part !== "" && part !== undefined).join(", ").replaceAll("<br>", " ");
+  }
+
+  // Pictures to take away: on white paper, with their title, whatever the screen looks like
+
+  function offer(Plotly, canvas) {
+    const line = canvas.closest(".chart").querySelector(".take");
+    if (!line || line.querySelector("button")) return;
+    for (const format of ["png", "svg"]) {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.textContent = `Picture as ${format.toUpperCase()}`;
+      button.addEventListener("click", () => take(Plotly, canvas, format));
+      line.append(button);
+    }
+  }
+
+  function take(Plotly, canvas, format) {
+    const figure = read(canvas);
+    const width = Math.max(canvas.clientWidth, 640);
+    const layout = themed(figure.layout, ON_PAPER);
+    Object.assign(layout, {
+      paper_bgcolor: "#ffffff",
+      width,
+      height: figure.layout.height + 70,
+      title: { text: figure.title, x: 0.01, xanchor: "left", subtitle: { text: `Casebook · ${location.host}${location.pathname}`, font: { size: 10 } } },
+      margin: { ...layout.margin, t: 104 },
+    });
+    return Plotly.downloadImage({ data: inked(figure.data, ON_PAPER), layout }, { format, filename: canvas.dataset.file, width, height: layout.height, scale: 2 });
   }
 
   const loaded = new Promise((done) => {

@@ -1,6 +1,7 @@
 // Makes the filter form answer in place. Without this script the form works by its button.
 (() => {
   "use strict";
+  document.documentElement.classList.add("scripted"); // buttons that only a page without script needs are hidden
   let open = new Map();
   let scrolled = new Map();
   let timer = 0; // change and submit come together when Enter is pressed; they are one question
@@ -26,6 +27,29 @@
     if (event.target.id !== "question" || !window.htmx) return;
     event.preventDefault();
     ask();
+  });
+
+  // Links that ask something else of this page, in its place: chips, marks of charts, cells of their tables.
+  let from = ""; // where the reader was, to be found there again
+
+  function follow(href, place) {
+    if (asking) return;
+    from = place;
+    asking = true;
+    htmx.ajax("GET", href, { target: "#view", swap: "outerHTML show:none" });
+  }
+
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("a[data-ask]");
+    if (!link || !window.htmx || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+    event.preventDefault();
+    follow(link.href, link.dataset.ask);
+  });
+
+  document.addEventListener("casebook:ask", (event) => {
+    if (!window.htmx) return;
+    event.preventDefault();
+    follow(event.detail.href, event.detail.from);
   });
 
   document.addEventListener("htmx:afterRequest", () => {
@@ -63,12 +87,21 @@
       const list = each.querySelector && each.querySelector("ul");
       if (list && scrolled.has(id)) list.scrollTop = scrolled.get(id);
     }
+    if (from) {
+      const place = document.getElementById(from) || document.getElementById("answer");
+      if (place) place.focus({ preventScroll: true });
+      from = "";
+    }
     const answer = document.getElementById("answer") || document.querySelector(".problem");
     if (answer) document.getElementById("announce").textContent = answer.textContent.trim();
   });
 
   // A failed request falls back to an ordinary page load, which shows what is wrong.
   for (const failure of ["htmx:responseError", "htmx:sendError"]) {
-    document.addEventListener(failure, () => document.getElementById("question").submit());
+    document.addEventListener(failure, (event) => {
+      const config = event.detail.requestConfig;
+      if (config && config.elt && config.elt.id !== "question") location.assign(config.path);
+      else document.getElementById("question").submit();
+    });
   }
 })();
