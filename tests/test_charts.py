@@ -12,6 +12,7 @@ with warnings.catch_warnings():
 from evidence import charts
 from evidence.models import Collection
 from evidence.summaries import Breakdown, CategoryShare, ChangeRow, Share
+from evidence.views.drawing import CHARTS
 
 PUBLISHED = Collection(slug="a", kind="published")
 SIMULATED = Collection(slug="b", kind="simulated", caveat="simulated: not evidence")
@@ -37,7 +38,15 @@ def change(**fields):
 
 
 @pytest.mark.parametrize(
-    "address", ["/published/", "/sener-2025-reconstruction/", "/published/groups/", "/published/?sex=male"]
+    "address",
+    [
+        "/published/?" + "&".join(f"chart={name}" for name in CHARTS),
+        "/sener-2025-reconstruction/?chart=swimmers&chart=manifestation-sets&chart=indication-sets",
+        "/published/",
+        "/sener-2025-reconstruction/",
+        "/published/groups/",
+        "/published/?sex=male",
+    ],
 )
 def test_every_figure_of_a_page_is_valid_plotly(client, db, address):
     drawn = [chart for chart in client.get(address).context["charts"] if chart.figure]
@@ -95,7 +104,12 @@ def test_events_stand_beside_patients():
     chart = charts.event_chart([CategoryShare(share("Infection", 1, 3, 2), 2)], PUBLISHED, nothing="")
     patients, events = chart.figure["data"]
     assert (patients["x"], events["x"]) == ([1], [2])
-    assert chart.table.rows == [["Infection", "1/3", "33.3 %", "6.1–79.2", "0", "2", "2"]]
+    (row,) = chart.table.rows
+    assert row[:5] == ["Infection", "1", "2", "0", "2"], "patients with, without, not reported, not extracted"
+    assert row[5:] == ["1/3", "33.3 %", "6.1–79.2", "2", "none stated", "none graded"]
+    graded = CategoryShare(share("Infection", 1, 3, 2), 4, serious=1, not_serious=2, graded=2, severe=1)
+    (row,) = charts.event_chart([graded], PUBLISHED, nothing="").table.rows
+    assert row[8:] == ["4", "1 of 3", "1 of 2"]
 
 
 def test_changes_draw_the_printed_spread_and_nothing_else():

@@ -151,12 +151,12 @@ def test_every_filter_says_what_it_is():
         assert asked.label and "invalid" not in asked.label, name
 
 
-def test_every_word_of_the_blueprint_is_a_filter():
+def test_every_word_of_the_blueprint_is_a_filter_and_one_more():
     words = (
         "inhibitor indication sex age_min age_max subset autoantibody manifestation prior response relapsed "
         "adverse_events adverse_event serious study design year_min year_max missing q"
     )
-    assert set(FILTERS) == set(words.split())
+    assert set(FILTERS) == {*words.split(), "assessed"}
 
 
 CODES = {
@@ -172,6 +172,7 @@ CODES = {
     "adverse_events": ["events", "explicitly_none", "not_stated"],
     "adverse_event": ["infection", "hepatitis", "other-or-not-named"],
     "serious": ["yes", "no", "unknown"],
+    "assessed": ["1", "6", "later", "unknown"],
     "design": ["case_series", "case_report"],
     "missing": [
         "age",

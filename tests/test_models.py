@@ -12,6 +12,7 @@ from evidence.models import (
     AdverseEvent,
     Collection,
     DataVersion,
+    FlowStep,
     GroupFinding,
     Indication,
     JAKInhibitor,
@@ -54,6 +55,7 @@ def everything() -> dict:
         Review: review,
         PrintedFigure: PrintedFigure.objects.create(review=review, code="x", label="x", unit="percent", value=5),
         ReviewInclusion: ReviewInclusion.objects.create(review=review, study=study),
+        FlowStep: FlowStep.objects.create(collection=collection, stage="screened"),
         Provenance: Provenance.objects.create(study=study, patient=patient, field="age_years", locator="p. 1"),
         JAKInhibitor: JAKInhibitor.objects.get(slug="tofacitinib"),
         Indication: Indication.objects.get(code="ild"),
@@ -104,6 +106,8 @@ BREAKING = {
     "group_n_positive": {"n": 0},
     "groupfinding_kind_coded": {"kind": "x"},
     "groupfinding_percent_range": {"percent": 101},
+    "groupfinding_item_coded": {"item": "x"},
+    "finding_item_is_counted": {"item": "stopped", "kind": "share"},
     "finding_events_within_n": {"events": 11},
     "finding_events_given": {"events": None},
     "finding_iqr_ordered": {"iqr_low": 2, "iqr_high": 1},
@@ -116,6 +120,10 @@ BREAKING = {
     "figure_prints_something": {"value": None, "count": None},
     "figure_count_within_n": {"count": 3, "n": 2},
     "figure_percent_range": {"value": 101},
+    "printedfigure_verdict_coded": {"verdict": "x"},
+    "figure_difference_is_explained": {"verdict": "differs", "note": ""},
+    "flowstep_stage_coded": {"stage": "x"},
+    "flow_step_one_owner": {"collection": None},
     "reviewinclusion_status_coded": {"status": "x"},
     "provenance_method_coded": {"method": "x"},
     "provenance_one_subject": {"patient": None},
@@ -127,7 +135,7 @@ BREAKING = {
     "manifestation_hpo_format": {"hpo": "HP1"},
 }
 # Broken apart from the others below: they need the record itself, or a second row.
-APART = {"patient_not_same_as_itself", "dataversion_one_row"}
+APART = {"patient_not_same_as_itself", "figure_does_not_contradict_itself", "dataversion_one_row"}
 
 
 def constraints(kind):
@@ -161,7 +169,10 @@ def test_the_database_refuses_it_and_the_form_says_why(db, name):
 @pytest.mark.parametrize("name", sorted(constraints(UniqueConstraint)))
 def test_uniqueness_is_held_by_the_database(db, name):
     model, constraint = constraints(UniqueConstraint)[name]
-    record = everything()[model]
+    found = everything()
+    record = found[model]
+    if name == "flow_step_once_per_review":
+        FlowStep.objects.filter(pk=record.pk).update(review=found[Review], collection=None)
     twin = model.objects.get(pk=record.pk)
     twin.pk = None
     if hasattr(twin, "slug") and "slug" not in constraint.fields:
@@ -169,6 +180,12 @@ def test_uniqueness_is_held_by_the_database(db, name):
     with pytest.raises(IntegrityError), transaction.atomic():
         twin.save(force_insert=True)
     assert model is LoadedRecord or constraint.violation_error_message.startswith("This ")
+
+
+def test_a_figure_does_not_contradict_itself(db):
+    figure = everything()[PrintedFigure]
+    with pytest.raises(IntegrityError, match="figure_does_not_contradict_itself"), transaction.atomic():
+        PrintedFigure.objects.filter(pk=figure.pk).update(contradicts=figure.pk)
 
 
 def test_a_patient_is_not_another_report_of_itself(db):

@@ -9,6 +9,7 @@ from django.urls import reverse
 
 from evidence.columns import TABLES
 from evidence.models import Collection, Patient
+from evidence.views.drawing import CHARTS
 
 from .factories import make_group, make_patient, make_study, make_treatment
 
@@ -32,6 +33,7 @@ def addresses_of(collection: str) -> list[str]:
     return [f"/{collection}/", *(f"/{collection}/{noun}/" for noun in NOUNS)]
 
 
+VIEWS = ["compare", "forest", "rules", "similar", "completeness", "flow"]
 ALL_PAGES = [
     "/",
     "/inhibitors/",
@@ -41,6 +43,12 @@ ALL_PAGES = [
     "/reviews/sener-2025/",
     "/reviews/moriana-2022/",
     "/reviews/fiorentini-2022/",
+    *(f"/published/{view}/" for view in VIEWS),
+    *(f"/sener-2025-reconstruction/{view}/" for view in VIEWS),
+    "/published/similar/?age=48&sex=male&manifestation=skin&without=lung&prior=methotrexate",
+    "/sener-2025-reconstruction/compare/?a=inhibitor%3Dtofacitinib&b=inhibitor%3Dbaricitinib",
+    "/sener-2025-reconstruction/forest/?item=relapsed&shared=yes",
+    "/published/?" + "&".join(f"chart={name}" for name in CHARTS),
     *addresses_of("published"),
     *addresses_of("sener-2025-reconstruction"),
     "/published/patients/fujita-2019-1/",
@@ -307,8 +315,10 @@ def test_published_and_simulated_never_meet(client, db, published, simulated):
 
 def test_every_tab_and_file_keeps_the_question(client, world):
     response = client.get(world.address(f"patients/?{QUESTION}&sort=age_years"))
-    for tab in response.context["tabs"]:
-        assert tab["href"].endswith("?inhibitor=tofacitinib&indication=ild&indication=skin")
+    tabs = {tab["label"]: tab["href"] for rooms in response.context["tabs"].values() for tab in rooms}
+    for label in ("Overview", "Patients", "Findings", "Forest plot", "Verdict and rule", "Completeness"):
+        assert tabs[label].endswith("?inhibitor=tofacitinib&indication=ild&indication=skin"), label
+    assert tabs["Compare"].endswith("?a=inhibitor%3Dtofacitinib%26indication%3Dild%26indication%3Dskin")
     assert f"/world/patients.csv?{QUESTION}&sort=age_years".replace("&", "&amp;") in response.content.decode()
 
 

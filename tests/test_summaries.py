@@ -295,14 +295,26 @@ def test_a_printed_figure_that_differs_is_told(db):
     review = Review.objects.get(slug="sener-2025")
     review.figures.filter(code="improved").update(value="88.0")
     rows = {row.figure.code: row for row in summaries.reconciliation(review, list(review.figures.all()))}
-    assert rows["improved"].verdict == "differs"
-    assert rows["improved"].recomputed == "87.5"
+    assert rows["improved"].verdict == "differs" and rows["improved"].unexpected
+    assert rows["improved"].recomputed == "87.5" and rows["improved"].difference == "−0.5"
+
+
+def test_every_denominator_that_could_have_given_a_printed_figure(db):
+    review = Review.objects.get(slug="sener-2025")
+    rows = {row.figure.code: row for row in summaries.reconciliation(review, list(review.figures.all()))}
+    assert rows["relapsed"].denominators == [17, 34, 51, 68, 85] and rows["relapsed"].used == 85
+    assert rows["sex_ratio"].denominators == [41, 47, 53, 59, 65, 71, 77, 82, 83] and rows["sex_ratio"].used == 83
+    assert rows["age_median"].denominators == []
+    moriana = Review.objects.get(slug="moriana-2022")
+    rows = {row.figure.code: row for row in summaries.reconciliation(moriana, list(moriana.figures.all()))}
+    assert rows["skin_response"].possible == [(52, 59)], "what is printed needs no guess"
 
 
 def test_a_review_without_loaded_patients_is_not_computable(db):
     review = Review.objects.get(slug="moriana-2022")
     rows = {row.figure.code: row for row in summaries.reconciliation(review, list(review.figures.all()))}
-    assert {row.verdict for row in rows.values()} == {"not computable"}
+    assert {row.verdict for row in rows.values()} == {"not_computable"}
+    assert rows["ae_events_by_kind"].figure.contradicts == rows["ae_events"].figure
     # The source disagrees with itself, and both numbers stay.
     assert (rows["ae_events"].printed, rows["ae_events_by_kind"].printed) == ("18", "19")
     assert rows["age_mean"].printed == "47 (SD 15)"
@@ -316,7 +328,7 @@ def test_collections_are_never_added_up(db, published, simulated):
 
 
 def test_changes_subtract_only_what_is_not_printed(published):
-    rows = summaries.changes(Question(published))
+    rows = summaries.changes(Question(published), "mRSS")
     printed = {(row.study, row.group, str(row.weeks)): (str(row.difference), row.computed) for row in rows}
     assert printed["Karalilova 2021", "Tofacitinib 5 mg twice daily", "26.0"] == ("-12.000", True)
     assert printed["Karalilova 2021", "Tofacitinib 5 mg twice daily", "52.0"] == ("-13.000", False)

@@ -135,7 +135,10 @@ def response_chart(
     counts[Response.UNKNOWN] = [row.improved.missing for row in rows]
     drawn = [response for response in counts if any(counts[response])]
     traces = [verdict_trace(response, labels, counts[response]) for response in drawn]
-    marks = [[choose(row, response.value) for row in rows] for response in drawn]
+    marks = [
+        [choose(row, response.value) if number else None for row, number in zip(rows, counts[response], strict=True)]
+        for response in drawn
+    ]
     told = "; ".join(f"{row.label} {row.improved.fraction}" for row in rows if row.known)
     layout = {
         "barmode": "stack",
@@ -265,7 +268,7 @@ def age_chart(
     sexes = [Sex.FEMALE, Sex.MALE, Sex.UNKNOWN]
     rows = [[f"{band} years", *(str(counts.get(sex, 0)) for sex in sexes)] for band, counts in people.bands]
     rows.append(["Age not known", *(str(people.sexes.get(sex, 0) - people.aged(sex)) for sex in sexes)])
-    steps = table_steps([choose(band, None) for band, _ in people.bands])
+    steps = table_steps([choose(band, None) if any(counts.values()) else None for band, counts in people.bands])
     for column, sex in enumerate(sexes, start=1):
         chosen = [choose(band, sex.value) if counts.get(sex.value) else None for band, counts in people.bands]
         steps |= table_steps(chosen, column)
@@ -274,7 +277,9 @@ def age_chart(
         return Chart(name, title, people.sentence, table)
     labels = [band for band, _ in people.bands]
     drawn = [sex for sex in sexes if any(counts.get(sex.value) for _, counts in people.bands)]
-    marks = [[choose(band, sex.value) for band in labels] for sex in drawn]
+    marks = [
+        [choose(band, sex.value) if counts.get(sex.value) else None for band, counts in people.bands] for sex in drawn
+    ]
     traces = [
         {
             "type": "bar",

@@ -10,7 +10,7 @@ from .bars import SHARE_COLUMNS, SHARE_HEADINGS, no_step, share_cells, share_num
 from .chart import COUNT, NOT_KNOWN, Chart, ChartTable, axis, figure, text
 
 MOST = 14  # combinations drawn; all of them stand in the table
-BARS, ROW, GAP = 170, 26, 14  # pixels: the bars above, a row of dots, between them
+BARS, ROW, GAP = 170, 26, 28  # pixels: the bars above, a row of dots, the numbers between them
 
 
 def upset_chart(
@@ -40,7 +40,14 @@ def upset_chart(
         collection,
         [bars, *dots],
         rows=-(-height // 40),
-        xaxis=axis(showticklabels=False, range=[-0.6, len(drawn) - 0.4], showgrid=False),
+        xaxis=axis(
+            range=[-0.6, len(drawn) - 0.4],
+            tickvals=list(range(len(drawn))),
+            ticktext=[str(share.count) for share in drawn],
+            tickangle=0,
+            showgrid=False,
+            anchor="y",
+        ),
         yaxis=axis(
             f"% of {drawn[0].known} known", domain=[top + GAP / height, 1], rangemode="tozero", range=[0, reach(drawn)]
         ),
@@ -74,10 +81,6 @@ def bar_trace(shares: list[Share]) -> dict:
         "type": "bar",
         "x": list(range(len(shares))),
         "y": [round(share.percent, 4) for share in shares],
-        "text": [str(share.count) for share in shares],
-        "textposition": "inside",
-        "insidetextanchor": "start",
-        "textangle": 0,
         "marker": {"color": COUNT},
         "error_y": {
             "type": "data",

@@ -15,6 +15,7 @@ NODES = 61  # of the Gauss-Hermite quadrature
 FEWEST = 3  # studies a spread between studies can be estimated from
 STEP = 1e-3  # of the numerical second derivative
 SMALLEST = 1e-3  # a standard deviation between studies below this is none
+LARGEST = 20.0  # one above this is no estimate: the likelihood rises without end
 
 
 class CannotPool(ValueError):
@@ -63,7 +64,7 @@ def pooled_proportion(studies: Sequence[tuple[int, int]]) -> Pooled:
     Stijnen T, Hamza TH, Ozdemir P. Random effects meta-analysis of event outcome in the framework of the generalized
     linear mixed model with applications in sparse data. Stat Med 2010;29:3046-67.
     The standard error of mu is from the inverse of the full second derivative in (mu, log tau).
-    Raises CannotPool under three studies, and where no study, or every study, has only events.
+    Raises CannotPool under three studies, and where the mean or the spread has no finite estimate.
     """
     if len(studies) < FEWEST:
         raise CannotPool(f"fewer than {FEWEST} studies of two or more patients")
@@ -72,6 +73,8 @@ def pooled_proportion(studies: Sequence[tuple[int, int]]) -> Pooled:
         raise CannotPool("no study counts anybody, so the log odds have no finite mean")
     if (counts == totals).all():
         raise CannotPool("every study counts everybody, so the log odds have no finite mean")
+    if ((counts == 0) | (counts == totals)).all():
+        raise CannotPool("every study counts nobody or everybody, so the spread has no finite estimate")
     nodes, weights = np.polynomial.hermite_e.hermegauss(NODES)
     weights = np.log(weights / sqrt(2 * np.pi))[:, None]
     chosen = -betaln(counts + 1, totals - counts + 1) - np.log(totals + 1)
@@ -82,14 +85,20 @@ def pooled_proportion(studies: Sequence[tuple[int, int]]) -> Pooled:
         return -float(logsumexp(each + weights, axis=0).sum())
 
     plain = counts.sum() / totals.sum()
-    start = np.log(plain / (1 - plain)) if plain < 1 else 5.0
+    start = np.log(plain / (1 - plain))
+    bounds = [(-LARGEST, LARGEST), (-20.0, np.log(2 * LARGEST))]
     options = {"xatol": 1e-8, "fatol": 1e-10, "maxiter": 4000, "maxfev": 4000}
     found = min(
-        (minimize(unlikely, [start, np.log(tau)], method="Nelder-Mead", options=options) for tau in (0.1, 1.0)),
+        (
+            minimize(unlikely, [start, np.log(tau)], method="Nelder-Mead", bounds=bounds, options=options)
+            for tau in (0.1, 1.0)
+        ),
         key=lambda each: each.fun,
     )
     mu, log_tau = found.x
     tau = float(np.exp(log_tau))
+    if tau > LARGEST:
+        raise CannotPool("the studies are so far apart that their spread has no finite estimate")
     if tau < SMALLEST:
         # The studies differ no more than chance: at this border log tau has no second derivative to speak of.
         return Pooled(float(mu), 1 / sqrt(totals.sum() * float(expit(mu) * expit(-mu))), 0.0, typical(counts, totals))

@@ -29,7 +29,7 @@ class Rule:
     source: str
     verdict: Callable[[float, float], Derived]
 
-    def __call__(self, baseline: float | None, followup: float | None) -> Derived:
+    def judge(self, baseline: float | None, followup: float | None) -> Derived:
         if baseline is None or followup is None:
             return Derived.NOT_EVALUABLE
         return self.verdict(baseline, followup)

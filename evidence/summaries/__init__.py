@@ -30,7 +30,7 @@ from .groups import ChangeRow, GroupCover, changes, group_cover
 from .overview import drug_evidence, inhibitors_given, overview
 from .reviews import Comparison, reconciliation
 from .shares import Share, answers, number, plural
-from .similar import AGE_SPAN, Similar, criteria, criteria_of, similar
+from .similar import AGE_SPAN, Similar, closest, criteria, criteria_of, similar
 
 __all__ = [
     "AGE_SPAN",
@@ -61,6 +61,7 @@ __all__ = [
     "answer",
     "answers",
     "changes",
+    "closest",
     "collection_flow",
     "combinations",
     "completeness",

@@ -120,9 +120,13 @@ def headlines(question: Question) -> Summary:
         share(label, by_value[(str(value.value),)], yes_part(by_known), in_view, key=key)
         for (key, label, _, (_, value)), by_value, by_known in zip(HEADLINES, found, known, strict=True)
     ]
+    return [share for share in shares if share.key != "serious" or not ungraded(graded)]
+
+
+def ungraded(by_ascertainment: Counter) -> bool:
+    """From a tally by (adverse_events, known:serious): events occurred, and none is said to be serious or not."""
     with_events = str(Ascertainment.EVENTS.value)
-    ungraded = graded[(with_events, "no")] and not graded[(with_events, "yes")]
-    return [share for share in shares if not (ungraded and share.key == "serious")]
+    return bool(by_ascertainment[(with_events, "no")]) and not by_ascertainment[(with_events, "yes")]
 
 
 def outcomes_by_domain(question: Question) -> Summary:

@@ -9,7 +9,7 @@ from ..filters import FILTERS
 from ..questions import Question
 from ..statistics import TwoByTwo, exact_comparison, newcombe_interval
 from ..vocabulary import Vocabulary
-from .cohort import HEADLINES, Answer, answer, known_by_reading
+from .cohort import HEADLINES, Answer, answer, known_by_reading, ungraded
 from .shares import Share, Summary, answers, number, share, together, yes_part
 
 FEWEST = 5  # patients known in a group, under which no p-value is printed
@@ -43,9 +43,10 @@ def profile(question: Question, vocabulary: Vocabulary) -> Summary:
 
 
 def said_shares(question: Question) -> Summary:
-    """The headline shares. Unlike on the overview all of them, so that both sides have the same rows."""
-    in_view, *counters = yield [
+    """The headline shares, by key."""
+    in_view, graded, *counters = yield [
         Tally(question, ("reading",)),
+        Tally(question, ("adverse_events", "known:serious")),
         *(Tally(question, (dimension,)) for _, _, _, (dimension, _) in HEADLINES),
         *(known_by_reading(question, attribute) for _, _, attribute, _ in HEADLINES),
     ]
@@ -53,6 +54,7 @@ def said_shares(question: Question) -> Summary:
     return {
         key: share(label, by_value[(str(value.value),)], yes_part(by_known), in_view, key=key)
         for (key, label, _, (_, value)), by_value, by_known in zip(HEADLINES, found, known, strict=True)
+        if key != "serious" or not ungraded(graded)
     }
 
 
@@ -187,7 +189,7 @@ def side_by_side(one: Question, other: Question, vocabulary: Vocabulary) -> Side
         rows = [
             row(share, second.shares[heading][key], overlap)
             for key, share in shares.items()
-            if share.known or second.shares[heading][key].known
+            if key in second.shares[heading] and (share.known or second.shares[heading][key].known)
         ]
         if heading.startswith("Adverse"):
             rows = [each for each in rows if each.one.count or each.other.count]

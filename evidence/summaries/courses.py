@@ -285,7 +285,7 @@ def rule_report(question: Question, rule: Rule) -> RuleReport:
     for result, baseline, followup, times in (
         found.order_by().values_list("result", "baseline", "followup").annotate(times=Count("pk"))
     ):
-        table[result][rule(baseline, followup)] += times
+        table[result][rule.judge(baseline, followup)] += times
     path = "treatment__patient"
     rows = found.order_by(f"{path}__slug", "treatment__number", "number").values_list(
         f"{path}__slug",
@@ -298,7 +298,7 @@ def rule_report(question: Question, rule: Rule) -> RuleReport:
         "treatment__response",
         f"{path}__study__extraction",
     )
-    listed = [Judged(*row[:-1], rule(row[4], row[5]), row[-1]) for row in rows[:LISTED]]
+    listed = [Judged(*row[:-1], rule.judge(row[4], row[5]), row[-1]) for row in rows[:LISTED]]
     listed.sort(key=lambda each: (not each.discordant, each.derived != Derived.NOT_EVALUABLE))
     ((treatments,),) = answers(treatments_of(question))
     with_measure = found.order_by().values("treatment").distinct().count()

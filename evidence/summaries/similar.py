@@ -52,9 +52,10 @@ class Similar:
         of = f"{self.patients} patient{'' if self.patients == 1 else 's'}"
         best = max((k for k, n in enumerate(self.exactly) if n), default=0)
         if everybody:
-            told = f"{everybody} of {of} agree in all {asked}" if asked > 1 else f"{everybody} of {of} agree"
+            agree = "agrees" if everybody == 1 else "agree"
+            told = f"{everybody} of {of} {agree} in all {asked}" if asked > 1 else f"{everybody} of {of} {agree}"
         elif best:
-            told = f"None of {of} agrees in all {asked}; the closest, {self.exactly[best]}, agree in {best}"
+            told = f"None of {of} agrees in all {asked}; the closest ({self.exactly[best]}) in {best} of them"
         else:
             told = f"None of {of} is known to agree in any of the {asked}"
         return f"{told}. So few patients cannot tell what would happen in another one."
@@ -96,13 +97,22 @@ def criteria(
     ]:
         for code in codes:
             label = vocabulary.label(FILTERS[name].kind, code)
-            label = {"prior": f"prior {label}"}.get(name, label)
-            add(f"no {label}" if match == Match.NONE else label, **{name: MatchedSet.of((code,), match)})
+            label = f"Prior therapy: {label}" if name == "prior" else label
+            add(f"No {label}" if match == Match.NONE else label, **{name: MatchedSet.of((code,), match)})
     return made
 
 
-def similar(collection: Collection, asked: list[Criterion], *, apart: int | None = None, most: int = SHOWN) -> Similar:
-    """The patients of a collection beside these criteria; `apart` is the primary key of one to leave out."""
+def similar(collection: Collection, asked: list[Criterion]) -> Similar:
+    """The patients of a collection beside these criteria, and in how many each is known."""
+    cases, exactly = closest(collection, asked)
+    shares = [each.share for each in answers(*(answer(each.question) for each in asked))] if asked else []
+    return Similar(list(zip(asked, shares, strict=True)), cases, exactly)
+
+
+def closest(
+    collection: Collection, asked: list[Criterion], *, apart: int | None = None, most: int = SHOWN
+) -> tuple[list[Case], list[int]]:
+    """The cases that agree in most, and how many agree in how much. `apart` is the primary key of one to leave out."""
     ranking = alike(collection, [each.question for each in asked], most, apart)
     people = (
         Patient.objects.filter(pk__in=[each.patient for each in ranking.first])
@@ -118,15 +128,13 @@ def similar(collection: Collection, asked: list[Criterion], *, apart: int | None
         )
         for each in ranking.first
     ]
-    shares = [each.share for each in answers(*(answer(each.question) for each in asked))] if asked else []
-    return Similar(list(zip(asked, shares, strict=True)), cases, ranking.by_number)
+    return cases, ranking.by_number
 
 
 def criteria_of(patient: Patient, vocabulary: Vocabulary) -> tuple[dict, list[Criterion]]:
     """What is known of a patient, as address words of the page of similar patients, and as criteria."""
-    records = patient.manifestation_records.select_related("manifestation")
-    signs = [(each.manifestation.code, each.status) for each in records]
-    antibodies = patient.autoantibody_records.select_related("autoantibody")
+    signs = [(each.manifestation.code, each.status) for each in patient.manifestation_records.all()]
+    antibodies = patient.autoantibody_records.all()
     words = {
         "age": patient.age_years,
         "sex": "" if patient.sex == Sex.UNKNOWN else patient.sex,
@@ -134,6 +142,6 @@ def criteria_of(patient: Patient, vocabulary: Vocabulary) -> tuple[dict, list[Cr
         "autoantibody": tuple(sorted(e.autoantibody.code for e in antibodies if e.status == Presence.PRESENT)),
         "manifestation": tuple(sorted(code for code, status in signs if status == Presence.PRESENT)),
         "without": tuple(sorted(code for code, status in signs if status == Presence.ABSENT)),
-        "prior": tuple(sorted(patient.prior_therapies.values_list("code", flat=True))),
+        "prior": tuple(sorted(each.code for each in patient.prior_therapies.all())),
     }
     return words, criteria(patient.study.collection, vocabulary, **words)

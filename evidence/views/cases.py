@@ -4,6 +4,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
+from django.db.models import Prefetch, QuerySet, prefetch_related_objects
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -11,7 +12,16 @@ from django.views.decorators.http import require_safe
 from .. import charts, summaries
 from ..choices import Ascertainment, Listing, Presence, Response, Sex, Subset, YesNo
 from ..columns.column import plain
-from ..models import GroupFinding, Outcome, Patient, Provenance, Study, Treatment
+from ..models import (
+    GroupFinding,
+    Outcome,
+    Patient,
+    PatientAutoantibody,
+    PatientManifestation,
+    Provenance,
+    Study,
+    Treatment,
+)
 from ..models.provenance import SUBJECTS
 from ..statistics import RULES
 from ..summaries.courses import swimmer
@@ -64,6 +74,12 @@ def patient(request: HttpRequest, collection: str, slug: str) -> HttpResponse:
     person = found(
         collection, Patient.objects.within(home), "study__collection", "same_as__study__collection", slug=slug
     )
+    prefetch_related_objects(
+        [person],
+        Prefetch("manifestation_records", ordered_records(PatientManifestation, "manifestation")),
+        Prefetch("autoantibody_records", ordered_records(PatientAutoantibody, "autoantibody")),
+        "prior_therapies",
+    )
     treatments = list(
         person.treatments.select_related("inhibitor").prefetch_related(
             "indications", "concomitant_therapies", "outcomes", "events__category"
@@ -74,7 +90,7 @@ def patient(request: HttpRequest, collection: str, slug: str) -> HttpResponse:
     courses = [course(each, person, sources) for each in treatments]
     facts = person_facts(person, sources)
     words, criteria = summaries.criteria_of(person, vocabulary(home))
-    closest = summaries.similar(home, criteria, apart=person.pk, most=CLOSEST).cases if criteria else []
+    closest = summaries.closest(home, criteria, apart=person.pk, most=CLOSEST)[0] if criteria else []
     context = {
         "collection": home,
         "patient": person,
@@ -142,10 +158,14 @@ class Facts:
         return self.fact(label, None if value is None else f"{plain(value)} {unit}", name)
 
 
+def ordered_records(model, term: str) -> QuerySet:
+    """What was looked for in a patient, in the order lists show it."""
+    return model.objects.select_related(term).order_by(f"{term}__position")
+
+
 def person_facts(person: Patient, sources: Sources) -> list[Fact]:
     facts = Facts(person, person.study, sources)
-    signs = list(person.manifestation_records.select_related("manifestation").order_by("manifestation__position"))
-    antibodies = list(person.autoantibody_records.select_related("autoantibody").order_by("autoantibody__position"))
+    signs, antibodies = list(person.manifestation_records.all()), list(person.autoantibody_records.all())
     prior = ", ".join(each.label for each in person.prior_therapies.all())
     if person.prior_status == Listing.EXPLICITLY_NONE:
         prior = "none, as stated"
@@ -204,7 +224,7 @@ def rule(outcome: Outcome) -> str:
     """The verdict of the mRSS rule, beside the authors' own; empty for other measures."""
     if outcome.measure != SKIN_RULE.measure:
         return ""
-    return str(SKIN_RULE(outcome.baseline, outcome.followup))
+    return str(SKIN_RULE.judge(outcome.baseline, outcome.followup))
 
 
 @require_safe

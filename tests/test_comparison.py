@@ -1,0 +1,179 @@
+"""Two cohorts side by side."""
+
+import csv
+from urllib.parse import urlencode
+
+import pytest
+from hypothesis import given, settings
+
+from evidence import summaries
+from evidence.cohort import shared
+from evidence.questions import Question
+from evidence.statistics import exact_comparison
+from evidence.vocabulary import vocabulary
+
+from . import plain
+from .factories import make_collection, make_patient, make_study, make_treatment
+from .test_filters import addresses, few
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def every_answer_made_anew(settings):
+    """So that each has its context."""
+    settings.KEEP_ANSWERS = False
+
+
+def comparing(collection, one="", other=""):
+    return f"/{collection.slug}/compare/?{urlencode({'a': one, 'b': other})}"
+
+
+def rows_of(found) -> dict:
+    return {row.label: row for _, rows in found.groups for row in rows}
+
+
+@pytest.fixture
+def trial(db):
+    """Two drugs, 8 and 9 patients with a verdict; in one more it is not known."""
+    collection = make_collection("two-drugs")
+    study = make_study(collection)
+    for drug, improved, others, unknown in (("tofacitinib", 3, 5, 1), ("baricitinib", 8, 1, 0)):
+        for response, times in (("improved", improved), ("stable", others), ("unknown", unknown)):
+            for _ in range(times):
+                make_treatment(make_patient(study, sex="female"), drug, response=response)
+    return collection
+
+
+def test_by_hand(trial, asking):
+    one, other = asking(trial, "inhibitor=tofacitinib"), asking(trial, "inhibitor=baricitinib")
+    found = summaries.side_by_side(one, other, vocabulary(trial))
+    row = rows_of(found)["Improved (authors’ overall verdict)"]
+    assert (row.one.fraction, row.one.missing, row.other.fraction) == ("3/8", 1, "8/9")
+    # Wilson's limits of 3/8 are 0.1368 and 0.6943, of 8/9 0.5650 and 0.9801; Newcombe puts them together.
+    assert row.difference_text == "−51.4 (−76.9 to −5.9)"
+    assert row.exact == exact_comparison(3, 8, 8, 9)
+    assert row.p_text == "0.050"
+    assert row.odds_text.startswith("0.09 (0.00 to ")
+    assert found.overlap_text == "No patient is in both: 9 only in A, 9 only in B."
+
+
+def test_missing_stays_a_stratum_of_its_own(client, trial):
+    body = client.get(comparing(trial, "inhibitor=tofacitinib", "inhibitor=baricitinib")).content.decode()
+    assert body.count('<th scope="col" class="number">not known</th>') == 2
+    assert "Those in whom a share is not known stay apart" in body
+
+
+def test_under_five_in_a_group_no_p_value_is_printed(trial, asking):
+    study = trial.studies.get()
+    for _ in range(4):
+        make_treatment(make_patient(study, sex="male"), "filgotinib", response="improved")
+    one, other = asking(trial, "inhibitor=filgotinib"), asking(trial, "inhibitor=tofacitinib")
+    row = rows_of(summaries.side_by_side(one, other, vocabulary(trial)))["Improved (authors’ overall verdict)"]
+    assert row.one.fraction == "4/4"
+    assert (row.p_text, row.why) == ("", "under 5 known")
+    assert row.difference_text and row.odds_text, "counts and intervals stay"
+
+
+def test_whoever_is_on_both_sides_cannot_be_compared(trial, asking):
+    one, other = asking(trial, "inhibitor=tofacitinib"), asking(trial, "")
+    found = summaries.side_by_side(one, other, vocabulary(trial))
+    assert found.overlap_text == "9 in both, 0 only in A, 9 only in B."
+    assert found.tests == 0
+    assert all(row.difference is None and row.why == "the cohorts share patients" for row in rows_of(found).values())
+
+
+def test_a_patient_with_two_courses_can_be_on_both_sides(world, asking):
+    one, other = asking(world.collection, "inhibitor=tofacitinib"), asking(world.collection, "inhibitor=baricitinib")
+    assert summaries.side_by_side(one, other, vocabulary(world.collection)).overlap == 1  # alpha-2 had both
+
+
+@settings(few, max_examples=25)
+@given(one=addresses(), other=addresses())
+def test_who_is_on_both_sides_agrees_with_plain_loops(world, asking, engine, one, other):
+    records = world.records(world.collection)
+    both = plain.patients(plain.answering(records, one)) & plain.patients(plain.answering(records, other))
+    asked = [asking(world.collection, urlencode(each, doseq=True)) for each in (one, other)]
+    assert shared(*asked) == len(both)
+
+
+@settings(few, max_examples=15)
+@given(one=addresses(), other=addresses())
+def test_both_sides_are_what_their_own_pages_say(client, world, one, other):
+    queries = [urlencode(each, doseq=True) for each in (one, other)]
+    found = client.get(comparing(world.collection, *queries)).context["compared"]
+    for side, query in zip((found.one, found.other), queries, strict=True):
+        assert str(side) == str(client.get(world.address(f"?{query}")).context["answer"])
+    for row in rows_of(found).values():
+        assert row.one.in_view == found.one.share.count
+        assert row.other.in_view == found.other.share.count
+
+
+def test_serious_events_are_left_out_where_none_is_graded(client, db):
+    found = client.get(
+        "/sener-2025-reconstruction/compare/?a=inhibitor%3Dtofacitinib&b=inhibitor%3Dbaricitinib"
+    ).context["compared"]
+    assert "Serious adverse event" not in rows_of(found)
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ("a=sex%3Dx&b=", "A: “x” is not among the values of “Sex”."),
+        ("a=&b=nonsense%3D1", "B: “nonsense” is not a filter."),
+        ("a=&c=", "“c” is no part of a comparison; it has a and b."),
+        ("a=&a=sex%3Dmale", "“a” is given more than once."),
+    ],
+)
+def test_what_is_wrong_is_said(client, world, query, told):
+    response = client.get(world.address(f"compare/?{query}"))
+    assert response.context["compared"] is None
+    assert any(told in problem for problem in response.context["problems"])
+    assert told in response.content.decode()
+    assert client.get(world.address(f"compare.csv?{query}")).status_code == 400
+
+
+def test_a_comparison_starts_from_any_view(client, world):
+    body = client.get(world.address("patients/?sex=female")).content.decode()
+    assert 'href="/world/compare/?a=sex%3Dfemale"' in body
+    half = client.get(world.address("compare/?a=inhibitor%3Dtofacitinib"))
+    assert (
+        "tofacitinib beside baricitinib",
+        "/world/compare/?a=inhibitor%3Dtofacitinib&b=inhibitor%3Dbaricitinib",
+    ) in (half.context["offers"])
+    assert 'href="/world/?with=inhibitor%3Dtofacitinib"' in half.content.decode()
+    choosing = client.get(world.address("?with=inhibitor%3Dtofacitinib&sex=male")).content.decode()
+    assert 'href="/world/compare/?a=inhibitor%3Dtofacitinib&amp;b=sex%3Dmale"' in choosing
+    assert '<input type="hidden" name="with" value="inhibitor=tofacitinib">' in choosing
+
+
+def test_without_any_side_the_page_says_how_to_begin(client, world):
+    assert client.get(world.address("compare/")).context["offers"]
+
+
+def test_the_numbers_come_as_a_file(client, trial):
+    query = urlencode({"a": "inhibitor=tofacitinib", "b": "inhibitor=baricitinib"})
+    response = client.get(f"/two-drugs/compare.csv?{query}")
+    rows = {row["label"]: row for row in csv.DictReader(response.content.decode("utf-8-sig").splitlines())}
+    row = rows["Improved (authors’ overall verdict)"]
+    assert (row["a_n"], row["a_known"], row["a_not_reported"], row["b_n"], row["b_known"]) == ("3", "8", "1", "8", "9")
+    assert float(row["fisher_p"]) == pytest.approx(exact_comparison(3, 8, 8, 9).p)
+    assert row["question"] == query
+
+
+def test_a_simulated_comparison_says_that_it_is_an_artefact(client, db):
+    body = client.get("/sener-2025-reconstruction/compare/?a=sex%3Dmale&b=sex%3Dfemale").content.decode()
+    assert "any association here is an artefact" in body
+
+
+def test_swapping_turns_the_difference_round(client, trial):
+    response = client.get(comparing(trial, "inhibitor=tofacitinib", "inhibitor=baricitinib"))
+    turned = client.get(response.context["swapped"]).context["compared"]
+    label = "Improved (authors’ overall verdict)"
+    first, second = rows_of(response.context["compared"])[label], rows_of(turned)[label]
+    assert first.difference[0] == pytest.approx(-second.difference[0])
+
+
+def test_everybody_is_a_question_too(world):
+    found = summaries.side_by_side(Question(world.collection), Question(world.collection), vocabulary(world.collection))
+    assert found.overlap == 5

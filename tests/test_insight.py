@@ -1,0 +1,253 @@
+"""Levels, swimmers, rules, completeness, flow: what the records say as a whole."""
+
+from urllib.parse import urlencode
+
+import pytest
+from hypothesis import given, settings
+
+from evidence import charts, summaries
+from evidence.choices import Assessed
+from evidence.models import ATTRIBUTES, FlowStep, Outcome, Review, Treatment
+from evidence.questions import Question
+from evidence.statistics import RULES, Derived
+from evidence.summaries import answers
+from evidence.summaries.courses import discordant, swimmer, window_of
+from evidence.views.drawing import SWIMMERS
+from evidence.vocabulary import vocabulary
+
+from . import plain
+from .factories import make_collection, make_patient, make_study, make_treatment
+from .test_filters import addresses, few
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def measured(db):
+    """Four courses with an mRSS, one without; months 3, 6, 6 and not known."""
+    collection = make_collection("measured")
+    study = make_study(collection)
+    for number, (baseline, followup, month, result) in enumerate(
+        [
+            (24, 12, 6, "improved"),  # falls by half: response, as the authors say
+            (20, 16, 6, "improved"),  # falls by 4: the rule disagrees
+            (4, 0, 3, "improved"),  # too low to be judged
+            (18, None, None, "stable"),  # no follow-up
+        ],
+        start=1,
+    ):
+        course = make_treatment(make_patient(study, f"m-{number}"), duration_months=number * 3, response=result)
+        Outcome.objects.create(
+            treatment=course,
+            domain="skin",
+            measure="mRSS",
+            baseline=baseline,
+            followup=followup,
+            at_months=month,
+            result=result,
+        )
+    make_treatment(make_patient(study, "m-5"), outcomes=[("skin", "improved")])
+    return collection
+
+
+# Levels
+
+
+def test_levels_by_hand_with_months_kept_apart(measured):
+    found = summaries.levels(Question(measured), "mrss")
+    assert (found.recorded, found.both, found.patients) == (4, 3, 3)
+    at = {each.month: each for each in found.months}
+    assert set(at) == {Assessed.MONTH_3, Assessed.MONTH_6}
+    assert at[Assessed.MONTH_6].baseline == (21, 22, 23)
+    assert at[Assessed.MONTH_6].followup == (13, 14, 15)
+    assert at[Assessed.MONTH_6].change == (-10, -8, -6)
+    chart = charts.people_chart("mrss", found, measured)
+    assert chart.sentence.startswith("mRSS is known before and after in 3 of 4 outcomes that record it, of 3 patients")
+    assert "month 6: median 22.0 to 14.0 (n = 2)" in chart.sentence
+    assert len(chart.table.for_programs[1]) == 3, "the file has every patient"
+
+
+def test_about_which_month_filters_patients_and_their_outcomes(measured, asking):
+    question = asking(measured, "assessed=6")
+    assert [each.month for each in summaries.levels(question, "mrss").months] == [Assessed.MONTH_6]
+    assert summaries.rule_report(question, RULES["mrss-5-25"]).outcomes == 2
+
+
+@pytest.mark.parametrize(
+    ("month", "word"),
+    [(0, "1"), (1.9, "1"), (2, "3"), (4.4, "3"), (4.5, "6"), (9, "12"), (18, "24"), (36, "later"), (None, "unknown")],
+)
+def test_every_month_is_in_one_window(month, word):
+    assert window_of(month) == word
+
+
+def test_nothing_measured_is_said(client, published):
+    (chart,) = client.get("/published/?chart=mrss-levels").context["charts"]
+    assert chart.figure == {}
+    assert "mRSS is recorded in 0 outcomes here" in chart.sentence
+
+
+# Swimmers
+
+
+def test_swimmers_by_hand(client, measured):
+    (chart,) = client.get("/measured/?chart=swimmers").context["charts"]
+    assert [row[0] for row in chart.table.rows] == ["m-4, 1", "m-3, 1", "m-2, 1", "m-1, 1", "m-5, 1"], "longest first"
+    assert chart.figure["data"][0]["x"] == [12, 9, 6, 6], "a course of 3 months with an outcome at 6 reaches to 6"
+    assert "The length is known of 4 of 5 treatments" in chart.sentence
+    assert chart.table.rows[-1][2] == "not known" and chart.table.rows[-1][-1] == "1"
+    assert chart.marks[0][0] == "/measured/patients/m-4/"
+
+
+def test_only_the_longest_courses_are_drawn(client, db):
+    collection = make_collection("long")
+    study = make_study(collection)
+    for months in range(1, SWIMMERS + 6):
+        make_treatment(make_patient(study), duration_months=months)
+    (chart,) = client.get("/long/?chart=swimmers").context["charts"]
+    assert len(chart.table.rows) == SWIMMERS
+    assert f"The {SWIMMERS} longest of {SWIMMERS + 5} courses." in chart.note
+
+
+def test_a_timeline_draws_only_what_has_a_month(client, published):
+    chart = client.get("/published/patients/fujita-2019-1/").context["chart"]
+    assert chart.sentence == "The length is known of 1 of 1 course; 1 of 2 outcomes and events has a month."
+    assert chart.figure["data"][0]["x"] == [12]
+    undated = client.get("/published/patients/prakashini-2023-1/").context["chart"]
+    assert undated.figure == {} and "nothing to draw" in undated.sentence
+    assert ["Before", "prior therapy: Methotrexate", "not said"] in undated.table.rows
+
+
+def test_a_case_at_a_glance(client, published):
+    body = client.get("/published/patients/fujita-2019-1/").content.decode()
+    assert "Female, 71 years, Overlap syndrome. Baricitinib for Joints: overall response not extracted." in body
+
+
+def test_every_value_says_where_it_comes_from(client, published):
+    body = client.get("/published/patients/fujita-2019-1/").content.decode()
+    assert 'title="Fujita 2019: abstract or opening of the paper. No note of its own."' in body
+    assert "<summary title=" in body
+
+
+# Rules
+
+
+def test_a_rule_beside_the_authors_by_hand(client, measured):
+    report = summaries.rule_report(Question(measured), RULES["mrss-5-25"])
+    assert (report.outcomes, report.evaluable, report.discordant) == (4, 2, 1)
+    assert (report.treatments, report.without_measure) == (5, 1)
+    assert report.table["improved"] == {Derived.RESPONSE: 1, Derived.NO_RESPONSE: 1, Derived.NOT_EVALUABLE: 1}
+    listed = [(each.patient, each.derived, each.discordant, each.why) for each in report.listed]
+    assert listed == [
+        ("m-2", Derived.NO_RESPONSE, True, ""),
+        ("m-3", Derived.NOT_EVALUABLE, False, "the baseline is too low for the rule"),
+        ("m-4", Derived.NOT_EVALUABLE, False, "follow-up not known"),
+        ("m-1", Derived.RESPONSE, False, ""),
+    ], "those that disagree first, then those that cannot be judged; nobody is dropped"
+    body = client.get("/measured/rules/").content.decode()
+    assert "2 of 4 outcomes" in body and "authors and rule disagree in 1" in body and "In 1 of 5 treatments" in body
+
+
+@pytest.mark.parametrize(
+    ("result", "derived", "expected"),
+    [
+        ("improved", Derived.RESPONSE, False),
+        ("improved", Derived.NO_RESPONSE, True),
+        ("improved", Derived.WORSENING, True),
+        ("stable", Derived.NO_RESPONSE, False),
+        ("stable", Derived.RESPONSE, True),
+        ("stable", Derived.WORSENING, True),
+        ("worsened", Derived.WORSENING, False),
+        ("not_improved", Derived.NO_RESPONSE, False),
+        ("not_improved", Derived.RESPONSE, True),
+        ("unknown", Derived.RESPONSE, False),
+        ("improved", Derived.NOT_EVALUABLE, False),
+    ],
+)
+def test_what_counts_as_disagreement(result, derived, expected):
+    assert discordant(result, derived) is expected
+
+
+def test_where_nothing_is_measured_nobody_is_judged_and_nobody_dropped(client, published):
+    body = client.get("/published/rules/").content.decode()
+    assert "all 4 treatments are not evaluable" in body
+
+
+def test_an_unknown_rule_is_told(client, world):
+    response = client.get(world.address("rules/?rule=nonsense"))
+    assert response.context["report"] is None
+    assert "“nonsense” is no rule. Known: mrss-5-25, fvc-5, fvc-10." in response.context["asked"].problems
+
+
+# Completeness
+
+
+@settings(few, max_examples=8)
+@given(address=addresses())
+def test_every_cell_leads_to_exactly_those_of_whom_it_is_not_known(client, world, asking, address):
+    question = asking(world.collection, urlencode(address, doseq=True))
+    (matrix,) = answers(summaries.completeness(question, vocabulary(world.collection)))
+    records = plain.answering(world.records(world.collection), address)
+    assert {line.slug: line.patients for line in matrix.lines} == {
+        study: len(plain.patients([c for c in records if c.study == study])) for study in {c.study for c in records}
+    }
+    for line in matrix.lines:
+        for name, cell in zip(ATTRIBUTES, line.cells, strict=True):
+            assert 0 <= cell.known <= cell.patients == line.patients
+            if cell.missing is None:
+                continue
+            (total,) = answers(summaries.totals(cell.missing))
+            assert total.patients == cell.patients - cell.known, (line.slug, name)
+
+
+def test_completeness_by_hand(client, world):
+    matrix = client.get(world.address("completeness/")).context["matrix"]
+    alpha = next(line for line in matrix.lines if line.slug == "alpha")
+    cells = dict(zip(ATTRIBUTES, ((cell.known, cell.patients) for cell in alpha.cells), strict=True))
+    assert cells["age"] == (2, 4) and cells["prior"] == (3, 4) and cells["dose"] == (0, 4)
+    assert alpha.reason.label == "not reported"
+    assert [line.slug for line in matrix.to_read] == ["beta"], "only where a part was read is there more to find"
+
+
+def test_a_simulated_collection_has_no_to_do_list(client, simulated):
+    assert "these records are simulated, and what is empty is meant to be" in (
+        client.get("/sener-2025-reconstruction/completeness/").content.decode()
+    )
+
+
+# Flow
+
+
+def boxes(flow) -> dict:
+    return {box.stage: box.text for row in flow.rows for box in row if box}
+
+
+def test_a_flow_says_what_it_does_not_know(client, published):
+    found = boxes(summaries.collection_flow(published))
+    assert found["included"] == "16 studies, 4 patients"
+    assert found["identified"] == "records: not recorded"
+    assert "1 of 6 boxes have a number" in client.get("/published/flow/").content.decode()
+    assert boxes(summaries.review_flow(Review.objects.get(slug="sener-2025")))["included"] == "18 studies, 87 patients"
+    moriana = boxes(summaries.review_flow(Review.objects.get(slug="moriana-2022")))
+    assert moriana["included"] == "studies: not extracted, 59 patients"
+
+
+def test_a_flow_adds_reasons_up_only_where_all_are_known(published):
+    for position, (stage, reason, studies) in enumerate(
+        [("identified", "", 120), ("screened", "", 90), ("excluded_screening", "no JAK inhibitor", 50)]
+    ):
+        FlowStep.objects.create(collection=published, stage=stage, reason=reason, studies=studies, position=position)
+    FlowStep.objects.create(collection=published, stage="excluded", reason="no patients", studies=3)
+    FlowStep.objects.create(collection=published, stage="excluded", reason="duplicate", studies=None)
+    flow = summaries.collection_flow(published)
+    found = boxes(flow)
+    assert found["identified"] == "120 records" and found["excluded_screening"] == "50 records"
+    assert found["excluded"] == "studies: not recorded", "3 and an unknown number are not 3"
+    excluded = next(box for row in flow.rows for box in row if box and box.stage == "excluded")
+    assert sorted(excluded.reasons) == [("duplicate", "not recorded"), ("no patients", "3")]
+
+
+def test_swimmer_reads_one_course(measured):
+    course = Treatment.objects.get(patient__slug="m-1")
+    found = swimmer(course)
+    assert (found.months, found.end, found.undated, found.drawable) == (3, 6, 0, True)

@@ -1,0 +1,147 @@
+"""Patients like mine: unknown neither agrees nor differs, and the page says how few there are."""
+
+from urllib.parse import urlencode
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from evidence import summaries
+from evidence.models import Patient
+from evidence.summaries import AGE_SPAN
+from evidence.vocabulary import vocabulary
+
+from .test_filters import few
+
+pytestmark = pytest.mark.django_db
+
+
+def ask(collection, **given):
+    return summaries.similar(collection, summaries.criteria(collection, vocabulary(collection), **given))
+
+
+def told(found) -> dict:
+    return {case.patient.slug: (case.agrees, case.differs, case.unknown) for case in found.cases}
+
+
+def test_by_hand(world, engine):
+    found = ask(
+        world.collection, age=45, sex="female", manifestation=("ild",), without=("renal",), prior=("prednisone",)
+    )
+    ild = "Interstitial lung disease (ILD)"
+    age, prior = "Age 35 to 55", "Prior therapy: Prednisone"
+    assert told(found) == {
+        "alpha-1": ([age, "Female", ild, "No Renal"], [prior], []),
+        "alpha-3": (["Female", ild, prior], [], [age, "No Renal"]),
+        "beta-1": (["Female"], [age, ild], ["No Renal", prior]),
+    }
+    assert list(told(found)) == ["alpha-1", "alpha-3", "beta-1"]
+    assert found.exactly == [2, 1, 0, 1, 1, 0], "alpha-2 and alpha-4 agree in nothing"
+    assert found.sentence.startswith("None of 5 patients agrees in all 5; the closest (1) in 4 of them.")
+
+
+def test_of_equals_whoever_differs_less_comes_first(world, engine):
+    found = ask(world.collection, sex="female", age=25)
+    assert list(told(found)) == ["beta-1", "alpha-3", "alpha-1"], "alpha-3's age is not known, alpha-1's differs"
+
+
+def test_who_agrees_in_everything(world):
+    assert ask(world.collection, sex="male").sentence.startswith("1 of 5 patients agrees.")
+    assert ask(world.collection, sex="female", prior=("methotrexate",)).sentence.startswith(
+        "2 of 5 patients agree in all 2"
+    )
+
+
+def test_nobody_agrees(world):
+    found = ask(world.collection, subset="sine")
+    assert found.cases == []
+    assert found.sentence.startswith("None of 5 patients is known to agree in any of the 1.")
+
+
+def loop(patient, name, value) -> bool | None:
+    """One criterion of one patient, by a plain look at the record."""
+    signs = {each.manifestation.code: each.status for each in patient.manifestation_records.all()}
+    if name == "age":
+        return None if patient.age_years is None else abs(patient.age_years - value) <= AGE_SPAN
+    if name == "sex":
+        return None if patient.sex == "unknown" else patient.sex == value
+    if name == "manifestation":
+        return None if value not in signs else signs[value] == "present"
+    if name == "without":
+        return None if value not in signs else signs[value] == "absent"
+    return None if patient.prior_status == "not_stated" else value in {e.code for e in patient.prior_therapies.all()}
+
+
+OFFERED = [("age", 30), ("age", 60), ("sex", "female"), ("sex", "male"), ("manifestation", "ild"), ("without", "ild")]
+OFFERED += [("manifestation", "skin"), ("without", "renal"), ("prior", "methotrexate"), ("prior", "prednisone")]
+
+
+@settings(few, max_examples=25)
+@given(chosen=st.lists(st.sampled_from(OFFERED), min_size=1, max_size=5, unique_by=lambda each: each[0]))
+def test_agrees_with_a_plain_loop_and_every_criterion_is_accounted_for(world, engine, chosen):
+    given = {name: value if name in ("age", "sex") else (value,) for name, value in chosen}
+    found = told(ask(world.collection, **given))
+    people = Patient.objects.within(world.collection).counted()
+    expected = {}
+    for patient in people:
+        said = [loop(patient, name, value) for name, value in chosen]
+        if True in said:
+            expected[patient.slug] = tuple(said.count(each) for each in (True, False, None))
+    assert {slug: tuple(map(len, case)) for slug, case in found.items()} == expected
+
+
+def test_the_page_is_a_permalink_and_keeps_what_was_entered(client, world):
+    query = "age=45&sex=female&manifestation=ild&without=renal"
+    response = client.get(world.address(f"similar/?{query}"))
+    body = response.content.decode()
+    assert 'name="age" value="45"' in body
+    for field in ("sex-female", "manifestation-ild", "without-renal"):
+        assert f'id="s-{field}"' in body
+        assert "checked" in body.partition(f'id="s-{field}"')[2].partition(">")[0]
+    assert response.context["found"].exactly[-1] == 1
+    assert "Nothing you enter is stored" in body
+
+
+@pytest.mark.parametrize(
+    ("query", "problem"),
+    [
+        ("age=480", "“Age” is between 0 and 120, not 480."),
+        ("age=old", "“old” is not a whole number for “Age”."),
+        ("sex=female&sex=male", "“Sex” has one value; two are given."),
+        ("sex=unknown", "“unknown” is not among the values of “Sex”."),
+        ("manifestation=ild&without=ild", "Both present and absent: Interstitial lung disease (ILD)."),
+        ("nonsense=1", "“nonsense” is no criterion here."),
+    ],
+)
+def test_what_is_wrong_is_said_and_nothing_is_lost(client, world, query, problem):
+    response = client.get(world.address(f"similar/?{query}"))
+    assert any(problem in each for each in response.context["problems"])
+    assert response.context["found"] is None
+    if query.startswith("age"):
+        assert f'value="{query[4:]}"' in response.content.decode()
+
+
+def test_nothing_asked_nothing_found(client, world):
+    response = client.get(world.address("similar/?sex=&age="))
+    assert response.context["found"] is None and not response.context["problems"]
+
+
+def test_a_case_shows_the_cases_most_like_it(client, world):
+    response = client.get(world.address("patients/alpha-1/"))
+    closest = [case.patient.slug for case in response.context["closest"]]
+    assert "alpha-1" not in closest and closest[0] == "alpha-3"
+    follow = client.get(f"/world/similar/?{response.context['similar']}")
+    assert follow.context["found"].cases[0].patient.slug == "alpha-1", "the same criteria, with the case itself"
+
+
+def test_a_case_of_which_nothing_is_known_is_like_nobody(client, world):
+    body = client.get(world.address("patients/alpha-4/")).content.decode()
+    assert "No other patient here is known to agree in anything" in body
+
+
+def test_what_a_patient_has_is_what_is_asked(world):
+    words, criteria = summaries.criteria_of(Patient.objects.get(slug="alpha-1"), vocabulary(world.collection))
+    assert urlencode([(name, value) for name, value in words.items() if value], doseq=True) == (
+        "age=40&sex=female&subset=diffuse&autoantibody=anti-scl-70&manifestation=ild&without=renal&prior=methotrexate"
+    )
+    assert len(criteria) == 7
