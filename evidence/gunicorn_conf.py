@@ -3,6 +3,8 @@
 import gc
 import os
 import sys
+from importlib import import_module
+from threading import Thread
 
 bind = f"{os.environ.get('CASEBOOK_BIND') or '127.0.0.1'}:{os.environ.get('PORT') or '8000'}"
 # A sync worker is killed in mid-download when `timeout` passes, and the file looks complete; gthread is not.
@@ -18,6 +20,11 @@ errorlog = "-"
 accesslog = "-" if os.environ.get("CASEBOOK_ACCESS_LOG") == "1" else None
 loglevel = "warning"
 control_socket_disable = True
+
+
+def post_worker_init(worker):
+    """Loads what comparisons and pooling take, while the first pages are served: two seconds nobody has to wait."""
+    Thread(target=import_module, args=("scipy.stats",), daemon=True).start()
 
 
 def when_ready(server):

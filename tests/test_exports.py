@@ -148,3 +148,24 @@ def test_whoever_goes_away_stops_the_work(world, asking, monkeypatch, django_ass
         assert steady.here.version is not None
         pieces.close()
     assert steady.here.version is None
+
+
+@settings(few, max_examples=200)
+@given(question=addresses())
+def test_two_hundred_questions_say_the_same_everywhere(client, world, settings, question):
+    """Sentence, charts, list and file of the same question count the same patients."""
+    settings.KEEP_ANSWERS = False
+    query = urlencode(question, doseq=True)
+    overview = client.get(world.address(f"?{query}")).context
+    people = overview["totals"].patients
+    assert overview["answer"].share.count == people
+    assert str(overview["answer"]).startswith(f"{people} of ")
+    assert client.get(world.address(f"patients/?{query}")).context["listed"].total == people
+    assert len(rows_of(client, world.address(f"patients.csv?{query}"))) == people
+    for chart in overview["charts"]:
+        if chart.name == "age-and-sex":
+            assert sum(int(cell) for row in chart.table.rows for cell in row[1:]) == people
+        if chart.name == "adverse-events":
+            assert all(sum(map(int, row[1:5])) == people for row in chart.table.rows)
+        if chart.name == "response-by-inhibitor":
+            assert sum(int(cell) for row in chart.table.rows for cell in row[1:7]) == overview["totals"].treatments

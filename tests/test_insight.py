@@ -125,7 +125,7 @@ def test_a_case_at_a_glance(client, published):
 
 def test_every_value_says_where_it_comes_from(client, published):
     body = client.get("/published/patients/fujita-2019-1/").content.decode()
-    assert 'title="Fujita 2019: abstract or opening of the paper. No note of its own."' in body
+    assert 'data-origin="Fujita 2019: abstract or opening of the paper. No note of its own."' in body
     assert "<summary title=" in body
 
 

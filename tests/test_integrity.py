@@ -4,6 +4,7 @@ from io import StringIO
 
 import pytest
 from django.core.management import call_command
+from django.db import IntegrityError, transaction
 
 from evidence.integrity import RULES, faults
 from evidence.models import PrintedFigure, Provenance, Treatment
@@ -130,3 +131,23 @@ def test_a_figure_that_no_longer_comes_out_is_found(db):
     with pytest.raises(SystemExit):
         call_command("check_evidence", stderr=err)
     assert "sener-2025 / relapsed: printed 6.0, records give 5.9 (5/85)" in err.getvalue()
+    assert "When last seen: agrees; now: differs." in err.getvalue()
+
+
+def test_a_changed_verdict_is_accepted_with_a_note_and_not_without(db):
+    figure = PrintedFigure.objects.get(review__slug="sener-2025", code="relapsed")
+    figure.value, figure.verdict = "6.0", "differs"
+    with pytest.raises(IntegrityError), transaction.atomic():
+        figure.save()
+    figure.note = "Printed otherwise in the correction."
+    figure.save()
+    call_command("check_evidence", stdout=StringIO())
+
+
+def test_a_figure_that_can_suddenly_be_computed_is_found(db):
+    """Nothing could be said of it when somebody last looked; now there is something to look at."""
+    PrintedFigure.objects.filter(code="relapsed").update(verdict="not_computable")
+    err = StringIO()
+    with pytest.raises(SystemExit):
+        call_command("check_evidence", stderr=err)
+    assert "When last seen: not computable; now: agrees." in err.getvalue()

@@ -394,6 +394,7 @@ def test_one_case_takes_the_same_queries_however_much_happened(client, db):
     from .factories import make_collection
 
     collection = make_collection("cases")
+    make_treatment(make_patient(make_study(collection), present=["ild"]), indications=["ild"])  # like both of them
     counts = []
     for courses in (1, 40):
         patient = make_patient(make_study(collection), present=["ild", "skin"], prior=["methotrexate"])

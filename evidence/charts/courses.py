@@ -165,7 +165,9 @@ def swimmer_chart(found: Swimmers, collection: Collection) -> Chart:
     )
     if found.treatments > len(found.courses):
         note += f" The {len(found.courses)} longest of {found.treatments} courses."
-    return Chart(name, title, sentence, table, figure(collection, traces, rows=len(drawn), **layout), note, marks)
+    return Chart(
+        name, title, sentence, table, figure(collection, traces, rows=-(-len(drawn) * 3 // 5), **layout), note, marks
+    )
 
 
 def swimmer_traces(courses: list[Swimmer], labels: list[str], collection: Collection | None):

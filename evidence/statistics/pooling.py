@@ -3,11 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import sqrt
+from math import exp, sqrt
 
 import numpy as np
-from scipy.optimize import minimize
-from scipy.special import betaln, expit, log_expit, logsumexp
 
 from .proportions import Z_95
 
@@ -22,6 +20,11 @@ class CannotPool(ValueError):
     """Why these studies cannot be pooled, in words for a reader."""
 
 
+def expit(odds: float) -> float:
+    """The proportion that has these log odds."""
+    return 1 / (1 + exp(-odds)) if odds >= 0 else exp(odds) / (1 + exp(odds))
+
+
 @dataclass(frozen=True)
 class Pooled:
     """A pooled proportion: mean and spread of the studies' log odds."""
@@ -34,18 +37,18 @@ class Pooled:
     @cached_property
     def proportion(self) -> float:
         """The proportion of a study in the middle: the inverse logit of `mu`."""
-        return float(expit(self.mu))
+        return expit(self.mu)
 
     @cached_property
     def interval(self) -> tuple[float, float]:
         """The 95 % interval of that proportion (Wald, on the log odds)."""
-        return float(expit(self.mu - Z_95 * self.se)), float(expit(self.mu + Z_95 * self.se))
+        return expit(self.mu - Z_95 * self.se), expit(self.mu + Z_95 * self.se)
 
     @cached_property
     def prediction(self) -> tuple[float, float]:
         """Where the proportion of a further study is expected, with 95 %: mu +- 1.96 sqrt(tau2 + se2)."""
         half = Z_95 * sqrt(self.tau2 + self.se**2)
-        return float(expit(self.mu - half)), float(expit(self.mu + half))
+        return expit(self.mu - half), expit(self.mu + half)
 
     @property
     def i2(self) -> float:
@@ -75,6 +78,10 @@ def pooled_proportion(studies: Sequence[tuple[int, int]]) -> Pooled:
         raise CannotPool("every study counts everybody, so the log odds have no finite mean")
     if ((counts == 0) | (counts == totals)).all():
         raise CannotPool("every study counts nobody or everybody, so the spread has no finite estimate")
+    # These take longer to load than a page; see exact.py.
+    from scipy.optimize import minimize
+    from scipy.special import betaln, log_expit, logsumexp
+
     nodes, weights = np.polynomial.hermite_e.hermegauss(NODES)
     weights = np.log(weights / sqrt(2 * np.pi))[:, None]
     chosen = -betaln(counts + 1, totals - counts + 1) - np.log(totals + 1)
@@ -101,7 +108,7 @@ def pooled_proportion(studies: Sequence[tuple[int, int]]) -> Pooled:
         raise CannotPool("the studies are so far apart that their spread has no finite estimate")
     if tau < SMALLEST:
         # The studies differ no more than chance: at this border log tau has no second derivative to speak of.
-        return Pooled(float(mu), 1 / sqrt(totals.sum() * float(expit(mu) * expit(-mu))), 0.0, typical(counts, totals))
+        return Pooled(float(mu), 1 / sqrt(totals.sum() * expit(mu) * expit(-mu)), 0.0, typical(counts, totals))
     second = curvature(unlikely, found.x)
     return Pooled(float(mu), sqrt(float(np.linalg.inv(second)[0, 0])), tau**2, typical(counts, totals))
 

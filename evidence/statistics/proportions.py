@@ -2,8 +2,6 @@
 
 from math import sqrt
 
-from scipy.special import betaincinv
-
 Z_95 = 1.959963984540054  # the 97.5th percentile of the standard normal distribution
 
 
@@ -35,6 +33,8 @@ def clopper_pearson_interval(count: int, of: int) -> tuple[float, float] | None:
         raise ValueError(f"{count} of {of} is no proportion")
     if of == 0:
         return None
+    from scipy.special import betaincinv  # takes longer to load than a page; see exact.py
+
     low = float(betaincinv(count, of - count + 1, 0.025)) if count else 0.0
     high = float(betaincinv(count + 1, of - count, 0.975)) if count < of else 1.0
     return low, high

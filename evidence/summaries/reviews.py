@@ -58,7 +58,7 @@ class Comparison:
         if self.value is None or self.figure.value is None:
             return ""
         gap = Decimal(self.recomputed) - self.figure.value
-        return "0" if not gap else f"{gap:+f}".replace("-", "−")
+        return f"{'+' if gap > 0 else ''}{number(float(gap), self.figure.decimals)}".replace("-", "−") if gap else "0"
 
     @property
     def expected(self) -> Verdict:

@@ -54,9 +54,17 @@ class Sources:
             subject = next(name for name in SUBJECTS if getattr(record, f"{name}_id") is not None)
             self.by_value[subject, getattr(record, f"{subject}_id"), record.field].append(record)
 
+    def of_any(self, record, names: tuple[str, ...]) -> list[Provenance]:
+        """Those of several fields of a record."""
+        return [source for name in names for source in self.of(record, name)]
+
     def of(self, record, name: str) -> list[Provenance]:
         subject = {"adverseevent": "adverse_event"}.get(record._meta.model_name, record._meta.model_name)
         return self.by_value.get((subject, record.pk, name), [])
+
+
+OUTCOME_FIELDS = ("result", "baseline", "followup", "followup_text", "at_months", "measure", "domain")
+EVENT_FIELDS = ("category", "description", "grade", "serious", "onset_months", "led_to_stop")
 
 
 def found(collection: str, model, *path: str, **lookup):
@@ -214,8 +222,9 @@ def course(treatment: Treatment, person: Patient, sources: Sources) -> dict:
             facts.coded("Stopped", "stopped", YesNo.UNKNOWN),
             *([Fact("Reason for stopping", treatment.stop_reason)] if treatment.stop_reason else []),
         ],
-        "outcomes": [(each, sources.of(each, "result"), rule(each)) for each in treatment.outcomes.all()],
-        "events": list(treatment.events.all()),
+        "outcomes": [(each, sources.of_any(each, OUTCOME_FIELDS), rule(each)) for each in treatment.outcomes.all()],
+        "events": [(each, sources.of_any(each, EVENT_FIELDS)) for each in treatment.events.all()],
+        "origin": facts.origin,
         "reason": reason,
     }
 

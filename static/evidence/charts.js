@@ -43,8 +43,23 @@
 
   const read = (canvas) => JSON.parse(document.getElementById(canvas.dataset.chart).textContent);
 
+  // On a narrow screen titles of axes are broken into lines, since nothing may be cut off.
+  function fitted(layout, width) {
+    const room = Math.max(Math.floor(width / 14), 16); // letters beside the labels of the rows
+    const axis = layout.xaxis;
+    if (width > 520 || !axis || !axis.title || axis.title.text.length <= room) return layout;
+    const lines = [""];
+    for (const word of axis.title.text.split(" ")) {
+      if (lines.at(-1) && (lines.at(-1) + word).length >= room) lines.push("");
+      lines[lines.length - 1] += `${lines.at(-1) ? " " : ""}${word}`;
+    }
+    const more = 14 * (lines.length - 1);
+    return { ...layout, margin: { ...layout.margin, b: layout.margin.b + more }, xaxis: { ...axis, title: { text: lines.join("<br>"), font: { size: 11 } } } };
+  }
+
   async function draw(Plotly, canvas) {
     const figure = read(canvas);
+    figure.layout = fitted(figure.layout, canvas.clientWidth);
     const theme = colours();
     canvas.replaceChildren();
     canvas.removeAttribute("tabindex");

@@ -1,17 +1,11 @@
 """A reader's way through Casebook in a real Chromium, served as `make run` serves it."""
 
-import os
-import shutil
-import socket
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
+
+from .conftest import drawn
 
 pytestmark = pytest.mark.browser
-ROOT = Path(__file__).resolve().parent.parent.parent
 WIDTHS = [1440, 768, 360]
 SCHEMES = ["light", "dark"]
 PAGES = [
@@ -25,95 +19,21 @@ PAGES = [
     "/published/?sex=nonsense",
     "/sener-2025-reconstruction/",
     "/sener-2025-reconstruction/adverse-events/",
+    "/drawn/?chart=swimmers&chart=mrss-levels&chart=fvc-levels&chart=manifestation-sets&chart=prior-sets",
+    "/sener-2025-reconstruction/compare/?a=inhibitor%3Dtofacitinib&b=inhibitor%3Dbaricitinib",
+    "/published/compare/",
+    "/sener-2025-reconstruction/forest/",
+    "/published/forest/?item=improved_joints",
+    "/drawn/rules/",
+    "/drawn/completeness/",
+    "/published/similar/?age=48&sex=male&manifestation=skin&without=lung&prior=methotrexate",
+    "/published/flow/",
     "/inhibitors/",
     "/inhibitors/tofacitinib/",
     "/reviews/",
     "/reviews/sener-2025/",
     "/admin/login/",
 ]
-BROWSER = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
-
-def free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return listening.getsockname()[1]
-
-
-@pytest.fixture(scope="session")
-def site(tmp_path_factory):
-    """A server of its own, on a database of its own."""
-    folder, port = tmp_path_factory.mktemp("site"), free_port()
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "CASEBOOK_"))}
-    environment |= {
-        "CASEBOOK_SECRET_KEY": "browser tests",
-        "CASEBOOK_HTTPS": "0",
-        "DATABASE_URL": f"sqlite:///{folder / 'casebook.sqlite3'}",
-        "PORT": str(port),
-    }
-    for command in (["migrate", "--verbosity", "0"], ["load_evidence", "--verbosity", "0"]):
-        subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, env=environment, check=True)
-    server = subprocess.Popen(
-        [sys.executable, "-m", "gunicorn", "-c", "python:evidence.gunicorn_conf", "evidence.wsgi"],
-        cwd=ROOT,
-        env=environment,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        said = next((line for line in server.stdout if "Casebook is at" in line), "")
-        assert f"http://localhost:{port}/" in said, "the server stopped before it was ready"
-        yield f"http://localhost:{port}"
-    finally:
-        server.terminate()
-        server.wait(20)
-        server.stdout.close()
-
-
-@pytest.fixture(scope="session")
-def chromium():
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    assert path, "These tests need Chromium: apt-get install chromium"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=BROWSER)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def visit(chromium, site):
-    """visit(address, width=…, scheme=…, script=…) -> page; at the end the console has to have been silent."""
-    said, contexts = [], []
-
-    def open_page(address: str, *, width: int = 1440, scheme: str = "light", script: bool = True):
-        context = chromium.new_context(
-            viewport={"width": width, "height": 900}, color_scheme=scheme, java_script_enabled=script
-        )
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda message: said.append(f"{address}: {message.type} {message.text}"))
-        page.on("pageerror", lambda error: said.append(f"{address}: {error}"))
-        page.goto(site + address)
-        if script:
-            drawn(page)
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert said == []
-
-
-def drawn(page) -> None:
-    """Waits until every chart of the page is drawn."""
-    charts = page.locator("[data-chart]").count()
-    expect(page.locator("[data-chart]:has(.main-svg)")).to_have_count(charts, timeout=20_000)
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)

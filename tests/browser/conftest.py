@@ -1,0 +1,107 @@
+"""A server of its own, a real Chromium, and a page whose console has to stay silent."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+BROWSER = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def free_port() -> int:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return listening.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory):
+    """A server of its own, on a database of its own."""
+    folder, port = tmp_path_factory.mktemp("site"), free_port()
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "CASEBOOK_"))}
+    environment |= {
+        "CASEBOOK_SECRET_KEY": "browser tests",
+        "CASEBOOK_HTTPS": "0",
+        "DATABASE_URL": f"sqlite:///{folder / 'casebook.sqlite3'}",
+        "PORT": str(port),
+    }
+    drawn_at_random = [
+        "generate_cohort",
+        "--patients",
+        "120",
+        "--collection",
+        "drawn",
+        "--seed",
+        "3",
+        "--verbosity",
+        "0",
+    ]
+    for command in (["migrate", "--verbosity", "0"], ["load_evidence", "--verbosity", "0"], drawn_at_random):
+        subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, env=environment, check=True)
+    server = subprocess.Popen(
+        [sys.executable, "-m", "gunicorn", "-c", "python:evidence.gunicorn_conf", "evidence.wsgi"],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        said = next((line for line in server.stdout if "Casebook is at" in line), "")
+        assert f"http://localhost:{port}/" in said, "the server stopped before it was ready"
+        yield f"http://localhost:{port}"
+    finally:
+        server.terminate()
+        server.wait(20)
+        server.stdout.close()
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    assert path, "These tests need Chromium: apt-get install chromium"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=BROWSER)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(chromium, site):
+    """visit(address, width=…, scheme=…, script=…) -> page; at the end the console has to have been silent."""
+    said, contexts = [], []
+
+    def open_page(address: str, *, width: int = 1440, scheme: str = "light", script: bool = True):
+        context = chromium.new_context(
+            viewport={"width": width, "height": 900}, color_scheme=scheme, java_script_enabled=script
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: said.append(f"{address}: {message.type} {message.text}"))
+        page.on("pageerror", lambda error: said.append(f"{address}: {error}"))
+        page.goto(site + address)
+        if script:
+            drawn(page)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert said == []
+
+
+def drawn(page) -> None:
+    """Waits until every chart of the page is drawn."""
+    charts = page.locator("[data-chart]").count()
+    expect(page.locator("[data-chart]:has(.main-svg)")).to_have_count(charts, timeout=20_000)
