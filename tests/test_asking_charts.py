@@ -208,5 +208,9 @@ def test_many_combinations_are_all_in_the_table(client, db):
         make_treatment(make_patient(study, present=present))
     chart = chart_of(overview(client, collection), "manifestation-sets")
     assert len(chart.figure["data"][0]["x"]) == 14
-    assert "The 17 rarest combinations are in the table only." in chart.note
+    assert "The 17 rarest combinations are not drawn." in chart.note
     assert len(chart.table.rows) == 31 + 5
+
+
+def test_a_chart_that_does_not_exist_is_told(client, world):
+    assert "There is no chart “nonsense”." in client.get(world.address("?chart=nonsense")).content.decode()

@@ -177,3 +177,29 @@ def test_swapping_turns_the_difference_round(client, trial):
 def test_everybody_is_a_question_too(world):
     found = summaries.side_by_side(Question(world.collection), Question(world.collection), vocabulary(world.collection))
     assert found.overlap == 5
+
+
+@pytest.mark.parametrize(
+    ("query", "label"),
+    [
+        ("sex=female", "Female"),
+        ("response=improved", "Improved (authors’ overall verdict)"),
+        ("adverse_events=events", "Any adverse event"),
+        ("adverse_event=infection", "Infection"),
+    ],
+)
+def test_what_the_question_asks_for_is_no_finding(client, db, query, label):
+    found = client.get(f"/sener-2025-reconstruction/compare/?{urlencode({'a': query, 'b': 'inhibitor=baricitinib'})}")
+    row = rows_of(found.context["compared"])[label]
+    assert (row.why, row.p_text, row.difference) == ("asked for", "", None)
+
+
+def test_a_side_that_cannot_be_asked_is_told_while_choosing_the_other(client, world):
+    body = client.get(world.address("?with=sex%3Dx")).content.decode()
+    assert "What to compare with cannot be asked: “x” is not among the values of “Sex”." in body
+
+
+def test_everybody_on_one_side_and_nobody_known_on_the_other(trial, asking):
+    one, other = asking(trial, "inhibitor=tofacitinib"), asking(trial, "inhibitor=itacitinib")
+    found = summaries.side_by_side(one, other, vocabulary(trial))
+    assert all(row.difference is None for row in rows_of(found).values())

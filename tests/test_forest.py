@@ -75,8 +75,8 @@ def test_groups_that_report_n_of_n_are_rows_and_their_own_items(literature):
     found = forest(literature, "stopped")
     assert lines(found)["arm"] == ("1/5", True, True)
     assert lines(found)["series-a"] == ("0/9", True, True)
-    assert "death" in summaries.items(Question(literature))
-    deaths = forest(literature, "death")
+    assert summaries.items(Question(literature))["measure:death"] == "Death (groups only)"
+    deaths = forest(literature, "measure:death")
     assert lines(deaths) == {"arm": ("1/5", True, True)}, "the last time, and no comparator"
 
 
@@ -154,3 +154,26 @@ def test_the_file_has_the_rows_of_the_table(client, literature):
         "Pooled",
     ]
     assert (rows[0]["n"], rows[0]["known"]) == ("6", "8")
+
+
+def test_serious_events_are_left_out_where_no_event_is_graded(literature, simulated):
+    study = literature.studies.get(slug="series-a")
+    make_treatment(make_patient(study), adverse_events="explicitly_none")
+    make_treatment(make_patient(study), events=[("infection", {})])
+    other = literature.studies.get(slug="series-b")
+    make_treatment(make_patient(other), adverse_events="explicitly_none")
+    make_treatment(make_patient(other), events=[("infection", {"serious": "yes"})])
+    assert lines(forest(literature, "serious")) == {"series-b": ("1/2", True, True)}
+    # In the reconstruction no event is graded; studies without any event say that none was serious.
+    assert forest(simulated, "serious").total.count == 0
+    assert forest(simulated, "serious").total.known < forest(simulated, "any_adverse_event").total.known / 2
+
+
+def test_measures_that_read_nearly_alike_stay_apart(literature):
+    study = make_study(literature, "graded")
+    for number, measure in enumerate(("grade 3 adverse event", "grade >=3 adverse event"), start=1):
+        make_group(
+            study, f"g{number}", n=9, findings=[{"kind": "events", "measure": measure, "events": number, "n": 9}]
+        )
+    assert lines(forest(literature, "measure:grade 3 adverse event")) == {"graded": ("1/9", True, True)}
+    assert lines(forest(literature, "measure:grade >=3 adverse event")) == {"graded": ("2/9", True, True)}

@@ -145,3 +145,8 @@ def test_what_a_patient_has_is_what_is_asked(world):
         "age=40&sex=female&subset=diffuse&autoantibody=anti-scl-70&manifestation=ild&without=renal&prior=methotrexate"
     )
     assert len(criteria) == 7
+
+
+def test_another_report_of_the_same_person_is_not_a_similar_case(client, world):
+    closest = [case.patient.slug for case in client.get(world.address("patients/beta-2/")).context["closest"]]
+    assert closest and "alpha-1" not in closest

@@ -32,6 +32,7 @@ PATTERNS = {
 }
 ROW = 40  # pixels a row of a horizontal chart takes
 FRAME = 120  # pixels for axis, title of the axis and legend
+TABLED = 100  # rows of a table of combinations or studies on a page; its file has all
 LABEL = 22  # characters of a label before it is broken
 
 

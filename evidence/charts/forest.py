@@ -3,7 +3,7 @@
 from ..models import Collection
 from ..summaries import Forest, number
 from ..summaries.forest import StudyRow
-from .chart import COUNT, NOT_KNOWN, SECOND, Chart, ChartTable, axis, figure, rows_axis, text
+from .chart import COUNT, NOT_KNOWN, SECOND, TABLED, Chart, ChartTable, axis, figure, rows_axis, text
 
 MOST = 22  # studies drawn; all of them stand in the table
 COLUMNS = ["row", "counted_of", "n", "known", "percent", "ci_low", "ci_high", "missing", "counted"]
@@ -46,7 +46,9 @@ def forest_chart(found: Forest, collection: Collection) -> Chart:
         "where the proportion of a further study is expected."
     )
     left_out = len(found.rows) - len(drawn)
-    note += f" The {left_out} smallest studies are in the table only." if left_out else ""
+    note += f" The {left_out} smallest studies are not drawn." if left_out else ""
+    if len(found.rows) > TABLED:
+        note += f" The table has the {TABLED} largest; the file has all {len(found.rows)}."
     drawing = figure(collection, traces, rows=len(labels) + 1, **layout)
     return Chart(name, title, forest_sentence(found), table, drawing, note)
 
@@ -126,7 +128,8 @@ def pooled_traces(found: Forest) -> list[dict]:
 
 
 def forest_table(found: Forest) -> ChartTable:
-    rows = [*found.rows, *([found.singles] if found.singles else []), found.total]
+    last = [*([found.singles] if found.singles else []), found.total]
+    rows = [*found.rows, *last]
     cells = [
         [
             row.label,
@@ -137,10 +140,9 @@ def forest_table(found: Forest) -> ChartTable:
             str(row.missing),
             "yes" if row.pooled and row is not found.total else row.why or "no",
         ]
-        for row in rows
+        for row in [*found.rows[:TABLED], *last]
     ]
-    for row in cells[-1:]:
-        row[-1] = "–"
+    cells[-1][-1] = "–"
     file = [
         [
             *(row.label, row.what, row.count, row.known, row.percent),

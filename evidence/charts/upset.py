@@ -7,7 +7,7 @@ from ..models.treatment import SET_SEPARATOR
 from ..questions import Step
 from ..summaries import Combinations, Share
 from .bars import SHARE_COLUMNS, SHARE_HEADINGS, no_step, share_cells, share_numbers, share_sentence
-from .chart import COUNT, NOT_KNOWN, Chart, ChartTable, axis, figure, text
+from .chart import COUNT, NOT_KNOWN, TABLED, Chart, ChartTable, axis, figure, text
 
 MOST = 14  # combinations drawn; all of them stand in the table
 BARS, ROW, GAP = 170, 26, 28  # pixels: the bars above, a row of dots, the numbers between them
@@ -66,7 +66,9 @@ def upset_chart(
         "Each bar is one combination, exactly: a patient with more stands under that one instead. Beside each row: the "
         "patients with that value, alone or with others."
     )
-    note += f" The {left_out} rarest combinations are in the table only." if left_out else ""
+    note += f" The {left_out} rarest combinations are not drawn." if left_out else ""
+    if len(found.sets) > TABLED:
+        note += f" The table has the {TABLED} most frequent; the file has all {len(found.sets)}."
     marks = [[exactly(share.key.split(SET_SEPARATOR)) for share in drawn], [], *[[] for _ in dots[1:]]]
     marks[-1] = [among(values[row][0]) for each in codes for row in rows_of(each, values)]
     return Chart(name, title, share_sentence(drawn), table, drawing, note, marks)
@@ -139,13 +141,15 @@ def dot_traces(codes: list[set[str]], values: list[tuple]) -> list[dict]:
 
 def upset_table(found: Combinations, exactly: Callable, among: Callable) -> ChartTable:
     """Combinations first, each exactly; then each value, alone or with others."""
-    shares = [*found.sets, *([found.none] if found.none else [])]
+    sets = found.sets[:TABLED]
+    shares = [*sets, *([found.none] if found.none else [])]
     headings = ["Together", "patients, n/N", *SHARE_HEADINGS]
     rows = [[share.label, *share_cells(share)] for share in shares]
     rows += [[f"{label}, alone or with others", str(times), *[""] * 4] for _, label, times in found.values]
-    steps = {(i, 0): exactly(share.key.split(SET_SEPARATOR)) for i, share in enumerate(found.sets)}
+    steps = {(i, 0): exactly(share.key.split(SET_SEPARATOR)) for i, share in enumerate(sets)}
     steps |= {(len(shares) + i, 0): among(code) for i, (code, _, _) in enumerate(found.values)}
-    file = [[share.label, "exactly", *share_numbers(share)] for share in shares]
+    every = [*found.sets, *([found.none] if found.none else [])]
+    file = [[share.label, "exactly", *share_numbers(share)] for share in every]
     file += [[label, "among others", times, *[None] * 6] for _, label, times in found.values]
     return ChartTable(
         headings,

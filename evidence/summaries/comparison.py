@@ -5,7 +5,6 @@ from math import isfinite, isnan
 
 from ..choices import Domain, Sex
 from ..cohort import Tally, shared
-from ..filters import FILTERS
 from ..questions import Question
 from ..statistics import TwoByTwo, exact_comparison, newcombe_interval
 from ..vocabulary import Vocabulary
@@ -136,8 +135,12 @@ def ratio(value: float) -> str:
     return number(value, 2) if isfinite(value) else "∞"
 
 
-def row(one: Share, other: Share, overlap: int) -> Row:
-    """Two shares compared. Patients who are in both cohorts cannot be compared with themselves."""
+def row(one: Share, other: Share, overlap: int, asked: set[str]) -> Row:
+    """Two shares compared. Patients who are in both cohorts cannot be compared with themselves, and what a question
+    asks for (`asked` holds the names of its parts) is no finding.
+    """
+    if asked & DECIDED_BY.get(one.key, ABOUT_EVENTS):
+        return Row(one.label, one, other, None, None, "asked for")
     if not one.known or not other.known:
         return Row(one.label, one, other, None, None, "known in nobody of one side")
     if overlap:
@@ -157,7 +160,6 @@ class SideBySide:
     other: Answer
     overlap: int
     groups: list[tuple[str, list[Row]]]
-    asked_about: set[str]
 
     @property
     def patients(self) -> tuple[int, int]:
@@ -176,18 +178,27 @@ class SideBySide:
         return f"{self.overlap} in both, {one - self.overlap} only in A, {other - self.overlap} only in B."
 
 
-# What a question can ask that a row then merely repeats.
-REPEATED = {"improved": "response", "relapsed": "relapsed", "any_adverse_event": "adverse_events", "serious": "serious"}
+ABOUT_EVENTS = {"adverse_events", "adverse_event", "serious"}
+# Parts of a question that decide a share, so that it says nothing new. By key; categories of events have no other.
+DECIDED_BY = {
+    "female": {"sex"},
+    "improved": {"response"},
+    "relapsed": {"relapsed"},
+    "any_adverse_event": ABOUT_EVENTS,
+    "serious": ABOUT_EVENTS,
+    **{domain.value: set() for domain in Domain},
+}
 
 
 def side_by_side(one: Question, other: Question, vocabulary: Vocabulary) -> SideBySide:
     """Compares the patients who answer one question with those who answer another, of one collection."""
     first, second = answers(profile(one, vocabulary), profile(other, vocabulary))
     overlap = shared(one, other)
+    asked = {name for name, _ in (*one, *other)}
     groups = []
     for heading, shares in first.shares.items():
         rows = [
-            row(share, second.shares[heading][key], overlap)
+            row(share, second.shares[heading][key], overlap, asked)
             for key, share in shares.items()
             if key in second.shares[heading] and (share.known or second.shares[heading][key].known)
         ]
@@ -195,5 +206,4 @@ def side_by_side(one: Question, other: Question, vocabulary: Vocabulary) -> Side
             rows = [each for each in rows if each.one.count or each.other.count]
         if rows:
             groups.append((heading, rows))
-    asked = {FILTERS[name].label for name, _ in (*one, *other)}
-    return SideBySide(first.answer, second.answer, overlap, groups, asked)
+    return SideBySide(first.answer, second.answer, overlap, groups)

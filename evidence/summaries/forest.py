@@ -3,8 +3,6 @@
 from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 
-from django.utils.text import slugify
-
 from ..choices import Domain, FindingKind, Item, YesNo
 from ..cohort import Tally
 from ..filters import groups
@@ -12,7 +10,7 @@ from ..models import GroupFinding, Study
 from ..questions import Question
 from ..statistics import CannotPool, Pooled, clopper_pearson_interval, pooled_proportion
 from ..vocabulary import Vocabulary
-from .cohort import HEADLINES
+from .cohort import HEADLINES, ungraded
 from .shares import Summary, answers, number
 
 # How an item is counted of individual patients: (dimension, its value), and how it is seen whether it is known.
@@ -24,6 +22,9 @@ COUNTED["stopped"] = (("stopped", YesNo.YES.value), ("known:stopped", YesNo.YES.
 COUNTED |= {
     f"improved_{domain.value}": (("domain_improved", domain.value), ("domain_known", domain.value)) for domain in Domain
 }
+
+
+MEASURE = "measure:"  # before the name of what groups alone report
 
 
 @dataclass(frozen=True)
@@ -97,8 +98,9 @@ class Forest:
 def items(question: Question) -> dict[str, str]:
     """What a forest plot can be drawn of: items of patients, and what groups report as events of n."""
     found = dict(Item.choices)
+    # By the very words of the source: “grade 3” and “grade >= 3” are not the same.
     for measure in findings(question).filter(item="").values_list("measure", flat=True).distinct():
-        found.setdefault(slugify(measure), f"{measure[:1].upper()}{measure[1:]} (groups only)")
+        found[f"{MEASURE}{measure}"] = f"{measure[:1].upper()}{measure[1:]} (groups only)"
     return found
 
 
@@ -111,16 +113,26 @@ def findings(question: Question):
 def by_study(question: Question, item: str) -> Summary:
     """(counted, known, in view) by study."""
     (dimension, value), (flag, yes) = COUNTED[item]
-    counted, known, in_view = yield [
+    counted, known, in_view, graded = yield [
         Tally(question, ("study", dimension)),
         Tally(question, ("study", flag)),
         Tally(question, ("study",)),
+        Tally(question, ("study", "adverse_events", "known:serious")),
     ]
+    left_out = studies_ungraded(graded) if item == Item.SERIOUS else set()
     return (
-        Counter({study: n for (study, each), n in counted.items() if each == value}),
-        Counter({study: n for (study, each), n in known.items() if each == yes}),
+        Counter({study: n for (study, each), n in counted.items() if each == value and study not in left_out}),
+        Counter({study: n for (study, each), n in known.items() if each == yes and study not in left_out}),
         Counter({study: n for (study,), n in in_view.items()}),
     )
+
+
+def studies_ungraded(graded: Counter) -> set[str]:
+    """Studies in which events occurred and none is said to be serious or not; see `cohort.headlines`."""
+    by_study = defaultdict(Counter)
+    for (study, events, known), times in graded.items():
+        by_study[study][(events, known)] += times
+    return {study for study, counter in by_study.items() if ungraded(counter)}
 
 
 def forest(question: Question, item: str, vocabulary: Vocabulary, *, shared: bool = False) -> Forest:
@@ -174,7 +186,7 @@ def group_rows(question: Question, item: str) -> list[StudyRow]:
     found = findings(question).select_related("group__study").order_by("group", "at_weeks", "number")
     last: dict[int, GroupFinding] = {}
     for finding in found:
-        if finding.item == item or (not finding.item and slugify(finding.measure) == item):
+        if item == (finding.item or f"{MEASURE}{finding.measure}"):
             last[finding.group_id] = finding
     studies = defaultdict(list)
     for finding in last.values():

@@ -98,7 +98,9 @@ def patient(request: HttpRequest, collection: str, slug: str) -> HttpResponse:
     courses = [course(each, person, sources) for each in treatments]
     facts = person_facts(person, sources)
     words, criteria = summaries.criteria_of(person, vocabulary(home))
-    closest = summaries.closest(home, criteria, apart=person.pk, most=CLOSEST)[0] if criteria else []
+    closest = (
+        summaries.closest(home, criteria, apart=person.same_as_id or person.pk, most=CLOSEST)[0] if criteria else []
+    )
     context = {
         "collection": home,
         "patient": person,

@@ -9,6 +9,7 @@ from django.views.decorators.http import require_safe
 from .. import summaries
 from ..columns import TABLES, ordered
 from ..exports import chart_csv, csv_response
+from ..fields import cut
 from ..summaries import answers, group_cover
 from .asking import Asked, ask, asked_in
 from .drawing import CHARTS, Drawn, chosen
@@ -141,6 +142,7 @@ def overview(request: HttpRequest, asked: Asked, context: dict, picked: list[Dra
         "domains": domains,
         "charts": drawings(asked, picked, counted, context["totals"]),
         "picked": {each.name for each in chosen(asked)},
+        "strange": [cut(name) for name in asked.view.get("chart", ()) if name not in CHARTS],
         "listed": None,
     }
     if people:
