@@ -11,7 +11,8 @@ from evidence.models import ATTRIBUTES, FlowStep, Outcome, Review, Treatment
 from evidence.questions import Question
 from evidence.statistics import RULES, Derived
 from evidence.summaries import answers
-from evidence.summaries.courses import discordant, swimmer, window_of
+from evidence.summaries.courses import swimmer, window_of
+from evidence.summaries.rules import discordant
 from evidence.views.drawing import SWIMMERS
 from evidence.vocabulary import vocabulary
 

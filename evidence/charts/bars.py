@@ -20,6 +20,7 @@ from .chart import (
     figure,
     rows_axis,
     text,
+    whiskers,
 )
 
 SHARE_HEADINGS = ["%", "95 % CI", "Not reported", "Not extracted"]
@@ -78,14 +79,7 @@ def share_chart(
         "y": labels,
         "x": [round(share.percent, 4) for share in drawn],
         "marker": {"color": COUNT},
-        "error_x": {
-            "type": "data",
-            "symmetric": False,
-            "array": [round(share.interval[1] - share.percent, 4) for share in drawn],
-            "arrayminus": [round(share.percent - share.interval[0], 4) for share in drawn],
-            "thickness": 1.5,
-            "width": 5,
-        },
+        "error_x": whiskers([share.percent for share in drawn], [share.interval for share in drawn], width=5),
         "customdata": [f"{text(share.label)}: {share}" for share in drawn],
         "hovertemplate": "%{customdata}<extra></extra>",
     }

@@ -1,5 +1,6 @@
 """What every chart is made of: a figure, a sentence, a table with the same numbers."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
 from textwrap import wrap
@@ -111,6 +112,18 @@ def figure(collection: Collection, traces: list[dict], *, rows: int, **layout) -
         "annotations": marks,
     }
     return {"data": traces, "layout": house | layout}
+
+
+def whiskers(middles: Sequence[float], ends: Sequence[tuple[float, float]], **more) -> dict:
+    """Error bars from a low to a high end around each value."""
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": [round(high - middle, 4) for middle, (_, high) in zip(middles, ends, strict=True)],
+        "arrayminus": [round(middle - low, 4) for middle, (low, _) in zip(middles, ends, strict=True)],
+        "thickness": 1.5,
+        "width": 4,
+    } | more
 
 
 def axis(title: str = "", **more) -> dict:

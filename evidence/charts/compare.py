@@ -2,7 +2,7 @@
 
 from ..models import Collection
 from ..summaries import SideBySide
-from .chart import COUNT, SECOND, Chart, ChartTable, axis, figure, text
+from .chart import COUNT, SECOND, Chart, ChartTable, axis, figure, text, whiskers
 
 HEADINGS = ["Share", "A: n/N", "A: 95 % CI", "A: not known", "B: n/N", "B: 95 % CI", "B: not known"]
 COLUMNS = [
@@ -44,14 +44,7 @@ def points(name: str, shares: list, colour: str, symbol: str, shift: float) -> d
         "y": [place for place, _ in known],
         "x": [round(share.percent, 4) for _, share in known],
         "marker": {"color": colour, "symbol": symbol, "size": 10, "line": {"width": 2}},
-        "error_x": {
-            "type": "data",
-            "symmetric": False,
-            "array": [round(share.interval[1] - share.percent, 4) for _, share in known],
-            "arrayminus": [round(share.percent - share.interval[0], 4) for _, share in known],
-            "thickness": 1.5,
-            "width": 4,
-        },
+        "error_x": whiskers([share.percent for _, share in known], [share.interval for _, share in known]),
         "customdata": [f"{text(share.label, 60)}: {share}" for _, share in known],
         "hovertemplate": "%{customdata}<extra>" + name + "</extra>",
     }

@@ -4,7 +4,7 @@ from ..choices import Response, YesNo
 from ..models import Collection
 from ..summaries import Levels, Swimmers, number, plural
 from ..summaries.courses import LINES, LevelsAtMonth, Swimmer
-from .chart import COLOURS, COUNT, NOT_KNOWN, SECOND, Chart, ChartTable, axis, figure, rows_axis, text
+from .chart import COLOURS, COUNT, NOT_KNOWN, SECOND, Chart, ChartTable, axis, figure, rows_axis, text, whiskers
 
 SYMBOLS = {
     Response.IMPROVED: "triangle-up",
@@ -106,14 +106,12 @@ def month_traces(place: int, month: LevelsAtMonth, collection: Collection, room:
             "y": [middle for _, (_, middle, _) in pairs],
             "line": {"color": COUNT, "width": 3},
             "marker": {"color": COUNT, "symbol": "diamond", "size": 12},
-            "error_y": {
-                "type": "data",
-                "symmetric": False,
-                "array": [high - middle for _, (_, middle, high) in pairs],
-                "arrayminus": [middle - low for _, (low, middle, _) in pairs],
-                "thickness": 2,
-                "width": 6,
-            },
+            "error_y": whiskers(
+                [middle for _, (_, middle, _) in pairs],
+                [(low, high) for _, (low, _, high) in pairs],
+                thickness=2,
+                width=6,
+            ),
             "hovertemplate": "median %{y}<extra></extra>",
         }
     )

@@ -3,7 +3,7 @@
 from ..models import Collection
 from ..summaries import Forest, number
 from ..summaries.forest import StudyRow
-from .chart import COUNT, NOT_KNOWN, SECOND, TABLED, Chart, ChartTable, axis, figure, rows_axis, text
+from .chart import COUNT, NOT_KNOWN, SECOND, TABLED, Chart, ChartTable, axis, figure, rows_axis, text, whiskers
 
 MOST = 22  # studies drawn; all of them stand in the table
 COLUMNS = ["row", "counted_of", "n", "known", "percent", "ci_low", "ci_high", "missing", "counted"]
@@ -80,14 +80,7 @@ def points(name: str, rows: list[tuple[str, StudyRow]], colour: str, symbol: str
             "size": [round(min(7 + row.known**0.5 * 1.6, 22), 1) for _, row in rows],
             "line": {"width": 2},
         },
-        "error_x": {
-            "type": "data",
-            "symmetric": False,
-            "array": [round(row.interval[1] - row.percent, 4) for _, row in rows],
-            "arrayminus": [round(row.percent - row.interval[0], 4) for _, row in rows],
-            "thickness": 1.4,
-            "width": 4,
-        },
+        "error_x": whiskers([row.percent for _, row in rows], [row.interval for _, row in rows]),
         "customdata": [
             f"{text(row.label, 60)}: {row.fraction} ({number(row.percent)} %, exact 95 % CI {row.interval_text})"
             for _, row in rows

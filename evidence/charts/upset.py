@@ -7,7 +7,7 @@ from ..models.treatment import SET_SEPARATOR
 from ..questions import Step
 from ..summaries import Combinations, Share
 from .bars import SHARE_COLUMNS, SHARE_HEADINGS, no_step, share_cells, share_numbers, share_sentence
-from .chart import COUNT, NOT_KNOWN, TABLED, Chart, ChartTable, axis, figure, text
+from .chart import COUNT, NOT_KNOWN, TABLED, Chart, ChartTable, axis, figure, text, whiskers
 
 MOST = 14  # combinations drawn; all of them stand in the table
 BARS, ROW, GAP = 170, 26, 28  # pixels: the bars above, a row of dots, the numbers between them
@@ -84,14 +84,7 @@ def bar_trace(shares: list[Share]) -> dict:
         "x": list(range(len(shares))),
         "y": [round(share.percent, 4) for share in shares],
         "marker": {"color": COUNT},
-        "error_y": {
-            "type": "data",
-            "symmetric": False,
-            "array": [round(share.interval[1] - share.percent, 4) for share in shares],
-            "arrayminus": [round(share.percent - share.interval[0], 4) for share in shares],
-            "thickness": 1.5,
-            "width": 4,
-        },
+        "error_y": whiskers([share.percent for share in shares], [share.interval for share in shares]),
         "customdata": [f"{text(share.label, 60)}, exactly: {share}" for share in shares],
         "hovertemplate": "%{customdata}<extra></extra>",
     }

@@ -5,30 +5,28 @@ from .cohort import (
     Answer,
     Breakdown,
     CategoryShare,
-    Combinations,
-    Matches,
     Totals,
     age_and_sex,
     answer,
-    combinations,
     events_by_category,
     headlines,
     indication_sets,
-    matches,
     outcomes_by_domain,
     response_by_indication_set,
     response_by_inhibitor,
     totals,
 )
+from .combinations import Combinations, Matches, combinations, matches
 from .comparison import SideBySide, side_by_side
 from .completeness import Completeness, completeness
-from .courses import MEASURES, Levels, RuleReport, Swimmers, levels, rule_report, rule_rows, swimmers
+from .courses import MEASURES, Levels, Swimmers, levels, swimmers
 from .facets import Facet, Nearest, Option, facets, nearest
 from .flow import Flow, collection_flow, review_flow
 from .forest import Forest, forest, items
 from .groups import ChangeRow, GroupCover, changes, group_cover
 from .overview import drug_evidence, inhibitors_given, overview
 from .reviews import Comparison, reconciliation
+from .rules import RuleReport, rule_report, rule_rows
 from .shares import Share, answers, number, plural
 from .similar import AGE_SPAN, Similar, closest, criteria, criteria_of, similar
 

@@ -2,12 +2,11 @@
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass
-from itertools import islice
 
-from ..choices import Ascertainment, Domain, Match, Missing, Response, Sex, YesNo
+from ..choices import Ascertainment, Domain, Missing, Response, Sex, YesNo
 from ..cohort import Tally, Unit
-from ..filters import FILTERS, SETS
-from ..questions import MatchedSet, Question
+from ..filters import FILTERS
+from ..questions import Question
 from ..statistics import median
 from ..vocabulary import Vocabulary
 from .shares import Share, Summary, number, plural, share, yes_part
@@ -129,8 +128,11 @@ def ungraded(by_ascertainment: Counter) -> bool:
     return bool(by_ascertainment[(with_events, "no")]) and not by_ascertainment[(with_events, "yes")]
 
 
-def outcomes_by_domain(question: Question) -> Summary:
-    """Per domain: patients with an improved result, of those with any coded result there."""
+def outcomes_by_domain(question: Question, *, every: bool = False) -> Summary:
+    """Per domain: patients with an improved result, of those with any coded result there.
+
+    Domains nobody has an outcome in are left out, unless `every` one is wanted.
+    """
     in_view, seen, improved, by_reading = yield [
         Tally(question, ("reading",)),
         Tally(question, ("domain",)),
@@ -143,7 +145,7 @@ def outcomes_by_domain(question: Question) -> Summary:
     return [
         share(domain.label, improved[(domain.value,)], known[domain.value], in_view, key=domain.value)
         for domain in Domain
-        if seen[(domain.value,)]
+        if every or seen[(domain.value,)]
     ]
 
 
@@ -160,70 +162,6 @@ def indication_sets(question: Question, vocabulary: Vocabulary) -> Summary:
         share(vocabulary.set_label(key), times, known, in_view, key=key)
         for key, times in sorted(found, key=lambda each: (-each[1], each[0]))
     ]
-
-
-COMBINED = {"indication": "indication_set", "manifestation": "manifestation_set", "prior": "prior_set"}
-NO_SET = {"manifestation": "None of them present", "prior": "None, as stated"}
-
-
-@dataclass(frozen=True)
-class Combinations:
-    """The sets of values that occur together, each exactly, in patients; and each value by itself, in whatever set.
-
-    `none` counts those in whom it is known that there is none. In a set's share, `key` holds its codes joined by +.
-    """
-
-    kind: str
-    sets: list[Share]
-    values: list[tuple[str, str, int]]  # code, label, patients
-    none: Share | None
-
-
-def combinations(question: Question, kind: str, vocabulary: Vocabulary) -> Summary:
-    """The combinations of indications, of manifestations or of prior therapies, most frequent first."""
-    in_view, by_set, by_value, by_known = yield [
-        Tally(question, ("reading",)),
-        Tally(question, (COMBINED[kind],)),
-        Tally(question, (kind,)),
-        known_by_reading(question, kind),
-    ]
-    known = yes_part(by_known)
-    found = sorted(((key, n) for (key,), n in by_set.items() if key), key=lambda each: (-each[1], each[0]))
-    without = sum(known.values()) - sum(times for _, times in found)
-    return Combinations(
-        kind,
-        [share(vocabulary.set_label(key, kind), times, known, in_view, key=key) for key, times in found],
-        [(code, label, by_value[(code,)]) for code, label in vocabulary.terms[kind].items() if by_value[(code,)]],
-        share(NO_SET[kind], without, known, in_view) if kind in NO_SET and without > 0 else None,
-    )
-
-
-@dataclass(frozen=True)
-class Matches:
-    """How many patients a chosen set has under each match word, and the question that asks for it."""
-
-    label: str
-    codes: str
-    counts: list[tuple[str, Question, int, bool]]  # match word, question, patients, whether it is what is asked
-
-
-def matches(question: Question, vocabulary: Vocabulary) -> Summary:
-    """For each set that is asked for: any, all, exactly and none of it, side by side, under the rest."""
-    sets = [(name, value) for name, value in question if name in SETS]
-    asked = [
-        (match, question.asking(name, MatchedSet(value.codes, str(match.value))))
-        for name, value in sets
-        for match in Match
-    ]
-    counters = iter((yield [Tally(each) for _, each in asked]))
-    found, left = [], iter(asked)
-    for name, value in sets:
-        counts = [
-            (match.label, each, next(counters)[()], match == value.match) for match, each in islice(left, len(Match))
-        ]
-        labels = ", ".join(vocabulary.label(SETS[name].kind, code) for code in value.codes)
-        found.append(Matches(SETS[name].label, labels, counts))
-    return found
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from ..cohort import Tally, shared
 from ..questions import Question
 from ..statistics import TwoByTwo, exact_comparison, newcombe_interval
 from ..vocabulary import Vocabulary
-from .cohort import HEADLINES, Answer, answer, known_by_reading, ungraded
+from .cohort import Answer, answer, headlines, known_by_reading, outcomes_by_domain
 from .shares import Share, Summary, answers, number, share, together, yes_part
 
 FEWEST = 5  # patients known in a group, under which no p-value is printed
@@ -26,35 +26,19 @@ def profile(question: Question, vocabulary: Vocabulary) -> Summary:
     found, said, people, domains, events = yield from together(
         [
             answer(question),
-            said_shares(question),
+            headlines(question),
             sexes(question),
-            in_domains(question),
+            outcomes_by_domain(question, every=True),
             in_events(question, vocabulary),
         ]
     )
     shares = {
         "Who they are": people,
-        "What happened": said,
-        "Improved, by domain": domains,
+        "What happened": {each.key: each for each in said},
+        "Improved, by domain": {each.key: each for each in domains},
         "Adverse events, by category": events,
     }
     return Profile(found, shares)
-
-
-def said_shares(question: Question) -> Summary:
-    """The headline shares, by key."""
-    in_view, graded, *counters = yield [
-        Tally(question, ("reading",)),
-        Tally(question, ("adverse_events", "known:serious")),
-        *(Tally(question, (dimension,)) for _, _, _, (dimension, _) in HEADLINES),
-        *(known_by_reading(question, attribute) for _, _, attribute, _ in HEADLINES),
-    ]
-    found, known = counters[: len(HEADLINES)], counters[len(HEADLINES) :]
-    return {
-        key: share(label, by_value[(str(value.value),)], yes_part(by_known), in_view, key=key)
-        for (key, label, _, (_, value)), by_value, by_known in zip(HEADLINES, found, known, strict=True)
-        if key != "serious" or not ungraded(graded)
-    }
 
 
 def sexes(question: Question) -> Summary:
@@ -64,19 +48,6 @@ def sexes(question: Question) -> Summary:
         known_by_reading(question, "sex"),
     ]
     return {"female": share("Female", by_sex[(Sex.FEMALE.value,)], yes_part(by_known), in_view, key="female")}
-
-
-def in_domains(question: Question) -> Summary:
-    in_view, improved, by_reading = yield [
-        Tally(question, ("reading",)),
-        Tally(question, ("domain_improved",)),
-        Tally(question, ("domain_known", "reading")),
-    ]
-    made = {}
-    for domain in Domain:
-        known = type(in_view)({(reading,): n for (each, reading), n in by_reading.items() if each == domain.value})
-        made[domain.value] = share(domain.label, improved[(domain.value,)], known, in_view, key=domain.value)
-    return made
 
 
 def in_events(question: Question, vocabulary: Vocabulary) -> Summary:

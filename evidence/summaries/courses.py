@@ -1,20 +1,19 @@
 """Courses one by one: what happened when, levels before and after, and what a rule says of them."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from django.db.models import Count, Q
+from django.db.models import Q
 
-from ..choices import Assessed, Response
+from ..choices import Assessed
 from ..cohort import Tally, Unit
 from ..filters import courses
-from ..missing import missing_reason
 from ..models import Outcome, Treatment
 from ..models.outcome import WINDOWS, window
 from ..questions import Question
-from ..statistics import Derived, Rule, quartiles
+from ..statistics import quartiles
 from .shares import Summary, answers
 
 # Measures drawn from baseline to follow-up: what they are called, and how sources name them.
@@ -24,7 +23,6 @@ MEASURES = {
     "dlco": ("DLCO", ["DLCO % predicted", "DLCO"]),
 }
 LINES = 300  # single outcomes drawn
-LISTED = 2_000  # single outcomes listed beside a rule
 
 
 def outcomes(question: Question, measures: list[str]):
@@ -184,137 +182,3 @@ def swimmer(course: Treatment) -> Swimmer:
         onsets,
         len(outcomes) + len(events) - len(dated) - len(onsets),
     )
-
-
-GOOD = {Response.IMPROVED.value}
-BAD = {Response.STABLE.value, Response.WORSENED.value, Response.NOT_IMPROVED.value}
-
-
-def discordant(result: str, derived: Derived) -> bool:
-    """Whether authors and rule say different things: improved against no response, or the other way round.
-
-    “Stable” beside “no response” is no disagreement; “stable” beside worsening is one.
-    """
-    if derived == Derived.NOT_EVALUABLE or result == Response.UNKNOWN:
-        return False
-    if derived == Derived.RESPONSE:
-        return result in BAD
-    if derived == Derived.WORSENING:
-        return result != Response.WORSENED and result != Response.NOT_IMPROVED
-    return result in GOOD
-
-
-@dataclass(frozen=True)
-class Judged:
-    """One outcome beside a rule."""
-
-    patient: str
-    course: int
-    inhibitor: str
-    month: Decimal | None
-    baseline: Decimal | None
-    followup: Decimal | None
-    result: str
-    overall: str
-    derived: Derived
-    reading: str
-
-    @property
-    def discordant(self) -> bool:
-        return discordant(self.result, self.derived)
-
-    @property
-    def missing(self) -> str:
-        """What an empty value of this patient means."""
-        return missing_reason(self.reading).label
-
-    @property
-    def result_label(self) -> str:
-        return Response(self.result).label
-
-    @property
-    def overall_label(self) -> str:
-        return Response(self.overall).label
-
-    @property
-    def why(self) -> str:
-        """Why a rule cannot say anything."""
-        if self.derived != Derived.NOT_EVALUABLE:
-            return ""
-        if self.baseline is None or self.followup is None:
-            gaps = [
-                name for name, value in (("baseline", self.baseline), ("follow-up", self.followup)) if value is None
-            ]
-            return f"{' and '.join(gaps)} not known"
-        return "the baseline is too low for the rule"
-
-
-@dataclass(frozen=True)
-class RuleReport:
-    """A rule beside the authors' verdicts on the same outcomes; `table[result][derived]` counts outcomes."""
-
-    rule: Rule
-    table: dict[str, Counter]
-    listed: list[Judged]
-    outcomes: int
-    treatments: int
-    with_measure: int
-
-    @property
-    def evaluable(self) -> int:
-        return self.outcomes - self.derived(Derived.NOT_EVALUABLE)
-
-    def derived(self, which: Derived) -> int:
-        return sum(counts[which] for counts in self.table.values())
-
-    @property
-    def discordant(self) -> int:
-        return sum(n for result, counts in self.table.items() for each, n in counts.items() if discordant(result, each))
-
-    @property
-    def without_measure(self) -> int:
-        """Courses in which the rule's measure is not recorded at all."""
-        return self.treatments - self.with_measure
-
-
-def rule_report(question: Question, rule: Rule) -> RuleReport:
-    """Applies a rule to every outcome by its measure; none is dropped."""
-    found = outcomes(question, [rule.measure])
-    table: dict[str, Counter] = {result.value: Counter() for result in Response}
-    # The rule sees each pair of numbers once, however many patients share it.
-    for result, baseline, followup, times in (
-        found.order_by().values_list("result", "baseline", "followup").annotate(times=Count("pk"))
-    ):
-        table[result][rule.judge(baseline, followup)] += times
-    path = "treatment__patient"
-    rows = found.order_by(f"{path}__slug", "treatment__number", "number").values_list(
-        f"{path}__slug",
-        "treatment__number",
-        "treatment__inhibitor__name",
-        "at_months",
-        "baseline",
-        "followup",
-        "result",
-        "treatment__response",
-        f"{path}__study__extraction",
-    )
-    listed = [Judged(*row[:-1], rule.judge(row[4], row[5]), row[-1]) for row in rows[:LISTED]]
-    listed.sort(key=lambda each: (not each.discordant, each.derived != Derived.NOT_EVALUABLE))
-    ((treatments,),) = answers(treatments_of(question))
-    with_measure = found.order_by().values("treatment").distinct().count()
-    total = sum(sum(counts.values()) for counts in table.values())
-    return RuleReport(rule, table, listed, total, treatments, with_measure)
-
-
-def rule_rows(report: RuleReport) -> list[tuple[str, list[tuple[int, bool]]]]:
-    """The table of a report: the authors' result, then for each derived verdict how many, and whether they disagree."""
-    return [
-        (Response(result).label, [(counts[each], discordant(result, each)) for each in Derived])
-        for result, counts in report.table.items()
-        if counts
-    ]
-
-
-def treatments_of(question: Question) -> Summary:
-    (counter,) = yield [Tally(question, (), Unit.TREATMENTS)]
-    return (counter[()],)

@@ -240,6 +240,18 @@ def test_the_source_of_a_value_by_hover_focus_and_tap(visit):
     assert not source.locator("span").is_visible()
 
 
+@pytest.mark.parametrize("width", [360, 1440])
+def test_every_other_value_says_where_it_comes_from_and_nothing_scrolls_sideways(visit, width):
+    page = visit("/drawn/patients/SIM-drawn-0000003/", width=width)
+    values = page.locator(".origin").all()
+    assert len(values) > 8
+    for value in values:
+        value.focus()
+        told = value.evaluate("each => getComputedStyle(each, '::after').content")
+        assert "full text" in told
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
 def test_a_point_of_a_case_opens_it(visit):
     page = visit("/drawn/?chart=swimmers")
     bars(page, "swimmers").first.focus()
