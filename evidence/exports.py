@@ -1,7 +1,7 @@
 """Streaming CSV: batches of rows, flat memory, formulas made inert, UTF-8 that Excel opens."""
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from io import StringIO
 from itertools import repeat
 
@@ -11,9 +11,11 @@ from django.http import HttpResponse, StreamingHttpResponse
 from django.utils.http import content_disposition_header
 
 from .charts import Chart
+from .citations import FORMATS, cited
 from .columns import Batch, Column, Table, batches
 from .columns.column import translated
-from .models import Collection
+from .dictionary import dictionary
+from .models import Collection, Study
 from .questions import Question
 from .steady import steady
 
@@ -86,9 +88,30 @@ def chart_csv(chart: Chart, question: Question, asked: str | None = None) -> Htt
     header = [*headings, "question", "collection", "evidence_kind"]
     lines = [[inert(cell) if isinstance(cell, str) else cell for cell in row] + same for row in rows]
     text = BYTE_ORDER_MARK + Lines().of([header, *lines])
-    filename = f"casebook-{collection.slug}-{chart.name}.csv"
+    return text_response(text, f"casebook-{collection.slug}-{chart.name}.csv", "text/csv")
+
+
+def text_response(text: str, filename: str, content_type: str) -> HttpResponse:
+    """A small file, whole."""
     headers = {"Content-Disposition": content_disposition_header(as_attachment=True, filename=filename)}
-    return HttpResponse(text, content_type="text/csv; charset=utf-8", headers=headers)
+    return HttpResponse(text, content_type=f"{content_type}; charset=utf-8", headers=headers)
+
+
+def dictionary_csv() -> HttpResponse:
+    """The data dictionary as a file."""
+    header = ["file", "column", "label", "meaning", "type", "unit", "values", "missing", "source"]
+    rows = [
+        [each.file, each.name, each.label, each.meaning, each.type, each.unit, each.allowed, each.missing, each.source]
+        for _, entries in dictionary()
+        for each in entries
+    ]
+    text = BYTE_ORDER_MARK + Lines().of([header, *([inert(cell) for cell in row] for row in rows)])
+    return text_response(text, "casebook-data-dictionary.csv", "text/csv")
+
+
+def citation_file(studies: Iterable[Study], name: str, how: str) -> HttpResponse:
+    """Studies as RIS or BibTeX."""
+    return text_response(cited(studies, how), f"{name}.{how}", FORMATS[how][1])
 
 
 def csv_response(table: Table, records: QuerySet, question: Question) -> StreamingHttpResponse:

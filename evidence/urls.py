@@ -4,8 +4,9 @@ from django.contrib import admin
 from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
+from .citations import FORMATS
 from .columns import TABLES
-from .views import cases, collection, comparing, health, insight, reference
+from .views import about, cases, collection, comparing, health, insight, reference
 
 
 class Noun(StringConverter):
@@ -14,7 +15,14 @@ class Noun(StringConverter):
     regex = "|".join(TABLES)
 
 
+class Citation(StringConverter):
+    """The formats a citation comes in."""
+
+    regex = "|".join(FORMATS)
+
+
 register_converter(Noun, "noun")
+register_converter(Citation, "citation")
 
 urlpatterns = [
     path("", reference.home, name="home"),
@@ -26,6 +34,10 @@ urlpatterns = [
     path("inhibitors/<slug:slug>/", reference.inhibitor, name="inhibitor"),
     path("reviews/", reference.reviews, name="reviews"),
     path("reviews/<slug:slug>/", reference.review, name="review"),
+    path("methods/", about.methods, name="methods"),
+    path("data-dictionary/", about.data_dictionary, name="dictionary"),
+    path("data-dictionary.csv", about.dictionary_file, name="dictionary_file"),
+    path("cite/", about.cite, name="cite"),
     path("<slug:collection>/", collection.cohort, name="cohort"),
     path("<slug:collection>/compare/", comparing.compare, name="compare"),
     path("<slug:collection>/compare.csv", comparing.compare_file, name="compare_file"),
@@ -36,6 +48,8 @@ urlpatterns = [
     path("<slug:collection>/completeness/", insight.completeness, name="completeness"),
     path("<slug:collection>/flow/", insight.flow, name="flow"),
     path("<slug:collection>/charts/<slug:name>.csv", collection.chart_file, name="chart_file"),
+    path("<slug:collection>/studies.<citation:how>", collection.citations, name="citations"),
+    path("<slug:collection>/studies/<slug:slug>.<citation:how>", cases.citation, name="citation"),
     path("<slug:collection>/patients/<slug:slug>/", cases.patient, name="patient"),
     path("<slug:collection>/studies/<slug:slug>/", cases.study, name="study"),
     path("<slug:collection>/<noun:noun>/", collection.rows_of, name="list"),

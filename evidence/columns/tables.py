@@ -9,6 +9,7 @@ from ..choices import (
     Domain,
     Extraction,
     FindingKind,
+    Item,
     Presence,
     Response,
     Sex,
@@ -273,6 +274,7 @@ FINDINGS = Table(
                 "iqr_high",
             )
         ),
+        Column("item", "Counts as", "item", labels=dict(Item.choices), tells_missing=False),
         Column("p_value", "p, as printed", "p_value", tells_missing=False, on_page=True),
         Column("note", "Note", "note", tells_missing=False, on_page=True),
     ],

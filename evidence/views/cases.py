@@ -12,6 +12,7 @@ from django.views.decorators.http import require_safe
 from .. import charts, summaries
 from ..choices import Ascertainment, Listing, Presence, Response, Sex, Subset, YesNo
 from ..columns.column import plain
+from ..exports import citation_file
 from ..models import (
     GroupFinding,
     Outcome,
@@ -236,6 +237,15 @@ def rule(outcome: Outcome) -> str:
     if outcome.measure != SKIN_RULE.measure:
         return ""
     return str(SKIN_RULE.judge(outcome.baseline, outcome.followup))
+
+
+@require_safe
+def citation(request: HttpRequest, collection: str, slug: str, how: str) -> HttpResponse:
+    """One study as RIS or BibTeX. A simulated article is no publication and has none."""
+    home = named(collection)
+    if home.is_simulated:
+        raise Http404("A simulated article cannot be cited.")
+    return citation_file([found(collection, Study.objects.within(home), slug=slug)], slug, how)
 
 
 @require_safe

@@ -8,7 +8,7 @@ from django.views.decorators.http import require_safe
 
 from .. import summaries
 from ..columns import TABLES, ordered
-from ..exports import chart_csv, csv_response
+from ..exports import chart_csv, citation_file, csv_response
 from ..fields import cut
 from ..summaries import answers, group_cover
 from .asking import Asked, ask, asked_in
@@ -72,6 +72,18 @@ def chart_file(request: HttpRequest, collection: str, name: str) -> HttpResponse
     drawn = CHARTS[name]
     totals, *rest = answers(summaries.totals(asked.question), *([drawn.counts(asked)] if drawn.counts else []))
     return chart_csv(drawn.draw(asked, rest[0] if rest else None, totals), asked.question)
+
+
+@require_safe
+def citations(request: HttpRequest, collection: str, how: str) -> HttpResponse:
+    """The studies of exactly this question as RIS or BibTeX."""
+    asked = ask(request, collection)
+    if asked.collection.is_simulated:
+        raise Http404("Simulated articles cannot be cited.")
+    if asked.problems:
+        return wrong(asked.problems)
+    studies = TABLES["studies"].records(asked.question).order_by("short_name", "slug")
+    return citation_file(studies, f"casebook-{collection}-studies", how)
 
 
 def wrong(problems: list[str]) -> HttpResponse:

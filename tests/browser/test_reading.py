@@ -32,6 +32,9 @@ PAGES = [
     "/inhibitors/tofacitinib/",
     "/reviews/",
     "/reviews/sener-2025/",
+    "/methods/",
+    "/data-dictionary/",
+    "/cite/",
     "/admin/login/",
 ]
 

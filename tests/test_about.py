@@ -1,0 +1,152 @@
+"""Methods, data dictionary, citations: each says what is true, and nothing is left out."""
+
+import csv
+import json
+import re
+
+import pytest
+
+from evidence.citations import bibtex, ris
+from evidence.columns import TABLES
+from evidence.dictionary import COMMON, MEANINGS, UNITS, VOCABULARIES, dictionary
+from evidence.methods import METHODS
+from evidence.models import Study
+
+from .factories import make_collection, make_study
+
+pytestmark = pytest.mark.django_db
+
+# Each example by hand, or from the publication or program that its method names.
+WORKED = {
+    "share": "22/49 patients (44.9 %, 95 % CI 31.9–58.7), 38 not known (38 not extracted)",
+    "wilson": "31.9 to 58.7 %",
+    "clopper-pearson": "30.7 to 59.8 %",
+    "newcombe": "20.0 points, 5.2 to 33.4 %",
+    "quartiles": "9.0 (7.0 to 10.0)",
+    "denominators": "1/17, 2/34, 3/51, 4/68, 5/85",
+    "mrss-5-25": "response",
+    "fvc-5": "response",
+    "fvc-10": "no response",
+}
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda each: each.slug)
+def test_every_method_has_its_formula_its_source_and_an_example_that_works(client, method):
+    assert all([method.name, method.where, method.formula, method.explanation, method.reference, method.question])
+    worked = method.example()
+    assert worked
+    if method.slug in WORKED:
+        assert worked == WORKED[method.slug]
+    assert f'id="{method.slug}"' in client.get("/methods/").content.decode()
+
+
+def test_the_other_examples_by_a_second_way():
+    examples = {method.slug: method.example() for method in METHODS}
+    assert examples["fisher"].endswith("p = 0.0498")  # (C(8,3)C(9,8) + C(8,2)C(9,9) + C(8,8)C(9,3) …) / C(17,11)
+    assert "pooled" in examples["glmm"] and "prediction interval" in examples["glmm"]
+    assert examples["similar"] == "the second stands first: 2/0 before 2/1"
+    assert set(WORKED) | {"fisher", "glmm", "similar"} == {method.slug for method in METHODS}
+
+
+def test_every_column_has_an_entry_and_every_entry_a_column():
+    names = {column.name for table in TABLES.values() for column in table.columns}
+    pairs = {(noun, column.name) for noun, table in TABLES.items() for column in table.columns}
+    assert {key for key in MEANINGS if isinstance(key, str)} == names
+    assert {key for key in MEANINGS if isinstance(key, tuple)} <= pairs
+    assert set(UNITS) | set(VOCABULARIES) <= names
+    for table, entries in dictionary():
+        assert [each.name for each in entries] == [
+            *(column.name for column in table.file_columns),
+            *(name for name, *_ in COMMON),
+        ]
+        for each in entries:
+            assert each.meaning.endswith(".") or each.meaning.endswith("”."), each
+            assert each.type and each.missing and each.source
+            if each.type == "number" and each.name not in ("treatment", "outcome", "event", "finding"):
+                assert each.unit, f"{each.file} {each.name} has no unit"
+
+
+@pytest.mark.parametrize("noun", TABLES)
+def test_the_dictionary_has_the_columns_of_the_file(client, noun):
+    header = client.get(f"/published/{noun}.csv").getvalue().decode("utf-8-sig").splitlines()[0].split(",")
+    entries = next(entries for table, entries in dictionary() if table.noun == noun)
+    assert [each.name for each in entries] == header
+
+
+def test_coded_columns_list_their_codes(client):
+    entries = {(each.file, each.name): each for _, entries in dictionary() for each in entries}
+    assert ("improved", "Improved") in entries["treatments.csv", "response"].values
+    assert "unknown" not in dict(entries["treatments.csv", "response"].values), "missing is not a value"
+    assert entries["patients.csv", "age_years"].unit == "years"
+    body = client.get("/data-dictionary/").content.decode()
+    assert 'id="patients-age_years"' in body
+
+
+def test_the_dictionary_as_a_file(client):
+    text = client.get("/data-dictionary.csv").content.decode("utf-8-sig")
+    rows = list(csv.DictReader(text.splitlines()))
+    assert len(rows) == sum(len(entries) for _, entries in dictionary())
+    assert rows[0]["column"] == "patient"
+
+
+# Citations
+
+
+def test_a_study_in_ris():
+    study = Study.objects.get(slug="fujita-2019")
+    lines = ris(study).split("\r\n")
+    assert lines[0] == "TY  - JOUR" and lines[-2:] == ["ER  - ", ""]
+    assert lines.count("AU  - Fujita Y") == 1 and sum(line.startswith("AU") for line in lines) == 6
+    assert "DO  - 10.1155/2019/5293981" in lines and "PY  - 2019" in lines and "AN  - PMID 31360575" in lines
+    assert "N1  - Read for Casebook: abstract or opening of the paper." in lines
+    assert all(re.match(r"[A-Z][A-Z0-9]  - ", line) for line in lines[:-1])
+
+
+def test_a_study_in_bibtex():
+    entry = bibtex(Study.objects.get(slug="karalilova-2021"))
+    assert entry.startswith("@article{karalilova-2021,\n")
+    assert "author = {Karalilova RV and Batalov ZA and" in entry
+    assert "pages = {1743--1753}" in entry and "doi = {10.1007/s00296-021-04956-7}" in entry
+    assert entry.count("{") == entry.count("}")
+
+
+def test_what_was_not_extracted_is_left_out_and_others_are_others():
+    nameless = Study.objects.get(slug="ssc-ild-tofacitinib-2023")
+    assert "AU  -" not in ris(nameless) and "author" not in bibtex(nameless)
+    assert bibtex(Study.objects.get(slug="chen-2025-basics")).count(" and others}") == 1
+    assert ris(Study.objects.get(slug="rhk-2025-101")).startswith("TY  - CPAPER")
+    assert bibtex(Study.objects.get(slug="nct05300932")).startswith("@misc{")
+
+
+def test_letters_that_mean_something_in_latex_are_escaped():
+    study = make_study(make_collection(), "odd", title="50 % of {A} & B_2 #1 $x$ \\y\nTY  - FAKE", authors="A; et al.")
+    assert "50 \\% of \\{A\\} \\& B\\_2 \\#1 \\$x\\$ \\textbackslash{}y TY - FAKE" in bibtex(study)
+    assert sum(line.startswith("TY  -") for line in ris(study).split("\r\n")) == 1, "a line break begins no new field"
+
+
+def test_the_studies_of_exactly_this_question(client):
+    query = "inhibitor=baricitinib"
+    listed = client.get(f"/published/studies/?{query}").context["listed"].total
+    text = client.get(f"/published/studies.ris?{query}").content.decode()
+    assert text.count("TY  - ") == text.count("ER  - ") == listed
+    assert client.get(f"/published/studies.bib?{query}").content.decode().count("@") == listed
+    assert client.get("/published/studies.ris?sex=x").status_code == 400
+    one = client.get("/published/studies/fujita-2019.bib")
+    assert one.content.decode() == bibtex(Study.objects.get(slug="fujita-2019"))
+    assert 'filename="fujita-2019.bib"' in one["Content-Disposition"]
+
+
+def test_simulated_articles_cannot_be_cited(client, simulated):
+    assert client.get("/sener-2025-reconstruction/studies.ris").status_code == 404
+    assert client.get("/sener-2025-reconstruction/studies/simulated-article-01.ris").status_code == 404
+    assert "studies.ris" not in client.get("/sener-2025-reconstruction/studies/").content.decode()
+
+
+def test_the_page_says_how_to_cite_and_tells_search_engines(client):
+    response = client.get("/cite/", headers={"host": "testserver"})
+    body = response.content.decode()
+    assert "Data version" in body and "http://testserver/" in body
+    data = json.loads(re.search(r'<script type="application/ld\+json">(.*?)</script>', body, re.S).group(1))
+    assert data["@type"] == "Dataset" and len(data["distribution"]) == 2
+    assert any("simulated" in each["description"] for each in data["distribution"])
+    assert "ETag" not in response.headers, "it names its host, so it is kept for no other"
