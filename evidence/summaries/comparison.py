@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from math import isfinite, isnan
 
-from ..choices import Domain, Sex
+from ..choices import Sex, Subset
 from ..cohort import Tally, shared
 from ..questions import Question
 from ..statistics import TwoByTwo, exact_comparison, newcombe_interval
 from ..vocabulary import Vocabulary
-from .cohort import Answer, answer, headlines, known_by_reading, outcomes_by_domain
+from .cohort import AgeAndSex, Answer, age_and_sex, answer, headlines, known_by_reading, outcomes_by_domain
 from .shares import Share, Summary, answers, number, share, together, yes_part
 
 FEWEST = 5  # patients known in a group, under which no p-value is printed
@@ -19,48 +19,42 @@ class Profile:
     """The shares of one cohort that are compared, by heading and key."""
 
     answer: Answer
+    people: AgeAndSex
     shares: dict[str, dict[str, Share]]
 
 
 def profile(question: Question, vocabulary: Vocabulary) -> Summary:
-    found, said, people, domains, events = yield from together(
+    found, ages, said, sexes, subsets, indications, domains, events = yield from together(
         [
             answer(question),
+            age_and_sex(question),
             headlines(question),
-            sexes(question),
+            of_kind(question, "sex", {Sex.FEMALE.value: Sex.FEMALE.label}),
+            of_kind(question, "subset", {each.value: each.label for each in Subset if each != Subset.UNKNOWN}),
+            of_kind(question, "indication", vocabulary.terms["indication"]),
             outcomes_by_domain(question, every=True),
-            in_events(question, vocabulary),
+            of_kind(question, "adverse_event", vocabulary.terms["adverse_event"]),
         ]
     )
     shares = {
-        "Who they are": people,
+        "Who they are": sexes | subsets,
+        "What it was given for (alone or with others)": indications,
         "What happened": {each.key: each for each in said},
         "Improved, by domain": {each.key: each for each in domains},
         "Adverse events, by category": events,
     }
-    return Profile(found, shares)
+    return Profile(found, ages, shares)
 
 
-def sexes(question: Question) -> Summary:
-    in_view, by_sex, by_known = yield [
+def of_kind(question: Question, name: str, labels: dict[str, str]) -> Summary:
+    """A share for each of these values of an attribute, of those in whom the attribute is known."""
+    in_view, by_value, by_known = yield [
         Tally(question, ("reading",)),
-        Tally(question, ("sex",)),
-        known_by_reading(question, "sex"),
-    ]
-    return {"female": share("Female", by_sex[(Sex.FEMALE.value,)], yes_part(by_known), in_view, key="female")}
-
-
-def in_events(question: Question, vocabulary: Vocabulary) -> Summary:
-    in_view, patients, by_known = yield [
-        Tally(question, ("reading",)),
-        Tally(question, ("adverse_event",)),
-        known_by_reading(question, "adverse_event"),
+        Tally(question, (name,)),
+        known_by_reading(question, name),
     ]
     known = yes_part(by_known)
-    return {
-        code: share(label, patients[(code,)], known, in_view, key=code)
-        for code, label in vocabulary.terms["adverse_event"].items()
-    }
+    return {code: share(label, by_value[(code,)], known, in_view, key=code) for code, label in labels.items()}
 
 
 @dataclass(frozen=True)
@@ -106,11 +100,11 @@ def ratio(value: float) -> str:
     return number(value, 2) if isfinite(value) else "∞"
 
 
-def row(one: Share, other: Share, overlap: int, asked: set[str]) -> Row:
+def row(heading: str, one: Share, other: Share, overlap: int, asked: set[str]) -> Row:
     """Two shares compared. Patients who are in both cohorts cannot be compared with themselves, and what a question
     asks for (`asked` holds the names of its parts) is no finding.
     """
-    if asked & DECIDED_BY.get(one.key, ABOUT_EVENTS):
+    if asked & (DECIDED_BY.get(one.key) or DECIDED_BY.get(heading, set())):
         return Row(one.label, one, other, None, None, "asked for")
     if not one.known or not other.known:
         return Row(one.label, one, other, None, None, "known in nobody of one side")
@@ -129,6 +123,8 @@ class SideBySide:
 
     one: Answer
     other: Answer
+    people: AgeAndSex
+    other_people: AgeAndSex
     overlap: int
     groups: list[tuple[str, list[Row]]]
 
@@ -149,15 +145,18 @@ class SideBySide:
         return f"{self.overlap} in both, {one - self.overlap} only in A, {other - self.overlap} only in B."
 
 
+WHOLE = {"What happened", "Improved, by domain"}  # shown also where nobody has it; elsewhere only what occurs
 ABOUT_EVENTS = {"adverse_events", "adverse_event", "serious"}
-# Parts of a question that decide a share, so that it says nothing new. By key; categories of events have no other.
+# Parts of a question that decide a share, so that it says nothing new: by its key, or for all under a heading.
 DECIDED_BY = {
-    "female": {"sex"},
     "improved": {"response"},
     "relapsed": {"relapsed"},
     "any_adverse_event": ABOUT_EVENTS,
     "serious": ABOUT_EVENTS,
-    **{domain.value: set() for domain in Domain},
+    "female": {"sex"},
+    "Who they are": {"subset"},
+    "What it was given for (alone or with others)": {"indication"},
+    "Adverse events, by category": ABOUT_EVENTS,
 }
 
 
@@ -169,12 +168,12 @@ def side_by_side(one: Question, other: Question, vocabulary: Vocabulary) -> Side
     groups = []
     for heading, shares in first.shares.items():
         rows = [
-            row(share, second.shares[heading][key], overlap, asked)
+            row(heading, share, second.shares[heading][key], overlap, asked)
             for key, share in shares.items()
             if key in second.shares[heading] and (share.known or second.shares[heading][key].known)
         ]
-        if heading.startswith("Adverse"):
+        if heading not in WHOLE:
             rows = [each for each in rows if each.one.count or each.other.count]
         if rows:
             groups.append((heading, rows))
-    return SideBySide(first.answer, second.answer, overlap, groups)
+    return SideBySide(first.answer, second.answer, first.people, second.people, overlap, groups)
