@@ -81,7 +81,8 @@ def report(database: str, collection: str, *, short: bool) -> dict:
     from evidence.models import Collection
     from evidence.steady import steady
     from evidence.views.asking import ask
-    from evidence.views.collection import summaries_of
+    from evidence.views.collection import counts_of_overview
+    from evidence.views.drawing import chosen
 
     settings.ALLOWED_HOSTS, settings.KEEP_ANSWERS = ["*"], False
     home = Collection.objects.get(slug=collection)
@@ -113,7 +114,8 @@ def report(database: str, collection: str, *, short: bool) -> dict:
             summaries.facets(question, words, {}),
             summaries.answer(question),
             summaries.totals(question),
-            *summaries_of("", asked_of_page),
+            summaries.matches(question, words),
+            *counts_of_overview(asked_of_page, chosen(asked_of_page)),
         ]
         tallies = next(summaries.shares.together(asked))
         counting.count(tallies, answers)

@@ -6,6 +6,7 @@ from django.urls.converters import StringConverter
 
 from .citations import FORMATS
 from .columns import TABLES
+from .exports import FILE_FORMATS
 from .views import about, cases, collection, comparing, health, insight, reference
 
 
@@ -13,6 +14,12 @@ class Noun(StringConverter):
     """The nouns that have a list and a file."""
 
     regex = "|".join(TABLES)
+
+
+class Format(StringConverter):
+    """The formats a list comes in."""
+
+    regex = "|".join(FILE_FORMATS)
 
 
 class Citation(StringConverter):
@@ -23,6 +30,7 @@ class Citation(StringConverter):
 
 register_converter(Noun, "noun")
 register_converter(Citation, "citation")
+register_converter(Format, "format")
 
 urlpatterns = [
     path("", reference.home, name="home"),
@@ -53,5 +61,5 @@ urlpatterns = [
     path("<slug:collection>/patients/<slug:slug>/", cases.patient, name="patient"),
     path("<slug:collection>/studies/<slug:slug>/", cases.study, name="study"),
     path("<slug:collection>/<noun:noun>/", collection.rows_of, name="list"),
-    path("<slug:collection>/<noun:noun>.csv", collection.file_of, name="file"),
+    path("<slug:collection>/<noun:noun>.<format:how>", collection.file_of, name="file"),
 ]

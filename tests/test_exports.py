@@ -1,12 +1,14 @@
 import csv
 import io
+import json
 from urllib.parse import urlencode
 
 import pytest
 from hypothesis import given, settings
+from openpyxl import load_workbook
 
 from evidence.columns import TABLES, ordered
-from evidence.exports import csv_text
+from evidence.exports import separated_text
 from evidence.models import AdverseEvent, Study
 
 from .factories import make_patient, make_study, make_treatment
@@ -88,7 +90,7 @@ def test_two_thousand_rows_take_one_round_and_one_more_row_takes_two(
 
     monkeypatch.setattr(column, "BATCH", 2)
     question, table = asking(world.collection), TABLES["patients"]
-    pieces = list(csv_text(table, ordered(table, table.records(question), ""), question))
+    pieces = list(separated_text(table, ordered(table, table.records(question), ""), question))
     assert [piece.count("\r\n") for piece in pieces] == [1, 2, 2, 1]
 
 
@@ -142,7 +144,7 @@ def test_whoever_goes_away_stops_the_work(world, asking, monkeypatch, django_ass
 
     monkeypatch.setattr(column, "BATCH", 1)
     question, table = asking(world.collection), TABLES["treatments"]
-    pieces = csv_text(table, ordered(table, table.records(question), ""), question)
+    pieces = separated_text(table, ordered(table, table.records(question), ""), question)
     with django_assert_max_num_queries(3):  # the version, the rows, the lists of the first
         next(pieces), next(pieces)
         assert steady.here.version is not None
@@ -169,3 +171,65 @@ def test_two_hundred_questions_say_the_same_everywhere(client, world, settings, 
             assert all(sum(map(int, row[1:5])) == people for row in chart.table.rows)
         if chart.name == "response-by-inhibitor":
             assert sum(int(cell) for row in chart.table.rows for cell in row[1:7]) == overview["totals"].treatments
+
+
+# Other formats
+
+
+def body_of(response) -> bytes:
+    assert response.status_code == 200
+    return b"".join(response.streaming_content)
+
+
+@pytest.mark.parametrize("noun", list(TABLES))
+def test_every_format_holds_the_same_rows(client, world, noun):
+    rows = rows_of(client, world.address(f"{noun}.csv?sex=female"))
+    tabs = body_of(client.get(world.address(f"{noun}.tsv?sex=female"))).decode("utf-8-sig")
+    assert list(csv.DictReader(io.StringIO(tabs, newline=""), delimiter="\t")) == rows
+    lines = body_of(client.get(world.address(f"{noun}.jsonl?sex=female"))).decode().splitlines()
+    objects = [json.loads(line) for line in lines]
+    assert len(objects) == len(rows)
+    for each, row in zip(objects, rows, strict=True):
+        assert list(each) == list(row)
+        for name, value in each.items():
+            assert row[name] in (str(value), f"'{value}") or (value is None and row[name] in ("", row["empty_means"]))
+    sheet = load_workbook(io.BytesIO(body_of(client.get(world.address(f"{noun}.xlsx?sex=female")))))[noun]
+    cells = list(sheet.iter_rows(values_only=True))
+    assert list(cells[0]) == list(objects[0] if objects else cells[0])
+    assert [dict(zip(cells[0], row, strict=True)) for row in cells[1:]] == objects
+
+
+def test_a_workbook_is_typed_explains_its_columns_and_says_what_it_is(client, simulated):
+    book = load_workbook(io.BytesIO(body_of(client.get(f"/{simulated.slug}/patients.xlsx?inhibitor=baricitinib"))))
+    assert book.sheetnames == ["patients", "columns", "about"]
+    header, *rows = book["patients"].iter_rows(values_only=True)
+    ages = [row[header.index("age_years")] for row in rows]
+    assert len(rows) == 12 and all(age is None or isinstance(age, int) for age in ages)
+    explained = {row[0]: row[2] for row in book["columns"].iter_rows(min_row=2, values_only=True)}
+    assert list(explained) == list(header) and all(explained.values())
+    about = dict(book["about"].iter_rows(values_only=True))
+    assert about["kind of evidence"] == simulated.caveat and about["question"] == "inhibitor=baricitinib"
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1+1", "@SUM(A1)", "\t=1+1", "https://example.org", "12"])
+def test_a_text_in_a_workbook_stays_a_text(client, world, text):
+    make_treatment(make_patient(make_study(world.collection, "theta"), "theta-1", comorbidities=text))
+    sheet = load_workbook(io.BytesIO(body_of(client.get(world.address("patients.xlsx?study=theta")))))["patients"]
+    header, row = sheet.iter_rows()
+    cell = row[[each.value for each in header].index("comorbidities")]
+    assert cell.data_type == "s" and cell.value == text and cell.hyperlink is None
+
+
+def test_a_workbook_that_would_not_hold_them_is_refused(client, world, monkeypatch):
+    monkeypatch.setattr("evidence.exports.sheets.MOST_ROWS", 4)
+    response = client.get(world.address("patients.xlsx"))
+    assert response.status_code == 400
+    assert "A workbook holds at most 4 rows. Use CSV, TSV or JSON Lines." in response.content.decode()
+
+
+@pytest.mark.parametrize("how", ["csv", "tsv", "jsonl", "xlsx"])
+def test_every_format_refuses_a_wrong_question_and_is_offered(client, world, how):
+    assert client.get(world.address(f"patients.{how}?sex=x")).status_code == 400
+    assert (
+        f'href="/world/patients.{how}?sex=female"' in client.get(world.address("patients/?sex=female")).content.decode()
+    )

@@ -8,7 +8,7 @@ from django.views.decorators.http import require_safe
 
 from .. import summaries
 from ..columns import TABLES, ordered
-from ..exports import chart_csv, citation_file, csv_response
+from ..exports import FILE_FORMATS, TooManyRows, chart_csv, citation_file, download
 from ..fields import cut
 from ..summaries import answers, group_cover
 from .asking import Asked, ask, asked_in
@@ -24,9 +24,7 @@ def cohort(request: HttpRequest, collection: str) -> HttpResponse:
     """The overview: the answer in a sentence, shares, charts."""
     asked = ask(request, collection)
     picked = chosen(asked) if asked.question else []
-    wanted = [summaries.headlines, summaries.outcomes_by_domain] if asked.question else []
-    counted = [each.counts(asked) for each in picked if each.counts]
-    context = frame(request, asked, "", [*(each(asked.question) for each in wanted), *counted])
+    context = frame(request, asked, "", counts_of_overview(asked, picked) if asked.question else [])
     if asked.question:
         context |= overview(request, asked, context, picked)
     return page(request, asked, "evidence/cohort.html", context)
@@ -48,8 +46,8 @@ def rows_of(request: HttpRequest, collection: str, noun: str) -> HttpResponse:
 
 
 @require_safe
-def file_of(request: HttpRequest, collection: str, noun: str) -> HttpResponse:
-    """The same rows as a CSV file; a wrong question is a 400 that says why."""
+def file_of(request: HttpRequest, collection: str, noun: str, how: str) -> HttpResponse:
+    """The same rows as a file; a wrong question is a 400 that says why."""
     asked = ask(request, collection)
     table, problems = TABLES[noun], list(asked.problems)
     sort = request.GET.get("sort", "")
@@ -57,7 +55,10 @@ def file_of(request: HttpRequest, collection: str, noun: str) -> HttpResponse:
         problems.append(f"This file cannot be sorted so. Known: {', '.join(table.sort_words())}.")
     if problems:
         return wrong(problems)
-    return csv_response(table, ordered(table, table.records(asked.question), sort), asked.question)
+    try:
+        return download(table, ordered(table, table.records(asked.question), sort), asked.question, how)
+    except TooManyRows as error:
+        return wrong([str(error)])
 
 
 @require_safe
@@ -117,6 +118,7 @@ def frame(request: HttpRequest, asked: Asked, noun: str, more: list = ()) -> dic
         "noun": noun,
         "query": shown.query() if asked.question else "",
         "sort": request.GET.get("sort", ""),
+        "formats": FILE_FORMATS,
         "choosable": CHARTS.values(),
         "beside": asked_in(asked.first("with"), asked.collection) if asked.first("with") else None,
     }
@@ -138,6 +140,13 @@ def drawings(asked: Asked, picked: list[Drawn], counted: list, totals) -> list:
     left = iter(counted)
     drawn = [each.draw(asked, next(left) if each.counts else None, totals) for each in picked]
     return [chart for chart in drawn if chart is not None]
+
+
+def counts_of_overview(asked: Asked, picked: list[Drawn]) -> list:
+    """What the overview counts besides its frame: the shares of its table, and what the charts need."""
+    question = asked.question
+    shares = [summaries.headlines(question), summaries.outcomes_by_domain(question)]
+    return [*shares, *(each.counts(asked) for each in picked if each.counts)]
 
 
 def overview(request: HttpRequest, asked: Asked, context: dict, picked: list[Drawn]) -> dict:

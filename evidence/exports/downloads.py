@@ -1,0 +1,47 @@
+"""A list as a download, in each format it comes in."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.db.models import QuerySet
+from django.http import StreamingHttpResponse
+from django.utils.http import content_disposition_header
+
+from ..columns import Table
+from ..questions import Question
+from .rows import json_lines, separated_text
+from .sheets import workbook
+
+
+@dataclass(frozen=True)
+class Format:
+    """A file format: its name for people, its content type, and what writes it."""
+
+    label: str
+    content_type: str
+    write: Callable[[Table, QuerySet, Question], object]
+
+
+FILE_FORMATS = {
+    "csv": Format("CSV", "text/csv; charset=utf-8", separated_text),
+    "tsv": Format(
+        "TSV",
+        "text/tab-separated-values; charset=utf-8",
+        lambda table, records, question: separated_text(table, records, question, "\t"),
+    ),
+    "jsonl": Format("JSON Lines", "application/jsonl; charset=utf-8", json_lines),
+    "xlsx": Format("Excel", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", workbook),
+}
+
+
+def download(table: Table, records: QuerySet, question: Question, how: str) -> StreamingHttpResponse:
+    """The download. Validate the question first: once a row is out, no error can be told.
+
+    Raises TooManyRows for a workbook that would not hold them.
+    """
+    written = FILE_FORMATS[how]
+    filename = f"casebook-{question.collection.slug}-{table.noun}.{how}"
+    headers = {"Content-Disposition": content_disposition_header(as_attachment=True, filename=filename)}
+    return StreamingHttpResponse(
+        written.write(table, records, question), content_type=written.content_type, headers=headers
+    )

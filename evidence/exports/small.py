@@ -1,0 +1,50 @@
+"""Files that are made whole: a chart's numbers, the data dictionary, citations."""
+
+from collections.abc import Iterable
+
+from django.http import HttpResponse
+from django.utils.http import content_disposition_header
+
+from ..charts import Chart
+from ..citations import FORMATS, cited
+from ..dictionary import dictionary
+from ..models import Study
+from ..questions import Question
+from .rows import BYTE_ORDER_MARK, Lines, evidence_kind, inert
+
+
+def chart_csv(chart: Chart, question: Question, asked: str | None = None) -> HttpResponse:
+    """The numbers of a chart, each in a column of its own, with the question they answer on every row.
+
+    `asked` is the query string that asked for them, where it says more than the question.
+    """
+    headings, rows = chart.table.for_programs
+    collection = question.collection
+    same = [inert(question.query() if asked is None else asked), collection.slug, inert(evidence_kind(collection))]
+    header = [*headings, "question", "collection", "evidence_kind"]
+    lines = [[inert(cell) if isinstance(cell, str) else cell for cell in row] + same for row in rows]
+    text = BYTE_ORDER_MARK + Lines().of([header, *lines])
+    return text_response(text, f"casebook-{collection.slug}-{chart.name}.csv", "text/csv")
+
+
+def text_response(text: str, filename: str, content_type: str) -> HttpResponse:
+    """A small file, whole."""
+    headers = {"Content-Disposition": content_disposition_header(as_attachment=True, filename=filename)}
+    return HttpResponse(text, content_type=f"{content_type}; charset=utf-8", headers=headers)
+
+
+def dictionary_csv() -> HttpResponse:
+    """The data dictionary as a file."""
+    header = ["file", "column", "label", "meaning", "type", "unit", "values", "missing", "source"]
+    rows = [
+        [each.file, each.name, each.label, each.meaning, each.type, each.unit, each.allowed, each.missing, each.source]
+        for _, entries in dictionary()
+        for each in entries
+    ]
+    text = BYTE_ORDER_MARK + Lines().of([header, *([inert(cell) for cell in row] for row in rows)])
+    return text_response(text, "casebook-data-dictionary.csv", "text/csv")
+
+
+def citation_file(studies: Iterable[Study], name: str, how: str) -> HttpResponse:
+    """Studies as RIS or BibTeX."""
+    return text_response(cited(studies, how), f"{name}.{how}", FORMATS[how][1])
