@@ -18,7 +18,7 @@ def text_of(content: bytes) -> str:
 def casebook_numbers(server, collection: str, words: list) -> dict:
     """What the page itself says: patients and the number beside every option."""
     page = text_of(server.get(questions.casebook(collection, words))[1])
-    lead = re.search(r'id="answer"><strong>([\d\u202f]+)', page).group(1)
+    lead = re.search(r'id="answer"[^>]*><strong>([\d\u202f]+)', page).group(1)
     options = re.findall(r'name="(\w+)" value="([\w.-]+)"[^>]*> <span>[^<]*</span> <span class="count">(\d+)<', page)
     facets: dict[str, dict[str, int]] = {}
     for name, code, number in options:
