@@ -3,8 +3,6 @@
 import gc
 import os
 import sys
-from importlib import import_module
-from threading import Thread
 
 bind = f"{os.environ.get('CASEBOOK_BIND') or '127.0.0.1'}:{os.environ.get('PORT') or '8000'}"
 # A sync worker is killed in mid-download when `timeout` passes, and the file looks complete; gthread is not.
@@ -22,13 +20,12 @@ loglevel = "warning"
 control_socket_disable = True
 
 
-def post_worker_init(worker):
-    """Loads what comparisons and pooling take, while the first pages are served: two seconds nobody has to wait."""
-    Thread(target=import_module, args=("scipy.stats",), daemon=True).start()
-
-
 def when_ready(server):
-    """Large collections are read before the first reader comes, and before workers fork, so that they share them."""
+    """Large collections are read before the first reader comes, and before workers fork, so that they share them.
+
+    So is what comparing and pooling take: it loads in a second or two, which no reader should wait for.
+    """
+    import scipy.stats  # noqa: F401
     from django.db import DatabaseError, connections
 
     from evidence.cohort import warm
