@@ -4,7 +4,7 @@ is an error the tests find.
 
 from dataclasses import dataclass
 
-from .columns import TABLES, Column, Table
+from .columns import TABLES, TIDY, Column, Table
 
 OUR_DEFINITION = "Casebook"
 ABBREVIATED = "only the abstract, the registration or a citation was read"
@@ -63,6 +63,10 @@ VOCABULARIES = {
     "manifestations_absent": "codes of manifestations",
     "prior_therapies": "codes of therapies",
     "concomitant_therapies": "codes of therapies",
+    "indication": "a code of an indication",
+    "manifestation": "a code of a manifestation",
+    "autoantibody": "a code of an autoantibody",
+    "therapy": "a code of a therapy",
     "study": "a study's slug, joined to the column study of studies.csv",
     "may_share_patients_with": "studies' slugs",
 }
@@ -178,6 +182,27 @@ MEANINGS: dict[str | tuple[str, str], str] = {
     "iqr_high": "Upper end of the interquartile range.",
     "item": "What of individual patients the finding means the same as, if anything.",
     "p_value": "p-value, as printed.",
+    "indication": "One thing the course was given for; a course without a row is one whose indications are not known.",
+    "manifestation": "An organ involvement or sign that was looked for; without a row nothing is known of it.",
+    "autoantibody": "An autoantibody that was looked for; without a row nothing is known of it.",
+    "therapy": "One therapy.",
+    "status": "Whether it was found.",
+    "label": "How the source calls the patient.",
+    "prior_status": "Whether the source lists earlier therapies; they stand in prior-therapies.csv.",
+    "provenance": "Number of the record within its study.",
+    "subject": "What kind of record the value belongs to.",
+    ("provenance", "patient"): "The patient the value belongs to, if it belongs to one.",
+    ("provenance", "treatment"): "The course the value belongs to, if it belongs to one.",
+    ("provenance", "outcome"): "The outcome the value belongs to, if it belongs to one.",
+    ("provenance", "event"): "The adverse event the value belongs to, if it belongs to one.",
+    ("provenance", "group"): "The group the value belongs to, if it belongs to one.",
+    ("provenance", "finding"): "The finding the value belongs to, if it belongs to one.",
+    "field": "The field whose value this is.",
+    "locator": "The place in the source: abstract, table 2, p. 5.",
+    "method": "How the value was obtained.",
+    "extracted_by": "Who extracted it.",
+    "checked_by": "Who checked it; always somebody else.",
+    ("provenance", "note"): "What explains the value.",
     "note": "A curator's remarks on the finding.",
 }
 
@@ -247,6 +272,14 @@ def common(table: Table) -> list[Entry]:
     return [
         Entry(f"{table.noun}.csv", name, label, meaning, "text", "", [], allowed, "never empty", OUR_DEFINITION)
         for name, label, meaning, allowed in COMMON
+    ]
+
+
+def bundled() -> list[tuple[Table, list[Entry]]]:
+    """The same for the tidy files of a bundle."""
+    return [
+        (tidy.table, [*(entry(tidy.table, column) for column in tidy.table.file_columns), *common(tidy.table)])
+        for tidy in TIDY.values()
     ]
 
 

@@ -54,6 +54,7 @@ urlpatterns = [
     path("<slug:collection>/forest.csv", insight.forest_file, name="forest_file"),
     path("<slug:collection>/rules/", insight.rules, name="rules"),
     path("<slug:collection>/completeness/", insight.completeness, name="completeness"),
+    path("<slug:collection>/bundle.zip", collection.bundle_of, name="bundle"),
     path("<slug:collection>/flow/", insight.flow, name="flow"),
     path("<slug:collection>/charts/<slug:name>.csv", collection.chart_file, name="chart_file"),
     path("<slug:collection>/studies.<citation:how>", collection.citations, name="citations"),

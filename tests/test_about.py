@@ -7,8 +7,8 @@ import re
 import pytest
 
 from evidence.citations import bibtex, ris
-from evidence.columns import TABLES
-from evidence.dictionary import COMMON, MEANINGS, UNITS, VOCABULARIES, dictionary
+from evidence.columns import TABLES, TIDY
+from evidence.dictionary import COMMON, MEANINGS, UNITS, VOCABULARIES, bundled, dictionary
 from evidence.methods import METHODS
 from evidence.models import Study
 
@@ -16,6 +16,7 @@ from .factories import make_collection, make_study
 
 pytestmark = pytest.mark.django_db
 
+ORDINALS = ("treatment", "outcome", "event", "finding", "provenance")  # first, second, third: of no unit
 # Each example by hand, or from the publication or program that its method names.
 WORKED = {
     "share": "22/49 patients (44.9 %, 95 % CI 31.9–58.7), 38 not known (38 not extracted)",
@@ -49,12 +50,13 @@ def test_the_other_examples_by_a_second_way():
 
 
 def test_every_column_has_an_entry_and_every_entry_a_column():
-    names = {column.name for table in TABLES.values() for column in table.columns}
-    pairs = {(noun, column.name) for noun, table in TABLES.items() for column in table.columns}
+    tables = [*TABLES.values(), *(tidy.table for tidy in TIDY.values())]
+    names = {column.name for table in tables for column in table.columns}
+    pairs = {(table.noun, column.name) for table in tables for column in table.columns}
     assert {key for key in MEANINGS if isinstance(key, str)} == names
     assert {key for key in MEANINGS if isinstance(key, tuple)} <= pairs
     assert set(UNITS) | set(VOCABULARIES) <= names
-    for table, entries in dictionary():
+    for table, entries in [*dictionary(), *bundled()]:
         assert [each.name for each in entries] == [
             *(column.name for column in table.file_columns),
             *(name for name, *_ in COMMON),
@@ -62,7 +64,7 @@ def test_every_column_has_an_entry_and_every_entry_a_column():
         for each in entries:
             assert each.meaning.endswith(".") or each.meaning.endswith("”."), each
             assert each.type and each.missing and each.source
-            if each.type == "number" and each.name not in ("treatment", "outcome", "event", "finding"):
+            if each.type == "number" and each.name not in ORDINALS:
                 assert each.unit, f"{each.file} {each.name} has no unit"
 
 

@@ -4,6 +4,7 @@ from .column import Batch, Column, Table, batches, ordered
 from .pages import page_records
 from .tables import EVENTS as ADVERSE_EVENTS
 from .tables import FINDINGS, GROUPS, OUTCOMES, PATIENTS, STUDIES, TABLES, TREATMENTS
+from .tidy import TIDY, Tidy
 
 __all__ = [
     "ADVERSE_EVENTS",
@@ -13,10 +14,12 @@ __all__ = [
     "PATIENTS",
     "STUDIES",
     "TABLES",
+    "TIDY",
     "TREATMENTS",
     "Batch",
     "Column",
     "Table",
+    "Tidy",
     "batches",
     "ordered",
     "page_records",

@@ -1,6 +1,6 @@
 """The pages of one collection: cohort, lists, files."""
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
@@ -8,7 +8,7 @@ from django.views.decorators.http import require_safe
 
 from .. import summaries
 from ..columns import TABLES, ordered
-from ..exports import FILE_FORMATS, TooManyRows, chart_csv, citation_file, download
+from ..exports import FILE_FORMATS, TooManyRows, bundle, chart_csv, citation_file, download
 from ..fields import cut
 from ..summaries import answers, group_cover
 from .asking import Asked, ask, asked_in
@@ -85,6 +85,17 @@ def citations(request: HttpRequest, collection: str, how: str) -> HttpResponse:
         return wrong(asked.problems)
     studies = TABLES["studies"].records(asked.question).order_by("short_name", "slug")
     return citation_file(studies, f"casebook-{collection}-studies", how)
+
+
+@require_safe
+def bundle_of(request: HttpRequest, collection: str) -> HttpResponse:
+    """Everything this question finds, as one ZIP."""
+    asked = ask(request, collection)
+    if asked.problems:
+        return wrong(asked.problems)
+    headers = {"Content-Disposition": f'attachment; filename="casebook-{asked.collection.slug}.zip"'}
+    written = bundle(asked.question, asked.vocabulary)
+    return StreamingHttpResponse(written, content_type="application/zip", headers=headers)
 
 
 def wrong(problems: list[str]) -> HttpResponse:
