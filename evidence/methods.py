@@ -183,10 +183,10 @@ METHODS = [
 ]
 
 LIMITS = [
-    "Cases are published because they are remarkable; whoever improved is reported more often than whoever did not.",
+    "Cases are published because they are remarkable; who improved is more likely to be reported than who did not.",
     "Authors decide what improved means, and when they looked.",
     "What a paper does not say is not known; it is rarely missing at random.",
-    "Nobody was allotted to a treatment, so differences between groups can come from anything.",
+    "Patients who are compared here were not allotted by chance, so a difference between them can come from anything.",
     "Studies of one centre may report the same people; where this is known or likely, it is said and counted once.",
-    "Most studies here were read from an abstract only; the page Completeness says which.",
+    "Where only an abstract was read, much is not extracted yet; the page Completeness says where.",
 ]

@@ -214,3 +214,11 @@ def test_many_combinations_are_all_in_the_table(client, db):
 
 def test_a_chart_that_does_not_exist_is_told(client, world):
     assert "There is no chart “nonsense”." in client.get(world.address("?chart=nonsense")).content.decode()
+
+
+def test_the_usual_charts_need_not_stand_in_the_address(client, world):
+    usual = "&".join(f"chart={each.name}" for each in CHARTS.values() if each.usual)
+    response = client.get(world.address(f"?{usual}&sex=female"), headers={"HX-Request": "true"})
+    assert response.headers["HX-Push-Url"] == "/world/?sex=female"
+    fewer = client.get(world.address("?chart=age-and-sex&sex=female"), headers={"HX-Request": "true"})
+    assert fewer.headers["HX-Push-Url"] == "/world/?sex=female&chart=age-and-sex"

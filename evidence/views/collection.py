@@ -12,7 +12,7 @@ from ..exports import FILE_FORMATS, TooManyRows, bundle, chart_csv, citation_fil
 from ..fields import cut
 from ..summaries import answers, group_cover
 from .asking import Asked, ask, asked_in
-from .drawing import CHARTS, Drawn, chosen
+from .drawing import CHARTS, Drawn, chosen, settle
 from .listing import listing, page_links
 from .tabs import tabs
 
@@ -23,6 +23,7 @@ NEAREST = 4  # nearby questions offered where nobody matches
 def cohort(request: HttpRequest, collection: str) -> HttpResponse:
     """The overview: the answer in a sentence, shares, charts."""
     asked = ask(request, collection)
+    settle(asked)
     picked = chosen(asked) if asked.question else []
     context = frame(request, asked, "", counts_of_overview(asked, picked) if asked.question else [])
     if asked.question:

@@ -34,6 +34,12 @@ def chosen(asked: Asked) -> list[Drawn]:
     return [each for each in CHARTS.values() if (each.name in names if names else each.usual)]
 
 
+def settle(asked: Asked) -> None:
+    """Forgets a choice that is the usual one: the form always says which charts are ticked, the address need not."""
+    if set(asked.view.get("chart", ())) == {each.name for each in CHARTS.values() if each.usual}:
+        del asked.view["chart"]
+
+
 # What choosing a mark asks
 
 
