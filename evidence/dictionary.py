@@ -207,6 +207,9 @@ MEANINGS: dict[str | tuple[str, str], str] = {
 }
 
 
+HEADER = ("file", "column", "label", "meaning", "type", "unit", "values", "missing", "source")
+
+
 @dataclass(frozen=True)
 class Entry:
     """One column of one file, for people and for programs. `values` holds (code, label) where they are listed."""
@@ -226,6 +229,12 @@ class Entry:
     def allowed(self) -> str:
         """The allowed values in one line."""
         return self.codes or "; ".join(f"{code} = {label}" for code, label in self.values)
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """The entry as a row of a file, under HEADER."""
+        said = (self.label, self.meaning, self.type, self.unit, self.allowed, self.missing, self.source)
+        return (self.file, self.name, *said)
 
 
 def entry(table: Table, column: Column) -> Entry:

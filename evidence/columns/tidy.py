@@ -46,11 +46,11 @@ def patients(question: Question) -> QuerySet:
     return Patient.objects.with_treatment(courses(question))
 
 
-def of_patients(model, path: str = "patient"):
+def of_patients(model):
     """Rows of patients who answer the question."""
 
     def records(question: Question) -> QuerySet:
-        return model.objects.filter(**{f"{path}__in": patients(question).order_by().values("pk")})
+        return model.objects.filter(patient__in=patients(question).order_by().values("pk"))
 
     return records
 

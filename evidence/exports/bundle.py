@@ -10,7 +10,7 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from ..citations import cited
 from ..columns import TABLES, TIDY, Table, Tidy, ordered
-from ..dictionary import Entry, bundled, common, entry
+from ..dictionary import HEADER, Entry, bundled, common, entry
 from ..filters import FILTERS, chips
 from ..models import DataVersion
 from ..questions import Question
@@ -111,14 +111,9 @@ class Bundle:
         return [*((f"{table.noun}.csv", found) for table, found in bundled()), (WIDE, [*explained, *common(wide)])]
 
     def dictionary(self) -> Iterator[tuple[str, int]]:
-        names = ["file", "column", "label", "meaning", "type", "unit", "values", "missing", "source"]
-        rows = [
-            (path, each.name, each.label, each.meaning, each.type, each.unit, each.allowed, each.missing, each.source)
-            for path, found in self.entries()
-            for each in found
-        ]
+        rows = [(path, *each.cells[1:]) for path, found in self.entries() for each in found]
         lines = Lines()
-        yield lines.of([names]), 0
+        yield lines.of([HEADER]), 0
         yield lines.of([map(inert, row) for row in rows]), len(rows)
 
     @property

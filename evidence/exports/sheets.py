@@ -7,14 +7,13 @@ import xlsxwriter
 from django.db.models import QuerySet
 
 from ..columns import Table
-from ..dictionary import common, entry
+from ..dictionary import HEADER, common, entry
 from ..questions import Question
 from ..steady import steady, version
 from .rows import batched, evidence_kind, header
 
 MOST_ROWS = 1_048_575  # of a sheet, its header apart
 CHUNK = 64 * 1024
-DICTIONARY = ["column", "label", "meaning", "type", "unit", "values", "how missing is written", "source"]
 
 
 class TooManyRows(ValueError):
@@ -62,11 +61,10 @@ def write(file, table: Table, records: QuerySet, question: Question) -> None:
             place += 1
             sheet.write_row(place, 0, row)
     explained = book.add_worksheet("columns")
-    explained.write_row(0, 0, DICTIONARY, bold)
+    explained.write_row(0, 0, HEADER[1:], bold)  # the file is this one
     entries = [*(entry(table, column) for column in table.file_columns), *common(table)]
     for place, each in enumerate(entries, start=1):
-        told = (each.name, each.label, each.meaning, each.type, each.unit, each.allowed, each.missing, each.source)
-        explained.write_row(place, 0, told)
+        explained.write_row(place, 0, each.cells[1:])
     about = book.add_worksheet("about")
     collection = question.collection
     for place, row in enumerate(

@@ -7,7 +7,7 @@ from django.utils.http import content_disposition_header
 
 from ..charts import Chart
 from ..citations import FORMATS, cited
-from ..dictionary import dictionary
+from ..dictionary import HEADER, dictionary
 from ..models import Study
 from ..questions import Question
 from .rows import BYTE_ORDER_MARK, Lines, evidence_kind, inert
@@ -35,13 +35,8 @@ def text_response(text: str, filename: str, content_type: str) -> HttpResponse:
 
 def dictionary_csv() -> HttpResponse:
     """The data dictionary as a file."""
-    header = ["file", "column", "label", "meaning", "type", "unit", "values", "missing", "source"]
-    rows = [
-        [each.file, each.name, each.label, each.meaning, each.type, each.unit, each.allowed, each.missing, each.source]
-        for _, entries in dictionary()
-        for each in entries
-    ]
-    text = BYTE_ORDER_MARK + Lines().of([header, *([inert(cell) for cell in row] for row in rows)])
+    rows = [map(inert, each.cells) for _, entries in dictionary() for each in entries]
+    text = BYTE_ORDER_MARK + Lines().of([HEADER, *rows])
     return text_response(text, "casebook-data-dictionary.csv", "text/csv")
 
 

@@ -165,11 +165,8 @@ def overview(request: HttpRequest, asked: Asked, context: dict, picked: list[Dra
     """Shares, charts, and the first patients."""
     headlines, domains, *counted = context["rest"]
     collection, people = asked.collection, context["totals"].patients
-    if not people:
-        left = iter(counted)
-        pairs = [(each, next(left) if each.counts else None) for each in picked]
-        kept = [(each, found) for each, found in pairs if each.name.startswith("group-")]
-        picked, counted = [each for each, _ in kept], []
+    if not people:  # then only charts of groups have something to show; they count no patients
+        picked, counted = [each for each in picked if each.name.startswith("group-")], []
     shown = {
         "headlines": headlines,
         "domains": domains,
