@@ -6,6 +6,10 @@ from collections.abc import Iterable
 from .choices import Design
 from .models import Study
 
+LICENCE = (
+    "The clinical facts belong to the publications they are cited from; cite those. Casebook's code is under the MIT "
+    "licence."
+)
 ARTICLES = {Design.CASE_REPORT, Design.CASE_SERIES, Design.RETROSPECTIVE_COHORT, Design.OPEN_LABEL_TRIAL}
 ARTICLES |= {Design.RANDOMISED_TRIAL}
 LATEX = {"\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "%": r"\%", "#": r"\#", "_": r"\_"}

@@ -275,20 +275,22 @@ COMMON = [
     ("collection", "Collection", "The collection the row belongs to; rows of two are never in one file.", ""),
     ("evidence_kind", "Kind of evidence", "“published”, or the caveat of a simulated collection, on every row.", ""),
 ]
+RELEASE = ("release", "Release", "The release the data are of, and whether they have been edited since.", "")
 
 
-def common(table: Table) -> list[Entry]:
+def common(table: Table, *, alone: bool = True) -> list[Entry]:
+    """What every file has besides its columns; one that stands alone names the release too."""
     return [
         Entry(f"{table.noun}.csv", name, label, meaning, "text", "", [], allowed, "never empty", OUR_DEFINITION)
-        for name, label, meaning, allowed in COMMON
+        for name, label, meaning, allowed in [*COMMON, *([RELEASE] if alone else [])]
     ]
 
 
 def bundled() -> list[tuple[Table, list[Entry]]]:
     """The same for the tidy files of a bundle."""
     return [
-        (tidy.table, [*(entry(tidy.table, column) for column in tidy.table.file_columns), *common(tidy.table)])
-        for tidy in TIDY.values()
+        (table, [*(entry(table, column) for column in table.file_columns), *common(table, alone=False)])
+        for table in (tidy.table for tidy in TIDY.values())
     ]
 
 

@@ -11,11 +11,13 @@ from .models import (
     GroupFinding,
     Patient,
     Provenance,
+    Review,
     Study,
     Treatment,
     set_key,
 )
 from .models.provenance import SUBJECTS
+from .summaries import reconciliation
 
 SIMULATED_PREFIX = "SIM-"
 
@@ -39,6 +41,23 @@ def fault(record, problem: str) -> Fault:
 def faults() -> list[Fault]:
     """Every broken rule in the database, in a steady order."""
     return [found for rule in RULES for found in rule()]
+
+
+def findings() -> list[str]:
+    """Every broken rule, and every figure of a review that does not come out as when a curator last looked."""
+    return [*map(str, faults()), *figures_that_differ()]
+
+
+def figures_that_differ() -> Iterator[str]:
+    for review in Review.objects.all():
+        for row in reconciliation(review, list(review.figures.select_related("review"))):
+            if row.unexpected:
+                given = f"{row.recomputed} ({row.basis})" if row.value is not None else "not computable"
+                name = f"evidence.printedfigure {review.slug} / {row.figure.code}"
+                yield (
+                    f"{name}: printed {row.printed}, records give {given}. When last seen: {row.expected.label}; "
+                    f"now: {row.verdict.label}. Find out why, then write a note and the new verdict"
+                )
 
 
 def patients_without_course() -> Iterator[Fault]:

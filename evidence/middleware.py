@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseNotFound, HttpResponseNotModified
+from django.middleware.gzip import GZipMiddleware
 from django.template.loader import render_to_string
 from django.utils.cache import patch_vary_headers
 from django.utils.http import parse_etags
@@ -22,6 +23,7 @@ logger = logging.getLogger(__name__)
 APART = ("/admin/", "/healthz", "/readyz", "/favicon.ico", f"/{settings.STATIC_URL.strip('/')}/")
 PARTIAL = ("HX-Request", "HX-Boosted", "HX-History-Restore-Request")  # headers that change what a page looks like
 KEEP = 24 * 60 * 60  # seconds; a new version of the data has new keys, so nothing kept is ever wrong
+COMPRESSED = ("application/zip", "application/vnd.openxmlformats")  # a workbook is a ZIP too
 LARGEST = 512 * 1024  # bytes of an answer worth keeping
 
 
@@ -52,6 +54,15 @@ def database_away(get_response):
 
     middleware.process_exception = process_exception
     return middleware
+
+
+class Gzip(GZipMiddleware):
+    """Compresses answers, but not what is compressed already."""
+
+    def process_response(self, request, response):
+        if response.headers.get("Content-Type", "").startswith(COMPRESSED):
+            return response
+        return super().process_response(request, response)
 
 
 def steady_answers(get_response):
@@ -137,7 +148,7 @@ def tag_of(request: HttpRequest, version: DataVersion) -> str:
     """The answer's name. Order and empty words of an address do not matter, as they do not to the question."""
     words = sorted(parse_qsl(request.META.get("QUERY_STRING", ""), keep_blank_values=False, errors="replace"))
     partial = [request.headers.get(name) for name in PARTIAL]
-    said = repr((version.identity, version.number, CODE, request.path_info, words, partial))
+    said = repr((version.identity, version.number, version.release, CODE, request.path_info, words, partial))
     return f'W/"{sha256(said.encode(errors="replace")).hexdigest()[:32]}"'
 
 

@@ -88,7 +88,7 @@ MIDDLEWARE = [
     "evidence.middleware.plain_address",
     "evidence.middleware.database_away",
     "evidence.middleware.steady_answers",
-    "django.middleware.gzip.GZipMiddleware",
+    "evidence.middleware.Gzip",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

@@ -8,7 +8,7 @@ import pytest
 
 from evidence.citations import bibtex, ris
 from evidence.columns import TABLES, TIDY
-from evidence.dictionary import COMMON, MEANINGS, UNITS, VOCABULARIES, bundled, dictionary
+from evidence.dictionary import COMMON, MEANINGS, RELEASE, UNITS, VOCABULARIES, bundled, dictionary
 from evidence.methods import METHODS
 from evidence.models import Study
 
@@ -56,10 +56,12 @@ def test_every_column_has_an_entry_and_every_entry_a_column():
     assert {key for key in MEANINGS if isinstance(key, str)} == names
     assert {key for key in MEANINGS if isinstance(key, tuple)} <= pairs
     assert set(UNITS) | set(VOCABULARIES) <= names
-    for table, entries in [*dictionary(), *bundled()]:
+    alone, together = [*COMMON, RELEASE], COMMON
+    files = [*((*each, alone) for each in dictionary()), *((*each, together) for each in bundled())]
+    for table, entries, besides in files:
         assert [each.name for each in entries] == [
             *(column.name for column in table.file_columns),
-            *(name for name, *_ in COMMON),
+            *(name for name, *_ in besides),
         ]
         for each in entries:
             assert each.meaning.endswith(".") or each.meaning.endswith("”."), each

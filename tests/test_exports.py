@@ -9,7 +9,7 @@ from openpyxl import load_workbook
 
 from evidence.columns import TABLES, ordered
 from evidence.exports import separated_text
-from evidence.models import AdverseEvent, Study
+from evidence.models import AdverseEvent, DataVersion, Study
 
 from .factories import make_patient, make_study, make_treatment
 from .test_filters import addresses, few
@@ -80,7 +80,8 @@ def test_the_file_is_streamed_as_a_download(client, simulated):
     response = client.get(f"/{simulated.slug}/patients.csv")
     assert response.streaming
     assert response["Content-Type"] == "text/csv; charset=utf-8"
-    assert response["Content-Disposition"] == f'attachment; filename="casebook-{simulated.slug}-patients.csv"'
+    name = f"casebook-{simulated.slug}-patients-data-{DataVersion.current().of(simulated)}.csv"
+    assert response["Content-Disposition"] == f'attachment; filename="{name}"'
 
 
 def test_two_thousand_rows_take_one_round_and_one_more_row_takes_two(

@@ -10,6 +10,7 @@ from evidence.choices import Extraction, Missing
 from evidence.missing import missing_reason, missing_reason_sql
 from evidence.models import (
     AdverseEvent,
+    ArchivePart,
     Collection,
     DataVersion,
     FlowStep,
@@ -23,6 +24,8 @@ from evidence.models import (
     PatientManifestation,
     PrintedFigure,
     Provenance,
+    Release,
+    ReleasedCollection,
     Review,
     ReviewInclusion,
     Study,
@@ -41,7 +44,13 @@ def everything() -> dict:
     treatment = make_treatment(patient, events=[("infection", {})], outcomes=[("skin", "stable")])
     group = make_group(study, n=10, findings=[{"kind": "events", "measure": "death", "events": 1, "n": 10}])
     review = Review.objects.create(slug="a-review", short_name="A review", extraction="abstract")
+    release = Release.objects.create(number=900, data_version=1, content_hash="0" * 64)
+    held = {"slug": "held", "name": "Held", "kind": "published", "version": 1, "size": 1}
+    archive = ReleasedCollection.objects.create(release=release, content_hash="0" * 64, sha256="0" * 64, **held)
     return {
+        Release: release,
+        ReleasedCollection: archive,
+        ArchivePart: ArchivePart.objects.create(archive=archive, number=0, content=b"x"),
         Collection: collection,
         Study: study,
         Patient: patient,
@@ -133,6 +142,9 @@ BREAKING = {
     "jakinhibitor_ema_first_approval_range": {"ema_first_approval": 1066},
     "indication_hpo_format": {"hpo": "HP1"},
     "manifestation_hpo_format": {"hpo": "HP1"},
+    "release_number_from_one": {"number": 0},
+    "releasedcollection_kind_coded": {"kind": "real"},
+    "released_simulated_has_caveat": {"kind": "simulated", "caveat": ""},
 }
 # Broken apart from the others below: they need the record itself, or a second row.
 APART = {"patient_not_same_as_itself", "figure_does_not_contradict_itself", "dataversion_one_row"}

@@ -15,6 +15,7 @@ LADDER = [
     "models",
     "statistics",
     "steady",
+    "releases",
     "vocabulary",
     "questions",
     "fields",
@@ -32,6 +33,7 @@ LADDER = [
     "reconstruction",
     "bulk",
     "generation",
+    "releasing",
     "methods",
     "views",
     "urls",
@@ -45,7 +47,7 @@ DOORS = {
     "gunicorn_conf": {"cohort"},
     "middleware": {"models", "steady"},
     "plotly_script": set(),
-    "templatetags": {"models", "steady"},
+    "templatetags": {"models", "releases", "steady"},
     "wsgi": set(),
 }
 

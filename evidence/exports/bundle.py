@@ -8,23 +8,19 @@ from dataclasses import dataclass
 from hashlib import sha256
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
-from ..citations import cited
+from ..citations import LICENCE, cited
 from ..columns import TABLES, TIDY, Table, Tidy, ordered
 from ..dictionary import HEADER, Entry, bundled, common, entry
 from ..filters import FILTERS, chips
-from ..models import DataVersion
 from ..questions import Question
+from ..releases import Standing, standing
 from ..steady import steady
 from ..vocabulary import Vocabulary
-from .rows import Lines, batched, evidence_kind, header, inert, written
+from .rows import Lines, batched, evidence_kind, header, inert, same_on_every_row, written
 
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the date of every entry: when it was made does not belong to what it holds
 WIDE = "patients-wide.csv"
 MISSING = ["", "not reported", "not extracted"]
-LICENCE = (
-    "The clinical facts belong to the publications they are cited from; cite those. Casebook's code is under the MIT "
-    "licence."
-)
 TYPES = {"number": "number", "code": "string", "text": "string"}
 WHOLE = {"treatment", "outcome", "event", "finding", "provenance", "age_years", "year", "grade", "n", "events"}
 
@@ -60,8 +56,8 @@ class Written:
 class Bundle:
     """One bundle being written. It yields its bytes as they come; memory holds one batch of rows."""
 
-    def __init__(self, question: Question, vocabulary: Vocabulary, version: DataVersion):
-        self.question, self.vocabulary, self.version = question, vocabulary, version
+    def __init__(self, question: Question, vocabulary: Vocabulary, standing: Standing):
+        self.question, self.vocabulary, self.standing = question, vocabulary, standing
         self.files: list[Written] = []
         self.pipe = Pipe()
 
@@ -96,9 +92,9 @@ class Bundle:
         yield from self.pipe.taken()
 
     def lines(self, table: Table) -> Iterator[tuple[str, int]]:
-        lines = Lines()
-        yield lines.of([header(table)]), 0
-        for batch in batched(table, ordered(table, table.records(self.question), ""), self.question, written):
+        lines, same = Lines(), same_on_every_row(self.question)
+        yield lines.of([header(table, same)]), 0
+        for batch in batched(table, ordered(table, table.records(self.question), ""), self.question, same, written):
             rows = list(batch)
             yield lines.of(rows), len(rows)
 
@@ -107,8 +103,8 @@ class Bundle:
     def entries(self) -> list[tuple[str, list[Entry]]]:
         """Every table of the bundle with its columns explained."""
         wide = TABLES["patients"]
-        explained = [entry(wide, column) for column in wide.file_columns]
-        return [*((f"{table.noun}.csv", found) for table, found in bundled()), (WIDE, [*explained, *common(wide)])]
+        explained = [*(entry(wide, column) for column in wide.file_columns), *common(wide, alone=False)]
+        return [*((f"{table.noun}.csv", found) for table, found in bundled()), (WIDE, explained)]
 
     def dictionary(self) -> Iterator[tuple[str, int]]:
         rows = [(path, *each.cells[1:]) for path, found in self.entries() for each in found]
@@ -140,7 +136,7 @@ class Bundle:
 Collection: {collection.name}
 Question:   {self.words}
 Address:    {self.address}
-Data:       version {self.version.number}, of {self.version.changed_at.isoformat()}
+Release:    {self.standing.label}, {self.standing.at.isoformat()}
 
 Files
 {listed}
@@ -170,24 +166,24 @@ How to read it
             "name": f"casebook-{self.question.collection.slug}",
             "title": f"Casebook: {self.question.collection.name}",
             "description": f"{self.words}. {evidence_kind(self.question.collection)}",
-            "version": str(self.version.number),
-            "created": self.version.changed_at.isoformat(),
+            "version": self.standing.label,
+            "created": self.standing.at.isoformat(),
             "resources": [resource(path, tidy, found[path]) for path, tidy in tables],
         }
 
     def manifest(self) -> dict:
-        collection, version = self.question.collection, self.version
+        collection = self.question.collection
         return {
             "made_by": "Casebook",
             "collection": collection.slug,
             "evidence_kind": evidence_kind(collection),
-            "data_version": version.number,
-            "data_changed_at": version.changed_at.isoformat(),
+            **self.standing.as_json(),
+            "date": self.standing.at.isoformat(),
             "question": self.words,
             "asks_for": [FILTERS[name].label for name, _ in self.question],
             "address": self.address,
             "files": [vars(each) for each in self.files],
-            "how_to_cite": f"Casebook, {collection.name}, data version {version.number}, {self.address}; and the "
+            "how_to_cite": f"Casebook, {collection.name}, release {self.standing.label}, {self.address}; and the "
             "studies themselves",
             "licence": LICENCE,
         }
@@ -235,5 +231,5 @@ def field(each: Entry, tidy: Tidy) -> dict:
 
 def bundle(question: Question, vocabulary: Vocabulary) -> Iterator[bytes]:
     """The ZIP in pieces, all of one state of the data."""
-    with steady() as version:
-        yield from Bundle(question, vocabulary, version).pieces()
+    with steady():
+        yield from Bundle(question, vocabulary, standing(question.collection)).pieces()

@@ -9,6 +9,7 @@ from django.utils.http import content_disposition_header
 
 from ..columns import Table
 from ..questions import Question
+from ..releases import standing
 from .rows import json_lines, separated_text
 from .sheets import workbook
 
@@ -40,7 +41,8 @@ def download(table: Table, records: QuerySet, question: Question, how: str) -> S
     Raises TooManyRows for a workbook that would not hold them.
     """
     written = FILE_FORMATS[how]
-    filename = f"casebook-{question.collection.slug}-{table.noun}.{how}"
+    now = standing(question.collection)
+    filename = f"casebook-{question.collection.slug}-{table.noun}{now.part_of_filename}.{how}"
     headers = {"Content-Disposition": content_disposition_header(as_attachment=True, filename=filename)}
     return StreamingHttpResponse(
         written.write(table, records, question), content_type=written.content_type, headers=headers

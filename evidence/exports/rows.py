@@ -13,6 +13,7 @@ from ..columns import Batch, Column, Table, batches
 from ..columns.column import translated
 from ..models import Collection
 from ..questions import Question
+from ..releases import Standing, standing
 from ..steady import steady
 
 BYTE_ORDER_MARK = "\ufeff"  # without it Excel reads UTF-8 as something else
@@ -58,37 +59,58 @@ class Lines:
         return text
 
 
-def header(table: Table) -> list[str]:
+Same = dict[str, str]  # what is the same on every row of a file: its column, its value
+
+
+def same_on_every_row(question: Question, standing: Standing | None = None) -> Same:
+    """The collection and its kind, and for a file that stands alone the release."""
+    collection = question.collection
+    found = {"collection": collection.slug, "evidence_kind": inert(evidence_kind(collection))}
+    return found | ({"release": standing.label} if standing else {})
+
+
+def header(table: Table, same: Same) -> list[str]:
     """The names of a file's columns, what every file has besides included."""
-    return [*(column.name for column in table.file_columns), "empty_means", "collection", "evidence_kind"]
+    return [*(column.name for column in table.file_columns), "empty_means", *same]
 
 
 def batched(
-    table: Table, records: QuerySet, question: Question, cells: Callable[[Column, Sequence, Sequence[str]], list]
+    table: Table,
+    records: QuerySet,
+    question: Question,
+    same: Same,
+    cells: Callable[[Column, Sequence, Sequence[str]], list],
 ) -> Iterator[Iterator[tuple]]:
     """The rows in batches of up to 2,000, all of one state of the data; `cells` says how a column is written."""
-    collection = question.collection
-    columns, kind = table.file_columns, inert(evidence_kind(collection))
     with steady():
-        for batch in batches(columns, table, records, question):
-            yield rows(columns, batch, collection.slug, kind, cells)
+        for batch in batches(table.file_columns, table, records, question):
+            yield rows(table.file_columns, batch, same, cells)
 
 
-def rows(columns: list[Column], batch: Batch, collection: str, kind: str, cells: Callable) -> Iterator[tuple]:
+def rows(columns: list[Column], batch: Batch, same: Same, cells: Callable) -> Iterator[tuple]:
     found = [cells(column, values, batch.reasons) for column, values in zip(columns, batch.values, strict=True)]
-    return zip(*found, batch.reasons, repeat(collection, len(batch)), repeat(kind, len(batch)), strict=True)
+    return zip(*found, batch.reasons, *(repeat(each, len(batch)) for each in same.values()), strict=True)
+
+
+def as_it_is(column: Column, values: Sequence, reasons: Sequence[str]) -> list:
+    """A column for programs that know types: None where there is no value."""
+    return list(values)
 
 
 def separated_text(table: Table, records: QuerySet, question: Question, separator: str = ",") -> Iterator[str]:
     """The file in pieces of up to 2,000 rows, header first."""
     lines = Lines(separator)
-    yield BYTE_ORDER_MARK + lines.of([header(table)])
-    for batch in batched(table, records, question, written):
-        yield lines.of(batch)
+    with steady():
+        same = same_on_every_row(question, standing(question.collection))
+        yield BYTE_ORDER_MARK + lines.of([header(table, same)])
+        for batch in batched(table, records, question, same, written):
+            yield lines.of(batch)
 
 
 def json_lines(table: Table, records: QuerySet, question: Question) -> Iterator[str]:
     """A JSON object for each row; what is missing is null, and `empty_means` says why."""
-    names = header(table)
-    for batch in batched(table, records, question, lambda column, values, reasons: list(values)):
-        yield "".join(f"{json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False)}\n" for row in batch)
+    with steady():
+        same = same_on_every_row(question, standing(question.collection))
+        names = header(table, same)
+        for batch in batched(table, records, question, same, as_it_is):
+            yield "".join(f"{json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False)}\n" for row in batch)

@@ -9,8 +9,9 @@ from django.db.models import QuerySet
 from ..columns import Table
 from ..dictionary import HEADER, common, entry
 from ..questions import Question
-from ..steady import steady, version
-from .rows import batched, evidence_kind, header
+from ..releases import standing
+from ..steady import steady
+from .rows import as_it_is, batched, evidence_kind, header, same_on_every_row
 
 MOST_ROWS = 1_048_575  # of a sheet, its header apart
 CHUNK = 64 * 1024
@@ -49,14 +50,15 @@ def write(file, table: Table, records: QuerySet, question: Question) -> None:
         "default_date_format": "yyyy-mm-dd",
     }
     book = xlsxwriter.Workbook(file, options)
-    now = version()
-    book.set_properties({"title": f"Casebook: {table.title}", "created": now.changed_at.replace(tzinfo=None)})
+    now = standing(question.collection)
+    same = same_on_every_row(question, now)
+    book.set_properties({"title": f"Casebook: {table.title}", "created": now.at.replace(tzinfo=None)})
     bold = book.add_format({"bold": True})
     sheet = book.add_worksheet(table.noun)
     sheet.freeze_panes(1, 0)
-    sheet.write_row(0, 0, header(table), bold)
+    sheet.write_row(0, 0, header(table, same), bold)
     place = 0
-    for batch in batched(table, records, question, lambda column, values, reasons: list(values)):
+    for batch in batched(table, records, question, same, as_it_is):
         for row in batch:
             place += 1
             sheet.write_row(place, 0, row)
@@ -72,8 +74,8 @@ def write(file, table: Table, records: QuerySet, question: Question) -> None:
             ("collection", collection.name),
             ("kind of evidence", evidence_kind(collection)),
             ("question", question.query() or "everybody"),
-            ("data version", now.number),
-            ("changed", now.changed_at.isoformat()),
+            ("release", now.label),
+            ("date", now.at.isoformat()),
         ]
     ):
         about.write_row(place, 0, row)

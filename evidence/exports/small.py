@@ -10,7 +10,8 @@ from ..citations import FORMATS, cited
 from ..dictionary import HEADER, dictionary
 from ..models import Study
 from ..questions import Question
-from .rows import BYTE_ORDER_MARK, Lines, evidence_kind, inert
+from ..releases import standing
+from .rows import BYTE_ORDER_MARK, Lines, inert, same_on_every_row
 
 
 def chart_csv(chart: Chart, question: Question, asked: str | None = None) -> HttpResponse:
@@ -20,11 +21,11 @@ def chart_csv(chart: Chart, question: Question, asked: str | None = None) -> Htt
     """
     headings, rows = chart.table.for_programs
     collection = question.collection
-    same = [inert(question.query() if asked is None else asked), collection.slug, inert(evidence_kind(collection))]
-    header = [*headings, "question", "collection", "evidence_kind"]
-    lines = [[inert(cell) if isinstance(cell, str) else cell for cell in row] + same for row in rows]
-    text = BYTE_ORDER_MARK + Lines().of([header, *lines])
-    return text_response(text, f"casebook-{collection.slug}-{chart.name}.csv", "text/csv")
+    now = standing(collection)
+    same = {"question": inert(question.query() if asked is None else asked)} | same_on_every_row(question, now)
+    lines = [[inert(cell) if isinstance(cell, str) else cell for cell in row] + [*same.values()] for row in rows]
+    text = BYTE_ORDER_MARK + Lines().of([[*headings, *same], *lines])
+    return text_response(text, f"casebook-{collection.slug}-{chart.name}{now.part_of_filename}.csv", "text/csv")
 
 
 def text_response(text: str, filename: str, content_type: str) -> HttpResponse:

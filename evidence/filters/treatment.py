@@ -15,7 +15,7 @@ from ..vocabulary import Vocabulary
 from .parts import AnyOf, Asked, Bound, NotKnown, Search, SetOf
 
 # What changes the display only; the rest of an address is the question. KEPT stay when the question changes.
-KEPT = ("chart", "rule", "item", "shared", "with")
+KEPT = ("chart", "rule", "item", "shared", "with", "release")
 VIEW_WORDS = {"sort", "page", *KEPT}
 
 

@@ -9,6 +9,7 @@ from .outcome import Outcome
 from .patient import Patient, PatientAutoantibody, PatientManifestation
 from .provenance import Provenance
 from .reference import AdverseEventCategory, Autoantibody, Indication, JAKInhibitor, Manifestation, Therapy
+from .release import ArchivePart, Release, ReleasedCollection
 from .review import PrintedFigure, Review, ReviewInclusion
 from .study import Collection, Study
 from .treatment import AUTOANTIBODIES, MANIFESTATIONS, Treatment, set_key
@@ -20,6 +21,7 @@ __all__ = [
     "MANIFESTATIONS",
     "AdverseEvent",
     "AdverseEventCategory",
+    "ArchivePart",
     "Autoantibody",
     "Collection",
     "DataVersion",
@@ -35,6 +37,8 @@ __all__ = [
     "PatientManifestation",
     "PrintedFigure",
     "Provenance",
+    "Release",
+    "ReleasedCollection",
     "Review",
     "ReviewInclusion",
     "Study",

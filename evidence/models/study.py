@@ -19,6 +19,7 @@ RESERVED = {
     "methods",
     "data-dictionary",
     "cite",
+    "releases",
     "healthz",
     "readyz",
     "static",

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from .base import Keyed
 
-CURRENT = "SELECT number, changed_at, identity, collections FROM evidence_dataversion WHERE id = 1"
+CURRENT = "SELECT number, changed_at, identity, collections, release FROM evidence_dataversion WHERE id = 1"
 ALL = "*"  # the entry of changes that may concern every collection, such as a renamed term
 
 
@@ -18,7 +18,7 @@ class DataVersion(models.Model):
 
     `collections` says for each collection (by primary key, as text) in which version it last changed, so that an edit
     in one collection leaves the answers of the others as they are. `identity` tells one database from another whose
-    numbers happen to be the same.
+    numbers happen to be the same. `release` is the number of the latest release, 0 before the first.
     """
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
@@ -26,6 +26,7 @@ class DataVersion(models.Model):
     changed_at = models.DateTimeField(default=timezone.now)
     identity = models.UUIDField(default=uuid.uuid4, editable=False)
     collections = models.JSONField(default=dict, editable=False)
+    release = models.PositiveIntegerField(default=0, editable=False)
 
     class Meta:
         constraints = [models.CheckConstraint(name="dataversion_one_row", condition=models.Q(id=1))]
@@ -44,7 +45,7 @@ class DataVersion(models.Model):
             row = cursor.fetchone()
         if row is None:
             return cls(number=0, identity=uuid.UUID(int=0))
-        number, changed_at, identity, collections = row
+        number, changed_at, identity, collections, release = row
         # SQLite keeps times without their zone, in UTC.
         return cls(
             1,
@@ -52,6 +53,7 @@ class DataVersion(models.Model):
             changed_at.replace(tzinfo=changed_at.tzinfo or UTC),
             uuid.UUID(str(identity)),
             json.loads(collections),
+            release,
         )
 
     def of(self, collection) -> int:

@@ -11,7 +11,8 @@ from django.urls import reverse
 from django.utils.html import json_script
 from django.utils.safestring import SafeString, mark_safe
 
-from ..models import Collection, DataVersion
+from ..models import Collection, DataVersion, Release
+from ..releases import Pin, Standing, latest, pin, standing
 from ..steady import behind, collections
 from ..steady import version as steady_version
 
@@ -28,6 +29,30 @@ def all_collections() -> list[Collection]:
 def data_version() -> DataVersion:
     """The version of the data this page was made from."""
     return steady_version()
+
+
+@register.simple_tag
+def release_of(collection: Collection | None) -> Standing | None:
+    """How a collection stands to the latest release; of pages without one, the latest release alone."""
+    return standing(collection) if collection else None
+
+
+@register.simple_tag
+def latest_release() -> Release | None:
+    return latest()
+
+
+@register.simple_tag(takes_context=True)
+def release_asked(context) -> Pin | None:
+    """The release this page's address names, and whether the data have moved on since."""
+    named, collection = context["request"].GET.get("release"), context["collection"]
+    return pin(named, collection) if named and collection else None
+
+
+@register.simple_tag(takes_context=True)
+def lasting_address(context, number: int, sort: str = "") -> str:
+    """This page with the release whose data it shows, whatever is added to the evidence later."""
+    return f"{context['request'].path}?{context['asked'].query(sort=sort, release=str(number))}"
 
 
 @register.simple_tag

@@ -1,15 +1,17 @@
 """About the evidence as a whole: how numbers are made, what columns mean, how to cite."""
 
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import get_object_or_404, render
 from django.utils.html import json_script
 from django.utils.safestring import mark_safe
 from django.views.decorators.http import require_safe
 
+from ..citations import LICENCE
 from ..dictionary import dictionary
 from ..exports import dictionary_csv
 from ..methods import LIMITS, METHODS
-from ..models import Review
+from ..models import Release, ReleasedCollection, Review
+from ..releases import latest
 from ..steady import collections, version
 
 
@@ -32,11 +34,30 @@ def dictionary_file(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
+def releases(request: HttpRequest) -> HttpResponse:
+    """Every release: what it holds, what changed, and its archive."""
+    found = Release.objects.prefetch_related("collections")
+    return render(request, "evidence/releases.html", {"releases": found})
+
+
+@require_safe
+def release_file(request: HttpRequest, number: int, slug: str) -> StreamingHttpResponse:
+    """One collection of a release, as it was, piece by piece."""
+    held = get_object_or_404(ReleasedCollection, release__number=number, slug=slug)
+    headers = {
+        "Content-Disposition": f'attachment; filename="casebook-{slug}-release-{number}.zip"',
+        "Content-Length": str(held.size),
+    }
+    return StreamingHttpResponse(held.pieces(), content_type="application/zip", headers=headers)
+
+
+@require_safe
 def cite(request: HttpRequest) -> HttpResponse:
     """How to cite Casebook, the studies and the reviews."""
     now, address = version(), request.build_absolute_uri("/")
-    text = f"Casebook: patient-level evidence on JAK inhibitors in systemic sclerosis. Data version {now.number}, "
-    text += f"{now.changed_at:%-d %B %Y}. {address}"
+    release = latest()
+    state = f"Release {release.number}, {release.released_at:%-d %B %Y}" if release else f"Data version {now.number}"
+    text = f"Casebook: patient-level evidence on JAK inhibitors in systemic sclerosis. {state}. {address}"
     dataset = {
         "@context": "https://schema.org",
         "@type": "Dataset",
@@ -44,8 +65,10 @@ def cite(request: HttpRequest) -> HttpResponse:
         "description": "Individually reported patients, their treatments, outcomes and adverse events, read out of the "
         "literature; every rate with its denominator.",
         "url": address,
-        "version": str(now.number),
+        "version": str(release.number) if release else f"data version {now.number}",
         "dateModified": now.changed_at.date().isoformat(),
+        **({"datePublished": release.released_at.date().isoformat()} if release else {}),
+        "license": request.build_absolute_uri("/cite/#licence"),
         "isAccessibleForFree": True,
         "distribution": [
             {
@@ -61,6 +84,8 @@ def cite(request: HttpRequest) -> HttpResponse:
         "collections": collections(),
         "reviews": Review.objects.all(),
         "text": text,
+        "release": release,
+        "licence": LICENCE,
         "dataset": embedded(dataset),
     }
     response = render(request, "evidence/cite.html", context)

@@ -1,12 +1,14 @@
 """Reads the question of a request, once, for every page and file."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from django.http import Http404, HttpRequest, QueryDict
 
 from ..filters import FILTERS, KEPT, SETS, Bound, Chip, Search, TreatmentFilter, chips
 from ..models import Collection
 from ..questions import Question
+from ..releases import Pin, pin
 from ..steady import collections
 from ..vocabulary import Vocabulary, vocabulary
 
@@ -29,6 +31,12 @@ class Asked:
     def first(self, word: str) -> str:
         """A word of the view that stands once."""
         return next(iter(self.view.get(word, ())), "")
+
+    @cached_property
+    def pin(self) -> Pin | None:
+        """The release the address names, if it names one."""
+        named = self.first("release")
+        return pin(named, self.collection) if named else None
 
     @property
     def shown(self) -> Question:

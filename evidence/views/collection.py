@@ -10,6 +10,7 @@ from .. import summaries
 from ..columns import TABLES, ordered
 from ..exports import FILE_FORMATS, TooManyRows, bundle, chart_csv, citation_file, download
 from ..fields import cut
+from ..releases import standing
 from ..summaries import answers, group_cover
 from .asking import Asked, ask, asked_in
 from .drawing import CHARTS, Drawn, chosen, settle
@@ -54,8 +55,8 @@ def file_of(request: HttpRequest, collection: str, noun: str, how: str) -> HttpR
     sort = request.GET.get("sort", "")
     if sort and sort.removeprefix("-") not in table.sort_words():
         problems.append(f"This file cannot be sorted so. Known: {', '.join(table.sort_words())}.")
-    if problems:
-        return wrong(problems)
+    if refused := refusal(asked, problems):
+        return refused
     try:
         return download(table, ordered(table, table.records(asked.question), sort), asked.question, how)
     except TooManyRows as error:
@@ -68,8 +69,8 @@ def chart_file(request: HttpRequest, collection: str, name: str) -> HttpResponse
     asked = ask(request, collection)
     if name not in CHARTS:
         raise Http404("There is no such chart.")
-    if asked.problems:
-        return wrong(asked.problems)
+    if refused := refusal(asked):
+        return refused
     asked.view["chart"] = [name]
     drawn = CHARTS[name]
     totals, *rest = answers(summaries.totals(asked.question), *([drawn.counts(asked)] if drawn.counts else []))
@@ -82,26 +83,38 @@ def citations(request: HttpRequest, collection: str, how: str) -> HttpResponse:
     asked = ask(request, collection)
     if asked.collection.is_simulated:
         raise Http404("Simulated articles cannot be cited.")
-    if asked.problems:
-        return wrong(asked.problems)
+    if refused := refusal(asked):
+        return refused
     studies = TABLES["studies"].records(asked.question).order_by("short_name", "slug")
-    return citation_file(studies, f"casebook-{collection}-studies", how)
+    name = f"casebook-{collection}-studies{standing(asked.collection).part_of_filename}"
+    return citation_file(studies, name, how)
 
 
 @require_safe
 def bundle_of(request: HttpRequest, collection: str) -> HttpResponse:
     """Everything this question finds, as one ZIP."""
     asked = ask(request, collection)
-    if asked.problems:
-        return wrong(asked.problems)
-    headers = {"Content-Disposition": f'attachment; filename="casebook-{asked.collection.slug}.zip"'}
+    if refused := refusal(asked):
+        return refused
+    name = f"casebook-{asked.collection.slug}{standing(asked.collection).part_of_filename}.zip"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     written = bundle(asked.question, asked.vocabulary)
     return StreamingHttpResponse(written, content_type="application/zip", headers=headers)
 
 
-def wrong(problems: list[str]) -> HttpResponse:
+def wrong(problems: list[str], status: int = 400) -> HttpResponse:
     """What is wrong with the address of a file, in sentences."""
-    return HttpResponse("\n".join(problems) + "\n", status=400, content_type="text/plain; charset=utf-8")
+    return HttpResponse("\n".join(problems) + "\n", status=status, content_type="text/plain; charset=utf-8")
+
+
+def refusal(asked: Asked, problems: list[str] | None = None) -> HttpResponse | None:
+    """Why there is no file: a wrong question (400), or data that have moved on since the release it names (409)."""
+    problems = asked.problems if problems is None else problems
+    if asked.pin and asked.pin.problem:
+        problems = [*problems, asked.pin.problem]
+    if problems:
+        return wrong(problems)
+    return wrong([asked.pin.moved_on], 409) if asked.pin and asked.pin.moved else None
 
 
 def frame(request: HttpRequest, asked: Asked, noun: str, more: list = ()) -> dict:

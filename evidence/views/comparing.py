@@ -20,6 +20,7 @@ from .collection import wrong
 from .tabs import tabs
 
 SIDES = ("a", "b")
+WORDS = {*SIDES, "release"}
 
 
 def address(collection: Collection, one: Question, other: Question) -> str:
@@ -31,7 +32,7 @@ def address(collection: Collection, one: Question, other: Question) -> str:
 def sides(request: HttpRequest, collection: Collection) -> tuple[dict[str, Asked], list[str]]:
     """The two questions of a comparison, as far as they are given, and what is wrong with them."""
     problems = [
-        f"“{cut(word)}” is no part of a comparison; it has a and b." for word in request.GET if word not in SIDES
+        f"“{cut(word)}” is no part of a comparison; it has a and b." for word in request.GET if word not in WORDS
     ]
     problems += [f"“{side}” is given more than once." for side in SIDES if len(request.GET.getlist(side)) > 1]
     found = {side: asked_in(request.GET[side], collection) for side in SIDES if side in request.GET}

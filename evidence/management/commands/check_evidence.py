@@ -2,9 +2,7 @@
 
 from django.core.management.base import BaseCommand
 
-from ...integrity import RULES, faults
-from ...models import Review
-from ...summaries import reconciliation
+from ...integrity import RULES, findings
 
 
 class Command(BaseCommand):
@@ -14,7 +12,7 @@ class Command(BaseCommand):
     )
 
     def handle(self, **options):
-        found = [str(fault) for fault in faults()] + list(self.figures_that_differ())
+        found = findings()
         for line in found:
             self.stderr.write(f"  {line}")
         if found:
@@ -23,14 +21,3 @@ class Command(BaseCommand):
         self.stdout.write(
             self.style.SUCCESS(f"{len(RULES)} rules and every reconstructed figure checked: no findings.")
         )
-
-    def figures_that_differ(self):
-        for review in Review.objects.all():
-            for row in reconciliation(review, list(review.figures.select_related("review"))):
-                if row.unexpected:
-                    given = f"{row.recomputed} ({row.basis})" if row.value is not None else "not computable"
-                    name = f"evidence.printedfigure {review.slug} / {row.figure.code}"
-                    yield (
-                        f"{name}: printed {row.printed}, records give {given}. When last seen: {row.expected.label}; "
-                        f"now: {row.verdict.label}. Find out why, then write a note and the new verdict"
-                    )

@@ -1,0 +1,35 @@
+"""Makes a release of the evidence."""
+
+from django.core.management.base import BaseCommand, CommandError
+
+from ...models import Release
+from ...releasing import CannotRelease, release
+
+
+class Command(BaseCommand):
+    help = (
+        "Gives the evidence as it stands a release number, with what changed since the last one and an archive of "
+        "every collection. Refuses while check_evidence finds anything, and where nothing has changed. Collections "
+        "drawn by generate_cohort are left out."
+    )
+
+    def add_arguments(self, parser):
+        parser.add_argument("--notes", default="", help="what changed, in words for readers")
+        parser.add_argument("--if-none", action="store_true", help="only where there is no release yet")
+
+    def handle(self, *, notes, if_none, verbosity, **options):
+        if if_none and Release.objects.exists():
+            return
+        try:
+            made = release(notes)
+        except CannotRelease as error:
+            raise CommandError(f"No release was made. {error}") from None
+        if verbosity:
+            self.stdout.write(self.style.SUCCESS(f"Release {made.number} of {made.released_at:%-d %B %Y}."))
+            self.stdout.write(f"  content {made.content_hash}")
+            for each in made.collections.all():
+                rows = ", ".join(f"{times} {noun}" for noun, times in each.rows.items() if times)
+                self.stdout.write(f"  {each.slug}: {rows}; {each.size / 1e6:.1f} MB")
+                for table, counts in each.changes.items():
+                    told = ", ".join(f"{times} {what}" for what, times in counts.items() if times)
+                    self.stdout.write(f"    {table}: {told}")

@@ -1,0 +1,109 @@
+"""Releases: states of the evidence that stay as they were, to be cited and fetched again."""
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from ..choices import CollectionKind
+from .base import one_of
+
+PART = 1 << 20  # bytes of an archive in one row; a row at a time is in memory
+
+
+class Release(models.Model):
+    """One state of the evidence with a number. Made by `manage.py release`, never changed afterwards.
+
+    `content_hash` is the SHA-256 of what the tidy tables of all its collections hold: the same evidence has the same
+    hash in every database. `notes` says in words what changed.
+    """
+
+    number = models.PositiveIntegerField(unique=True)
+    released_at = models.DateTimeField(default=timezone.now)
+    data_version = models.PositiveBigIntegerField()
+    content_hash = models.CharField(max_length=64)
+    notes = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["-number"]
+        constraints = [
+            models.CheckConstraint(
+                name="release_number_from_one",
+                condition=Q(number__gte=1),
+                violation_error_message="Releases are numbered from 1.",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"release {self.number}"
+
+
+class ReleasedCollection(models.Model):
+    """One collection of a release: the ZIP of its tables, how many rows each has, and what changed in it.
+
+    It keeps the collection's own words, so that it can be read when the collection is gone. `version` is the data
+    version in which the collection had last changed; `rows` is {table: rows}; `changes` is {table: {"added": n,
+    "changed": n, "removed": n}} against the release before, empty in the first.
+    """
+
+    release = models.ForeignKey(Release, on_delete=models.CASCADE, related_name="collections")
+    slug = models.SlugField()
+    name = models.CharField(max_length=120)
+    kind = models.CharField(max_length=10, choices=CollectionKind.choices)
+    caveat = models.CharField(max_length=250, blank=True)
+    version = models.PositiveBigIntegerField()
+    content_hash = models.CharField(max_length=64)
+    rows = models.JSONField(default=dict)
+    changes = models.JSONField(default=dict)
+    size = models.PositiveBigIntegerField("size (bytes)")
+    sha256 = models.CharField("SHA-256 of the ZIP", max_length=64)
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["release", "slug"],
+                name="released_collection_once",
+                violation_error_message="This collection is in the release already.",
+            ),
+            one_of("kind", CollectionKind),
+            models.CheckConstraint(
+                name="released_simulated_has_caveat",
+                condition=~Q(kind=CollectionKind.SIMULATED) | ~Q(caveat=""),
+                violation_error_message="A simulated collection needs the caveat that is shown with its records.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.slug}, {self.release}"
+
+    @property
+    def is_simulated(self) -> bool:
+        return self.kind == CollectionKind.SIMULATED
+
+    def pieces(self):
+        """The ZIP as it was made, one part at a time."""
+        for content in self.parts.values_list("content", flat=True).iterator(chunk_size=1):
+            yield bytes(content)
+
+
+class ArchivePart(models.Model):
+    """A megabyte of an archive. In the database, so that it is written with its release or not at all, and every
+    server and every backup has it.
+    """
+
+    archive = models.ForeignKey(ReleasedCollection, on_delete=models.CASCADE, related_name="parts")
+    number = models.PositiveIntegerField()
+    content = models.BinaryField()
+
+    class Meta:
+        ordering = ["number"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["archive", "number"],
+                name="archive_part_once",
+                violation_error_message="This part is in the archive already.",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"part {self.number} of {self.archive}"
