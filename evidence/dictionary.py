@@ -33,6 +33,9 @@ UNITS = {
     "groups": "groups",
     "year": "calendar year",
 }
+# Numbers that are whole by what they are.
+WHOLE = {"treatment", "outcome", "event", "finding", "provenance", "age_years", "year", "grade", "n", "events"}
+WHOLE |= {"n_jaki", "n_randomised", "planned_n", "patients", "groups"}
 MEASURED = "the unit of the measure, as the source gives it"
 UNITS |= dict.fromkeys(
     [

@@ -16,12 +16,15 @@ from django.utils.cache import patch_vary_headers
 from django.utils.http import parse_etags
 
 from .models import DataVersion
+from .problems import problem
 from .steady import behind, steady
 
 logger = logging.getLogger(__name__)
 # What belongs to no state of the evidence, or to one person alone.
 APART = ("/admin/", "/healthz", "/readyz", "/favicon.ico", f"/{settings.STATIC_URL.strip('/')}/")
 PARTIAL = ("HX-Request", "HX-Boosted", "HX-History-Restore-Request")  # headers that change what a page looks like
+API = "/api/"
+LATER = {"Retry-After": "30"}
 KEEP = 24 * 60 * 60  # seconds; a new version of the data has new keys, so nothing kept is ever wrong
 COMPRESSED = ("application/zip", "application/vnd.openxmlformats")  # a workbook is a ZIP too
 LARGEST = 512 * 1024  # bytes of an answer worth keeping
@@ -32,15 +35,21 @@ def plain_address(get_response):
 
     def middleware(request):
         if "\x00" in request.path_info:
+            if request.path_info.startswith(API):
+                return problem(404, "There is nothing at this address.")
             return HttpResponseNotFound(render_to_string("404.html"))
         return get_response(request)
 
     return middleware
 
 
-def away(error: Exception) -> HttpResponse:
+def away(request: HttpRequest, error: Exception) -> HttpResponse:
     logger.error("The database cannot be reached: %s", error)
-    return HttpResponse(render_to_string("503.html"), status=503, headers={"Retry-After": "30"})
+    if request.path_info.startswith(API):
+        return problem(
+            503, "The database cannot be reached. Ask again in half a minute.", headers={"Retry-After": "30"}
+        )
+    return HttpResponse(render_to_string("503.html"), status=503, headers=LATER)
 
 
 def database_away(get_response):
@@ -50,7 +59,7 @@ def database_away(get_response):
         return get_response(request)
 
     def process_exception(request, exception):
-        return away(exception) if isinstance(exception, OperationalError | InterfaceError) else None
+        return away(request, exception) if isinstance(exception, OperationalError | InterfaceError) else None
 
     middleware.process_exception = process_exception
     return middleware
@@ -82,7 +91,7 @@ def steady_answers(get_response):
             with steady() as version:
                 return answer(request, version, get_response)
         except (OperationalError, InterfaceError) as error:
-            return away(error)
+            return away(request, error)
 
     return middleware
 
@@ -148,7 +157,8 @@ def tag_of(request: HttpRequest, version: DataVersion) -> str:
     """The answer's name. Order and empty words of an address do not matter, as they do not to the question."""
     words = sorted(parse_qsl(request.META.get("QUERY_STRING", ""), keep_blank_values=False, errors="replace"))
     partial = [request.headers.get(name) for name in PARTIAL]
-    said = repr((version.identity, version.number, version.release, CODE, request.path_info, words, partial))
+    host = request.build_absolute_uri("/") if request.path_info.startswith(API) else ""  # its answers name the host
+    said = repr((version.identity, version.number, version.release, CODE, host, request.path_info, words, partial))
     return f'W/"{sha256(said.encode(errors="replace")).hexdigest()[:32]}"'
 
 

@@ -78,6 +78,8 @@ INSTALLED_APPS = [
     "django_filters",
     "django_htmx",
     "csp",
+    "corsheaders",
+    "drf_spectacular",
     "evidence",
 ]
 
@@ -85,6 +87,8 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "evidence.api.limits.limited",
     "evidence.middleware.plain_address",
     "evidence.middleware.database_away",
     "evidence.middleware.steady_answers",
@@ -152,6 +156,41 @@ SNAPSHOTS = Path(
 # 0 makes every answer anew, which is for measuring and for editing templates.
 KEEP_ANSWERS = env_flag("CASEBOOK_KEEP_ANSWERS", not DEBUG)
 
+# The API: reading by anybody, from anywhere; no cookies are looked at, so a page of another origin gains nothing.
+API_PER_MINUTE = env_number("CASEBOOK_API_PER_MINUTE", 600)  # requests of one network address; 0: no limit
+BEHIND_PROXY = env_flag("CASEBOOK_BEHIND_PROXY", False)
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_PERMISSION_CLASSES": [],
+    "UNAUTHENTICATED_USER": None,
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": [],
+    "DEFAULT_METADATA_CLASS": None,
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "evidence.api.errors.handle",
+    "URL_FORMAT_OVERRIDE": None,
+    "NUM_PROXIES": 1 if BEHIND_PROXY else 0,  # whose word on the asker's address is taken
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Casebook API",
+    "VERSION": "1",
+    "DESCRIPTION": "Patient-level evidence on JAK inhibitors in systemic sclerosis, for programs. Read only, no key. "
+    "The same question, spelled in the same words, gives the same patients on pages, in files and here. Published and "
+    "simulated collections are never mixed. Casebook informs; it does not advise.",
+    "LICENSE": {"name": "MIT (the code); the clinical facts belong to the publications cited with them"},
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": r"/api/v1",
+    "SORT_OPERATIONS": False,
+    "SORT_OPERATION_PARAMETERS": False,
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "POSTPROCESSING_HOOKS": ["evidence.api.schema.with_values"],
+}
+CORS_ALLOW_ALL_ORIGINS = True
+CORS_ALLOW_METHODS = ["GET", "HEAD", "OPTIONS"]
+CORS_URLS_REGEX = r"^/(api/.*|[\w-]+/[\w/-]+\.(csv|tsv|jsonl|xlsx|zip|ris|bib|json))$"  # the API and what is downloaded
+CORS_EXPOSE_HEADERS = ["ETag", "RateLimit", "RateLimit-Policy", "Retry-After", "Content-Disposition"]
+
 # Accounts (curators only: reading needs none)
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
@@ -195,7 +234,7 @@ FIXTURE_DIRS = [BASE_DIR / "fixtures"]
 HTTPS = env_flag("CASEBOOK_HTTPS", not (DEBUG or TESTING))
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]  # probes come over plain http from inside
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env_flag("CASEBOOK_BEHIND_PROXY", False) else None
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_HSTS_PRELOAD = HTTPS

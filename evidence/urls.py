@@ -1,9 +1,10 @@
 """The route table. Words that are no collection come first; see also `models.study.RESERVED`."""
 
 from django.contrib import admin
-from django.urls import path, register_converter
+from django.urls import include, path, register_converter
 from django.urls.converters import StringConverter
 
+from .api.documentation import documentation
 from .citations import FORMATS
 from .columns import TABLES
 from .exports import FILE_FORMATS
@@ -32,12 +33,15 @@ register_converter(Noun, "noun")
 register_converter(Citation, "citation")
 register_converter(Format, "format")
 
+handler500 = "evidence.views.errors.broken"
 urlpatterns = [
     path("", reference.home, name="home"),
     path("favicon.ico", reference.icon),
     path("healthz", health.alive, name="healthz"),
     path("readyz", health.ready, name="readyz"),
     path("admin/", admin.site.urls),
+    path("api/", documentation, name="api_docs"),
+    path("api/", include("evidence.api.urls")),
     path("inhibitors/", reference.inhibitors, name="inhibitors"),
     path("inhibitors/<slug:slug>/", reference.inhibitor, name="inhibitor"),
     path("reviews/", reference.reviews, name="reviews"),

@@ -10,6 +10,7 @@ import evidence
 PACKAGE = Path(evidence.__file__).parent
 LADDER = [
     "settings",
+    "problems",
     "choices",
     "missing",
     "models",
@@ -36,6 +37,7 @@ LADDER = [
     "releasing",
     "methods",
     "views",
+    "api",
     "urls",
     "admin",
     "management",
@@ -45,7 +47,7 @@ DOORS = {
     "apps": {"models"},
     "context": set(),
     "gunicorn_conf": {"cohort"},
-    "middleware": {"models", "steady"},
+    "middleware": {"models", "problems", "steady"},
     "plotly_script": set(),
     "templatetags": {"models", "releases", "steady"},
     "wsgi": set(),

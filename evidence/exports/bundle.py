@@ -10,8 +10,8 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from ..citations import LICENCE, cited
 from ..columns import TABLES, TIDY, Table, Tidy, ordered
-from ..dictionary import HEADER, Entry, bundled, common, entry
-from ..filters import FILTERS, chips
+from ..dictionary import HEADER, WHOLE, Entry, bundled, common, entry
+from ..filters import FILTERS, in_words
 from ..questions import Question
 from ..releases import Standing, standing
 from ..steady import steady
@@ -22,7 +22,6 @@ EPOCH = (1980, 1, 1, 0, 0, 0)  # the date of every entry: when it was made does 
 WIDE = "patients-wide.csv"
 MISSING = ["", "not reported", "not extracted"]
 TYPES = {"number": "number", "code": "string", "text": "string"}
-WHOLE = {"treatment", "outcome", "event", "finding", "provenance", "age_years", "year", "grade", "n", "events"}
 
 
 class Pipe:
@@ -115,8 +114,7 @@ class Bundle:
     @property
     def words(self) -> str:
         """The question in words."""
-        found = [chip.text for chip in chips(self.question, self.vocabulary)]
-        return "; ".join(found) if found else "everybody in the collection"
+        return in_words(self.question, self.vocabulary)
 
     @property
     def address(self) -> str:

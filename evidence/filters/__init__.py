@@ -6,7 +6,7 @@ intersection of the answers to its parts. A set and its match word are one filte
 
 from .beside import GROUP_FILTERS, groups, studies, unasked
 from .parts import AnyOf, Bound, NotKnown, Search, SetOf
-from .treatment import FILTERS, KEPT, SETS, Chip, TreatmentFilter, chips, courses, courses_known
+from .treatment import FILTERS, KEPT, SETS, Chip, TreatmentFilter, chips, courses, courses_known, in_words
 
 __all__ = [
     "FILTERS",
@@ -24,6 +24,7 @@ __all__ = [
     "courses",
     "courses_known",
     "groups",
+    "in_words",
     "studies",
     "unasked",
 ]

@@ -197,3 +197,8 @@ class Chip:
 
 def chips(question: Question, vocabulary: Vocabulary) -> list[Chip]:
     return [Chip(name, FILTERS[name].in_words(value, vocabulary), question.without(name)) for name, value in question]
+
+
+def in_words(question: Question, vocabulary: Vocabulary) -> str:
+    """The question in words, for those who cannot see its chips."""
+    return "; ".join(chip.text for chip in chips(question, vocabulary)) or "everybody in the collection"

@@ -71,11 +71,15 @@ def named(slug: str) -> Collection:
 
 
 def ask(request: HttpRequest, slug: str) -> Asked:
-    """Raises Http404 for an unknown collection."""
-    collection = named(slug)
+    """The question of a request. Raises Http404 for an unknown collection."""
+    return asked_of(request.GET, named(slug))
+
+
+def asked_of(data: QueryDict, collection: Collection) -> Asked:
+    """The question that the words of an address spell, with those that change the display."""
     words = vocabulary(collection)
-    form = TreatmentFilter(request.GET, vocabulary=words)
-    view = {word: given for word in KEPT if (given := [each for each in request.GET.getlist(word) if each])}
+    form = TreatmentFilter(data, vocabulary=words)
+    view = {word: given for word in KEPT if (given := [each for each in data.getlist(word) if each])}
     if form.is_valid():
         return Asked(collection, words, form, form.question(collection), view=view)
     return Asked(collection, words, form, None, form.problems(), view)
@@ -83,8 +87,4 @@ def ask(request: HttpRequest, slug: str) -> Asked:
 
 def asked_in(text: str, collection: Collection) -> Asked:
     """The question that a query string inside an address spells, as a comparison has two of them."""
-    words = vocabulary(collection)
-    form = TreatmentFilter(QueryDict(text.removeprefix("?")), vocabulary=words)
-    if form.is_valid():
-        return Asked(collection, words, form, form.question(collection))
-    return Asked(collection, words, form, None, form.problems())
+    return asked_of(QueryDict(text.removeprefix("?")), collection)

@@ -13,7 +13,7 @@ from ..fields import cut
 from ..releases import standing
 from ..summaries import answers, group_cover
 from .asking import Asked, ask, asked_in
-from .drawing import CHARTS, Drawn, chosen, settle
+from .drawing import CHARTS, Drawn, chosen, one, settle
 from .listing import listing, page_links
 from .tabs import tabs
 
@@ -71,10 +71,7 @@ def chart_file(request: HttpRequest, collection: str, name: str) -> HttpResponse
         raise Http404("There is no such chart.")
     if refused := refusal(asked):
         return refused
-    asked.view["chart"] = [name]
-    drawn = CHARTS[name]
-    totals, *rest = answers(summaries.totals(asked.question), *([drawn.counts(asked)] if drawn.counts else []))
-    return chart_csv(drawn.draw(asked, rest[0] if rest else None, totals), asked.question)
+    return chart_csv(one(asked, name), asked.question)
 
 
 @require_safe

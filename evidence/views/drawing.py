@@ -40,6 +40,15 @@ def settle(asked: Asked) -> None:
         del asked.view["chart"]
 
 
+def one(asked: Asked, name: str) -> Chart:
+    """A chart by its name, also where there is nothing to show. Raises KeyError."""
+    drawn, asked.view["chart"] = CHARTS[name], [name]
+    totals, *rest = summaries.answers(
+        summaries.totals(asked.question), *([drawn.counts(asked)] if drawn.counts else [])
+    )
+    return drawn.draw(asked, rest[0] if rest else None, totals)
+
+
 # What choosing a mark asks
 
 

@@ -1,0 +1,281 @@
+"""The answers of the API as plain values: from the same summaries, columns and charts as the pages."""
+
+from collections.abc import Callable
+from itertools import repeat
+from urllib.parse import urlencode
+
+from django.http import QueryDict
+
+from .. import summaries
+from ..choices import Match
+from ..columns import TABLES, Batch, Column, Table, batches, page_records
+from ..dictionary import Entry, dictionary
+from ..exports.rows import evidence_kind
+from ..filters import FILTERS, SETS, Bound, Search, in_words
+from ..models import Collection, Release
+from ..releases import standing
+from ..steady import collections
+from ..summaries import Share, answers
+from ..views.asking import Asked
+from ..views.drawing import CHARTS, one
+from ..vocabulary import Vocabulary
+from .reading import Part, cursor
+
+Absolute = Callable[[str], str]  # a path on this host -> an address
+SEPARATOR = "; "
+
+
+def head(asked: Asked, absolute: Absolute) -> dict:
+    """What every answer says of itself."""
+    collection, query = asked.collection, asked.question.query()
+    return {
+        "collection": collection.slug,
+        "evidence_kind": evidence_kind(collection),
+        "release": standing(collection).as_json(),
+        "question": {
+            "words": in_words(asked.question, asked.vocabulary),
+            "query": query,
+            "page": absolute(f"/{collection.slug}/" + (f"?{query}" if query else "")),
+        },
+    }
+
+
+# Lists
+
+
+def rows(table: Table, asked: Asked, part: Part, given: QueryDict, absolute: Absolute) -> dict:
+    """One page of a list: the whole count beside the rows, and where the next and the previous page are."""
+    question = asked.question
+    count = how_many(table, asked)
+    stop = min(part.start + part.size, count)
+    records = page_records(table, question, part.sort, part.start, stop)
+    kind, found = evidence_kind(asked.collection), []
+    if part.start < stop:
+        for batch in batches(part.columns, table, records, question):
+            found += [dict(row) for row in zip(*cells(part.columns, batch), repeat(("evidence_kind", kind)))]
+
+    def address(start: int) -> str:
+        kept = [(name, value) for name, value in given.lists() if name != "cursor"]
+        words = [(name, each) for name, values in kept for each in values if each]
+        if start:
+            words.append(("cursor", cursor(start, table, asked, part.sort)))
+        path = f"/api/v1/{asked.collection.slug}/{table.noun}/"
+        return absolute(f"{path}?{urlencode(words)}" if words else path)
+
+    return head(asked, absolute) | {
+        "count": count,
+        "next": address(stop) if stop < count else None,
+        "previous": address(max(0, part.start - part.size)) if part.start else None,
+        "results": found,
+    }
+
+
+def cells(columns: list[Column], batch: Batch) -> list:
+    """Each column as (name, value) pairs, and why its empty values are empty."""
+    named = [
+        [(column.name, value) for value in listed(column, values, batch.reasons)]
+        for column, values in zip(columns, batch.values, strict=True)
+    ]
+    return [*named, [("empty_means", reason) for reason in batch.reasons]]
+
+
+def listed(column: Column, values: list, reasons: list[str]) -> list:
+    """Lists as lists; a value in them that is not known is null."""
+    if not column.listed:
+        return values
+    return [
+        value and [None if each == reason else each for each in value.split(SEPARATOR)]
+        for value, reason in zip(values, reasons, strict=True)
+    ]
+
+
+def how_many(table: Table, asked: Asked) -> int:
+    """The rows of the whole list, as its page counts them."""
+    (totals,) = answers(summaries.totals(asked.question))
+    counted = totals.of(table.unit)
+    return table.records(asked.question).count() if counted is None else counted
+
+
+# Numbers
+
+
+def share(found: Share) -> dict:
+    """A share, whole: nobody should have the percentage alone."""
+    return {
+        "label": found.label,
+        "key": found.key,
+        "count": found.count,
+        "known": found.known,
+        "not_reported": found.not_reported,
+        "not_extracted": found.not_extracted,
+        "unit": str(found.unit),
+        "percent": found.percent,
+        "interval_95": found.interval and list(found.interval),
+        "text": str(found),
+    }
+
+
+def summary(asked: Asked, absolute: Absolute) -> dict:
+    """All shares of a question."""
+    question, words = asked.question, asked.vocabulary
+    answer, totals, headlines, domains, drugs, sets, combined, events, people = answers(
+        summaries.answer(question),
+        summaries.totals(question),
+        summaries.headlines(question),
+        summaries.outcomes_by_domain(question),
+        summaries.response_by_inhibitor(question, words),
+        summaries.response_by_indication_set(question, words),
+        summaries.indication_sets(question, words),
+        summaries.events_by_category(question, words),
+        summaries.age_and_sex(question),
+    )
+    cover = summaries.group_cover(question)
+    return head(asked, absolute) | {
+        "sentence": str(answer),
+        "answer": share(answer.share),
+        "totals": {name: getattr(totals, name) for name in ("patients", "treatments", "studies", "outcomes", "events")},
+        "headlines": [share(each) for each in headlines],
+        "improved_by_domain": [share(each) for each in domains],
+        "indication_sets": [share(each) for each in combined],
+        "response_by_inhibitor": [breakdown(each) for each in drugs],
+        "response_by_indication_set": [breakdown(each) for each in sets],
+        "adverse_events": [
+            share(each.patients)
+            | {
+                "events": each.events,
+                "serious": each.serious,
+                "not_serious": each.not_serious,
+                "graded": each.graded,
+                "grade_3_or_more": each.severe,
+            }
+            for each in events
+        ],
+        "age": {
+            "known": share(people.known),
+            "median": people.median,
+            "youngest": people.youngest,
+            "oldest": people.oldest,
+        },
+        "sex": {str(sex): times for sex, times in sorted(people.sexes.items())},
+        "groups": cover.sentence if cover else "",
+    }
+
+
+def breakdown(found) -> dict:
+    return {"label": found.label, "key": found.key, "verdicts": found.counts, "improved": share(found.improved)}
+
+
+def chart(name: str, asked: Asked, absolute: Absolute) -> dict:
+    """A chart's numbers, as its file has them."""
+    drawn = one(asked, name)
+    columns, found = drawn.table.for_programs
+    return head(asked, absolute) | {
+        "name": drawn.name,
+        "title": drawn.title,
+        "sentence": drawn.sentence,
+        "note": drawn.note,
+        "columns": columns,
+        "rows": [[cell if cell != "" else None for cell in row] for row in found],
+    }
+
+
+# What there is
+
+
+def start(absolute: Absolute) -> dict:
+    """The collections, and where to go on."""
+    return {
+        "collections": [described(each, absolute) for each in collections()],
+        "releases": absolute("/api/v1/releases/"),
+        "dictionary": absolute("/api/v1/dictionary/"),
+        "schema": absolute("/api/schema/"),
+        "documentation": absolute("/api/"),
+    }
+
+
+def described(collection: Collection, absolute: Absolute) -> dict:
+    """A collection: what it is, and the addresses below it."""
+    base = f"/api/v1/{collection.slug}/"
+    return {
+        "collection": collection.slug,
+        "name": collection.name,
+        "evidence_kind": evidence_kind(collection),
+        "description": collection.description,
+        "release": standing(collection).as_json(),
+        "lists": {noun: absolute(f"{base}{noun}/") for noun in TABLES},
+        "summary": absolute(f"{base}summary/"),
+        "filters": absolute(f"{base}filters/"),
+        "charts": {name: absolute(f"{base}charts/{name}/") for name in CHARTS},
+        "phenopackets": absolute(f"/{collection.slug}/phenopackets.json"),
+        "bundle": absolute(f"/{collection.slug}/bundle.zip"),
+    }
+
+
+def filters(collection: Collection, words: Vocabulary) -> dict:
+    """Every word a question can be asked in, with its values."""
+    return {
+        "collection": collection.slug,
+        "evidence_kind": evidence_kind(collection),
+        "filters": [filter_of(name, words) for name in FILTERS],
+    }
+
+
+def filter_of(name: str, words: Vocabulary) -> dict:
+    asked = FILTERS[name]
+    options = {} if isinstance(asked, Bound | Search) else asked.options(words)
+    return {
+        "name": name,
+        "label": asked.label,
+        "match": list(Match.values) if name in SETS else [],
+        "values": [{"value": value, "label": label} for value, label in options.items()],
+        "minimum": asked.extra.get("min_value"),
+        "maximum": asked.extra.get("max_value"),
+    }
+
+
+def releases(absolute: Absolute) -> dict:
+    """All releases, the latest first."""
+    return {
+        "releases": [
+            {
+                "release": each.number,
+                "released_at": each.released_at.isoformat(),
+                "data_version": each.data_version,
+                "content_hash": each.content_hash,
+                "notes": each.notes,
+                "collections": [
+                    {
+                        "collection": held.slug,
+                        "evidence_kind": held.caveat if held.is_simulated else held.kind,
+                        "rows": held.rows,
+                        "changes": held.changes,
+                        "content_hash": held.content_hash,
+                        "archive": absolute(f"/releases/{each.number}/{held.slug}.zip"),
+                        "sha256": held.sha256,
+                        "bytes": held.size,
+                    }
+                    for held in each.collections.all()
+                ],
+            }
+            for each in Release.objects.prefetch_related("collections")
+        ]
+    }
+
+
+def columns() -> dict:
+    """The data dictionary of the lists."""
+    return {"lists": [{"list": table.noun, "fields": list(map(explained, found))} for table, found in dictionary()]}
+
+
+def explained(entry: Entry) -> dict:
+    return {
+        "field": entry.name,
+        "label": entry.label,
+        "meaning": entry.meaning,
+        "type": entry.type,
+        "unit": entry.unit,
+        "values": [{"value": value, "label": label} for value, label in entry.values],
+        "codes": entry.codes,
+        "missing": entry.missing,
+        "source": entry.source,
+    }

@@ -1,0 +1,90 @@
+"""The API's own page: its schema, for people. Made from the schema, so the two cannot disagree."""
+
+import json
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+from drf_spectacular.generators import SchemaGenerator
+
+MOST_VALUES = 12  # of a parameter; /filters/ has all
+MOST_ROWS = 3  # of each list in an example
+
+
+@dataclass(frozen=True)
+class Parameter:
+    name: str
+    kind: str
+    values: list[str]
+    more: int  # values that are left out
+    told: str
+
+
+@dataclass(frozen=True)
+class Address:
+    """One address: what it gives, what it takes, an answer."""
+
+    anchor: str
+    path: str
+    told: str
+    parameters: list[Parameter]
+    example: str
+    href: str  # the address itself, for the first collection
+
+
+@require_safe
+def documentation(request: HttpRequest) -> HttpResponse:
+    """Every address of the API."""
+    schema = SchemaGenerator().get_schema(request=None, public=True)
+    groups: dict[str, list[Address]] = {}
+    for path, methods in schema["paths"].items():
+        operation = methods["get"]
+        given = [parameter(each) for each in operation.get("parameters", ()) if each["in"] == "query"]
+        groups.setdefault(operation["tags"][0], []).append(address(path, operation, given))
+    filters = groups["Numbers"][0].parameters
+    context = {
+        "groups": groups,
+        "filters": filters,
+        "asked": {each.name for each in filters},
+        "limit": settings.API_PER_MINUTE,
+        "base": request.build_absolute_uri("/api/v1/"),
+    }
+    response = render(request, "evidence/api.html", context)
+    response.headers["Cache-Control"] = "no-cache"  # it names the host it was asked at, so it is not kept for another
+    return response
+
+
+def address(path: str, operation: dict, given: list[Parameter]) -> Address:
+    content = operation["responses"]["200"]["content"]["application/json"]
+    href = path
+    for each in operation.get("parameters", ()):
+        if each["in"] == "path" and (values := each["schema"].get("enum")):
+            href = href.replace(f"{{{each['name']}}}", values[0])
+    told = " ".join(operation.get("description", "").split())
+    example = json.dumps(shortened(content.get("example", {})), ensure_ascii=False, indent=1)
+    return Address(operation["operationId"], path, told, given, example, href)
+
+
+def parameter(each: dict) -> Parameter:
+    schema = each["schema"]
+    items = schema.get("items", schema)
+    values = [str(value) for value in items.get("enum", ())]
+    kind = items.get("type", "string")
+    if "minimum" in items:
+        kind += f", {items['minimum']} to {items['maximum']}"
+    if schema.get("type") == "array":
+        kind += ", several" if each.get("explode", True) else "s, separated by commas"
+    return Parameter(
+        each["name"], kind, values[:MOST_VALUES], max(0, len(values) - MOST_VALUES), each.get("description", "")
+    )
+
+
+def shortened(value):
+    """An example with its lists cut short."""
+    if isinstance(value, dict):
+        return {name: shortened(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [shortened(each) for each in value[:MOST_ROWS]] + (["…"] if len(value) > MOST_ROWS else [])
+    return value

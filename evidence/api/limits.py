@@ -1,0 +1,60 @@
+"""How often one address may ask: enough for any study, too little to keep others waiting."""
+
+import logging
+from math import ceil
+
+from django.conf import settings
+from rest_framework.throttling import SimpleRateThrottle
+
+from ..problems import problem
+
+logger = logging.getLogger(__name__)
+WINDOW = 60  # seconds
+
+
+class ByAddress(SimpleRateThrottle):
+    """REST framework's counting in a sliding window of a minute, by the asker's network address."""
+
+    def get_rate(self) -> str:
+        return f"{settings.API_PER_MINUTE}/min"
+
+    def get_cache_key(self, request, view) -> str:
+        return f"api-rate:{self.get_ident(request)}"
+
+    @property
+    def left(self) -> int:
+        return max(0, self.num_requests - len(self.history))
+
+    @property
+    def seconds(self) -> int:
+        """Until the oldest request counted leaves the window."""
+        return ceil(self.duration - (self.now - self.history[-1])) if self.history else self.duration
+
+
+def limited(get_response):
+    """Counts requests to the API, kept answers included, and says in headers how many are left.
+
+    The headers are those of the IETF's draft (RateLimit, RateLimit-Policy). A cache that is away limits nobody.
+    """
+
+    def middleware(request):
+        if not settings.API_PER_MINUTE or not request.path_info.startswith("/api/v1/") or request.method == "OPTIONS":
+            return get_response(request)
+        throttle = ByAddress()
+        try:
+            allowed = throttle.allow_request(request, None)
+        except Exception as error:  # each cache backend has errors of its own
+            logger.warning("The cache cannot be reached: %s", error)
+            return get_response(request)
+        if allowed:
+            response = get_response(request)
+        else:
+            wait = throttle.seconds
+            detail = f"More than {settings.API_PER_MINUTE} requests in a minute. Ask again in {wait} s. Whole lists "
+            detail += "come faster as files, such as patients.csv."
+            response = problem(429, detail, headers={"Retry-After": str(wait)})
+        response.headers["RateLimit-Policy"] = f'"address";q={throttle.num_requests};w={WINDOW}'
+        response.headers["RateLimit"] = f'"address";r={throttle.left};t={throttle.seconds}'
+        return response
+
+    return middleware

@@ -1,0 +1,146 @@
+"""The OpenAPI schema: parameters from the filters, values and examples from the evidence as it is."""
+
+from copy import deepcopy
+
+from django.http import QueryDict
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
+
+from ..choices import Match
+from ..columns import TABLES, Table
+from ..filters import FILTERS, SETS, AnyOf, Bound, NotKnown, Search
+from ..models import Release
+from ..steady import collections
+from ..views.drawing import CHARTS
+from ..vocabulary import vocabulary
+from . import answers
+from .reading import LARGEST_SIZE, USUAL_SIZE, asked, part
+from .shapes import ProblemShape
+
+VOCABULARY = "x-vocabulary"  # marks a parameter whose values are read from the database when the schema is made
+PROBLEM = {
+    400: "A parameter is wrong; `errors` says which and why. No rows are given.",
+    404: "There is no such collection or address.",
+    409: "The data have changed: since the release the request names, or since the first page.",
+    429: "Too many requests in a minute; `Retry-After` says when to come again.",
+}
+
+
+def answered(what: type, told: str, *problems: int) -> dict:
+    """The answers of an address: what it gives, and the problems it may have."""
+    found = {200: OpenApiResponse(what, told)}
+    for status in (*problems, 429):
+        found[(status, "application/problem+json")] = OpenApiResponse(ProblemShape, PROBLEM[status])
+    return found
+
+
+def parameter(name: str, told: str, schema: dict, **more) -> OpenApiParameter:
+    return OpenApiParameter(name, schema, OpenApiParameter.QUERY, description=told, **more)
+
+
+def several(items: dict) -> dict:
+    return {"type": "array", "items": items}
+
+
+def filter_parameters() -> list[OpenApiParameter]:
+    """Every filter word, as pages, files and API take it."""
+    found = []
+    for name, each in FILTERS.items():
+        if isinstance(each, Bound):
+            limits = {"minimum": each.extra["min_value"], "maximum": each.extra["max_value"]}
+            found.append(
+                parameter(name, f"{each.label}{each.unit and f', in{each.unit}'}.", {"type": "integer"} | limits)
+            )
+        elif isinstance(each, Search):
+            told = "Words that all occur in the record or in its study; at most ten."
+            found.append(
+                parameter(name, told, {"type": "string", "minLength": 1, "maxLength": each.extra["max_length"]})
+            )
+        else:
+            items = {"type": "string", "minLength": 1}
+            if each.kind:
+                items[VOCABULARY] = each.kind
+            elif isinstance(each, AnyOf | NotKnown):
+                items = {"type": "string", "enum": list(each.extra["options"])}
+            found.append(parameter(name, said(name, each), several(items)))
+            if name in SETS:
+                told = f"How the values of {name} are compared: any of them, all of them, exactly these, none of them."
+                schema = {"type": "string", "enum": list(Match.values), "default": str(Match.ANY)}
+                found.append(parameter(f"{name}_match", told, schema))
+    told = "The number of a release. The answer is of its data, or 409 when they have changed since."
+    return [*found, parameter("release", told, {"type": "integer"})]
+
+
+def said(name: str, each) -> str:
+    if isinstance(each, NotKnown):
+        return "What is not known of the course; several words must all hold. A reason can be added: age.not-reported."
+    if name in SETS:
+        return f"{each.label}. Repeat the word for a set; {name}_match says how it is compared."
+    return f"{each.label}. Repeat the word for alternatives."
+
+
+def list_parameters(table: Table) -> list[OpenApiParameter]:
+    words = list(table.sort_words())
+    names = [column.name for column in table.file_columns]
+    fields = several({"type": "string", "enum": names}) | {"uniqueItems": True}
+    return [
+        *filter_parameters(),
+        parameter(
+            "sort",
+            "The column to sort by, falling with a leading hyphen; unknown values come last.",
+            {"type": "string", "enum": [*words, *(f"-{word}" for word in words)]},
+        ),
+        parameter("fields", "Only these columns, separated by commas.", fields, explode=False, style="form"),
+        parameter(
+            "page_size",
+            "Rows of a page.",
+            {"type": "integer", "minimum": 1, "maximum": LARGEST_SIZE, "default": USUAL_SIZE},
+        ),
+        parameter("cursor", "Where to go on: take it from `next`, do not make it.", {"type": "string", "minLength": 1}),
+    ]
+
+
+# Made when the schema is asked for: values and examples from the evidence.
+
+
+def with_values(result: dict, generator, request, public) -> dict:
+    """Fills in the values parameters take, and an example of each answer. A hook of drf-spectacular."""
+    every = collections()
+    if not every:
+        return result
+    words = vocabulary(every[0]).terms
+    numbers = list(Release.objects.values_list("number", flat=True))
+    known = {"collection": [each.slug for each in every], "name": list(CHARTS), "release": numbers}
+    for path, methods in result["paths"].items():
+        for operation in methods.values():
+            for each in operation.get("parameters", ()):
+                schema = each["schema"] = deepcopy(each["schema"])
+                kind = schema.get("items", {}).pop(VOCABULARY, None)
+                if kind and kind != "study":  # the studies differ between collections
+                    schema["items"] = {"type": "string", "enum": list(words[kind])}
+                if known.get(each["name"]):
+                    schema["enum"] = known[each["name"]]
+            content = operation["responses"]["200"]["content"]["application/json"]
+            content["example"] = example(path, every[0].slug)
+    return result
+
+
+def example(path: str, slug: str) -> dict:
+    """The answer of an address now, its lists cut short, as if asked at example.org."""
+    empty, *tail = QueryDict(), *path.removeprefix("/api/v1/").strip("/").split("/")
+
+    def absolute(address: str) -> str:
+        return f"https://casebook.example.org{address}"
+
+    if tail[0] != "{collection}":
+        return {"": answers.start, "releases": answers.releases}.get(tail[0], lambda _: answers.columns())(absolute)
+    question = asked(empty, slug)
+    last = tail[-1]
+    if last in TABLES:
+        table, given = TABLES[last], QueryDict("page_size=1")
+        return answers.rows(table, question, part(given, table, question), given, absolute)
+    made = {
+        "summary": lambda: answers.summary(question, absolute),
+        "filters": lambda: answers.filters(question.collection, question.vocabulary),
+        "{name}": lambda: answers.chart("response-by-inhibitor", question, absolute),
+    }
+    return made.get(last, lambda: answers.described(question.collection, absolute))()

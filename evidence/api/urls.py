@@ -1,0 +1,19 @@
+"""The API's addresses."""
+
+from django.urls import path, re_path
+
+from . import views
+from .errors import nothing_here
+
+urlpatterns = [
+    path("v1/", views.Start.as_view(), name="api"),
+    path("v1/releases/", views.Releases.as_view(), name="api_releases"),
+    path("v1/dictionary/", views.Dictionary.as_view(), name="api_dictionary"),
+    path("v1/<slug:collection>/", views.Collection.as_view(), name="api_collection"),
+    path("v1/<slug:collection>/filters/", views.Filters.as_view(), name="api_filters"),
+    path("v1/<slug:collection>/summary/", views.Summary.as_view(), name="api_summary"),
+    path("v1/<slug:collection>/charts/<slug:name>/", views.Chart.as_view(), name="api_chart"),
+    *(path(f"v1/<slug:collection>/{noun}/", view.as_view(), name=f"api_{noun}") for noun, view in views.LISTS.items()),
+    path("schema/", views.Schema.as_view(), name="api_schema"),
+    re_path(r"^[\s\S]*/$", nothing_here),  # without its last stroke an address is first completed
+]

@@ -1,0 +1,158 @@
+"""The addresses of the API: read what is asked, answer it."""
+
+from django.http import Http404, HttpRequest
+from drf_spectacular.utils import extend_schema
+from drf_spectacular.views import SpectacularJSONAPIView
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from ..columns import TABLES, Table
+from ..views.asking import named
+from ..views.drawing import CHARTS
+from ..vocabulary import vocabulary
+from . import answers, shapes
+from .reading import ROWS, asked, nothing_more, part
+from .schema import answered, filter_parameters, list_parameters
+
+
+class AlwaysJSON(BaseContentNegotiation):
+    """There is one format, whatever a browser would rather have."""
+
+    def select_parser(self, request, parsers):
+        return parsers[0] if parsers else None
+
+    def select_renderer(self, request, renderers, format_suffix=None):
+        return renderers[0], renderers[0].media_type
+
+
+class Read(APIView):
+    """An address that can be read, by anybody."""
+
+    http_method_names = ["get", "head"]
+    content_negotiation_class = AlwaysJSON
+
+
+class Start(Read):
+    @extend_schema(
+        operation_id="start", tags=["What there is"], responses=answered(shapes.Start, "What there is.", 400)
+    )
+    def get(self, request: HttpRequest) -> Response:
+        """The collections, and the addresses below each. Everything else begins here."""
+        nothing_more(request.query_params)
+        return Response(answers.start(request.build_absolute_uri))
+
+
+class Releases(Read):
+    @extend_schema(
+        operation_id="releases",
+        tags=["What there is"],
+        responses=answered(shapes.Releases, "All releases, the latest first.", 400),
+    )
+    def get(self, request: HttpRequest) -> Response:
+        """States of the evidence that stay as they were, with hashes, what changed, and archives."""
+        nothing_more(request.query_params)
+        return Response(answers.releases(request.build_absolute_uri))
+
+
+class Dictionary(Read):
+    @extend_schema(
+        operation_id="dictionary",
+        tags=["What there is"],
+        responses=answered(shapes.Dictionary, "Every field of every list.", 400),
+    )
+    def get(self, request: HttpRequest) -> Response:
+        """The data dictionary: what each field means, its unit, its values, and how missing is written."""
+        nothing_more(request.query_params)
+        return Response(answers.columns())
+
+
+class Collection(Read):
+    @extend_schema(
+        operation_id="collection",
+        tags=["What there is"],
+        responses=answered(shapes.CollectionShape, "The collection.", 400, 404),
+    )
+    def get(self, request: HttpRequest, collection: str) -> Response:
+        """One body of evidence, and the addresses below it. Collections are never mixed."""
+        nothing_more(request.query_params)
+        return Response(answers.described(named(collection), request.build_absolute_uri))
+
+
+class Filters(Read):
+    @extend_schema(
+        operation_id="filters",
+        tags=["What there is"],
+        responses=answered(shapes.Filters, "The filters.", 400, 404),
+    )
+    def get(self, request: HttpRequest, collection: str) -> Response:
+        """Every word a question can be asked in, with the values it takes in this collection."""
+        nothing_more(request.query_params)
+        home = named(collection)
+        return Response(answers.filters(home, vocabulary(home)))
+
+
+class Summary(Read):
+    @extend_schema(
+        operation_id="summary",
+        tags=["Numbers"],
+        parameters=filter_parameters(),
+        responses=answered(shapes.Summary, "The summary.", 400, 404, 409),
+    )
+    def get(self, request: HttpRequest, collection: str) -> Response:
+        """All shares of a question: each count with its denominator, interval and missing, by reason."""
+        return Response(answers.summary(asked(request.query_params, collection), request.build_absolute_uri))
+
+
+class Chart(Read):
+    @extend_schema(
+        operation_id="chart",
+        tags=["Numbers"],
+        parameters=filter_parameters(),
+        responses=answered(shapes.ChartShape, "The chart's numbers.", 400, 404, 409),
+    )
+    def get(self, request: HttpRequest, collection: str, name: str) -> Response:
+        """The numbers of one chart of the question, each in a column of its own, and its sentence."""
+        question = asked(request.query_params, collection)
+        if name not in CHARTS:
+            raise Http404("There is no such chart.")
+        return Response(answers.chart(name, question, request.build_absolute_uri))
+
+
+class Rows(Read):
+    """The list of one noun."""
+
+    table: Table
+
+    def rows(self, request: HttpRequest, collection: str) -> Response:
+        given = request.query_params
+        question = asked(given, collection, ROWS)
+        asked_part = part(given, self.table, question)
+        return Response(answers.rows(self.table, question, asked_part, given, request.build_absolute_uri))
+
+
+def list_of(table: Table) -> type[Rows]:
+    """The view of a noun, with a schema of its own."""
+
+    @extend_schema(
+        operation_id=f"list-{table.noun}",
+        tags=["Lists"],
+        parameters=list_parameters(table),
+        responses=answered(shapes.PAGES[table.noun], f"A page of {table.title.lower()}.", 400, 404, 409),
+        description=f"{table.title} that answer the question, the same as on the page and in the file of that name. "
+        "`count` is of the whole list. Null is not “none”: `empty_means` says why a value is empty.",
+    )
+    def get(self, request: HttpRequest, collection: str) -> Response:
+        return self.rows(request, collection)
+
+    return type(f"{table.noun.title().replace('-', '')}List", (Rows,), {"table": table, "get": get})
+
+
+LISTS = {noun: list_of(table) for noun, table in TABLES.items()}
+
+
+class Schema(SpectacularJSONAPIView):
+    """The OpenAPI 3.1 schema of all this."""
+
+    http_method_names = ["get", "head"]
+    content_negotiation_class = AlwaysJSON
