@@ -79,7 +79,6 @@ INSTALLED_APPS = [
     "django_htmx",
     "csp",
     "corsheaders",
-    "drf_spectacular",
     "evidence",
 ]
 
