@@ -27,6 +27,7 @@ LADDER = [
     "columns",
     "dictionary",
     "citations",
+    "phenopackets",
     "exports",
     "integrity",
     "fixture_files",

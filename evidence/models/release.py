@@ -80,6 +80,19 @@ class ReleasedCollection(models.Model):
     def is_simulated(self) -> bool:
         return self.kind == CollectionKind.SIMULATED
 
+    @property
+    def told(self) -> str:
+        """Its rows in words, tables without any left out."""
+        return ", ".join(f"{rows:,} {table.replace('-', ' ')}" for table, rows in self.rows.items() if rows)
+
+    @property
+    def told_changes(self) -> list[str]:
+        """What changed, a line for each table."""
+        return [
+            f"{table.replace('-', ' ')}: " + ", ".join(f"{times:,} {what}" for what, times in counts.items() if times)
+            for table, counts in self.changes.items()
+        ]
+
     def pieces(self):
         """The ZIP as it was made, one part at a time."""
         for content in self.parts.values_list("content", flat=True).iterator(chunk_size=1):

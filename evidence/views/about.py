@@ -11,6 +11,7 @@ from ..dictionary import dictionary
 from ..exports import dictionary_csv
 from ..methods import LIMITS, METHODS
 from ..models import Release, ReleasedCollection, Review
+from ..phenopackets import LOSSES, terms_without_code
 from ..releases import latest
 from ..steady import collections, version
 
@@ -24,8 +25,9 @@ def methods(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def data_dictionary(request: HttpRequest) -> HttpResponse:
-    """What every column of every file means."""
-    return render(request, "evidence/data-dictionary.html", {"files": dictionary()})
+    """What every column of every file means, and what a phenopacket cannot say."""
+    context = {"files": dictionary(), "losses": LOSSES, "without_code": terms_without_code()}
+    return render(request, "evidence/data-dictionary.html", context)
 
 
 @require_safe

@@ -24,6 +24,7 @@ from ..models import (
     Treatment,
 )
 from ..models.provenance import SUBJECTS
+from ..phenopackets import phenopacket
 from ..statistics import RULES
 from ..summaries.courses import swimmer
 from ..vocabulary import vocabulary
@@ -117,6 +118,15 @@ def patient(request: HttpRequest, collection: str, slug: str) -> HttpResponse:
         "similar": urlencode([(name, value) for name, given in words.items() for value in listed(given)]),
     }
     return render(request, "evidence/patient.html", context)
+
+
+@require_safe
+def phenopacket_of(request: HttpRequest, collection: str, slug: str) -> HttpResponse:
+    """One case as a phenopacket."""
+    home = named(collection)
+    person = found(collection, Patient.objects.within(home), "study__collection", slug=slug)
+    headers = {"Content-Disposition": f'attachment; filename="{person.slug}-phenopacket.json"'}
+    return HttpResponse(phenopacket(person, vocabulary(home)), content_type="application/json", headers=headers)
 
 
 def listed(given) -> list:

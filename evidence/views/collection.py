@@ -10,6 +10,7 @@ from .. import summaries
 from ..columns import TABLES, ordered
 from ..exports import FILE_FORMATS, TooManyRows, bundle, chart_csv, citation_file, download
 from ..fields import cut
+from ..phenopackets import cohort as cohort_of_phenopackets
 from ..releases import standing
 from ..summaries import answers, group_cover
 from .asking import Asked, ask, asked_in
@@ -97,6 +98,18 @@ def bundle_of(request: HttpRequest, collection: str) -> HttpResponse:
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     written = bundle(asked.question, asked.vocabulary)
     return StreamingHttpResponse(written, content_type="application/zip", headers=headers)
+
+
+@require_safe
+def phenopackets_of(request: HttpRequest, collection: str) -> HttpResponse:
+    """The patients of this question as a cohort of phenopackets."""
+    asked = ask(request, collection)
+    if refused := refusal(asked):
+        return refused
+    name = f"casebook-{asked.collection.slug}-phenopackets{standing(asked.collection).part_of_filename}.json"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    written = cohort_of_phenopackets(asked.question, asked.vocabulary)
+    return StreamingHttpResponse(written, content_type="application/json", headers=headers)
 
 
 def wrong(problems: list[str], status: int = 400) -> HttpResponse:

@@ -28,8 +28,6 @@ class Command(BaseCommand):
             self.stdout.write(self.style.SUCCESS(f"Release {made.number} of {made.released_at:%-d %B %Y}."))
             self.stdout.write(f"  content {made.content_hash}")
             for each in made.collections.all():
-                rows = ", ".join(f"{times} {noun}" for noun, times in each.rows.items() if times)
-                self.stdout.write(f"  {each.slug}: {rows}; {each.size / 1e6:.1f} MB")
-                for table, counts in each.changes.items():
-                    told = ", ".join(f"{times} {what}" for what, times in counts.items() if times)
-                    self.stdout.write(f"    {table}: {told}")
+                self.stdout.write(f"  {each.slug}: {each.told}; {each.size / 1e6:.2f} MB")
+                for line in each.told_changes:
+                    self.stdout.write(f"    {line}")

@@ -1,0 +1,188 @@
+"""Phenopackets, read back with the standard's own library."""
+
+import json
+from urllib.parse import urlencode
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from google.protobuf.json_format import Parse
+from hypothesis import given, settings
+from phenopackets.schema.v2 import Cohort, Phenopacket
+
+from evidence.models import Indication, Manifestation, Patient, Treatment
+from evidence.phenopackets import LOSSES
+from evidence.releasing import release
+
+from .factories import make_patient, make_study, make_treatment
+from .test_filters import addresses, few
+from .test_pages import text_of
+
+pytestmark = pytest.mark.django_db
+
+
+def one(client, collection: str, slug: str) -> Phenopacket:
+    response = client.get(f"/{collection}/patients/{slug}/phenopacket.json")
+    assert (response.status_code, response["Content-Type"]) == (200, "application/json")
+    return Parse(response.content, Phenopacket())  # refuses unknown fields and values
+
+
+def cohort(client, address: str) -> Cohort:
+    response = client.get(address)
+    assert response.status_code == 200, response.content
+    return Parse(response.getvalue(), Cohort())
+
+
+def features(packet) -> dict[str, bool]:
+    return {each.type.id: not each.excluded for each in packet.phenotypic_features}
+
+
+def test_one_patient_by_hand(client, world):
+    packet = one(client, "world", "alpha-1")
+    assert packet.id == packet.subject.id == "alpha-1"
+    assert packet.subject.sex == 1 and packet.subject.time_at_last_encounter.age.iso8601duration == "P40Y"
+    assert features(packet) == {
+        "casebook:manifestation.ild": True,
+        "casebook:manifestation.renal": False,
+        "casebook:autoantibody.anti-scl-70": True,
+        "casebook:autoantibody.ana": False,
+    }
+    (disease,) = packet.diseases
+    assert disease.term.id == "casebook:subset.diffuse" and disease.term.label.startswith("Systemic sclerosis: Diffuse")
+    (action,) = packet.medical_actions
+    assert (action.treatment.agent.id, action.treatment.agent.label) == ("ATC:L04AF01", "tofacitinib")
+    assert action.treatment_target.id == "casebook:indication.ild+skin"
+    assert action.treatment_target.label == "Interstitial lung disease (ILD) and Skin"
+    assert action.response_to_treatment.id == "casebook:response.improved"
+    assert [event.id for event in action.adverse_events] == ["casebook:adverse-event.infection"] * 2
+
+
+def test_what_is_not_known_is_left_out(client, world):
+    packet = one(client, "world", "alpha-4")
+    assert packet.subject.sex == 0 and not packet.subject.HasField("time_at_last_encounter")
+    assert not packet.phenotypic_features
+    assert packet.diseases[0].term.id == "casebook:disease.systemic-sclerosis"
+    (action,) = packet.medical_actions
+    assert not action.HasField("treatment_target") and not action.HasField("response_to_treatment")
+    assert not action.adverse_events
+
+
+def test_every_feature_names_its_publication(client, published):
+    packet = one(client, "published", "fujita-2019-1")
+    study = Patient.objects.get(slug="fujita-2019-1").study
+    assert packet.phenotypic_features
+    for each in packet.phenotypic_features:
+        (told,) = each.evidence
+        assert told.reference.id == f"DOI:{study.doi}" and told.reference.reference == study.link
+        assert told.evidence_code.id == f"casebook:read.{study.extraction}"
+    assert [each.id for each in packet.meta_data.external_references] == [f"DOI:{study.doi}"]
+    assert packet.meta_data.phenopacket_schema_version == "2.0"
+
+
+def test_a_code_is_another_ontologys_only_where_a_source_established_it(client, world):
+    assert not Manifestation.objects.exclude(hpo="").exists(), "no source that was read does"
+    Manifestation.objects.filter(code="ild").update(hpo="HP:0000001")
+    Indication.objects.filter(code="skin").update(hpo="HP:0000002")
+    packet = one(client, "world", "alpha-2")
+    ids = [action.treatment_target.id for action in packet.medical_actions]
+    assert ids == ["HP:0000002", "casebook:indication.ild"]
+    packet = one(client, "world", "alpha-1")
+    assert features(packet)["HP:0000001"] is True
+    prefixes = {each.namespace_prefix for each in packet.meta_data.resources}
+    assert prefixes == {"casebook", "ATC", "HP"}
+
+
+def test_a_second_report_has_a_packet_of_its_own_and_is_in_no_cohort(client, world):
+    assert one(client, "world", "beta-2").id == "beta-2"
+    assert "beta-2" not in [member.id for member in cohort(client, "/world/phenopackets.json").members]
+
+
+def test_drafts_have_none(client, world):
+    for slug in ("alpha-5", "gamma-1", "nobody"):
+        assert client.get(f"/world/patients/{slug}/phenopacket.json").status_code == 404
+
+
+def test_only_courses_that_answer_are_in_a_cohort(client, world):
+    found = cohort(client, "/world/phenopackets.json?inhibitor=baricitinib&indication=ild")
+    (member,) = found.members
+    assert [action.treatment.agent.label for action in member.medical_actions] == ["baricitinib"]
+    assert len(one(client, "world", "alpha-2").medical_actions) == 2
+
+
+def test_simulated_patients_say_so_in_every_packet(client, simulated):
+    found = cohort(client, f"/{simulated.slug}/phenopackets.json")
+    assert len(found.members) == 87 and simulated.caveat in found.description
+    for member in [*found.members, one(client, simulated.slug, "SIM-01-01")]:
+        assert member.id.startswith("SIM-") and "SIMULATED RECORDS" in member.meta_data.created_by
+        (source,) = member.meta_data.external_references
+        assert source.description.startswith("Simulated article, no publication") and not source.reference
+    assert "SIMULATED RECORDS" in found.meta_data.created_by
+
+
+def test_the_release_is_named(client, world):
+    assert "release none (data version" in one(client, "world", "alpha-1").meta_data.created_by
+    release()
+    packet = one(client, "world", "alpha-1")
+    assert "release 1" in packet.meta_data.created_by
+    assert {each.version for each in packet.meta_data.resources if each.id == "casebook"} == {"release 1"}
+    found = client.get("/world/phenopackets.json")
+    assert found["Content-Disposition"] == 'attachment; filename="casebook-world-phenopackets-release-1.json"'
+    assert client.get("/world/phenopackets.json?release=1").status_code == 200
+    assert client.get("/world/phenopackets.json?release=2").status_code == 400
+
+
+@settings(few, max_examples=60)
+@given(question=addresses())
+def test_the_round_trip_keeps_every_patient_and_course(client, world, settings, question):
+    settings.KEEP_ANSWERS = False
+    query = urlencode(question, doseq=True)
+    found = cohort(client, f"/world/phenopackets.json?{query}")
+    totals = client.get(f"/world/?{query}").context["totals"]
+    assert len(found.members) == len({member.id for member in found.members}) == totals.patients
+    actions = [action for member in found.members for action in member.medical_actions]
+    assert len(actions) == totals.treatments
+    assert sum(len(action.adverse_events) for action in actions) == totals.events
+
+
+def test_a_wrong_question_has_no_cohort(client, world):
+    response = client.get("/world/phenopackets.json?sex=x")
+    assert response.status_code == 400 and "is not among the values" in response.content.decode()
+
+
+def test_a_cohort_costs_as_many_queries_for_one_patient_as_for_forty(client, world, settings):
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as asked:
+            client.get("/world/phenopackets.json").getvalue()
+        return len(asked)
+
+    queries()
+    first = queries()
+    for number in range(40):
+        make_treatment(make_patient(make_study(world.collection, f"m-{number}"), present=["ild"]), indications=["ild"])
+    queries()
+    assert queries() == first <= 16
+
+
+def test_texts_that_break_json_do_not(client, world):
+    study = make_study(world.collection, "quotes", title='He said "no"\\ \u2028 and <left>\n')
+    make_treatment(make_patient(study, "quotes-1"), stopped="yes", stop_reason='"}],')
+    packet = one(client, "world", "quotes-1")
+    assert packet.medical_actions[0].treatment_termination_reason.label == '"}],'
+    assert 'He said "no"' in packet.meta_data.external_references[0].description
+    assert Treatment.objects.filter(patient__slug="quotes-1").exists()
+
+
+def test_what_is_lost_is_said(client, world):
+    text = text_of(client.get("/data-dictionary/"))
+    for what, why in LOSSES:
+        assert what in text and why in text
+    for label in Manifestation.objects.values_list("label", flat=True):
+        assert label in text
+    described = json.loads(client.get("/world/phenopackets.json").getvalue())["description"]
+    assert all(what in described for what, _ in LOSSES)
+
+
+def test_it_is_offered_where_the_patients_are(client, world):
+    assert 'href="/world/phenopackets.json?sex=female"' in client.get("/world/patients/?sex=female").content.decode()
+    body = client.get("/world/patients/alpha-1/").content.decode()
+    assert 'href="/world/patients/alpha-1/phenopacket.json"' in body
