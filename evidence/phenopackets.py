@@ -7,6 +7,7 @@ is in LOSSES, which the data dictionary shows.
 
 import json
 from collections.abc import Iterable, Iterator
+from datetime import UTC
 
 from django.db.models import Prefetch
 
@@ -152,7 +153,7 @@ class Writer:
 
     def metadata(self, references: list[dict], *, hpo: bool = True) -> dict:
         return {
-            "created": self.now.at.astimezone().strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "created": self.now.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "createdBy": self.maker,
             "resources": resources(self.now, hpo=hpo),
             "phenopacketSchemaVersion": SCHEMA_VERSION,
