@@ -2,6 +2,7 @@ import csv
 import io
 import json
 from urllib.parse import urlencode
+from zipfile import ZipFile
 
 import pytest
 from hypothesis import given, settings
@@ -156,8 +157,8 @@ def test_whoever_goes_away_stops_the_work(world, asking, monkeypatch, django_ass
 @settings(few, max_examples=200)
 @given(question=addresses())
 def test_two_hundred_questions_say_the_same_everywhere(client, world, settings, question):
-    """Sentence, charts, list and file of the same question count the same patients."""
-    settings.KEEP_ANSWERS = False
+    """Sentence, charts, list, file, bundle and API of the same question count the same."""
+    settings.KEEP_ANSWERS, settings.API_PER_MINUTE = False, 0
     query = urlencode(question, doseq=True)
     overview = client.get(world.address(f"?{query}")).context
     people = overview["totals"].patients
@@ -165,6 +166,13 @@ def test_two_hundred_questions_say_the_same_everywhere(client, world, settings, 
     assert str(overview["answer"]).startswith(f"{people} of ")
     assert client.get(world.address(f"patients/?{query}")).context["listed"].total == people
     assert len(rows_of(client, world.address(f"patients.csv?{query}"))) == people
+    archive = ZipFile(io.BytesIO(client.get(world.address(f"bundle.zip?{query}")).getvalue()))
+    rows = {each["path"]: each["rows"] for each in json.loads(archive.read("manifest.json"))["files"]}
+    summary = client.get(f"/api/v1/world/summary/?{query}").json()
+    assert summary["totals"]["patients"] == rows["patients.csv"] == rows["patients-wide.csv"] == people
+    assert summary["sentence"] == str(overview["answer"])
+    for noun in TABLES:
+        assert client.get(f"/api/v1/world/{noun}/?{query}&page_size=1").json()["count"] == rows[f"{noun}.csv"], noun
     for chart in overview["charts"]:
         if chart.name == "age-and-sex":
             assert sum(int(cell) for row in chart.table.rows for cell in row[1:]) == people
