@@ -1,11 +1,18 @@
 """Which release the data are of, and what an address that names a release may expect."""
 
+import json
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 
+from .columns import TIDY, Table, batches
 from .models import Collection, DataVersion, Release, ReleasedCollection
+from .questions import Question
 from .steady import kept, version
+
+COMPARED = 20_000  # patients up to which contents are compared; beyond, an edit alone counts as a change
 
 NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 
@@ -14,18 +21,14 @@ NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 class Standing:
     """How the data of a collection stand to the latest release that holds it.
 
-    `current` is the data version in which they last changed; `changed_at` is when they last may have.
+    `moved` says whether they have changed since; `current` is the data version that gave them what they hold, as far
+    as is known, and `changed_at` when it was.
     """
 
     release: Release | None
-    released: int | None  # the data version in which they had last changed when released
+    moved: bool
     current: int
     changed_at: datetime
-
-    @property
-    def moved(self) -> bool:
-        """Whether they have been edited since."""
-        return self.released is not None and self.current > self.released
 
     @property
     def is_released(self) -> bool:
@@ -57,25 +60,51 @@ class Standing:
 
 def latest(now: DataVersion | None = None) -> Release | None:
     """The latest release."""
-    number = (now or version()).release
+    return numbered((now or version()).release)
+
+
+def numbered(number: int) -> Release | None:
+    """The release of this number, if there is one."""
     return kept(("release", number), None, lambda: Release.objects.filter(number=number).first()) if number else None
 
 
-def versions_in(number: int) -> dict[str, int]:
-    """The data version of each collection of a release."""
+@dataclass(frozen=True)
+class Held:
+    """A collection as a release holds it."""
 
-    def read() -> dict[str, int]:
-        return dict(ReleasedCollection.objects.filter(release__number=number).values_list("slug", "version"))
+    version: int
+    content_hash: str
+    patients: int
+
+
+def held_in(number: int) -> dict[str, Held]:
+    """The collections of a release, by slug."""
+
+    def read() -> dict[str, Held]:
+        found = ReleasedCollection.objects.filter(release__number=number)
+        rows = found.values_list("slug", "version", "content_hash", "rows")
+        return {slug: Held(changed, content, rows.get("patients", 0)) for slug, changed, content, rows in rows}
 
     return kept(("released", number), None, read)
 
 
-def standing(collection: Collection, now: DataVersion | None = None) -> Standing:
+def moved_since(held: Held, collection: Collection) -> bool:
+    """Whether a collection says something else than it did. A new version alone does not mean so: what all collections
+    share may have changed, or an edit may have been taken back.
+    """
+    if version().of(collection) <= held.version:
+        return False
+    return held.patients > COMPARED or content_hash(collection) != held.content_hash
+
+
+def standing(collection: Collection) -> Standing:
     """How a collection stands to the latest release; a release that does not hold it is none for it."""
-    now = now or version()
+    now = version()
     release = latest(now)
-    released = versions_in(release.number).get(collection.slug) if release else None
-    return Standing(release if released is not None else None, released, now.of(collection), now.changed_at)
+    held = held_in(release.number).get(collection.slug) if release else None
+    moved = held is not None and moved_since(held, collection)
+    current = now.of(collection) if held is None or moved else held.version
+    return Standing(release if held else None, moved, current, now.changed_at)
 
 
 @dataclass(frozen=True)
@@ -104,10 +133,40 @@ class Pin:
 def pin(text: str, collection: Collection) -> Pin:
     """What an address that names a release, such as `release=1`, can expect of today's data."""
     number = int(text) if NUMBER.fullmatch(text) else 0
-    release = kept(("release", number), None, lambda: Release.objects.filter(number=number).first()) if number else None
+    release = numbered(number)
     if release is None:
         return Pin(problem="There is no such release. The releases are listed at /releases/.")
-    released = versions_in(number).get(collection.slug)
-    if released is None:
+    held = held_in(number).get(collection.slug)
+    if held is None:
         return Pin(problem=f"Release {number} does not hold this collection.")
-    return Pin(release, moved=version().of(collection) > released)
+    return Pin(release, moved_since(held, collection))
+
+
+# The content, as one number
+
+
+def content_hash(collection: Collection) -> str:
+    """The SHA-256 of what a collection's tidy tables hold; nothing of where, when or as what they were released."""
+
+    def digest() -> str:
+        question = Question(collection)
+        return digest_of((tidy.noun, digest_of(rows_digested(tidy.table, question))) for tidy in TIDY.values())
+
+    return kept(("content",), collection, digest)
+
+
+def rows_digested(table: Table, question: Question) -> Iterator[tuple[str, str]]:
+    """Each row with its hash. Databases sort texts in different orders, so the order says nothing."""
+    yield "columns", hashed([column.name for column in table.file_columns])
+    for batch in batches(table.file_columns, table, table.records(question).order_by(), question):
+        for row in zip(*batch.values, batch.reasons, strict=True):
+            yield "row", hashed(row)
+
+
+def hashed(values) -> str:
+    return sha256(json.dumps(values, ensure_ascii=False).encode()).hexdigest()
+
+
+def digest_of(named: Iterable[tuple[str, str]]) -> str:
+    """One hash over several, each with a name, whatever their order."""
+    return hashed(sorted(f"{name} {digest}" for name, digest in named))

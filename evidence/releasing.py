@@ -3,7 +3,7 @@
 import csv
 import io
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import BinaryIO
@@ -12,15 +12,14 @@ from zipfile import ZipFile
 from django.db import transaction
 from django.utils import timezone
 
-from .columns import TIDY, Table, Tidy
+from .columns import TIDY, Tidy
 from .exports import Bundle
-from .exports.rows import Lines, batched, header, same_on_every_row, written
 from .generation import is_generated
 from .integrity import findings
 from .models import ArchivePart, Collection, DataVersion, Release, ReleasedCollection
 from .models.release import PART
 from .questions import Question
-from .releases import Standing
+from .releases import Standing, content_hash, digest_of
 from .steady import steady
 from .vocabulary import vocabulary
 
@@ -63,7 +62,7 @@ def release(notes: str = "") -> Release:
             data_version=now.number,
             notes=notes,
         )
-        digests = {each.slug: content_hash_of(each) for each in collections}
+        digests = {each.slug: content_hash(each) for each in collections}
         made.content_hash = digest_of(digests.items())
         if before and before.content_hash == made.content_hash:
             raise CannotRelease(f"Nothing has changed since {before}: its content is {before.content_hash}.")
@@ -79,34 +78,10 @@ def bundle_of(collection: Collection, standing: Standing) -> Bundle:
     return Bundle(Question(collection), vocabulary(collection), standing)
 
 
-def content_hash_of(collection: Collection) -> str:
-    """The SHA-256 of what a collection's tidy tables hold; nothing of where, when or as what they were released."""
-    question = Question(collection)
-    return digest_of((tidy.noun, digest_of(rows_digested(tidy.table, question))) for tidy in TIDY.values())
-
-
-def rows_digested(table: Table, question: Question) -> Iterator[tuple[str, str]]:
-    """Each row with its hash. Databases sort texts in different orders, so the order says nothing."""
-    lines, same = Lines(), same_on_every_row(question)
-    yield "columns", hashed(lines.of([header(table, same)]))
-    for batch in batched(table, table.records(question).order_by(), question, same, written):
-        for row in batch:
-            yield "row", hashed(lines.of([row]))
-
-
-def hashed(text: str) -> str:
-    return sha256(text.encode()).hexdigest()
-
-
-def digest_of(named: Iterable[tuple[str, str]]) -> str:
-    """One hash over several, each with a name, whatever their order."""
-    return hashed("".join(sorted(f"{name} {digest}\n" for name, digest in named)))
-
-
-def store(made: Release, before: Release | None, collection: Collection, content_hash: str, now: DataVersion) -> None:
+def store(made: Release, before: Release | None, collection: Collection, content: str, now: DataVersion) -> None:
     """Writes the archive of one collection, a megabyte at a time."""
     version = now.of(collection)
-    bundle = bundle_of(collection, Standing(made, version, version, now.changed_at))
+    bundle = bundle_of(collection, Standing(made, False, version, now.changed_at))
     with tempfile.SpooledTemporaryFile(SPOOLED) as file:
         digest = sha256()
         for piece in bundle.pieces():
@@ -120,7 +95,7 @@ def store(made: Release, before: Release | None, collection: Collection, content
             kind=collection.kind,
             caveat=collection.caveat,
             version=version,
-            content_hash=content_hash,
+            content_hash=content,
             rows={each.path.removesuffix(".csv"): each.rows for each in bundle.files if each.path in TABLE_FILES},
             changes=changes(before, collection.slug, file),
             size=size,

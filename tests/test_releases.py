@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from evidence.models import Collection, DataVersion, Patient, Release, ReleasedCollection
+from evidence.models import Collection, DataVersion, Indication, Patient, Release, ReleasedCollection
 from evidence.models import release as release_model
 from evidence.releases import standing
 from evidence.releasing import CannotRelease, release
@@ -201,6 +201,31 @@ def test_charts_and_workbooks_name_it_too(client, world, released):
     assert dict(book["about"].iter_rows(values_only=True))["release"] == "1"
 
 
+def test_only_what_the_records_say_counts_as_a_change(client, world, released):
+    """Not an edit that was taken back, nor what all collections share; but a code that the rows hold does."""
+    edit(age_years=41)
+    assert standing(world.collection).moved and "moved on" in text_of(client.get("/world/?release=1"))
+    edit(age_years=40)
+    assert not standing(world.collection).moved
+    assert DataVersion.current().of(world.collection) > released.collections.get(slug="world").version
+    make_collection("another")
+    Indication.objects.filter(code="ild").get().save()
+    assert standing(world.collection).is_released
+    assert client.get("/world/patients.csv?release=1").status_code == 200
+    indication = Indication.objects.get(code="ild")
+    indication.code = "interstitial"
+    indication.save()
+    assert standing(world.collection).moved
+
+
+def test_a_large_collection_has_changed_as_soon_as_it_was_edited(world, released, monkeypatch):
+    monkeypatch.setattr("evidence.releases.COMPARED", 4)
+    assert not standing(world.collection).moved
+    edit(age_years=41)
+    edit(age_years=40)
+    assert standing(world.collection).moved
+
+
 def test_a_bundle_stays_the_same_bytes_while_other_collections_change(client, world, released):
     first = client.get(world.address("bundle.zip?sex=female")).getvalue()
     other = make_collection("other")
@@ -208,9 +233,6 @@ def test_a_bundle_stays_the_same_bytes_while_other_collections_change(client, wo
     study = Collection.objects.get(slug="published").studies.first()
     study.notes = "Read again."
     study.save()
-    DataVersion.objects.filter(pk=1).update(  # the new collection stands in the navigation of all; its study does not
-        collections={**DataVersion.current().collections, "*": released.collections.get(slug="world").version}
-    )
     assert client.get(world.address("bundle.zip?sex=female")).getvalue() == first
 
 

@@ -12,7 +12,7 @@ from ..columns import Column, Table
 from ..fields import cut
 from ..filters.treatment import VIEW_WORDS
 from ..problems import Fault
-from ..releases import standing
+from ..steady import version
 from ..views.asking import Asked, asked_of, named
 from .errors import Refused
 
@@ -106,20 +106,20 @@ def belongs(table: Table, asked: Asked, sort: str) -> str:
 
 
 def cursor(start: int, table: Table, asked: Asked, sort: str) -> str:
-    said = [start, standing(asked.collection).current, belongs(table, asked, sort)]
+    said = [start, version().of(asked.collection), belongs(table, asked, sort)]
     return urlsafe_b64encode(json.dumps(said, separators=(",", ":")).encode()).decode().rstrip("=")
 
 
 def read_cursor(text: str, table: Table, asked: Asked, sort: str) -> int:
     """The place a cursor stands for. Raises Refused."""
     try:
-        start, version, question = json.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        sound = type(start) is int and 0 <= start < 1 << 40 and type(version) is int
+        start, then, question = json.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        sound = type(start) is int and 0 <= start < 1 << 40 and type(then) is int
     except (ValueError, TypeError):
         sound = False
     if not sound or question != belongs(table, asked, sort):
         refuse([("cursor", "This cursor belongs to another question, or to none. Begin without one.")])
-    if version != standing(asked.collection).current:
+    if then != version().of(asked.collection):
         detail = "The data have changed since the first page. Begin again without the cursor."
         raise Refused(409, detail, [("cursor", "It is of earlier data.")])
     return start

@@ -37,6 +37,7 @@ def site(tmp_path_factory):
         "DATABASE_URL": f"sqlite:///{folder / 'casebook.sqlite3'}",
         "PORT": str(port),
     }
+    released = ["release", "--verbosity", "0"]
     drawn_at_random = [
         "generate_cohort",
         "--patients",
@@ -48,7 +49,7 @@ def site(tmp_path_factory):
         "--verbosity",
         "0",
     ]
-    for command in (["migrate", "--verbosity", "0"], ["load_evidence", "--verbosity", "0"], drawn_at_random):
+    for command in (["migrate", "--verbosity", "0"], ["load_evidence", "--verbosity", "0"], released, drawn_at_random):
         subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, env=environment, check=True)
     server = subprocess.Popen(
         [sys.executable, "-m", "gunicorn", "-c", "python:evidence.gunicorn_conf", "evidence.wsgi"],

@@ -35,6 +35,9 @@ PAGES = [
     "/methods/",
     "/data-dictionary/",
     "/cite/",
+    "/releases/",
+    "/api/",
+    "/published/?sex=female&release=1",
     "/admin/login/",
 ]
 
