@@ -258,6 +258,7 @@ def test_a_link_with_a_release_says_whether_the_data_have_moved_on(client, world
 def test_a_link_keeps_its_release_while_the_question_changes(client, world, released):
     body = client.get("/world/?sex=female&release=1").content.decode()
     assert 'href="/world/?release=1" aria-label="Remove' in body
+    assert '<input type="hidden" name="release" value="1">' in body
 
 
 @pytest.mark.parametrize(
