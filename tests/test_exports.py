@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from openpyxl import load_workbook
 
 from evidence.columns import TABLES, ordered
-from evidence.exports import separated_text
+from evidence.exports import FILE_FORMATS, separated_text
 from evidence.models import AdverseEvent, DataVersion, Study
 
 from .factories import make_patient, make_study, make_treatment
@@ -227,6 +227,15 @@ def test_a_text_in_a_workbook_stays_a_text(client, world, text):
     header, row = sheet.iter_rows()
     cell = row[[each.value for each in header].index("comorbidities")]
     assert cell.data_type == "s" and cell.value == text and cell.hyperlink is None
+
+
+def test_who_waits_for_a_workbook_knows_how_long(client, world, monkeypatch):
+    assert FILE_FORMATS["csv"].wait(10_000_000) == FILE_FORMATS["xlsx"].wait(10_000) == ""
+    assert FILE_FORMATS["xlsx"].wait(100_000) == "begins after 33 s"
+    assert FILE_FORMATS["xlsx"].wait(1_000_000) == "begins after 6 min"
+    assert "begins after" not in client.get(world.address("patients/")).content.decode()
+    monkeypatch.setattr("evidence.exports.downloads.WORTH_SAYING", 0.001)
+    assert "(begins after 0 s)" in client.get(world.address("patients/")).content.decode()
 
 
 def test_a_workbook_that_would_not_hold_them_is_refused(client, world, monkeypatch):

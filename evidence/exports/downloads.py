@@ -13,14 +13,28 @@ from ..releases import standing
 from .rows import json_lines, separated_text
 from .sheets import workbook
 
+WORTH_SAYING = 5  # seconds
+MINUTE = 60
+
 
 @dataclass(frozen=True)
 class Format:
-    """A file format: its name for people, its content type, and what writes it."""
+    """A file format: its name for people, its content type, and what writes it.
+
+    `rate` is about how many rows a second are written before the first byte of one that cannot be sent piece by piece.
+    """
 
     label: str
     content_type: str
     write: Callable[[Table, QuerySet, Question], object]
+    rate: int | None = None
+
+    def wait(self, rows: int) -> str:
+        """How long one waits for the download to begin, where that is long enough to be said."""
+        seconds = rows / self.rate if self.rate else 0
+        if seconds < WORTH_SAYING:
+            return ""
+        return f"begins after {seconds:.0f} s" if seconds < MINUTE else f"begins after {seconds / MINUTE:.0f} min"
 
 
 FILE_FORMATS = {
@@ -31,7 +45,7 @@ FILE_FORMATS = {
         lambda table, records, question: separated_text(table, records, question, "\t"),
     ),
     "jsonl": Format("JSON Lines", "application/jsonl; charset=utf-8", json_lines),
-    "xlsx": Format("Excel", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", workbook),
+    "xlsx": Format("Excel", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", workbook, rate=3000),
 }
 
 

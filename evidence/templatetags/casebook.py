@@ -90,6 +90,12 @@ def escape(text: str) -> str:
 
 
 @register.simple_tag
+def waits(format, rows: int) -> str:
+    """How long a download of so many rows takes to begin, if that is worth saying."""
+    return format.wait(rows)
+
+
+@register.simple_tag
 def options(facet) -> SafeString:
     """The options of a filter: a box to tick, a label, the number of patients."""
     name = escape(facet.name)
