@@ -262,14 +262,25 @@ def test_a_link_keeps_its_release_while_the_question_changes(client, world, rele
 
 
 @pytest.mark.parametrize(
-    "path", ["patients.csv", "patients.xlsx", "bundle.zip", "charts/adverse-events.csv", "studies.ris", "studies.bib"]
+    "path",
+    [
+        "patients.csv?",
+        "patients.xlsx?",
+        "bundle.zip?",
+        "phenopackets.json?",
+        "charts/adverse-events.csv?",
+        "studies.ris?",
+        "studies.bib?",
+        "forest.csv?",
+        "compare.csv?a=sex%3Dmale&b=sex%3Dfemale&",
+    ],
 )
 def test_a_file_with_a_release_is_that_release_or_nothing(client, world, released, path):
-    assert client.get(world.address(f"{path}?release=1")).status_code == 200
-    assert client.get(world.address(f"{path}?release=7")).status_code == 400
-    assert client.get(world.address(f"{path}?release=x")).status_code == 400
+    assert client.get(world.address(f"{path}release=1")).status_code == 200
+    assert client.get(world.address(f"{path}release=7")).status_code == 400
+    assert client.get(world.address(f"{path}release=x")).status_code == 400
     edit(age_years=41)
-    refused = client.get(world.address(f"{path}?release=1"))
+    refused = client.get(world.address(f"{path}release=1"))
     assert refused.status_code == 409
     assert "The data have changed since release 1 of" in refused.content.decode()
     assert "/releases/#release-1" in refused.content.decode()
@@ -286,6 +297,11 @@ def test_the_button_copies_an_address_that_lasts(client, world, released):
     body = client.get("/world/patients/?sex=female&sort=-age_years").content.decode()
     assert 'href="/world/patients/?sex=female&amp;sort=-age_years&amp;release=1"' in body
     assert "Copy link with release 1" in body
+    compared = client.get("/world/compare/?a=sex%3Dmale&b=sex%3Dfemale").content.decode()
+    assert 'href="/world/compare/?a=sex%3Dmale&amp;b=sex%3Dfemale&amp;release=1"' in compared
+    for path in ("forest/?item=relapsed", "patients/alpha-1/?", "completeness/?"):
+        link = f'href="/world/{path}{"&amp;" if path[-1] != "?" else ""}release=1"'
+        assert link in client.get(world.address(path)).content.decode(), path
     edit(age_years=41)
     body = client.get("/world/patients/?sex=female").content.decode()
     assert "Copy link with release" not in body and "so no release holds what you see" in body

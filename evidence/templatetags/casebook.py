@@ -5,6 +5,7 @@ a template twenty times what it costs here.
 """
 
 from html import escape as escaped
+from urllib.parse import urlencode
 
 from django import template
 from django.urls import reverse
@@ -45,14 +46,21 @@ def latest_release() -> Release | None:
 @register.simple_tag(takes_context=True)
 def release_asked(context) -> Pin | None:
     """The release this page's address names, and whether the data have moved on since."""
-    named, collection = context["request"].GET.get("release"), context["collection"]
+    collection = context["collection"]
+    named = next(filter(None, context["request"].GET.getlist("release")), "")
     return pin(named, collection) if named and collection else None
 
 
 @register.simple_tag(takes_context=True)
-def lasting_address(context, number: int, sort: str = "") -> str:
+def lasting_address(context, number: int) -> str:
     """This page with the release whose data it shows, whatever is added to the evidence later."""
-    return f"{context['request'].path}?{context['asked'].query(sort=sort, release=str(number))}"
+    request, asked = context["request"], context.get("asked")
+    if asked is not None:
+        query = asked.query(sort=context.get("sort", ""), release=str(number))
+    else:
+        given = [(word, value) for word in request.GET for value in request.GET.getlist(word) if value]
+        query = urlencode([*((word, value) for word, value in given if word != "release"), ("release", number)])
+    return f"{request.path}?{query}"
 
 
 @register.simple_tag

@@ -35,8 +35,7 @@ class Asked:
     @cached_property
     def pin(self) -> Pin | None:
         """The release the address names, if it names one."""
-        named = self.first("release")
-        return pin(named, self.collection) if named else None
+        return pinned(self.form.data, self.collection)
 
     @property
     def shown(self) -> Question:
@@ -60,6 +59,12 @@ class Asked:
         return {
             name: self.form.data.get(name, "") for name, each in FILTERS.items() if isinstance(each, Bound | Search)
         }
+
+
+def pinned(data: QueryDict, collection: Collection) -> Pin | None:
+    """The release the words of an address name, if they name one."""
+    named = next(filter(None, data.getlist("release")), "")
+    return pin(named, collection) if named else None
 
 
 def named(slug: str) -> Collection:

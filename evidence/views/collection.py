@@ -11,7 +11,7 @@ from ..columns import TABLES, ordered
 from ..exports import FILE_FORMATS, TooManyRows, bundle, chart_csv, citation_file, download
 from ..fields import cut
 from ..phenopackets import cohort as cohort_of_phenopackets
-from ..releases import standing
+from ..releases import Pin, standing
 from ..summaries import answers, group_cover
 from .asking import Asked, ask, asked_in
 from .drawing import CHARTS, Drawn, chosen, one, settle
@@ -56,7 +56,7 @@ def file_of(request: HttpRequest, collection: str, noun: str, how: str) -> HttpR
     sort = request.GET.get("sort", "")
     if sort and sort.removeprefix("-") not in table.sort_words():
         problems.append(f"This file cannot be sorted so. Known: {', '.join(table.sort_words())}.")
-    if refused := refusal(asked, problems):
+    if refused := refusal(problems, asked.pin):
         return refused
     try:
         return download(table, ordered(table, table.records(asked.question), sort), asked.question, how)
@@ -70,7 +70,7 @@ def chart_file(request: HttpRequest, collection: str, name: str) -> HttpResponse
     asked = ask(request, collection)
     if name not in CHARTS:
         raise Http404("There is no such chart.")
-    if refused := refusal(asked):
+    if refused := refusal(asked.problems, asked.pin):
         return refused
     return chart_csv(one(asked, name), asked.question)
 
@@ -81,7 +81,7 @@ def citations(request: HttpRequest, collection: str, how: str) -> HttpResponse:
     asked = ask(request, collection)
     if asked.collection.is_simulated:
         raise Http404("Simulated articles cannot be cited.")
-    if refused := refusal(asked):
+    if refused := refusal(asked.problems, asked.pin):
         return refused
     studies = TABLES["studies"].records(asked.question).order_by("short_name", "slug")
     name = f"casebook-{collection}-studies{standing(asked.collection).part_of_filename}"
@@ -92,7 +92,7 @@ def citations(request: HttpRequest, collection: str, how: str) -> HttpResponse:
 def bundle_of(request: HttpRequest, collection: str) -> HttpResponse:
     """Everything this question finds, as one ZIP."""
     asked = ask(request, collection)
-    if refused := refusal(asked):
+    if refused := refusal(asked.problems, asked.pin):
         return refused
     name = f"casebook-{asked.collection.slug}{standing(asked.collection).part_of_filename}.zip"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
@@ -104,7 +104,7 @@ def bundle_of(request: HttpRequest, collection: str) -> HttpResponse:
 def phenopackets_of(request: HttpRequest, collection: str) -> HttpResponse:
     """The patients of this question as a cohort of phenopackets."""
     asked = ask(request, collection)
-    if refused := refusal(asked):
+    if refused := refusal(asked.problems, asked.pin):
         return refused
     name = f"casebook-{asked.collection.slug}-phenopackets{standing(asked.collection).part_of_filename}.json"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
@@ -117,14 +117,13 @@ def wrong(problems: list[str], status: int = 400) -> HttpResponse:
     return HttpResponse("\n".join(problems) + "\n", status=status, content_type="text/plain; charset=utf-8")
 
 
-def refusal(asked: Asked, problems: list[str] | None = None) -> HttpResponse | None:
+def refusal(problems: list[str], pin: Pin | None) -> HttpResponse | None:
     """Why there is no file: a wrong question (400), or data that have moved on since the release it names (409)."""
-    problems = asked.problems if problems is None else problems
-    if asked.pin and asked.pin.problem:
-        problems = [*problems, asked.pin.problem]
+    if pin and pin.problem:
+        problems = [*problems, pin.problem]
     if problems:
         return wrong(problems)
-    return wrong([asked.pin.moved_on], 409) if asked.pin and asked.pin.moved else None
+    return wrong([pin.moved_on], 409) if pin and pin.moved else None
 
 
 def frame(request: HttpRequest, asked: Asked, noun: str, more: list = ()) -> dict:

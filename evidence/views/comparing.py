@@ -15,8 +15,8 @@ from ..fields import NumberField, WordsField, cut
 from ..models import Collection
 from ..questions import Question
 from ..vocabulary import Vocabulary, vocabulary
-from .asking import Asked, asked_in, named
-from .collection import wrong
+from .asking import Asked, asked_in, named, pinned
+from .collection import refusal
 from .tabs import tabs
 
 SIDES = ("a", "b")
@@ -73,8 +73,10 @@ def compare_file(request: HttpRequest, collection: str) -> HttpResponse:
     """The numbers of a comparison as a CSV file."""
     home = named(collection)
     found, problems = sides(request, home)
-    if problems or len(found) < len(SIDES):
-        return wrong(problems or ["A comparison needs a and b."])
+    if len(found) < len(SIDES) and not problems:
+        problems = ["A comparison needs a and b."]
+    if refused := refusal(problems, pinned(request.GET, home)):
+        return refused
     compared = summaries.side_by_side(found["a"].question, found["b"].question, found["a"].vocabulary)
     chart = charts.compare_chart(compared, home)
     return chart_csv(chart, found["a"].question, request.GET.urlencode())

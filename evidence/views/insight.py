@@ -11,7 +11,7 @@ from ..fields import cut
 from ..statistics import RULES, Derived
 from ..summaries import collection_flow
 from .asking import Asked, ask, named
-from .collection import frame, page, wrong
+from .collection import frame, page, refusal
 from .tabs import tabs
 
 USUAL_ITEM = "improved"
@@ -46,8 +46,8 @@ def forest_file(request: HttpRequest, collection: str) -> HttpResponse:
     """The numbers of a forest plot as a CSV file."""
     asked = ask(request, collection)
     _, item = item_of(asked)
-    if asked.problems:
-        return wrong(asked.problems)
+    if refused := refusal(asked.problems, asked.pin):
+        return refused
     found = summaries.forest(asked.question, item, asked.vocabulary, shared=bool(asked.first("shared")))
     return chart_csv(charts.forest_chart(found, asked.collection), asked.question, asked.query())
 
