@@ -83,7 +83,7 @@ def held_in(number: int) -> dict[str, Held]:
     def read() -> dict[str, Held]:
         found = ReleasedCollection.objects.filter(release__number=number)
         rows = found.values_list("slug", "version", "content_hash", "rows")
-        return {slug: Held(changed, content, rows.get("patients", 0)) for slug, changed, content, rows in rows}
+        return {slug: Held(changed, content, dict(rows).get("patients", 0)) for slug, changed, content, rows in rows}
 
     return kept(("released", number), None, read)
 

@@ -96,8 +96,8 @@ def store(made: Release, before: Release | None, collection: Collection, content
             caveat=collection.caveat,
             version=version,
             content_hash=content,
-            rows={each.path.removesuffix(".csv"): each.rows for each in bundle.files if each.path in TABLE_FILES},
-            changes=changes(before, collection.slug, file),
+            rows=[(each.path.removesuffix(".csv"), each.rows) for each in bundle.files if each.path in TABLE_FILES],
+            changes=list(changes(before, collection.slug, file).items()),
             size=size,
             sha256=digest.hexdigest(),
         )

@@ -47,8 +47,8 @@ def test_a_release_counts_hashes_and_keeps_every_collection(client, world, relea
     assert released.number == 1 and DataVersion.current().release == 1
     held = {each.slug: each for each in released.collections.all()}
     assert set(held) == set(Collection.objects.values_list("slug", flat=True))
-    assert held["world"].rows["patients"] == 5 and held["world"].rows["adverse-events"] == 3
-    assert held["sener-2025-reconstruction"].rows["patients"] == 87
+    assert dict(held["world"].rows)["patients"] == 5 and dict(held["world"].rows)["adverse-events"] == 3
+    assert dict(held["sener-2025-reconstruction"].rows)["patients"] == 87
     assert held["sener-2025-reconstruction"].caveat and held["sener-2025-reconstruction"].is_simulated
     archive = fetched(client, "/releases/1/world.zip")
     assert archive.testzip() is None
@@ -75,13 +75,13 @@ def test_a_release_is_made_of_changes_and_says_which(world, released):
     Patient.objects.get(slug="alpha-4").delete()
     second = release("One age corrected, one study added.")
     assert second.number == 2 and second.content_hash != released.content_hash
-    changed = second.collections.get(slug="world").changes
+    changed = dict(second.collections.get(slug="world").changes)
     assert changed == {
         "studies": {"added": 1, "changed": 0, "removed": 0},
         "patients": {"added": 1, "changed": 1, "removed": 1},
         "treatments": {"added": 1, "changed": 0, "removed": 1},
     }
-    assert second.collections.get(slug="published").changes == {}
+    assert second.collections.get(slug="published").changes == []
 
 
 def test_what_was_released_stays_when_the_data_move_on(client, world, released):

@@ -247,8 +247,8 @@ def releases(absolute: Absolute) -> dict:
                     {
                         "collection": held.slug,
                         "evidence_kind": held.caveat if held.is_simulated else held.kind,
-                        "rows": held.rows,
-                        "changes": held.changes,
+                        "rows": dict(held.rows),
+                        "changes": dict(held.changes),
                         "content_hash": held.content_hash,
                         "archive": absolute(f"/releases/{each.number}/{held.slug}.zip"),
                         "sha256": held.sha256,

@@ -41,8 +41,9 @@ class ReleasedCollection(models.Model):
     """One collection of a release: the ZIP of its tables, how many rows each has, and what changed in it.
 
     It keeps the collection's own words, so that it can be read when the collection is gone. `version` is the data
-    version in which the collection had last changed; `rows` is {table: rows}; `changes` is {table: {"added": n,
-    "changed": n, "removed": n}} against the release before, empty in the first.
+    version in which the collection had last changed; `rows` is [[table, rows], ...]; `changes` is [[table, {"added": n,
+    "changed": n, "removed": n}], ...] against the release before, empty in the first. They are lists, because a
+    database may keep the names of an object in another order.
     """
 
     release = models.ForeignKey(Release, on_delete=models.CASCADE, related_name="collections")
@@ -52,8 +53,8 @@ class ReleasedCollection(models.Model):
     caveat = models.CharField(max_length=250, blank=True)
     version = models.PositiveBigIntegerField()
     content_hash = models.CharField(max_length=64)
-    rows = models.JSONField(default=dict)
-    changes = models.JSONField(default=dict)
+    rows = models.JSONField(default=list)
+    changes = models.JSONField(default=list)
     size = models.PositiveBigIntegerField("size (bytes)")
     sha256 = models.CharField("SHA-256 of the ZIP", max_length=64)
 
@@ -83,14 +84,14 @@ class ReleasedCollection(models.Model):
     @property
     def told(self) -> str:
         """Its rows in words, tables without any left out."""
-        return ", ".join(f"{rows:,} {table.replace('-', ' ')}" for table, rows in self.rows.items() if rows)
+        return ", ".join(f"{rows:,} {table.replace('-', ' ')}" for table, rows in self.rows if rows)
 
     @property
     def told_changes(self) -> list[str]:
         """What changed, a line for each table."""
         return [
             f"{table.replace('-', ' ')}: " + ", ".join(f"{times:,} {what}" for what, times in counts.items() if times)
-            for table, counts in self.changes.items()
+            for table, counts in self.changes
         ]
 
     def pieces(self):
