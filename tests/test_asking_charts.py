@@ -169,7 +169,7 @@ def test_the_match_words_stand_side_by_side(client, world):
 def test_a_charts_numbers_come_as_a_file(client, world, name):
     response = client.get(world.address(f"charts/{name}.csv?sex=female"))
     assert response.status_code == 200
-    assert f"casebook-world-{name}.csv" in response["Content-Disposition"]
+    assert f"casebook-world-{name}-data-" in response["Content-Disposition"]
     rows = list(csv.DictReader(response.content.decode("utf-8-sig").splitlines()))
     assert all(row["question"] == "sex=female" and row["collection"] == "world" for row in rows)
     if name == "indication-sets":

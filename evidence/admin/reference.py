@@ -1,4 +1,4 @@
-"""Drugs, vocabularies, collections, and the two tables Casebook keeps for itself."""
+"""Drugs, vocabularies, collections, and the tables Casebook keeps for itself."""
 
 from django.contrib import admin
 
@@ -11,6 +11,8 @@ from ..models import (
     JAKInhibitor,
     LoadedRecord,
     Manifestation,
+    Release,
+    ReleasedCollection,
     Therapy,
 )
 
@@ -71,3 +73,19 @@ class LoadedRecordAdmin(ReadOnlyAdmin):
     list_display = ["model", "key", "digest"]
     list_filter = ["model"]
     search_fields = ["model", "key"]
+
+
+@admin.register(Release)
+class ReleaseAdmin(ReadOnlyAdmin):
+    """Made by `manage.py release`; a release that could be changed would be none."""
+
+    list_display = ["number", "released_at", "data_version", "content_hash"]
+    search_fields = ["notes", "content_hash"]
+
+
+@admin.register(ReleasedCollection)
+class ReleasedCollectionAdmin(ReadOnlyAdmin):
+    list_display = ["release", "slug", "kind", "size", "sha256"]
+    list_filter = ["release"]
+    list_select_related = ["release"]
+    search_fields = ["slug", "name"]

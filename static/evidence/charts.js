@@ -140,7 +140,7 @@
       paper_bgcolor: "#ffffff",
       width,
       height: figure.layout.height + 70,
-      title: { text: figure.title, x: 0.01, xanchor: "left", subtitle: { text: `Casebook · ${location.host}${location.pathname}`, font: { size: 10 } } },
+      title: { text: figure.title, x: 0.01, xanchor: "left", subtitle: { text: `Casebook · ${location.host}${location.pathname} · ${canvas.dataset.release}`, font: { size: 10 } } },
       margin: { ...layout.margin, t: 104 },
     });
     return Plotly.downloadImage({ data: inked(figure.data, ON_PAPER), layout }, { format, filename: canvas.dataset.file, width, height: layout.height, scale: 2 });

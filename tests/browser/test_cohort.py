@@ -127,17 +127,18 @@ def test_a_reader_picks_the_charts(visit, site):
 
 def test_every_chart_can_be_taken_away(visit, tmp_path):
     page = visit(SIM)
-    chart = page.locator("#chart-indication-sets")
+    chart, name = page.locator("#chart-indication-sets"), "casebook-sener-2025-reconstruction-indication-sets-release-1"
     for format, first in (("PNG", b"\x89PNG"), ("SVG", b"<svg")):
         with page.expect_download() as taking:
             chart.get_by_role("button", name=f"Picture as {format}").click()
         path = tmp_path / f"chart.{format}"
         taking.value.save_as(path)
-        assert taking.value.suggested_filename == f"casebook-sener-2025-reconstruction-indication-sets.{format.lower()}"
+        assert taking.value.suggested_filename == f"{name}.{format.lower()}"
         assert path.read_bytes().startswith(first)
         if format == "SVG":
             assert "SIMULATED" in path.read_text(), "a copy says so too"
             assert "Indications, as combinations" in path.read_text()
+            assert "· release 1" in path.read_text()
     with page.expect_download() as taking:
         chart.get_by_role("link", name="Numbers as CSV").click()
     taking.value.save_as(tmp_path / "chart.csv")
