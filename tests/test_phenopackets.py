@@ -131,7 +131,7 @@ def test_the_release_is_named(client, world):
     assert client.get("/world/phenopackets.json?release=2").status_code == 400
 
 
-@settings(few, max_examples=60)
+@settings(few, max_examples=40)
 @given(question=addresses())
 def test_the_round_trip_keeps_every_patient_and_course(client, world, settings, question):
     settings.KEEP_ANSWERS = False
