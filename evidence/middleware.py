@@ -154,10 +154,13 @@ def fresh(tag: str) -> dict[str, str]:
 
 
 def tag_of(request: HttpRequest, version: DataVersion) -> str:
-    """The answer's name. Order and empty words of an address do not matter, as they do not to the question."""
-    words = sorted(parse_qsl(request.META.get("QUERY_STRING", ""), keep_blank_values=False, errors="replace"))
+    """The answer's name. Order and empty words of an address do not matter, as they do not to the question; the API
+    refuses empty words, so there they matter.
+    """
+    program = request.path_info.startswith(API)
+    words = sorted(parse_qsl(request.META.get("QUERY_STRING", ""), keep_blank_values=program, errors="replace"))
     partial = [request.headers.get(name) for name in PARTIAL]
-    host = request.build_absolute_uri("/") if request.path_info.startswith(API) else ""  # its answers name the host
+    host = request.build_absolute_uri("/") if program else ""  # its answers name the host
     said = repr((version.identity, version.number, version.release, CODE, host, request.path_info, words, partial))
     return f'W/"{sha256(said.encode(errors="replace")).hexdigest()[:32]}"'
 

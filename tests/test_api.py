@@ -387,6 +387,15 @@ def test_an_answer_that_still_holds_is_not_sent_again(client, world):
     assert client.get("/api/v1/world/patients/", headers={"If-None-Match": first["ETag"]}).status_code == 200
 
 
+def test_an_empty_parameter_is_refused_though_the_answer_without_it_is_kept(client, world, settings):
+    settings.KEEP_ANSWERS = True
+    for _ in range(2):
+        api(client, "world/patients/")
+        assert "“sex” is empty" in refused(client, "world/patients/?sex=")["detail"]
+        refused(client, "world/patients/?sex")
+        refused(client, "?sex=")
+
+
 def test_a_kept_answer_names_the_host_it_is_asked_at(client, world, settings):
     settings.KEEP_ANSWERS, settings.ALLOWED_HOSTS = True, ["one.example", "two.example"]
     for host in ("one.example", "two.example", "one.example"):
