@@ -316,6 +316,7 @@ def test_every_field_is_explained(client, db):
         ("world/patients/?age_min=50&age_max=40", "age_min", "the range ends before it begins"),
         ("world/patients/?indication_match=most&indication=ild", "indication", "“most” is not a match word."),
         ("world/patients/?sex=", "sex", "“sex” is empty. Leave it out."),
+        ("world/patients/?fields=patient,", "fields", "“”: no such field."),
         ("world/summary/?sort=year", "sort", "“sort” is no parameter of this address."),
         ("world/summary/?fields=sex", "fields", "“fields” is not a filter."),
         ("world/charts/adverse-events/?chart=x", "chart", "“chart” is no parameter of this address."),

@@ -85,7 +85,7 @@ def part(data: QueryDict, table: Table, asked: Asked) -> Part:
     if not (size.isascii() and size.isdecimal() and 1 <= int(size[:9]) <= LARGEST_SIZE):
         faults.append(("page_size", f"“page_size” is a whole number from 1 to {LARGEST_SIZE}."))
     columns = {column.name: column for column in table.file_columns}
-    chosen = [name for name in data.get("fields", "").split(",") if name] or list(columns)
+    chosen = data["fields"].split(",") if data.get("fields") else list(columns)
     if unknown := [name for name in chosen if name not in columns]:
         told = f"{', '.join(f'“{cut(name)}”' for name in unknown[:3])}: no such field. Known: {', '.join(columns)}."
         faults.append(("fields", told))
