@@ -16,14 +16,13 @@ from django.utils.cache import patch_vary_headers
 from django.utils.http import parse_etags
 
 from .models import DataVersion
-from .problems import problem
+from .problems import for_programs, problem
 from .steady import behind, steady
 
 logger = logging.getLogger(__name__)
 # What belongs to no state of the evidence, or to one person alone.
 APART = ("/admin/", "/healthz", "/readyz", "/favicon.ico", f"/{settings.STATIC_URL.strip('/')}/")
 PARTIAL = ("HX-Request", "HX-Boosted", "HX-History-Restore-Request")  # headers that change what a page looks like
-API = "/api/"
 LATER = {"Retry-After": "30"}
 KEEP = 24 * 60 * 60  # seconds; a new version of the data has new keys, so nothing kept is ever wrong
 COMPRESSED = ("application/zip", "application/vnd.openxmlformats")  # a workbook is a ZIP too
@@ -35,7 +34,7 @@ def plain_address(get_response):
 
     def middleware(request):
         if "\x00" in request.path_info:
-            if request.path_info.startswith(API):
+            if for_programs(request):
                 return problem(404, "There is nothing at this address.")
             return HttpResponseNotFound(render_to_string("404.html"))
         return get_response(request)
@@ -45,7 +44,7 @@ def plain_address(get_response):
 
 def away(request: HttpRequest, error: Exception) -> HttpResponse:
     logger.error("The database cannot be reached: %s", error)
-    if request.path_info.startswith(API):
+    if for_programs(request):
         return problem(
             503, "The database cannot be reached. Ask again in half a minute.", headers={"Retry-After": "30"}
         )
@@ -157,7 +156,7 @@ def tag_of(request: HttpRequest, version: DataVersion) -> str:
     """The answer's name. Order and empty words of an address do not matter, as they do not to the question; the API
     refuses empty words, so there they matter.
     """
-    program = request.path_info.startswith(API)
+    program = for_programs(request)
     words = sorted(parse_qsl(request.META.get("QUERY_STRING", ""), keep_blank_values=program, errors="replace"))
     partial = [request.headers.get(name) for name in PARTIAL]
     host = request.build_absolute_uri("/") if program else ""  # its answers name the host

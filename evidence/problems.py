@@ -3,10 +3,15 @@
 from collections.abc import Iterable
 from http import HTTPStatus
 
-from django.http import JsonResponse
+from django.http import HttpRequest, JsonResponse
 
 CONTENT_TYPE = "application/problem+json"
 Fault = tuple[str, str]  # the parameter that is wrong (or nothing), and what is wrong with it
+
+
+def for_programs(request: HttpRequest) -> bool:
+    """Whether a request is to the API, whose errors are problem documents."""
+    return request.path_info.startswith("/api/")
 
 
 def problem(status: int, detail: str, faults: Iterable[Fault] = (), headers: dict | None = None) -> JsonResponse:

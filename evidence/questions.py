@@ -74,6 +74,12 @@ class Question:
         ]
         return urlencode([*self.words(), *more])
 
+    @property
+    def page(self) -> str:
+        """The path of the page that shows it."""
+        query = self.query()
+        return f"/{self.collection.slug}/{f'?{query}' if query else ''}"
+
     def choosing(self, **parts) -> "Step":
         """What choosing a mark of a chart asks: with these parts, or without them if they are what is asked already.
 

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 
+from django.http import QueryDict
+
 from .columns import TIDY, Table, batches
-from .models import Collection, DataVersion, Release, ReleasedCollection
+from .models import Collection, Release, ReleasedCollection
 from .questions import Question
 from .steady import kept, version
 
@@ -58,9 +60,9 @@ class Standing:
         return found | {"data_version": self.current}
 
 
-def latest(now: DataVersion | None = None) -> Release | None:
+def latest() -> Release | None:
     """The latest release."""
-    return numbered((now or version()).release)
+    return numbered(version().release)
 
 
 def numbered(number: int) -> Release | None:
@@ -100,7 +102,7 @@ def moved_since(held: Held, collection: Collection) -> bool:
 def standing(collection: Collection) -> Standing:
     """How a collection stands to the latest release; a release that does not hold it is none for it."""
     now = version()
-    release = latest(now)
+    release = latest()
     held = held_in(release.number).get(collection.slug) if release else None
     moved = held is not None and moved_since(held, collection)
     current = now.of(collection) if held is None or moved else held.version
@@ -130,8 +132,14 @@ class Pin:
         )
 
 
+def pinned(data: QueryDict, collection: Collection) -> Pin | None:
+    """What an address that names a release, such as `release=1`, can expect of today's data; None if it names none."""
+    named = next(filter(None, data.getlist("release")), "")
+    return pin(named, collection) if named else None
+
+
 def pin(text: str, collection: Collection) -> Pin:
-    """What an address that names a release, such as `release=1`, can expect of today's data."""
+    """What the release of this number can be expected to be today."""
     number = int(text) if NUMBER.fullmatch(text) else 0
     release = numbered(number)
     if release is None:

@@ -9,6 +9,7 @@ from django.http import QueryDict
 from .. import summaries
 from ..choices import Match
 from ..columns import TABLES, Batch, Column, Table, batches, page_records
+from ..columns.column import SEPARATOR
 from ..dictionary import Entry, dictionary
 from ..exports.rows import evidence_kind
 from ..filters import FILTERS, SETS, Bound, Search, in_words
@@ -22,20 +23,19 @@ from ..vocabulary import Vocabulary
 from .reading import Part, cursor
 
 Absolute = Callable[[str], str]  # a path on this host -> an address
-SEPARATOR = "; "
 
 
 def head(asked: Asked, absolute: Absolute) -> dict:
     """What every answer says of itself."""
-    collection, query = asked.collection, asked.question.query()
+    collection = asked.collection
     return {
         "collection": collection.slug,
         "evidence_kind": evidence_kind(collection),
         "release": standing(collection).as_json(),
         "question": {
             "words": in_words(asked.question, asked.vocabulary),
-            "query": query,
-            "page": absolute(f"/{collection.slug}/" + (f"?{query}" if query else "")),
+            "query": asked.question.query(),
+            "page": absolute(asked.question.page),
         },
     }
 
@@ -246,7 +246,7 @@ def releases(absolute: Absolute) -> dict:
                 "collections": [
                     {
                         "collection": held.slug,
-                        "evidence_kind": held.caveat if held.is_simulated else held.kind,
+                        "evidence_kind": evidence_kind(held),
                         "rows": dict(held.rows),
                         "changes": dict(held.changes),
                         "content_hash": held.content_hash,

@@ -54,9 +54,7 @@ def documentation(request: HttpRequest) -> HttpResponse:
         "limit": settings.API_PER_MINUTE,
         "base": request.build_absolute_uri("/api/v1/"),
     }
-    response = render(request, "evidence/api.html", context)
-    response.headers["Cache-Control"] = "no-cache"  # it names the host it was asked at, so it is not kept for another
-    return response
+    return render(request, "evidence/api.html", context)
 
 
 def address(path: str, operation: dict, given: list[Parameter]) -> Address:

@@ -79,7 +79,7 @@ def part(data: QueryDict, table: Table, asked: Asked) -> Part:
     """Raises Refused for a wrong parameter, and for a cursor of data that have changed meanwhile."""
     faults: list[Fault] = []
     sort = data.get("sort", "")
-    if sort and sort.removeprefix("-") not in table.sort_words():
+    if not table.sorts_by(sort):
         faults.append(("sort", f"“{cut(sort)}” is no column to sort by. Known: {', '.join(table.sort_words())}."))
     size = data.get("page_size") or str(USUAL_SIZE)
     if not (size.isascii() and size.isdecimal() and 1 <= int(size[:9]) <= LARGEST_SIZE):

@@ -13,6 +13,7 @@ from ..missing import missing_reason
 from ..models.base import field_at
 from ..questions import Question
 
+SEPARATOR = "; "  # between the values of a list
 BATCH = 2000  # rows read, and lists looked up, at a time
 
 
@@ -72,6 +73,10 @@ class Table:
 
     def sort_words(self) -> dict[str, Column]:
         return {column.name: column for column in self.columns if column.sortable}
+
+    def sorts_by(self, sort: str) -> bool:
+        """Whether a `sort` word, with or without its hyphen, names a column; none at all is the usual order."""
+        return not sort or sort.removeprefix("-") in self.sort_words()
 
     @property
     def page_columns(self) -> list[Column]:
@@ -147,7 +152,7 @@ def joined(parts: Sequence[str], reason: str) -> str | None:
     """The values of a list; one that is not known says so among the others."""
     if not any(parts):
         return None
-    return "; ".join([part or reason for part in parts])
+    return SEPARATOR.join([part or reason for part in parts])
 
 
 def cleaned(column: Column, values: Sequence) -> list:

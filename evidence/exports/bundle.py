@@ -116,11 +116,6 @@ class Bundle:
         """The question in words."""
         return in_words(self.question, self.vocabulary)
 
-    @property
-    def address(self) -> str:
-        query = self.question.query()
-        return f"/{self.question.collection.slug}/{f'?{query}' if query else ''}"
-
     def readme(self) -> str:
         collection = self.question.collection
         listed = "\n".join(
@@ -133,7 +128,7 @@ class Bundle:
 
 Collection: {collection.name}
 Question:   {self.words}
-Address:    {self.address}
+Address:    {self.question.page}
 Release:    {self.standing.label}, {self.standing.at.isoformat()}
 
 Files
@@ -179,9 +174,9 @@ How to read it
             "date": self.standing.at.isoformat(),
             "question": self.words,
             "asks_for": [FILTERS[name].label for name, _ in self.question],
-            "address": self.address,
+            "address": self.question.page,
             "files": [vars(each) for each in self.files],
-            "how_to_cite": f"Casebook, {collection.name}, release {self.standing.label}, {self.address}; and the "
+            "how_to_cite": f"Casebook, {collection.name}, release {self.standing.label}, {self.question.page}; and the "
             "studies themselves",
             "licence": LICENCE,
         }

@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 
 from ..columns import Batch, Column, Table, batches
 from ..columns.column import translated
-from ..models import Collection
+from ..models import Collection, ReleasedCollection
 from ..questions import Question
 from ..releases import Standing, standing
 from ..steady import steady
@@ -22,7 +22,7 @@ FORMULA = frozenset("=+-@|%\t\r\n")
 SKIPPED = ("\t", "\r", "\n")
 
 
-def evidence_kind(collection: Collection) -> str:
+def evidence_kind(collection: Collection | ReleasedCollection) -> str:
     """What kind of records these are; simulated ones carry their caveat on every row."""
     return collection.caveat if collection.is_simulated else collection.kind
 

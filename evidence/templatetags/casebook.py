@@ -13,7 +13,7 @@ from django.utils.html import json_script
 from django.utils.safestring import SafeString, mark_safe
 
 from ..models import Collection, DataVersion, Release
-from ..releases import Pin, Standing, latest, pin, standing
+from ..releases import Pin, Standing, latest, pinned, standing
 from ..steady import behind, collections
 from ..steady import version as steady_version
 
@@ -47,8 +47,7 @@ def latest_release() -> Release | None:
 def release_asked(context) -> Pin | None:
     """The release this page's address names, and whether the data have moved on since."""
     collection = context["collection"]
-    named = next(filter(None, context["request"].GET.getlist("release")), "")
-    return pin(named, collection) if named and collection else None
+    return pinned(context["request"].GET, collection) if collection else None
 
 
 @register.simple_tag(takes_context=True)

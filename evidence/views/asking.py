@@ -8,7 +8,7 @@ from django.http import Http404, HttpRequest, QueryDict
 from ..filters import FILTERS, KEPT, SETS, Bound, Chip, Search, TreatmentFilter, chips
 from ..models import Collection
 from ..questions import Question
-from ..releases import Pin, pin
+from ..releases import Pin, pinned
 from ..steady import collections
 from ..vocabulary import Vocabulary, vocabulary
 
@@ -59,12 +59,6 @@ class Asked:
         return {
             name: self.form.data.get(name, "") for name, each in FILTERS.items() if isinstance(each, Bound | Search)
         }
-
-
-def pinned(data: QueryDict, collection: Collection) -> Pin | None:
-    """The release the words of an address name, if they name one."""
-    named = next(filter(None, data.getlist("release")), "")
-    return pin(named, collection) if named else None
 
 
 def named(slug: str) -> Collection:

@@ -54,7 +54,7 @@ def file_of(request: HttpRequest, collection: str, noun: str, how: str) -> HttpR
     asked = ask(request, collection)
     table, problems = TABLES[noun], list(asked.problems)
     sort = request.GET.get("sort", "")
-    if sort and sort.removeprefix("-") not in table.sort_words():
+    if not table.sorts_by(sort):
         problems.append(f"This file cannot be sorted so. Known: {', '.join(table.sort_words())}.")
     if refused := refusal(problems, asked.pin):
         return refused

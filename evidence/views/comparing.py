@@ -14,8 +14,9 @@ from ..exports import chart_csv
 from ..fields import NumberField, WordsField, cut
 from ..models import Collection
 from ..questions import Question
+from ..releases import pinned
 from ..vocabulary import Vocabulary, vocabulary
-from .asking import Asked, asked_in, named, pinned
+from .asking import Asked, asked_in, named
 from .collection import refusal
 from .tabs import tabs
 

@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from ..columns import Column, Table, batches, page_records
+from ..columns.column import SEPARATOR
 from ..questions import Question
 from ..vocabulary import Vocabulary
 
@@ -62,7 +63,7 @@ def listing(
     """
     notices = []
     sort = request.GET.get("sort", "")
-    if sort.removeprefix("-") not in table.sort_words() and sort:
+    if not table.sorts_by(sort):
         notices.append("This list has no such column to sort by; it is in its usual order.")
         sort = ""
     total = table.records(question).count() if total is None else total
@@ -122,7 +123,6 @@ def heading(column: Column, question: Question, sort: str, address: str) -> Head
 VOCABULARY = {"category": "adverse_event", "inhibitor": "inhibitor", "inhibitors": "inhibitor"}
 SETS_OF_CODES = {"indications", "indication_sets"}
 TONED = {"response", "responses", "result"}
-SEPARATOR = "; "
 
 
 def show(column: Column, value, reason: str, words: Vocabulary, collection: str, study: str) -> Shown:
