@@ -2,6 +2,7 @@
 
 from .bundle import Bundle, bundle
 from .downloads import FILE_FORMATS, download
+from .naming import attachment, file_name
 from .rows import separated_text
 from .sheets import TooManyRows
 from .small import chart_csv, citation_file, dictionary_csv
@@ -10,10 +11,12 @@ __all__ = [
     "FILE_FORMATS",
     "Bundle",
     "TooManyRows",
+    "attachment",
     "bundle",
     "chart_csv",
     "citation_file",
     "dictionary_csv",
     "download",
+    "file_name",
     "separated_text",
 ]

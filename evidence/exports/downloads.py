@@ -5,11 +5,10 @@ from dataclasses import dataclass
 
 from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
-from django.utils.http import content_disposition_header
 
 from ..columns import Table
 from ..questions import Question
-from ..releases import standing
+from .naming import attachment, file_name
 from .rows import json_lines, separated_text
 from .sheets import workbook
 
@@ -55,9 +54,7 @@ def download(table: Table, records: QuerySet, question: Question, how: str) -> S
     Raises TooManyRows for a workbook that would not hold them.
     """
     written = FILE_FORMATS[how]
-    now = standing(question.collection)
-    filename = f"casebook-{question.collection.slug}-{table.noun}{now.part_of_filename}.{how}"
-    headers = {"Content-Disposition": content_disposition_header(as_attachment=True, filename=filename)}
+    headers = attachment(file_name(question.collection, how, table.noun))
     return StreamingHttpResponse(
         written.write(table, records, question), content_type=written.content_type, headers=headers
     )

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 
 from django.http import HttpResponse
-from django.utils.http import content_disposition_header
 
 from ..charts import Chart
 from ..citations import FORMATS, cited
@@ -11,6 +10,7 @@ from ..dictionary import HEADER, dictionary
 from ..models import Study
 from ..questions import Question
 from ..releases import standing
+from .naming import attachment, file_name
 from .rows import BYTE_ORDER_MARK, Lines, inert, same_on_every_row
 
 
@@ -21,17 +21,16 @@ def chart_csv(chart: Chart, question: Question, asked: str | None = None) -> Htt
     """
     headings, rows = chart.table.for_programs
     collection = question.collection
-    now = standing(collection)
-    same = {"question": inert(question.query() if asked is None else asked)} | same_on_every_row(question, now)
+    same = {"question": inert(question.query() if asked is None else asked)}
+    same |= same_on_every_row(question, standing(collection))
     lines = [[inert(cell) if isinstance(cell, str) else cell for cell in row] + [*same.values()] for row in rows]
     text = BYTE_ORDER_MARK + Lines().of([[*headings, *same], *lines])
-    return text_response(text, f"casebook-{collection.slug}-{chart.name}{now.part_of_filename}.csv", "text/csv")
+    return text_response(text, file_name(collection, "csv", chart.name), "text/csv")
 
 
 def text_response(text: str, filename: str, content_type: str) -> HttpResponse:
     """A small file, whole."""
-    headers = {"Content-Disposition": content_disposition_header(as_attachment=True, filename=filename)}
-    return HttpResponse(text, content_type=f"{content_type}; charset=utf-8", headers=headers)
+    return HttpResponse(text, content_type=f"{content_type}; charset=utf-8", headers=attachment(filename))
 
 
 def dictionary_csv() -> HttpResponse:
@@ -41,6 +40,6 @@ def dictionary_csv() -> HttpResponse:
     return text_response(text, "casebook-data-dictionary.csv", "text/csv")
 
 
-def citation_file(studies: Iterable[Study], name: str, how: str) -> HttpResponse:
+def citation_file(studies: Iterable[Study], filename: str, how: str) -> HttpResponse:
     """Studies as RIS or BibTeX."""
-    return text_response(cited(studies, how), f"{name}.{how}", FORMATS[how][1])
+    return text_response(cited(studies, how), filename, FORMATS[how][1])

@@ -8,7 +8,7 @@ from django.views.decorators.http import require_safe
 
 from ..citations import LICENCE
 from ..dictionary import dictionary
-from ..exports import dictionary_csv
+from ..exports import attachment, dictionary_csv
 from ..methods import LIMITS, METHODS
 from ..models import Release, ReleasedCollection, Review
 from ..phenopackets import LOSSES, terms_without_code
@@ -46,10 +46,7 @@ def releases(request: HttpRequest) -> HttpResponse:
 def release_file(request: HttpRequest, number: int, slug: str) -> StreamingHttpResponse:
     """One collection of a release, as it was, piece by piece."""
     held = get_object_or_404(ReleasedCollection, release__number=number, slug=slug)
-    headers = {
-        "Content-Disposition": f'attachment; filename="casebook-{slug}-release-{number}.zip"',
-        "Content-Length": str(held.size),
-    }
+    headers = attachment(f"casebook-{slug}-release-{number}.zip") | {"Content-Length": str(held.size)}
     return StreamingHttpResponse(held.pieces(), content_type="application/zip", headers=headers)
 
 

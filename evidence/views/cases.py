@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 from .. import charts, summaries
 from ..choices import Ascertainment, Listing, Presence, Response, Sex, Subset, YesNo
 from ..columns.column import plain
-from ..exports import citation_file
+from ..exports import attachment, citation_file
 from ..models import (
     GroupFinding,
     Outcome,
@@ -125,7 +125,7 @@ def phenopacket_of(request: HttpRequest, collection: str, slug: str) -> HttpResp
     """One case as a phenopacket."""
     home = named(collection)
     person = found(collection, Patient.objects.within(home), "study__collection", slug=slug)
-    headers = {"Content-Disposition": f'attachment; filename="{person.slug}-phenopacket.json"'}
+    headers = attachment(f"{person.slug}-phenopacket.json")
     return HttpResponse(phenopacket(person, vocabulary(home)), content_type="application/json", headers=headers)
 
 
@@ -255,7 +255,7 @@ def citation(request: HttpRequest, collection: str, slug: str, how: str) -> Http
     home = named(collection)
     if home.is_simulated:
         raise Http404("A simulated article cannot be cited.")
-    return citation_file([found(collection, Study.objects.within(home), slug=slug)], slug, how)
+    return citation_file([found(collection, Study.objects.within(home), slug=slug)], f"{slug}.{how}", how)
 
 
 @require_safe

@@ -8,10 +8,10 @@ from django.views.decorators.http import require_safe
 
 from .. import summaries
 from ..columns import TABLES, ordered
-from ..exports import FILE_FORMATS, TooManyRows, bundle, chart_csv, citation_file, download
+from ..exports import FILE_FORMATS, TooManyRows, attachment, bundle, chart_csv, citation_file, download, file_name
 from ..fields import cut
 from ..phenopackets import cohort as cohort_of_phenopackets
-from ..releases import Pin, standing
+from ..releases import Pin
 from ..summaries import answers, group_cover
 from .asking import Asked, ask, asked_in
 from .drawing import CHARTS, Drawn, chosen, one, settle
@@ -84,8 +84,7 @@ def citations(request: HttpRequest, collection: str, how: str) -> HttpResponse:
     if refused := refusal(asked.problems, asked.pin):
         return refused
     studies = TABLES["studies"].records(asked.question).order_by("short_name", "slug")
-    name = f"casebook-{collection}-studies{standing(asked.collection).part_of_filename}"
-    return citation_file(studies, name, how)
+    return citation_file(studies, file_name(asked.collection, how, "studies"), how)
 
 
 @require_safe
@@ -94,8 +93,7 @@ def bundle_of(request: HttpRequest, collection: str) -> HttpResponse:
     asked = ask(request, collection)
     if refused := refusal(asked.problems, asked.pin):
         return refused
-    name = f"casebook-{asked.collection.slug}{standing(asked.collection).part_of_filename}.zip"
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    headers = attachment(file_name(asked.collection, "zip"))
     written = bundle(asked.question, asked.vocabulary)
     return StreamingHttpResponse(written, content_type="application/zip", headers=headers)
 
@@ -106,8 +104,7 @@ def phenopackets_of(request: HttpRequest, collection: str) -> HttpResponse:
     asked = ask(request, collection)
     if refused := refusal(asked.problems, asked.pin):
         return refused
-    name = f"casebook-{asked.collection.slug}-phenopackets{standing(asked.collection).part_of_filename}.json"
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    headers = attachment(file_name(asked.collection, "json", "phenopackets"))
     written = cohort_of_phenopackets(asked.question, asked.vocabulary)
     return StreamingHttpResponse(written, content_type="application/json", headers=headers)
 
