@@ -27,8 +27,8 @@ def connect(database: str) -> None:
 
     path = database.removeprefix("sqlite:///")
     if connection.settings_dict["NAME"] != path:
-        from evidence.cohort import serving
-        from evidence.steady import forget
+        from evidence.counting.snapshot import store as serving
+        from evidence.models.consistency import forget
 
         connection.close()
         connection.settings_dict["NAME"] = path
@@ -76,13 +76,14 @@ def report(database: str, collection: str, *, short: bool) -> dict:
     from django.test.utils import CaptureQueriesContext
 
     from evidence import summaries
-    from evidence.cohort import building, counting
-    from evidence.cohort.answering import Answers
+    from evidence.charts.registry import chosen
+    from evidence.counting.snapshot import build as building
+    from evidence.counting.snapshot import count as counting
+    from evidence.counting.snapshot.answering import Answers
     from evidence.models import Collection
-    from evidence.steady import steady
-    from evidence.views.asking import ask
-    from evidence.views.collection import counts_of_overview
-    from evidence.views.drawing import chosen
+    from evidence.models.consistency import steady
+    from evidence.questions.parsing import ask
+    from evidence.web.collection import counts_of_overview
 
     settings.ALLOWED_HOSTS, settings.KEEP_ANSWERS = ["*"], False
     home = Collection.objects.get(slug=collection)
@@ -102,7 +103,7 @@ def report(database: str, collection: str, *, short: bool) -> dict:
         ):
             cold.append(median(lambda name=name, facet=facet: answers.single(name, (facet,)), 1))
         for code in ("skin", "ild", "gi"):
-            from evidence.questions import MatchedSet
+            from evidence.questions.question import MatchedSet
 
             cold.append(median(lambda code=code: answers.single("indication", MatchedSet((code,))), 1))
             cold.append(median(lambda code=code: answers.single("manifestation", MatchedSet((code,), "none")), 1))

@@ -7,11 +7,11 @@ from django.core.cache import cache
 from django.core.management import call_command
 from django.http import QueryDict
 
-from evidence.cohort import serving
-from evidence.filters import TreatmentFilter
+from evidence.counting.snapshot import store as serving
 from evidence.models import Collection
-from evidence.steady import forget
-from evidence.vocabulary import vocabulary
+from evidence.models.consistency import forget
+from evidence.questions.filters import TreatmentFilter
+from evidence.questions.vocabulary import vocabulary
 
 from .world import World, draw_world
 

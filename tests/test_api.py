@@ -15,10 +15,10 @@ from drf_spectacular.validation import validate_schema
 from hypothesis import given, settings
 from jsonschema import Draft202012Validator
 
-from evidence.columns import TABLES
+from evidence.charts.registry import CHARTS
+from evidence.curation.make_release import release
 from evidence.models import DataVersion, Patient, Release
-from evidence.releasing import release
-from evidence.views.drawing import CHARTS
+from evidence.tables import TABLES
 
 from .factories import make_patient, make_study, make_treatment
 from .test_filters import addresses, few
@@ -374,7 +374,7 @@ def test_what_breaks_is_a_problem_that_tells_no_secrets(world, monkeypatch):
     assert (response.status_code, response["Content-Type"]) == (500, PROBLEM)
     assert "secret" not in response.content.decode()
     page = Client(raise_request_exception=False)
-    monkeypatch.setattr("evidence.views.collection.frame", broken)
+    monkeypatch.setattr("evidence.web.collection.frame", broken)
     assert page.get("/world/")["Content-Type"].startswith("text/html")
 
 
@@ -497,7 +497,7 @@ def test_rows_hold_what_the_schema_says_and_no_more(client, schema):
 
 
 def test_every_parameter_of_the_schema_is_taken_and_every_filter_is_in_it(client, schema):
-    from evidence.filters import FILTERS
+    from evidence.questions.filters import FILTERS
 
     parameters = schema["paths"]["/api/v1/{collection}/patients/"]["get"]["parameters"]
     by_name = {each["name"]: each["schema"] for each in parameters}

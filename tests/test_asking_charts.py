@@ -9,9 +9,9 @@ from urllib.parse import parse_qs, urlencode
 import pytest
 from hypothesis import given, settings
 
-from evidence.choices import Match
-from evidence.questions import MatchedSet, Question
-from evidence.views.drawing import CHARTS
+from evidence.charts.registry import CHARTS
+from evidence.models.choices import Match
+from evidence.questions.question import MatchedSet, Question
 
 from .factories import make_patient, make_study, make_treatment
 from .test_filters import addresses, few

@@ -6,10 +6,10 @@ from urllib.parse import urlencode
 import pytest
 from hypothesis import given
 
-from evidence.cohort import Tally, Unit, count
-from evidence.cohort.database import STATEMENT
-from evidence.questions import Question
-from evidence.steady import steady
+from evidence.counting import Tally, Unit, count
+from evidence.counting.database import STATEMENT
+from evidence.models.consistency import steady
+from evidence.questions.question import Question
 
 from . import plain
 from .factories import make_patient, make_study, make_treatment

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 
 from evidence import summaries
-from evidence.cohort import shared
-from evidence.questions import Question
+from evidence.counting import shared
+from evidence.questions.question import Question
+from evidence.questions.vocabulary import vocabulary
 from evidence.statistics import exact_comparison
-from evidence.vocabulary import vocabulary
 
 from . import plain
 from .factories import make_collection, make_patient, make_study, make_treatment

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from evidence.releasing import release
+from evidence.curation.make_release import release
 
 TEXT = (Path(__file__).resolve().parent.parent / "docs" / "reading.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```python\n(.*?)```", TEXT, re.S)

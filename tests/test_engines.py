@@ -7,11 +7,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from evidence.cohort import Tally, Unit, counting, database
-from evidence.cohort.answering import Answers
-from evidence.cohort.building import build
-from evidence.cohort.dimensions import DIMENSIONS, Many
-from evidence.generation import generate
+from evidence.counting import Tally, Unit, database
+from evidence.counting.dimensions import DIMENSIONS, Many
+from evidence.counting.snapshot import count as counting
+from evidence.counting.snapshot.answering import Answers
+from evidence.counting.snapshot.build import build
+from evidence.curation.generation import generate
 from evidence.models import Collection, Patient, Study
 
 from .test_filters import addresses
@@ -90,6 +91,6 @@ def test_every_dimension_of_every_unit(world, simulated, unit):
 
 
 def drawn_question(collection: Collection):
-    from evidence.questions import MatchedSet, Question
+    from evidence.questions.question import MatchedSet, Question
 
     return Question(collection).asking("indication", MatchedSet(("ild", "skin")))

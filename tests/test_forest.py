@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 
 from evidence import summaries
-from evidence.questions import Question
+from evidence.questions.question import Question
+from evidence.questions.vocabulary import vocabulary
 from evidence.statistics import pooled_proportion
-from evidence.vocabulary import vocabulary
 
 from . import plain
 from .factories import make_collection, make_group, make_patient, make_study, make_treatment

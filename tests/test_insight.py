@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given, settings
 
 from evidence import charts, summaries
-from evidence.choices import Assessed
+from evidence.charts.registry import SWIMMERS
 from evidence.models import ATTRIBUTES, FlowStep, Outcome, Review, Treatment
-from evidence.questions import Question
+from evidence.models.choices import Assessed
+from evidence.questions.question import Question
+from evidence.questions.vocabulary import vocabulary
 from evidence.statistics import RULES, Derived
 from evidence.summaries import answers
 from evidence.summaries.courses import swimmer, window_of
 from evidence.summaries.rules import discordant
-from evidence.views.drawing import SWIMMERS
-from evidence.vocabulary import vocabulary
 
 from . import plain
 from .factories import make_collection, make_patient, make_study, make_treatment

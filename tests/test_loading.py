@@ -8,9 +8,9 @@ import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
 
-from evidence import fixture_files
-from evidence.fixture_files import BrokenFixture, FixtureRecord, read, read_all, text
-from evidence.loading import load
+from evidence.curation import fixture_files
+from evidence.curation.fixture_files import BrokenFixture, FixtureRecord, read, read_all, text
+from evidence.curation.loading import load
 from evidence.models import Collection, DataVersion, Indication, LoadedRecord, Patient, Study, Treatment
 
 

@@ -10,9 +10,9 @@ from google.protobuf.json_format import Parse
 from hypothesis import given, settings
 from phenopackets.schema.v2 import Cohort, Phenopacket
 
+from evidence.curation.make_release import release
+from evidence.downloads.phenopackets import LOSSES
 from evidence.models import Indication, Manifestation, Patient, Treatment
-from evidence.phenopackets import LOSSES
-from evidence.releasing import release
 
 from .factories import make_patient, make_study, make_treatment
 from .test_filters import addresses, few

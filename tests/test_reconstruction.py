@@ -4,16 +4,9 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from evidence import fixture_files
+from evidence.curation import fixture_files
+from evidence.curation.reconstruction import CannotReconstruct, Printed, attainable, largest_denominator, plan, records
 from evidence.management.commands.reconstruct_review import Command
-from evidence.reconstruction import (
-    CannotReconstruct,
-    Printed,
-    attainable,
-    largest_denominator,
-    plan,
-    records,
-)
 
 
 def percent(value: str) -> Printed:

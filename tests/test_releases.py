@@ -10,10 +10,10 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from evidence.curation.make_release import CannotRelease, release
+from evidence.downloads.release_status import standing
 from evidence.models import Collection, DataVersion, Indication, Patient, Release, ReleasedCollection
 from evidence.models import release as release_model
-from evidence.releases import standing
-from evidence.releasing import CannotRelease, release
 
 from .factories import make_collection, make_patient, make_study, make_treatment
 from .test_bundle import check_keys, manifest_of, rows_in
@@ -102,7 +102,7 @@ def test_what_was_released_stays_when_the_data_move_on(client, world, released):
 
 def test_large_archives_are_kept_in_parts(client, world, monkeypatch):
     monkeypatch.setattr(release_model, "PART", 1000)
-    monkeypatch.setattr("evidence.releasing.PART", 1000)
+    monkeypatch.setattr("evidence.curation.make_release.PART", 1000)
     made = release()
     held = made.collections.get(slug="world")
     assert held.parts.count() == -(-held.size // 1000) > 2
@@ -129,7 +129,7 @@ def test_what_breaks_off_leaves_nothing(world, monkeypatch):
     def broken(*given):
         raise RuntimeError("the disk is full")
 
-    monkeypatch.setattr("evidence.releasing.changes", broken)
+    monkeypatch.setattr("evidence.curation.make_release.changes", broken)
     with pytest.raises(RuntimeError):
         release()
     assert not Release.objects.exists() and DataVersion.current().release == 0
@@ -219,7 +219,7 @@ def test_only_what_the_records_say_counts_as_a_change(client, world, released):
 
 
 def test_a_large_collection_has_changed_as_soon_as_it_was_edited(world, released, monkeypatch):
-    monkeypatch.setattr("evidence.releases.COMPARED", 4)
+    monkeypatch.setattr("evidence.downloads.release_status.COMPARED", 4)
     assert not standing(world.collection).moved
     edit(age_years=41)
     edit(age_years=40)

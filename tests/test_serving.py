@@ -3,14 +3,15 @@
 import pytest
 from django.core.management import call_command
 
-from evidence import steady
-from evidence.cohort import Tally, Unit, count, listed, serving, snapshot_for
-from evidence.cohort.answering import Shelf
-from evidence.columns import TABLES, ordered, page_records
+from evidence.counting import Tally, Unit, count, listed, snapshot_for
+from evidence.counting.snapshot import store as serving
+from evidence.counting.snapshot.answering import Shelf
 from evidence.models import Collection, Patient
-from evidence.questions import Question
+from evidence.models import consistency as steady
+from evidence.questions.question import Question
+from evidence.questions.vocabulary import vocabulary
 from evidence.summaries import answers, facets
-from evidence.vocabulary import vocabulary
+from evidence.tables import TABLES, ordered, page_records
 
 from .factories import make_patient, make_study, make_treatment
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from evidence import summaries
 from evidence.models import Patient
+from evidence.questions.vocabulary import vocabulary
 from evidence.summaries import AGE_SPAN
-from evidence.vocabulary import vocabulary
 
 from .test_filters import few
 

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 
 from evidence import summaries
 from evidence.models import Review
-from evidence.questions import MatchedSet, Question
+from evidence.questions.question import MatchedSet, Question
+from evidence.questions.vocabulary import vocabulary
 from evidence.summaries import Share, answers
 from evidence.summaries.shares import number, plural
-from evidence.vocabulary import vocabulary
 
 from . import plain
 from .test_filters import CODES, SETS, addresses, few

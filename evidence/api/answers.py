@@ -7,20 +7,20 @@ from urllib.parse import urlencode
 from django.http import QueryDict
 
 from .. import summaries
-from ..choices import Match
-from ..columns import TABLES, Batch, Column, Table, batches, page_records
-from ..columns.column import SEPARATOR
-from ..dictionary import Entry, dictionary
-from ..exports.rows import evidence_kind
-from ..filters import FILTERS, SETS, Bound, Search, in_words
+from ..charts.registry import CHARTS, one
+from ..downloads.release_status import standing
+from ..downloads.rows import evidence_kind
 from ..models import Collection, Release
-from ..releases import standing
-from ..steady import collections
+from ..models.choices import Match
+from ..models.consistency import collections
+from ..questions.filters import FILTERS, SETS, Bound, Search, in_words
+from ..questions.parsing import Asked
+from ..questions.vocabulary import Vocabulary
 from ..summaries import Share, answers
-from ..views.asking import Asked
-from ..views.drawing import CHARTS, one
-from ..vocabulary import Vocabulary
-from .reading import Part, cursor
+from ..tables import TABLES, Batch, Column, Table, batches, page_records
+from ..tables.column import SEPARATOR
+from ..tables.dictionary import Entry, dictionary
+from .params import Part, cursor
 
 Absolute = Callable[[str], str]  # a path on this host -> an address
 

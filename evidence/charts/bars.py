@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Sequence
 
-from ..choices import Response, Sex
 from ..models import Collection
-from ..questions import Step
+from ..models.choices import Response, Sex
+from ..questions.question import Step
 from ..summaries import AgeAndSex, Breakdown, CategoryShare, Share
 from ..summaries.cohort import RESPONSES
 from .chart import (

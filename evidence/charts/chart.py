@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from html import escape
 from textwrap import wrap
 
-from ..choices import Response, Sex
 from ..models import Collection
-from ..questions import Step
+from ..models.choices import Response, Sex
+from ..questions.question import Step
 
 # Okabe and Ito's colour-blind-safe palette, used for meaning only; each meaning has a pattern too, never colour alone.
 COUNT = "#0072B2"

@@ -1,7 +1,7 @@
 """Charts of single courses: levels before and after, swimmers, the timeline of one case."""
 
-from ..choices import Response, YesNo
 from ..models import Collection
+from ..models.choices import Response, YesNo
 from ..summaries import Levels, Swimmers, number, plural
 from ..summaries.courses import LINES, LevelsAtMonth, Swimmer
 from .chart import COLOURS, COUNT, NOT_KNOWN, SECOND, Chart, ChartTable, axis, figure, rows_axis, text, whiskers

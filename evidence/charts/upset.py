@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from ..models import Collection
 from ..models.treatment import SET_SEPARATOR
-from ..questions import Step
+from ..questions.question import Step
 from ..summaries import Combinations, Share
 from .bars import SHARE_COLUMNS, SHARE_HEADINGS, no_step, share_cells, share_numbers, share_sentence
 from .chart import COUNT, NOT_KNOWN, TABLED, Chart, ChartTable, axis, figure, text, whiskers

@@ -4,7 +4,7 @@ Written as database triggers after every migration, because SQLite drops a table
 remakes the table. The message is what a curator reads when a write goes round the forms.
 """
 
-from ..choices import Ascertainment
+from .choices import Ascertainment
 
 MESSAGE = "An adverse event needs a course whose adverse events are recorded as reported."
 

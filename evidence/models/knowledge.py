@@ -10,8 +10,8 @@ from functools import cached_property
 
 from django.db.models import Exists, OuterRef, Q
 
-from ..choices import Ascertainment, Listing, Response, Sex, Subset, YesNo
 from .adverse_event import AdverseEvent
+from .choices import Ascertainment, Listing, Response, Sex, Subset, YesNo
 from .outcome import Outcome
 from .patient import PatientAutoantibody, PatientManifestation
 

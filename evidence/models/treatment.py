@@ -6,8 +6,8 @@ from django.db.models import Exists, OuterRef, Q
 from django.db.models.signals import m2m_changed, post_save
 from django.dispatch import receiver
 
-from ..choices import Ascertainment, Assessed, Presence, Response, State, YesNo
 from .base import Keyed, KeyedQuerySet, one_of, within
+from .choices import Ascertainment, Assessed, Presence, Response, State, YesNo
 from .patient import Patient, PatientAutoantibody, PatientManifestation
 from .reference import Indication, JAKInhibitor, Therapy
 

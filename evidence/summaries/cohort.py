@@ -3,12 +3,12 @@
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 
-from ..choices import Ascertainment, Domain, Missing, Response, Sex, YesNo
-from ..cohort import Tally, Unit
-from ..filters import FILTERS
-from ..questions import Question
+from ..counting import Tally, Unit
+from ..models.choices import Ascertainment, Domain, Missing, Response, Sex, YesNo
+from ..questions.filters import FILTERS
+from ..questions.question import Question
+from ..questions.vocabulary import Vocabulary
 from ..statistics import median
-from ..vocabulary import Vocabulary
 from .shares import Share, Summary, number, plural, share, yes_part
 
 RESPONSES = [Response.IMPROVED, Response.STABLE, Response.WORSENED, Response.NOT_IMPROVED]

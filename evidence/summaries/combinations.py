@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from itertools import islice
 
-from ..choices import Match
-from ..cohort import Tally
-from ..filters import SETS
-from ..questions import MatchedSet, Question
-from ..vocabulary import Vocabulary
+from ..counting import Tally
+from ..models.choices import Match
+from ..questions.filters import SETS
+from ..questions.question import MatchedSet, Question
+from ..questions.vocabulary import Vocabulary
 from .cohort import known_by_reading
 from .shares import Share, Summary, share, yes_part
 

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from math import isfinite, isnan
 
-from ..choices import Sex, Subset
-from ..cohort import Tally, shared
-from ..questions import Question
+from ..counting import Tally, shared
+from ..models.choices import Sex, Subset
+from ..questions.question import Question
+from ..questions.vocabulary import Vocabulary
 from ..statistics import TwoByTwo, exact_comparison, newcombe_interval
-from ..vocabulary import Vocabulary
 from .cohort import AgeAndSex, Answer, age_and_sex, answer, headlines, known_by_reading, outcomes_by_domain
 from .shares import Share, Summary, answers, number, share, together, yes_part
 

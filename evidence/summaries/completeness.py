@@ -3,11 +3,11 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from ..choices import Missing, YesNo
-from ..cohort import Tally
+from ..counting import Tally
 from ..models import ATTRIBUTES
-from ..questions import Question
-from ..vocabulary import Vocabulary
+from ..models.choices import Missing, YesNo
+from ..questions.question import Question
+from ..questions.vocabulary import Vocabulary
 from .shares import Summary
 
 STUDIES = 60  # rows of the matrix; those with most patients

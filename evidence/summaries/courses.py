@@ -7,12 +7,12 @@ from decimal import Decimal
 
 from django.db.models import Q
 
-from ..choices import Assessed
-from ..cohort import Tally, Unit
-from ..filters import courses
+from ..counting import Tally, Unit
 from ..models import Outcome, Treatment
+from ..models.choices import Assessed
 from ..models.outcome import WINDOWS, window
-from ..questions import Question
+from ..questions.filters import courses
+from ..questions.question import Question
 from ..statistics import quartiles
 from .shares import Summary, answers
 

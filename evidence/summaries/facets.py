@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..choices import Match
-from ..cohort import Tally
-from ..filters import FILTERS, SETS, AnyOf, Bound, NotKnown, Search
+from ..counting import Tally
 from ..models import ATTRIBUTES
-from ..questions import MatchedSet, Question
-from ..vocabulary import Vocabulary
+from ..models.choices import Match
+from ..questions.filters import FILTERS, SETS, AnyOf, Bound, NotKnown, Search
+from ..questions.question import MatchedSet, Question
+from ..questions.vocabulary import Vocabulary
 from .shares import Summary, together
 
 OPEN = {"inhibitor", "indication", "response"}

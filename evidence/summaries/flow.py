@@ -4,9 +4,9 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from ..choices import Stage
 from ..models import Collection, FlowStep, Review, Study
-from ..questions import Question
+from ..models.choices import Stage
+from ..questions.question import Question
 from .overview import patients_in
 from .shares import answers, plural
 

@@ -3,13 +3,13 @@
 from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 
-from ..choices import Domain, FindingKind, Item, YesNo
-from ..cohort import Tally
-from ..filters import groups
+from ..counting import Tally
 from ..models import GroupFinding, Study
-from ..questions import Question
+from ..models.choices import Domain, FindingKind, Item, YesNo
+from ..questions.filters import groups
+from ..questions.question import Question
+from ..questions.vocabulary import Vocabulary
 from ..statistics import CannotPool, Pooled, clopper_pearson_interval, pooled_proportion
-from ..vocabulary import Vocabulary
 from .cohort import HEADLINES, ungraded
 from .shares import Summary, answers, number
 

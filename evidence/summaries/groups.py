@@ -5,11 +5,11 @@ from decimal import Decimal
 
 from django.db.models import Exists, OuterRef, Q
 
-from ..choices import FindingKind
-from ..filters import GROUP_FILTERS, groups, unasked
 from ..models import Collection, GroupFinding, Study
-from ..questions import Question
-from ..steady import kept
+from ..models.choices import FindingKind
+from ..models.consistency import kept
+from ..questions.filters import GROUP_FILTERS, groups, unasked
+from ..questions.question import Question
 from .shares import plural
 
 NO_CHANGE_KINDS = [FindingKind.EVENTS, FindingKind.SHARE, FindingKind.MEDIAN_IQR, FindingKind.SCORE]

@@ -3,9 +3,9 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from ..cohort import Tally, Unit
+from ..counting import Tally, Unit
 from ..models import Collection, JAKInhibitor, Study, StudyGroup
-from ..questions import Question
+from ..questions.question import Question
 from .shares import answers
 
 

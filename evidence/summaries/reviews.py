@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
 
-from ..choices import FigureUnit, Verdict
-from ..cohort import Tally
+from ..counting import Tally
 from ..models import PrintedFigure, Review, set_key
-from ..questions import Question
+from ..models.choices import FigureUnit, Verdict
+from ..questions.question import Question
+from ..questions.vocabulary import Vocabulary, vocabulary
 from ..statistics import Printed, fractions, ratios
-from ..vocabulary import Vocabulary, vocabulary
 from .cohort import AgeAndSex, age_and_sex, events_by_category, headlines, indication_sets
 from .shares import Share, answers, number, share
 

@@ -6,10 +6,10 @@ from decimal import Decimal
 
 from django.db.models import Count
 
-from ..choices import Response
-from ..cohort import Tally, Unit
-from ..missing import missing_reason
-from ..questions import Question
+from ..counting import Tally, Unit
+from ..models.choices import Response
+from ..models.missing import missing_reason
+from ..questions.question import Question
 from ..statistics import Derived, Rule
 from .courses import outcomes
 from .shares import Summary, answers

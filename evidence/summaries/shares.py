@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from ..choices import Missing
-from ..cohort import Tally, Unit, count
+from ..counting import Tally, Unit, count
+from ..models.choices import Missing
 from ..statistics import wilson_interval
 
 SINGULAR = {

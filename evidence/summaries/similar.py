@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from ..choices import Match, Presence, Sex, Subset
-from ..cohort import alike
-from ..filters import FILTERS
+from ..counting import alike
 from ..models import Collection, Patient
-from ..questions import MatchedSet, Question
-from ..vocabulary import Vocabulary
+from ..models.choices import Match, Presence, Sex, Subset
+from ..questions.filters import FILTERS
+from ..questions.question import MatchedSet, Question
+from ..questions.vocabulary import Vocabulary
 from .cohort import answer
 from .shares import Share, answers
 

@@ -6,7 +6,7 @@ from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
-from ...generation import CannotGenerate, generate
+from ...curation.generation import CannotGenerate, generate
 from ...models import Collection
 
 

@@ -4,8 +4,8 @@ from decimal import Decimal
 
 from django.core.management.base import BaseCommand, CommandError
 
-from ...fixture_files import BrokenFixture, folder, read, text
-from ...reconstruction import COLLECTION, CannotReconstruct, Plan, Printed, plan, records
+from ...curation.fixture_files import BrokenFixture, folder, read, text
+from ...curation.reconstruction import COLLECTION, CannotReconstruct, Plan, Printed, plan, records
 
 
 class Command(BaseCommand):

@@ -2,8 +2,8 @@
 
 from django.core.management.base import BaseCommand, CommandError
 
+from ...curation.make_release import CannotRelease, release
 from ...models import Release
-from ...releasing import CannotRelease, release
 
 
 class Command(BaseCommand):

@@ -1,0 +1,138 @@
+"""Which records stand on a page of a list: found in memory, so that no page has to sort or skip a million rows."""
+
+from collections.abc import Callable
+
+import numpy as np
+from django.db.models import QuerySet
+
+from ...questions.question import Question
+from ..tally import Unit
+from .answering import Answers
+from .bitsets import WORD, unpacked
+from .build import Index
+from .snapshot import Snapshot
+from .store import snapshot_for
+
+READ_ORDER = 50_000  # keys fetched at a time
+Order = tuple[str, Callable[[], QuerySet]]
+
+
+def listed(question: Question, unit: Unit, start: int, stop: int, order: Order | None = None) -> list[int] | None:
+    """Primary keys of the patients or courses at these places of a list; None where the database has to say.
+
+    `order` is the name of an order and a function that gives all records of the collection in it; without one,
+    patients stand by their public ids, and courses by their patients' and then as they were given. What order a
+    column makes is asked of the database, once per version.
+    """
+    snapshot = snapshot_for(question.collection)
+    if snapshot is None:
+        return None
+    ranked = in_order(snapshot, unit, *order) if order else usual_order(snapshot, unit)
+    found = first_of(ranked, there(snapshot, question, unit), stop)[start:]
+    return (snapshot.patient_keys if unit == Unit.PATIENTS else snapshot.course_keys)[found].tolist()
+
+
+def listed_under(question: Question, unit: Unit, start: int, stop: int) -> tuple[list[int], int] | None:
+    """Outcomes or events at these places of a list in the usual order of courses.
+
+    Gives the courses they belong to and how many rows of the first courses stand before the first wanted one; None
+    where the database has to say.
+    """
+    snapshot = snapshot_for(question.collection)
+    if snapshot is None:
+        return None
+    ranked, flags = usual_order(snapshot, Unit.TREATMENTS), there(snapshot, question, Unit.TREATMENTS)
+    courses = first_of(ranked, flags, stop, times := times_of(snapshot, unit))
+    ends = np.cumsum(times[courses])
+    first = int(np.searchsorted(ends, start, side="right"))
+    before = int(ends[first - 1]) if first else 0
+    last = int(np.searchsorted(ends, stop)) + 1
+    return snapshot.course_keys[courses[first:last]].tolist(), start - before
+
+
+def matching_among(question: Question, patients: list[int]) -> list[int] | None:
+    """Primary keys of these patients' courses that answer the question; None where the database has to say."""
+    snapshot = snapshot_for(question.collection)
+    if snapshot is None:
+        return None
+    matching, layout = Answers(snapshot).matching(question), snapshot.layout
+    _, numbers = patient_index(snapshot).find(np.asarray(patients, dtype=np.int64))
+    found: list[int] = []
+    for start, size in zip(layout.starts, layout.sizes, strict=True):
+        places = start * WORD + numbers[numbers < size]
+        bits = matching[places // WORD] >> (places % WORD).astype(np.uint64) & np.uint64(1)
+        found += snapshot.course_keys[places[bits.astype(bool)]].tolist()
+    return found
+
+
+def remembered(snapshot: Snapshot, name: str, make: Callable):
+    """Something made of a snapshot, made once and kept with it."""
+    if name not in snapshot.memory:
+        snapshot.memory[name] = make()
+    return snapshot.memory[name]
+
+
+def patient_index(snapshot: Snapshot) -> Index:
+    return remembered(snapshot, "patients", lambda: Index(snapshot.patient_keys))
+
+
+def there(snapshot: Snapshot, question: Question, unit: Unit) -> np.ndarray:
+    """Truth values by number of the patient or by place of the course."""
+    bits = Answers(snapshot).matching(question)
+    bits = snapshot.layout.lifted(bits) if unit == Unit.PATIENTS else bits
+    return unpacked(bits).view(bool)
+
+
+def usual_order(snapshot: Snapshot, unit: Unit) -> np.ndarray:
+    if unit == Unit.PATIENTS:
+        return snapshot.by_slug
+    return remembered(snapshot, "courses in order", lambda: courses_in_order(snapshot))
+
+
+def courses_in_order(snapshot: Snapshot) -> np.ndarray:
+    """Bit places by patients' public ids, then in the order the courses were given."""
+    layout = snapshot.layout
+    places = [start * WORD + np.arange(size) for start, size in zip(layout.starts, layout.sizes, strict=True)]
+    ranks = np.concatenate([snapshot.rank[:size].astype(np.int64) for size in layout.sizes])
+    return np.concatenate(places)[np.argsort(ranks, kind="stable")].astype(np.int32)
+
+
+def in_order(snapshot: Snapshot, unit: Unit, name: str, everybody: Callable[[], QuerySet]) -> np.ndarray:
+    """All patients' numbers, or all courses' places, in an order the database gives; kept with the other answers."""
+    shelf, key = Answers(snapshot).shelf, ("order", str(unit), name)
+    found = shelf.get(key)
+    if found is None:
+        keys = np.fromiter(everybody().values_list("pk", flat=True).iterator(READ_ORDER), dtype=np.int64)
+        if unit == Unit.PATIENTS:
+            _, places = patient_index(snapshot).find(keys)
+        else:
+            places = snapshot.places(keys)
+        found = shelf.put(key, places.astype(np.int32))
+    return found
+
+
+def times_of(snapshot: Snapshot, unit: Unit) -> np.ndarray:
+    """How many outcomes or events the course at each place has."""
+
+    def added() -> np.ndarray:
+        times = np.zeros(snapshot.layout.width * WORD, dtype=np.uint8)
+        for digit, bits in enumerate(snapshot.totals[str(unit)]):
+            times += unpacked(bits) << digit
+        return times
+
+    return remembered(snapshot, f"times of {unit}", added)
+
+
+def first_of(ranked: np.ndarray, flags: np.ndarray, wanted: int, times: np.ndarray | None = None) -> np.ndarray:
+    """The first of `ranked` that are there: `wanted` of them, or enough to have as many rows.
+
+    Looks at a beginning that grows until it holds enough.
+    """
+    looked = 4096
+    while True:
+        part = ranked[:looked]
+        found = part[flags[part]]
+        enough = len(found) if times is None else int(times[found].sum())
+        if enough >= wanted or looked >= len(ranked):
+            return found if times is not None else found[:wanted]
+        looked *= 8
