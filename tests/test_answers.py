@@ -143,7 +143,7 @@ django.setup()
 from django.core.management import call_command
 from django.db import connection
 from evidence.models import Collection
-from evidence.steady import steady
+from evidence.models.consistency import steady
 call_command("migrate", verbosity=0)
 
 def publish():
