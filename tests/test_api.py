@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from jsonschema import Draft202012Validator
 
 from evidence.charts.registry import CHARTS
-from evidence.curation.make_release import release
+from evidence.curation.make_release import make_release
 from evidence.models import DataVersion, Patient, Release
 from evidence.tables import TABLES
 
@@ -272,7 +272,7 @@ def test_the_filters_say_which_values_they_take(client, world):
 
 def test_releases_and_their_archives(client, world):
     assert api(client, "releases/")["releases"] == []
-    made = release("As drawn.")
+    made = make_release("As drawn.")
     (found,) = api(client, "releases/")["releases"]
     assert (found["release"], found["notes"], found["content_hash"]) == (1, "As drawn.", made.content_hash)
     held = {each["collection"]: each for each in found["collections"]}
@@ -283,7 +283,7 @@ def test_releases_and_their_archives(client, world):
 
 def test_every_answer_names_the_release_and_one_asked_for_is_kept_to(client, world):
     assert api(client, "world/summary/")["release"]["release"] is None
-    release()
+    make_release()
     said = api(client, "world/summary/?release=1")["release"]
     assert (said["release"], said["changed_since"]) == (1, False)
     assert "no such release" in refused(client, "world/summary/?release=2")["detail"]
@@ -455,7 +455,7 @@ def test_a_cache_that_is_away_limits_nobody(client, world, monkeypatch):
 
 @pytest.fixture
 def schema(client, world) -> dict:
-    release()
+    make_release()
     return client.get("/api/schema/").json()
 
 

@@ -9,26 +9,26 @@ from collections import Counter
 from collections.abc import Sequence
 
 from . import database
-from .similarity import Alike, Ranking, alike, shared
+from .similarity import AgreementRanking, CriteriaAgreement, count_shared_patients, rank_by_agreement
 from .snapshot import count as counting
-from .snapshot.answering import Answers
-from .snapshot.row_keys import listed, listed_under, matching_among
+from .snapshot.answering import QuestionBitsets
+from .snapshot.row_keys import matching_treatments_of, row_keys, row_keys_under
 from .snapshot.store import AT_ONCE, build_ahead, snapshot_for, warm
 from .tally import Tally, Unit
 
 __all__ = [
     "AT_ONCE",
-    "Alike",
-    "Ranking",
+    "AgreementRanking",
+    "CriteriaAgreement",
     "Tally",
     "Unit",
-    "alike",
     "build_ahead",
     "count",
-    "listed",
-    "listed_under",
-    "matching_among",
-    "shared",
+    "count_shared_patients",
+    "matching_treatments_of",
+    "rank_by_agreement",
+    "row_keys",
+    "row_keys_under",
     "snapshot_for",
     "warm",
 ]
@@ -47,6 +47,6 @@ def count(tallies: Sequence[Tally]) -> list[Counter]:
         if snapshot is None:
             asked_of_database += asked
         else:
-            answers |= zip(asked, counting.count(asked, Answers(snapshot)), strict=True)
-    answers |= zip(asked_of_database, database.count(asked_of_database), strict=True)
+            answers |= zip(asked, counting.count_tallies(asked, QuestionBitsets(snapshot)), strict=True)
+    answers |= zip(asked_of_database, database.count_tallies(asked_of_database), strict=True)
     return [answers[tally] for tally in tallies]

@@ -17,7 +17,7 @@ WINDOWS = {
 }
 
 
-def window(word: str) -> Q:
+def month_window(word: str) -> Q:
     """Outcomes assessed at about this month; `unknown` stands for those without a month."""
     if word == Assessed.UNKNOWN:
         return Q(at_months__isnull=True)

@@ -154,14 +154,14 @@ class TreatmentQuerySet(KeyedQuerySet):
 
     def assessed_about(self, words):
         """Courses with an outcome assessed at about one of these months; unknown: no outcome has a month."""
-        from .outcome import Outcome, window
+        from .outcome import Outcome, month_window
 
         chosen = Q()
         for word in words:
             if word == Assessed.UNKNOWN:
                 chosen |= ~Q(Exists(Outcome.objects.filter(treatment=OuterRef("pk"), at_months__isnull=False)))
             else:
-                chosen |= Q(Exists(Outcome.objects.filter(window(word), treatment=OuterRef("pk"))))
+                chosen |= Q(Exists(Outcome.objects.filter(month_window(word), treatment=OuterRef("pk"))))
         return self.filter(chosen)
 
     def _events(self):

@@ -15,7 +15,7 @@ from ..statistics import (
     quartiles,
     wilson_interval,
 )
-from . import AGE_SPAN, Share, number
+from . import AGE_SPAN, Share, format_number
 from .comparison import FEWEST
 
 
@@ -33,29 +33,29 @@ class Method:
     example: Callable[[], str]
 
 
-def percents(interval: tuple[float, float]) -> str:
-    return f"{number(100 * interval[0])} to {number(100 * interval[1])} %".replace("-", "−")
+def percent_range(interval: tuple[float, float]) -> str:
+    return f"{format_number(100 * interval[0])} to {format_number(100 * interval[1])} %".replace("-", "−")
 
 
 def exact_example() -> str:
     found = exact_comparison(3, 8, 8, 9)
     return (
-        f"odds ratio {number(found.odds_ratio, 3)}, exact 95 % interval {number(found.low, 4)} to "
-        f"{number(found.high, 2)}, p = {number(found.p, 4)}"
+        f"odds ratio {format_number(found.odds_ratio, 3)}, exact 95 % interval {format_number(found.low, 4)} to "
+        f"{format_number(found.high, 2)}, p = {format_number(found.p, 4)}"
     )
 
 
 def pooled_example() -> str:
     found = pooled_proportion([(6, 8), (3, 6), (1, 5), (4, 10)])
     return (
-        f"pooled {number(100 * found.proportion)} %, 95 % CI {percents(found.interval)}, τ² {number(found.tau2, 3)}, "
-        f"I² {number(found.i2)} %, 95 % prediction interval {percents(found.prediction)}"
+        f"pooled {format_number(100 * found.proportion)} %, 95 % CI {percent_range(found.interval)}, τ² {format_number(found.tau2, 3)}, "
+        f"I² {format_number(found.i2)} %, 95 % prediction interval {percent_range(found.prediction)}"
     )
 
 
 def quartile_example() -> str:
     low, middle, high = quartiles([4, 7, 9, 10, 15])
-    return f"{number(middle)} ({number(low)} to {number(high)})"
+    return f"{format_number(middle)} ({format_number(low)} to {format_number(high)})"
 
 
 def denominators_example() -> str:
@@ -85,7 +85,7 @@ METHODS = [
         "Wilson EB. J Am Stat Assoc 1927;22:209-12. Recommended for N up to 40 by Brown, Cai, DasGupta. Stat Sci "
         "2001;16:101-33.",
         "22 of 49",
-        lambda: percents(wilson_interval(22, 49)),
+        lambda: percent_range(wilson_interval(22, 49)),
     ),
     Method(
         "clopper-pearson",
@@ -95,7 +95,7 @@ METHODS = [
         "Covers at least 95 % whatever the true proportion, and is therefore longer than Wilson's.",
         "Clopper CJ, Pearson ES. Biometrika 1934;26:404-13.",
         "22 of 49",
-        lambda: percents(clopper_pearson_interval(22, 49)),
+        lambda: percent_range(clopper_pearson_interval(22, 49)),
     ),
     Method(
         "newcombe",
@@ -105,7 +105,9 @@ METHODS = [
         "Not computed where the two cohorts share patients, nor for what a question itself asks for.",
         "Newcombe RG. Stat Med 1998;17:873-90, method 10.",
         "56 of 70 against 48 of 80",
-        lambda: f"{number(100 * (56 / 70 - 48 / 80))} points, {percents(newcombe_interval(56, 70, 48, 80))}",
+        lambda: (
+            f"{format_number(100 * (56 / 70 - 48 / 80))} points, {percent_range(newcombe_interval(56, 70, 48, 80))}"
+        ),
     ),
     Method(
         "fisher",

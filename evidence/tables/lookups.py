@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from django.db.models import QuerySet
 
-from ..counting import matching_among
+from ..counting import matching_treatments_of
 from ..models import Patient, PatientAutoantibody, PatientManifestation, Study, StudyGroup, Treatment
 from ..models.choices import Ascertainment, Listing, Response, YesNo
 from ..questions.filters import courses
@@ -58,7 +58,7 @@ class OfMatchingCourses(Together):
 
     def look_up(self, paths: list[str], keys: list[int], question: Question) -> list[dict[int, list[str]]]:
         found = [defaultdict(list) for _ in paths]
-        known = matching_among(question, keys) if len(keys) <= PAGE else None
+        known = matching_treatments_of(question, keys) if len(keys) <= PAGE else None
         if known is None:
             matching = courses(question).filter(patient__among=keys)
         else:

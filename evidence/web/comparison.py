@@ -91,11 +91,11 @@ def offers(collection: Collection, question: Question, words: Vocabulary) -> lis
     given = [(code, label) for code, label in drugs if counts.get(code) and (code,) != asked]
     if not asked and len(given) > 1:
         (first, first_label), *given = sorted(given, key=lambda drug: -counts[drug[0]])
-        question, asked_label = question.asking("inhibitor", (first,)), first_label
+        question, asked_label = question.with_part("inhibitor", (first,)), first_label
     else:
         asked_label = " or ".join(words.label("inhibitor", code) for code in asked)
     return [
-        (f"{asked_label} beside {label}", address(collection, question, question.asking("inhibitor", (code,))))
+        (f"{asked_label} beside {label}", address(collection, question, question.with_part("inhibitor", (code,))))
         for code, label in given
         if asked_label
     ]
@@ -171,6 +171,6 @@ def similar(request: HttpRequest, collection: str) -> HttpResponse:
     }
     if not form.is_valid():
         context["problems"] = [str(problem) for texts in form.errors.values() for problem in texts]
-    elif asked := summaries.criteria(home, words, **form.criteria()):
-        context["found"] = summaries.similar(home, asked)
+    elif asked := summaries.similarity_criteria(home, words, **form.criteria()):
+        context["found"] = summaries.similar_patients(home, asked)
     return render(request, "evidence/similar.html", context)

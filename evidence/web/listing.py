@@ -159,6 +159,6 @@ def page_links(listed: Listing, question: Question) -> list[tuple[str, str]]:
     links = []
     for number in paginator.get_elided_page_range(listed.page.number, on_each_side=2, on_ends=1):
         here = number == listed.page.number or not isinstance(number, int)
-        query = urlencode([*question.words(), *([("sort", listed.sort)] if listed.sort else []), ("page", number)])
+        query = urlencode([*question.to_params(), *([("sort", listed.sort)] if listed.sort else []), ("page", number)])
         links.append((str(number), "" if here else f"?{query}"))
     return links
