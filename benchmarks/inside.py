@@ -77,9 +77,9 @@ def report(database: str, collection: str, *, short: bool) -> dict:
 
     from evidence import summaries
     from evidence.charts.registry import selected_charts
-    from evidence.counting.snapshot import build as building
-    from evidence.counting.snapshot import count as counting
+    from evidence.counting.snapshot import count_tallies
     from evidence.counting.snapshot.answering import QuestionBitsets
+    from evidence.counting.snapshot.build import build_snapshot
     from evidence.models import Collection
     from evidence.models.consistency import steady
     from evidence.questions.parsing import ask
@@ -88,7 +88,7 @@ def report(database: str, collection: str, *, short: bool) -> dict:
     settings.ALLOWED_HOSTS, settings.KEEP_ANSWERS = ["*"], False
     home = Collection.objects.get(slug=collection)
     started = time.perf_counter()
-    snapshot = building.build_snapshot(home)
+    snapshot = build_snapshot(home)
     found = {"build_s": round(time.perf_counter() - started, 2), "snapshot_mb": round(snapshot.nbytes / 1e6, 1)}
     asked_of_page = ask(RequestFactory().get(questions.casebook(collection, questions.MAIN)), collection)
     question, words = asked_of_page.question, asked_of_page.vocabulary
@@ -119,8 +119,8 @@ def report(database: str, collection: str, *, short: bool) -> dict:
             *counts_of_overview(asked_of_page, selected_charts(asked_of_page)),
         ]
         tallies = next(summaries.shares.run_together(asked))
-        counting.count_tallies(tallies, answers)
-        found["bare_ms"] = median(lambda: counting.count_tallies(tallies, answers), 3 if short else 25)
+        count_tallies(snapshot, tallies)
+        found["bare_ms"] = median(lambda: count_tallies(snapshot, tallies), 3 if short else 25)
     handler, factory = WSGIHandler(), RequestFactory()
     handler.get_response(factory.get(questions.casebook(collection, questions.MAIN)))
 

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from evidence.counting import Tally, Unit, database
 from evidence.counting.dimensions import DIMENSIONS, MultiValueDimension
-from evidence.counting.snapshot import count as counting
-from evidence.counting.snapshot.answering import QuestionBitsets
+from evidence.counting.snapshot import count_tallies
 from evidence.counting.snapshot.build import build_snapshot
 from evidence.curation.generation import generate_collection
 from evidence.models import Collection, Patient, Study
@@ -49,7 +48,7 @@ def drawn(patients: int, seed: int) -> Collection:
 
 
 def both(collection: Collection, tallies: list[Tally]):
-    return counting.count_tallies(tallies, QuestionBitsets(build_snapshot(collection))), database.count_tallies(tallies)
+    return count_tallies(build_snapshot(collection), tallies), database.count_tallies(tallies)
 
 
 @settings(

@@ -4,23 +4,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from django.db.models import QuerySet
 
 from ..models import Collection, Patient
 from ..questions.filters import courses, courses_known
 from ..questions.question import Question
-from .snapshot.answering import QuestionBitsets
-from .snapshot.bitsets import popcount, unpack_bits
-from .snapshot.store import snapshot_for
+from . import snapshot
+from .snapshot import snapshot_for
 
 
-def count_shared_patients(one: Question, other: Question) -> int:
-    """How many patients answer both questions, be it with one course or with two. Both are of one collection."""
-    snapshot = snapshot_for(one.collection)
-    if snapshot is None:
-        both = Patient.objects.with_treatment(courses(one)).with_treatment(courses(other))
-        return both.count()
-    answers, lifted = QuestionBitsets(snapshot), snapshot.layout.treatments_to_patients
-    return int(popcount(lifted(answers.matching(one)) & lifted(answers.matching(other))))
+def count_shared_patients(first: Question, second: Question) -> int:
+    """How many patients answer both questions, be it with one treatment or with two. Both are of one collection."""
+    engine = snapshot_for(first.collection)
+    if engine is None:
+        in_both = Patient.objects.with_treatment(courses(first)).with_treatment(courses(second))
+        return in_both.count()
+    return snapshot.count_shared_patients(engine, first, second)
 
 
 @dataclass(frozen=True)
@@ -67,32 +66,29 @@ def rank_by_agreement(
 
 def agreement_matrix(collection: Collection, criteria: Sequence[Question]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(patients' keys by public id, who agrees with each criterion, of whom each is known)."""
-    snapshot = snapshot_for(collection)
-    if snapshot is None:
-        return agreement_matrix_from_database(collection, criteria)
-    answers, order = QuestionBitsets(snapshot), snapshot.by_slug
-
-    def people(bits: np.ndarray) -> np.ndarray:
-        return unpack_bits(snapshot.layout.treatments_to_patients(bits)).view(bool)[order]
-
-    agreeing = [people(answers.matching(each)) for each in criteria]
-    knowing = [people(answers.known(each)) | agrees for each, agrees in zip(criteria, agreeing, strict=True)]
-    return snapshot.patient_keys[order], stack_rows(agreeing, len(order)), stack_rows(knowing, len(order))
+    engine = snapshot_for(collection)
+    if engine is None:
+        keys, agreeing, known = agreement_matrix_from_database(collection, criteria)
+    else:
+        keys, agreeing, known = snapshot.agreement_matrix(engine, criteria)
+    agreeing = stack_rows(agreeing, len(keys))
+    return keys, agreeing, stack_rows(known, len(keys)) | agreeing
 
 
-def agreement_matrix_from_database(collection: Collection, criteria: Sequence[Question]):
-    people = Patient.objects.within(collection).counted().filter(treatments__isnull=False).distinct().order_by("slug")
-    keys = np.fromiter(people.values_list("pk", flat=True), dtype=np.int64)
-    agreeing = [np.isin(keys, patient_keys(courses(each))) for each in criteria]
-    knowing = [
-        np.isin(keys, patient_keys(courses_known(each))) | agrees
-        for each, agrees in zip(criteria, agreeing, strict=True)
-    ]
-    return keys, stack_rows(agreeing, len(keys)), stack_rows(knowing, len(keys))
+def agreement_matrix_from_database(
+    collection: Collection, criteria: Sequence[Question]
+) -> tuple[np.ndarray, list[np.ndarray], list[np.ndarray]]:
+    """The same by SQL, one query for each criterion and side."""
+    patients = Patient.objects.within(collection).counted().filter(treatments__isnull=False)
+    patients = patients.distinct().order_by("slug")
+    keys = np.fromiter(patients.values_list("pk", flat=True), dtype=np.int64)
+    agreeing = [np.isin(keys, patient_keys(courses(criterion))) for criterion in criteria]
+    known = [np.isin(keys, patient_keys(courses_known(criterion))) for criterion in criteria]
+    return keys, agreeing, known
 
 
-def patient_keys(found) -> np.ndarray:
-    return np.fromiter(found.order_by().values_list("patient", flat=True), dtype=np.int64)
+def patient_keys(treatments: QuerySet) -> np.ndarray:
+    return np.fromiter(treatments.order_by().values_list("patient", flat=True), dtype=np.int64)
 
 
 def stack_rows(rows: list[np.ndarray], width: int) -> np.ndarray:

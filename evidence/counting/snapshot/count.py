@@ -10,7 +10,7 @@ from ...models import AdverseEvent, Outcome
 from ...questions.question import Question
 from ..dimensions import DIMENSIONS, MultiValueDimension
 from ..tally import Tally, Unit
-from . import batch_count as batches
+from . import batch_count
 from .answering import QuestionBitsets
 from .bitsets import WORD, bit_positions, intersection_counts, popcount, unpack_bits
 from .snapshot import Axis, Snapshot
@@ -40,32 +40,35 @@ class TreatmentSelection:
         return bit_positions(self.patients)
 
 
-def count_tallies(tallies: Sequence[Tally], answers: QuestionBitsets) -> list[Counter]:
+def count_tallies(snapshot: Snapshot, tallies: Sequence[Tally]) -> list[Counter]:
     """One Counter per tally, in order."""
-    snapshot, found = answers.snapshot, {}
-    asked: dict[tuple[Question, bool], list[Tally]] = {}
+    bitsets, counters = QuestionBitsets(snapshot), {}
+    by_question: dict[tuple[Question, bool], list[Tally]] = {}
     for tally in dict.fromkeys(tallies):
-        asked.setdefault((tally.question, tally.denominator), []).append(tally)
-    for (question, denominator), some in asked.items():
-        view = TreatmentSelection(snapshot, answers.known(question) if denominator else answers.matching(question))
-        together = [tally for tally in some if batches.can_batch(snapshot, tally)]
-        if together:
-            found |= batches.count_batch(snapshot, view.courses, view.patients, together)
-        found |= {tally: TallyCounter(snapshot, view, tally).counter() for tally in some if tally not in found}
-    return [found[tally] for tally in tallies]
+        by_question.setdefault((tally.question, tally.denominator), []).append(tally)
+    for (question, denominator), own in by_question.items():
+        bits = bitsets.known(question) if denominator else bitsets.matching(question)
+        selection = TreatmentSelection(snapshot, bits)
+        batch = [tally for tally in own if batch_count.can_batch(snapshot, tally)]
+        if batch:
+            counters |= batch_count.count_batch(snapshot, selection.courses, selection.patients, batch)
+        counters |= {
+            tally: TallyCounter(snapshot, selection, tally).counter() for tally in own if tally not in counters
+        }
+    return [counters[tally] for tally in tallies]
 
 
 class TallyCounter:
     """One tally being counted."""
 
-    def __init__(self, snapshot: Snapshot, view: TreatmentSelection, tally: Tally):
-        self.snapshot, self.layout, self.view = snapshot, snapshot.layout, view
+    def __init__(self, snapshot: Snapshot, selection: TreatmentSelection, tally: Tally):
+        self.snapshot, self.layout, self.selection = snapshot, snapshot.layout, selection
         self.tally, self.unit, self.names = tally, tally.unit, tally.dimensions
         self.axes = [snapshot.axes[name] for name in tally.dimensions]
 
     def counter(self) -> Counter:
         if not self.axes:
-            number = self.total(self.view.courses)
+            number = self.total(self.selection.courses)
             return Counter({(): number} if number else {})
         return self.tally.largest(self.by_value())
 
@@ -91,15 +94,15 @@ class TallyCounter:
         of_courses = [i for i, axis in enumerate(self.axes) if not axis.of_patient]
         of_people = [i for i, axis in enumerate(self.axes) if axis.of_patient]
         if not of_courses:
-            cells = [((), self.view.patients)]
+            cells = [((), self.selection.patients)]
         elif not of_people:
             *others, last = of_courses
-            cells = self.expand_cells([((), self.view.courses)], others)
+            cells = self.expand_cells([((), self.selection.courses)], others)
             return self.collect_counts(
                 cells, others, last, lambda bits, axis: intersection_counts(axis.bits, bits, self.layout)
             )
         else:
-            split = self.expand_cells([((), self.view.courses)], of_courses)
+            split = self.expand_cells([((), self.selection.courses)], of_courses)
             cells = [(key, self.layout.treatments_to_patients(bits)) for key, bits in split]
         *others, last = of_people
         cells = self.expand_cells(cells, others)
@@ -111,7 +114,7 @@ class TallyCounter:
         """Courses, events or outcomes. An axis of the counted rows themselves says how many there are of each."""
         order = sorted(range(len(self.axes)), key=self.is_row_axis)  # that axis last
         *others, last = order
-        cells = self.expand_cells([((), self.view.courses)], others)
+        cells = self.expand_cells([((), self.selection.courses)], others)
         if self.unit == Unit.TREATMENTS:
             return self.collect_counts(
                 cells, others, last, lambda bits, axis: intersection_counts(self.treatment_bits(axis), bits)
@@ -170,9 +173,11 @@ class TallyCounter:
         if self.unit == Unit.PATIENTS:
             return int(popcount(self.layout.treatments_to_patients(courses)))
         if self.unit == Unit.STUDIES:
-            whole = courses is self.view.courses
+            whole = courses is self.selection.courses
             places = (
-                self.view.patient_positions if whole else bit_positions(self.layout.treatments_to_patients(courses))
+                self.selection.patient_positions
+                if whole
+                else bit_positions(self.layout.treatments_to_patients(courses))
             )
             return int(np.count_nonzero(np.bincount(self.snapshot.studies[places])))
         return self.count_rows(self.snapshot.totals[str(self.unit)][None], courses)[0]
@@ -188,24 +193,24 @@ class TallyCounter:
         single = [i for i, axis in enumerate(self.axes) if axis.codes is not None]
         several.sort(key=self.is_row_axis)
         if not several:
-            return Counter(dict(self.combination_counts(self.view, single, (), None)))
+            return Counter(dict(self.combination_counts(self.selection, single, (), None)))
         found, order = Counter(), np.argsort([*several, *single]).tolist()
-        for key, bits in self.expand_cells([((), self.view.courses)], several):
-            view = TreatmentSelection(self.snapshot, bits)
+        for key, bits in self.expand_cells([((), self.selection.courses)], several):
+            selection = TreatmentSelection(self.snapshot, bits)
             rows_of = several[-1] if self.is_row_axis(several[-1]) else None
-            for values, number in self.combination_counts(view, single, key, rows_of):
+            for values, number in self.combination_counts(selection, single, key, rows_of):
                 words = (*key, *values)
                 found[tuple(words[i] for i in order)] += number
         return found
 
-    def combination_counts(self, view: TreatmentSelection, single: list[int], key: tuple, rows_of: int | None):
-        """(values, number) of each combination among the courses of a view."""
+    def combination_counts(self, selection: TreatmentSelection, single: list[int], key: tuple, rows_of: int | None):
+        """(values, number) of each combination among the courses of a selection."""
         axes = [self.axes[i] for i in single]
         if self.unit in (Unit.PATIENTS, Unit.STUDIES) and all(axis.of_patient for axis in axes):
-            places = people = view.patient_positions
+            places = people = selection.patient_positions
             of_people = True
         else:
-            places, of_people = view.treatment_positions, False
+            places, of_people = selection.treatment_positions, False
             people = self.layout.patients_at(places)
         sizes = [max(len(axis.values), 1) for axis in axes]
         mixed = np.zeros(len(places), dtype=np.int64)
