@@ -109,12 +109,17 @@ METHODS = [
     ),
     Method(
         "fisher",
-        "Odds ratio with exact interval, Fisher's exact test",
+        "Odds ratio with exact interval, and the p that agrees with it",
         "Compare",
-        "noncentral hypergeometric distribution of n₁ given n₁ + n₂; p: sum of all tables no more likely than this one",
-        f"Two-sided. Under {FEWEST} patients known in a group no p-value is printed, only counts and intervals. "
+        "noncentral hypergeometric distribution of n₁ given n₁ + n₂; p: twice the smaller tail, at most 1",
+        "The interval and the p are central: 2.5 % lie beyond each limit, so p is under 0.05 exactly "
+        "where the interval leaves out 1. The two-sided p of R's fisher.test adds up all tables no "
+        "more likely than this one; it can fall under 0.05 beside an interval that holds 1. "
+        f"Under {FEWEST} patients known in a group no p-value is printed, only counts and intervals. "
         "Several tests on one page are not corrected; the page says how many there are.",
-        "Fisher RA. J R Stat Soc 1935;98:39-82. Odds ratio: conditional maximum likelihood.",
+        "Fisher RA. J R Stat Soc 1935;98:39-82. Odds ratio: conditional maximum likelihood. "
+        "Interval: Cornfield J. Proc Third Berkeley Symp 1956;4:135-48. Central p: Fay MP. "
+        "Biostatistics 2010;11:373-4.",
         "3 of 8 against 8 of 9",
         exact_example,
     ),
