@@ -2,7 +2,7 @@
 
 from .exact import TwoByTwo, exact_comparison
 from .middles import mean, median, quartiles
-from .pooling import CannotPool, Pooled, pooled_proportion
+from .pooling import CannotPool, Pooled, WithoutStudy, leave_one_out, pooled_proportion
 from .printed import Printed, attainable, fractions, ratios
 from .proportions import Z_95, clopper_pearson_interval, newcombe_interval, wilson_interval
 from .rules import RULES, Derived, Rule
@@ -16,10 +16,12 @@ __all__ = [
     "Printed",
     "Rule",
     "TwoByTwo",
+    "WithoutStudy",
     "attainable",
     "clopper_pearson_interval",
     "exact_comparison",
     "fractions",
+    "leave_one_out",
     "mean",
     "median",
     "newcombe_interval",
