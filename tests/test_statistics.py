@@ -7,10 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evidence.statistics import (
+    PROGRESSION_RULES,
     RULES,
     CannotPool,
     Derived,
     Printed,
+    Progression,
     clopper_pearson_interval,
     exact_comparison,
     fractions,
@@ -304,6 +306,61 @@ def test_fvc_rules(points, baseline, followup, expected):
 
 
 def test_every_rule_is_named_versioned_and_explained():
-    for code, rule in RULES.items():
+    assert not RULES.keys() & PROGRESSION_RULES.keys()
+    for code, rule in (RULES | PROGRESSION_RULES).items():
         assert rule.code == code and rule.version >= 1
         assert rule.label and rule.measure and rule.explanation and rule.source
+
+
+@pytest.mark.parametrize(
+    ("baseline", "followup", "dlco", "expected"),
+    [
+        (70, 63, (None, None), Progression.PROGRESSION),  # exactly 10 % of 70
+        (Decimal("70.0"), Decimal("63.0"), (None, None), Progression.PROGRESSION),
+        (64.1, 57.69, (None, None), Progression.PROGRESSION),  # exactly 10 %, whatever floats make of it
+        (70, 66.6, (None, None), Progression.NO_PROGRESSION),  # 4.9 %
+        (70, 70, (None, None), Progression.NO_PROGRESSION),
+        (70, 80, (60, 20), Progression.NO_PROGRESSION),  # FVC decides
+        (70, 66.5, (60, 51), Progression.PROGRESSION),  # exactly 5 %, DLCO exactly 15 %
+        (70, 63.1, (60, 51.1), Progression.NO_PROGRESSION),  # 9.9 %, DLCO 14.8 %
+        (70, 66, (None, 51), Progression.NOT_EVALUABLE),  # an unknown DLCO is not a stable one
+        (70, 66, (60, None), Progression.NOT_EVALUABLE),
+        (70, 66, (0, 0), Progression.NOT_EVALUABLE),
+        (None, 66, (60, 50), Progression.NOT_EVALUABLE),
+        (70, None, (60, 50), Progression.NOT_EVALUABLE),
+        (0, 0, (60, 50), Progression.NOT_EVALUABLE),
+    ],
+)
+def test_progression_of_fvc_by_omeract(baseline, followup, dlco, expected):
+    rule = PROGRESSION_RULES["fvc-omeract"]
+    assert rule.judge(baseline, followup, dlco=dlco) == expected
+    assert bool(rule.why_not(baseline, followup, dlco=dlco)) == (expected == Progression.NOT_EVALUABLE)
+
+
+@pytest.mark.parametrize(
+    ("baseline", "followup", "months", "expected"),
+    [
+        (70, 65, 12, Progression.PROGRESSION),
+        (70, 65.1, 12, Progression.NO_PROGRESSION),
+        (Decimal("70.1"), Decimal("65.1"), Decimal("6.0"), Progression.PROGRESSION),
+        (70, 75, 3, Progression.NO_PROGRESSION),
+        (70, 60, 12.5, Progression.NOT_EVALUABLE),  # perhaps not within a year
+        (70, 70, 24, Progression.NOT_EVALUABLE),
+        (70, 60, None, Progression.NOT_EVALUABLE),
+        (None, 60, 6, Progression.NOT_EVALUABLE),
+    ],
+)
+def test_progression_of_fvc_within_a_year(baseline, followup, months, expected):
+    rule = PROGRESSION_RULES["fvc-ppf"]
+    assert rule.judge(baseline, followup, months=months) == expected
+    assert bool(rule.why_not(baseline, followup, months=months)) == (expected == Progression.NOT_EVALUABLE)
+
+
+def test_a_stable_lung_is_no_response_and_no_progression():
+    assert RULES["fvc-5"].judge(70, 70) == Derived.NO_RESPONSE
+    assert {rule.judge(70, 70, months=6) for rule in PROGRESSION_RULES.values()} == {Progression.NO_PROGRESSION}
+
+
+def test_a_rule_says_what_it_can_say():
+    assert RULES["fvc-5"].verdicts == tuple(Derived)
+    assert PROGRESSION_RULES["fvc-omeract"].verdicts == tuple(Progression)

@@ -5,15 +5,18 @@ from .middles import mean, median, quartiles
 from .pooling import CannotPool, Pooled, WithoutStudy, leave_one_out, pooled_proportion
 from .printed import Printed, attainable, fractions, ratios
 from .proportions import Z_95, clopper_pearson_interval, newcombe_interval, wilson_interval
-from .rules import RULES, Derived, Rule
+from .rules import PROGRESSION_RULES, RULES, Derived, Progression, ProgressionRule, Rule
 
 __all__ = [
+    "PROGRESSION_RULES",
     "RULES",
     "Z_95",
     "CannotPool",
     "Derived",
     "Pooled",
     "Printed",
+    "Progression",
+    "ProgressionRule",
     "Rule",
     "TwoByTwo",
     "WithoutStudy",
