@@ -22,6 +22,7 @@ from evidence.statistics import (
     pooled_proportion,
     quartiles,
     ratios,
+    sensitivity,
     wilson_interval,
 )
 
@@ -364,3 +365,19 @@ def test_a_stable_lung_is_no_response_and_no_progression():
 def test_a_rule_says_what_it_can_say():
     assert RULES["fvc-5"].verdicts == tuple(Derived)
     assert PROGRESSION_RULES["fvc-omeract"].verdicts == tuple(Progression)
+
+
+def test_best_and_worst_case_of_those_not_known():
+    found = sensitivity(22, 49, 38)
+    assert (found.worst, found.best, found.of) == (22, 60, 87)
+    assert (found.worst_share, found.best_share) == (22 / 87, 60 / 87)
+    known = sensitivity(3, 4, 0)
+    assert known.worst_share == known.best_share == 0.75
+    nobody = sensitivity(0, 0, 0)
+    assert nobody.worst_share is nobody.best_share is None
+
+
+@pytest.mark.parametrize("counts", [(5, 4, 0), (-1, 4, 0), (1, 4, -1)])
+def test_best_and_worst_case_refuse_what_is_no_proportion(counts):
+    with pytest.raises(ValueError, match="no proportion"):
+        sensitivity(*counts)

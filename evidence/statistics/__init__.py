@@ -4,7 +4,14 @@ from .exact import TwoByTwo, exact_comparison
 from .middles import mean, median, quartiles
 from .pooling import CannotPool, Pooled, WithoutStudy, leave_one_out, pooled_proportion
 from .printed import Printed, attainable, fractions, ratios
-from .proportions import Z_95, clopper_pearson_interval, newcombe_interval, wilson_interval
+from .proportions import (
+    Z_95,
+    Sensitivity,
+    clopper_pearson_interval,
+    newcombe_interval,
+    sensitivity,
+    wilson_interval,
+)
 from .rules import PROGRESSION_RULES, RULES, Derived, Progression, ProgressionRule, Rule
 
 __all__ = [
@@ -18,6 +25,7 @@ __all__ = [
     "Progression",
     "ProgressionRule",
     "Rule",
+    "Sensitivity",
     "TwoByTwo",
     "WithoutStudy",
     "attainable",
@@ -31,5 +39,6 @@ __all__ = [
     "pooled_proportion",
     "quartiles",
     "ratios",
+    "sensitivity",
     "wilson_interval",
 ]
