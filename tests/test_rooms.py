@@ -9,6 +9,7 @@ import evidence
 
 PACKAGE = Path(evidence.__file__).parent
 LADDER = [
+    "database_file",
     "settings",
     "problems",
     "choices",
