@@ -1,13 +1,19 @@
 """The curators' entrance: every model is there, its list costs the same for 1 row and for 40."""
 
+from decimal import Decimal
+
 import pytest
 from django.apps import apps
 from django.contrib import admin
+from django.core.exceptions import ValidationError
 from django.db import connection
+from django.forms import IntegerField, NumberInput
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from evidence.models import ArchivePart, DataVersion, LoadedRecord, Patient, Release, ReleasedCollection
+from evidence.fields import DecimalNumberField, NumberAsText, WholeNumberField
+from evidence.filters import TreatmentFilter
+from evidence.models import ArchivePart, DataVersion, LoadedRecord, Patient, Release, ReleasedCollection, Treatment
 
 from .factories import make_collection, make_group, make_patient, make_study, make_treatment
 from .test_models import everything
@@ -42,6 +48,15 @@ def test_lists_and_forms_open(admin_client, db, model):
 )
 def test_search_works(admin_client, db, model):
     assert admin_client.get(address(model, "changelist"), {"q": "ild"}).status_code == 200
+
+
+def filled(page) -> dict:
+    """What a browser would send back of an admin page, if nothing was changed."""
+    forms = [page.context["adminform"].form]
+    for inline in page.context["inline_admin_formsets"]:
+        forms += [inline.formset.management_form, *inline.formset.forms]
+    values = {field.html_name: field.value() for form in forms for field in form}
+    return {name: value for name, value in values.items() if value is not None and value is not False}
 
 
 def fill(rows: int) -> None:
@@ -123,3 +138,65 @@ def test_a_term_in_use_cannot_be_deleted_and_the_page_says_by_whom(admin_client,
 def test_nobody_enters_without_an_account(client, db):
     response = client.get("/admin/evidence/patient/")
     assert response.status_code == 302 and "/admin/login/" in response["Location"]
+
+
+# Numbers as curators type them
+
+OWN = [each for each in admin.site._registry.values() if each.opts.app_label == "evidence"]
+
+
+def forms_of(model_admin, request):
+    """The form of a page and the forms of its inlines."""
+    yield model_admin.get_form(request)
+    for inline in model_admin.get_inline_instances(request):
+        yield inline.get_formset(request).form
+
+
+def test_a_number_is_typed_as_text_in_every_form_and_filter(admin_user, rf):
+    request = rf.get("/admin/")
+    request.user = admin_user
+    fields = [field for each in OWN for form in forms_of(each, request) for field in form.base_fields.values()]
+    numbers = [field for field in fields if isinstance(field, IntegerField)]  # decimal fields are among them
+    assert len(numbers) > 40
+    for field in numbers:
+        assert isinstance(field, NumberAsText) and not isinstance(field.widget, NumberInput), field.label
+    asked = [each.field_class for each in TreatmentFilter.base_filters.values()]
+    assert all(issubclass(each, NumberAsText) for each in asked if issubclass(each, IntegerField))
+
+
+@pytest.mark.parametrize("typed", ["1,5", "1_5", "1.5.", "1 5", "1,500", "NaN", "1.5e"])
+def test_what_is_no_number_is_an_error_that_says_how_to_write_it(typed):
+    with pytest.raises(ValidationError, match="Enter a number with a point before its decimals"):
+        DecimalNumberField(max_digits=6, decimal_places=1).clean(typed)
+    with pytest.raises(ValidationError, match="Enter a whole number"):
+        WholeNumberField().clean(typed)
+
+
+def test_a_number_with_a_point_is_that_number():
+    assert DecimalNumberField(max_digits=6, decimal_places=1).clean(" 1.5 ") == Decimal("1.5")
+    assert WholeNumberField().clean(" 15 ") == 15
+
+
+@pytest.mark.parametrize("typed", ["1,5", "1_5"])
+def test_a_curator_who_types_a_comma_is_told_and_nothing_is_written(admin_client, db, typed):
+    course = make_treatment(make_patient(make_study(make_collection())), duration_months=3)
+    page = admin_client.get(address(Treatment, "change", course.pk))
+    form = filled(page) | {"duration_months": typed}
+    body = admin_client.post(address(Treatment, "change", course.pk), form).content.decode()
+    assert "Enter a number with a point before its decimals, such as 1.5." in body
+    assert f'value="{typed}"' in body, "what was typed is not lost"
+    course.refresh_from_db()
+    assert course.duration_months == 3
+    assert (
+        admin_client.post(address(Treatment, "change", course.pk), form | {"duration_months": "1.5"}).status_code == 302
+    )
+    course.refresh_from_db()
+    assert course.duration_months == Decimal("1.5")
+
+
+@pytest.mark.parametrize("typed", ["1,5", "1_5"])
+def test_a_filter_takes_no_comma_either(client, world, typed):
+    body = client.get(world.address("patients/"), {"age_min": typed}).content.decode()
+    assert f"“{typed}” is not a whole number for “Age from”." in body
+    assert client.get(world.address("patients.csv"), {"age_min": typed}).status_code == 400
+    assert client.get("/api/v1/world/patients/", {"age_min": typed}).status_code == 400

@@ -1,20 +1,44 @@
 """What every admin page of Casebook shares."""
 
 from django.contrib import admin
+from django.db import models
+from django.forms import TextInput
+
+from ..fields import DecimalNumberField, WholeNumberField
 
 admin.site.site_header = "Casebook, curators’ entrance"
 admin.site.site_title = "Casebook"
 admin.site.index_title = "Records"
 
 
-class Inline(admin.TabularInline):
+class NumbersAsText:
+    """Admin forms in which numbers are typed as texts; evidence.fields.NumberAsText says why."""
+
+    def formfield_for_dbfield(self, db_field, request, **kwargs):
+        if isinstance(db_field, models.DecimalField):
+            kwargs |= {"form_class": DecimalNumberField, "widget": number_input("decimal")}
+        elif isinstance(db_field, models.IntegerField):
+            kwargs |= {"form_class": WholeNumberField, "widget": number_input("numeric")}
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
+
+
+def number_input(mode: str) -> TextInput:
+    """A text input as wide as a number, with the keyboard a small screen offers for it."""
+    return TextInput(attrs={"inputmode": mode, "class": "vIntegerField"})
+
+
+class RecordAdmin(NumbersAsText, admin.ModelAdmin):
+    """The form and the list of one kind of record."""
+
+
+class Inline(NumbersAsText, admin.TabularInline):
     """A compact inline without empty extra rows."""
 
     extra = 0
     show_change_link = True
 
 
-class PublicationAdmin(admin.ModelAdmin):
+class PublicationAdmin(RecordAdmin):
     """Records readers can see: a link to their page, once they are published."""
 
     list_per_page = 50
