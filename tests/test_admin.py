@@ -1,22 +1,34 @@
 """The curators' entrance: every model is there, its list costs the same for 1 row and for 40."""
 
+import re
 from decimal import Decimal
+from html import unescape
 
 import pytest
 from django.apps import apps
 from django.contrib import admin
 from django.core.exceptions import ValidationError
-from django.db import connection
+from django.db import connection, transaction
+from django.db.models import CheckConstraint
 from django.forms import IntegerField, NumberInput
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from evidence.fields import DecimalNumberField, NumberAsText, WholeNumberField
 from evidence.filters import TreatmentFilter
-from evidence.models import ArchivePart, DataVersion, LoadedRecord, Patient, Release, ReleasedCollection, Treatment
+from evidence.models import (
+    AdverseEventCategory,
+    ArchivePart,
+    DataVersion,
+    LoadedRecord,
+    Patient,
+    Release,
+    ReleasedCollection,
+    Treatment,
+)
 
 from .factories import make_collection, make_group, make_patient, make_study, make_treatment
-from .test_models import everything
+from .test_models import BREAKING, constraints, everything
 
 EVERY = list(apps.get_app_config("evidence").get_models())
 MODELS = [model for model in EVERY if model is not ArchivePart]  # a megabyte of a ZIP tells a curator nothing
@@ -200,3 +212,74 @@ def test_a_filter_takes_no_comma_either(client, world, typed):
     assert f"“{typed}” is not a whole number for “Age from”." in body
     assert client.get(world.address("patients.csv"), {"age_min": typed}).status_code == 400
     assert client.get("/api/v1/world/patients/", {"age_min": typed}).status_code == 400
+
+
+# Rows of inlines
+
+INLINES = [(each.model, inline.model) for each in OWN for inline in each.inlines]
+
+
+def visible_errors(page) -> str:
+    """The errors a curator can see on an admin page: hidden cells show none."""
+    shown = re.sub(r'<td class="[^"]*hidden[^"]*">.*?</td>', "", page.content.decode(), flags=re.S)
+    return unescape(" ".join(re.findall(r'<ul class="errorlist[^>]*>(.*?)</ul>', shown, re.S)))
+
+
+def parent_of_row(parent, model) -> tuple[str, str]:
+    """The page of a record with a sound row of this inline, and the field by which the row hangs on it."""
+    found = everything()
+    (link,) = (field.name for field in model._meta.fields if field.related_model is parent)
+    row = found[model]
+    if getattr(row, link) is None:
+        row = model.objects.create(**{link: found[parent], "stage": row.stage})
+    return address(parent, "change", getattr(row, link).pk), link
+
+
+def changed_row(page, model, values: dict) -> dict:
+    """What a browser sends back once these values were typed into the last row of this model."""
+    (inline,) = (each for each in page.context["inline_admin_formsets"] if each.formset.model is model)
+    form = inline.formset.initial_forms[-1]
+    return filled(page) | {f"{form.prefix}-{name}": "" if value is None else value for name, value in values.items()}
+
+
+@pytest.mark.parametrize(("parent", "model"), INLINES, ids=lambda model: model.__name__)
+def test_every_rule_broken_in_a_row_is_told_beside_the_row(admin_client, db, parent, model):
+    place, _ = parent_of_row(parent, model)
+    page = admin_client.get(place)
+    rules = [name for name, (broken, _) in constraints(CheckConstraint).items() if broken is model and name in BREAKING]
+    refused = 0
+    for name in rules:
+        with transaction.atomic():
+            told = admin_client.post(place, changed_row(page, model, BREAKING[name]))
+            transaction.set_rollback(True)
+        if told.status_code == 200:  # otherwise nothing the row shows can break this rule
+            assert visible_errors(told), f"{name}: refused, and nothing says why"
+            refused += 1
+    assert refused
+
+
+def test_the_rule_on_adverse_events_is_told_in_the_row_that_breaks_it(admin_client, db):
+    course = make_treatment(make_patient(make_study(make_collection())))
+    place = address(Treatment, "change", course.pk)
+    event = {"number": 1, "category": AdverseEventCategory.objects.get(code="infection").pk, "treatment": course.pk}
+    event |= {"serious": "unknown", "led_to_stop": "unknown"}
+    form = filled(admin_client.get(place)) | {f"events-0-{name}": value for name, value in event.items()}
+    form["events-TOTAL_FORMS"] = 1
+    told = admin_client.post(place, form)
+    assert "This course says “Not stated”; change that first." in visible_errors(told)
+    assert admin_client.post(place, form | {"adverse_events": "events"}).status_code == 302
+    assert course.events.count() == 1
+
+
+@pytest.mark.parametrize(("parent", "model"), INLINES, ids=lambda model: model.__name__)
+def test_an_error_of_a_field_the_row_does_not_show_is_shown_and_breaks_nothing(
+    admin_client, db, monkeypatch, parent, model
+):
+    place, link = parent_of_row(parent, model)
+
+    def clean(record):
+        raise ValidationError({link: ["Told of the link."], "of_no_row": ["Told of no field."]})
+
+    monkeypatch.setattr(model, "clean", clean)
+    told = visible_errors(admin_client.post(place, changed_row(admin_client.get(place), model, {})))
+    assert "Told of the link." in told and "Told of no field." in told

@@ -1,8 +1,9 @@
 """What every admin page of Casebook shares."""
 
 from django.contrib import admin
+from django.core.exceptions import ValidationError
 from django.db import models
-from django.forms import TextInput
+from django.forms import ModelForm, TextInput
 
 from ..fields import DecimalNumberField, WholeNumberField
 
@@ -31,9 +32,24 @@ class RecordAdmin(NumbersAsText, admin.ModelAdmin):
     """The form and the list of one kind of record."""
 
 
+class InlineForm(ModelForm):
+    """A row of an inline. An error of a field the row does not show stands above the row."""
+
+    def add_error(self, field, error):
+        error = error if isinstance(error, ValidationError) else ValidationError(error)
+        told = error.error_dict if hasattr(error, "error_dict") else {field: error.error_list}
+        for name, errors in told.items():
+            super().add_error(name if self.shows(name) else None, errors)
+
+    def shows(self, name: str | None) -> bool:
+        """Whether the row has a visible input of this name."""
+        return name in self.fields and not self[name].is_hidden
+
+
 class Inline(NumbersAsText, admin.TabularInline):
     """A compact inline without empty extra rows."""
 
+    form = InlineForm
     extra = 0
     show_change_link = True
 
