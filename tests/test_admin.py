@@ -20,10 +20,12 @@ from evidence.models import (
     AdverseEventCategory,
     ArchivePart,
     DataVersion,
+    JAKInhibitor,
     LoadedRecord,
     Patient,
     Release,
     ReleasedCollection,
+    StudyGroup,
     Treatment,
 )
 
@@ -283,3 +285,72 @@ def test_an_error_of_a_field_the_row_does_not_show_is_shown_and_breaks_nothing(
     monkeypatch.setattr(model, "clean", clean)
     told = visible_errors(admin_client.post(place, changed_row(admin_client.get(place), model, {})))
     assert "Told of the link." in told and "Told of no field." in told
+
+
+def new_rows(page, prefix: str, *rows: dict) -> dict:
+    """What a browser sends back once rows were added to an inline and filled in."""
+    form = filled(page)
+    first = form[f"{prefix}-TOTAL_FORMS"]
+    (inline,) = (each for each in page.context["inline_admin_formsets"] if each.formset.prefix == prefix)
+    offered = {field.name: field.value() for field in inline.formset.empty_form}
+    for place, row in enumerate(rows, start=first):
+        for name, value in (offered | row).items():
+            form[f"{prefix}-{place}-{name}"] = "" if value is None else value
+    return form | {f"{prefix}-TOTAL_FORMS": first + len(rows)}
+
+
+def test_new_rows_number_themselves(admin_client, db):
+    known = [("skin", "stable"), ("lung", "stable")]
+    course = make_treatment(make_patient(make_study(make_collection())), outcomes=known)
+    place = address(Treatment, "change", course.pk)
+    rows = [{"domain": "joints", "measure": measure} for measure in ("DAS28", "CDAI")]
+    form = new_rows(admin_client.get(place), "outcomes", *rows)
+    assert form["outcomes-2-number"] == "", "nothing is offered that would be taken already"
+    assert admin_client.post(place, form).status_code == 302
+    found = list(course.outcomes.values_list("number", "measure"))
+    assert found == [(1, "skin"), (2, "lung"), (3, "DAS28"), (4, "CDAI")]
+
+
+def test_a_number_that_was_typed_is_kept(admin_client, db):
+    course = make_treatment(make_patient(make_study(make_collection())), adverse_events="events")
+    place = address(Treatment, "change", course.pk)
+    category = AdverseEventCategory.objects.get(code="infection").pk
+    typed = [("a", None), ("b", 5), ("c", None)]
+    rows = [{"category": category, "description": text, "number": number} for text, number in typed]
+    form = new_rows(admin_client.get(place), "events", *rows)
+    assert admin_client.post(place, form).status_code == 302
+    assert list(course.events.values_list("number", "description")) == [(5, "b"), (6, "a"), (7, "c")]
+
+
+def test_a_number_that_is_taken_or_none_is_told(admin_client, db):
+    course = make_treatment(make_patient(make_study(make_collection())), outcomes=[("skin", "stable")])
+    place = address(Treatment, "change", course.pk)
+    for number, why in (("1", "Please correct the duplicate data for number."), ("first", "Enter a whole number.")):
+        row = {"domain": "joints", "measure": "DAS28", "number": number}
+        told = admin_client.post(place, new_rows(admin_client.get(place), "outcomes", row))
+        assert why in visible_errors(told)
+    page = admin_client.get(place)
+    told = admin_client.post(place, filled(page) | {"outcomes-0-number": ""})
+    assert "This field is required." in visible_errors(told), "a row that is there keeps its number"
+
+
+def test_an_added_row_that_stays_empty_is_no_record(admin_client, db):
+    course = make_treatment(make_patient(make_study(make_collection())))
+    place = address(Treatment, "change", course.pk)
+    assert admin_client.post(place, new_rows(admin_client.get(place), "outcomes", {})).status_code == 302
+    assert not course.outcomes.exists()
+
+
+def test_courses_and_findings_number_themselves_too(admin_client, db):
+    study = make_study(make_collection())
+    patient, group = make_patient(study), make_group(study)
+    make_treatment(patient)
+    drug = JAKInhibitor.objects.get(slug="baricitinib").pk
+    place = address(Patient, "change", patient.pk)
+    form = new_rows(admin_client.get(place), "treatments", {"inhibitor": drug})
+    assert admin_client.post(place, form).status_code == 302
+    assert list(patient.treatments.values_list("number", "inhibitor__slug")) == [(1, "tofacitinib"), (2, "baricitinib")]
+    place = address(StudyGroup, "change", group.pk)
+    form = new_rows(admin_client.get(place), "findings", {"kind": "share", "measure": "women", "percent": "80"})
+    assert admin_client.post(place, form).status_code == 302
+    assert group.findings.get().number == 1

@@ -1,9 +1,13 @@
 """What every admin page of Casebook shares."""
 
+from contextlib import suppress
+from itertools import count
+
 from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.forms import ModelForm, TextInput
+from django.forms import BaseInlineFormSet, ModelForm, TextInput
+from django.utils.functional import cached_property
 
 from ..fields import DecimalNumberField, WholeNumberField
 
@@ -45,11 +49,42 @@ class InlineForm(ModelForm):
         """Whether the row has a visible input of this name."""
         return name in self.fields and not self[name].is_hidden
 
+    def clean_number(self):
+        """The number of a row; a new one that was given none takes the next that is free."""
+        number = self.cleaned_data["number"]
+        return self.next_number() if number is None and self.instance._state.adding else number
+
+
+class InlineFormSet(BaseInlineFormSet):
+    """The rows of an inline. New ones number themselves, where rows have numbers."""
+
+    def add_fields(self, form, index):
+        super().add_fields(form, index)
+        if "number" in form.fields and form.instance._state.adding:
+            form.fields["number"].required = False
+            form.fields["number"].widget.attrs["placeholder"] = "next"
+            form.initial["number"] = None  # a new row is not the first one
+            form.next_number = self.next_number
+
+    @cached_property
+    def numbers(self):
+        """Numbers after all that are taken, by rows that are there or by what was typed into new ones."""
+        taken = [record.number for record in self.get_queryset()]
+        field = self.form.base_fields["number"]
+        for form in self.forms:
+            with suppress(ValidationError):
+                taken.append(field.to_python(form["number"].data) or 0)
+        return count(max(taken, default=0) + 1)
+
+    def next_number(self) -> int:
+        return next(self.numbers)
+
 
 class Inline(NumbersAsText, admin.TabularInline):
     """A compact inline without empty extra rows."""
 
     form = InlineForm
+    formset = InlineFormSet
     extra = 0
     show_change_link = True
 
