@@ -5,6 +5,7 @@ from django.db.models import F, Q
 
 from ..choices import Assessed, Domain, Response
 from .base import Keyed, KeyedQuerySet, one_of, within
+from .constraints import CheckConstraint, UniqueConstraint
 from .treatment import Treatment
 
 # From (included) to (left out), in months since the start of the course.
@@ -60,7 +61,7 @@ class Outcome(Keyed):
     class Meta:
         ordering = ["treatment", "number"]
         constraints = [
-            models.UniqueConstraint(
+            UniqueConstraint(
                 fields=["treatment", "number"],
                 name="outcome_number_once_per_treatment",
                 violation_error_message="This course already has an outcome with this number.",
@@ -68,7 +69,7 @@ class Outcome(Keyed):
             one_of("domain", Domain),
             one_of("result", Response),
             within("at_months", 0, 1200, "An outcome is assessed between month 0 and month 1200."),
-            models.CheckConstraint(
+            CheckConstraint(
                 name="outcome_followup_not_before_baseline",
                 condition=Q(baseline_month__isnull=True)
                 | Q(at_months__isnull=True)
