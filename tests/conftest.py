@@ -6,6 +6,7 @@ import pytest
 from django.core.cache import cache
 from django.core.management import call_command
 from django.http import QueryDict
+from django.test import override_settings
 
 from evidence.cohort import serving
 from evidence.filters import TreatmentFilter
@@ -13,6 +14,7 @@ from evidence.models import Collection
 from evidence.steady import forget
 from evidence.vocabulary import vocabulary
 
+from . import remembered
 from .world import World, draw_world
 
 
@@ -21,6 +23,13 @@ def django_db_setup(django_db_setup, django_db_blocker):
     """The evidence as shipped, loaded once; every test rolls its own changes back."""
     with django_db_blocker.unblock():
         call_command("load_evidence", verbosity=0)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def passwords_cost_nothing():
+    """A hash that is slow on purpose would be waited for in each test that logs in."""
+    with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):
+        yield
 
 
 class Undefined(logging.Filter):
@@ -61,9 +70,16 @@ def engine(request, settings) -> str:
     return request.param
 
 
+@pytest.fixture(scope="session")
+def world_rows(django_db_setup, django_db_blocker) -> remembered.Rows:
+    with django_db_blocker.unblock():
+        return remembered.rows_written_by(draw_world)
+
+
 @pytest.fixture
-def world(db) -> World:
-    return draw_world()
+def world(db, world_rows) -> World:
+    remembered.write(world_rows)
+    return World(Collection.objects.get(slug="world"))
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from evidence.models import release as release_model
 from evidence.releases import standing
 from evidence.releasing import CannotRelease, release
 
+from . import remembered
 from .factories import make_collection, make_patient, make_study, make_treatment
 from .test_bundle import check_keys, manifest_of, rows_in
 from .test_pages import text_of
@@ -37,10 +38,17 @@ def edit(slug="alpha-1", **fields) -> None:
     patient.save()
 
 
+@pytest.fixture(scope="session")
+def released_rows(world_rows, django_db_blocker) -> remembered.Rows:
+    with django_db_blocker.unblock():
+        return remembered.rows_written_by(lambda: release("The world as drawn."), upon=world_rows)
+
+
 @pytest.fixture
-def released(world):
+def released(world, released_rows) -> Release:
     """Release 1 of the drawn world and of the shipped collections."""
-    return release("The world as drawn.")
+    remembered.write(released_rows)
+    return Release.objects.get()
 
 
 def test_a_release_counts_hashes_and_keeps_every_collection(client, world, released):
