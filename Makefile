@@ -37,7 +37,7 @@ var/secret-key:
 	@mkdir -p var
 	@umask 077; $(PYTHON) -c 'import secrets; print(secrets.token_urlsafe(50))' > $@
 
-var/static/.collected: $(STATIC) $(VENV)/.installed evidence/plotly_script.py | var/secret-key
+var/static/.collected: $(STATIC) $(VENV)/.installed evidence/finders.py | var/secret-key
 	@echo "Collecting and compressing static files (once)"
 	@$(ENV) $(BIN)/python manage.py collectstatic --noinput --clear --verbosity 0
 	@touch $@

@@ -35,10 +35,10 @@ def engine_numbers(collection: str, words: list) -> dict[str, Counter]:
     """Courses by value, from the engine in this process."""
     from django.http import QueryDict
 
-    from evidence.cohort import Tally, Unit, count
-    from evidence.filters import TreatmentFilter
+    from evidence.counting import Tally, Unit, count
     from evidence.models import Collection
-    from evidence.vocabulary import vocabulary
+    from evidence.questions.filters import TreatmentFilter
+    from evidence.questions.vocabulary import vocabulary
 
     home = Collection.objects.get(slug=collection)
     form = TreatmentFilter(QueryDict(questions.urlencode(words)), vocabulary=vocabulary(home))

@@ -28,7 +28,7 @@ def when_ready(server):
     import scipy.stats  # noqa: F401
     from django.db import DatabaseError, connections
 
-    from evidence.cohort import warm
+    from evidence.counting import warm
 
     try:
         for collection, snapshot in warm():

@@ -16,8 +16,8 @@ from django.utils.cache import patch_vary_headers
 from django.utils.http import parse_etags
 
 from .models import DataVersion
+from .models.consistency import behind, steady
 from .problems import for_programs, problem
-from .steady import behind, steady
 
 logger = logging.getLogger(__name__)
 # What belongs to no state of the evidence, or to one person alone.

@@ -87,7 +87,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "corsheaders.middleware.CorsMiddleware",
-    "evidence.api.limits.limited",
+    "evidence.api.throttling.limited",
     "evidence.middleware.plain_address",
     "evidence.middleware.database_away",
     "evidence.middleware.steady_answers",
@@ -111,7 +111,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "evidence.context.page",
+                "evidence.context_processors.page",
             ],
             "builtins": ["evidence.templatetags.casebook"],
         },
@@ -214,7 +214,7 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 STATICFILES_FINDERS = [
     "django.contrib.staticfiles.finders.FileSystemFinder",
     "django.contrib.staticfiles.finders.AppDirectoriesFinder",
-    "evidence.plotly_script.PlotlyScriptFinder",
+    "evidence.finders.PlotlyScriptFinder",
 ]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

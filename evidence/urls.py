@@ -5,10 +5,12 @@ from django.urls import include, path, register_converter
 from django.urls.converters import StringConverter
 
 from .api.documentation import documentation
-from .citations import FORMATS
-from .columns import TABLES
-from .exports import FILE_FORMATS
-from .views import about, cases, collection, comparing, health, insight, reference
+from .downloads import FILE_FORMATS
+from .downloads.citations import FORMATS
+from .tables import TABLES
+from .web import about, cases, collection, health, reference
+from .web import analyses as insight
+from .web import comparison as comparing
 
 
 class Noun(StringConverter):
@@ -33,7 +35,7 @@ register_converter(Noun, "noun")
 register_converter(Citation, "citation")
 register_converter(Format, "format")
 
-handler500 = "evidence.views.errors.broken"
+handler500 = "evidence.web.errors.broken"
 urlpatterns = [
     path("", reference.home, name="home"),
     path("favicon.ico", reference.icon),

@@ -8,11 +8,11 @@ from django.core.management import call_command
 from django.http import QueryDict
 from django.test import override_settings
 
-from evidence.cohort import serving
-from evidence.filters import TreatmentFilter
+from evidence.counting.snapshot import store as serving
 from evidence.models import Collection
-from evidence.steady import forget
-from evidence.vocabulary import vocabulary
+from evidence.models.consistency import forget
+from evidence.questions.filters import TreatmentFilter
+from evidence.questions.vocabulary import vocabulary
 
 from . import remembered
 from .world import World, draw_world

@@ -6,11 +6,11 @@ import re
 
 import pytest
 
-from evidence.citations import bibtex, ris
-from evidence.columns import TABLES, TIDY
-from evidence.dictionary import COMMON, MEANINGS, RELEASE, UNITS, VOCABULARIES, bundled, dictionary
-from evidence.methods import METHODS
+from evidence.downloads.citations import bibtex, ris
 from evidence.models import Study
+from evidence.summaries.methods import METHODS
+from evidence.tables import TABLES, TIDY
+from evidence.tables.dictionary import COMMON, MEANINGS, RELEASE, UNITS, VOCABULARIES, bundled, dictionary
 
 from .factories import make_collection, make_study
 

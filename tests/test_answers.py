@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from evidence import steady
 from evidence.models import DataVersion, Patient
+from evidence.models import consistency as steady
 
 from .factories import make_patient, make_study, make_treatment
 
@@ -17,7 +17,7 @@ QUESTION = "?inhibitor=tofacitinib&indication=skin"
 @pytest.fixture
 def made(monkeypatch) -> list:
     """Every page that is really made, not taken from the cache."""
-    from evidence.views import collection
+    from evidence.web import collection
 
     pages, page = [], collection.page
     monkeypatch.setattr(collection, "page", lambda request, *rest: pages.append(request.path) or page(request, *rest))
@@ -143,7 +143,7 @@ django.setup()
 from django.core.management import call_command
 from django.db import connection
 from evidence.models import Collection
-from evidence.steady import steady
+from evidence.models.consistency import steady
 call_command("migrate", verbosity=0)
 
 def publish():

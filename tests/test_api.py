@@ -15,10 +15,10 @@ from drf_spectacular.validation import validate_schema
 from hypothesis import given, settings
 from jsonschema import Draft202012Validator
 
-from evidence.columns import TABLES
+from evidence.charts.registry import CHARTS
+from evidence.curation.make_release import make_release
 from evidence.models import DataVersion, Patient, Release
-from evidence.releasing import release
-from evidence.views.drawing import CHARTS
+from evidence.tables import TABLES
 
 from .factories import make_patient, make_study, make_treatment
 from .test_filters import addresses, few
@@ -272,7 +272,7 @@ def test_the_filters_say_which_values_they_take(client, world):
 
 def test_releases_and_their_archives(client, world):
     assert api(client, "releases/")["releases"] == []
-    made = release("As drawn.")
+    made = make_release("As drawn.")
     (found,) = api(client, "releases/")["releases"]
     assert (found["release"], found["notes"], found["content_hash"]) == (1, "As drawn.", made.content_hash)
     held = {each["collection"]: each for each in found["collections"]}
@@ -283,7 +283,7 @@ def test_releases_and_their_archives(client, world):
 
 def test_every_answer_names_the_release_and_one_asked_for_is_kept_to(client, world):
     assert api(client, "world/summary/")["release"]["release"] is None
-    release()
+    make_release()
     said = api(client, "world/summary/?release=1")["release"]
     assert (said["release"], said["changed_since"]) == (1, False)
     assert "no such release" in refused(client, "world/summary/?release=2")["detail"]
@@ -374,7 +374,7 @@ def test_what_breaks_is_a_problem_that_tells_no_secrets(world, monkeypatch):
     assert (response.status_code, response["Content-Type"]) == (500, PROBLEM)
     assert "secret" not in response.content.decode()
     page = Client(raise_request_exception=False)
-    monkeypatch.setattr("evidence.views.collection.frame", broken)
+    monkeypatch.setattr("evidence.web.collection.frame", broken)
     assert page.get("/world/")["Content-Type"].startswith("text/html")
 
 
@@ -455,7 +455,7 @@ def test_a_cache_that_is_away_limits_nobody(client, world, monkeypatch):
 
 @pytest.fixture
 def schema(client, world) -> dict:
-    release()
+    make_release()
     return client.get("/api/schema/").json()
 
 
@@ -497,7 +497,7 @@ def test_rows_hold_what_the_schema_says_and_no_more(client, schema):
 
 
 def test_every_parameter_of_the_schema_is_taken_and_every_filter_is_in_it(client, schema):
-    from evidence.filters import FILTERS
+    from evidence.questions.filters import FILTERS
 
     parameters = schema["paths"]["/api/v1/{collection}/patients/"]["get"]["parameters"]
     by_name = {each["name"]: each["schema"] for each in parameters}

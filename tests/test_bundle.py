@@ -10,8 +10,8 @@ from zipfile import ZipFile
 import pytest
 from hypothesis import given, settings
 
-from evidence.columns import TIDY
 from evidence.models import Provenance, Study
+from evidence.tables import TIDY
 
 from .factories import make_patient, make_study, make_treatment
 from .test_filters import addresses, few

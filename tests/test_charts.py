@@ -10,9 +10,9 @@ with warnings.catch_warnings():
     import plotly.graph_objects as go
 
 from evidence import charts
+from evidence.charts.registry import CHARTS
 from evidence.models import Collection
 from evidence.summaries import Breakdown, CategoryShare, ChangeRow, Share
-from evidence.views.drawing import CHARTS
 
 PUBLISHED = Collection(slug="a", kind="published")
 SIMULATED = Collection(slug="b", kind="simulated", caveat="simulated: not evidence")

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 
 from evidence import summaries
-from evidence.cohort import shared
-from evidence.questions import Question
+from evidence.counting import count_shared_patients
+from evidence.questions.question import Question
+from evidence.questions.vocabulary import vocabulary
 from evidence.statistics import exact_comparison
-from evidence.vocabulary import vocabulary
 
 from . import plain
 from .factories import make_collection, make_patient, make_study, make_treatment
@@ -94,7 +94,7 @@ def test_who_is_on_both_sides_agrees_with_plain_loops(world, asking, engine, one
     records = world.records(world.collection)
     both = plain.patients(plain.answering(records, one)) & plain.patients(plain.answering(records, other))
     asked = [asking(world.collection, urlencode(each, doseq=True)) for each in (one, other)]
-    assert shared(*asked) == len(both)
+    assert count_shared_patients(*asked) == len(both)
 
 
 @settings(few, max_examples=15)

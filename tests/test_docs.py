@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from evidence.releasing import release
+from evidence.curation.make_release import make_release
 
 TEXT = (Path(__file__).resolve().parent.parent / "docs" / "reading.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```python\n(.*?)```", TEXT, re.S)
@@ -15,7 +15,7 @@ EXAMPLES = re.findall(r"```python\n(.*?)```", TEXT, re.S)
 
 @pytest.mark.parametrize("number", range(len(EXAMPLES)))
 def test_the_examples_run_as_they_stand(client, db, monkeypatch, capsys, number):
-    release()
+    make_release()
 
     def asked(address: str) -> io.BytesIO:
         response = client.get(re.sub(r"^http://(localhost:8000|testserver)", "", address))
@@ -29,7 +29,7 @@ def test_the_examples_run_as_they_stand(client, db, monkeypatch, capsys, number)
 
 
 def test_addresses_and_columns_of_the_examples_in_r_are_there(client, db):
-    release()
+    make_release()
     (code,) = re.findall(r"```r\n(.*?)```", TEXT, re.S)
     for path in re.findall(r'"(/[^"]+)"', code):
         header = client.get(path).getvalue().decode("utf-8-sig").splitlines()[0].split(",")

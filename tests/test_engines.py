@@ -7,11 +7,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from evidence.cohort import Tally, Unit, counting, database
-from evidence.cohort.answering import Answers
-from evidence.cohort.building import build
-from evidence.cohort.dimensions import DIMENSIONS, Many
-from evidence.generation import generate
+from evidence.counting import Tally, Unit, database
+from evidence.counting.dimensions import DIMENSIONS, MultiValueDimension
+from evidence.counting.snapshot import count_tallies
+from evidence.counting.snapshot.build import build_snapshot
+from evidence.curation.generation import generate_collection
 from evidence.models import Collection, Patient, Study
 
 from .test_filters import addresses
@@ -22,7 +22,7 @@ names = numbers(1)
 def table(name: str):
     """What a dimension is read from; two of the same table would be of the same row, which no summary asks."""
     dimension = DIMENSIONS[name]
-    return dimension.model if isinstance(dimension, Many) else name
+    return dimension.model if isinstance(dimension, MultiValueDimension) else name
 
 
 dimension_sets = st.lists(st.sampled_from(sorted(DIMENSIONS)), max_size=3, unique_by=table).map(tuple)
@@ -34,7 +34,7 @@ asked_tallies = st.lists(
 def drawn(patients: int, seed: int) -> Collection:
     """A generated collection, with some of what generation leaves out: drafts and people reported twice."""
     slug = f"drawn-{next(names)}"
-    for _ in generate(slug, patients, seed):
+    for _ in generate_collection(slug, patients, seed):
         pass
     collection = Collection.objects.get(slug=slug)
     people = list(Patient.objects.filter(study__collection=collection).order_by("pk"))
@@ -48,7 +48,7 @@ def drawn(patients: int, seed: int) -> Collection:
 
 
 def both(collection: Collection, tallies: list[Tally]):
-    return counting.count(tallies, Answers(build(collection))), database.count(tallies)
+    return count_tallies(build_snapshot(collection), tallies), database.count_tallies(tallies)
 
 
 @settings(
@@ -90,6 +90,6 @@ def test_every_dimension_of_every_unit(world, simulated, unit):
 
 
 def drawn_question(collection: Collection):
-    from evidence.questions import MatchedSet, Question
+    from evidence.questions.question import MatchedSet, Question
 
-    return Question(collection).asking("indication", MatchedSet(("ild", "skin")))
+    return Question(collection).with_part("indication", MatchedSet(("ild", "skin")))

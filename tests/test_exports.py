@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from openpyxl import load_workbook
 
-from evidence.columns import TABLES, ordered
-from evidence.exports import FILE_FORMATS, separated_text
+from evidence.downloads import FILE_FORMATS, separated_text
 from evidence.models import AdverseEvent, DataVersion, Study
+from evidence.tables import TABLES, ordered
 
 from .factories import make_patient, make_study, make_treatment
 from .test_filters import addresses, few
@@ -89,7 +89,7 @@ def test_the_file_is_streamed_as_a_download(client, simulated):
 def test_two_thousand_rows_take_one_round_and_one_more_row_takes_two(
     world, asking, django_assert_num_queries, monkeypatch
 ):
-    from evidence.columns import column
+    from evidence.tables import column
 
     monkeypatch.setattr(column, "BATCH", 2)
     question, table = asking(world.collection), TABLES["patients"]
@@ -142,8 +142,8 @@ def test_studies_say_whom_they_may_share_patients_with_on_both_sides(client, pub
 
 def test_whoever_goes_away_stops_the_work(world, asking, monkeypatch, django_assert_max_num_queries):
     """What is not read is not asked of the database, and the state of the data is let go."""
-    from evidence import steady
-    from evidence.columns import column
+    from evidence.models import consistency as steady
+    from evidence.tables import column
 
     monkeypatch.setattr(column, "BATCH", 1)
     question, table = asking(world.collection), TABLES["treatments"]
@@ -236,12 +236,12 @@ def test_who_waits_for_a_workbook_knows_how_long(client, world, monkeypatch, set
     assert FILE_FORMATS["xlsx"].wait(100_000) == "begins after 33 s"
     assert FILE_FORMATS["xlsx"].wait(1_000_000) == "begins after 6 min"
     assert "begins after" not in client.get(world.address("patients/")).content.decode()
-    monkeypatch.setattr("evidence.exports.downloads.WORTH_SAYING", 0.001)
+    monkeypatch.setattr("evidence.downloads.formats.WORTH_SAYING", 0.001)
     assert "(begins after 0 s)" in client.get(world.address("patients/")).content.decode()
 
 
 def test_a_workbook_that_would_not_hold_them_is_refused(client, world, monkeypatch):
-    monkeypatch.setattr("evidence.exports.sheets.MOST_ROWS", 4)
+    monkeypatch.setattr("evidence.downloads.workbook.MOST_ROWS", 4)
     response = client.get(world.address("patients.xlsx"))
     assert response.status_code == 400
     assert "A workbook holds at most 4 rows. Use CSV, TSV or JSON Lines." in response.content.decode()

@@ -5,9 +5,9 @@ from django.http import QueryDict
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from evidence.filters import FILTERS, TreatmentFilter, courses, courses_known, groups, studies, unasked
 from evidence.models import Patient
-from evidence.vocabulary import vocabulary
+from evidence.questions.filters import FILTERS, TreatmentFilter, courses, courses_known, groups, studies, unasked
+from evidence.questions.vocabulary import vocabulary
 
 from . import plain
 

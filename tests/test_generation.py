@@ -3,8 +3,8 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from evidence.generation import study_sizes
-from evidence.integrity import faults
+from evidence.curation.generation import study_sizes
+from evidence.curation.integrity import faults
 from evidence.models import AdverseEvent, Collection, DataVersion, Outcome, Patient, Study, Treatment
 
 MODELS = [Study, Patient, Treatment, Outcome, AdverseEvent]

@@ -6,7 +6,7 @@ import pytest
 from django.core.management import call_command
 from django.db import IntegrityError, transaction
 
-from evidence.integrity import RULES, faults
+from evidence.curation.integrity import RULES, faults
 from evidence.models import PrintedFigure, Provenance, Treatment
 
 from .factories import make_collection, make_group, make_patient, make_study, make_treatment

@@ -8,9 +8,9 @@ import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
 
-from evidence import fixture_files
-from evidence.fixture_files import BrokenFixture, FixtureRecord, read, read_all, text
-from evidence.loading import load
+from evidence.curation import fixture_files
+from evidence.curation.fixture_files import BrokenFixture, FixtureRecord, fixture_text, read_all, read_fixture
+from evidence.curation.loading import load
 from evidence.models import Collection, DataVersion, Indication, LoadedRecord, Patient, Study, Treatment
 
 
@@ -24,7 +24,9 @@ def load_again(**options) -> str:
 def copied(tmp_path, settings) -> Path:
     """The fixtures in a folder of their own, to be broken."""
     for name in fixture_files.FILES:
-        (tmp_path / name).write_text((fixture_files.folder() / name).read_text(encoding="utf-8"), encoding="utf-8")
+        (tmp_path / name).write_text(
+            (fixture_files.fixture_folder() / name).read_text(encoding="utf-8"), encoding="utf-8"
+        )
     settings.FIXTURE_DIRS = [tmp_path]
     return tmp_path
 
@@ -212,7 +214,9 @@ def test_the_files_are_written_in_one_shape():
     """A file that is rewritten from what it says comes out byte by byte: diffs show changes and nothing else."""
     for name in fixture_files.FILES:
         path = Path(settings.FIXTURE_DIRS[0]) / name
-        assert text((record.model, record.fields) for record in read(path)) == path.read_text(encoding="utf-8"), name
+        assert fixture_text((record.model, record.fields) for record in read_fixture(path)) == path.read_text(
+            encoding="utf-8"
+        ), name
 
 
 def test_progress_is_shown_and_can_be_silenced(db):

@@ -6,8 +6,6 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import CheckConstraint, UniqueConstraint
 
-from evidence.choices import Extraction, Missing
-from evidence.missing import missing_reason, missing_reason_sql
 from evidence.models import (
     AdverseEvent,
     ArchivePart,
@@ -32,6 +30,8 @@ from evidence.models import (
     StudyGroup,
     Treatment,
 )
+from evidence.models.choices import Extraction, Missing
+from evidence.models.missing import missing_reason, missing_reason_sql
 
 from .factories import make_collection, make_group, make_patient, make_study, make_treatment
 

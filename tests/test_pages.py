@@ -7,9 +7,9 @@ import pytest
 from django.core.cache import cache
 from django.urls import reverse
 
-from evidence.columns import TABLES
+from evidence.charts.registry import CHARTS
 from evidence.models import Collection, Patient
-from evidence.views.drawing import CHARTS
+from evidence.tables import TABLES
 
 from .factories import make_group, make_patient, make_study, make_treatment
 

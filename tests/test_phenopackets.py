@@ -10,9 +10,9 @@ from google.protobuf.json_format import Parse
 from hypothesis import given, settings
 from phenopackets.schema.v2 import Cohort, Phenopacket
 
+from evidence.curation.make_release import make_release
+from evidence.downloads.phenopackets import LOSSES
 from evidence.models import Indication, Manifestation, Patient, Treatment
-from evidence.phenopackets import LOSSES
-from evidence.releasing import release
 
 from .factories import make_patient, make_study, make_treatment
 from .test_filters import addresses, few
@@ -121,7 +121,7 @@ def test_simulated_patients_say_so_in_every_packet(client, simulated):
 
 def test_the_release_is_named(client, world):
     assert "release none (data version" in one(client, "world", "alpha-1").meta_data.created_by
-    release()
+    make_release()
     packet = one(client, "world", "alpha-1")
     assert "release 1" in packet.meta_data.created_by
     assert {each.version for each in packet.meta_data.resources if each.id == "casebook"} == {"release 1"}

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from evidence import summaries
 from evidence.models import Patient
+from evidence.questions.vocabulary import vocabulary
 from evidence.summaries import AGE_SPAN
-from evidence.vocabulary import vocabulary
 
 from .test_filters import few
 
@@ -17,7 +17,9 @@ pytestmark = pytest.mark.django_db
 
 
 def ask(collection, **given):
-    return summaries.similar(collection, summaries.criteria(collection, vocabulary(collection), **given))
+    return summaries.similar_patients(
+        collection, summaries.similarity_criteria(collection, vocabulary(collection), **given)
+    )
 
 
 def told(found) -> dict:

@@ -5,15 +5,15 @@ from copy import deepcopy
 from django.http import QueryDict
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 
-from ..choices import Match
-from ..columns import TABLES, Table
-from ..filters import FILTERS, SETS, AnyOf, Bound, NotKnown, Search
+from ..charts.registry import CHARTS
 from ..models import Release
-from ..steady import collections
-from ..views.drawing import CHARTS
-from ..vocabulary import vocabulary
+from ..models.choices import Match
+from ..models.consistency import collections
+from ..questions.filters import FILTERS, SETS, AnyOf, Bound, NotKnown, Search
+from ..questions.vocabulary import vocabulary
+from ..tables import TABLES, Table
 from . import answers
-from .reading import LARGEST_SIZE, USUAL_SIZE, asked, part
+from .params import LARGEST_SIZE, USUAL_SIZE, asked, part
 from .shapes import ProblemShape
 
 VOCABULARY = "x-vocabulary"  # marks a parameter whose values are read from the database when the schema is made

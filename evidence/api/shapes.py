@@ -2,8 +2,8 @@
 
 from rest_framework import serializers as s
 
-from ..columns import TABLES, Column, Table
-from ..dictionary import WHOLE, entry
+from ..tables import TABLES, Column, Table
+from ..tables.dictionary import WHOLE, entry
 
 
 def shape(name: str, /, **fields: s.Field) -> type[s.Serializer]:

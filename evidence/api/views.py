@@ -7,12 +7,12 @@ from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from ..columns import TABLES, Table
-from ..views.asking import named
-from ..views.drawing import CHARTS
-from ..vocabulary import vocabulary
+from ..charts.registry import CHARTS
+from ..questions.parsing import named
+from ..questions.vocabulary import vocabulary
+from ..tables import TABLES, Table
 from . import answers, shapes
-from .reading import ROWS, asked, nothing_more, part
+from .params import ROWS, asked, nothing_more, part
 from .schema import answered, filter_parameters, list_parameters
 
 

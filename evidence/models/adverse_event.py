@@ -3,10 +3,9 @@
 from django.core.exceptions import ValidationError
 from django.db import models
 
-from ..choices import Ascertainment, YesNo
 from .base import Keyed, KeyedQuerySet, one_of, within
+from .choices import Ascertainment, YesNo
 from .reference import AdverseEventCategory
-from .treatment import Treatment
 
 
 class AdverseEventQuerySet(KeyedQuerySet):
@@ -20,7 +19,7 @@ class AdverseEvent(Keyed):
 
     KEY = ("treatment__patient__slug", "treatment__number", "number")
 
-    treatment = models.ForeignKey(Treatment, on_delete=models.CASCADE, related_name="events")
+    treatment = models.ForeignKey("Treatment", on_delete=models.CASCADE, related_name="events")
     number = models.PositiveSmallIntegerField(default=1)
     category = models.ForeignKey(AdverseEventCategory, on_delete=models.PROTECT, related_name="events")
     description = models.CharField("as described", max_length=200, blank=True)

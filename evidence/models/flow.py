@@ -3,8 +3,8 @@
 from django.db import models
 from django.db.models import Q
 
-from ..choices import Stage
 from .base import Keyed, KeyedQuerySet, one_of
+from .choices import Stage
 from .review import Review
 from .study import Collection
 

@@ -3,8 +3,8 @@
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
 
-from ..choices import FindingKind, Item, State, Subset
 from .base import Keyed, KeyedQuerySet, one_of, slug_format, within
+from .choices import FindingKind, Item, State, Subset
 from .reference import Indication, JAKInhibitor
 from .study import Study
 

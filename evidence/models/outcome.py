@@ -3,9 +3,8 @@
 from django.db import models
 from django.db.models import F, Q
 
-from ..choices import Assessed, Domain, Response
 from .base import Keyed, KeyedQuerySet, one_of, within
-from .treatment import Treatment
+from .choices import Assessed, Domain, Response
 
 # From (included) to (left out), in months since the start of the course.
 WINDOWS = {
@@ -18,7 +17,7 @@ WINDOWS = {
 }
 
 
-def window(word: str) -> Q:
+def month_window(word: str) -> Q:
     """Outcomes assessed at about this month; `unknown` stands for those without a month."""
     if word == Assessed.UNKNOWN:
         return Q(at_months__isnull=True)
@@ -37,7 +36,7 @@ class Outcome(Keyed):
 
     KEY = ("treatment__patient__slug", "treatment__number", "number")
 
-    treatment = models.ForeignKey(Treatment, on_delete=models.CASCADE, related_name="outcomes")
+    treatment = models.ForeignKey("Treatment", on_delete=models.CASCADE, related_name="outcomes")
     number = models.PositiveSmallIntegerField(default=1)
     domain = models.CharField(max_length=8, choices=Domain.choices)
     measure = models.CharField(max_length=120, help_text="Such as mRSS, FVC % predicted, digital ulcers.")

@@ -6,8 +6,8 @@ from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
 from django.urls import reverse
 
-from ..choices import Listing, Presence, Sex, State, Subset
 from .base import Keyed, KeyedQuerySet, one_of, slug_format, within
+from .choices import Listing, Presence, Sex, State, Subset
 from .reference import Autoantibody, Manifestation, Therapy
 from .study import Study
 

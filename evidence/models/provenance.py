@@ -4,9 +4,9 @@ from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db import models
 from django.db.models import Q
 
-from ..choices import Method
 from .adverse_event import AdverseEvent
 from .base import Keyed, KeyedQuerySet, one_of
+from .choices import Method
 from .group import GroupFinding, StudyGroup
 from .outcome import Outcome
 from .patient import Patient

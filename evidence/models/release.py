@@ -4,8 +4,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from ..choices import CollectionKind
 from .base import one_of
+from .choices import CollectionKind
 
 PART = 1 << 20  # bytes of an archive in one row; a row at a time is in memory
 

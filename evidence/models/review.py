@@ -4,8 +4,8 @@ from django.db import models
 from django.db.models import F, Q
 from django.urls import reverse
 
-from ..choices import Extraction, FigureUnit, Verdict, YesNo
 from .base import DOI, PMID, Keyed, KeyedQuerySet, in_format, one_of, slug_format, within
+from .choices import Extraction, FigureUnit, Verdict, YesNo
 from .study import Study
 
 

@@ -5,9 +5,9 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.urls import reverse
 
-from ..choices import CollectionKind, Design, Extraction, State
-from ..missing import missing_reason
 from .base import DOI, NCT, PMCID, PMID, Keyed, KeyedQuerySet, in_format, one_of, slug_format, within
+from .choices import CollectionKind, Design, Extraction, State
+from .missing import missing_reason
 from .reference import JAKInhibitor
 
 # First words of addresses that are not collections.

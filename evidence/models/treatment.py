@@ -6,8 +6,8 @@ from django.db.models import Exists, OuterRef, Q
 from django.db.models.signals import m2m_changed, post_save
 from django.dispatch import receiver
 
-from ..choices import Ascertainment, Assessed, Presence, Response, State, YesNo
 from .base import Keyed, KeyedQuerySet, one_of, within
+from .choices import Ascertainment, Assessed, Presence, Response, State, YesNo
 from .patient import Patient, PatientAutoantibody, PatientManifestation
 from .reference import Indication, JAKInhibitor, Therapy
 
@@ -154,14 +154,14 @@ class TreatmentQuerySet(KeyedQuerySet):
 
     def assessed_about(self, words):
         """Courses with an outcome assessed at about one of these months; unknown: no outcome has a month."""
-        from .outcome import Outcome, window
+        from .outcome import Outcome, month_window
 
         chosen = Q()
         for word in words:
             if word == Assessed.UNKNOWN:
                 chosen |= ~Q(Exists(Outcome.objects.filter(treatment=OuterRef("pk"), at_months__isnull=False)))
             else:
-                chosen |= Q(Exists(Outcome.objects.filter(window(word), treatment=OuterRef("pk"))))
+                chosen |= Q(Exists(Outcome.objects.filter(month_window(word), treatment=OuterRef("pk"))))
         return self.filter(chosen)
 
     def _events(self):

@@ -1,10 +1,10 @@
 """Statistics on counts. Pure functions: no Django, no rounding (callers round when they print)."""
 
 from .exact import TwoByTwo, exact_comparison
-from .middles import mean, median, quartiles
 from .pooling import CannotPool, Pooled, pooled_proportion
-from .printed import Printed, attainable, fractions, ratios
+from .printed_rates import Printed, attainable, fractions, ratios
 from .proportions import Z_95, clopper_pearson_interval, newcombe_interval, wilson_interval
+from .quantiles import mean, median, quartiles
 from .rules import RULES, Derived, Rule
 
 __all__ = [

@@ -12,10 +12,10 @@ from django.urls import reverse
 from django.utils.html import json_script
 from django.utils.safestring import SafeString, mark_safe
 
+from ..downloads.release_status import Pin, Standing, latest, pinned, standing
 from ..models import Collection, DataVersion, Release
-from ..releases import Pin, Standing, latest, pinned, standing
-from ..steady import behind, collections
-from ..steady import version as steady_version
+from ..models.consistency import behind, collections
+from ..models.consistency import version as steady_version
 
 register = template.Library()
 

@@ -2,7 +2,7 @@
 
 from django.core.management.base import BaseCommand
 
-from ...integrity import RULES, findings
+from ...curation.integrity import RULES, findings
 
 
 class Command(BaseCommand):

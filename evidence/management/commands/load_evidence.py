@@ -2,8 +2,8 @@
 
 from django.core.management.base import BaseCommand, CommandError
 
-from ...fixture_files import BrokenFixture, FixtureRecord, read_all
-from ...loading import LoadReport, load
+from ...curation.fixture_files import BrokenFixture, FixtureRecord, read_all
+from ...curation.loading import LoadReport, load
 from ...models import (
     AdverseEvent,
     Collection,

@@ -4,14 +4,13 @@ from time import monotonic
 
 from django.core.management.base import BaseCommand, CommandError
 
-from ...cohort import serving
+from ...counting import AT_ONCE, build_ahead
 from ...models import Collection
-from ...steady import steady
 
 
 class Command(BaseCommand):
     help = (
-        f"Builds the snapshots of collections with more than {serving.AT_ONCE:,} patients and leaves them where the "
+        f"Builds the snapshots of collections with more than {AT_ONCE:,} patients and leaves them where the "
         "serving processes find them. Smaller ones are read when they are asked for; nothing is written for them."
     )
 
@@ -24,12 +23,8 @@ class Command(BaseCommand):
             raise CommandError(f"There is no collection {', '.join(sorted(missing))}.")
         for collection in chosen:
             started = monotonic()
-            with steady() as now, serving.only_one(collection) as free:
-                small = serving.size_of(collection, now) <= serving.AT_ONCE
-                if not free or small or serving.folder(collection, now).exists():
-                    continue
-                snapshot = serving.prepare(collection)
-            if verbosity:
+            snapshot = build_ahead(collection)
+            if snapshot is not None and verbosity:
                 size, seconds = snapshot.nbytes / 1e6, monotonic() - started
                 self.stdout.write(
                     f"  {collection.slug}: {snapshot.patients:,} patients read in {seconds:.1f} s, {size:.0f} MB"

@@ -1,0 +1,107 @@
+"""Counting by SQL: every tally is one GROUP BY, and all tallies of a page travel in one statement.
+
+The courses that answer a question are found once, in a common table expression, however many tallies are of them.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from django.db import connection
+from django.db.models import CharField, Count, F, IntegerField, QuerySet, Value
+from django.db.models.expressions import RawSQL
+from django.db.models.functions import Cast
+
+from ..models import Treatment
+from ..questions.filters import courses, courses_known
+from ..questions.question import Question
+from .dimensions import DIMENSIONS, ConditionDimension, MultiValueDimension, ScalarDimension, SetDimension
+from .tally import Tally, Unit
+
+COUNTED = {
+    Unit.PATIENTS: "patient",
+    Unit.TREATMENTS: "pk",
+    Unit.EVENTS: "events",
+    Unit.OUTCOMES: "outcomes",
+    Unit.STUDIES: "patient__study",
+}
+STATEMENT = 400  # SELECTs in one statement; SQLite takes at most 500
+
+
+def count_tallies(tallies: Sequence[Tally]) -> list[Counter]:
+    """One Counter per tally, in order. One query for up to 400 different tallies."""
+    different = list(dict.fromkeys(tallies))
+    answers: dict[Tally, Counter] = {tally: Counter() for tally in different}
+    for start in range(0, len(different), STATEMENT):
+        batch = different[start : start + STATEMENT]
+        asked = {key: f"asked_{i}" for i, key in enumerate(dict.fromkeys(map(question_key, batch)))}
+        width = max(len(tally.dimensions) for tally in batch)
+        selects = [
+            select_counts(i, tally, treatments_in_cte(asked[question_key(tally)]), width)
+            for i, tally in enumerate(batch)
+        ]
+        for position, *values, number in run_union(asked, selects):
+            tally = batch[position]
+            answers[tally][dimension_values(tally, values)] += number
+    return [tally.largest(answers[tally]) for tally in tallies]
+
+
+def run_union(asked: dict[tuple[Question, bool], str], selects: list[QuerySet]) -> list[tuple]:
+    """Runs all selects in one statement, after the courses of each question, by the names the selects know them by."""
+    first, *others = selects
+    united = first.union(*others, all=True) if others else first
+    sql, params = united.query.sql_with_params()
+    tables, given = [], []
+    for (question, denominator), name in asked.items():
+        rows = courses_known(question) if denominator else courses(question)
+        found, more = rows.order_by().values("pk").query.sql_with_params()
+        tables.append(f"{name} (id) AS MATERIALIZED ({found})")
+        given += more
+    with connection.cursor() as cursor:
+        cursor.execute(f"WITH {', '.join(tables)} {sql}", [*given, *params])
+        return cursor.fetchall()
+
+
+def treatments_in_cte(name: str) -> QuerySet:
+    """The courses of one question."""
+    return Treatment.objects.filter(pk__in=RawSQL(f"SELECT id FROM {name}", []))  # noqa: S608, S611 (a name of ours)
+
+
+def question_key(tally: Tally) -> tuple[Question, bool]:
+    return tally.question, tally.denominator
+
+
+def select_counts(position: int, tally: Tally, rows: QuerySet, width: int) -> QuerySet:
+    """One tally as (position, value, ..., number) rows, padded to `width` values so that all can be united."""
+    dimensions = [DIMENSIONS[name] for name in tally.dimensions]
+    for dimension in dimensions:
+        if isinstance(dimension, MultiValueDimension) and dimension.rows:
+            rows = rows.filter(dimension.condition())
+    values = {
+        f"value_{i}": Cast(dimension_expression(dimension), CharField()) for i, dimension in enumerate(dimensions)
+    }
+    padding = {f"value_{i}": Value(None, CharField()) for i in range(len(dimensions), width)}
+    return (
+        rows.order_by()
+        .annotate(position=Value(position, IntegerField()), **values, **padding)
+        .values("position", *values, *padding)
+        .annotate(number=Count(COUNTED[tally.unit], distinct=True))
+        .values_list("position", *[f"value_{i}" for i in range(width)], "number")
+    )
+
+
+def dimension_expression(dimension: ScalarDimension | MultiValueDimension | SetDimension | ConditionDimension):
+    """The value of a dimension, as seen from a course."""
+    if isinstance(dimension, ScalarDimension):
+        return dimension.value(dimension.level)
+    if isinstance(dimension, SetDimension):
+        return dimension.column()
+    return F(dimension.path) if isinstance(dimension, MultiValueDimension) else dimension.case()
+
+
+def dimension_values(tally: Tally, values: list) -> tuple:
+    """The values of a tally's dimensions; sets in their one spelling."""
+    found = []
+    for name, value in zip(tally.dimensions, values, strict=False):
+        dimension = DIMENSIONS[name]
+        found.append(dimension.canonical_key(value) if isinstance(dimension, SetDimension) else value)
+    return tuple(found)

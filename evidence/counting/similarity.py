@@ -1,0 +1,95 @@
+"""Patients of several questions held side by side: how many two share, and who agrees with most of many."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from django.db.models import QuerySet
+
+from ..models import Collection, Patient
+from ..questions.filters import courses, courses_known
+from ..questions.question import Question
+from . import snapshot
+from .snapshot import snapshot_for
+
+
+def count_shared_patients(first: Question, second: Question) -> int:
+    """How many patients answer both questions, be it with one treatment or with two. Both are of one collection."""
+    engine = snapshot_for(first.collection)
+    if engine is None:
+        in_both = Patient.objects.with_treatment(courses(first)).with_treatment(courses(second))
+        return in_both.count()
+    return snapshot.count_shared_patients(engine, first, second)
+
+
+@dataclass(frozen=True)
+class CriteriaAgreement:
+    """How one patient stands to each of several criteria: True agrees, False differs, None is not known."""
+
+    patient: int  # primary key
+    agrees: tuple[bool | None, ...]
+
+
+@dataclass(frozen=True)
+class AgreementRanking:
+    """Patients by how many criteria they agree with; `by_number[k]` counts those who agree with exactly k."""
+
+    first: list[CriteriaAgreement]
+    by_number: list[int]
+
+
+def rank_by_agreement(
+    collection: Collection, criteria: Sequence[Question], most: int, apart: int | None = None
+) -> AgreementRanking:
+    """The `most` patients who agree with most criteria; of equal ones, those who differ in fewest, then by public id.
+
+    A criterion is a question with one thing asked. A patient of whom it is not known neither agrees nor differs.
+    `apart` is the primary key of a patient who is left out.
+    """
+    keys, agreeing, knowing = agreement_matrix(collection, criteria)
+    if apart is not None:
+        others = keys != apart
+        keys, agreeing, knowing = keys[others], agreeing[:, others], knowing[:, others]
+    agrees = agreeing.sum(axis=0, dtype=np.int64)
+    differs = (knowing & ~agreeing).sum(axis=0, dtype=np.int64)
+    order = np.lexsort((np.arange(len(keys)), differs, -agrees))
+    found = [
+        CriteriaAgreement(
+            int(keys[i]),
+            tuple(bool(a) if k else None for a, k in zip(agreeing[:, i].tolist(), knowing[:, i].tolist(), strict=True)),
+        )
+        for i in order[:most].tolist()
+        if agrees[i]
+    ]
+    return AgreementRanking(found, np.bincount(agrees, minlength=len(criteria) + 1).tolist())
+
+
+def agreement_matrix(collection: Collection, criteria: Sequence[Question]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(patients' keys by public id, who agrees with each criterion, of whom each is known)."""
+    engine = snapshot_for(collection)
+    if engine is None:
+        keys, agreeing, known = agreement_matrix_from_database(collection, criteria)
+    else:
+        keys, agreeing, known = snapshot.agreement_matrix(engine, criteria)
+    agreeing = stack_rows(agreeing, len(keys))
+    return keys, agreeing, stack_rows(known, len(keys)) | agreeing
+
+
+def agreement_matrix_from_database(
+    collection: Collection, criteria: Sequence[Question]
+) -> tuple[np.ndarray, list[np.ndarray], list[np.ndarray]]:
+    """The same by SQL, one query for each criterion and side."""
+    patients = Patient.objects.within(collection).counted().filter(treatments__isnull=False)
+    patients = patients.distinct().order_by("slug")
+    keys = np.fromiter(patients.values_list("pk", flat=True), dtype=np.int64)
+    agreeing = [np.isin(keys, patient_keys(courses(criterion))) for criterion in criteria]
+    known = [np.isin(keys, patient_keys(courses_known(criterion))) for criterion in criteria]
+    return keys, agreeing, known
+
+
+def patient_keys(treatments: QuerySet) -> np.ndarray:
+    return np.fromiter(treatments.order_by().values_list("patient", flat=True), dtype=np.int64)
+
+
+def stack_rows(rows: list[np.ndarray], width: int) -> np.ndarray:
+    return np.stack(rows) if rows else np.zeros((0, width), dtype=bool)

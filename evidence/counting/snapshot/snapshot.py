@@ -1,0 +1,79 @@
+"""One collection in memory: what can be counted, as bits and codes, of one version of the data. Never changed."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from .bitsets import Layout
+
+PLAIN = ("studies", "course_keys", "patient_keys", "by_slug", "sorted_keys", "sorted_places")  # arrays by themselves
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A dimension as the snapshot holds it.
+
+    `bits` has a row for each value: patients where `of_patient`, courses otherwise. Where every course or patient has
+    one value, `codes` holds its number for each bit position, and then `bits` is left out if there are many values.
+    `times` counts the rows of a to-many dimension: bit k of how many a course has of value v stands in `times[v, k]`.
+    """
+
+    values: list[str | None]
+    of_patient: bool
+    bits: np.ndarray | None = None
+    codes: np.ndarray | None = None
+    times: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Axes of all courses that readers may see, and how to find a course again by its primary key.
+
+    `course_keys` holds the primary key of each bit position, `patient_keys` that of each patient; `by_slug` has the
+    patients' numbers in the order of their public ids. `sorted_keys` and `sorted_places` lead from a key to its bit.
+    """
+
+    version: int
+    layout: Layout
+    axes: dict[str, Axis]
+    totals: dict[str, np.ndarray]  # unit -> (bits, width): how many events or outcomes a course has
+    studies: np.ndarray  # each patient's study, as the number of its value on the axis `study`
+    course_keys: np.ndarray
+    patient_keys: np.ndarray
+    by_slug: np.ndarray
+    sorted_keys: np.ndarray
+    sorted_places: np.ndarray
+    memory: dict = field(default_factory=dict, compare=False)
+
+    @property
+    def patients(self) -> int:
+        return self.layout.patients
+
+    def treatment_positions(self, keys: np.ndarray) -> np.ndarray:
+        """Bit positions of the courses with these primary keys; keys of other courses are left out."""
+        if not len(self.sorted_keys) or not len(keys):
+            return np.empty(0, dtype=np.int64)
+        at = np.searchsorted(self.sorted_keys, keys)
+        at[at == len(self.sorted_keys)] = 0
+        return self.sorted_places[at[self.sorted_keys[at] == keys]]
+
+    @cached_property
+    def rank(self) -> np.ndarray:
+        """Each patient's place in the order of public ids."""
+        rank = np.empty(len(self.by_slug), dtype=np.int32)
+        rank[self.by_slug] = np.arange(len(self.by_slug), dtype=np.int32)
+        return rank
+
+    @property
+    def nbytes(self) -> int:
+        return sum(each.nbytes for each in self.arrays().values())
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Everything it holds, by name."""
+        found = {name: getattr(self, name) for name in PLAIN}
+        found |= {f"total.{unit}": array for unit, array in self.totals.items()}
+        for name, axis in self.axes.items():
+            parts = {"bits": axis.bits, "codes": axis.codes, "times": axis.times}
+            found |= {f"axis.{name}.{part}": array for part, array in parts.items() if array is not None}
+        return found

@@ -1,0 +1,412 @@
+"""Draws a synthetic collection of any size: simulated, realistic in shape only, the same for the same seed.
+
+Nothing here is medical knowledge. Terms come from the loaded vocabulary; how often each occurs follows from its place
+in its list (the k-th in proportion to 1/k), and every other number is drawn evenly from a plain range. What is meant to
+be realistic is what software feels: studies of 1 to 500 patients, missing values, several courses, several
+indications, outcomes by month, events that repeat.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from django.db import models, transaction
+
+from ..models import (
+    AdverseEvent,
+    AdverseEventCategory,
+    Autoantibody,
+    Collection,
+    DataVersion,
+    Indication,
+    JAKInhibitor,
+    LoadedRecord,
+    Manifestation,
+    Outcome,
+    Patient,
+    PatientAutoantibody,
+    PatientManifestation,
+    Provenance,
+    Study,
+    StudyGroup,
+    Therapy,
+    Treatment,
+    set_key,
+)
+from ..models.choices import (
+    Ascertainment,
+    CollectionKind,
+    Design,
+    Domain,
+    Extraction,
+    Listing,
+    Presence,
+    Response,
+    Sex,
+    State,
+    Subset,
+    YesNo,
+)
+from .bulk import bulk_write, keys_written, next_key, update_statistics
+from .integrity import SIMULATED_PREFIX
+
+LARGEST_STUDY = 500
+BATCH = 20_000  # patients drawn and written at a time
+MOST_INDICATIONS = 3
+MONTHS = [3, 6, 12, 24]
+MEASURES = {Domain.SKIN: ("mRSS", 51), Domain.LUNG: ("FVC % predicted", 120)}
+SYNTHETIC_SCORE = ("synthetic score", 100)
+# Of a study read in full, more is known.
+KNOWN = {Extraction.FULL_TEXT: 0.9, Extraction.ABSTRACT: 0.6, Extraction.SECONDARY: 0.4}
+PRIOR, ALONG = Patient.prior_therapies.through, Treatment.concomitant_therapies.through
+INDICATED = Treatment.indications.through
+
+
+class CannotGenerate(Exception):
+    """Why no collection can be drawn, for whoever asked for it."""
+
+
+def simulated_caveat(patients: int, seed: int) -> str:
+    return (
+        f"synthetic collection of {patients:,} patients drawn at random (seed {seed}) to show and measure Casebook; "
+        "its frequencies mean nothing"
+    )
+
+
+def harmonic_weights(count: int) -> np.ndarray:
+    """1, 1/2, 1/3, ... as probabilities."""
+    falling = 1 / np.arange(1, count + 1)
+    return falling / falling.sum()
+
+
+def study_sizes(patients: int, rng: np.random.Generator) -> list[int]:
+    """Sizes from 1 to 500 that add up; small studies are as frequent per order of magnitude as large ones."""
+    sizes = []
+    while (left := patients - sum(sizes)) > 0 and len(sizes) < 32:
+        sizes.append(min(left, int(LARGEST_STUDY ** rng.random())))
+    if (left := patients - sum(sizes)) > 0:
+        drawn = (LARGEST_STUDY ** rng.random(left // 20 + 64)).astype(int)
+        enough = int(np.searchsorted(np.cumsum(drawn), left)) + 1
+        sizes += drawn[:enough].tolist()
+        sizes[-1] -= sum(sizes) - patients
+    return sizes
+
+
+@dataclass
+class Terms:
+    """Primary keys of the vocabulary, in its order."""
+
+    inhibitors: np.ndarray
+    indications: list[Indication]
+    manifestations: np.ndarray
+    autoantibodies: np.ndarray
+    therapies: np.ndarray
+    categories: np.ndarray
+
+    @classmethod
+    def loaded(cls) -> "Terms":
+        """Raises CannotGenerate where no vocabulary is loaded."""
+
+        def keys(model) -> np.ndarray:
+            found = np.array(list(model.objects.values_list("pk", flat=True)), dtype=np.int64)
+            if not len(found):
+                raise CannotGenerate(f"No {model._meta.verbose_name} is loaded; run load_evidence first.")
+            return found
+
+        inhibitors = np.array(list(JAKInhibitor.objects.order_by("pk").values_list("pk", flat=True)), dtype=np.int64)
+        if not len(inhibitors):
+            raise CannotGenerate("No inhibitor is loaded; run load_evidence first.")
+        keys(Indication)
+        return cls(
+            inhibitors,
+            list(Indication.objects.all()),
+            keys(Manifestation),
+            keys(Autoantibody),
+            keys(Therapy),
+            keys(AdverseEventCategory),
+        )
+
+
+class Pen:
+    """Writes rows of one model after another, numbering them on."""
+
+    def __init__(self):
+        self.next: dict[type[models.Model], int] = {}
+
+    def write(self, model: type[models.Model], count: int, **columns) -> np.ndarray:
+        """Writes `count` rows; arrays and lists are columns, anything else is the same in every row. Their keys."""
+        first = self.next.setdefault(model, next_key(model))
+        keys = np.arange(first, first + count)
+        self.next[model] += count
+        if count:
+            plain = {name: self.column(values, count) for name, values in columns.items()}
+            bulk_write(model, {model._meta.pk.attname: keys.tolist()} | plain)
+        return keys
+
+    @staticmethod
+    def column(values, count: int) -> list:
+        if isinstance(values, np.ndarray):
+            return values.tolist()
+        return values if isinstance(values, list) else [values] * count
+
+
+class Drawing:
+    """One collection being drawn."""
+
+    def __init__(self, collection: Collection, patients: int, seed: int):
+        self.collection, self.patients, self.seed = collection, patients, seed
+        self.rng = np.random.default_rng(seed)
+        self.terms = Terms.loaded()
+        self.pen = Pen()
+
+    def choose(self, values, count: int, p=None) -> np.ndarray:
+        # Plain texts: a member of an enumeration costs the database driver ten times as much.
+        values = np.array([str(each) if isinstance(each, str) else each for each in values])
+        return values[self.rng.choice(len(values), count, p=p)]
+
+    def coded(self, values: list[str], unknown: str, known: np.ndarray) -> np.ndarray:
+        """One of `values` where known, else the code for not known."""
+        return np.where(known, self.choose(values, len(known), harmonic_weights(len(values))), str(unknown))
+
+    def chance(self, probability, count: int) -> np.ndarray:
+        return self.rng.random(count) < probability
+
+    def maybe(self, values: np.ndarray, known: np.ndarray) -> list:
+        """The values, None where not known."""
+        return [value if there else None for value, there in zip(values.tolist(), known.tolist(), strict=True)]
+
+    def draw(self) -> Iterator[int]:
+        """Writes everything; yields the number of patients written so far, batch by batch."""
+        sizes = study_sizes(self.patients, self.rng)
+        done, batch, first = 0, [], 1
+        for size in sizes:
+            batch.append(size)
+            if sum(batch) >= BATCH:
+                self.studies(batch, first, done)
+                first, done, batch = first + len(batch), done + sum(batch), []
+                yield done
+        if batch:
+            self.studies(batch, first, done)
+            yield done + sum(batch)
+        keys_written(model for model in self.pen.next)
+
+    def studies(self, sizes: list[int], first: int, done: int) -> None:
+        """Some studies with everything in them."""
+        count, numbers = len(sizes), range(first, first + len(sizes))
+        readings = self.choose([str(each) for each in KNOWN], count, [0.6, 0.3, 0.1])
+        several = self.choose([Design.CASE_SERIES, Design.RETROSPECTIVE_COHORT, Design.OPEN_LABEL_TRIAL], count)
+        keys = self.pen.write(
+            Study,
+            count,
+            collection_id=self.collection.pk,
+            slug=[f"synthetic-{number}" for number in numbers],
+            short_name=[f"Synthetic study {number}" for number in numbers],
+            title=[f"Synthetic study {number}, drawn at random" for number in numbers],
+            year=self.rng.integers(2012, 2027, count),
+            design=[
+                str(Design.CASE_REPORT) if size == 1 else design
+                for size, design in zip(sizes, several.tolist(), strict=True)
+            ],
+            extraction=readings.tolist(),
+            state=str(State.PUBLISHED),
+        )
+        of_study = np.repeat(np.arange(count), sizes)
+        share = np.array([KNOWN[Extraction(reading)] for reading in readings])[of_study]
+        self.people(keys[of_study], share, done)
+
+    def people(self, studies: np.ndarray, known: np.ndarray, done: int) -> None:
+        """Patients of these studies; `known` is the chance that any one item is known."""
+        count, numbers = len(studies), range(done + 1, done + len(studies) + 1)
+        terms = self.terms
+        prior = self.chance(known, count)
+        times = np.where(prior, self.rng.integers(0, 4, count), 0)
+        listed = np.where(times > 0, str(Listing.LISTED), str(Listing.EXPLICITLY_NONE))
+        status = np.where(prior, listed, str(Listing.NOT_STATED))
+        keys = self.pen.write(
+            Patient,
+            count,
+            study_id=studies,
+            slug=[f"{SIMULATED_PREFIX}{self.collection.slug}-{number:07d}" for number in numbers],
+            label=[f"Synthetic patient {number}" for number in numbers],
+            sex=self.coded([Sex.FEMALE, Sex.MALE], Sex.UNKNOWN, self.chance(known, count)),
+            age_years=self.maybe(self.rng.integers(18, 86, count), self.chance(known, count)),
+            disease_duration_months=self.maybe(self.rng.integers(0, 361, count), self.chance(known, count)),
+            subset=self.coded(
+                [each for each in Subset if each != Subset.UNKNOWN], Subset.UNKNOWN, self.chance(known, count)
+            ),
+            prior_status=status,
+            state=str(State.PUBLISHED),
+        )
+        self.links(PRIOR, "patient_id", keys, "therapy_id", terms.therapies, times)
+        self.presence(PatientManifestation, "manifestation_id", terms.manifestations, keys, 0.4 * known)
+        self.presence(PatientAutoantibody, "autoantibody_id", terms.autoantibodies, keys, 0.6 * known)
+        courses = 1 + self.chance(0.1, count).astype(int) + self.chance(0.02, count).astype(int)
+        self.courses(np.repeat(keys, courses), place_in_row(courses), np.repeat(known, courses))
+
+    def links(self, model, owner: str, owners: np.ndarray, term: str, terms: np.ndarray, times: np.ndarray) -> None:
+        """`times` different terms for each owner."""
+        ranks = np.argsort(self.rng.random((len(owners), len(terms))) / harmonic_weights(len(terms)), axis=1)
+        rows, places = np.nonzero(np.arange(len(terms)) < np.minimum(times, len(terms))[:, None])
+        self.pen.write(model, len(rows), **{owner: owners[rows], term: terms[ranks[rows, places]]})
+
+    def presence(self, model, term: str, terms: np.ndarray, patients: np.ndarray, chance: np.ndarray) -> None:
+        """Each term is recorded of each patient by chance, as present or as absent."""
+        recorded = self.rng.random((len(patients), len(terms))) < chance[:, None]
+        rows, places = np.nonzero(recorded)
+        present = self.chance(0.3 + 0.6 / (1 + places), len(rows))
+        status = np.where(present, str(Presence.PRESENT), str(Presence.ABSENT))
+        self.pen.write(model, len(rows), patient_id=patients[rows], **{term: terms[places]}, status=status)
+
+    def courses(self, patients: np.ndarray, numbers: np.ndarray, known: np.ndarray) -> None:
+        count, terms = len(patients), self.terms
+        indicated, sets = self.indications(count, self.chance(known, count))
+        ascertained = self.chance(known, count)
+        eventful = ascertained & self.chance(0.45, count)
+        stated = np.where(eventful, str(Ascertainment.EVENTS), str(Ascertainment.EXPLICITLY_NONE))
+        stopped = self.coded([YesNo.NO, YesNo.YES], YesNo.UNKNOWN, self.chance(known, count))
+        responses = [Response.IMPROVED, Response.STABLE, Response.WORSENED]
+        keys = self.pen.write(
+            Treatment,
+            count,
+            patient_id=patients,
+            number=numbers,
+            inhibitor_id=self.choose(terms.inhibitors, count, harmonic_weights(len(terms.inhibitors))),
+            dose=self.coded(
+                ["synthetic dose A", "synthetic dose B", "synthetic dose C"], "", self.chance(known, count)
+            ),
+            duration_months=self.maybe(self.rng.integers(1, 61, count), self.chance(known, count)),
+            indication_set=sets,
+            response=self.coded(responses, Response.UNKNOWN, self.chance(known, count)),
+            relapsed=self.coded([YesNo.NO, YesNo.YES], YesNo.UNKNOWN, self.chance(0.6 * known, count)),
+            adverse_events=np.where(ascertained, stated, str(Ascertainment.NOT_STATED)),
+            stopped=stopped,
+            stop_reason=np.where(stopped == YesNo.YES, "synthetic reason", ""),
+        )
+        rows, places = np.nonzero(indicated)
+        chosen = np.array([each.pk for each in terms.indications])[places]
+        self.pen.write(INDICATED, len(rows), treatment_id=keys[rows], indication_id=chosen)
+        along = np.where(self.chance(0.5 * known, count), self.rng.integers(1, 3, count), 0)
+        self.links(ALONG, "treatment_id", keys, "therapy_id", terms.therapies, along)
+        self.outcomes(keys, known)
+        self.events(keys[eventful & self.chance(0.95, count)])
+
+    def indications(self, count: int, known: np.ndarray) -> tuple[np.ndarray, list[str]]:
+        """(count, terms) truth values, and the key of each row's set."""
+        terms = self.terms.indications
+        times = np.where(known, self.rng.integers(1, min(MOST_INDICATIONS, len(terms)) + 1, count), 0)
+        ranks = np.argsort(
+            np.argsort(self.rng.random((count, len(terms))) / harmonic_weights(len(terms)), axis=1), axis=1
+        )
+        indicated = ranks < times[:, None]
+        bits = indicated @ (1 << np.arange(len(terms)))
+        names = {bit: set_key(terms[i].code for i in range(len(terms)) if bit >> i & 1) for bit in set(bits.tolist())}
+        return indicated, [names[bit] for bit in bits.tolist()]
+
+    def outcomes(self, courses: np.ndarray, known: np.ndarray) -> None:
+        times = self.rng.integers(0, 6, len(courses))
+        owners, count = np.repeat(courses, times), int(times.sum())
+        known = np.repeat(known, times)
+        domains = [str(each) for each in Domain]
+        chosen = self.rng.choice(len(domains), count, p=harmonic_weights(len(domains)))
+        measures = [MEASURES.get(Domain(each), SYNTHETIC_SCORE) for each in domains]
+        top = np.array([most for _, most in measures])[chosen]
+        numbered = self.chance(known, count)
+        responses = [Response.IMPROVED, Response.STABLE, Response.WORSENED]
+        self.pen.write(
+            Outcome,
+            count,
+            treatment_id=owners,
+            number=place_in_row(times),
+            domain=np.array(domains)[chosen],
+            measure=np.array([name for name, _ in measures])[chosen],
+            baseline=self.maybe(self.rng.integers(0, top + 1), numbered),
+            followup=self.maybe(self.rng.integers(0, top + 1), numbered),
+            baseline_month=self.maybe(np.zeros(count, dtype=int), numbered),
+            at_months=self.maybe(self.choose(MONTHS, count), numbered),
+            result=self.coded(responses, Response.UNKNOWN, self.chance(known, count)),
+        )
+
+    def events(self, courses: np.ndarray) -> None:
+        times = 1 + self.chance(0.3, len(courses)).astype(int)
+        owners, count = np.repeat(courses, times), int(times.sum())
+        categories = self.terms.categories
+        self.pen.write(
+            AdverseEvent,
+            count,
+            treatment_id=owners,
+            number=place_in_row(times),
+            category_id=self.choose(categories, count, harmonic_weights(len(categories))),
+            description="synthetic event",
+            grade=self.maybe(self.rng.integers(1, 5, count), self.chance(0.5, count)),
+            serious=self.coded([YesNo.NO, YesNo.YES], YesNo.UNKNOWN, self.chance(0.6, count)),
+            onset_months=self.maybe(self.choose(MONTHS, count), self.chance(0.5, count)),
+        )
+
+
+def place_in_row(times: np.ndarray) -> np.ndarray:
+    """1, 2, ... within each owner's rows: [2, 0, 3] -> [1, 2, 1, 2, 3]."""
+    ends = np.cumsum(times)
+    return np.arange(1, int(ends[-1]) + 1 if len(ends) else 1) - np.repeat(ends - times, times)
+
+
+def generate_collection(slug: str, patients: int, seed: int, *, replace: bool = False) -> Iterator[int]:
+    """Draws the collection in one transaction; yields the patients written so far. All or nothing.
+
+    Raises CannotGenerate for a collection that is there already and is not to be (or must not be) replaced.
+    """
+    if patients < 1:
+        raise CannotGenerate("A collection has at least one patient.")
+    with transaction.atomic():
+        existing = Collection.objects.filter(slug=slug).first()
+        if existing is not None:
+            if not is_generated(existing):
+                raise CannotGenerate(f"“{slug}” holds records that were not drawn by this command; it is left alone.")
+            if not replace:
+                raise CannotGenerate(f"There is a collection “{slug}” already. Say --replace to draw it anew.")
+            remove_collection(existing)
+        name = "Synthetic" if slug == "synthetic" else f"Synthetic ({slug})"
+        collection = Collection.objects.create(
+            slug=slug,
+            name=name,
+            kind=CollectionKind.SIMULATED,
+            description=f"A {simulated_caveat(patients, seed)}. Every record in it is simulated.",
+            caveat=simulated_caveat(patients, seed),
+            position=100,
+        )
+        yield from Drawing(collection, patients, seed).draw()
+        DataVersion.bump()
+        update_statistics()
+
+
+def is_generated(collection: Collection) -> bool:
+    """Whether this command drew the collection: simulated, in no fixture, and every study named as it names them."""
+    in_fixtures = LoadedRecord.objects.filter(model="evidence.collection", key=f'["{collection.slug}"]').exists()
+    others = collection.studies.exclude(slug__startswith="synthetic-").exists()
+    return collection.is_simulated and not in_fixtures and not others
+
+
+def remove_collection(collection: Collection) -> None:
+    """Deletes a generated collection with all its records, table by table, the innermost first."""
+    studies = Study.objects.filter(collection=collection)
+    patients = Patient.objects.filter(study__in=studies)
+    courses = Treatment.objects.filter(patient__in=patients)
+    for model, condition in [
+        (Provenance, {"study__in": studies}),
+        (StudyGroup, {"study__in": studies}),
+        (AdverseEvent, {"treatment__in": courses}),
+        (Outcome, {"treatment__in": courses}),
+        (ALONG, {"treatment__in": courses}),
+        (INDICATED, {"treatment__in": courses}),
+        (Treatment, {"patient__in": patients}),
+        (PatientManifestation, {"patient__in": patients}),
+        (PatientAutoantibody, {"patient__in": patients}),
+        (PRIOR, {"patient__in": patients}),
+        (Patient, {"study__in": studies}),
+        (Study, {"collection": collection}),
+    ]:
+        rows = model.objects.filter(**condition)
+        if model in (Provenance, StudyGroup):
+            rows.delete()  # few, and other records hang on them
+        else:
+            rows._raw_delete(rows.db)
+    collection.delete()

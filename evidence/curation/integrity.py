@@ -1,0 +1,151 @@
+"""Rules that span several rows, which no table constraint can hold. Read by `load_evidence` and `check_evidence`."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.db.models import Count, F, OuterRef, Q, Subquery, Sum
+
+from ..models import AdverseEvent, GroupFinding, Patient, Provenance, Review, Study, Treatment, set_key
+from ..models.choices import Ascertainment, CollectionKind, Listing
+from ..models.provenance import SUBJECTS
+from ..summaries import reconcile_figures
+
+SIMULATED_PREFIX = "SIM-"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One record that breaks a rule: its model's label, its natural key, and what is wrong, for a curator to read."""
+
+    model: str
+    key: tuple
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.model} {' / '.join(map(str, self.key))}: {self.problem}"
+
+
+def fault(record, problem: str) -> Fault:
+    return Fault(record._meta.label_lower, record.natural_key(), problem)
+
+
+def faults() -> list[Fault]:
+    """Every broken rule in the database, in a steady order."""
+    return [found for rule in RULES for found in rule()]
+
+
+def findings() -> list[str]:
+    """Every broken rule, and every figure of a review that does not come out as when a curator last looked."""
+    return [*map(str, faults()), *figures_that_differ()]
+
+
+def figures_that_differ() -> Iterator[str]:
+    for review in Review.objects.all():
+        for row in reconcile_figures(review, list(review.figures.select_related("review"))):
+            if row.unexpected:
+                given = f"{row.recomputed} ({row.basis})" if row.value is not None else "not computable"
+                name = f"evidence.printedfigure {review.slug} / {row.figure.code}"
+                yield (
+                    f"{name}: printed {row.printed}, records give {given}. When last seen: {row.expected.label}; "
+                    f"now: {row.verdict.label}. Find out why, then write a note and the new verdict"
+                )
+
+
+def patients_without_course() -> Iterator[Fault]:
+    for patient in Patient.objects.filter(treatments__isnull=True):
+        yield fault(patient, "has no course of a JAK inhibitor, so no question can reach this patient")
+
+
+def prior_therapies_disagree() -> Iterator[Fault]:
+    counted = Patient.objects.annotate(listed=Count("prior_therapies"))
+    for patient in counted.filter(prior_status=Listing.LISTED, listed=0):
+        yield fault(patient, "prior therapies are marked as listed, but none is")
+    for patient in counted.filter(listed__gt=0).exclude(prior_status=Listing.LISTED):
+        yield fault(patient, "prior therapies are listed, but marked otherwise")
+
+
+def ids_show_their_kind() -> Iterator[Fault]:
+    simulated = Q(study__collection__kind=CollectionKind.SIMULATED)
+    for patient in Patient.objects.filter(simulated).exclude(slug__startswith=SIMULATED_PREFIX):
+        yield fault(patient, f"a simulated patient's public id begins with {SIMULATED_PREFIX}")
+    for patient in Patient.objects.filter(~simulated, slug__startswith=SIMULATED_PREFIX):
+        yield fault(patient, f"only a simulated patient's public id begins with {SIMULATED_PREFIX}")
+
+
+def same_person_links() -> Iterator[Fault]:
+    linked = Patient.objects.filter(same_as__isnull=False)
+    for patient in linked.exclude(study__collection=F("same_as__study__collection")):
+        yield fault(patient, "is linked to a report in another collection")
+    for patient in linked.filter(same_as__same_as__isnull=False):
+        yield fault(patient, "is linked to a report that is itself linked to another")
+    for patient in linked.exclude(state=F("same_as__state")):
+        yield fault(
+            patient, "is linked to a report in another publication state, so the person may not be counted at all"
+        )
+
+
+def indication_sets_in_step() -> Iterator[Fault]:
+    for treatment in Treatment.objects.select_related("patient").prefetch_related("indications"):
+        if treatment.indication_set != set_key(each.code for each in treatment.indications.all()):
+            yield fault(
+                treatment, f"its indication set reads “{treatment.indication_set}”, which its indications do not"
+            )
+
+
+def events_need_ascertainment() -> Iterator[Fault]:
+    events = AdverseEvent.objects.select_related("treatment__patient")
+    for event in events.exclude(treatment__adverse_events=Ascertainment.EVENTS):
+        yield fault(event, "stands under a course that does not report adverse events")
+
+
+def numbers_within_study() -> Iterator[Fault]:
+    studies = Study.objects.select_related("collection").filter(n_jaki__isnull=False)
+    for study in studies.annotate(known=Count("patients")).filter(known__gt=F("n_jaki")):
+        yield fault(study, f"has {study.known} individual patients, more than the {study.n_jaki} given a JAK inhibitor")
+    treated = Q(groups__inhibitor__isnull=False) | Q(groups__mixed_inhibitors=True)
+    for study in studies.annotate(known=Sum("groups__n", filter=treated)).filter(known__gt=F("n_jaki")):
+        yield fault(
+            study, f"its treated groups add up to {study.known}, more than the {study.n_jaki} given a JAK inhibitor"
+        )
+
+
+def findings_within_group() -> Iterator[Fault]:
+    findings = GroupFinding.objects.select_related("group__study__collection")
+    for finding in findings.filter(n__gt=F("group__n")):
+        yield fault(finding, f"analyses {finding.n} patients of a group of {finding.group.n}")
+
+
+def shared_patients_within_collection() -> Iterator[Fault]:
+    elsewhere = Study.may_share_patients_with.through.objects.exclude(from_study__collection=F("to_study__collection"))
+    for study in Study.objects.select_related("collection").filter(pk__in=elsewhere.values("from_study")):
+        yield fault(study, "is said to share patients with a study of another collection")
+
+
+def provenance_of_own_study() -> Iterator[Fault]:
+    study_of = {
+        "patient": "patient__study",
+        "treatment": "treatment__patient__study",
+        "outcome": "outcome__treatment__patient__study",
+        "adverse_event": "adverse_event__treatment__patient__study",
+        "group": "group__study",
+        "finding": "finding__group__study",
+    }
+    for subject in SUBJECTS:
+        records = Provenance.objects.select_related("study__collection").filter(**{f"{subject}__isnull": False})
+        owner = Subquery(Study.objects.filter(pk=OuterRef(study_of[subject])).values("pk"))
+        for record in records.annotate(owner=owner).exclude(study=F("owner")):
+            yield fault(record, f"names a {subject.replace('_', ' ')} of another study")
+
+
+RULES = [
+    patients_without_course,
+    prior_therapies_disagree,
+    ids_show_their_kind,
+    same_person_links,
+    indication_sets_in_step,
+    events_need_ascertainment,
+    numbers_within_study,
+    findings_within_group,
+    shared_patients_within_collection,
+    provenance_of_own_study,
+]

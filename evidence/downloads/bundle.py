@@ -1,0 +1,228 @@
+"""Everything one question finds, as one ZIP: tidy tables that join, a wide one, what they mean, whom to cite, and a
+manifest by which all of it can be checked. The same data and the same question give the same bytes.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+
+from ..models.consistency import steady
+from ..questions.filters import FILTERS, in_words
+from ..questions.question import Question
+from ..questions.vocabulary import Vocabulary
+from ..tables import TABLES, TIDY, Table, Tidy, ordered
+from ..tables.dictionary import HEADER, WHOLE, Entry, bundled, common, entry
+from .citations import LICENCE, cited
+from .release_status import Standing, standing
+from .rows import Lines, batched, evidence_kind, header, inert, same_on_every_row, written
+
+EPOCH = (1980, 1, 1, 0, 0, 0)  # the date of every entry: when it was made does not belong to what it holds
+WIDE = "patients-wide.csv"
+MISSING = ["", "not reported", "not extracted"]
+TYPES = {"number": "number", "code": "string", "text": "string"}
+
+
+class Pipe:
+    """What a ZIP is written to: it keeps the bytes until somebody takes them."""
+
+    def __init__(self):
+        self.pieces: list[bytes] = []
+
+    def write(self, piece: bytes) -> int:
+        self.pieces.append(bytes(piece))
+        return len(piece)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def taken(self) -> Iterator[bytes]:
+        pieces, self.pieces = self.pieces, []
+        return iter(pieces)
+
+
+@dataclass
+class Written:
+    """One file of a bundle, for the manifest."""
+
+    path: str
+    rows: int | None
+    bytes: int
+    sha256: str
+
+
+class Bundle:
+    """One bundle being written. It yields its bytes as they come; memory holds one batch of rows."""
+
+    def __init__(self, question: Question, vocabulary: Vocabulary, standing: Standing):
+        self.question, self.vocabulary, self.standing = question, vocabulary, standing
+        self.files: list[Written] = []
+        self.pipe = Pipe()
+
+    def pieces(self) -> Iterator[bytes]:
+        with ZipFile(self.pipe, "w") as archive:
+            for tidy in TIDY.values():
+                yield from self.put(archive, f"{tidy.noun}.csv", self.lines(tidy.table), counted=True)
+            yield from self.put(archive, WIDE, self.lines(TABLES["patients"]), counted=True)
+            yield from self.put(archive, "dictionary.csv", self.dictionary(), counted=True)
+            if not self.question.collection.is_simulated:
+                studies = list(TABLES["studies"].records(self.question).order_by("slug"))
+                for how in ("ris", "bib"):
+                    yield from self.put(archive, f"studies.{how}", [(cited(studies, how), 0)])
+            yield from self.put(archive, "README.txt", [(self.readme(), 0)])
+            yield from self.put(archive, "datapackage.json", [(written_json(self.package()), 0)])
+            yield from self.put(archive, "manifest.json", [(written_json(self.manifest()), 0)])
+        yield from self.pipe.taken()
+
+    def put(self, archive: ZipFile, path: str, texts: Iterable[tuple[str, int]], *, counted=False) -> Iterator[bytes]:
+        """Writes one file from pieces of text, each with the number of its rows."""
+        info = ZipInfo(path, EPOCH)
+        info.compress_type, info.external_attr = ZIP_DEFLATED, 0o644 << 16
+        digest, size, rows = sha256(), 0, 0
+        with archive.open(info, "w", force_zip64=True) as file:
+            for text, number in texts:
+                piece = text.encode()
+                file.write(piece)
+                digest.update(piece)
+                size, rows = size + len(piece), rows + number
+                yield from self.pipe.taken()
+        self.files.append(Written(path, rows if counted else None, size, digest.hexdigest()))
+        yield from self.pipe.taken()
+
+    def lines(self, table: Table) -> Iterator[tuple[str, int]]:
+        lines, same = Lines(), same_on_every_row(self.question)
+        yield lines.of([header(table, same)]), 0
+        for batch in batched(table, ordered(table, table.records(self.question), ""), self.question, same, written):
+            rows = list(batch)
+            yield lines.of(rows), len(rows)
+
+    # What explains it
+
+    def entries(self) -> list[tuple[str, list[Entry]]]:
+        """Every table of the bundle with its columns explained."""
+        wide = TABLES["patients"]
+        explained = [*(entry(wide, column) for column in wide.file_columns), *common(wide, alone=False)]
+        return [*((f"{table.noun}.csv", found) for table, found in bundled()), (WIDE, explained)]
+
+    def dictionary(self) -> Iterator[tuple[str, int]]:
+        rows = [(path, *each.cells[1:]) for path, found in self.entries() for each in found]
+        lines = Lines()
+        yield lines.of([HEADER]), 0
+        yield lines.of([map(inert, row) for row in rows]), len(rows)
+
+    @property
+    def words(self) -> str:
+        """The question in words."""
+        return in_words(self.question, self.vocabulary)
+
+    def readme(self) -> str:
+        collection = self.question.collection
+        listed = "\n".join(
+            f"  {each.path}" + (f": {each.rows} rows" if each.rows is not None else "") for each in self.files
+        )
+        kind = "SIMULATED RECORDS. " + collection.caveat if collection.is_simulated else "Published evidence."
+        return f"""Casebook: patient-level evidence on JAK inhibitors in systemic sclerosis
+
+{kind}
+
+Collection: {collection.name}
+Question:   {self.words}
+Address:    {self.question.page}
+Release:    {self.standing.label}, {self.standing.at.isoformat()}
+
+Files
+{listed}
+  datapackage.json: types and keys, as a Frictionless Data Package
+  manifest.json: rows and SHA-256 of every file
+
+How to read it
+  The tables hold one fact a row. patients, treatments (patient + treatment), studies and groups (study + group)
+  join the others by columns of the same name. {WIDE} has one row for each patient instead, lists joined by
+  semicolons; of several courses it tells those that answer the question.
+  A patient with two courses, or two events, is one patient: count patients by patients.csv.
+  An empty value is not "none". The column empty_means says whether the paper was read in full and does not say
+  (not reported) or only an abstract, a registration or a citation was read (not extracted). What was looked for
+  and not found has a row with the status absent.
+  Groups are reported in aggregate; some may be of the same people, so their numbers are not added up.
+
+{LICENCE} Do not attempt to identify anyone. Casebook informs; it does not advise.
+"""
+
+    def package(self) -> dict:
+        """A Frictionless Data Package: fields with types, primary and foreign keys."""
+        wide = Tidy(TABLES["patients"], ("patient",), {})
+        tables = [(f"{tidy.noun}.csv", tidy) for tidy in TIDY.values()] + [(WIDE, wide)]
+        found = dict(self.entries())
+        return {
+            "profile": "tabular-data-package",
+            "name": f"casebook-{self.question.collection.slug}",
+            "title": f"Casebook: {self.question.collection.name}",
+            "description": f"{self.words}. {evidence_kind(self.question.collection)}",
+            "version": self.standing.label,
+            "created": self.standing.at.isoformat(),
+            "resources": [resource(path, tidy, found[path]) for path, tidy in tables],
+        }
+
+    def manifest(self) -> dict:
+        collection = self.question.collection
+        return {
+            "made_by": "Casebook",
+            "collection": collection.slug,
+            "evidence_kind": evidence_kind(collection),
+            **self.standing.as_json(),
+            "date": self.standing.at.isoformat(),
+            "question": self.words,
+            "asks_for": [FILTERS[name].label for name, _ in self.question],
+            "address": self.question.page,
+            "files": [vars(each) for each in self.files],
+            "how_to_cite": f"Casebook, {collection.name}, release {self.standing.label}, {self.question.page}; and the "
+            "studies themselves",
+            "licence": LICENCE,
+        }
+
+
+def written_json(data: dict) -> str:
+    return json.dumps(data, ensure_ascii=False, indent=1) + "\n"
+
+
+def resource(path: str, tidy: Tidy, entries: list[Entry]) -> dict:
+    keys = [
+        {"fields": list(columns), "reference": {"resource": noun, "fields": list(columns)}}
+        for columns, noun in tidy.leads.items()
+    ]
+    schema = {
+        "fields": [field(each, tidy) for each in entries],
+        "missingValues": MISSING,
+        "primaryKey": list(tidy.key),
+    }
+    return {
+        "name": path.removesuffix(".csv"),
+        "path": path,
+        "profile": "tabular-data-resource",
+        "format": "csv",
+        "mediatype": "text/csv",
+        "encoding": "utf-8",
+        "schema": schema | ({"foreignKeys": keys} if keys else {}),
+    }
+
+
+def field(each: Entry, tidy: Tidy) -> dict:
+    """A column as Table Schema describes it."""
+    kind = TYPES.get(each.type, "string")
+    found = {
+        "name": each.name,
+        "title": each.label,
+        "type": "integer" if kind == "number" and each.name in WHOLE else kind,
+        "description": each.meaning,
+    }
+    constraints = {"required": True} if each.name in tidy.key else {}
+    if each.values and each.type == "code":
+        constraints["enum"] = [code for code, _ in each.values]
+    return found | ({"constraints": constraints} if constraints else {})
+
+
+def bundle(question: Question, vocabulary: Vocabulary) -> Iterator[bytes]:
+    """The ZIP in pieces, all of one state of the data."""
+    with steady():
+        yield from Bundle(question, vocabulary, standing(question.collection)).pieces()

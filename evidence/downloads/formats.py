@@ -1,0 +1,60 @@
+"""A list as a download, in each format it comes in."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.db.models import QuerySet
+from django.http import StreamingHttpResponse
+
+from ..questions.question import Question
+from ..tables import Table
+from .file_names import attachment, file_name
+from .rows import json_lines, separated_text
+from .workbook import workbook
+
+WORTH_SAYING = 5  # seconds
+MINUTE = 60
+
+
+@dataclass(frozen=True)
+class Format:
+    """A file format: its name for people, its content type, and what writes it.
+
+    `rate` is about how many rows a second are written before the first byte of one that cannot be sent piece by piece.
+    """
+
+    label: str
+    content_type: str
+    write: Callable[[Table, QuerySet, Question], object]
+    rate: int | None = None
+
+    def wait(self, rows: int) -> str:
+        """How long one waits for the download to begin, where that is long enough to be said."""
+        seconds = rows / self.rate if self.rate else 0
+        if seconds < WORTH_SAYING:
+            return ""
+        return f"begins after {seconds:.0f} s" if seconds < MINUTE else f"begins after {seconds / MINUTE:.0f} min"
+
+
+FILE_FORMATS = {
+    "csv": Format("CSV", "text/csv; charset=utf-8", separated_text),
+    "tsv": Format(
+        "TSV",
+        "text/tab-separated-values; charset=utf-8",
+        lambda table, records, question: separated_text(table, records, question, "\t"),
+    ),
+    "jsonl": Format("JSON Lines", "application/jsonl; charset=utf-8", json_lines),
+    "xlsx": Format("Excel", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", workbook, rate=3000),
+}
+
+
+def download(table: Table, records: QuerySet, question: Question, how: str) -> StreamingHttpResponse:
+    """The download. Validate the question first: once a row is out, no error can be told.
+
+    Raises TooManyRows for a workbook that would not hold them.
+    """
+    written = FILE_FORMATS[how]
+    headers = attachment(file_name(question.collection, how, table.noun))
+    return StreamingHttpResponse(
+        written.write(table, records, question), content_type=written.content_type, headers=headers
+    )

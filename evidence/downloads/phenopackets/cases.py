@@ -1,0 +1,98 @@
+"""Cases as plain values, a batch of patients at a time: model objects refer to each other, and would pile up."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+from django.db.models import QuerySet
+
+from ...models import AdverseEvent, Patient, PatientAutoantibody, PatientManifestation, Study
+
+BATCH = 1000  # patients read at a time
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """Something looked for in a patient. `hpo` is empty where no source establishes a code."""
+
+    kind: str
+    code: str
+    label: str
+    hpo: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """One course of a JAK inhibitor; `events` are (category's code, label), one for each event."""
+
+    inhibitor: str
+    name: str
+    atc: str
+    indication_set: str
+    response: str
+    stopped: str
+    stop_reason: str
+    events: list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One patient, with some or all courses."""
+
+    slug: str
+    sex: str
+    age_years: int | None
+    subset: str
+    study: Study
+    signs: list[Sign]
+    courses: list[Course]
+
+
+def cases(patients: QuerySet, courses: QuerySet) -> Iterator[Case]:
+    """The patients in the order of their ids, each with those of these courses that are his."""
+    rows = patients.order_by("slug").values_list("pk", "slug", "sex", "age_years", "subset", "study")
+    found = rows.iterator(chunk_size=BATCH)
+    while batch := list(islice(found, BATCH)):
+        keys = [key for key, *_ in batch]
+        studies = Study.objects.in_bulk({study for *_, study in batch})
+        signs, given = signs_of(keys), courses_of(keys, courses)
+        for key, *facts, study in batch:
+            yield Case(*facts, studies[study], signs[key], given[key])
+
+
+def signs_of(keys: list[int]) -> dict[int, list[Sign]]:
+    found = defaultdict(list)
+    place = ["patient", "manifestation__position", "manifestation__code"]
+    records = PatientManifestation.objects.filter(patient__among=keys).order_by(*place)
+    fields = ["manifestation__code", "manifestation__label", "manifestation__hpo", "status"]
+    for key, *facts in records.values_list("patient", *fields):
+        found[key].append(Sign("manifestation", *facts))
+    place = ["patient", "autoantibody__position", "autoantibody__code"]
+    records = PatientAutoantibody.objects.filter(patient__among=keys).order_by(*place)
+    for key, code, label, status in records.values_list(
+        "patient", "autoantibody__code", "autoantibody__label", "status"
+    ):
+        found[key].append(Sign("autoantibody", code, f"{label} positive", "", status))
+    return found
+
+
+def courses_of(keys: list[int], courses: QuerySet) -> dict[int, list[Course]]:
+    chosen = courses.filter(patient__among=keys).order_by("patient", "number")
+    drug = ["inhibitor__slug", "inhibitor__name", "inhibitor__atc"]
+    rows = list(chosen.values_list("pk", "patient", *drug, "indication_set", "response", "stopped", "stop_reason"))
+    events = defaultdict(list)
+    told = AdverseEvent.objects.filter(treatment__among=[key for key, *_ in rows]).order_by("treatment", "number")
+    for key, code, label in told.values_list("treatment", "category__code", "category__label"):
+        events[key].append((code, label))
+    found = defaultdict(list)
+    for key, patient, *facts in rows:
+        found[patient].append(Course(*facts, events[key]))
+    return found
+
+
+def case_of(patient: Patient) -> Case:
+    """One patient, with every course."""
+    (found,) = cases(Patient.objects.filter(pk=patient.pk), patient.treatments.all())
+    return found

@@ -1,0 +1,116 @@
+"""Rows of a list as the lines of a file: batches, flat memory, formulas made inert, UTF-8 that Excel opens."""
+
+import csv
+import json
+from collections.abc import Callable, Iterator, Sequence
+from io import StringIO
+from itertools import repeat
+
+from defusedcsv.csv import _escape as made_inert  # its writer would look at every cell of every row
+from django.db.models import QuerySet
+
+from ..models import Collection, ReleasedCollection
+from ..models.consistency import steady
+from ..questions.question import Question
+from ..tables import Batch, Column, Table, batches
+from ..tables.column import translated
+from .release_status import Standing, standing
+
+BYTE_ORDER_MARK = "\ufeff"  # without it Excel reads UTF-8 as something else
+# First characters that can make a spreadsheet take a text for a formula; some skip a tab or a line break before it.
+FORMULA = frozenset("=+-@|%\t\r\n")
+SKIPPED = ("\t", "\r", "\n")
+
+
+def evidence_kind(collection: Collection | ReleasedCollection) -> str:
+    """What kind of records these are; simulated ones carry their caveat on every row."""
+    return collection.caveat if collection.is_simulated else collection.kind
+
+
+def written(column: Column, values: Sequence, reasons: Sequence[str]) -> list:
+    """A column as a file holds it. A missing text says why; a missing number is empty, and `empty_means` says why."""
+    if column.numeric:
+        return list(values)
+    values = translated(values, lambda value: value and inert(value))
+    if column.tells_missing:
+        return [reason if value is None else value for value, reason in zip(values, reasons, strict=True)]
+    return values
+
+
+def inert(value: str) -> str:
+    """A text no spreadsheet takes for a formula. Most begin with a letter and are left as they are."""
+    if value[:1] not in FORMULA:
+        return value
+    return f"'{value}" if value.startswith(SKIPPED) else made_inert(value)
+
+
+class Lines:
+    """Rows as the text of a file of separated values."""
+
+    def __init__(self, separator: str = ","):
+        self.text = StringIO()
+        self.writer = csv.writer(self.text, delimiter=separator)
+
+    def of(self, rows) -> str:
+        self.writer.writerows(rows)
+        text = self.text.getvalue()
+        self.text.seek(0)
+        self.text.truncate()
+        return text
+
+
+Same = dict[str, str]  # what is the same on every row of a file: its column, its value
+
+
+def same_on_every_row(question: Question, standing: Standing | None = None) -> Same:
+    """The collection and its kind, and for a file that stands alone the release."""
+    collection = question.collection
+    found = {"collection": collection.slug, "evidence_kind": inert(evidence_kind(collection))}
+    return found | ({"release": standing.label} if standing else {})
+
+
+def header(table: Table, same: Same) -> list[str]:
+    """The names of a file's columns, what every file has besides included."""
+    return [*(column.name for column in table.file_columns), "empty_means", *same]
+
+
+def batched(
+    table: Table,
+    records: QuerySet,
+    question: Question,
+    same: Same,
+    cells: Callable[[Column, Sequence, Sequence[str]], list],
+) -> Iterator[Iterator[tuple]]:
+    """The rows in batches of up to 2,000, all of one state of the data; `cells` says how a column is written."""
+    with steady():
+        for batch in batches(table.file_columns, table, records, question):
+            yield rows(table.file_columns, batch, same, cells)
+
+
+def rows(columns: list[Column], batch: Batch, same: Same, cells: Callable) -> Iterator[tuple]:
+    found = [cells(column, values, batch.reasons) for column, values in zip(columns, batch.values, strict=True)]
+    return zip(*found, batch.reasons, *(repeat(each, len(batch)) for each in same.values()), strict=True)
+
+
+def as_it_is(column: Column, values: Sequence, reasons: Sequence[str]) -> list:
+    """A column for programs that know types: None where there is no value."""
+    return list(values)
+
+
+def separated_text(table: Table, records: QuerySet, question: Question, separator: str = ",") -> Iterator[str]:
+    """The file in pieces of up to 2,000 rows, header first."""
+    lines = Lines(separator)
+    with steady():
+        same = same_on_every_row(question, standing(question.collection))
+        yield BYTE_ORDER_MARK + lines.of([header(table, same)])
+        for batch in batched(table, records, question, same, written):
+            yield lines.of(batch)
+
+
+def json_lines(table: Table, records: QuerySet, question: Question) -> Iterator[str]:
+    """A JSON object for each row; what is missing is null, and `empty_means` says why."""
+    with steady():
+        same = same_on_every_row(question, standing(question.collection))
+        names = header(table, same)
+        for batch in batched(table, records, question, same, as_it_is):
+            yield "".join(f"{json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False)}\n" for row in batch)

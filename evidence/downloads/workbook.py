@@ -1,0 +1,82 @@
+"""A list as a workbook: numbers as numbers, texts as texts, its columns explained, and what it is."""
+
+import tempfile
+from collections.abc import Iterator
+
+import xlsxwriter
+from django.db.models import QuerySet
+
+from ..models.consistency import steady
+from ..questions.question import Question
+from ..tables import Table
+from ..tables.dictionary import HEADER, common, entry
+from .release_status import standing
+from .rows import as_it_is, batched, evidence_kind, header, same_on_every_row
+
+MOST_ROWS = 1_048_575  # of a sheet, its header apart
+CHUNK = 64 * 1024
+
+
+class TooManyRows(ValueError):
+    """A workbook holds about a million rows; the other formats hold any number."""
+
+
+def workbook(table: Table, records: QuerySet, question: Question) -> Iterator[bytes]:
+    """The workbook in pieces. It is written to a file on the way, row by row, so memory stays flat.
+
+    Raises TooManyRows before the first piece.
+    """
+    if records.count() > MOST_ROWS:
+        raise TooManyRows(f"A workbook holds at most {MOST_ROWS:,} rows. Use CSV, TSV or JSON Lines.")
+    return pieces(table, records, question)
+
+
+def pieces(table: Table, records: QuerySet, question: Question) -> Iterator[bytes]:
+    with tempfile.TemporaryFile() as file:
+        with steady():
+            write(file, table, records, question)
+        file.seek(0)
+        while piece := file.read(CHUNK):
+            yield piece
+
+
+def write(file, table: Table, records: QuerySet, question: Question) -> None:
+    # Texts stay texts: no cell becomes a formula, a link or a number because of how it begins.
+    options = {
+        "constant_memory": True,
+        "strings_to_formulas": False,
+        "strings_to_urls": False,
+        "strings_to_numbers": False,
+        "default_date_format": "yyyy-mm-dd",
+    }
+    book = xlsxwriter.Workbook(file, options)
+    now = standing(question.collection)
+    same = same_on_every_row(question, now)
+    book.set_properties({"title": f"Casebook: {table.title}", "created": now.at.replace(tzinfo=None)})
+    bold = book.add_format({"bold": True})
+    sheet = book.add_worksheet(table.noun)
+    sheet.freeze_panes(1, 0)
+    sheet.write_row(0, 0, header(table, same), bold)
+    place = 0
+    for batch in batched(table, records, question, same, as_it_is):
+        for row in batch:
+            place += 1
+            sheet.write_row(place, 0, row)
+    explained = book.add_worksheet("columns")
+    explained.write_row(0, 0, HEADER[1:], bold)  # the file is this one
+    entries = [*(entry(table, column) for column in table.file_columns), *common(table)]
+    for place, each in enumerate(entries, start=1):
+        explained.write_row(place, 0, each.cells[1:])
+    about = book.add_worksheet("about")
+    collection = question.collection
+    for place, row in enumerate(
+        [
+            ("collection", collection.name),
+            ("kind of evidence", evidence_kind(collection)),
+            ("question", question.query() or "everybody"),
+            ("release", now.label),
+            ("date", now.at.isoformat()),
+        ]
+    ):
+        about.write_row(place, 0, row)
+    book.close()

@@ -1,0 +1,109 @@
+"""One state of the data for everything a page, a file or a build reads.
+
+Between two queries somebody may publish; then a count would be of yesterday and its rows of today. Inside `steady()`
+all reads see the same state, and its version is read once. Readers take no lock and block nobody.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Lock, local
+from typing import Any
+
+from django.conf import settings
+from django.db import DatabaseError, connection
+
+from . import Collection, DataVersion
+from .version import ALL
+
+BEGIN = {"postgresql": "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"}
+here = local()
+
+
+@contextmanager
+def steady() -> Iterator[DataVersion]:
+    """The version of the data, which stays as it is until the block ends. A block inside another is part of it."""
+    if getattr(here, "version", None) is not None:
+        yield here.version
+        return
+    with one_state():
+        here.version, here.behind = DataVersion.current(), None
+        try:
+            yield here.version
+        finally:
+            here.version = None
+
+
+def version() -> DataVersion:
+    """The version of the state being read; outside a steady block, the one that is current now."""
+    return getattr(here, "version", None) or DataVersion.current()
+
+
+def mark_behind(number: int) -> None:
+    """Notes that something counted within this block is still of an earlier version."""
+    here.behind = number
+
+
+def behind() -> int | None:
+    """The earlier version that something counted within this block is of, if anything is."""
+    return getattr(here, "behind", None)
+
+
+@contextmanager
+def one_state() -> Iterator[None]:
+    """A read transaction that takes no lock. Django's own would take SQLite's write lock, as its writers need."""
+    if connection.in_atomic_block or not connection.get_autocommit():
+        yield
+        return
+    connection.ensure_connection()
+    raw = connection.connection
+    with connection.wrap_database_errors:
+        raw.execute(BEGIN.get(connection.vendor, "BEGIN"))
+    try:
+        yield
+    finally:
+        if connection.connection is raw:
+            try:
+                with connection.wrap_database_errors:
+                    raw.execute("ROLLBACK")
+            except DatabaseError:  # the connection is lost, and its transaction with it
+                connection.close()
+
+
+MOST_KEPT = 2_000
+_kept: OrderedDict[tuple, Any] = OrderedDict()
+_lock = Lock()
+
+
+def kept(what: tuple, collection, make: Callable[[], Any]) -> Any:
+    """What `make()` gives, made once for each version of the collection; `what` names it.
+
+    Without a collection, it is kept as long as nothing changes that all collections share. The value is shared among
+    threads and must not be changed. Bounded: what was asked for longest ago goes first.
+    """
+    now = version()
+    changed = now.of(collection) if collection is not None else now.collections.get(ALL, 0)
+    key = (now.identity, collection and collection.pk, changed, *what)
+    with _lock:
+        if key in _kept:
+            _kept.move_to_end(key)
+            return _kept[key]
+    made = make()
+    if connection.in_atomic_block and not settings.TESTING:
+        return made  # what is not committed may be taken back
+    with _lock:
+        _kept[key] = made
+        while len(_kept) > MOST_KEPT:
+            _kept.popitem(last=False)
+    return made
+
+
+def collections() -> list[Collection]:
+    """All collections, in order; read once as long as none changes."""
+    return kept(("collections",), None, lambda: list(Collection.objects.all()))
+
+
+def forget() -> None:
+    """Empties what is kept; tests need it, whose versions are rolled back and given again."""
+    with _lock:
+        _kept.clear()

@@ -1,0 +1,1 @@
+"""What an address asks: parameters, forms, filters (URL words -> QuerySet verbs)."""

@@ -1,0 +1,75 @@
+"""The same question asked of what stands beside the patients: groups, and studies as a whole."""
+
+import django_filters
+from django.db.models import Q, QuerySet
+
+from ...models import Study, StudyGroup
+from ...models.choices import Design, Subset
+from ..question import Question
+from .filter_kinds import AnyOf, Bound, Search, SetOf
+from .treatment import FILTERS, INDICATED, courses
+
+
+class GroupFilter(django_filters.FilterSet):
+    """The same words asked of groups, as far as aggregate evidence can answer them."""
+
+    q = Search("Search", paths=["label", "study__short_name", "study__title", "study__authors", "study__journal"])
+    inhibitor = AnyOf("JAK inhibitor", path="inhibitor__slug")
+    indication = SetOf("Indication", kind="indication", verbs=INDICATED)
+    subset = AnyOf("Disease subset", path="subset", choices=Subset)
+    study = AnyOf("Study", path="study__slug")
+    design = AnyOf("Study design", path="study__design", choices=Design)
+    year_min = Bound("Published from", path="study__year", end="from", attribute="year", low=1900, high=2100)
+    year_max = Bound("Published to", path="study__year", end="to", attribute="year", low=1900, high=2100)
+
+    class Meta:
+        model = StudyGroup
+        fields = []
+
+
+GROUP_FILTERS = GroupFilter.base_filters
+
+
+def groups(question: Question) -> QuerySet:
+    """The groups that answer those parts of the question a group can answer; `unasked` names the others."""
+    asked = StudyGroup.objects.within(question.collection)
+    for name, value in question:
+        if name in GROUP_FILTERS:
+            asked = GROUP_FILTERS[name].filter(asked, value)
+    return asked
+
+
+def unasked(question: Question) -> list[str]:
+    """Labels of the parts no group can answer: a group has no one sex, age or response."""
+    return [FILTERS[name].label for name, _ in question if name not in GROUP_FILTERS]
+
+
+# Words that speak of the study itself, and of a registered trial as a whole.
+STUDY_PATHS = {"study": "slug__in", "design": "design__in", "year_min": "year__gte", "year_max": "year__lte"}
+STUDY_SEARCH = Search(
+    "Search", paths=["slug", "short_name", "title", "authors", "journal", "registered_inhibitor__name"]
+)
+
+
+def studies(question: Question) -> QuerySet:
+    """Studies that answer the question: as a whole, by a course, by a group, or by what a trial registers.
+
+    Words about the study hold of the study. The remaining words have to hold of one of its courses or groups; a
+    registered trial without patients yet can answer for its drug alone.
+    """
+    asked = Study.objects.within(question.collection)
+    for name, path in STUDY_PATHS.items():
+        if name in question:
+            asked = asked.filter(**{path: question.value(name)})
+    about_people = question.without(*STUDY_PATHS, "q")
+    if "q" in question:
+        by_people = asked.with_evidence(courses(question), groups(question))
+        asked = asked.filter(
+            Q(pk__in=STUDY_SEARCH.filter(asked, question.value("q")).values("pk")) | Q(pk__in=by_people.values("pk"))
+        )
+    if not about_people.parts:
+        return asked
+    answered = Q(pk__in=asked.with_evidence(courses(about_people), groups(about_people)).values("pk"))
+    if {name for name, _ in about_people} == {"inhibitor"}:
+        answered |= Q(registered_inhibitor__slug__in=about_people.value("inhibitor"))
+    return asked.filter(answered)

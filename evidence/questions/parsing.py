@@ -1,0 +1,82 @@
+"""Reads the question of a request, once, for every page and file."""
+
+from dataclasses import dataclass, field
+
+from django.http import Http404, HttpRequest, QueryDict
+
+from ..models import Collection
+from ..models.consistency import collections
+from .filters import FILTERS, KEPT, SETS, Bound, Chip, Search, TreatmentFilter, chips
+from .question import Question
+from .vocabulary import Vocabulary, vocabulary
+
+
+@dataclass
+class Asked:
+    """What a request asks of a collection. `question` is None where the address is wrong; `problems` says how."""
+
+    collection: Collection
+    vocabulary: Vocabulary
+    form: TreatmentFilter
+    question: Question | None
+    problems: list[str] = field(default_factory=list)
+    view: dict[str, list[str]] = field(default_factory=dict)  # words that change the display and stay with the reader
+
+    def query(self, question: Question | None = None, **more: str) -> str:
+        """The query string of a question, by default of this one, with the words of the view."""
+        return (question or self.shown).query(**(self.view | more))
+
+    def first(self, word: str) -> str:
+        """A word of the view that stands once."""
+        return next(iter(self.view.get(word, ())), "")
+
+    @property
+    def shown(self) -> Question:
+        """The question, or the open one where it is wrong: what the form's counts refer to."""
+        return self.question or Question(self.collection)
+
+    @property
+    def chips(self) -> list[Chip]:
+        return chips(self.question, self.vocabulary) if self.question else []
+
+    @property
+    def matches(self) -> dict[str, str]:
+        """Match words of the address, also those whose set is still empty."""
+        if self.question is None:
+            return {}
+        return {name: self.form.data.get(f"{name}_match") or "any" for name in SETS}
+
+    @property
+    def typed(self) -> dict[str, str]:
+        """What the range and search fields show: what was typed, right or wrong."""
+        return {
+            name: self.form.data.get(name, "") for name, each in FILTERS.items() if isinstance(each, Bound | Search)
+        }
+
+
+def named(slug: str) -> Collection:
+    """Raises Http404 for an unknown collection."""
+    for collection in collections():
+        if collection.slug == slug:
+            return collection
+    raise Http404("There is no such collection.")
+
+
+def ask(request: HttpRequest, slug: str) -> Asked:
+    """The question of a request. Raises Http404 for an unknown collection."""
+    return asked_of(request.GET, named(slug))
+
+
+def asked_of(data: QueryDict, collection: Collection) -> Asked:
+    """The question that the words of an address spell, with those that change the display."""
+    words = vocabulary(collection)
+    form = TreatmentFilter(data, vocabulary=words)
+    view = {word: given for word in KEPT if (given := [each for each in data.getlist(word) if each])}
+    if form.is_valid():
+        return Asked(collection, words, form, form.question(collection), view=view)
+    return Asked(collection, words, form, None, form.problems(), view)
+
+
+def asked_in(text: str, collection: Collection) -> Asked:
+    """The question that a query string inside an address spells, as a comparison has two of them."""
+    return asked_of(QueryDict(text.removeprefix("?")), collection)

@@ -1,0 +1,78 @@
+"""The words a question can be asked in: the codes of reference tables and of a collection's studies, with labels."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db.models import CharField, F, QuerySet, Value
+from django.db.models.functions import Cast
+
+from ..models import (
+    AdverseEventCategory,
+    Autoantibody,
+    Collection,
+    Indication,
+    JAKInhibitor,
+    Manifestation,
+    Study,
+    Therapy,
+)
+from ..models.consistency import kept
+from ..models.treatment import SET_SEPARATOR
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Codes and their labels, kind by kind, in the order lists show them."""
+
+    terms: dict[str, dict[str, str]]
+    things: dict[str, Any] = field(default_factory=dict, compare=False)
+
+    def kept(self, name: str, make: Callable[[], Any]) -> Any:
+        """Something made of these words, made once."""
+        if name not in self.things:
+            self.things[name] = make()
+        return self.things[name]
+
+    def label(self, kind: str, code: str) -> str:
+        return self.terms[kind].get(code, code)
+
+    def set_label(self, key: str, kind: str = "indication") -> str:
+        """A set of codes in words: “ILD + skin” for `ild+skin`."""
+        labels = [self.label(kind, code) for code in key.split(SET_SEPARATOR)]
+        return " + ".join(short(label, label.lower() if kind == "indication" else label) for label in labels)
+
+
+def short(label: str, otherwise: str) -> str:
+    """The abbreviation a label ends with in brackets, if there is one."""
+    return label[label.index("(") + 1 : -1] if label.endswith(")") and "(" in label else otherwise
+
+
+def vocabulary(collection: Collection) -> Vocabulary:
+    """All of it in one query, once per version of the collection."""
+    return kept(("vocabulary",), collection, lambda: read(collection))
+
+
+def read(collection: Collection) -> Vocabulary:
+    def words(kind: str, records: QuerySet, code: str, label: str, position="position") -> QuerySet:
+        order = Value(0) if position is None else F(position)
+        return records.order_by().values_list(
+            Value(kind, output_field=CharField()), Cast(code, CharField()), Cast(label, CharField()), order
+        )
+
+    asked = words("inhibitor", JAKInhibitor.objects.all(), "slug", "name", None).union(
+        words("indication", Indication.objects.all(), "code", "label"),
+        words("manifestation", Manifestation.objects.all(), "code", "label"),
+        words("autoantibody", Autoantibody.objects.all(), "code", "label"),
+        words("prior", Therapy.objects.all(), "code", "label"),
+        words("adverse_event", AdverseEventCategory.objects.all(), "code", "label"),
+        words("study", Study.objects.within(collection), "slug", "short_name", None),
+        all=True,
+    )
+    terms = {
+        kind: {}
+        for kind in ("inhibitor", "indication", "manifestation", "autoantibody", "prior", "adverse_event", "study")
+    }
+    for kind, code, label, _ in sorted(asked, key=lambda row: (row[3], row[2].lower())):
+        terms[kind][code] = label
+    return Vocabulary(terms)

@@ -1,0 +1,195 @@
+"""Columns, tables, and how their cells are read."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from itertools import islice
+from typing import Any
+
+from django.db.models import DecimalField, F, Field, Model, QuerySet
+from django.db.models.functions import Cast
+
+from ..models.base import field_at
+from ..models.missing import missing_reason
+from ..questions.question import Question
+
+SEPARATOR = "; "  # between the values of a list
+BATCH = 2000  # rows read, and lists looked up, at a time
+
+
+class Together:
+    """A list that is looked up together with its like: one query for all columns of a class."""
+
+    path: str
+
+    def look_up(self, paths: list[str], keys: list[int], question: Question) -> list[dict[int, list[str]]]:
+        """For each path, the lists by owner."""
+        raise NotImplementedError
+
+
+# Owner's primary key -> the codes of a list, in order; for one batch of owners.
+Listed = Callable[[list[int], Question], dict[int, list[str]]]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its name in files, its heading on pages, and where its value comes from.
+
+    `source` is a path or a function making an expression; `listed` looks up a to-many value for a batch of rows.
+    `unknown` is the code that stands for a missing value. With `tells_missing`, an empty cell says why it is empty.
+    """
+
+    name: str
+    label: str
+    source: str | Callable[[], Any] | None = None
+    listed: Listed | Together | None = None
+    labels: dict[str, str] = field(default_factory=dict)
+    unknown: str | None = None
+    tells_missing: bool = True
+    numeric: bool = False
+    on_page: bool = False
+    in_file: bool = True
+
+    @property
+    def expression(self):
+        return self.source() if callable(self.source) else F(self.source)
+
+    @property
+    def sortable(self) -> bool:
+        return self.source is not None
+
+
+@dataclass(frozen=True)
+class Table:
+    """One noun: its rows for a question, their columns, their order, and where a row leads."""
+
+    noun: str
+    title: str
+    unit: str
+    records: Callable[[Question], QuerySet]
+    extraction: str
+    columns: list[Column]
+    order: list[str]
+
+    def sort_words(self) -> dict[str, Column]:
+        return {column.name: column for column in self.columns if column.sortable}
+
+    def sorts_by(self, sort: str) -> bool:
+        """Whether a `sort` word, with or without its hyphen, names a column; none at all is the usual order."""
+        return not sort or sort.removeprefix("-") in self.sort_words()
+
+    @property
+    def page_columns(self) -> list[Column]:
+        return [column for column in self.columns if column.on_page]
+
+    @property
+    def file_columns(self) -> list[Column]:
+        return [column for column in self.columns if column.in_file]
+
+
+def ordered(table: Table, records: QuerySet, sort: str) -> QuerySet:
+    """Rows in the order a `sort` word asks for (a leading - turns it round), unknown values last, ties by identity.
+
+    Raises KeyError for a word that names no column.
+    """
+    if not sort:
+        return records.order_by(*table.order)
+    column = table.sort_words()[sort.removeprefix("-")]
+    order = column.expression
+    order = order.desc(nulls_last=True) if sort.startswith("-") else order.asc(nulls_last=True)
+    return records.order_by(order, *table.order)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some rows, column by column. `values[i]` are the values of column i, None where there is none; `reasons` says of
+    each row what that means.
+    """
+
+    reasons: list[str]
+    values: list[list]
+
+    def __len__(self) -> int:
+        return len(self.reasons)
+
+
+def batches(columns: list[Column], table: Table, records: QuerySet, question: Question) -> Iterator[Batch]:
+    """The rows of the records, in their order, 2,000 at a time: memory stays flat, and look-ups are few."""
+    own = [column for column in columns if not column.listed]
+    expressions = {f"c{i}": fetched(column, records.model) for i, column in enumerate(own)}
+    found = (
+        records.annotate(extraction_of_row=F(table.extraction), **expressions)
+        .values_list("pk", "extraction_of_row", *expressions)
+        .iterator(chunk_size=BATCH)
+    )
+    while rows := list(islice(found, BATCH)):
+        keys, extractions, *values = zip(*rows, strict=True)
+        reason = {each: missing_reason(each).label for each in set(extractions)}
+        reasons = [reason[each] for each in extractions]
+        read = dict(zip((column.name for column in own), values, strict=True))
+        read |= looked_up([column for column in columns if column.listed], list(keys), reasons, question)
+        yield Batch(reasons, [cleaned(column, read[column.name]) for column in columns])
+
+
+def looked_up(columns: list[Column], keys: list[int], reasons: list[str], question: Question) -> dict[str, list]:
+    """Lists as texts, by column; columns that come from one table are looked up together."""
+    found: dict[str, dict[int, list[str]]] = {}
+    for column in columns:
+        if isinstance(column.listed, Together):
+            if column.name not in found:
+                alike = [each for each in columns if type(each.listed) is type(column.listed)]
+                lists = column.listed.look_up([each.listed.path for each in alike], keys, question)
+                found |= dict(zip((each.name for each in alike), lists, strict=True))
+        else:
+            found[column.name] = column.listed(keys, question)
+    return {
+        name: [joined(lists.get(key, ()), reason) for key, reason in zip(keys, reasons, strict=True)]
+        for name, lists in found.items()
+    }
+
+
+def joined(parts: Sequence[str], reason: str) -> str | None:
+    """The values of a list; one that is not known says so among the others."""
+    if not any(parts):
+        return None
+    return SEPARATOR.join([part or reason for part in parts])
+
+
+def cleaned(column: Column, values: Sequence) -> list:
+    """The values of a column: None for what is not known, 12 for 12.000, yes and no for truth values."""
+    unknown = (None,) if column.numeric else ("", None, column.unknown)
+    return translated(values, lambda value: None if value in unknown else plain(value))
+
+
+def translated(values: Sequence, how: Callable[[Any], Any]) -> list:
+    """Each value by `how`, which is asked once for each different value: a column of two thousand has few."""
+    words = {value: how(value) for value in set(values)}
+    return [words[value] for value in values]
+
+
+def fetched(column: Column, model: type[Model]):
+    """The column's expression; decimals as floating-point numbers, which come ten times as fast and print the same."""
+    if not isinstance(column.source, str):
+        return column.expression
+    decimal = isinstance(field_at(model, column.source), DecimalField)
+    return Cast(column.source, Real()) if decimal else column.expression
+
+
+class Real(Field):
+    """A floating-point number just as the driver gives it; Django's own field would call a function for each."""
+
+    def db_type(self, connection):
+        return "double precision" if connection.vendor == "postgresql" else "real"
+
+    cast_db_type = db_type
+
+
+def plain(value: Any) -> Any:
+    """12 for 12.000; yes and no for truth values."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value

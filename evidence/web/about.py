@@ -1,0 +1,97 @@
+"""About the evidence as a whole: how numbers are made, what columns mean, how to cite."""
+
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils.html import json_script
+from django.utils.safestring import mark_safe
+from django.views.decorators.http import require_safe
+
+from ..downloads import attachment, dictionary_csv
+from ..downloads.citations import LICENCE
+from ..downloads.phenopackets import LOSSES, terms_without_code
+from ..downloads.release_status import latest
+from ..models import Release, ReleasedCollection, Review
+from ..models.consistency import collections, version
+from ..summaries.methods import LIMITS, METHODS
+from ..tables.dictionary import dictionary
+
+
+@require_safe
+def methods(request: HttpRequest) -> HttpResponse:
+    """Every statistic and rule, with an example worked out now."""
+    worked = [vars(each) | {"worked": each.example()} for each in METHODS]
+    return render(request, "evidence/methods.html", {"methods": worked, "limits": LIMITS})
+
+
+@require_safe
+def data_dictionary(request: HttpRequest) -> HttpResponse:
+    """What every column of every file means, and what a phenopacket cannot say."""
+    context = {"files": dictionary(), "losses": LOSSES, "without_code": terms_without_code()}
+    return render(request, "evidence/data-dictionary.html", context)
+
+
+@require_safe
+def dictionary_file(request: HttpRequest) -> HttpResponse:
+    return dictionary_csv()
+
+
+@require_safe
+def releases(request: HttpRequest) -> HttpResponse:
+    """Every release: what it holds, what changed, and its archive."""
+    found = Release.objects.prefetch_related("collections")
+    return render(request, "evidence/releases.html", {"releases": found})
+
+
+@require_safe
+def release_file(request: HttpRequest, number: int, slug: str) -> StreamingHttpResponse:
+    """One collection of a release, as it was, piece by piece."""
+    held = get_object_or_404(ReleasedCollection, release__number=number, slug=slug)
+    headers = attachment(f"casebook-{slug}-release-{number}.zip") | {"Content-Length": str(held.size)}
+    return StreamingHttpResponse(held.pieces(), content_type="application/zip", headers=headers)
+
+
+@require_safe
+def cite(request: HttpRequest) -> HttpResponse:
+    """How to cite Casebook, the studies and the reviews."""
+    now, address = version(), request.build_absolute_uri("/")
+    release = latest()
+    state = f"Release {release.number}, {release.released_at:%-d %B %Y}" if release else f"Data version {now.number}"
+    text = f"Casebook: patient-level evidence on JAK inhibitors in systemic sclerosis. {state}. {address}"
+    dataset = {
+        "@context": "https://schema.org",
+        "@type": "Dataset",
+        "name": "Casebook: patient-level evidence on JAK inhibitors in systemic sclerosis",
+        "description": "Individually reported patients, their treatments, outcomes and adverse events, read out of the "
+        "literature; every rate with its denominator.",
+        "url": address,
+        "version": str(release.number) if release else f"data version {now.number}",
+        "dateModified": now.changed_at.date().isoformat(),
+        **({"datePublished": release.released_at.date().isoformat()} if release else {}),
+        "license": request.build_absolute_uri("/cite/#licence"),
+        "isAccessibleForFree": True,
+        "distribution": [
+            {
+                "@type": "DataDownload",
+                "encodingFormat": "text/csv",
+                "contentUrl": request.build_absolute_uri(f"/{each.slug}/patients.csv"),
+                "description": each.caveat if each.is_simulated else each.description,
+            }
+            for each in collections()
+        ],
+    }
+    context = {
+        "collections": collections(),
+        "reviews": Review.objects.all(),
+        "text": text,
+        "release": release,
+        "licence": LICENCE,
+        "dataset": embedded(dataset),
+    }
+    response = render(request, "evidence/cite.html", context)
+    response.headers["Cache-Control"] = "no-cache"  # it names the host it was asked at, so it is not kept for another
+    return response
+
+
+def embedded(data: dict):
+    """Linked data for search engines, as a script that is none."""
+    return mark_safe(json_script(data).replace("application/json", "application/ld+json", 1))  # noqa: S308

@@ -1,0 +1,91 @@
+"""What the records of one question say as a whole: study by study, beside a rule, and how complete they are."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from .. import charts, summaries
+from ..downloads import chart_csv
+from ..downloads.release_status import pinned
+from ..questions.form_fields import cut
+from ..questions.parsing import Asked, ask, named
+from ..statistics import RULES, Derived
+from ..summaries import collection_flow
+from .collection import frame, page, refusal
+from .navigation import tabs
+
+USUAL_ITEM = "improved"
+USUAL_RULE = "mrss-5-25"
+LISTED = 100  # outcomes listed beside a rule
+
+
+def item_of(asked: Asked) -> tuple[dict[str, str], str]:
+    """What a forest plot can be of, and what it is of. A word for nothing is a problem."""
+    offered = summaries.forest_items(asked.shown)
+    item = asked.first("item") or USUAL_ITEM
+    if item not in offered:
+        asked.problems.append(f"“{cut(item)}” is nothing a forest plot can be drawn of here.")
+    return offered, item
+
+
+@require_safe
+def forest(request: HttpRequest, collection: str) -> HttpResponse:
+    """One proportion, study by study."""
+    asked = ask(request, collection)
+    offered, item = item_of(asked)
+    context = frame(request, asked, "forest") | {"offered": offered, "item": item, "found": None}
+    if not asked.problems:
+        found = summaries.forest_plot(asked.question, item, asked.vocabulary, shared=bool(asked.first("shared")))
+        context |= {"found": found, "chart": charts.forest_chart(found, asked.collection)}
+        context["file"] = f"{reverse('forest_file', args=[collection])}?{asked.query()}"
+    return page(request, asked, "evidence/forest.html", context)
+
+
+@require_safe
+def forest_file(request: HttpRequest, collection: str) -> HttpResponse:
+    """The numbers of a forest plot as a CSV file."""
+    asked = ask(request, collection)
+    _, item = item_of(asked)
+    if refused := refusal(asked.problems, pinned(asked.form.data, asked.collection)):
+        return refused
+    found = summaries.forest_plot(asked.question, item, asked.vocabulary, shared=bool(asked.first("shared")))
+    return chart_csv(charts.forest_chart(found, asked.collection), asked.question, asked.query())
+
+
+@require_safe
+def rules(request: HttpRequest, collection: str) -> HttpResponse:
+    """The authors' verdicts beside what a named rule derives from the same measurements."""
+    asked = ask(request, collection)
+    code = asked.first("rule") or USUAL_RULE
+    if code not in RULES:
+        asked.problems.append(f"“{cut(code)}” is no rule. Known: {', '.join(RULES)}.")
+    context = frame(request, asked, "rules") | {"rules": RULES.values(), "rule": RULES.get(code), "report": None}
+    if not asked.problems:
+        report = summaries.rule_report(asked.question, RULES[code])
+        context |= {
+            "report": report,
+            "derived": list(Derived),
+            "rows": summaries.rule_rows(report),
+            "listed": report.listed[:LISTED],
+            "more": report.outcomes - min(len(report.listed), LISTED),
+        }
+    return page(request, asked, "evidence/rules.html", context)
+
+
+@require_safe
+def completeness(request: HttpRequest, collection: str) -> HttpResponse:
+    """Studies by fields: how much is known, and why the rest is not."""
+    asked = ask(request, collection)
+    wanted = [summaries.completeness_matrix(asked.question, asked.vocabulary)] if asked.question else []
+    context = frame(request, asked, "completeness", wanted)
+    context["matrix"] = context["rest"][0] if asked.question else None
+    return page(request, asked, "evidence/completeness.html", context)
+
+
+@require_safe
+def flow(request: HttpRequest, collection: str) -> HttpResponse:
+    """How studies came into this collection."""
+    home = named(collection)
+    context = {"collection": home, "flow": collection_flow(home), "tabs": tabs(home, "", "flow"), "noun": "flow"}
+    return render(request, "evidence/flow.html", context)

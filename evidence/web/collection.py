@@ -1,0 +1,223 @@
+"""The pages of one collection: cohort, lists, files."""
+
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.cache import patch_vary_headers
+from django.views.decorators.http import require_safe
+
+from .. import summaries
+from ..charts.registry import CHARTS, ChartSpec, build_chart, drop_default_charts, selected_charts
+from ..downloads import FILE_FORMATS, TooManyRows, attachment, bundle, chart_csv, citation_file, download, file_name
+from ..downloads.phenopackets import cohort as cohort_of_phenopackets
+from ..downloads.release_status import Pin, pinned
+from ..questions.form_fields import cut
+from ..questions.parsing import Asked, ask, asked_in
+from ..summaries import group_cover, run_summaries
+from ..tables import TABLES, ordered
+from .listing import listing, page_links
+from .navigation import tabs
+
+NEAREST = 4  # nearby questions offered where nobody matches
+
+
+@require_safe
+def cohort(request: HttpRequest, collection: str) -> HttpResponse:
+    """The overview: the answer in a sentence, shares, charts."""
+    asked = ask(request, collection)
+    drop_default_charts(asked)
+    picked = selected_charts(asked) if asked.question else []
+    context = frame(request, asked, "", counts_of_overview(asked, picked) if asked.question else [])
+    if asked.question:
+        context |= overview(request, asked, context, picked)
+    return page(request, asked, "evidence/cohort.html", context)
+
+
+@require_safe
+def rows_of(request: HttpRequest, collection: str, noun: str) -> HttpResponse:
+    """One noun's rows, for the same question."""
+    asked = ask(request, collection)
+    table = TABLES[noun]
+    picked = charts_beside(noun, asked)
+    counted = [each.counts(asked) for each in picked if each.counts]
+    context = frame(request, asked, noun, counted) | {"table": table, "listed": None}
+    if asked.question:
+        listed = listing(request, table, asked.question, asked.vocabulary, context["totals"].of(table.unit))
+        context |= {"listed": listed, "page_links": page_links(listed, asked.question)}
+        context["charts"] = drawings(asked, picked, context["rest"], context["totals"])
+    return page(request, asked, "evidence/list.html", context)
+
+
+@require_safe
+def file_of(request: HttpRequest, collection: str, noun: str, how: str) -> HttpResponse:
+    """The same rows as a file; a wrong question is a 400 that says why."""
+    asked = ask(request, collection)
+    table, problems = TABLES[noun], list(asked.problems)
+    sort = request.GET.get("sort", "")
+    if not table.sorts_by(sort):
+        problems.append(f"This file cannot be sorted so. Known: {', '.join(table.sort_words())}.")
+    if refused := refusal(problems, pinned(asked.form.data, asked.collection)):
+        return refused
+    try:
+        return download(table, ordered(table, table.records(asked.question), sort), asked.question, how)
+    except TooManyRows as error:
+        return wrong([str(error)])
+
+
+@require_safe
+def chart_file(request: HttpRequest, collection: str, name: str) -> HttpResponse:
+    """The numbers of one chart as a CSV file, each number in a column of its own."""
+    asked = ask(request, collection)
+    if name not in CHARTS:
+        raise Http404("There is no such chart.")
+    if refused := refusal(asked.problems, pinned(asked.form.data, asked.collection)):
+        return refused
+    return chart_csv(build_chart(asked, name), asked.question)
+
+
+@require_safe
+def citations(request: HttpRequest, collection: str, how: str) -> HttpResponse:
+    """The studies of exactly this question as RIS or BibTeX."""
+    asked = ask(request, collection)
+    if asked.collection.is_simulated:
+        raise Http404("Simulated articles cannot be cited.")
+    if refused := refusal(asked.problems, pinned(asked.form.data, asked.collection)):
+        return refused
+    studies = TABLES["studies"].records(asked.question).order_by("short_name", "slug")
+    return citation_file(studies, file_name(asked.collection, how, "studies"), how)
+
+
+@require_safe
+def bundle_of(request: HttpRequest, collection: str) -> HttpResponse:
+    """Everything this question finds, as one ZIP."""
+    asked = ask(request, collection)
+    if refused := refusal(asked.problems, pinned(asked.form.data, asked.collection)):
+        return refused
+    headers = attachment(file_name(asked.collection, "zip"))
+    written = bundle(asked.question, asked.vocabulary)
+    return StreamingHttpResponse(written, content_type="application/zip", headers=headers)
+
+
+@require_safe
+def phenopackets_of(request: HttpRequest, collection: str) -> HttpResponse:
+    """The patients of this question as a cohort of phenopackets."""
+    asked = ask(request, collection)
+    if refused := refusal(asked.problems, pinned(asked.form.data, asked.collection)):
+        return refused
+    headers = attachment(file_name(asked.collection, "json", "phenopackets"))
+    written = cohort_of_phenopackets(asked.question, asked.vocabulary)
+    return StreamingHttpResponse(written, content_type="application/json", headers=headers)
+
+
+def wrong(problems: list[str], status: int = 400) -> HttpResponse:
+    """What is wrong with the address of a file, in sentences."""
+    return HttpResponse("\n".join(problems) + "\n", status=status, content_type="text/plain; charset=utf-8")
+
+
+def refusal(problems: list[str], pin: Pin | None) -> HttpResponse | None:
+    """Why there is no file: a wrong question (400), or data that have moved on since the release it names (409)."""
+    if pin and pin.problem:
+        problems = [*problems, pin.problem]
+    if problems:
+        return wrong(problems)
+    return wrong([pin.moved_on], 409) if pin and pin.moved else None
+
+
+def frame(request: HttpRequest, asked: Asked, noun: str, more: list = ()) -> dict:
+    """What every page of a collection shows: form, chips, answer, tabs, groups beside the patients.
+
+    `more` are the summaries a page counts besides, so that everything travels in one statement; see `rest`.
+    """
+    shown = asked.shown
+    wanted = [
+        summaries.filter_facets(shown, asked.vocabulary, asked.matches),
+        summaries.match_summary(shown),
+        summaries.cohort_totals(shown),
+        summaries.match_counts(shown, asked.vocabulary),
+        *more,
+    ]
+    facets, answer, totals, matches, *rest = run_summaries(*wanted)
+    context = {
+        "asked": asked,
+        "collection": asked.collection,
+        "facets": facets,
+        "answer": answer,
+        "totals": totals,
+        "matches": matches,
+        "rest": rest,
+        "tabs": tabs(asked.collection, shown.query() if asked.question else "", noun),
+        "noun": noun,
+        "query": shown.query() if asked.question else "",
+        "sort": request.GET.get("sort", ""),
+        "formats": FILE_FORMATS,
+        "choosable": CHARTS.values(),
+        "beside": asked_in(asked.first("with"), asked.collection) if asked.first("with") else None,
+    }
+    if asked.question:
+        context["cover"] = group_cover(asked.question)
+        if not totals.patients and asked.question.parts:
+            context["nearest"] = near(asked)
+    return context
+
+
+def near(asked: Asked) -> list[tuple]:
+    """Nearby questions that somebody answers, each with the groups that answer it too."""
+    (found,) = run_summaries(summaries.nearest_questions(asked.question, asked.vocabulary))
+    return [(each, group_cover(each.question)) for each in found[:NEAREST]]
+
+
+def drawings(asked: Asked, picked: list[ChartSpec], counted: list, totals) -> list:
+    """The charts, in order; those with nothing a reader would look for are left out."""
+    left = iter(counted)
+    drawn = [each.draw(asked, next(left) if each.counts else None, totals) for each in picked]
+    return [chart for chart in drawn if chart is not None]
+
+
+def counts_of_overview(asked: Asked, picked: list[ChartSpec]) -> list:
+    """What the overview counts besides its frame: the shares of its table, and what the charts need."""
+    question = asked.question
+    shares = [summaries.headline_shares(question), summaries.outcomes_by_domain(question)]
+    return [*shares, *(each.counts(asked) for each in picked if each.counts)]
+
+
+def overview(request: HttpRequest, asked: Asked, context: dict, picked: list[ChartSpec]) -> dict:
+    """Shares, charts, and the first patients."""
+    headlines, domains, *counted = context["rest"]
+    collection, people = asked.collection, context["totals"].patients
+    if not people:  # then only charts of groups have something to show; they count no patients
+        picked, counted = [each for each in picked if each.name.startswith("group-")], []
+    shown = {
+        "headlines": headlines,
+        "domains": domains,
+        "charts": drawings(asked, picked, counted, context["totals"]),
+        "picked": {each.name for each in selected_charts(asked)},
+        "strange": [cut(name) for name in asked.view.get("chart", ()) if name not in CHARTS],
+        "listed": None,
+    }
+    if people:
+        table, address = TABLES["patients"], reverse("list", args=[collection.slug, "patients"])
+        shown |= {
+            "listed": listing(request, table, asked.question, asked.vocabulary, people, address),
+            "table": table,
+            "page_links": [],
+        }
+    return shown
+
+
+def charts_beside(noun: str, asked: Asked) -> list[ChartSpec]:
+    """Charts that belong to a list."""
+    if not asked.question:
+        return []
+    names = {"adverse-events": ["adverse-events"], "groups": ["group-levels", "group-changes"]}
+    return [CHARTS[name] for name in names.get(noun, [])]
+
+
+def page(request: HttpRequest, asked: Asked, template: str, context: dict) -> HttpResponse:
+    """The whole page, or for htmx the part that changes; the address bar then gets the question's own spelling."""
+    partial = request.htmx and not request.htmx.history_restore_request and not request.htmx.boosted
+    response = render(request, template, context | {"layout": "evidence/_part.html" if partial else "base.html"})
+    patch_vary_headers(response, ["HX-Request"])
+    if partial and asked.question:
+        query = asked.query(sort=context["sort"])
+        response.headers["HX-Push-Url"] = f"{request.path}?{query}" if query else request.path
+    return response

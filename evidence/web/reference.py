@@ -1,0 +1,75 @@
+"""The front page, the drug reference, the reviews."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.templatetags.static import static
+from django.views.decorators.http import require_safe
+
+from .. import summaries
+from ..models import Collection, JAKInhibitor, Review, Study
+
+
+@require_safe
+def icon(request: HttpRequest) -> HttpResponse:
+    """Where browsers look for an icon when a page, like the admin's, names none."""
+    return redirect(static("evidence/icon.svg"))
+
+
+EXAMPLES = [
+    (
+        "Tofacitinib for interstitial lung disease together with skin: who, and what happened?",
+        "inhibitor=tofacitinib&indication=ild&indication=skin&indication_match=all",
+    ),
+    ("Any JAK inhibitor for joints", "indication=joints"),
+    ("Patients whose overall response is not known", "missing=response"),
+    ("Patients in whom lung involvement was looked for and is absent", "manifestation=lung&manifestation_match=none"),
+]
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """What this is, the collections side by side, example questions."""
+    collections = list(Collection.objects.all())
+    context = {"overview": summaries.collection_counts(collections), "examples": EXAMPLES}
+    return render(request, "evidence/home.html", context)
+
+
+@require_safe
+def inhibitors(request: HttpRequest) -> HttpResponse:
+    """Every JAK inhibitor, with what each collection holds on it."""
+    drugs = list(JAKInhibitor.objects.filter(named=True))
+    evidence = summaries.drug_evidence(drugs, list(Collection.objects.all()))
+    return render(request, "evidence/inhibitors.html", {"evidence": evidence})
+
+
+@require_safe
+def inhibitor(request: HttpRequest, slug: str) -> HttpResponse:
+    """One drug: reference facts, and its evidence by collection."""
+    drug = get_object_or_404(JAKInhibitor, slug=slug, named=True)
+    (evidence,) = summaries.drug_evidence([drug], list(Collection.objects.all()))
+    trials = Study.objects.published().filter(registered_inhibitor=drug).select_related("collection")
+    return render(request, "evidence/inhibitor.html", {"drug": drug, "evidence": evidence, "trials": trials})
+
+
+@require_safe
+def reviews(request: HttpRequest) -> HttpResponse:
+    """Published reviews and how many figures each prints."""
+    return render(request, "evidence/reviews.html", {"reviews": Review.objects.prefetch_related("figures")})
+
+
+@require_safe
+def review(request: HttpRequest, slug: str) -> HttpResponse:
+    """Printed figures against what the loaded records give."""
+    printed = get_object_or_404(Review, slug=slug)
+    collection = printed.reconstructions.order_by("pk").first()
+    context = {
+        "review": printed,
+        "comparisons": summaries.reconcile_figures(
+            printed, list(printed.figures.select_related("review", "contradicts", "contradicts__review"))
+        ),
+        "flow": summaries.review_flow(printed),
+        "source": collection,
+        "collection": collection if collection and collection.is_simulated else None,
+        "inclusions": printed.inclusions.filter(study__state="published").select_related("study__collection"),
+    }
+    return render(request, "evidence/review.html", context)
