@@ -9,7 +9,8 @@ from django.http import QueryDict
 from django.test import override_settings
 
 from evidence.counting.snapshot import store as serving
-from evidence.models import Collection
+from evidence.curation.make_release import make_release
+from evidence.models import Collection, Release
 from evidence.models.consistency import forget
 from evidence.questions.filters import TreatmentFilter
 from evidence.questions.vocabulary import vocabulary
@@ -80,6 +81,19 @@ def world_rows(django_db_setup, django_db_blocker) -> remembered.Rows:
 def world(db, world_rows) -> World:
     remembered.write(world_rows)
     return World(Collection.objects.get(slug="world"))
+
+
+@pytest.fixture(scope="session")
+def released_rows(world_rows, django_db_blocker) -> remembered.Rows:
+    with django_db_blocker.unblock():
+        return remembered.rows_written_by(lambda: make_release("The world as drawn."), upon=world_rows)
+
+
+@pytest.fixture
+def released(world, released_rows) -> Release:
+    """Release 1 of the drawn world and of the shipped collections."""
+    remembered.write(released_rows)
+    return Release.objects.get()
 
 
 @pytest.fixture

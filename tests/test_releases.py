@@ -15,7 +15,6 @@ from evidence.downloads.release_status import standing
 from evidence.models import Collection, DataVersion, Indication, Patient, Release, ReleasedCollection
 from evidence.models import release as release_model
 
-from . import remembered
 from .factories import make_collection, make_patient, make_study, make_treatment
 from .test_bundle import check_keys, manifest_of, rows_in
 from .test_pages import text_of
@@ -36,19 +35,6 @@ def edit(slug="alpha-1", **fields) -> None:
     for name, value in fields.items():
         setattr(patient, name, value)
     patient.save()
-
-
-@pytest.fixture(scope="session")
-def released_rows(world_rows, django_db_blocker) -> remembered.Rows:
-    with django_db_blocker.unblock():
-        return remembered.rows_written_by(lambda: make_release("The world as drawn."), upon=world_rows)
-
-
-@pytest.fixture
-def released(world, released_rows) -> Release:
-    """Release 1 of the drawn world and of the shipped collections."""
-    remembered.write(released_rows)
-    return Release.objects.get()
 
 
 def test_a_release_counts_hashes_and_keeps_every_collection(client, world, released):
