@@ -107,6 +107,16 @@ def simulated(db) -> Collection:
 
 
 @pytest.fixture
+def unlimited(settings):
+    """Every answer is made anew, and the API may be asked as often as a test likes.
+
+    For tests of many examples, which would otherwise change a setting in each: every change is one more layer that
+    each later reading of any setting passes.
+    """
+    settings.KEEP_ANSWERS, settings.API_PER_MINUTE = False, 0
+
+
+@pytest.fixture
 def asking():
     """asking(collection, "sex=female&...") -> Question; fails where the address is wrong."""
 

@@ -205,8 +205,7 @@ def test_a_page_costs_as_many_queries_for_one_row_as_for_forty(client, world, fo
 
 @settings(few, max_examples=15)
 @given(question=addresses())
-def test_counts_are_those_of_the_pages(client, world, settings, question):
-    settings.KEEP_ANSWERS, settings.API_PER_MINUTE = False, 0
+def test_counts_are_those_of_the_pages(client, world, unlimited, question):
     query = urlencode(question, doseq=True)
     summary = api(client, f"world/summary/?{query}")
     overview = client.get(world.address(f"?{query}")).context

@@ -157,9 +157,8 @@ def test_whoever_goes_away_stops_the_work(world, asking, monkeypatch, django_ass
 
 @settings(few, max_examples=200)
 @given(question=addresses(), noun=st.sampled_from(list(TABLES)))
-def test_two_hundred_questions_say_the_same_everywhere(client, world, settings, question, noun):
+def test_two_hundred_questions_say_the_same_everywhere(client, world, unlimited, question, noun):
     """Sentence, charts, list, file, bundle and API of the same question count the same."""
-    settings.KEEP_ANSWERS, settings.API_PER_MINUTE = False, 0
     query = urlencode(question, doseq=True)
     overview = client.get(world.address(f"?{query}")).context
     people = overview["totals"].patients
