@@ -89,7 +89,7 @@ def test_what_is_not_known_is_null_and_says_why(client, world):
 def test_a_list_has_the_rows_and_values_of_its_file(client, world, noun):
     rows = everything(client, f"world/{noun}/?sex=female&page_size=2")
     file = client.get(world.address(f"{noun}.jsonl?sex=female")).getvalue().decode().splitlines()
-    lists = {column.name for column in TABLES[noun].columns if column.listed}
+    lists = {column.name for column in TABLES[noun].columns if column.lookup}
     for row, line in zip(rows, map(json.loads, file), strict=True):
         for name, value in row.items():
             if name in lists and value is not None:

@@ -81,7 +81,7 @@ def cells(columns: list[Column], batch: Batch) -> list:
 
 def listed(column: Column, values: list, reasons: list[str]) -> list:
     """Lists as lists; a value in them that is not known is null."""
-    if not column.listed:
+    if not column.lookup:
         return values
     return [
         value and [None if each == reason else each for each in value.split(SEPARATOR)]

@@ -111,12 +111,17 @@ METHODS = [
     ),
     Method(
         "fisher",
-        "Odds ratio with exact interval, Fisher's exact test",
+        "Odds ratio with exact interval, and the p that agrees with it",
         "Compare",
-        "noncentral hypergeometric distribution of n₁ given n₁ + n₂; p: sum of all tables no more likely than this one",
-        f"Two-sided. Under {FEWEST} patients known in a group no p-value is printed, only counts and intervals. "
+        "noncentral hypergeometric distribution of n₁ given n₁ + n₂; p: twice the smaller tail, at most 1",
+        "The interval and the p are central: 2.5 % lie beyond each limit, so p is under 0.05 exactly "
+        "where the interval leaves out 1. The two-sided p of R's fisher.test adds up all tables no "
+        "more likely than this one; it can fall under 0.05 beside an interval that holds 1. "
+        f"Under {FEWEST} patients known in a group no p-value is printed, only counts and intervals. "
         "Several tests on one page are not corrected; the page says how many there are.",
-        "Fisher RA. J R Stat Soc 1935;98:39-82. Odds ratio: conditional maximum likelihood.",
+        "Fisher RA. J R Stat Soc 1935;98:39-82. Odds ratio: conditional maximum likelihood. "
+        "Interval: Cornfield J. Proc Third Berkeley Symp 1956;4:135-48. Central p: Fay MP. "
+        "Biostatistics 2010;11:373-4.",
         "3 of 8 against 8 of 9",
         exact_example,
     ),
@@ -124,13 +129,16 @@ METHODS = [
         "glmm",
         "Pooled proportion",
         "forest plot",
-        "nᵢ ~ Binomial(Nᵢ, πᵢ), logit πᵢ ~ Normal(μ, τ²); μ and τ² by maximum likelihood, Gauss-Hermite quadrature",
-        "61 nodes. The standard error of μ is from the inverse of the full second derivative in (μ, log τ). "
+        "nᵢ ~ Binomial(Nᵢ, πᵢ), logit πᵢ ~ Normal(μ, τ²); μ and τ² by maximum likelihood, adaptive quadrature",
+        "The quadrature goes around each study's own mode. "
+        "The standard error of μ is from the inverse of the full second derivative in (μ, log τ). "
         "Prediction interval: μ ± 1.96 √(τ² + SE²). I² = τ² / (τ² + typical variance within a study). Studies of one "
         "patient are gathered and not pooled; under three studies nothing is pooled; groups that may share patients "
         "count once.",
         "Stijnen T, Hamza TH, Ozdemir P. Stat Med 2010;29:3046-67. I²: Higgins JPT, Thompson SG. Stat Med "
-        "2002;21:1539-58. Agrees with the R package metafor on that paper's example to 0.001.",
+        "2002;21:1539-58. Held against the R package metafor (rma.glmm, 25 nodes) on 91 series of "
+        "published trials and 100 drawn ones, of 1 to a million patients: μ within 0.005, its "
+        "standard error within 2 %.",
         "6/8, 3/6, 1/5 and 4/10",
         pooled_example,
     ),

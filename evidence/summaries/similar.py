@@ -13,6 +13,7 @@ from .shares import Share, run_summaries
 
 SHOWN = 20  # patients listed
 AGE_SPAN = 10  # years that an age may be off
+AGE = FILTERS["age_min"].range
 SAID = (True, False, None)  # agrees, differs, not known
 
 
@@ -83,7 +84,7 @@ def similarity_criteria(
         made.append(Criterion(label, question))
 
     if age is not None:
-        low, high = max(age - AGE_SPAN, 0), min(age + AGE_SPAN, 120)
+        low, high = max(age - AGE_SPAN, AGE.low), min(age + AGE_SPAN, AGE.high)
         add(f"Age {low} to {high}", age_min=low, age_max=high)
     if sex:
         add(Sex(sex).label, sex=(sex,))

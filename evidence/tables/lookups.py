@@ -10,7 +10,7 @@ from ..models import Patient, PatientAutoantibody, PatientManifestation, Study, 
 from ..models.choices import Ascertainment, Listing, Response, YesNo
 from ..questions.filters import courses
 from ..questions.question import Question
-from .column import Together
+from .column import BatchLookup
 
 PAGE = 100  # rows up to which memory is asked; a file asks the database
 UNKNOWN_CODES = {Response.UNKNOWN.value, YesNo.UNKNOWN.value, Ascertainment.NOT_STATED.value, ""}
@@ -51,7 +51,7 @@ def prior_therapies(keys: list[int], question: Question) -> dict[int, list[str]]
 
 
 @dataclass(frozen=True)
-class OfMatchingCourses(Together):
+class OfMatchingCourses(BatchLookup):
     """A value of each course of the patient that answers the question, in the order of the courses."""
 
     path: str

@@ -15,6 +15,7 @@ from ..questions.form_fields import cut
 from ..questions.parsing import Asked, ask, asked_in
 from ..summaries import group_cover, run_summaries
 from ..tables import TABLES, ordered
+from .filter_form import hidden, inputs
 from .listing import listing, page_links
 from .navigation import tabs
 
@@ -140,7 +141,8 @@ def frame(request: HttpRequest, asked: Asked, noun: str, more: list = ()) -> dic
     context = {
         "asked": asked,
         "collection": asked.collection,
-        "facets": facets,
+        "inputs": inputs(asked, facets),
+        "hidden": hidden(asked, noun),
         "answer": answer,
         "totals": totals,
         "matches": matches,

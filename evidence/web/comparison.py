@@ -13,6 +13,7 @@ from ..downloads import chart_csv
 from ..downloads.release_status import pinned
 from ..models import Collection
 from ..models.choices import Sex, Subset
+from ..questions.filters import FILTERS
 from ..questions.form_fields import NumberField, WordsField, cut
 from ..questions.parsing import Asked, asked_in, named
 from ..questions.question import Question
@@ -106,7 +107,8 @@ class SimilarForm(forms.Form):
 
     def __init__(self, data, *, words: Vocabulary):
         super().__init__(data)
-        self.fields["age"] = NumberField(label="Age", min_value=0, max_value=120, required=False)
+        age = FILTERS["age_min"].range
+        self.fields["age"] = NumberField(label=age.label, min_value=age.low, max_value=age.high, required=False)
         sexes = {code: label for code, label in Sex.choices if code != Sex.UNKNOWN}
         subsets = {code: label for code, label in Subset.choices if code != Subset.UNKNOWN}
         manifestations = words.terms["manifestation"]
