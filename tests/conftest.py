@@ -1,12 +1,16 @@
 """What every test stands on: the loaded fixtures, the drawn world, and silence as the rule."""
 
 import logging
+import os
+import re
 
 import pytest
+from django.conf import settings as ours
 from django.core.cache import cache
 from django.core.management import call_command
 from django.http import QueryDict
 from django.test import override_settings
+from hypothesis import HealthCheck, settings
 
 from evidence.counting.snapshot import store as serving
 from evidence.curation.make_release import make_release
@@ -17,6 +21,25 @@ from evidence.questions.vocabulary import vocabulary
 
 from . import remembered
 from .world import World, draw_world
+
+# Random examples. `default` looks for what nobody thought of, and asks again what failed last (.hypothesis/).
+# `ci` asks the same examples each time and keeps nothing, so that a change is judged by what it changes; it holds
+# wherever the environment says CI, or with --hypothesis-profile=ci. No test has a deadline: machines differ.
+# A fixture serves all examples of a test, which change nothing in it; the database is rolled back after the last.
+everywhere = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]}
+settings.register_profile("default", **everywhere)
+settings.register_profile("ci", **everywhere, derandomize=True, database=None, print_blob=True)
+settings.load_profile("ci" if os.environ.get("CI") else "default")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def cache_of_its_own():
+    """Each process of the suite empties its cache, so it must not be that of another: Redis has sixteen, by number."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+    where = re.sub(r"/\d*$", "", ours.REDIS_URL)
+    caches = {"default": ours.CACHES["default"] | ({"LOCATION": f"{where}/{worker}"} if where else {})}
+    with override_settings(CACHES=caches):
+        yield
 
 
 @pytest.fixture(scope="session")
