@@ -92,6 +92,44 @@ def test_a_code_is_another_ontologys_only_where_a_source_established_it(client, 
     assert prefixes == {"casebook", "ATC", "HP"}
 
 
+# What the JSON schema of phenopacket-tools (meta-data.json, commit 7df8ecd) requires of a resource.
+RESOURCE_FIELDS = {"id", "name", "url", "version", "namespacePrefix", "iriPrefix"}
+
+
+def terms_in(value) -> set[str]:
+    """The ids of all ontology classes in a packet."""
+    if isinstance(value, list):
+        return set().union(*map(terms_in, value))
+    if not isinstance(value, dict):
+        return set()
+    return ({value["id"]} if set(value) == {"id", "label"} else set()).union(*map(terms_in, value.values()))
+
+
+def described(data: dict) -> None:
+    """Every resource is described in full, and every term belongs to one."""
+    resources = data["metaData"]["resources"]
+    for each in resources:
+        assert set(each) == RESOURCE_FIELDS and all(each.values()), each
+        assert each["url"].startswith(("http://", "https://")) and "://" in each["iriPrefix"]
+    prefixes = {each["namespacePrefix"] for each in resources}
+    used = {term.partition(":")[0] for term in terms_in(data)}
+    assert used and used <= prefixes
+
+
+@pytest.mark.parametrize("collection", ["published", "sener-2025-reconstruction"])
+def test_every_term_belongs_to_a_resource_that_is_described_in_full(client, collection):
+    found = json.loads(client.get(f"/{collection}/phenopackets.json").getvalue())
+    assert len(found["members"]) == Patient.objects.filter(study__collection__slug=collection).count()
+    described(found)
+    for member in found["members"]:
+        described(member)
+
+
+def test_the_phenotype_ontology_is_described_in_full_too(client, world):
+    Manifestation.objects.filter(code="ild").update(hpo="HP:0000001")
+    described(json.loads(client.get("/world/patients/alpha-1/phenopacket.json").content))
+
+
 def test_a_second_report_has_a_packet_of_its_own_and_is_in_no_cohort(client, world):
     assert one(client, "world", "beta-2").id == "beta-2"
     assert "beta-2" not in [member.id for member in cohort(client, "/world/phenopackets.json").members]

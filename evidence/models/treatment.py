@@ -8,6 +8,7 @@ from django.dispatch import receiver
 
 from .base import Keyed, KeyedQuerySet, one_of, within
 from .choices import Ascertainment, Assessed, Presence, Response, State, YesNo
+from .constraints import CheckConstraint, UniqueConstraint
 from .patient import Patient, PatientAutoantibody, PatientManifestation
 from .reference import Indication, JAKInhibitor, Therapy
 
@@ -221,7 +222,7 @@ class Treatment(Keyed):
     class Meta:
         ordering = ["patient", "number"]
         constraints = [
-            models.UniqueConstraint(
+            UniqueConstraint(
                 fields=["patient", "number"],
                 name="treatment_number_once_per_patient",
                 violation_error_message="This patient already has a course with this number.",
@@ -231,12 +232,12 @@ class Treatment(Keyed):
             one_of("adverse_events", Ascertainment),
             one_of("stopped", YesNo),
             within("duration_months", 0, 1200, "A course lasts between 0 and 1200 months."),
-            models.CheckConstraint(
+            CheckConstraint(
                 name="treatment_number_from_one",
                 condition=Q(number__gte=1),
                 violation_error_message="Courses are numbered from 1.",
             ),
-            models.CheckConstraint(
+            CheckConstraint(
                 name="treatment_stop_reason_needs_stop",
                 condition=Q(stop_reason="") | Q(stopped=YesNo.YES),
                 violation_error_message="A reason for stopping needs “stopped: yes”.",
