@@ -17,9 +17,10 @@ from jsonschema import Draft202012Validator
 
 from evidence.charts.registry import CHARTS
 from evidence.curation.make_release import make_release
-from evidence.models import DataVersion, Patient, Release
+from evidence.models import Collection, DataVersion, Patient, Release
 from evidence.tables import TABLES
 
+from . import remembered
 from .factories import make_patient, make_study, make_treatment
 from .test_filters import addresses, few
 
@@ -172,8 +173,23 @@ def test_pages_have_between_one_and_a_thousand_rows(client, world, size):
     assert len(api(client, "world/patients/?page_size=1000")["results"]) == 5
 
 
+def draw_forty_more() -> None:
+    collection = Collection.objects.get(slug="world")
+    for number in range(40):
+        study = make_study(collection, f"many-{number}")
+        make_treatment(
+            make_patient(study), indications=["ild"], outcomes=[("skin", "stable")], events=[("infection", {})]
+        )
+
+
+@pytest.fixture(scope="session")
+def forty_more(world_rows, django_db_blocker) -> remembered.Rows:
+    with django_db_blocker.unblock():
+        return remembered.rows_written_by(draw_forty_more, upon=world_rows)
+
+
 @pytest.mark.parametrize("noun", TABLES)
-def test_a_page_costs_as_many_queries_for_one_row_as_for_forty(client, world, noun, settings):
+def test_a_page_costs_as_many_queries_for_one_row_as_for_forty(client, world, forty_more, noun, settings):
     settings.KEEP_ANSWERS = False
 
     def queries() -> int:
@@ -183,18 +199,13 @@ def test_a_page_costs_as_many_queries_for_one_row_as_for_forty(client, world, no
         return len(asked)
 
     few_rows = queries()
-    for number in range(40):
-        study = make_study(world.collection, f"many-{number}")
-        make_treatment(
-            make_patient(study), indications=["ild"], outcomes=[("skin", "stable")], events=[("infection", {})]
-        )
+    remembered.write(forty_more)
     assert queries() == few_rows <= 12
 
 
 @settings(few, max_examples=15)
 @given(question=addresses())
-def test_counts_are_those_of_the_pages(client, world, settings, question):
-    settings.KEEP_ANSWERS, settings.API_PER_MINUTE = False, 0
+def test_counts_are_those_of_the_pages(client, world, unlimited, question):
     query = urlencode(question, doseq=True)
     summary = api(client, f"world/summary/?{query}")
     overview = client.get(world.address(f"?{query}")).context
@@ -454,8 +465,7 @@ def test_a_cache_that_is_away_limits_nobody(client, world, monkeypatch):
 
 
 @pytest.fixture
-def schema(client, world) -> dict:
-    make_release()
+def schema(client, world, released) -> dict:
     return client.get("/api/schema/").json()
 
 

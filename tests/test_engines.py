@@ -53,7 +53,6 @@ def both(collection: Collection, tallies: list[Tally]):
 
 @settings(
     max_examples=25,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(st.integers(1, 90), st.integers(0, 10_000), addresses(), asked_tallies)

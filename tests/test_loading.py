@@ -20,9 +20,17 @@ def load_again(**options) -> str:
     return out.getvalue()
 
 
+RECONSTRUCTION = "sener-2025-reconstruction.json"
+
+
 @pytest.fixture
-def copied(tmp_path, settings) -> Path:
-    """The fixtures in a folder of their own, to be broken."""
+def copied(tmp_path, settings, monkeypatch) -> Path:
+    """The fixtures in a folder of their own, to be broken; without the reconstruction, which is half of them."""
+    monkeypatch.setattr(fixture_files, "FILES", [name for name in fixture_files.FILES if name != RECONSTRUCTION])
+    return copy_fixtures(tmp_path, settings)
+
+
+def copy_fixtures(tmp_path, settings) -> Path:
     for name in fixture_files.FILES:
         (tmp_path / name).write_text(
             (fixture_files.fixture_folder() / name).read_text(encoding="utf-8"), encoding="utf-8"
@@ -158,11 +166,11 @@ def test_a_broken_record_changes_nothing_and_is_named(db, copied, told, fields):
     broken(told, copied=copied, **FUJITA, **fields)
 
 
-def test_an_event_where_none_is_reported(db, copied):
+def test_an_event_where_none_is_reported(db, tmp_path, settings):
     broken(
         "change that first",
-        copied=copied,
-        name="sener-2025-reconstruction.json",
+        copied=copy_fixtures(tmp_path, settings),
+        name=RECONSTRUCTION,
         model="evidence.adverseevent",
         where={},
         treatment=["fujita-2019-1", 1],

@@ -37,12 +37,6 @@ def edit(slug="alpha-1", **fields) -> None:
     patient.save()
 
 
-@pytest.fixture
-def released(world):
-    """Release 1 of the drawn world and of the shipped collections."""
-    return make_release("The world as drawn.")
-
-
 def test_a_release_counts_hashes_and_keeps_every_collection(client, world, released):
     assert released.number == 1 and DataVersion.current().release == 1
     held = {each.slug: each for each in released.collections.all()}

@@ -173,7 +173,7 @@ def test_the_tea_tasting_as_r_prints_it():
     assert chance([0, 1, 2, 3], found.high) == pytest.approx(0.025, abs=1e-5)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(tables)
 def test_an_odds_ratio_lies_in_its_interval_and_turns_round_with_the_sides(table):
     a, m, b, n = table
@@ -252,7 +252,7 @@ def test_what_cannot_be_pooled_is_refused_with_the_reason(studies, why):
         pooled_proportion(studies)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.integers(2, 40).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))), min_size=3, max_size=9))
 def test_whatever_is_pooled_is_a_proportion_with_an_interval(studies):
     try:
