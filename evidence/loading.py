@@ -15,7 +15,7 @@ from django.core.exceptions import FieldDoesNotExist, ObjectDoesNotExist, Valida
 from django.db import DatabaseError, models, transaction
 
 from .fixture_files import BrokenFixture, FixtureRecord
-from .integrity import faults
+from .integrity import RECORD_RULES, faults
 from .models import DataVersion, LoadedRecord
 from .models.base import Keyed
 
@@ -78,7 +78,7 @@ def load(
         if not errors:
             errors = [
                 f"{places[found.model, found.key]} {' / '.join(map(str, found.key))}: {found.problem}"
-                for found in faults()
+                for found in faults(RECORD_RULES)
                 if (found.model, found.key) in places
             ]
         if errors:

@@ -90,6 +90,17 @@ def test_what_a_curator_edits_enters_or_removes_stays(db):
     assert Study.objects.filter(pk=curated.pk).exists()
 
 
+def test_withdrawing_what_others_point_to_keeps_nobody_from_loading(db):
+    """It is for the curator to look at, with `check_evidence`; no fixture is at fault."""
+    whole, again = Patient.objects.filter(study__collection__slug="published").order_by("slug")[:2]
+    again.same_as = whole
+    again.save()
+    for record in (whole, Study.objects.get(slug="depinto-2024")):
+        record.state = "withdrawn"
+        record.save()
+    assert "nothing to change" in load_again()
+
+
 def test_a_changed_fixture_updates_what_no_curator_touched(db, copied):
     change(copied / "published.json", "evidence.patient", {"slug": "fujita-2019-1"}, age_years=70)
     change(copied / "published.json", "evidence.study", {"slug": "hou-2022"}, country="Elsewhere")

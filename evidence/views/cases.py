@@ -81,9 +81,7 @@ def found(collection: str, model, *path: str, **lookup):
 def patient(request: HttpRequest, collection: str, slug: str) -> HttpResponse:
     """One case: who, what was given for what, what happened, what is not known and why."""
     home = named(collection)
-    person = found(
-        collection, Patient.objects.within(home), "study__collection", "same_as__study__collection", slug=slug
-    )
+    person = found(collection, Patient.objects.within(home), "study__collection", slug=slug)
     prefetch_related_objects(
         [person],
         Prefetch("manifestation_records", ordered_records(PatientManifestation, "manifestation")),
@@ -95,14 +93,14 @@ def patient(request: HttpRequest, collection: str, slug: str) -> HttpResponse:
             "indications", "concomitant_therapies", "outcomes", "events__category"
         )
     )
-    sources = Sources(Provenance.objects.filter(study=person.study))
-    reports = Patient.objects.within(home).filter(same_as=person).select_related("study")
+    sources = Sources(Provenance.objects.published().filter(study=person.study))
+    reports = Patient.objects.within(home).of_same_person(person).select_related("study")
+    others = [each for each in reports if each != person]
+    counted = reports.counted().get() if others else person
     courses = [course(each, person, sources) for each in treatments]
     facts = person_facts(person, sources)
     words, criteria = summaries.criteria_of(person, vocabulary(home))
-    closest = (
-        summaries.closest(home, criteria, apart=person.same_as_id or person.pk, most=CLOSEST)[0] if criteria else []
-    )
+    closest = summaries.closest(home, criteria, apart=counted.pk, most=CLOSEST)[0] if criteria else []
     context = {
         "collection": home,
         "patient": person,
@@ -111,7 +109,8 @@ def patient(request: HttpRequest, collection: str, slug: str) -> HttpResponse:
         "glance": glance(facts, courses),
         "courses": courses,
         "chart": charts.timeline_chart([swimmer(each) for each in treatments], before(person), home),
-        "other_reports": reports,
+        "counted": counted,
+        "other_reports": others,
         "companions": Patient.objects.within(home).filter(study=person.study).exclude(pk=person.pk)[:COMPANIONS],
         "closest": closest,
         "asked_of_them": len(criteria),
@@ -270,9 +269,7 @@ def study(request: HttpRequest, collection: str, slug: str) -> HttpResponse:
         "patients": Patient.objects.within(home).filter(study=paper).prefetch_related("treatments__inhibitor"),
         "groups": [(group, [(each, printed(each)) for each in group.findings.all()]) for group in groups],
         "inclusions": paper.inclusions.select_related("review"),
-        "sharing": sorted(
-            {*paper.may_share_patients_with.all(), *paper.said_to_share_with.all()}, key=lambda each: each.short_name
-        ),
+        "sharing": Study.objects.within(home).sharing_with(paper).order_by("short_name", "slug"),
     }
     return render(request, "evidence/study.html", context)
 

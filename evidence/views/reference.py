@@ -70,6 +70,6 @@ def review(request: HttpRequest, slug: str) -> HttpResponse:
         "flow": summaries.review_flow(printed),
         "source": collection,
         "collection": collection if collection and collection.is_simulated else None,
-        "inclusions": printed.inclusions.filter(study__state="published").select_related("study__collection"),
+        "inclusions": printed.inclusions.published().select_related("study__collection"),
     }
     return render(request, "evidence/review.html", context)
