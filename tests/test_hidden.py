@@ -12,12 +12,10 @@ from zipfile import ZipFile, is_zipfile
 
 import pytest
 from django.db import models
-from django.urls import URLPattern, get_resolver, reverse
+from django.urls import get_resolver, reverse
 
 from evidence import releasing, summaries
-from evidence.citations import FORMATS
 from evidence.columns import TABLES
-from evidence.exports import FILE_FORMATS
 from evidence.models import (
     AdverseEvent,
     AdverseEventCategory,
@@ -38,6 +36,7 @@ from evidence.statistics import RULES
 from evidence.views.drawing import CHARTS
 
 from . import plain
+from .addresses import arguments, names
 from .factories import make_collection, make_patient, make_study, make_treatment
 
 MARK = "zqhidden"  # stands in every text of every hidden record, and in no other
@@ -134,48 +133,6 @@ PEOPLE = 5 + 4  # the drawn world's, and one for each `seen-n`
 
 
 # Every address
-
-
-def names(patterns) -> set[str]:
-    """The names of all addresses readers have."""
-    found = set()
-    for each in patterns:
-        if isinstance(each, URLPattern):
-            found |= {each.name} - {None}
-        elif each.namespace != "admin":
-            found |= names(each.url_patterns)
-    return found
-
-
-def arguments(slug: str) -> dict[str, list[tuple]]:
-    """What the addresses of a collection are made of, by their names."""
-    shown = Patient.objects.filter(study__collection__slug=slug).exclude(slug__startswith=MARK)
-    shown = shown.filter(state="published", study__state="published")
-    people = [(slug, each) for each in shown.values_list("slug", flat=True)]
-    papers = Study.objects.filter(collection__slug=slug, state="published")
-    studies = [(slug, each) for each in papers.values_list("slug", flat=True)]
-    alone = "home healthz readyz api_docs inhibitors reviews methods dictionary dictionary_file cite releases api "
-    alone += "api_releases api_dictionary api_schema"
-    whole = "cohort compare compare_file similar forest forest_file rules completeness bundle phenopackets flow "
-    whole += "api_collection api_filters api_summary " + " ".join(f"api_{noun}" for noun in TABLES)
-    return (
-        {name: [()] for name in alone.split()}
-        | {name: [(slug,)] for name in whole.split()}
-        | {
-            "inhibitor": [(DRUG,), ("tofacitinib",)],
-            "review": [("sener-2025",)],
-            "release_file": [(1, slug)],
-            "chart_file": [(slug, name) for name in CHARTS],
-            "api_chart": [(slug, name) for name in CHARTS],
-            "citations": [(slug, how) for how in FORMATS],
-            "citation": [(*study, how) for study, how in product(studies, FORMATS)],
-            "phenopacket": people,
-            "patient": people,
-            "study": studies,
-            "list": [(slug, noun) for noun in TABLES],
-            "file": [(slug, noun, how) for noun, how in product(TABLES, FILE_FORMATS)],
-        }
-    )
 
 
 def addresses(collection) -> list[str]:

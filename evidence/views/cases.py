@@ -25,10 +25,13 @@ from ..models import (
 )
 from ..models.provenance import SUBJECTS
 from ..phenopackets import phenopacket
+from ..releases import pinned
 from ..statistics import RULES
 from ..summaries.courses import swimmer
 from ..vocabulary import vocabulary
 from .asking import named
+from .checks import status_of, takes_only
+from .collection import refusal
 
 SKIN_RULE = RULES["mrss-5-25"]
 CLOSEST = 5  # similar cases shown with a case
@@ -78,6 +81,7 @@ def found(collection: str, model, *path: str, **lookup):
 
 
 @require_safe
+@takes_only("release")
 def patient(request: HttpRequest, collection: str, slug: str) -> HttpResponse:
     """One case: who, what was given for what, what happened, what is not known and why."""
     home = named(collection)
@@ -116,14 +120,17 @@ def patient(request: HttpRequest, collection: str, slug: str) -> HttpResponse:
         "asked_of_them": len(criteria),
         "similar": urlencode([(name, value) for name, given in words.items() for value in listed(given)]),
     }
-    return render(request, "evidence/patient.html", context)
+    return render(request, "evidence/patient.html", context, status=status_of(request, home, []))
 
 
 @require_safe
+@takes_only("release", file=True)
 def phenopacket_of(request: HttpRequest, collection: str, slug: str) -> HttpResponse:
     """One case as a phenopacket."""
     home = named(collection)
     person = found(collection, Patient.objects.within(home), "study__collection", slug=slug)
+    if refused := refusal([], pinned(request.GET, home)):
+        return refused
     headers = attachment(f"{person.slug}-phenopacket.json")
     return HttpResponse(phenopacket(person, vocabulary(home)), content_type="application/json", headers=headers)
 
@@ -249,15 +256,20 @@ def rule(outcome: Outcome) -> str:
 
 
 @require_safe
+@takes_only("release", file=True)
 def citation(request: HttpRequest, collection: str, slug: str, how: str) -> HttpResponse:
     """One study as RIS or BibTeX. A simulated article is no publication and has none."""
     home = named(collection)
     if home.is_simulated:
         raise Http404("A simulated article cannot be cited.")
-    return citation_file([found(collection, Study.objects.within(home), slug=slug)], f"{slug}.{how}", how)
+    paper = found(collection, Study.objects.within(home), slug=slug)
+    if refused := refusal([], pinned(request.GET, home)):
+        return refused
+    return citation_file([paper], f"{slug}.{how}", how)
 
 
 @require_safe
+@takes_only("release")
 def study(request: HttpRequest, collection: str, slug: str) -> HttpResponse:
     """One study: what it is, how much of it was read, its patients and its groups with every finding."""
     home = named(collection)
@@ -271,7 +283,7 @@ def study(request: HttpRequest, collection: str, slug: str) -> HttpResponse:
         "inclusions": paper.inclusions.select_related("review"),
         "sharing": Study.objects.within(home).sharing_with(paper).order_by("short_name", "slug"),
     }
-    return render(request, "evidence/study.html", context)
+    return render(request, "evidence/study.html", context, status=status_of(request, home, []))
 
 
 def printed(finding: GroupFinding) -> str:

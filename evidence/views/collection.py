@@ -14,6 +14,7 @@ from ..phenopackets import cohort as cohort_of_phenopackets
 from ..releases import Pin
 from ..summaries import answers, group_cover
 from .asking import Asked, ask, asked_in
+from .checks import wrong
 from .drawing import CHARTS, Drawn, chosen, one, settle
 from .listing import listing, page_links
 from .tabs import tabs
@@ -107,11 +108,6 @@ def phenopackets_of(request: HttpRequest, collection: str) -> HttpResponse:
     headers = attachment(file_name(asked.collection, "json", "phenopackets"))
     written = cohort_of_phenopackets(asked.question, asked.vocabulary)
     return StreamingHttpResponse(written, content_type="application/json", headers=headers)
-
-
-def wrong(problems: list[str], status: int = 400) -> HttpResponse:
-    """What is wrong with the address of a file, in sentences."""
-    return HttpResponse("\n".join(problems) + "\n", status=status, content_type="text/plain; charset=utf-8")
 
 
 def refusal(problems: list[str], pin: Pin | None) -> HttpResponse | None:

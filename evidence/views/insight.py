@@ -11,6 +11,7 @@ from ..fields import cut
 from ..statistics import RULES, Derived
 from ..summaries import collection_flow
 from .asking import Asked, ask, named
+from .checks import status_of, takes_only
 from .collection import frame, page, refusal
 from .tabs import tabs
 
@@ -83,8 +84,9 @@ def completeness(request: HttpRequest, collection: str) -> HttpResponse:
 
 
 @require_safe
+@takes_only("release")
 def flow(request: HttpRequest, collection: str) -> HttpResponse:
     """How studies came into this collection."""
     home = named(collection)
     context = {"collection": home, "flow": collection_flow(home), "tabs": tabs(home, "", "flow"), "noun": "flow"}
-    return render(request, "evidence/flow.html", context)
+    return render(request, "evidence/flow.html", context, status=status_of(request, home, []))
