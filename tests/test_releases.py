@@ -267,6 +267,9 @@ def test_a_link_keeps_its_release_while_the_question_changes(client, world, rele
         "studies.bib?",
         "forest.csv?",
         "compare.csv?a=sex%3Dmale&b=sex%3Dfemale&",
+        "patients/alpha-1/phenopacket.json?",
+        "studies/alpha.ris?",
+        "studies/alpha.bib?",
     ],
 )
 def test_a_file_with_a_release_is_that_release_or_nothing(client, world, released, path):
