@@ -14,9 +14,9 @@ import pytest
 from django.db import models
 from django.urls import get_resolver, reverse
 
+from evidence import summaries
 from evidence.charts.registry import CHARTS
 from evidence.curation import make_release as releasing
-from evidence.curation import summaries
 from evidence.models import (
     AdverseEvent,
     AdverseEventCategory,
