@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 MOST_BYTES = 1_500_000
-# What tools, editors and systems leave behind: folders, names and endings that are nobody else's business.
+# What tools, editors and systems leave behind.
 LOCAL_FOLDERS = {
     *("__pycache__", ".pytest_cache", ".ruff_cache", ".mypy_cache", ".hypothesis", ".schemathesis", ".cache"),
     *(".venv", "venv", "var", "node_modules", "htmlcov", ".tox", "mutants", ".mutmut-cache", "dist", "build"),

@@ -68,7 +68,7 @@ class InlineFormSet(BaseInlineFormSet):
 
     @cached_property
     def numbers(self):
-        """Numbers after all that are taken, by rows that are there or by what was typed into new ones."""
+        """The numbers after all that existing rows have or that were typed into new ones."""
         taken = [record.number for record in self.get_queryset()]
         field = self.form.base_fields["number"]
         for form in self.forms:
