@@ -76,10 +76,10 @@ def report(database: str, collection: str, *, short: bool) -> dict:
     from django.test.utils import CaptureQueriesContext
 
     from evidence import summaries
-    from evidence.charts.registry import chosen
-    from evidence.counting.snapshot import build as building
-    from evidence.counting.snapshot import count as counting
-    from evidence.counting.snapshot.answering import Answers
+    from evidence.charts.registry import selected_charts
+    from evidence.counting.snapshot import count_tallies
+    from evidence.counting.snapshot.answering import QuestionBitsets
+    from evidence.counting.snapshot.build import build_snapshot
     from evidence.models import Collection
     from evidence.models.consistency import steady
     from evidence.questions.parsing import ask
@@ -88,11 +88,11 @@ def report(database: str, collection: str, *, short: bool) -> dict:
     settings.ALLOWED_HOSTS, settings.KEEP_ANSWERS = ["*"], False
     home = Collection.objects.get(slug=collection)
     started = time.perf_counter()
-    snapshot = building.build(home)
+    snapshot = build_snapshot(home)
     found = {"build_s": round(time.perf_counter() - started, 2), "snapshot_mb": round(snapshot.nbytes / 1e6, 1)}
     asked_of_page = ask(RequestFactory().get(questions.casebook(collection, questions.MAIN)), collection)
     question, words = asked_of_page.question, asked_of_page.vocabulary
-    answers = Answers(snapshot)
+    answers = QuestionBitsets(snapshot)
     cold = []
     with steady():
         for name, facet in (
@@ -101,26 +101,26 @@ def report(database: str, collection: str, *, short: bool) -> dict:
             ("subset", "diffuse"),
             ("study", "synthetic-1"),
         ):
-            cold.append(median(lambda name=name, facet=facet: answers.single(name, (facet,)), 1))
+            cold.append(median(lambda name=name, facet=facet: answers.value_bits(name, (facet,)), 1))
         for code in ("skin", "ild", "gi"):
             from evidence.questions.question import MatchedSet
 
-            cold.append(median(lambda code=code: answers.single("indication", MatchedSet((code,))), 1))
-            cold.append(median(lambda code=code: answers.single("manifestation", MatchedSet((code,), "none")), 1))
-        cold.append(median(lambda: answers.single("age_min", 50), 1))
-        cold.append(median(lambda: answers.single("q", "synthetic-77"), 1))
+            cold.append(median(lambda code=code: answers.value_bits("indication", MatchedSet((code,))), 1))
+            cold.append(median(lambda code=code: answers.value_bits("manifestation", MatchedSet((code,), "none")), 1))
+        cold.append(median(lambda: answers.value_bits("age_min", 50), 1))
+        cold.append(median(lambda: answers.value_bits("q", "synthetic-77"), 1))
         found["unseen_value_ms"] = sorted(cold)[len(cold) // 2]
         found["unseen_value_worst_ms"] = max(cold)
         asked = [
-            summaries.facets(question, words, {}),
-            summaries.answer(question),
-            summaries.totals(question),
-            summaries.matches(question, words),
-            *counts_of_overview(asked_of_page, chosen(asked_of_page)),
+            summaries.filter_facets(question, words, {}),
+            summaries.match_summary(question),
+            summaries.cohort_totals(question),
+            summaries.match_counts(question, words),
+            *counts_of_overview(asked_of_page, selected_charts(asked_of_page)),
         ]
-        tallies = next(summaries.shares.together(asked))
-        counting.count(tallies, answers)
-        found["bare_ms"] = median(lambda: counting.count(tallies, answers), 3 if short else 25)
+        tallies = next(summaries.shares.run_together(asked))
+        count_tallies(snapshot, tallies)
+        found["bare_ms"] = median(lambda: count_tallies(snapshot, tallies), 3 if short else 25)
     handler, factory = WSGIHandler(), RequestFactory()
     handler.get_response(factory.get(questions.casebook(collection, questions.MAIN)))
 

@@ -10,10 +10,10 @@ class EvidenceConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self):
-        from .models.guards import put_in_place
+        from .models.guards import create_triggers
         from .models.version import bump_before_write, bump_on_write
 
-        post_migrate.connect(put_in_place, sender=self)
+        post_migrate.connect(create_triggers, sender=self)
         for model in self.get_models(include_auto_created=True):
             pre_save.connect(bump_before_write, sender=model)
             post_save.connect(bump_on_write, sender=model)

@@ -25,7 +25,7 @@ def when_ready(server):
 
     So is what comparing and pooling take: it loads in a second or two, which no reader should wait for.
     """
-    import scipy.stats  # noqa: F401
+    import scipy.optimize  # noqa: F401
     from django.db import DatabaseError, connections
 
     from evidence.counting import warm

@@ -11,6 +11,8 @@ import dj_database_url
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
+from .database_file import PrivateConnection
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 
@@ -125,6 +127,7 @@ DATABASES = {"default": dj_database_url.parse(DATABASE_URL, conn_max_age=60, con
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     Path(DATABASES["default"]["NAME"]).parent.mkdir(parents=True, exist_ok=True)
     DATABASES["default"]["OPTIONS"] = {
+        "factory": PrivateConnection,
         # WAL lets readers go on while a curator saves; NORMAL is safe under WAL; a writer waits 10 s
         # for another instead of failing; IMMEDIATE takes the write lock at the start, so that a
         # transaction which reads first is not refused in the middle.

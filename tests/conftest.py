@@ -1,19 +1,45 @@
 """What every test stands on: the loaded fixtures, the drawn world, and silence as the rule."""
 
 import logging
+import os
+import re
 
 import pytest
+from django.conf import settings as ours
 from django.core.cache import cache
 from django.core.management import call_command
 from django.http import QueryDict
+from django.test import override_settings
+from hypothesis import HealthCheck, settings
 
 from evidence.counting.snapshot import store as serving
-from evidence.models import Collection
+from evidence.curation.make_release import make_release
+from evidence.models import Collection, Release
 from evidence.models.consistency import forget
 from evidence.questions.filters import TreatmentFilter
 from evidence.questions.vocabulary import vocabulary
 
+from . import remembered
 from .world import World, draw_world
+
+# Random examples. `default` looks for what nobody thought of, and asks again what failed last (.hypothesis/).
+# `ci` asks the same examples each time and keeps nothing, so that a change is judged by what it changes; it holds
+# wherever the environment says CI, or with --hypothesis-profile=ci. No test has a deadline: machines differ.
+# A fixture serves all examples of a test, which change nothing in it; the database is rolled back after the last.
+everywhere = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]}
+settings.register_profile("default", **everywhere)
+settings.register_profile("ci", **everywhere, derandomize=True, database=None, print_blob=True)
+settings.load_profile("ci" if os.environ.get("CI") else "default")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def cache_of_its_own():
+    """Each process of the suite empties its cache, so it must not be that of another: Redis has sixteen, by number."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+    where = re.sub(r"/\d*$", "", ours.REDIS_URL)
+    caches = {"default": ours.CACHES["default"] | ({"LOCATION": f"{where}/{worker}"} if where else {})}
+    with override_settings(CACHES=caches):
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -21,6 +47,13 @@ def django_db_setup(django_db_setup, django_db_blocker):
     """The evidence as shipped, loaded once; every test rolls its own changes back."""
     with django_db_blocker.unblock():
         call_command("load_evidence", verbosity=0)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def passwords_cost_nothing():
+    """A hash that is slow on purpose would be waited for in each test that logs in."""
+    with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):
+        yield
 
 
 class Undefined(logging.Filter):
@@ -61,9 +94,29 @@ def engine(request, settings) -> str:
     return request.param
 
 
+@pytest.fixture(scope="session")
+def world_rows(django_db_setup, django_db_blocker) -> remembered.Rows:
+    with django_db_blocker.unblock():
+        return remembered.rows_written_by(draw_world)
+
+
 @pytest.fixture
-def world(db) -> World:
-    return draw_world()
+def world(db, world_rows) -> World:
+    remembered.write(world_rows)
+    return World(Collection.objects.get(slug="world"))
+
+
+@pytest.fixture(scope="session")
+def released_rows(world_rows, django_db_blocker) -> remembered.Rows:
+    with django_db_blocker.unblock():
+        return remembered.rows_written_by(lambda: make_release("The world as drawn."), upon=world_rows)
+
+
+@pytest.fixture
+def released(world, released_rows) -> Release:
+    """Release 1 of the drawn world and of the shipped collections."""
+    remembered.write(released_rows)
+    return Release.objects.get()
 
 
 @pytest.fixture
@@ -74,6 +127,16 @@ def published(db) -> Collection:
 @pytest.fixture
 def simulated(db) -> Collection:
     return Collection.objects.get(slug="sener-2025-reconstruction")
+
+
+@pytest.fixture
+def unlimited(settings):
+    """Every answer is made anew, and the API may be asked as often as a test likes.
+
+    For tests of many examples, which would otherwise change a setting in each: every change is one more layer that
+    each later reading of any setting passes.
+    """
+    settings.KEEP_ANSWERS, settings.API_PER_MINUTE = False, 0
 
 
 @pytest.fixture

@@ -1,16 +1,36 @@
 """The curators' entrance: every model is there, its list costs the same for 1 row and for 40."""
 
+import re
+from decimal import Decimal
+from html import unescape
+
 import pytest
 from django.apps import apps
 from django.contrib import admin
-from django.db import connection
+from django.core.exceptions import ValidationError
+from django.db import connection, transaction
+from django.db.models import CheckConstraint
+from django.forms import IntegerField, NumberInput
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from evidence.models import ArchivePart, DataVersion, LoadedRecord, Patient, Release, ReleasedCollection
+from evidence.models import (
+    AdverseEventCategory,
+    ArchivePart,
+    DataVersion,
+    JAKInhibitor,
+    LoadedRecord,
+    Patient,
+    Release,
+    ReleasedCollection,
+    StudyGroup,
+    Treatment,
+)
+from evidence.questions.filters import TreatmentFilter
+from evidence.questions.form_fields import DecimalNumberField, NumberAsText, WholeNumberField
 
 from .factories import make_collection, make_group, make_patient, make_study, make_treatment
-from .test_models import everything
+from .test_models import BREAKING, constraints, everything
 
 EVERY = list(apps.get_app_config("evidence").get_models())
 MODELS = [model for model in EVERY if model is not ArchivePart]  # a megabyte of a ZIP tells a curator nothing
@@ -42,6 +62,15 @@ def test_lists_and_forms_open(admin_client, db, model):
 )
 def test_search_works(admin_client, db, model):
     assert admin_client.get(address(model, "changelist"), {"q": "ild"}).status_code == 200
+
+
+def filled(page) -> dict:
+    """What a browser would send back of an admin page, if nothing was changed."""
+    forms = [page.context["adminform"].form]
+    for inline in page.context["inline_admin_formsets"]:
+        forms += [inline.formset.management_form, *inline.formset.forms]
+    values = {field.html_name: field.value() for form in forms for field in form}
+    return {name: value for name, value in values.items() if value is not None and value is not False}
 
 
 def fill(rows: int) -> None:
@@ -123,3 +152,205 @@ def test_a_term_in_use_cannot_be_deleted_and_the_page_says_by_whom(admin_client,
 def test_nobody_enters_without_an_account(client, db):
     response = client.get("/admin/evidence/patient/")
     assert response.status_code == 302 and "/admin/login/" in response["Location"]
+
+
+# Numbers as curators type them
+
+OWN = [each for each in admin.site._registry.values() if each.opts.app_label == "evidence"]
+
+
+def forms_of(model_admin, request):
+    """The form of a page and the forms of its inlines."""
+    yield model_admin.get_form(request)
+    for inline in model_admin.get_inline_instances(request):
+        yield inline.get_formset(request).form
+
+
+def test_a_number_is_typed_as_text_in_every_form_and_filter(admin_user, rf):
+    request = rf.get("/admin/")
+    request.user = admin_user
+    fields = [field for each in OWN for form in forms_of(each, request) for field in form.base_fields.values()]
+    numbers = [field for field in fields if isinstance(field, IntegerField)]  # decimal fields are among them
+    assert len(numbers) > 40
+    for field in numbers:
+        assert isinstance(field, NumberAsText) and not isinstance(field.widget, NumberInput), field.label
+    asked = [each.field_class for each in TreatmentFilter.base_filters.values()]
+    assert all(issubclass(each, NumberAsText) for each in asked if issubclass(each, IntegerField))
+
+
+@pytest.mark.parametrize("typed", ["1,5", "1_5", "1.5.", "1 5", "1,500", "NaN", "1.5e"])
+def test_what_is_no_number_is_an_error_that_says_how_to_write_it(typed):
+    with pytest.raises(ValidationError, match="Enter a number with a point before its decimals"):
+        DecimalNumberField(max_digits=6, decimal_places=1).clean(typed)
+    with pytest.raises(ValidationError, match="Enter a whole number"):
+        WholeNumberField().clean(typed)
+
+
+def test_a_number_with_a_point_is_that_number():
+    assert DecimalNumberField(max_digits=6, decimal_places=1).clean(" 1.5 ") == Decimal("1.5")
+    assert WholeNumberField().clean(" 15 ") == 15
+
+
+@pytest.mark.parametrize("typed", ["1,5", "1_5"])
+def test_a_curator_who_types_a_comma_is_told_and_nothing_is_written(admin_client, db, typed):
+    course = make_treatment(make_patient(make_study(make_collection())), duration_months=3)
+    page = admin_client.get(address(Treatment, "change", course.pk))
+    form = filled(page) | {"duration_months": typed}
+    body = admin_client.post(address(Treatment, "change", course.pk), form).content.decode()
+    assert "Enter a number with a point before its decimals, such as 1.5." in body
+    assert f'value="{typed}"' in body, "what was typed is not lost"
+    course.refresh_from_db()
+    assert course.duration_months == 3
+    assert (
+        admin_client.post(address(Treatment, "change", course.pk), form | {"duration_months": "1.5"}).status_code == 302
+    )
+    course.refresh_from_db()
+    assert course.duration_months == Decimal("1.5")
+
+
+@pytest.mark.parametrize("typed", ["1,5", "1_5"])
+def test_a_filter_takes_no_comma_either(client, world, typed):
+    body = client.get(world.address("patients/"), {"age_min": typed}).content.decode()
+    assert f"“{typed}” is not a whole number for “Age from”." in body
+    assert client.get(world.address("patients.csv"), {"age_min": typed}).status_code == 400
+    assert client.get("/api/v1/world/patients/", {"age_min": typed}).status_code == 400
+
+
+# Rows of inlines
+
+INLINES = [(each.model, inline.model) for each in OWN for inline in each.inlines]
+
+
+def visible_errors(page) -> str:
+    """The errors a curator can see on an admin page: hidden cells show none."""
+    shown = re.sub(r'<td class="[^"]*hidden[^"]*">.*?</td>', "", page.content.decode(), flags=re.S)
+    return unescape(" ".join(re.findall(r'<ul class="errorlist[^>]*>(.*?)</ul>', shown, re.S)))
+
+
+def parent_of_row(parent, model) -> tuple[str, str]:
+    """The page of a record with a sound row of this inline, and the field by which the row hangs on it."""
+    found = everything()
+    (link,) = (field.name for field in model._meta.fields if field.related_model is parent)
+    row = found[model]
+    if getattr(row, link) is None:
+        row = model.objects.create(**{link: found[parent], "stage": row.stage})
+    return address(parent, "change", getattr(row, link).pk), link
+
+
+def changed_row(page, model, values: dict) -> dict:
+    """What a browser sends back once these values were typed into the last row of this model."""
+    (inline,) = (each for each in page.context["inline_admin_formsets"] if each.formset.model is model)
+    form = inline.formset.initial_forms[-1]
+    return filled(page) | {f"{form.prefix}-{name}": "" if value is None else value for name, value in values.items()}
+
+
+@pytest.mark.parametrize(("parent", "model"), INLINES, ids=lambda model: model.__name__)
+def test_every_rule_broken_in_a_row_is_told_beside_the_row(admin_client, db, parent, model):
+    place, _ = parent_of_row(parent, model)
+    page = admin_client.get(place)
+    rules = [name for name, (broken, _) in constraints(CheckConstraint).items() if broken is model and name in BREAKING]
+    refused = 0
+    for name in rules:
+        with transaction.atomic():
+            told = admin_client.post(place, changed_row(page, model, BREAKING[name]))
+            transaction.set_rollback(True)
+        if told.status_code == 200:  # otherwise nothing the row shows can break this rule
+            assert visible_errors(told), f"{name}: refused, and nothing says why"
+            refused += 1
+    assert refused
+
+
+def test_the_rule_on_adverse_events_is_told_in_the_row_that_breaks_it(admin_client, db):
+    course = make_treatment(make_patient(make_study(make_collection())))
+    place = address(Treatment, "change", course.pk)
+    event = {"number": 1, "category": AdverseEventCategory.objects.get(code="infection").pk, "treatment": course.pk}
+    event |= {"serious": "unknown", "led_to_stop": "unknown"}
+    form = filled(admin_client.get(place)) | {f"events-0-{name}": value for name, value in event.items()}
+    form["events-TOTAL_FORMS"] = 1
+    told = admin_client.post(place, form)
+    assert "This course says “Not stated”; change that first." in visible_errors(told)
+    assert admin_client.post(place, form | {"adverse_events": "events"}).status_code == 302
+    assert course.events.count() == 1
+
+
+@pytest.mark.parametrize(("parent", "model"), INLINES, ids=lambda model: model.__name__)
+def test_an_error_of_a_field_the_row_does_not_show_is_shown_and_breaks_nothing(
+    admin_client, db, monkeypatch, parent, model
+):
+    place, link = parent_of_row(parent, model)
+
+    def clean(record):
+        raise ValidationError({link: ["Told of the link."], "of_no_row": ["Told of no field."]})
+
+    monkeypatch.setattr(model, "clean", clean)
+    told = visible_errors(admin_client.post(place, changed_row(admin_client.get(place), model, {})))
+    assert "Told of the link." in told and "Told of no field." in told
+
+
+def new_rows(page, prefix: str, *rows: dict) -> dict:
+    """What a browser sends back once rows were added to an inline and filled in."""
+    form = filled(page)
+    first = form[f"{prefix}-TOTAL_FORMS"]
+    (inline,) = (each for each in page.context["inline_admin_formsets"] if each.formset.prefix == prefix)
+    offered = {field.name: field.value() for field in inline.formset.empty_form}
+    for place, row in enumerate(rows, start=first):
+        for name, value in (offered | row).items():
+            form[f"{prefix}-{place}-{name}"] = "" if value is None else value
+    return form | {f"{prefix}-TOTAL_FORMS": first + len(rows)}
+
+
+def test_new_rows_number_themselves(admin_client, db):
+    known = [("skin", "stable"), ("lung", "stable")]
+    course = make_treatment(make_patient(make_study(make_collection())), outcomes=known)
+    place = address(Treatment, "change", course.pk)
+    rows = [{"domain": "joints", "measure": measure} for measure in ("DAS28", "CDAI")]
+    form = new_rows(admin_client.get(place), "outcomes", *rows)
+    assert form["outcomes-2-number"] == "", "nothing is offered that would be taken already"
+    assert admin_client.post(place, form).status_code == 302
+    found = list(course.outcomes.values_list("number", "measure"))
+    assert found == [(1, "skin"), (2, "lung"), (3, "DAS28"), (4, "CDAI")]
+
+
+def test_a_number_that_was_typed_is_kept(admin_client, db):
+    course = make_treatment(make_patient(make_study(make_collection())), adverse_events="events")
+    place = address(Treatment, "change", course.pk)
+    category = AdverseEventCategory.objects.get(code="infection").pk
+    typed = [("a", None), ("b", 5), ("c", None)]
+    rows = [{"category": category, "description": text, "number": number} for text, number in typed]
+    form = new_rows(admin_client.get(place), "events", *rows)
+    assert admin_client.post(place, form).status_code == 302
+    assert list(course.events.values_list("number", "description")) == [(5, "b"), (6, "a"), (7, "c")]
+
+
+def test_a_number_that_is_taken_or_none_is_told(admin_client, db):
+    course = make_treatment(make_patient(make_study(make_collection())), outcomes=[("skin", "stable")])
+    place = address(Treatment, "change", course.pk)
+    for number, why in (("1", "Please correct the duplicate data for number."), ("first", "Enter a whole number.")):
+        row = {"domain": "joints", "measure": "DAS28", "number": number}
+        told = admin_client.post(place, new_rows(admin_client.get(place), "outcomes", row))
+        assert why in visible_errors(told)
+    page = admin_client.get(place)
+    told = admin_client.post(place, filled(page) | {"outcomes-0-number": ""})
+    assert "This field is required." in visible_errors(told), "a row that is there keeps its number"
+
+
+def test_an_added_row_that_stays_empty_is_no_record(admin_client, db):
+    course = make_treatment(make_patient(make_study(make_collection())))
+    place = address(Treatment, "change", course.pk)
+    assert admin_client.post(place, new_rows(admin_client.get(place), "outcomes", {})).status_code == 302
+    assert not course.outcomes.exists()
+
+
+def test_courses_and_findings_number_themselves_too(admin_client, db):
+    study = make_study(make_collection())
+    patient, group = make_patient(study), make_group(study)
+    make_treatment(patient)
+    drug = JAKInhibitor.objects.get(slug="baricitinib").pk
+    place = address(Patient, "change", patient.pk)
+    form = new_rows(admin_client.get(place), "treatments", {"inhibitor": drug})
+    assert admin_client.post(place, form).status_code == 302
+    assert list(patient.treatments.values_list("number", "inhibitor__slug")) == [(1, "tofacitinib"), (2, "baricitinib")]
+    place = address(StudyGroup, "change", group.pk)
+    form = new_rows(admin_client.get(place), "findings", {"kind": "share", "measure": "women", "percent": "80"})
+    assert admin_client.post(place, form).status_code == 302
+    assert group.findings.get().number == 1

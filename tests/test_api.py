@@ -16,10 +16,11 @@ from hypothesis import given, settings
 from jsonschema import Draft202012Validator
 
 from evidence.charts.registry import CHARTS
-from evidence.curation.make_release import release
-from evidence.models import DataVersion, Patient, Release
+from evidence.curation.make_release import make_release
+from evidence.models import Collection, DataVersion, Patient, Release
 from evidence.tables import TABLES
 
+from . import remembered
 from .factories import make_patient, make_study, make_treatment
 from .test_filters import addresses, few
 
@@ -88,7 +89,7 @@ def test_what_is_not_known_is_null_and_says_why(client, world):
 def test_a_list_has_the_rows_and_values_of_its_file(client, world, noun):
     rows = everything(client, f"world/{noun}/?sex=female&page_size=2")
     file = client.get(world.address(f"{noun}.jsonl?sex=female")).getvalue().decode().splitlines()
-    lists = {column.name for column in TABLES[noun].columns if column.listed}
+    lists = {column.name for column in TABLES[noun].columns if column.lookup}
     for row, line in zip(rows, map(json.loads, file), strict=True):
         for name, value in row.items():
             if name in lists and value is not None:
@@ -172,8 +173,23 @@ def test_pages_have_between_one_and_a_thousand_rows(client, world, size):
     assert len(api(client, "world/patients/?page_size=1000")["results"]) == 5
 
 
+def draw_forty_more() -> None:
+    collection = Collection.objects.get(slug="world")
+    for number in range(40):
+        study = make_study(collection, f"many-{number}")
+        make_treatment(
+            make_patient(study), indications=["ild"], outcomes=[("skin", "stable")], events=[("infection", {})]
+        )
+
+
+@pytest.fixture(scope="session")
+def forty_more(world_rows, django_db_blocker) -> remembered.Rows:
+    with django_db_blocker.unblock():
+        return remembered.rows_written_by(draw_forty_more, upon=world_rows)
+
+
 @pytest.mark.parametrize("noun", TABLES)
-def test_a_page_costs_as_many_queries_for_one_row_as_for_forty(client, world, noun, settings):
+def test_a_page_costs_as_many_queries_for_one_row_as_for_forty(client, world, forty_more, noun, settings):
     settings.KEEP_ANSWERS = False
 
     def queries() -> int:
@@ -183,18 +199,13 @@ def test_a_page_costs_as_many_queries_for_one_row_as_for_forty(client, world, no
         return len(asked)
 
     few_rows = queries()
-    for number in range(40):
-        study = make_study(world.collection, f"many-{number}")
-        make_treatment(
-            make_patient(study), indications=["ild"], outcomes=[("skin", "stable")], events=[("infection", {})]
-        )
+    remembered.write(forty_more)
     assert queries() == few_rows <= 12
 
 
 @settings(few, max_examples=15)
 @given(question=addresses())
-def test_counts_are_those_of_the_pages(client, world, settings, question):
-    settings.KEEP_ANSWERS, settings.API_PER_MINUTE = False, 0
+def test_counts_are_those_of_the_pages(client, world, unlimited, question):
     query = urlencode(question, doseq=True)
     summary = api(client, f"world/summary/?{query}")
     overview = client.get(world.address(f"?{query}")).context
@@ -272,7 +283,7 @@ def test_the_filters_say_which_values_they_take(client, world):
 
 def test_releases_and_their_archives(client, world):
     assert api(client, "releases/")["releases"] == []
-    made = release("As drawn.")
+    made = make_release("As drawn.")
     (found,) = api(client, "releases/")["releases"]
     assert (found["release"], found["notes"], found["content_hash"]) == (1, "As drawn.", made.content_hash)
     held = {each["collection"]: each for each in found["collections"]}
@@ -283,7 +294,7 @@ def test_releases_and_their_archives(client, world):
 
 def test_every_answer_names_the_release_and_one_asked_for_is_kept_to(client, world):
     assert api(client, "world/summary/")["release"]["release"] is None
-    release()
+    make_release()
     said = api(client, "world/summary/?release=1")["release"]
     assert (said["release"], said["changed_since"]) == (1, False)
     assert "no such release" in refused(client, "world/summary/?release=2")["detail"]
@@ -454,8 +465,7 @@ def test_a_cache_that_is_away_limits_nobody(client, world, monkeypatch):
 
 
 @pytest.fixture
-def schema(client, world) -> dict:
-    release()
+def schema(client, world, released) -> dict:
     return client.get("/api/schema/").json()
 
 

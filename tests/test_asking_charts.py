@@ -66,7 +66,7 @@ def test_choosing_leads_to_exactly_what_is_shown_and_back(client, world, questio
                 )
                 continue
             found = totals_of(client, step.question)
-            assert found.of(unit) == number, (chart.name, step.question.words())
+            assert found.of(unit) == number, (chart.name, step.question.to_params())
             again = overview(client, world.collection, step.question.query())
             back = [
                 each for other in [chart_of(again, chart.name)] for each in other.table.steps.values() if each.chosen
@@ -77,15 +77,15 @@ def test_choosing_leads_to_exactly_what_is_shown_and_back(client, world, questio
 def test_by_hand(client, world):
     response = overview(client, world.collection)
     sets = chart_of(response, "indication-sets")
-    words = {sets.table.rows[row][0]: step.question.words() for (row, _), step in sets.table.steps.items()}
+    words = {sets.table.rows[row][0]: step.question.to_params() for (row, _), step in sets.table.steps.items()}
     assert words["ILD + skin"] == [("indication", "ild"), ("indication", "skin"), ("indication_match", "exactly")]
     assert words["Skin, alone or with others"] == [("indication", "skin")]
     drugs = chart_of(response, "response-by-inhibitor")
-    assert drugs.table.steps[0, 1].question.words() == [("inhibitor", "tofacitinib"), ("response", "improved")]
+    assert drugs.table.steps[0, 1].question.to_params() == [("inhibitor", "tofacitinib"), ("response", "improved")]
     ages = chart_of(response, "age-and-sex")
-    assert ages.table.steps[0, 0].question.words() == [("age_min", "20"), ("age_max", "29")]
+    assert ages.table.steps[0, 0].question.to_params() == [("age_min", "20"), ("age_max", "29")]
     events = chart_of(response, "adverse-events")
-    assert {step.question.words()[0] for step in events.table.steps.values()} == {
+    assert {step.question.to_params()[0] for step in events.table.steps.values()} == {
         ("adverse_event", "infection"),
         ("adverse_event", "hepatitis"),
     }
@@ -116,19 +116,19 @@ def test_marks_and_cells_ask_the_same(client, world):
 def test_one_value_narrows_what_is_asked(world, match, codes, code, expected):
     question = Question(world.collection)
     if match:
-        question = question.asking("indication", MatchedSet(codes, match))
-    step = question.narrowing("indication", code)
+        question = question.with_part("indication", MatchedSet(codes, match))
+    step = question.refine("indication", code)
     assert step.question.value("indication") == (expected and MatchedSet(expected[1], str(expected[0].value)))
 
 
 @pytest.mark.parametrize(("match", "codes"), [("none", ("ild",)), ("any", ("ild", "skin")), ("exactly", ("ild",))])
 def test_what_no_address_can_say_is_not_offered(world, match, codes):
-    question = Question(world.collection).asking("indication", MatchedSet(codes, match))
-    assert question.narrowing("indication", "gi") is None
+    question = Question(world.collection).with_part("indication", MatchedSet(codes, match))
+    assert question.refine("indication", "gi") is None
 
 
 def test_none_of_manifestations_is_not_widened_by_a_combination(world):
-    question = Question(world.collection).asking("manifestation", MatchedSet(("renal",), "none"))
+    question = Question(world.collection).with_part("manifestation", MatchedSet(("renal",), "none"))
     assert question.exactly("manifestation", ["ild"]) is None
 
 

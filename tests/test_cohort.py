@@ -69,7 +69,7 @@ def test_a_person_with_two_courses_counts_once_in_patients(world):
     patient = make_patient(make_study(world.collection, "epsilon"), "epsilon-1")
     make_treatment(patient, indications=["ild"], response="improved")
     make_treatment(patient, indications=["ild"], response="improved")
-    question = Question(world.collection).asking("study", ("epsilon",))
+    question = Question(world.collection).with_part("study", ("epsilon",))
     assert tally(question, "response") == {("improved",): 1}
     assert tally(question, "response", unit=Unit.TREATMENTS) == {("improved",): 2}
 
@@ -77,7 +77,7 @@ def test_a_person_with_two_courses_counts_once_in_patients(world):
 def test_many_tallies_take_one_query(world, engine, django_assert_num_queries):
     """The database takes one statement; the snapshot takes one for each value never asked before, then none."""
     question = Question(world.collection)
-    asked = [Tally(question.asking("age_min", age)) for age in range(100)]
+    asked = [Tally(question.with_part("age_min", age)) for age in range(100)]
     count([Tally(question)])
     with steady():
         with django_assert_num_queries({"database": 1, "snapshot": 100}[engine]):
@@ -89,7 +89,9 @@ def test_many_tallies_take_one_query(world, engine, django_assert_num_queries):
 def test_more_tallies_than_a_statement_holds_are_split(world):
     question = Question(world.collection)
     asked = [
-        Tally(question.asking("age_min", age).asking("age_max", 120 - low)) for age in range(61) for low in range(7)
+        Tally(question.with_part("age_min", age).with_part("age_max", 120 - low))
+        for age in range(61)
+        for low in range(7)
     ]
     assert len(set(asked)) > STATEMENT
     answers = count(asked)
@@ -142,5 +144,5 @@ def test_counts_agree_with_plain_loops(world, simulated, asking, question):
 
 @pytest.mark.parametrize("name", ["known:age", "serious", "reading", "domain_improved"])
 def test_every_dimension_can_be_counted_of_nobody(world, name):
-    nobody = Question(world.collection).asking("inhibitor", ("upadacitinib",))
+    nobody = Question(world.collection).with_part("inhibitor", ("upadacitinib",))
     assert sum(tally(nobody, name).values()) == 0

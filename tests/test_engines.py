@@ -8,11 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from evidence.counting import Tally, Unit, database
-from evidence.counting.dimensions import DIMENSIONS, Many
-from evidence.counting.snapshot import count as counting
-from evidence.counting.snapshot.answering import Answers
-from evidence.counting.snapshot.build import build
-from evidence.curation.generation import generate
+from evidence.counting.dimensions import DIMENSIONS, MultiValueDimension
+from evidence.counting.snapshot import count_tallies
+from evidence.counting.snapshot.build import build_snapshot
+from evidence.curation.generation import generate_collection
 from evidence.models import Collection, Patient, Study
 
 from .test_filters import addresses
@@ -23,7 +22,7 @@ names = numbers(1)
 def table(name: str):
     """What a dimension is read from; two of the same table would be of the same row, which no summary asks."""
     dimension = DIMENSIONS[name]
-    return dimension.model if isinstance(dimension, Many) else name
+    return dimension.model if isinstance(dimension, MultiValueDimension) else name
 
 
 dimension_sets = st.lists(st.sampled_from(sorted(DIMENSIONS)), max_size=3, unique_by=table).map(tuple)
@@ -35,7 +34,7 @@ asked_tallies = st.lists(
 def drawn(patients: int, seed: int) -> Collection:
     """A generated collection, with some of what generation leaves out: drafts and people reported twice."""
     slug = f"drawn-{next(names)}"
-    for _ in generate(slug, patients, seed):
+    for _ in generate_collection(slug, patients, seed):
         pass
     collection = Collection.objects.get(slug=slug)
     people = list(Patient.objects.filter(study__collection=collection).order_by("pk"))
@@ -49,12 +48,11 @@ def drawn(patients: int, seed: int) -> Collection:
 
 
 def both(collection: Collection, tallies: list[Tally]):
-    return counting.count(tallies, Answers(build(collection))), database.count(tallies)
+    return count_tallies(build_snapshot(collection), tallies), database.count_tallies(tallies)
 
 
 @settings(
     max_examples=25,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(st.integers(1, 90), st.integers(0, 10_000), addresses(), asked_tallies)
@@ -93,4 +91,4 @@ def test_every_dimension_of_every_unit(world, simulated, unit):
 def drawn_question(collection: Collection):
     from evidence.questions.question import MatchedSet, Question
 
-    return Question(collection).asking("indication", MatchedSet(("ild", "skin")))
+    return Question(collection).with_part("indication", MatchedSet(("ild", "skin")))

@@ -2,7 +2,7 @@ from urllib.parse import urlencode
 
 import pytest
 from django.http import QueryDict
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evidence.models import Patient
@@ -203,9 +203,8 @@ def addresses(draw) -> dict[str, list[str]]:
     return question
 
 
-# The drawn world is rolled back after the test and not changed by an example, so one fixture serves all of them.
-several = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-few = settings(several, max_examples=15)  # where one example asks a hundred counts
+several = settings(max_examples=60)
+few = settings(max_examples=15)  # where one example asks a hundred counts
 
 
 @several

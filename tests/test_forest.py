@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 
 
 def forest(collection, item="improved", question=None, **more):
-    return summaries.forest(question or Question(collection), item, vocabulary(collection), **more)
+    return summaries.forest_plot(question or Question(collection), item, vocabulary(collection), **more)
 
 
 def lines(found) -> dict:
@@ -75,7 +75,7 @@ def test_groups_that_report_n_of_n_are_rows_and_their_own_items(literature):
     found = forest(literature, "stopped")
     assert lines(found)["arm"] == ("1/5", True, True)
     assert lines(found)["series-a"] == ("0/9", True, True)
-    assert summaries.items(Question(literature))["measure:death"] == "Death (groups only)"
+    assert summaries.forest_items(Question(literature))["measure:death"] == "Death (groups only)"
     deaths = forest(literature, "measure:death")
     assert lines(deaths) == {"arm": ("1/5", True, True)}, "the last time, and no comparator"
 

@@ -12,9 +12,9 @@ from evidence.models.choices import Assessed
 from evidence.questions.question import Question
 from evidence.questions.vocabulary import vocabulary
 from evidence.statistics import RULES, Derived
-from evidence.summaries import answers
-from evidence.summaries.courses import swimmer, window_of
-from evidence.summaries.rules import discordant
+from evidence.summaries import run_summaries
+from evidence.summaries.courses import swimmer_row, window_of
+from evidence.summaries.rules import is_discordant
 
 from . import plain
 from .factories import make_collection, make_patient, make_study, make_treatment
@@ -56,7 +56,7 @@ def measured(db):
 
 
 def test_levels_by_hand_with_months_kept_apart(measured):
-    found = summaries.levels(Question(measured), "mrss")
+    found = summaries.patient_levels(Question(measured), "mrss")
     assert (found.recorded, found.both, found.patients) == (4, 3, 3)
     at = {each.month: each for each in found.months}
     assert set(at) == {Assessed.MONTH_3, Assessed.MONTH_6}
@@ -71,7 +71,7 @@ def test_levels_by_hand_with_months_kept_apart(measured):
 
 def test_about_which_month_filters_patients_and_their_outcomes(measured, asking):
     question = asking(measured, "assessed=6")
-    assert [each.month for each in summaries.levels(question, "mrss").months] == [Assessed.MONTH_6]
+    assert [each.month for each in summaries.patient_levels(question, "mrss").months] == [Assessed.MONTH_6]
     assert summaries.rule_report(question, RULES["mrss-5-25"]).outcomes == 2
 
 
@@ -167,7 +167,7 @@ def test_a_rule_beside_the_authors_by_hand(client, measured):
     ],
 )
 def test_what_counts_as_disagreement(result, derived, expected):
-    assert discordant(result, derived) is expected
+    assert is_discordant(result, derived) is expected
 
 
 def test_where_nothing_is_measured_nobody_is_judged_and_nobody_dropped(client, published):
@@ -188,7 +188,7 @@ def test_an_unknown_rule_is_told(client, world):
 @given(address=addresses())
 def test_every_cell_leads_to_exactly_those_of_whom_it_is_not_known(client, world, asking, address):
     question = asking(world.collection, urlencode(address, doseq=True))
-    (matrix,) = answers(summaries.completeness(question, vocabulary(world.collection)))
+    (matrix,) = run_summaries(summaries.completeness_matrix(question, vocabulary(world.collection)))
     records = plain.answering(world.records(world.collection), address)
     assert {line.slug: line.patients for line in matrix.lines} == {
         study: len(plain.patients([c for c in records if c.study == study])) for study in {c.study for c in records}
@@ -198,7 +198,7 @@ def test_every_cell_leads_to_exactly_those_of_whom_it_is_not_known(client, world
             assert 0 <= cell.known <= cell.patients == line.patients
             if cell.missing is None:
                 continue
-            (total,) = answers(summaries.totals(cell.missing))
+            (total,) = run_summaries(summaries.cohort_totals(cell.missing))
             assert total.patients == cell.patients - cell.known, (line.slug, name)
 
 
@@ -251,5 +251,5 @@ def test_a_flow_adds_reasons_up_only_where_all_are_known(published):
 
 def test_swimmer_reads_one_course(measured):
     course = Treatment.objects.get(patient__slug="m-1")
-    found = swimmer(course)
+    found = swimmer_row(course)
     assert (found.months, found.end, found.undated, found.drawable) == (3, 6, 0, True)

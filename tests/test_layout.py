@@ -10,6 +10,7 @@ import evidence
 
 PACKAGE = Path(evidence.__file__).parent
 ORDER = [
+    "database_file",
     "settings",
     "problems",
     "models",

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 
 from evidence.curation import fixture_files
-from evidence.curation.fixture_files import BrokenFixture, FixtureRecord, read, read_all, text
+from evidence.curation.fixture_files import BrokenFixture, FixtureRecord, fixture_text, read_all, read_fixture
 from evidence.curation.loading import load
 from evidence.models import Collection, DataVersion, Indication, LoadedRecord, Patient, Study, Treatment
 
@@ -20,11 +20,21 @@ def load_again(**options) -> str:
     return out.getvalue()
 
 
+RECONSTRUCTION = "sener-2025-reconstruction.json"
+
+
 @pytest.fixture
-def copied(tmp_path, settings) -> Path:
-    """The fixtures in a folder of their own, to be broken."""
+def copied(tmp_path, settings, monkeypatch) -> Path:
+    """The fixtures in a folder of their own, to be broken; without the reconstruction, which is half of them."""
+    monkeypatch.setattr(fixture_files, "FILES", [name for name in fixture_files.FILES if name != RECONSTRUCTION])
+    return copy_fixtures(tmp_path, settings)
+
+
+def copy_fixtures(tmp_path, settings) -> Path:
     for name in fixture_files.FILES:
-        (tmp_path / name).write_text((fixture_files.folder() / name).read_text(encoding="utf-8"), encoding="utf-8")
+        (tmp_path / name).write_text(
+            (fixture_files.fixture_folder() / name).read_text(encoding="utf-8"), encoding="utf-8"
+        )
     settings.FIXTURE_DIRS = [tmp_path]
     return tmp_path
 
@@ -156,11 +166,11 @@ def test_a_broken_record_changes_nothing_and_is_named(db, copied, told, fields):
     broken(told, copied=copied, **FUJITA, **fields)
 
 
-def test_an_event_where_none_is_reported(db, copied):
+def test_an_event_where_none_is_reported(db, tmp_path, settings):
     broken(
         "change that first",
-        copied=copied,
-        name="sener-2025-reconstruction.json",
+        copied=copy_fixtures(tmp_path, settings),
+        name=RECONSTRUCTION,
         model="evidence.adverseevent",
         where={},
         treatment=["fujita-2019-1", 1],
@@ -212,7 +222,9 @@ def test_the_files_are_written_in_one_shape():
     """A file that is rewritten from what it says comes out byte by byte: diffs show changes and nothing else."""
     for name in fixture_files.FILES:
         path = Path(settings.FIXTURE_DIRS[0]) / name
-        assert text((record.model, record.fields) for record in read(path)) == path.read_text(encoding="utf-8"), name
+        assert fixture_text((record.model, record.fields) for record in read_fixture(path)) == path.read_text(
+            encoding="utf-8"
+        ), name
 
 
 def test_progress_is_shown_and_can_be_silenced(db):

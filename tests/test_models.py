@@ -3,6 +3,7 @@
 import pytest
 from django.apps import apps
 from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
 from django.db import IntegrityError, transaction
 from django.db.models import CheckConstraint, UniqueConstraint
 
@@ -157,6 +158,34 @@ def constraints(kind):
         for constraint in model._meta.constraints
         if isinstance(constraint, kind)
     }
+
+
+def every_constraint() -> list:
+    return [*constraints(CheckConstraint).values(), *constraints(UniqueConstraint).values()]
+
+
+@pytest.mark.parametrize("message", ["Between 0 % and 100 %.", "100 %d, %(x)s or 5%", "Constraint “%s”"])
+def test_a_message_may_hold_a_percent_sign(db, monkeypatch, message):
+    for _, constraint in every_constraint():
+        monkeypatch.setattr(constraint, "violation_error_message", message)
+        assert constraint.get_violation_error_message() == message, constraint.name
+    group = everything()[GroupFinding]
+    group.percent = 101
+    with pytest.raises(ValidationError) as told:
+        group.full_clean()
+    assert message in told.value.messages
+
+
+def test_a_constraint_without_a_message_is_named():
+    unnamed = [each for _, each in every_constraint() if "%(name)s" in each.violation_error_message]
+    assert unnamed and all(f"“{each.name}”" in each.get_violation_error_message() for each in unnamed)
+
+
+def test_a_pattern_s_message_may_be_shown_with_its_value(db):
+    """Django formats a validator's message with the value; a bare percent sign in it would break the form."""
+    fields = [field for model in apps.get_app_config("evidence").get_models() for field in model._meta.fields]
+    told = {check.message for field in fields for check in field.validators if isinstance(check, RegexValidator)}
+    assert told and all(message % {"value": "x"} for message in map(str, told))
 
 
 def test_every_check_has_a_test_that_breaks_it():

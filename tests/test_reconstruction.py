@@ -5,7 +5,14 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from evidence.curation import fixture_files
-from evidence.curation.reconstruction import CannotReconstruct, Printed, attainable, largest_denominator, plan, records
+from evidence.curation.reconstruction import (
+    CannotReconstruct,
+    Printed,
+    attainable,
+    fixture_records,
+    largest_denominator,
+    plan_reconstruction,
+)
 from evidence.management.commands.reconstruct_review import Command
 
 
@@ -47,7 +54,7 @@ def test_no_denominator_is_an_error():
 
 def test_a_review_that_prints_too_little_is_an_error():
     with pytest.raises(CannotReconstruct, match="does not print what is needed: ae_infection"):
-        plan({}, 87, 18)
+        plan_reconstruction({}, 87, 18)
     with pytest.raises(CommandError, match="does not print what is needed"):
         call_command("reconstruct_review", "moriana-2022")
     with pytest.raises(CommandError, match="There is no review nothing"):
@@ -62,7 +69,7 @@ def test_the_shipped_fixture_is_what_the_figures_give():
 
 def test_running_it_twice_gives_the_same_bytes(tmp_path, settings):
     for name in fixture_files.FILES:
-        (tmp_path / name).write_bytes((fixture_files.folder() / name).read_bytes())
+        (tmp_path / name).write_bytes((fixture_files.fixture_folder() / name).read_bytes())
     settings.FIXTURE_DIRS = [tmp_path]
     path = tmp_path / "sener-2025-reconstruction.json"
     shipped = path.read_bytes()
@@ -75,7 +82,10 @@ def test_running_it_twice_gives_the_same_bytes(tmp_path, settings):
 
 def test_another_seed_draws_other_records_with_the_same_totals():
     drawn = Command().plan_for("sener-2025")
-    one, other = list(records("sener-2025", drawn, "casebook")), list(records("sener-2025", drawn, "another"))
+    one, other = (
+        list(fixture_records("sener-2025", drawn, "casebook")),
+        list(fixture_records("sener-2025", drawn, "another")),
+    )
     assert one != other
 
     def count(entries, model, **fields):
@@ -106,12 +116,12 @@ def test_only_anchored_attributes_are_filled():
         "evidence.treatment": {"patient", "inhibitor", "indications", "response", "relapsed", "adverse_events"},
         "evidence.adverseevent": {"treatment", "category"},
     }
-    for record in fixture_files.read(fixture_files.folder() / "sener-2025-reconstruction.json"):
+    for record in fixture_files.read_fixture(fixture_files.fixture_folder() / "sener-2025-reconstruction.json"):
         assert set(record.fields) <= allowed[record.model]
 
 
 def test_arbitrary_indications_say_so():
-    entries = fixture_files.read(fixture_files.folder() / "sener-2025-reconstruction.json")
+    entries = fixture_files.read_fixture(fixture_files.fixture_folder() / "sener-2025-reconstruction.json")
     notes = {entry.fields["slug"]: entry.fields["notes"] for entry in entries if entry.model == "evidence.patient"}
     arbitrary = [
         entry.fields["patient"][0]

@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from evidence.curation.make_release import CannotRelease, release
+from evidence.curation.make_release import CannotRelease, make_release
 from evidence.downloads.release_status import standing
 from evidence.models import Collection, DataVersion, Indication, Patient, Release, ReleasedCollection
 from evidence.models import release as release_model
@@ -37,12 +37,6 @@ def edit(slug="alpha-1", **fields) -> None:
     patient.save()
 
 
-@pytest.fixture
-def released(world):
-    """Release 1 of the drawn world and of the shipped collections."""
-    return release("The world as drawn.")
-
-
 def test_a_release_counts_hashes_and_keeps_every_collection(client, world, released):
     assert released.number == 1 and DataVersion.current().release == 1
     held = {each.slug: each for each in released.collections.all()}
@@ -65,7 +59,7 @@ def test_the_same_evidence_has_the_same_hash_whatever_its_numbers(world, release
     edit(sex="male")
     with pytest.raises(CannotRelease, match="Nothing has changed"):
         edit(sex="female")
-        release()
+        make_release()
     assert Release.objects.count() == 1
 
 
@@ -73,7 +67,7 @@ def test_a_release_is_made_of_changes_and_says_which(world, released):
     edit(age_years=41)
     make_treatment(make_patient(make_study(world.collection, "delta"), "delta-1"))
     Patient.objects.get(slug="alpha-4").delete()
-    second = release("One age corrected, one study added.")
+    second = make_release("One age corrected, one study added.")
     assert second.number == 2 and second.content_hash != released.content_hash
     changed = dict(second.collections.get(slug="world").changes)
     assert changed == {
@@ -87,7 +81,7 @@ def test_a_release_is_made_of_changes_and_says_which(world, released):
 def test_what_was_released_stays_when_the_data_move_on(client, world, released):
     before = client.get("/releases/1/world.zip").getvalue()
     edit(age_years=99)
-    release()
+    make_release()
     Collection.objects.filter(slug="published").update(name="Renamed")
     assert client.get("/releases/1/world.zip").getvalue() == before
     ages = {
@@ -103,7 +97,7 @@ def test_what_was_released_stays_when_the_data_move_on(client, world, released):
 def test_large_archives_are_kept_in_parts(client, world, monkeypatch):
     monkeypatch.setattr(release_model, "PART", 1000)
     monkeypatch.setattr("evidence.curation.make_release.PART", 1000)
-    made = release()
+    made = make_release()
     held = made.collections.get(slug="world")
     assert held.parts.count() == -(-held.size // 1000) > 2
     assert sha256(b"".join(held.pieces())).hexdigest() == held.sha256
@@ -112,7 +106,7 @@ def test_large_archives_are_kept_in_parts(client, world, monkeypatch):
 def test_no_release_while_there_are_faults(world):
     make_patient(make_study(world.collection, "broken"), "broken-1")  # no course
     with pytest.raises(CannotRelease, match="broken-1"):
-        release()
+        make_release()
     with pytest.raises(CommandError, match=r"No release was made\. The evidence has faults"):
         call_command("release")
     assert not Release.objects.exists() and not ReleasedCollection.objects.exists()
@@ -122,22 +116,22 @@ def test_no_release_of_nothing(db):
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM evidence_dataversion")
     with pytest.raises(CannotRelease, match="no evidence"):
-        release()
+        make_release()
 
 
 def test_what_breaks_off_leaves_nothing(world, monkeypatch):
     def broken(*given):
         raise RuntimeError("the disk is full")
 
-    monkeypatch.setattr("evidence.curation.make_release.changes", broken)
+    monkeypatch.setattr("evidence.curation.make_release.count_changes", broken)
     with pytest.raises(RuntimeError):
-        release()
+        make_release()
     assert not Release.objects.exists() and DataVersion.current().release == 0
 
 
 def test_drawn_collections_are_left_out(client, world):
     call_command("generate_cohort", patients=3, verbosity=0)
-    made = release()
+    made = make_release()
     assert "synthetic" not in made.collections.values_list("slug", flat=True)
     assert standing(Collection.objects.get(slug="synthetic")).label.startswith("none (data version ")
     assert "These data are in no release yet." in text_of(client.get("/synthetic/"))
@@ -171,7 +165,7 @@ def test_a_new_release_makes_new_answers(client, world, settings):
     settings.KEEP_ANSWERS = True
     first = client.get("/world/")
     assert "These data are in no release yet." in text_of(first)
-    release()
+    make_release()
     again = client.get("/world/", headers={"If-None-Match": first["ETag"]})
     assert again.status_code == 200 and "Release 1 of" in text_of(again)
 
@@ -309,7 +303,7 @@ def test_the_button_copies_an_address_that_lasts(client, world, released):
 
 def test_all_releases_are_listed(client, world, released):
     edit(age_years=41)
-    release("One age corrected.")
+    make_release("One age corrected.")
     page = client.get("/releases/")
     text = text_of(page)
     assert text.index("Release 2") < text.index("Release 1")

@@ -7,6 +7,18 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+MOST_BYTES = 1_500_000
+# What tools, editors and systems leave behind: folders, names and endings that are nobody else's business.
+LOCAL_FOLDERS = {
+    *("__pycache__", ".pytest_cache", ".ruff_cache", ".mypy_cache", ".hypothesis", ".schemathesis", ".cache"),
+    *(".venv", "venv", "var", "node_modules", "htmlcov", ".tox", "mutants", ".mutmut-cache", "dist", "build"),
+    *(".idea", ".vscode", ".vs", ".fleet", ".settings", ".ipynb_checkpoints", "__MACOSX"),
+}
+LOCAL_NAMES = {".DS_Store", "Thumbs.db", "desktop.ini", ".env", ".coverage", "secret-key", ".python-version"}
+LOCAL_ENDINGS = (
+    *(".pyc", ".pyo", ".sqlite3", ".sqlite3-wal", ".sqlite3-shm", ".sqlite", ".db", ".log", ".pid"),
+    *(".swp", ".swo", "~", ".orig", ".rej", ".bak", ".tmp", ".iml"),
+)
 
 
 def tracked() -> list[Path]:
@@ -14,8 +26,42 @@ def tracked() -> list[Path]:
     done = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode == 0 and done.stdout:
         return [ROOT / name for name in done.stdout.splitlines() if (ROOT / name).exists()]
-    made = {".venv", "var", "__pycache__", ".pytest_cache", ".ruff_cache", ".hypothesis"}
-    return [path for path in ROOT.rglob("*") if path.is_file() and not made & set(path.relative_to(ROOT).parts)]
+    return [path for path in ROOT.rglob("*") if path.is_file() and not is_local(path.relative_to(ROOT))]
+
+
+def is_local(path: Path) -> bool:
+    """Whether a file was left behind by running, editing or looking, and belongs to one machine."""
+    return bool(LOCAL_FOLDERS & set(path.parts)) or path.name in LOCAL_NAMES or path.name.endswith(LOCAL_ENDINGS)
+
+
+def test_nothing_that_belongs_to_one_machine_is_tracked():
+    assert [str(path) for path in tracked() if is_local(path.relative_to(ROOT))] == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        ".schemathesis/cassettes/one.json",
+        "tests/__pycache__/x.cpython-311.pyc",
+        "casebook.sqlite3",
+        "copies/casebook.sqlite3-wal",
+        ".hypothesis/unicode_data/x.json.gz",
+        ".pytest_cache/README.md",
+        "static/node_modules/x/index.js",
+        "docs/.DS_Store",
+        ".idea/workspace.xml",
+        ".vscode/settings.json",
+        "evidence/.views.py.swp",
+        "README.md~",
+        ".env",
+    ],
+)
+def test_what_belongs_to_one_machine_is_known(name):
+    assert is_local(Path(name))
+
+
+def test_no_tracked_file_is_large():
+    assert [str(path) for path in tracked() if path.stat().st_size > MOST_BYTES] == []
 
 
 @pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])

@@ -3,14 +3,14 @@
 import pytest
 from django.core.management import call_command
 
-from evidence.counting import Tally, Unit, count, listed, snapshot_for
+from evidence.counting import Tally, Unit, count, row_keys, snapshot_for
 from evidence.counting.snapshot import store as serving
-from evidence.counting.snapshot.answering import Shelf
+from evidence.counting.snapshot.answering import BitsetCache
 from evidence.models import Collection, Patient
 from evidence.models import consistency as steady
 from evidence.questions.question import Question
 from evidence.questions.vocabulary import vocabulary
-from evidence.summaries import answers, facets
+from evidence.summaries import filter_facets, run_summaries
 from evidence.tables import TABLES, ordered, page_records
 
 from .factories import make_patient, make_study, make_treatment
@@ -157,11 +157,11 @@ def test_a_collection_nobody_knows_cannot_be_prepared(db):
 def test_answers_are_kept_within_bounds():
     import numpy as np
 
-    shelf = Shelf(room=100)
+    cache = BitsetCache(room=100)
     for number in range(10):
-        shelf.put(number, np.zeros(5, dtype=np.uint64))
-        assert shelf.used <= 100
-    assert shelf.get(0) is None and shelf.get(9) is not None
+        cache.put(number, np.zeros(5, dtype=np.uint64))
+        assert cache.used <= 100
+    assert cache.get(0) is None and cache.get(9) is not None
 
 
 def test_snapshots_cannot_be_written_to(world):
@@ -190,7 +190,7 @@ def test_a_page_of_a_list_is_that_part_of_the_whole(drawn, asking, noun, address
 
 
 def test_places_beyond_the_end_are_empty(drawn):
-    assert listed(Question(drawn), Unit.PATIENTS, 500, 550) == []
+    assert row_keys(Question(drawn), Unit.PATIENTS, 500, 550) == []
 
 
 @pytest.mark.usefixtures("engine")
@@ -201,7 +201,7 @@ def test_of_very_many_studies_the_most_frequent_are_offered(world, asking):
             make_treatment(make_patient(study))
     question = asking(world.collection, "study=many-00&study=many-44")
     words = vocabulary(world.collection)
-    (found,) = answers(facets(question, words, {}))
+    (found,) = run_summaries(filter_facets(question, words, {}))
     (offered,) = (facet for facet in found if facet.name == "study")
     counts = {option.code: option.count for option in offered.options}
     assert offered.left_out == len(words.terms["study"]) - len(counts) > 0

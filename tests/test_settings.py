@@ -1,11 +1,15 @@
 """Settings: safe by default, loud when wrong. Each case is a process of its own."""
 
 import os
+import sqlite3
 import subprocess
 import sys
+from ast import literal_eval
 from pathlib import Path
 
 import pytest
+
+from evidence.database_file import PrivateConnection
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -105,3 +109,63 @@ def test_the_content_security_policy_allows_nothing_inline(client, db):
     assert "default-src 'none'" in policy and "script-src 'self'" in policy
     assert "unsafe" not in policy and "http" not in policy
     assert client.get("/admin/login/")["Content-Security-Policy"] == policy
+
+
+MODES = """
+from django.conf import settings
+from django.db import connection
+from pathlib import Path
+connection.cursor().execute("CREATE TABLE IF NOT EXISTS one (number integer)")
+files = Path(settings.DATABASES["default"]["NAME"]).parent.iterdir()
+print(sorted((file.name, oct(file.stat().st_mode & 0o777)) for file in files))
+"""
+PRIVATE_FILES = [(f"casebook.sqlite3{ending}", "0o600") for ending in ("", "-shm", "-wal")]
+
+
+def modes(folder: Path) -> list[tuple[str, str]]:
+    """The files of a database in this folder, with their modes, while somebody has it open."""
+    address = f"sqlite:///{folder / 'casebook.sqlite3'}"
+    done = start("shell", "--verbosity", "0", "-c", MODES, CASEBOOK_SECRET_KEY="x", DATABASE_URL=address)
+    assert done.returncode == 0, done.stderr
+    return literal_eval(done.stdout.strip().splitlines()[-1])
+
+
+def test_a_new_database_is_its_owners_alone(tmp_path):
+    assert modes(tmp_path) == PRIVATE_FILES
+
+
+def test_a_database_others_could_read_is_theirs_no_longer(tmp_path):
+    path = tmp_path / "casebook.sqlite3"
+    before = sqlite3.connect(path)
+    before.execute("PRAGMA journal_mode=WAL")
+    before.execute("CREATE TABLE one (number integer)")
+    for file in tmp_path.iterdir():
+        file.chmod(0o644)
+    assert modes(tmp_path) == PRIVATE_FILES
+    assert before.execute("SELECT count(*) FROM one").fetchone() == (0,), "who has it open goes on"
+    before.close()
+
+
+def test_a_database_that_cannot_be_made_is_refused_by_sqlite(tmp_path):
+    with pytest.raises(sqlite3.OperationalError, match="unable to open database file"):
+        sqlite3.connect(tmp_path / "nowhere" / "casebook.sqlite3", factory=PrivateConnection)
+
+
+def test_a_database_in_memory_makes_no_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, uri in ((":memory:", False), ("file:shared?mode=memory&cache=shared", True), ("", False)):
+        sqlite3.connect(name, uri=uri, factory=PrivateConnection).close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_database_of_somebody_else_is_used_and_the_log_says_so(tmp_path, monkeypatch, caplog):
+    def refused(path, mode):
+        raise PermissionError("Operation not permitted")
+
+    path = tmp_path / "casebook.sqlite3"
+    path.touch(0o644)
+    monkeypatch.setattr(Path, "chmod", refused)
+    connection = sqlite3.connect(path, factory=PrivateConnection)
+    assert connection.execute("SELECT 1").fetchone() == (1,)
+    connection.close()
+    assert f"Others can read {path}, and that cannot be changed" in caplog.text

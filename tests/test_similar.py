@@ -17,7 +17,9 @@ pytestmark = pytest.mark.django_db
 
 
 def ask(collection, **given):
-    return summaries.similar(collection, summaries.criteria(collection, vocabulary(collection), **given))
+    return summaries.similar_patients(
+        collection, summaries.similarity_criteria(collection, vocabulary(collection), **given)
+    )
 
 
 def told(found) -> dict:

@@ -9,15 +9,15 @@ from evidence import summaries
 from evidence.models import Review
 from evidence.questions.question import MatchedSet, Question
 from evidence.questions.vocabulary import vocabulary
-from evidence.summaries import Share, answers
-from evidence.summaries.shares import number, plural
+from evidence.summaries import Share, run_summaries
+from evidence.summaries.shares import format_number, pluralize
 
 from . import plain
 from .test_filters import CODES, SETS, addresses, few
 
 
 def one(summary):
-    (result,) = answers(summary)
+    (result,) = run_summaries(summary)
     return result
 
 
@@ -60,12 +60,21 @@ def test_n_and_others_and_missing_make_up_all_in_view(pair, not_reported, not_ex
 
 
 def test_numbers_round_half_up_as_in_papers():
-    assert (number(0.25), number(44.85), number(12.5, 0), number(None)) == ("0.3", "44.9", "13", "")
-    assert (plural(1, "patients"), plural(2, "studies"), plural(1, "studies")) == ("1 patient", "2 studies", "1 study")
+    assert (format_number(0.25), format_number(44.85), format_number(12.5, 0), format_number(None)) == (
+        "0.3",
+        "44.9",
+        "13",
+        "",
+    )
+    assert (pluralize(1, "patients"), pluralize(2, "studies"), pluralize(1, "studies")) == (
+        "1 patient",
+        "2 studies",
+        "1 study",
+    )
 
 
 def test_headlines_by_hand(world):
-    heads = {share.key: share for share in one(summaries.headlines(Question(world.collection)))}
+    heads = {share.key: share for share in one(summaries.headline_shares(Question(world.collection)))}
     # alpha-1 and alpha-2 improved in some course; alpha-3 and beta-1 are known and did not; alpha-4 is not reported.
     assert figures(heads["improved"]) == (2, 4, 1, 0)
     assert figures(heads["relapsed"]) == (1, 2, 2, 1)
@@ -92,21 +101,21 @@ def test_a_few_of_very_many_are_not_none_and_all_but_a_few_are_not_all(count, kn
 
 def test_seriousness_is_left_out_where_no_event_is_graded(world, asking, simulated):
     """Known only of those without any event, it would read as if the events had not been serious."""
-    assert [share.key for share in one(summaries.headlines(Question(simulated)))] == [
+    assert [share.key for share in one(summaries.headline_shares(Question(simulated)))] == [
         "improved",
         "relapsed",
         "any_adverse_event",
     ]
-    without_events = one(summaries.headlines(asking(world.collection, "adverse_events=explicitly_none")))
+    without_events = one(summaries.headline_shares(asking(world.collection, "adverse_events=explicitly_none")))
     assert figures(without_events[-1]) == (0, 1, 0, 0)
 
 
 def test_answers_by_hand(world, asking):
-    answer = one(summaries.answer(asking(world.collection, "inhibitor=tofacitinib&indication=ild")))
+    answer = one(summaries.match_summary(asking(world.collection, "inhibitor=tofacitinib&indication=ild")))
     assert figures(answer.share) == (2, 4, 1, 0)
     assert str(answer).startswith("2 of 4 patients match (50.0 %, 95 % CI 15.0–85.0), in 1 study, with 2 treatments.")
     assert str(answer).endswith("1 more cannot be counted either way (1 not reported).")
-    whole = one(summaries.answer(Question(world.collection)))
+    whole = one(summaries.match_summary(Question(world.collection)))
     assert str(whole) == "5 patients reported one by one, in 2 studies, with 6 treatments."
 
 
@@ -166,13 +175,13 @@ def test_groups_by_hand(world):
 
 def test_groups_that_may_share_people_say_so(published):
     assert "may report the same people" in summaries.group_cover(Question(published)).sentence
-    filgotinib = summaries.group_cover(Question(published).asking("inhibitor", ("filgotinib",)))
+    filgotinib = summaries.group_cover(Question(published).with_part("inhibitor", ("filgotinib",)))
     assert not filgotinib.sharing, "one study alone shares people with none of the others in the answer"
 
 
 def test_groups_on_several_drugs_are_mentioned_where_one_drug_is_asked(published):
     assert summaries.group_cover(Question(published)).mixed == 0
-    told = summaries.group_cover(Question(published).asking("inhibitor", ("filgotinib",))).sentence
+    told = summaries.group_cover(Question(published).with_part("inhibitor", ("filgotinib",))).sentence
     assert told == (
         "1 group in 1 study answers it in aggregate, covering 5 people. "
         "1 group on several JAK inhibitors, not reported apart, may hold more."
@@ -184,9 +193,9 @@ def test_groups_on_several_drugs_are_mentioned_where_one_drug_is_asked(published
 def test_every_share_covers_everyone_in_view(world, simulated, asking, question):
     for collection in (world.collection, simulated):
         asked, words = asking(collection, urlencode(question, doseq=True)), vocabulary(collection)
-        totals, heads, sets, events, people, domains = answers(
-            summaries.totals(asked),
-            summaries.headlines(asked),
+        totals, heads, sets, events, people, domains = run_summaries(
+            summaries.cohort_totals(asked),
+            summaries.headline_shares(asked),
             summaries.indication_sets(asked, words),
             summaries.events_by_category(asked, words),
             summaries.age_and_sex(asked),
@@ -202,7 +211,7 @@ def test_headlines_agree_with_plain_loops(world, simulated, asking, question):
     for collection in (world.collection, simulated):
         records = world.records(collection)
         expected = plain.answering(records, question)
-        heads = one(summaries.headlines(asking(collection, urlencode(question, doseq=True))))
+        heads = one(summaries.headline_shares(asking(collection, urlencode(question, doseq=True))))
         rules = {
             "improved": (lambda c: c.response == "improved", lambda c: c.response != "unknown"),
             "relapsed": (lambda c: c.relapsed == "yes", lambda c: c.relapsed != "unknown"),
@@ -228,23 +237,23 @@ def test_every_count_beside_an_option_is_what_choosing_it_gives(world, asking, q
     collection, words = world.collection, vocabulary(world.collection)
     asked = asking(collection, urlencode(question, doseq=True))
     matches = {name: question.get(f"{name}_match", ["any"])[0] for name in SETS}
-    for facet in one(summaries.facets(asked, words, matches)):
+    for facet in one(summaries.filter_facets(asked, words, matches)):
         if not facet.options or facet.name not in CODES:
             continue
         option = data.draw(st.sampled_from(facet.options))
         if facet.name in SETS:
             chosen = asked.value(facet.name) or MatchedSet((), matches[facet.name])
-            value = MatchedSet((option.code,)) if chosen.match == "any" else chosen.adding(option.code)
+            value = MatchedSet((option.code,)) if chosen.match == "any" else chosen.with_code(option.code)
         else:
             value = (option.code,)
-        assert one(summaries.totals(asked.asking(facet.name, value))).patients == option.count
+        assert one(summaries.cohort_totals(asked.with_part(facet.name, value))).patients == option.count
 
 
 def test_nearest_offers_a_way_out(world, asking):
     words = vocabulary(world.collection)
     question = asking(world.collection, "inhibitor=baricitinib&indication=ild&indication=skin&indication_match=exactly")
-    assert one(summaries.totals(question)).patients == 0
-    offered = {near.text: near.patients for near in one(summaries.nearest(question, words))}
+    assert one(summaries.cohort_totals(question)).patients == 0
+    offered = {near.text: near.patients for near in one(summaries.nearest_questions(question, words))}
     assert offered == {
         "without “Indication: exactly Interstitial lung disease (ILD), Skin”": 2,
         "with “Indication: any of Interstitial lung disease (ILD), Skin”": 2,
@@ -254,7 +263,9 @@ def test_nearest_offers_a_way_out(world, asking):
 
 def test_nearest_asks_each_part_alone_where_dropping_one_is_not_enough(world, asking):
     question = asking(world.collection, "subset=sine&response=stable&sex=male")
-    offered = {near.text: near.patients for near in one(summaries.nearest(question, vocabulary(world.collection)))}
+    offered = {
+        near.text: near.patients for near in one(summaries.nearest_questions(question, vocabulary(world.collection)))
+    }
     assert offered == {"only “Response: Stable”": 1, "only “Sex: Male”": 1}
 
 
@@ -276,7 +287,7 @@ PRINTED = {
 
 def test_every_printed_figure_comes_out_as_printed(db):
     review = Review.objects.get(slug="sener-2025")
-    rows = summaries.reconciliation(review, list(review.figures.all()))
+    rows = summaries.reconcile_figures(review, list(review.figures.all()))
     assert {row.figure.code: (row.recomputed, row.basis) for row in rows} == PRINTED
     assert {row.verdict for row in rows} == {"agrees"}
     assert {row.figure.code: row.share.missing for row in rows if row.share} == {
@@ -294,25 +305,25 @@ def test_every_printed_figure_comes_out_as_printed(db):
 def test_a_printed_figure_that_differs_is_told(db):
     review = Review.objects.get(slug="sener-2025")
     review.figures.filter(code="improved").update(value="88.0")
-    rows = {row.figure.code: row for row in summaries.reconciliation(review, list(review.figures.all()))}
+    rows = {row.figure.code: row for row in summaries.reconcile_figures(review, list(review.figures.all()))}
     assert rows["improved"].verdict == "differs" and rows["improved"].unexpected
     assert rows["improved"].recomputed == "87.5" and rows["improved"].difference == "−0.5"
 
 
 def test_every_denominator_that_could_have_given_a_printed_figure(db):
     review = Review.objects.get(slug="sener-2025")
-    rows = {row.figure.code: row for row in summaries.reconciliation(review, list(review.figures.all()))}
+    rows = {row.figure.code: row for row in summaries.reconcile_figures(review, list(review.figures.all()))}
     assert rows["relapsed"].denominators == [17, 34, 51, 68, 85] and rows["relapsed"].used == 85
     assert rows["sex_ratio"].denominators == [41, 47, 53, 59, 65, 71, 77, 82, 83] and rows["sex_ratio"].used == 83
     assert rows["age_median"].denominators == []
     moriana = Review.objects.get(slug="moriana-2022")
-    rows = {row.figure.code: row for row in summaries.reconciliation(moriana, list(moriana.figures.all()))}
+    rows = {row.figure.code: row for row in summaries.reconcile_figures(moriana, list(moriana.figures.all()))}
     assert rows["skin_response"].possible == [(52, 59)], "what is printed needs no guess"
 
 
 def test_a_review_without_loaded_patients_is_not_computable(db):
     review = Review.objects.get(slug="moriana-2022")
-    rows = {row.figure.code: row for row in summaries.reconciliation(review, list(review.figures.all()))}
+    rows = {row.figure.code: row for row in summaries.reconcile_figures(review, list(review.figures.all()))}
     assert {row.verdict for row in rows.values()} == {"not_computable"}
     assert rows["ae_events_by_kind"].figure.contradicts == rows["ae_events"].figure
     # The source disagrees with itself, and both numbers stay.
@@ -321,14 +332,14 @@ def test_a_review_without_loaded_patients_is_not_computable(db):
 
 
 def test_collections_are_never_added_up(db, published, simulated):
-    rows = {row.collection.slug: row for row in summaries.overview([published, simulated])}
+    rows = {row.collection.slug: row for row in summaries.collection_counts([published, simulated])}
     assert (rows["published"].patients, rows["published"].studies) == (4, 16)
     assert (rows[simulated.slug].patients, rows[simulated.slug].studies) == (87, 18)
     assert len(rows) == 2
 
 
 def test_changes_subtract_only_what_is_not_printed(published):
-    rows = summaries.changes(Question(published), "mRSS")
+    rows = summaries.group_changes(Question(published), "mRSS")
     printed = {(row.study, row.group, str(row.weeks)): (str(row.difference), row.computed) for row in rows}
     assert printed["Karalilova 2021", "Tofacitinib 5 mg twice daily", "26.0"] == ("-12.000", True)
     assert printed["Karalilova 2021", "Tofacitinib 5 mg twice daily", "52.0"] == ("-13.000", False)

@@ -1,20 +1,95 @@
 """What every admin page of Casebook shares."""
 
+from contextlib import suppress
+from itertools import count
+
 from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.forms import BaseInlineFormSet, ModelForm, TextInput
+from django.utils.functional import cached_property
+
+from ..questions.form_fields import DecimalNumberField, WholeNumberField
 
 admin.site.site_header = "Casebook, curators’ entrance"
 admin.site.site_title = "Casebook"
 admin.site.index_title = "Records"
 
 
-class Inline(admin.TabularInline):
+class NumbersAsText:
+    """Admin forms in which numbers are typed as texts; evidence.fields.NumberAsText says why."""
+
+    def formfield_for_dbfield(self, db_field, request, **kwargs):
+        if isinstance(db_field, models.DecimalField):
+            kwargs |= {"form_class": DecimalNumberField, "widget": number_input("decimal")}
+        elif isinstance(db_field, models.IntegerField):
+            kwargs |= {"form_class": WholeNumberField, "widget": number_input("numeric")}
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
+
+
+def number_input(mode: str) -> TextInput:
+    """A text input as wide as a number, with the keyboard a small screen offers for it."""
+    return TextInput(attrs={"inputmode": mode, "class": "vIntegerField"})
+
+
+class RecordAdmin(NumbersAsText, admin.ModelAdmin):
+    """The form and the list of one kind of record."""
+
+
+class InlineForm(ModelForm):
+    """A row of an inline. An error of a field the row does not show stands above the row."""
+
+    def add_error(self, field, error):
+        error = error if isinstance(error, ValidationError) else ValidationError(error)
+        told = error.error_dict if hasattr(error, "error_dict") else {field: error.error_list}
+        for name, errors in told.items():
+            super().add_error(name if self.shows(name) else None, errors)
+
+    def shows(self, name: str | None) -> bool:
+        """Whether the row has a visible input of this name."""
+        return name in self.fields and not self[name].is_hidden
+
+    def clean_number(self):
+        """The number of a row; a new one that was given none takes the next that is free."""
+        number = self.cleaned_data["number"]
+        return self.next_number() if number is None and self.instance._state.adding else number
+
+
+class InlineFormSet(BaseInlineFormSet):
+    """The rows of an inline. New ones number themselves, where rows have numbers."""
+
+    def add_fields(self, form, index):
+        super().add_fields(form, index)
+        if "number" in form.fields and form.instance._state.adding:
+            form.fields["number"].required = False
+            form.fields["number"].widget.attrs["placeholder"] = "next"
+            form.initial["number"] = None  # a new row is not the first one
+            form.next_number = self.next_number
+
+    @cached_property
+    def numbers(self):
+        """Numbers after all that are taken, by rows that are there or by what was typed into new ones."""
+        taken = [record.number for record in self.get_queryset()]
+        field = self.form.base_fields["number"]
+        for form in self.forms:
+            with suppress(ValidationError):
+                taken.append(field.to_python(form["number"].data) or 0)
+        return count(max(taken, default=0) + 1)
+
+    def next_number(self) -> int:
+        return next(self.numbers)
+
+
+class Inline(NumbersAsText, admin.TabularInline):
     """A compact inline without empty extra rows."""
 
+    form = InlineForm
+    formset = InlineFormSet
     extra = 0
     show_change_link = True
 
 
-class PublicationAdmin(admin.ModelAdmin):
+class PublicationAdmin(RecordAdmin):
     """Records readers can see: a link to their page, once they are published."""
 
     list_per_page = 50

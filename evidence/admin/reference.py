@@ -15,16 +15,17 @@ from ..models import (
     ReleasedCollection,
     Therapy,
 )
+from .base import RecordAdmin
 
 
 @admin.register(JAKInhibitor)
-class JAKInhibitorAdmin(admin.ModelAdmin):
+class JAKInhibitorAdmin(RecordAdmin):
     list_display = ["name", "brand", "targets", "atc", "fda_first_approval", "ema_first_approval", "fda_boxed_warning"]
     search_fields = ["name", "brand", "slug"]
     prepopulated_fields = {"slug": ["name"]}
 
 
-class TermAdmin(admin.ModelAdmin):
+class TermAdmin(RecordAdmin):
     list_display = ["label", "code", "position"]
     search_fields = ["label", "code"]
 
@@ -43,14 +44,14 @@ admin.site.register([AdverseEventCategory, Autoantibody, Therapy], TermAdmin)
 
 
 @admin.register(Collection)
-class CollectionAdmin(admin.ModelAdmin):
+class CollectionAdmin(RecordAdmin):
     list_display = ["name", "kind", "reconstructs", "position"]
     list_select_related = ["reconstructs"]
     search_fields = ["name", "slug"]
     autocomplete_fields = ["reconstructs"]
 
 
-class ReadOnlyAdmin(admin.ModelAdmin):
+class ReadOnlyAdmin(RecordAdmin):
     """Kept by Casebook itself; people look, and do not touch."""
 
     def has_add_permission(self, request):

@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from ..models import FlowStep, PrintedFigure, Review, ReviewInclusion
-from .base import Inline
+from .base import Inline, RecordAdmin
 
 
 class PrintedFigureInline(Inline):
@@ -18,21 +18,21 @@ class FlowStepInline(Inline):
 
 
 @admin.register(FlowStep)
-class FlowStepAdmin(admin.ModelAdmin):
+class FlowStepAdmin(RecordAdmin):
     list_display = ["__str__", "stage", "reason", "studies", "patients"]
     list_filter = ["review", "collection", "stage"]
     list_select_related = ["review", "collection"]
 
 
 @admin.register(Review)
-class ReviewAdmin(admin.ModelAdmin):
+class ReviewAdmin(RecordAdmin):
     list_display = ["short_name", "year", "journal", "n_articles", "n_patients"]
     search_fields = ["short_name", "slug", "title"]
     inlines = [PrintedFigureInline, FlowStepInline]
 
 
 @admin.register(PrintedFigure)
-class PrintedFigureAdmin(admin.ModelAdmin):
+class PrintedFigureAdmin(RecordAdmin):
     list_display = ["label", "review", "value", "count", "n", "unit", "verdict"]
     list_filter = ["review", "unit", "verdict"]
     list_select_related = ["review"]
@@ -41,7 +41,7 @@ class PrintedFigureAdmin(admin.ModelAdmin):
 
 
 @admin.register(ReviewInclusion)
-class ReviewInclusionAdmin(admin.ModelAdmin):
+class ReviewInclusionAdmin(RecordAdmin):
     list_display = ["review", "study", "status"]
     list_filter = ["review", "status"]
     list_select_related = ["review", "study"]

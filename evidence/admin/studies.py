@@ -16,7 +16,7 @@ from ..models import (
     StudyGroup,
     Treatment,
 )
-from .base import Inline, PublicationAdmin
+from .base import Inline, PublicationAdmin, RecordAdmin
 
 
 class StudyGroupInline(Inline):
@@ -68,7 +68,7 @@ class FindingInline(Inline):
 
 
 @admin.register(StudyGroup)
-class StudyGroupAdmin(admin.ModelAdmin):
+class StudyGroupAdmin(RecordAdmin):
     list_display = ["label", "study", "inhibitor", "n", "subset"]
     list_filter = ["study__collection", "inhibitor", "subset"]
     list_select_related = ["study", "inhibitor"]
@@ -78,7 +78,7 @@ class StudyGroupAdmin(admin.ModelAdmin):
 
 
 @admin.register(GroupFinding)
-class GroupFindingAdmin(admin.ModelAdmin):
+class GroupFindingAdmin(RecordAdmin):
     list_display = ["measure", "kind", "group", "at_weeks", "n"]
     list_filter = ["kind", "group__study__collection"]
     list_select_related = ["group__study"]
@@ -120,7 +120,7 @@ class PatientAdmin(PublicationAdmin):
 
 
 @admin.register(PatientManifestation)
-class PatientManifestationAdmin(admin.ModelAdmin):
+class PatientManifestationAdmin(RecordAdmin):
     list_display = ["patient", "manifestation", "status"]
     list_filter = ["status", "manifestation"]
     list_select_related = ["patient", "manifestation"]
@@ -129,7 +129,7 @@ class PatientManifestationAdmin(admin.ModelAdmin):
 
 
 @admin.register(PatientAutoantibody)
-class PatientAutoantibodyAdmin(admin.ModelAdmin):
+class PatientAutoantibodyAdmin(RecordAdmin):
     list_display = ["patient", "autoantibody", "status"]
     list_filter = ["status", "autoantibody"]
     list_select_related = ["patient", "autoantibody"]
@@ -147,7 +147,7 @@ class AdverseEventInline(Inline):
 
 
 @admin.register(Treatment)
-class TreatmentAdmin(admin.ModelAdmin):
+class TreatmentAdmin(RecordAdmin):
     list_display = ["patient", "number", "inhibitor", "indication_set", "response", "relapsed", "adverse_events"]
     list_filter = ["inhibitor", "response", "relapsed", "adverse_events", "patient__study__collection"]
     list_select_related = ["patient", "inhibitor"]
@@ -158,7 +158,7 @@ class TreatmentAdmin(admin.ModelAdmin):
 
 
 @admin.register(Outcome)
-class OutcomeAdmin(admin.ModelAdmin):
+class OutcomeAdmin(RecordAdmin):
     list_display = ["treatment", "number", "domain", "measure", "at_months", "result"]
     list_filter = ["domain", "result"]
     list_select_related = ["treatment__patient", "treatment__inhibitor"]
@@ -167,7 +167,7 @@ class OutcomeAdmin(admin.ModelAdmin):
 
 
 @admin.register(AdverseEvent)
-class AdverseEventAdmin(admin.ModelAdmin):
+class AdverseEventAdmin(RecordAdmin):
     list_display = ["treatment", "number", "category", "description", "grade", "serious"]
     list_filter = ["category", "serious", "grade"]
     list_select_related = ["treatment__patient", "treatment__inhibitor", "category"]
@@ -176,7 +176,7 @@ class AdverseEventAdmin(admin.ModelAdmin):
 
 
 @admin.register(Provenance)
-class ProvenanceAdmin(admin.ModelAdmin):
+class ProvenanceAdmin(RecordAdmin):
     list_display = ["study", "number", "field", "locator", "method", "extracted_by", "checked_by"]
     list_filter = ["method", "study__collection"]
     list_select_related = [

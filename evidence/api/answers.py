@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from django.http import QueryDict
 
 from .. import summaries
-from ..charts.registry import CHARTS, one
+from ..charts.registry import CHARTS, build_chart
 from ..downloads.release_status import standing
 from ..downloads.rows import evidence_kind
 from ..models import Collection, Release
@@ -16,7 +16,7 @@ from ..models.consistency import collections
 from ..questions.filters import FILTERS, SETS, Bound, Search, in_words
 from ..questions.parsing import Asked
 from ..questions.vocabulary import Vocabulary
-from ..summaries import Share, answers
+from ..summaries import Share, run_summaries
 from ..tables import TABLES, Batch, Column, Table, batches, page_records
 from ..tables.column import SEPARATOR
 from ..tables.dictionary import Entry, dictionary
@@ -81,7 +81,7 @@ def cells(columns: list[Column], batch: Batch) -> list:
 
 def listed(column: Column, values: list, reasons: list[str]) -> list:
     """Lists as lists; a value in them that is not known is null."""
-    if not column.listed:
+    if not column.lookup:
         return values
     return [
         value and [None if each == reason else each for each in value.split(SEPARATOR)]
@@ -91,7 +91,7 @@ def listed(column: Column, values: list, reasons: list[str]) -> list:
 
 def how_many(table: Table, asked: Asked) -> int:
     """The rows of the whole list, as its page counts them."""
-    (totals,) = answers(summaries.totals(asked.question))
+    (totals,) = run_summaries(summaries.cohort_totals(asked.question))
     counted = totals.of(table.unit)
     return table.records(asked.question).count() if counted is None else counted
 
@@ -118,10 +118,10 @@ def share(found: Share) -> dict:
 def summary(asked: Asked, absolute: Absolute) -> dict:
     """All shares of a question."""
     question, words = asked.question, asked.vocabulary
-    answer, totals, headlines, domains, drugs, sets, combined, events, people = answers(
-        summaries.answer(question),
-        summaries.totals(question),
-        summaries.headlines(question),
+    answer, totals, headlines, domains, drugs, sets, combined, events, people = run_summaries(
+        summaries.match_summary(question),
+        summaries.cohort_totals(question),
+        summaries.headline_shares(question),
         summaries.outcomes_by_domain(question),
         summaries.response_by_inhibitor(question, words),
         summaries.response_by_indication_set(question, words),
@@ -167,7 +167,7 @@ def breakdown(found) -> dict:
 
 def chart(name: str, asked: Asked, absolute: Absolute) -> dict:
     """A chart's numbers, as its file has them."""
-    drawn = one(asked, name)
+    drawn = build_chart(asked, name)
     columns, found = drawn.table.for_programs
     return head(asked, absolute) | {
         "name": drawn.name,

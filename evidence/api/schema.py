@@ -48,7 +48,7 @@ def filter_parameters() -> list[OpenApiParameter]:
         if isinstance(each, Bound):
             limits = {"minimum": each.extra["min_value"], "maximum": each.extra["max_value"]}
             found.append(
-                parameter(name, f"{each.label}{each.unit and f', in{each.unit}'}.", {"type": "integer"} | limits)
+                parameter(name, f"{each.label}{each.unit and f', in {each.unit}'}.", {"type": "integer"} | limits)
             )
         elif isinstance(each, Search):
             told = "Words that all occur in the record or in its study; at most ten."

@@ -3,7 +3,6 @@
 from rest_framework import serializers as s
 
 from ..tables import TABLES, Column, Table
-from ..tables.dictionary import WHOLE, entry
 
 
 def shape(name: str, /, **fields: s.Field) -> type[s.Serializer]:
@@ -197,21 +196,20 @@ ProblemShape = shape(
 )
 
 
-def field(table: Table, column: Column) -> s.Field:
+def field(column: Column) -> s.Field:
     """A column as a field of a row; everything can be null, and nothing is there that was not asked for."""
-    meaning = entry(table, column)
-    told = f"{meaning.label}. {meaning.meaning}" + (f" In {meaning.unit}." if meaning.unit else "")
+    told = f"{column.label}. {column.meaning}" + (f" In {column.unit}." if column.unit else "")
     more = {"help_text": told, "allow_null": True, "required": False}
     if column.numeric:
-        return s.IntegerField(**more) if column.name in WHOLE else s.FloatField(**more)
-    if column.listed:
+        return s.IntegerField(**more) if column.whole else s.FloatField(**more)
+    if column.lookup:
         return s.ListField(child=s.CharField(allow_null=True), **more)
     return s.CharField(**more)
 
 
 def row(table: Table) -> type[s.Serializer]:
     name = "".join(word.capitalize() for word in table.noun.split("-")) + "Row"
-    fields = {column.name: field(table, column) for column in table.file_columns}
+    fields = {column.name: field(column) for column in table.file_columns}
     return shape(name, **fields, empty_means=text(EMPTY_MEANS), evidence_kind=text(KIND))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from ..models import Collection
 from ..models.choices import Response, Sex
-from ..questions.question import Step
+from ..questions.question import FilterLink
 from ..summaries import AgeAndSex, Breakdown, CategoryShare, Share
 from ..summaries.cohort import RESPONSES
 from .chart import (
@@ -15,12 +15,12 @@ from .chart import (
     SECOND,
     Chart,
     ChartTable,
-    axis,
+    build_figure,
     count_axis,
-    figure,
+    error_bars,
+    label_text,
     rows_axis,
-    text,
-    whiskers,
+    value_axis,
 )
 
 SHARE_HEADINGS = ["%", "95 % CI", "Not reported", "Not extracted"]
@@ -40,12 +40,12 @@ def share_numbers(share: Share) -> list:
     return [share.count, share.known, share.percent, low, high, share.not_reported, share.not_extracted]
 
 
-def table_steps(rows: Sequence[Step | None], column: int = 0) -> dict[tuple[int, int], Step]:
+def table_links(rows: Sequence[FilterLink | None], column: int = 0) -> dict[tuple[int, int], FilterLink]:
     """Steps of one column of a table."""
     return {(row, column): step for row, step in enumerate(rows) if step is not None}
 
 
-def no_step(row) -> None:
+def no_link(row) -> None:
     return None
 
 
@@ -58,7 +58,7 @@ def share_chart(
     *,
     nothing: str,
     note: str = "",
-    choose: Callable[[Share], Step | None] = no_step,
+    choose: Callable[[Share], FilterLink | None] = no_link,
 ) -> Chart:
     """Percentages with their Wilson intervals, each labelled n/N; what is known of nobody is not drawn."""
     drawn = [share for share in shares if share.known]
@@ -67,25 +67,25 @@ def share_chart(
     table = ChartTable(
         headings,
         [[share.label, *share_cells(share)] for share in shares],
-        table_steps([choose(share) for share in shares]),
+        table_links([choose(share) for share in shares]),
         (["label", *SHARE_COLUMNS], [[share.label, *share_numbers(share)] for share in shares]),
     )
     if not drawn:
         return Chart(name, title, nothing, table, note=note)
-    labels = [f"{text(share.label)}<br>{share.fraction}" for share in drawn]
+    labels = [f"{label_text(share.label)}<br>{share.fraction}" for share in drawn]
     bars = {
         "type": "bar",
         "orientation": "h",
         "y": labels,
         "x": [round(share.percent, 4) for share in drawn],
         "marker": {"color": COUNT},
-        "error_x": whiskers([share.percent for share in drawn], [share.interval for share in drawn], width=5),
-        "customdata": [f"{text(share.label)}: {share}" for share in drawn],
+        "error_x": error_bars([share.percent for share in drawn], [share.interval for share in drawn], width=5),
+        "customdata": [f"{label_text(share.label)}: {share}" for share in drawn],
         "hovertemplate": "%{customdata}<extra></extra>",
     }
     unit = f"% of {drawn[0].unit} known, 95 % CI"
-    layout = {"xaxis": axis(unit, range=[0, 100]), "yaxis": rows_axis(labels), "showlegend": False}
-    drawing = figure(collection, [bars], rows=len(drawn) + 1, **layout)
+    layout = {"xaxis": value_axis(unit, range=[0, 100]), "yaxis": rows_axis(labels), "showlegend": False}
+    drawing = build_figure(collection, [bars], rows=len(drawn) + 1, **layout)
     marks = [[choose(share) for share in drawn]]
     return Chart(name, title, share_sentence(drawn), table, drawing, note, marks)
 
@@ -107,13 +107,13 @@ def response_chart(
     collection: Collection,
     *,
     note: str = "",
-    choose: Callable[[Breakdown, str | None], Step | None] = lambda row, response: None,
+    choose: Callable[[Breakdown, str | None], FilterLink | None] = lambda row, response: None,
 ) -> Chart:
     """Verdicts as stacked counts of treatments, those not known included, so that the whole denominator is seen."""
     headings = [heading, *(response.label for response in RESPONSES), "Not reported", "Not extracted"]
-    steps = table_steps([choose(row, None) for row in rows])
+    steps = table_links([choose(row, None) for row in rows])
     for column, response in enumerate(RESPONSES, start=1):
-        steps |= table_steps([choose(row, response) if row.counts[response] else None for row in rows], column)
+        steps |= table_links([choose(row, response) if row.counts[response] else None for row in rows], column)
     names = ["label", *RESPONSES, *SHARE_COLUMNS]
     numbers = [[row.label, *(row.counts[each] for each in RESPONSES), *share_numbers(row.improved)] for row in rows]
     table = ChartTable(
@@ -124,7 +124,7 @@ def response_chart(
     )
     if not any(row.known for row in rows):
         return Chart(name, title, "No overall verdict is known for any of these treatments.", table, note=note)
-    labels = [text(row.label) for row in rows]
+    labels = [label_text(row.label) for row in rows]
     counts = {response: [row.counts[response] for row in rows] for response in RESPONSES}
     counts[Response.UNKNOWN] = [row.improved.missing for row in rows]
     drawn = [response for response in counts if any(counts[response])]
@@ -140,7 +140,7 @@ def response_chart(
         "yaxis": rows_axis(labels),
     }
     sentence = f"Improved, of treatments with a known verdict: {told}."
-    drawing = figure(collection, traces, rows=len(rows) + 1, **layout)
+    drawing = build_figure(collection, traces, rows=len(rows) + 1, **layout)
     return Chart(name, title, sentence, table, drawing, note, marks)
 
 
@@ -200,7 +200,7 @@ def event_chart(
     collection: Collection,
     *,
     nothing: str,
-    choose: Callable[[str], Step | None] = no_step,
+    choose: Callable[[str], FilterLink | None] = no_link,
 ) -> Chart:
     """Adverse events by category: patients with one, and events, side by side; they are not the same thing."""
     name, title = "adverse-events", "Adverse events by category"
@@ -213,12 +213,12 @@ def event_chart(
     table = ChartTable(
         EVENT_HEADINGS,
         [event_cells(row) for row in rows],
-        table_steps(steps),
+        table_links(steps),
         (EVENT_COLUMNS, [event_numbers(row) for row in rows]),
     )
     if not rows:
         return Chart(name, title, nothing, table, note=note)
-    labels = [text(row.patients.label) for row in rows]
+    labels = [label_text(row.patients.label) for row in rows]
 
     def bars(of: str, counts: list[int], colour: str, pattern: str, hover: list[str]) -> dict:
         return {
@@ -247,7 +247,7 @@ def event_chart(
     }
     told = "; ".join(f"{row.patients.label} in {row.patients}, {row.events} events" for row in rows[:2])
     sentence = f"{told}. In all, {sum(events)} events are recorded."
-    drawing = figure(collection, traces, rows=len(rows) * 2, **layout)
+    drawing = build_figure(collection, traces, rows=len(rows) * 2, **layout)
     return Chart(name, title, sentence, table, drawing, note, [steps, steps])
 
 
@@ -255,17 +255,17 @@ def age_chart(
     people: AgeAndSex,
     collection: Collection,
     *,
-    choose: Callable[[str, str | None], Step | None] = lambda band, sex: None,
+    choose: Callable[[str, str | None], FilterLink | None] = lambda band, sex: None,
 ) -> Chart:
     """Patients by decade of age, stacked by sex."""
     name, title = "age-and-sex", "Age and sex"
     sexes = [Sex.FEMALE, Sex.MALE, Sex.UNKNOWN]
     rows = [[f"{band} years", *(str(counts.get(sex, 0)) for sex in sexes)] for band, counts in people.bands]
     rows.append(["Age not known", *(str(people.sexes.get(sex, 0) - people.aged(sex)) for sex in sexes)])
-    steps = table_steps([choose(band, None) if any(counts.values()) else None for band, counts in people.bands])
+    steps = table_links([choose(band, None) if any(counts.values()) else None for band, counts in people.bands])
     for column, sex in enumerate(sexes, start=1):
         chosen = [choose(band, sex.value) if counts.get(sex.value) else None for band, counts in people.bands]
-        steps |= table_steps(chosen, column)
+        steps |= table_links(chosen, column)
     table = ChartTable(["Age", "Female", "Male", "Sex not known"], rows, steps)
     if not people.bands:
         return Chart(name, title, people.sentence, table)
@@ -291,7 +291,7 @@ def age_chart(
     layout = {
         "barmode": "stack",
         "bargap": 0.15,
-        "xaxis": axis("age (years)", type="category"),
+        "xaxis": value_axis("age (years)", type="category"),
         "yaxis": count_axis("patients", max(sum(counts.values()) for _, counts in people.bands)),
     }
-    return Chart(name, title, people.sentence, table, figure(collection, traces, rows=5, **layout), "", marks)
+    return Chart(name, title, people.sentence, table, build_figure(collection, traces, rows=5, **layout), "", marks)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from ..models import Collection
 from ..summaries import ChangeRow
-from .chart import COUNT, SECOND, Chart, ChartTable, axis, figure, rows_axis, text
+from .chart import COUNT, SECOND, Chart, ChartTable, build_figure, label_text, rows_axis, value_axis
 
 PRINTED_AS = (
     "As printed; an IQR is given where the abstract prints its width, without saying of which value, so it is not "
@@ -12,7 +12,7 @@ PRINTED_AS = (
 )
 
 
-def digits(value, sign: bool = False) -> str:
+def format_decimal(value, sign: bool = False) -> str:
     """A decimal without needless zeros; a minus sign that is one."""
     if value is None:
         return ""
@@ -21,30 +21,34 @@ def digits(value, sign: bool = False) -> str:
 
 
 def with_spread(value, sd) -> str:
-    return f"{digits(value)} (SD {digits(sd)})" if value is not None and sd is not None else digits(value)
+    return (
+        f"{format_decimal(value)} (SD {format_decimal(sd)})"
+        if value is not None and sd is not None
+        else format_decimal(value)
+    )
 
 
 def row_label(row: ChangeRow) -> str:
-    when = f", week\u00a0{digits(row.weeks)}" if row.weeks is not None else ""
+    when = f", week\u00a0{format_decimal(row.weeks)}" if row.weeks is not None else ""
     of = f", n\u00a0=\u00a0{row.n}" if row.n is not None else ""
     return f"{row.study}: {row.group}{when}{of}"
 
 
 def change_cells(row: ChangeRow) -> list[str]:
-    difference = digits(row.difference, sign=True)
+    difference = format_decimal(row.difference, sign=True)
     if row.change_sd is not None:
-        difference += f" (SD {digits(row.change_sd)})"
+        difference += f" (SD {format_decimal(row.change_sd)})"
     elif row.computed:
         difference += " (subtracted)"
     return [
         f"{row.study}: {row.group}",
-        digits(row.weeks) or "not stated",
+        format_decimal(row.weeks) or "not stated",
         str(row.n) if row.n is not None else "not extracted",
         row.kind,
         with_spread(row.baseline, row.baseline_sd),
         with_spread(row.followup, row.followup_sd),
         difference,
-        f"IQR {digits(row.iqr)}" if row.iqr is not None else "",
+        f"IQR {format_decimal(row.iqr)}" if row.iqr is not None else "",
         row.p_value,
     ]
 
@@ -61,7 +65,7 @@ def level_chart(measure: str, rows: Sequence[ChangeRow], collection: Collection,
     table = change_table(rows)
     if not drawn:
         return Chart(name, title, f"No group prints {measure} both at baseline and at follow-up.", table)
-    labels = [text(row_label(row), 34) for row in drawn]
+    labels = [label_text(row_label(row), 34) for row in drawn]
     joins = {
         "type": "scatter",
         "mode": "lines",
@@ -73,12 +77,19 @@ def level_chart(measure: str, rows: Sequence[ChangeRow], collection: Collection,
     }
     traces = [
         joins,
-        points("Baseline", labels, [(row.baseline, row.baseline_sd) for row in drawn], SECOND, "circle-open"),
-        points("Follow-up", labels, [(row.followup, row.followup_sd) for row in drawn], COUNT, "circle"),
+        level_points("Baseline", labels, [(row.baseline, row.baseline_sd) for row in drawn], SECOND, "circle-open"),
+        level_points("Follow-up", labels, [(row.followup, row.followup_sd) for row in drawn], COUNT, "circle"),
     ]
-    layout = {"xaxis": axis(f"{measure} (bars: ± 1 SD where printed)", rangemode="tozero"), "yaxis": rows_axis(labels)}
-    told = "; ".join(f"{row.study}, {row.group}: {digits(row.baseline)} to {digits(row.followup)}" for row in drawn)
-    return Chart(name, title, f"{told}.", table, figure(collection, traces, rows=len(drawn) + 1, **layout), PRINTED_AS)
+    layout = {
+        "xaxis": value_axis(f"{measure} (bars: ± 1 SD where printed)", rangemode="tozero"),
+        "yaxis": rows_axis(labels),
+    }
+    told = "; ".join(
+        f"{row.study}, {row.group}: {format_decimal(row.baseline)} to {format_decimal(row.followup)}" for row in drawn
+    )
+    return Chart(
+        name, title, f"{told}.", table, build_figure(collection, traces, rows=len(drawn) + 1, **layout), PRINTED_AS
+    )
 
 
 def change_chart(measure: str, rows: Sequence[ChangeRow], collection: Collection, name: str = "group-changes") -> Chart:
@@ -88,11 +99,13 @@ def change_chart(measure: str, rows: Sequence[ChangeRow], collection: Collection
     table = change_table(drawn)
     if not drawn:
         return Chart(name, title, f"No group prints a change in {measure}.", table)
-    labels = [text(row_label(row), 34) for row in drawn]
+    labels = [label_text(row_label(row), 34) for row in drawn]
     treated = [(label, row) for label, row in zip(labels, drawn, strict=True) if row.treated]
     others = [(label, row) for label, row in zip(labels, drawn, strict=True) if not row.treated]
     traces = [
-        points(of, [label for label, _ in some], [(row.difference, row.change_sd) for _, row in some], colour, symbol)
+        level_points(
+            of, [label for label, _ in some], [(row.difference, row.change_sd) for _, row in some], colour, symbol
+        )
         for of, some, colour, symbol in [
             ("JAK inhibitor", treated, COUNT, "circle"),
             ("Comparator", others, SECOND, "diamond-open"),
@@ -100,17 +113,19 @@ def change_chart(measure: str, rows: Sequence[ChangeRow], collection: Collection
         if some
     ]
     layout = {
-        "xaxis": axis(f"change in {measure}; left of 0 is a fall (bars: ± 1 SD where printed)", zeroline=True),
+        "xaxis": value_axis(f"change in {measure}; left of 0 is a fall (bars: ± 1 SD where printed)", zeroline=True),
         "yaxis": rows_axis(labels),
     }
     spans = [row.difference for _, row in treated]
     told = f"{len(drawn)} printed changes"
     if spans:
-        told += f"; under a JAK inhibitor from {digits(min(spans), True)} to {digits(max(spans), True)} points"
-    return Chart(name, title, f"{told}.", table, figure(collection, traces, rows=len(drawn), **layout), PRINTED_AS)
+        told += f"; under a JAK inhibitor from {format_decimal(min(spans), True)} to {format_decimal(max(spans), True)} points"
+    return Chart(
+        name, title, f"{told}.", table, build_figure(collection, traces, rows=len(drawn), **layout), PRINTED_AS
+    )
 
 
-def points(name: str, labels: list[str], values: list[tuple], colour: str, symbol: str) -> dict:
+def level_points(name: str, labels: list[str], values: list[tuple], colour: str, symbol: str) -> dict:
     spreads = [float(sd) if sd is not None else 0 for _, sd in values]
     return {
         "type": "scatter",

@@ -7,7 +7,7 @@ from textwrap import wrap
 
 from ..models import Collection
 from ..models.choices import Response, Sex
-from ..questions.question import Step
+from ..questions.question import FilterLink
 
 # Okabe and Ito's colour-blind-safe palette, used for meaning only; each meaning has a pattern too, never colour alone.
 COUNT = "#0072B2"
@@ -47,7 +47,7 @@ class ChartTable:
 
     headings: list[str]
     rows: list[list[str]]
-    steps: dict[tuple[int, int], Step] = field(default_factory=dict)
+    steps: dict[tuple[int, int], FilterLink] = field(default_factory=dict)
     file: tuple[list[str], list[list]] | None = None
 
     @property
@@ -66,7 +66,7 @@ class Chart:
     figure: dict = field(default_factory=dict)
     note: str = ""
     # By trace and point: what choosing it asks, or the address it opens.
-    marks: list[list[Step | str | None]] = field(default_factory=list)
+    marks: list[list[FilterLink | str | None]] = field(default_factory=list)
 
     @property
     def figure_id(self) -> str:
@@ -79,7 +79,7 @@ class Chart:
         return f"room-{pixels // ROW}"
 
 
-def text(label: str, width: int = LABEL) -> str:
+def label_text(label: str, width: int = LABEL) -> str:
     """A label from the data: Plotly would draw its tags, so they are escaped; long ones are broken into lines."""
     return "<br>".join(escape(line, quote=False) for line in wrap(label, width)) or " "
 
@@ -97,7 +97,7 @@ WATERMARK = {
 }
 
 
-def figure(collection: Collection, traces: list[dict], *, rows: int, **layout) -> dict:
+def build_figure(collection: Collection, traces: list[dict], *, rows: int, **layout) -> dict:
     """A figure in the house style. A simulated collection is marked inside the picture, so that a copy says so too."""
     height = FRAME + ROW * max(rows, 2)
     marks = [WATERMARK] if collection.is_simulated else []
@@ -114,7 +114,7 @@ def figure(collection: Collection, traces: list[dict], *, rows: int, **layout) -
     return {"data": traces, "layout": house | layout}
 
 
-def whiskers(middles: Sequence[float], ends: Sequence[tuple[float, float]], **more) -> dict:
+def error_bars(middles: Sequence[float], ends: Sequence[tuple[float, float]], **more) -> dict:
     """Error bars from a low to a high end around each value."""
     return {
         "type": "data",
@@ -126,15 +126,17 @@ def whiskers(middles: Sequence[float], ends: Sequence[tuple[float, float]], **mo
     } | more
 
 
-def axis(title: str = "", **more) -> dict:
+def value_axis(title: str = "", **more) -> dict:
     return {"title": {"text": title}, "automargin": True, "fixedrange": True, "zeroline": False} | more
 
 
 def count_axis(title: str, most: int) -> dict:
     """An axis of whole numbers, without halves between them."""
-    return axis(title, rangemode="tozero", tickformat="d") | ({"dtick": 1} if most < 6 else {})
+    return value_axis(title, rangemode="tozero", tickformat="d") | ({"dtick": 1} if most < 6 else {})
 
 
 def rows_axis(labels: list[str]) -> dict:
     """The axis of a horizontal chart's labels, first row on top."""
-    return axis(autorange="reversed", type="category", categoryorder="array", categoryarray=labels, ticklabelstandoff=4)
+    return value_axis(
+        autorange="reversed", type="category", categoryorder="array", categoryarray=labels, ticklabelstandoff=4
+    )

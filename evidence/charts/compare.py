@@ -2,7 +2,7 @@
 
 from ..models import Collection
 from ..summaries import SideBySide
-from .chart import COUNT, SECOND, Chart, ChartTable, axis, figure, text, whiskers
+from .chart import COUNT, SECOND, Chart, ChartTable, build_figure, error_bars, label_text, value_axis
 
 HEADINGS = ["Share", "A: n/N", "A: 95 % CI", "A: not known", "B: n/N", "B: 95 % CI", "B: not known"]
 COLUMNS = [
@@ -17,25 +17,27 @@ def compare_chart(found: SideBySide, collection: Collection) -> Chart:
     """Each share of both cohorts as a point with its Wilson interval; what is known of nobody is not drawn."""
     name, title = "compare", "A and B, share by share"
     rows = [row for _, rows in found.groups for row in rows]
-    table = ChartTable(HEADINGS, [cells(row) for row in rows], {}, (COLUMNS, [numbers(row) for row in rows]))
+    table = ChartTable(
+        HEADINGS, [comparison_cells(row) for row in rows], {}, (COLUMNS, [comparison_numbers(row) for row in rows])
+    )
     drawn = [row for row in rows if row.one.known or row.other.known]
     if not drawn:
         return Chart(name, title, "Nothing is known of either cohort.", table)
-    labels = [text(row.label, 30) for row in drawn]
+    labels = [label_text(row.label, 30) for row in drawn]
     traces = [
-        points("A", [row.one for row in drawn], COUNT, "circle", -0.16),
-        points("B", [row.other for row in drawn], SECOND, "diamond-open", 0.16),
+        share_points("A", [row.one for row in drawn], COUNT, "circle", -0.16),
+        share_points("B", [row.other for row in drawn], SECOND, "diamond-open", 0.16),
     ]
     places = list(range(len(labels)))
     layout = {
-        "xaxis": axis("% of patients known, 95 % CI", range=[-1, 101]),
-        "yaxis": axis(tickvals=places, ticktext=labels, range=[len(labels) - 0.5, -0.5]),
+        "xaxis": value_axis("% of patients known, 95 % CI", range=[-1, 101]),
+        "yaxis": value_axis(tickvals=places, ticktext=labels, range=[len(labels) - 0.5, -0.5]),
     }
     told = "; ".join(f"{row.label} {row.one.fraction} against {row.other.fraction}" for row in drawn[:4])
-    return Chart(name, title, f"{told}.", table, figure(collection, traces, rows=len(drawn), **layout))
+    return Chart(name, title, f"{told}.", table, build_figure(collection, traces, rows=len(drawn), **layout))
 
 
-def points(name: str, shares: list, colour: str, symbol: str, shift: float) -> dict:
+def share_points(name: str, shares: list, colour: str, symbol: str, shift: float) -> dict:
     known = [(place + shift, share) for place, share in enumerate(shares) if share.known]
     return {
         "type": "scatter",
@@ -44,18 +46,18 @@ def points(name: str, shares: list, colour: str, symbol: str, shift: float) -> d
         "y": [place for place, _ in known],
         "x": [round(share.percent, 4) for _, share in known],
         "marker": {"color": colour, "symbol": symbol, "size": 10, "line": {"width": 2}},
-        "error_x": whiskers([share.percent for _, share in known], [share.interval for _, share in known]),
-        "customdata": [f"{text(share.label, 60)}: {share}" for _, share in known],
+        "error_x": error_bars([share.percent for _, share in known], [share.interval for _, share in known]),
+        "customdata": [f"{label_text(share.label, 60)}: {share}" for _, share in known],
         "hovertemplate": "%{customdata}<extra>" + name + "</extra>",
     }
 
 
-def cells(row) -> list[str]:
+def comparison_cells(row) -> list[str]:
     sides = [[share.fraction, share.interval_text, str(share.missing)] for share in (row.one, row.other)]
     return [row.label, *sides[0], *sides[1]]
 
 
-def numbers(row) -> list:
+def comparison_numbers(row) -> list:
     """One row for a program; differences in percentage points, and nothing where nothing is printed."""
     sides = [[share.count, share.known, share.not_reported, share.not_extracted] for share in (row.one, row.other)]
     exact = row.exact

@@ -2,9 +2,21 @@
 
 from ..models import Collection
 from ..models.choices import Response, YesNo
-from ..summaries import Levels, Swimmers, number, plural
+from ..summaries import Levels, Swimmers, format_number, pluralize
 from ..summaries.courses import LINES, LevelsAtMonth, Swimmer
-from .chart import COLOURS, COUNT, NOT_KNOWN, SECOND, Chart, ChartTable, axis, figure, rows_axis, text, whiskers
+from .chart import (
+    COLOURS,
+    COUNT,
+    NOT_KNOWN,
+    SECOND,
+    Chart,
+    ChartTable,
+    build_figure,
+    error_bars,
+    label_text,
+    rows_axis,
+    value_axis,
+)
 
 SYMBOLS = {
     Response.IMPROVED: "triangle-up",
@@ -17,7 +29,7 @@ LABELS = dict(Response.choices)
 
 
 def quartile_text(three: tuple[float, float, float]) -> str:
-    low, middle, high = (number(each).replace("-", "−") for each in three)
+    low, middle, high = (format_number(each).replace("-", "−") for each in three)
     return f"{middle} ({low} to {high})"
 
 
@@ -37,7 +49,7 @@ def people_chart(code: str, found: Levels, collection: Collection) -> Chart:
     columns = ["patient", "assessed_about", "month", "baseline", "followup", "change", "authors_result"]
     table = ChartTable(headings, rows, {}, (columns, file))
     if not found.months:
-        told = f"{found.measure} is recorded in {plural(found.recorded, 'outcomes')} here"
+        told = f"{found.measure} is recorded in {pluralize(found.recorded, 'outcomes')} here"
         return Chart(name, title, f"{told}, in none of them with a number at baseline and at follow-up.", table)
     drawn, left = [], LINES
     for place, month in enumerate(found.months):
@@ -45,32 +57,32 @@ def people_chart(code: str, found: Levels, collection: Collection) -> Chart:
         left = max(left - len(month.levels), 0)
     ticks = list(range(len(found.months)))
     layout = {
-        "xaxis": axis(
+        "xaxis": value_axis(
             "baseline → follow-up, by when it was assessed",
             tickvals=ticks,
-            ticktext=[text(each.month.label.partition(" (")[0], 12) for each in found.months],
+            ticktext=[label_text(each.month.label.partition(" (")[0], 12) for each in found.months],
             range=[-0.6, len(ticks) - 0.4],
             showgrid=False,
         ),
-        "yaxis": axis(found.measure, rangemode="tozero"),
+        "yaxis": value_axis(found.measure, rangemode="tozero"),
     }
     seen = set()
     for trace in drawn:
         trace["showlegend"] = trace.get("name", "") not in seen and "name" in trace
         seen.add(trace.get("name", ""))
     told = "; ".join(
-        f"{each.month.label.partition(' (')[0].lower()}: median {number(each.baseline[1])} to "
-        f"{number(each.followup[1])} (n = {len(each.levels)})"
+        f"{each.month.label.partition(' (')[0].lower()}: median {format_number(each.baseline[1])} to "
+        f"{format_number(each.followup[1])} (n = {len(each.levels)})"
         for each in found.months
     )
     sentence = (
-        f"{found.measure} is known before and after in {found.both} of {plural(found.recorded, 'outcomes')} that "
-        f"record it, of {plural(found.patients, 'patients')}: {told}."
+        f"{found.measure} is known before and after in {found.both} of {pluralize(found.recorded, 'outcomes')} that "
+        f"record it, of {pluralize(found.patients, 'patients')}: {told}."
     )
     note = "Diamonds are medians, their bars the quartiles. Months apart are never put together."
     note += f" Only the first {LINES} lines are drawn; medians are of all." if found.both > LINES else ""
     marks = [trace.pop("opens", []) for trace in drawn]
-    return Chart(name, title, sentence, table, figure(collection, drawn, rows=8, **layout), note, marks)
+    return Chart(name, title, sentence, table, build_figure(collection, drawn, rows=8, **layout), note, marks)
 
 
 def month_traces(place: int, month: LevelsAtMonth, collection: Collection, room: int) -> list[dict]:
@@ -93,7 +105,7 @@ def month_traces(place: int, month: LevelsAtMonth, collection: Collection, room:
                 "opacity": 0.75,
                 "customdata": [each.patient for each in levels for _ in range(3)],
                 "hovertemplate": "%{customdata}: %{y}<extra>" + LABELS[response] + "</extra>",
-                "opens": [case(collection, each.patient) for each in levels for _ in range(3)],
+                "opens": [case_url(collection, each.patient) for each in levels for _ in range(3)],
             }
         )
     pairs = [(before, month.baseline), (after, month.followup)]
@@ -106,7 +118,7 @@ def month_traces(place: int, month: LevelsAtMonth, collection: Collection, room:
             "y": [middle for _, (_, middle, _) in pairs],
             "line": {"color": COUNT, "width": 3},
             "marker": {"color": COUNT, "symbol": "diamond", "size": 12},
-            "error_y": whiskers(
+            "error_y": error_bars(
                 [middle for _, (_, middle, _) in pairs],
                 [(low, high) for _, (low, _, high) in pairs],
                 thickness=2,
@@ -118,13 +130,13 @@ def month_traces(place: int, month: LevelsAtMonth, collection: Collection, room:
     return traces
 
 
-def case(collection: Collection, patient: str) -> str:
+def case_url(collection: Collection, patient: str) -> str:
     """The address of a case; public ids are slugs, so they stand in it as they are."""
     return f"/{collection.slug}/patients/{patient}/"
 
 
-def months(value: float | None, missing: str = "not known") -> str:
-    return missing if value is None else number(value).removesuffix(".0")
+def months_text(value: float | None, missing: str = "not known") -> str:
+    return missing if value is None else format_number(value).removesuffix(".0")
 
 
 def swimmer_chart(found: Swimmers, collection: Collection) -> Chart:
@@ -135,11 +147,11 @@ def swimmer_chart(found: Swimmers, collection: Collection) -> Chart:
         [
             f"{each.patient}, {each.number}",
             each.inhibitor,
-            months(each.months),
+            months_text(each.months),
             LABELS[each.response],
             YesNo(each.stopped).label,
-            "; ".join(f"month {months(m)}: {what}, {LABELS[result].lower()}" for m, what, result in each.outcomes),
-            "; ".join(f"month {months(m)}: {what}" for m, what in each.events),
+            "; ".join(f"month {months_text(m)}: {what}, {LABELS[result].lower()}" for m, what, result in each.outcomes),
+            "; ".join(f"month {months_text(m)}: {what}" for m, what in each.events),
             str(each.undated),
         ]
         for each in found.courses
@@ -147,24 +159,34 @@ def swimmer_chart(found: Swimmers, collection: Collection) -> Chart:
     table = ChartTable(headings, rows)
     drawn = [each for each in found.courses if each.drawable]
     sentence = (
-        f"The length is known of {found.of_known_length} of {plural(found.treatments, 'treatments')}; "
+        f"The length is known of {found.of_known_length} of {pluralize(found.treatments, 'treatments')}; "
         f"{sum(bool(each.outcomes or each.events) for each in found.courses)} of the {len(found.courses)} listed here "
         f"have an outcome or event with a month."
     )
     if not drawn:
         return Chart(name, title, f"{sentence} So there is nothing to draw.", table)
     traces, marks = swimmer_traces(
-        drawn, [text(f"{each.patient} · {each.inhibitor}", 34) for each in drawn], collection
+        drawn, [label_text(f"{each.patient} · {each.inhibitor}", 34) for each in drawn], collection
     )
     labels = traces[0]["y"]
-    layout = {"barmode": "overlay", "xaxis": axis("months since the start of the course"), "yaxis": rows_axis(labels)}
+    layout = {
+        "barmode": "overlay",
+        "xaxis": value_axis("months since the start of the course"),
+        "yaxis": rows_axis(labels),
+    }
     note = (
         "What has no month is in the table. A course whose length is not known is drawn pale, to the last month known."
     )
     if found.treatments > len(found.courses):
         note += f" The {len(found.courses)} longest of {found.treatments} courses."
     return Chart(
-        name, title, sentence, table, figure(collection, traces, rows=-(-len(drawn) * 3 // 5), **layout), note, marks
+        name,
+        title,
+        sentence,
+        table,
+        build_figure(collection, traces, rows=-(-len(drawn) * 3 // 5), **layout),
+        note,
+        marks,
     )
 
 
@@ -182,7 +204,7 @@ def swimmer_traces(courses: list[Swimmer], labels: list[str], collection: Collec
         },
         "width": 0.45,
         "customdata": [
-            f"{months(each.months)} months" if each.months is not None else "length not known" for each in courses
+            f"{months_text(each.months)} months" if each.months is not None else "length not known" for each in courses
         ],
         "hovertemplate": "%{y}: %{customdata}<extra></extra>",
     }
@@ -195,22 +217,24 @@ def swimmer_traces(courses: list[Swimmer], labels: list[str], collection: Collec
             if result == response
         ]
         if dated:
-            traces.append(spots(f"Outcome: {LABELS[response].lower()}", dated, COLOURS[response], SYMBOLS[response]))
+            traces.append(
+                event_markers(f"Outcome: {LABELS[response].lower()}", dated, COLOURS[response], SYMBOLS[response])
+            )
     events = [(label, *event) for label, each in zip(labels, courses, strict=True) for event in each.events]
     if events:
-        traces.append(spots("Adverse event", events, SECOND, "star"))
+        traces.append(event_markers("Adverse event", events, SECOND, "star"))
     stops = [
         (label, each.months, "stopped")
         for label, each in zip(labels, courses, strict=True)
         if each.stopped == YesNo.YES and each.months is not None
     ]
     if stops:
-        traces.append(spots("Stopped", stops, COLOURS[Response.WORSENED], "line-ns-open"))
-    marks = [[case(collection, each.patient) for each in courses]] if collection else []
+        traces.append(event_markers("Stopped", stops, COLOURS[Response.WORSENED], "line-ns-open"))
+    marks = [[case_url(collection, each.patient) for each in courses]] if collection else []
     return traces, marks
 
 
-def spots(name: str, dated: list[tuple], colour: str, symbol: str) -> dict:
+def event_markers(name: str, dated: list[tuple], colour: str, symbol: str) -> dict:
     return {
         "type": "scatter",
         "mode": "markers",
@@ -218,7 +242,7 @@ def spots(name: str, dated: list[tuple], colour: str, symbol: str) -> dict:
         "y": [label for label, _, _ in dated],
         "x": [month for _, month, _ in dated],
         "marker": {"color": colour, "symbol": symbol, "size": 12, "line": {"width": 2}},
-        "customdata": [f"month {months(month)}: {text(what, 60)}" for _, month, what in dated],
+        "customdata": [f"month {months_text(month)}: {label_text(what, 60)}" for _, month, what in dated],
         "hovertemplate": "%{customdata}<extra>" + name + "</extra>",
     }
 
@@ -229,33 +253,40 @@ def timeline_chart(courses: list[Swimmer], before: list[tuple[str, str]], collec
     rows = [["Before", what, when] for what, when in before]
     for each in courses:
         course = f"{each.inhibitor}, course {each.number}" if len(courses) > 1 else each.inhibitor
-        rows.append([course, "given for", f"{months(each.months)} months" if each.months is not None else "not known"])
+        rows.append(
+            [course, "given for", f"{months_text(each.months)} months" if each.months is not None else "not known"]
+        )
         rows += [
-            [course, f"{what}: {LABELS[result].lower()}", f"month {months(m)}"] for m, what, result in each.outcomes
+            [course, f"{what}: {LABELS[result].lower()}", f"month {months_text(m)}"]
+            for m, what, result in each.outcomes
         ]
-        rows += [[course, f"adverse event: {what}", f"month {months(m)}"] for m, what in each.events]
+        rows += [[course, f"adverse event: {what}", f"month {months_text(m)}"] for m, what in each.events]
         if each.undated:
-            rows.append([course, plural(each.undated, "outcomes or events"), "month not known"])
+            rows.append([course, pluralize(each.undated, "outcomes or events"), "month not known"])
     table = ChartTable(["Part", "What", "When"], rows)
     drawn = [each for each in courses if each.drawable]
     known = sum(each.months is not None for each in courses)
     dated = sum(len(each.outcomes) + len(each.events) for each in courses)
     undated = sum(each.undated for each in courses)
     sentence = (
-        f"The length is known of {known} of {plural(len(courses), 'courses')}; {dated} of "
-        f"{plural(dated + undated, 'outcomes and events')} {'has' if dated == 1 else 'have'} a month."
+        f"The length is known of {known} of {pluralize(len(courses), 'courses')}; {dated} of "
+        f"{pluralize(dated + undated, 'outcomes and events')} {'has' if dated == 1 else 'have'} a month."
     )
     if not drawn:
         return Chart(name, title, f"{sentence} So there is nothing to draw.", table)
-    labels = [text(f"{each.number}: {each.inhibitor}", 24) for each in drawn]
+    labels = [label_text(f"{each.number}: {each.inhibitor}", 24) for each in drawn]
     traces, _ = swimmer_traces(drawn, labels, None)
-    layout = {"barmode": "overlay", "xaxis": axis("months since the start of the course"), "yaxis": rows_axis(labels)}
+    layout = {
+        "barmode": "overlay",
+        "xaxis": value_axis("months since the start of the course"),
+        "yaxis": rows_axis(labels),
+    }
     note = "Each course begins at its own month 0; how much time lay between courses is not recorded."
     return Chart(
         name,
         title,
         sentence,
         table,
-        figure(collection, traces, rows=len(drawn) + 1, **layout),
+        build_figure(collection, traces, rows=len(drawn) + 1, **layout),
         note if len(courses) > 1 else "",
     )

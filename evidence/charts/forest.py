@@ -1,9 +1,21 @@
 """The forest plot: a proportion in every study, the raw total, and the pooled one with its prediction interval."""
 
 from ..models import Collection
-from ..summaries import Forest, number
+from ..summaries import Forest, format_number
 from ..summaries.forest import StudyRow
-from .chart import COUNT, NOT_KNOWN, SECOND, TABLED, Chart, ChartTable, axis, figure, rows_axis, text, whiskers
+from .chart import (
+    COUNT,
+    NOT_KNOWN,
+    SECOND,
+    TABLED,
+    Chart,
+    ChartTable,
+    build_figure,
+    error_bars,
+    label_text,
+    rows_axis,
+    value_axis,
+)
 
 MOST = 22  # studies drawn; all of them stand in the table
 COLUMNS = ["row", "counted_of", "n", "known", "percent", "ci_low", "ci_high", "missing", "counted"]
@@ -19,7 +31,7 @@ def forest_chart(found: Forest, collection: Collection) -> Chart:
     rows = [*drawn, *([found.singles] if found.singles else []), found.total]
     labels = [row_label(row) for row in rows]
     traces = [
-        points(
+        study_points(
             "Study",
             [(label, row) for label, row in zip(labels, rows, strict=True) if row in drawn and row.counted],
             COUNT,
@@ -28,15 +40,15 @@ def forest_chart(found: Forest, collection: Collection) -> Chart:
     ]
     aside = [(label, row) for label, row in zip(labels, rows, strict=True) if row in drawn and not row.counted]
     if aside:
-        traces.append(points("Not counted again", aside, NOT_KNOWN, "square-open"))
+        traces.append(study_points("Not counted again", aside, NOT_KNOWN, "square-open"))
     if found.singles:
-        traces.append(points("Not pooled", [(row_label(found.singles), found.singles)], SECOND, "circle-open"))
-    traces.append(points("Raw total", [(labels[-1], found.total)], COUNT, "diamond-open"))
+        traces.append(study_points("Not pooled", [(row_label(found.singles), found.singles)], SECOND, "circle-open"))
+    traces.append(study_points("Raw total", [(labels[-1], found.total)], COUNT, "diamond-open"))
     if found.pooled:
         labels.append("Pooled")
         traces += pooled_traces(found)
     layout = {
-        "xaxis": axis("%, exact 95 % CI", range=[-1, 101]),
+        "xaxis": value_axis("%, exact 95 % CI", range=[-1, 101]),
         "yaxis": rows_axis(labels),
         "bargap": 0.5,
     }
@@ -49,25 +61,25 @@ def forest_chart(found: Forest, collection: Collection) -> Chart:
     note += f" The {left_out} smallest studies are not drawn." if left_out else ""
     if len(found.rows) > TABLED:
         note += f" The table has the {TABLED} largest; the file has all {len(found.rows)}."
-    drawing = figure(collection, traces, rows=len(labels) + 1, **layout)
+    drawing = build_figure(collection, traces, rows=len(labels) + 1, **layout)
     return Chart(name, title, forest_sentence(found), table, drawing, note)
 
 
 def row_label(row: StudyRow) -> str:
-    return f"{text(row.label, 34)}<br>{row.fraction}"
+    return f"{label_text(row.label, 34)}<br>{row.fraction}"
 
 
 def forest_sentence(found: Forest) -> str:
     total = found.total
-    told = f"{found.label}: {total.fraction} in all ({number(total.percent)} %, exact 95 % CI {total.interval_text})"
+    told = f"{found.label}: {total.fraction} in all ({format_number(total.percent)} %, exact 95 % CI {total.interval_text})"
     told += f", {total.missing} not known." if total.missing else ", none missing."
     if found.pooled:
-        spread = f"I² {number(found.pooled.i2)} %, τ² {number(found.pooled.tau2, 2)}"
+        spread = f"I² {format_number(found.pooled.i2)} %, τ² {format_number(found.pooled.tau2, 2)}"
         return f"{told} Pooled over {found.studies} studies: {found.pooled_text}; {spread}."
     return f"{told} Not pooled: {found.refused}."
 
 
-def points(name: str, rows: list[tuple[str, StudyRow]], colour: str, symbol: str) -> dict:
+def study_points(name: str, rows: list[tuple[str, StudyRow]], colour: str, symbol: str) -> dict:
     return {
         "type": "scatter",
         "mode": "markers",
@@ -80,9 +92,9 @@ def points(name: str, rows: list[tuple[str, StudyRow]], colour: str, symbol: str
             "size": [round(min(7 + row.known**0.5 * 1.6, 22), 1) for _, row in rows],
             "line": {"width": 2},
         },
-        "error_x": whiskers([row.percent for _, row in rows], [row.interval for _, row in rows]),
+        "error_x": error_bars([row.percent for _, row in rows], [row.interval for _, row in rows]),
         "customdata": [
-            f"{text(row.label, 60)}: {row.fraction} ({number(row.percent)} %, exact 95 % CI {row.interval_text})"
+            f"{label_text(row.label, 60)}: {row.fraction} ({format_number(row.percent)} %, exact 95 % CI {row.interval_text})"
             for _, row in rows
         ],
         "hovertemplate": "%{customdata}<extra></extra>",
@@ -128,7 +140,7 @@ def forest_table(found: Forest) -> ChartTable:
             row.label,
             row.what or "–",
             row.fraction,
-            f"{number(row.percent)} %" if row.known else "",
+            f"{format_number(row.percent)} %" if row.known else "",
             row.interval_text,
             str(row.missing),
             "yes" if row.pooled and row is not found.total else row.why or "no",
@@ -148,8 +160,8 @@ def forest_table(found: Forest) -> ChartTable:
     if found.pooled:
         low, high = (100 * each for each in found.pooled.interval)
         percent = 100 * found.pooled.proportion
-        interval = f"{number(low)}–{number(high)}"
-        cells.append(["Pooled", f"{found.studies} studies", "–", f"{number(percent)} %", interval, "–", "–"])
+        interval = f"{format_number(low)}–{format_number(high)}"
+        cells.append(["Pooled", f"{found.studies} studies", "–", f"{format_number(percent)} %", interval, "–", "–"])
         file.append(["Pooled", f"{found.studies} studies", None, None, percent, low, high, None, None])
     headings = ["Study", "Counted of", "n/N", "%", "95 % CI", "not known", "Pooled"]
     return ChartTable(headings, cells, {}, (COLUMNS, file))

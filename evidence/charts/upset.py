@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 from ..models import Collection
 from ..models.treatment import SET_SEPARATOR
-from ..questions.question import Step
+from ..questions.question import FilterLink
 from ..summaries import Combinations, Share
-from .bars import SHARE_COLUMNS, SHARE_HEADINGS, no_step, share_cells, share_numbers, share_sentence
-from .chart import COUNT, NOT_KNOWN, TABLED, Chart, ChartTable, axis, figure, text, whiskers
+from .bars import SHARE_COLUMNS, SHARE_HEADINGS, no_link, share_cells, share_numbers, share_sentence
+from .chart import COUNT, NOT_KNOWN, TABLED, Chart, ChartTable, build_figure, error_bars, label_text, value_axis
 
 MOST = 14  # combinations drawn; all of them stand in the table
 BARS, ROW, GAP = 170, 26, 28  # pixels: the bars above, a row of dots, the numbers between them
@@ -20,8 +20,8 @@ def upset_chart(
     collection: Collection,
     *,
     nothing: str,
-    exactly: Callable[[list[str]], Step | None] = no_step,
-    among: Callable[[str], Step | None] = no_step,
+    exactly: Callable[[list[str]], FilterLink | None] = no_link,
+    among: Callable[[str], FilterLink | None] = no_link,
 ) -> Chart:
     """Combinations as percentages of those in whom they are known, with Wilson intervals.
 
@@ -36,11 +36,11 @@ def upset_chart(
     bars, dots = bar_trace(drawn), dot_traces(codes, values)
     height = BARS + GAP + ROW * len(values)
     top = (ROW * len(values)) / height
-    drawing = figure(
+    drawing = build_figure(
         collection,
         [bars, *dots],
         rows=-(-height // 40),
-        xaxis=axis(
+        xaxis=value_axis(
             range=[-0.6, len(drawn) - 0.4],
             tickvals=list(range(len(drawn))),
             ticktext=[str(share.count) for share in drawn],
@@ -48,14 +48,17 @@ def upset_chart(
             showgrid=False,
             anchor="y",
         ),
-        yaxis=axis(
-            f"% of {drawn[0].known} known", domain=[top + GAP / height, 1], rangemode="tozero", range=[0, reach(drawn)]
+        yaxis=value_axis(
+            f"% of {drawn[0].known} known",
+            domain=[top + GAP / height, 1],
+            rangemode="tozero",
+            range=[0, axis_maximum(drawn)],
         ),
-        yaxis2=axis(
+        yaxis2=value_axis(
             domain=[0, top],
             range=[len(values) - 0.5, -0.5],
             tickvals=list(range(len(values))),
-            ticktext=[f"{text(label, 30)} · {times}" for _, label, times in values],
+            ticktext=[f"{label_text(label, 30)} · {times}" for _, label, times in values],
             showgrid=False,
         ),
         showlegend=False,
@@ -74,7 +77,7 @@ def upset_chart(
     return Chart(name, title, share_sentence(drawn), table, drawing, note, marks)
 
 
-def reach(shares: list[Share]) -> float:
+def axis_maximum(shares: list[Share]) -> float:
     return min(100, round(max(share.interval[1] for share in shares) * 1.05, 1))
 
 
@@ -84,8 +87,8 @@ def bar_trace(shares: list[Share]) -> dict:
         "x": list(range(len(shares))),
         "y": [round(share.percent, 4) for share in shares],
         "marker": {"color": COUNT},
-        "error_y": whiskers([share.percent for share in shares], [share.interval for share in shares]),
-        "customdata": [f"{text(share.label, 60)}, exactly: {share}" for share in shares],
+        "error_y": error_bars([share.percent for share in shares], [share.interval for share in shares]),
+        "customdata": [f"{label_text(share.label, 60)}, exactly: {share}" for share in shares],
         "hovertemplate": "%{customdata}<extra></extra>",
     }
 

@@ -8,27 +8,32 @@ knows which of them answered.
 from collections import Counter
 from collections.abc import Sequence
 
-from . import database
-from .similarity import Alike, Ranking, alike, shared
-from .snapshot import count as counting
-from .snapshot.answering import Answers
-from .snapshot.row_keys import listed, listed_under, matching_among
-from .snapshot.store import AT_ONCE, build_ahead, snapshot_for, warm
+from . import database, snapshot
+from .similarity import AgreementRanking, CriteriaAgreement, count_shared_patients, rank_by_agreement
+from .snapshot import (
+    AT_ONCE,
+    build_ahead,
+    matching_treatments_of,
+    row_keys,
+    row_keys_under,
+    snapshot_for,
+    warm,
+)
 from .tally import Tally, Unit
 
 __all__ = [
     "AT_ONCE",
-    "Alike",
-    "Ranking",
+    "AgreementRanking",
+    "CriteriaAgreement",
     "Tally",
     "Unit",
-    "alike",
     "build_ahead",
     "count",
-    "listed",
-    "listed_under",
-    "matching_among",
-    "shared",
+    "count_shared_patients",
+    "matching_treatments_of",
+    "rank_by_agreement",
+    "row_keys",
+    "row_keys_under",
     "snapshot_for",
     "warm",
 ]
@@ -36,17 +41,17 @@ __all__ = [
 
 def count(tallies: Sequence[Tally]) -> list[Counter]:
     """One Counter per tally, in order. Without a query from memory; otherwise in one query for up to 400 of them."""
-    engines, answers = {}, {}
+    by_engine, counters = {}, {}
     for tally in dict.fromkeys(tallies):
         collection = tally.question.collection
-        if collection not in engines:
-            engines[collection] = snapshot_for(collection), []
-        engines[collection][1].append(tally)
-    asked_of_database = []
-    for snapshot, asked in engines.values():
-        if snapshot is None:
-            asked_of_database += asked
+        if collection not in by_engine:
+            by_engine[collection] = snapshot_for(collection), []
+        by_engine[collection][1].append(tally)
+    left_to_database = []
+    for engine, own in by_engine.values():
+        if engine is None:
+            left_to_database += own
         else:
-            answers |= zip(asked, counting.count(asked, Answers(snapshot)), strict=True)
-    answers |= zip(asked_of_database, database.count(asked_of_database), strict=True)
-    return [answers[tally] for tally in tallies]
+            counters |= zip(own, snapshot.count_tallies(engine, own), strict=True)
+    counters |= zip(left_to_database, database.count_tallies(left_to_database), strict=True)
+    return [counters[tally] for tally in tallies]

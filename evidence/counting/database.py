@@ -14,7 +14,7 @@ from django.db.models.functions import Cast
 from ..models import Treatment
 from ..questions.filters import courses, courses_known
 from ..questions.question import Question
-from .dimensions import DIMENSIONS, Flag, Many, One, Sets
+from .dimensions import DIMENSIONS, ConditionDimension, MultiValueDimension, ScalarDimension, SetDimension
 from .tally import Tally, Unit
 
 COUNTED = {
@@ -27,22 +27,25 @@ COUNTED = {
 STATEMENT = 400  # SELECTs in one statement; SQLite takes at most 500
 
 
-def count(tallies: Sequence[Tally]) -> list[Counter]:
+def count_tallies(tallies: Sequence[Tally]) -> list[Counter]:
     """One Counter per tally, in order. One query for up to 400 different tallies."""
     different = list(dict.fromkeys(tallies))
     answers: dict[Tally, Counter] = {tally: Counter() for tally in different}
     for start in range(0, len(different), STATEMENT):
         batch = different[start : start + STATEMENT]
-        asked = {key: f"asked_{i}" for i, key in enumerate(dict.fromkeys(map(asked_of, batch)))}
+        asked = {key: f"asked_{i}" for i, key in enumerate(dict.fromkeys(map(question_key, batch)))}
         width = max(len(tally.dimensions) for tally in batch)
-        selects = [select(i, tally, found_in(asked[asked_of(tally)]), width) for i, tally in enumerate(batch)]
-        for position, *values, number in together(asked, selects):
+        selects = [
+            select_counts(i, tally, treatments_in_cte(asked[question_key(tally)]), width)
+            for i, tally in enumerate(batch)
+        ]
+        for position, *values, number in run_union(asked, selects):
             tally = batch[position]
-            answers[tally][spelled(tally, values)] += number
-    return [tally.cut(answers[tally]) for tally in tallies]
+            answers[tally][dimension_values(tally, values)] += number
+    return [tally.largest(answers[tally]) for tally in tallies]
 
 
-def together(asked: dict[tuple[Question, bool], str], selects: list[QuerySet]) -> list[tuple]:
+def run_union(asked: dict[tuple[Question, bool], str], selects: list[QuerySet]) -> list[tuple]:
     """Runs all selects in one statement, after the courses of each question, by the names the selects know them by."""
     first, *others = selects
     united = first.union(*others, all=True) if others else first
@@ -58,22 +61,24 @@ def together(asked: dict[tuple[Question, bool], str], selects: list[QuerySet]) -
         return cursor.fetchall()
 
 
-def found_in(name: str) -> QuerySet:
+def treatments_in_cte(name: str) -> QuerySet:
     """The courses of one question."""
     return Treatment.objects.filter(pk__in=RawSQL(f"SELECT id FROM {name}", []))  # noqa: S608, S611 (a name of ours)
 
 
-def asked_of(tally: Tally) -> tuple[Question, bool]:
+def question_key(tally: Tally) -> tuple[Question, bool]:
     return tally.question, tally.denominator
 
 
-def select(position: int, tally: Tally, rows: QuerySet, width: int) -> QuerySet:
+def select_counts(position: int, tally: Tally, rows: QuerySet, width: int) -> QuerySet:
     """One tally as (position, value, ..., number) rows, padded to `width` values so that all can be united."""
     dimensions = [DIMENSIONS[name] for name in tally.dimensions]
     for dimension in dimensions:
-        if isinstance(dimension, Many) and dimension.rows:
+        if isinstance(dimension, MultiValueDimension) and dimension.rows:
             rows = rows.filter(dimension.condition())
-    values = {f"value_{i}": Cast(column(dimension), CharField()) for i, dimension in enumerate(dimensions)}
+    values = {
+        f"value_{i}": Cast(dimension_expression(dimension), CharField()) for i, dimension in enumerate(dimensions)
+    }
     padding = {f"value_{i}": Value(None, CharField()) for i in range(len(dimensions), width)}
     return (
         rows.order_by()
@@ -84,19 +89,19 @@ def select(position: int, tally: Tally, rows: QuerySet, width: int) -> QuerySet:
     )
 
 
-def column(dimension: One | Many | Sets | Flag):
+def dimension_expression(dimension: ScalarDimension | MultiValueDimension | SetDimension | ConditionDimension):
     """The value of a dimension, as seen from a course."""
-    if isinstance(dimension, One):
+    if isinstance(dimension, ScalarDimension):
         return dimension.value(dimension.level)
-    if isinstance(dimension, Sets):
+    if isinstance(dimension, SetDimension):
         return dimension.column()
-    return F(dimension.path) if isinstance(dimension, Many) else dimension.case()
+    return F(dimension.path) if isinstance(dimension, MultiValueDimension) else dimension.case()
 
 
-def spelled(tally: Tally, values: list) -> tuple:
+def dimension_values(tally: Tally, values: list) -> tuple:
     """The values of a tally's dimensions; sets in their one spelling."""
     found = []
     for name, value in zip(tally.dimensions, values, strict=False):
         dimension = DIMENSIONS[name]
-        found.append(dimension.spelled(value) if isinstance(dimension, Sets) else value)
+        found.append(dimension.canonical_key(value) if isinstance(dimension, SetDimension) else value)
     return tuple(found)

@@ -20,8 +20,8 @@ from ..models import (
     set_key,
 )
 from ..models.choices import Presence, Response, YesNo
-from ..models.knowledge import NOT_SERIOUS, SERIOUS, Condition, Has, Said
-from ..models.lookups import Gathered
+from ..models.knowledge import NOT_SERIOUS, SERIOUS, Condition, FieldCondition, RelationExists
+from ..models.lookups import JoinedText
 from ..models.missing import missing_reason_sql
 from ..models.treatment import SET_SEPARATOR
 
@@ -30,7 +30,7 @@ COURSE, PATIENT, STUDY = "", "patient__", "patient__study__"  # levels, as paths
 
 
 @dataclass(frozen=True)
-class One:
+class ScalarDimension:
     """A dimension with one value per course, patient or study; `value` makes its expression from the path to there."""
 
     level: str
@@ -38,7 +38,7 @@ class One:
 
 
 @dataclass(frozen=True)
-class Many:
+class MultiValueDimension:
     """A dimension with any number of values; a course counts once under each, and under None where it has no row.
 
     `path` leads from a course to the value. The rows are those of `model`, which name their `owner` (a course or a
@@ -63,7 +63,7 @@ class Many:
 
 
 @dataclass(frozen=True)
-class Sets:
+class SetDimension:
     """A dimension of the whole set of values of a `Many` of patients, as one text: codes sorted, joined by +.
 
     An empty text stands for none recorded, be it that none is known or that there is none.
@@ -75,79 +75,85 @@ class Sets:
         """The codes, joined in whatever order the database finds them."""
         many = DIMENSIONS[self.of]
         rows = many.model.objects.filter(**{many.owner: OuterRef("patient")}, **many.rows).order_by()
-        found = rows.values(many.owner).annotate(codes=Gathered(many.value, SET_SEPARATOR)).values("codes")
+        found = rows.values(many.owner).annotate(codes=JoinedText(many.value, SET_SEPARATOR)).values("codes")
         return Coalesce(Subquery(found), Value(""), output_field=CharField())
 
-    def spelled(self, codes: str) -> str:
+    def canonical_key(self, codes: str) -> str:
         """The one spelling of such a set."""
         return set_key(codes.split(SET_SEPARATOR)) if codes else ""
 
 
 @dataclass(frozen=True)
-class Flag:
+class ConditionDimension:
     """A dimension of conditions on a course: the value of the first that holds, or `otherwise`."""
 
     conditions: tuple[tuple[str, Condition], ...]
     otherwise: str
 
-    def leaves(self) -> Iterator[Said | Has]:
+    def atoms(self) -> Iterator[FieldCondition | RelationExists]:
         """What its conditions are made of."""
         for _, condition in self.conditions:
-            yield from condition.leaves()
+            yield from condition.atoms()
 
     def case(self) -> Case:
         cases = [When(condition.q(), then=Value(value)) for value, condition in self.conditions]
         return Case(*cases, default=Value(self.otherwise), output_field=CharField())
 
 
-def at(level: str, name: str) -> One:
-    return One(level, lambda path: F(f"{path}{name}"))
+def scalar_dimension(level: str, name: str) -> ScalarDimension:
+    return ScalarDimension(level, lambda path: F(f"{path}{name}"))
 
 
-def present(model, term: str) -> Many:
+def present_records(model, term: str) -> MultiValueDimension:
     status = {"status": Presence.PRESENT.value}
-    return Many(f"patient__{term}_records__{term}__code", model, "patient", f"{term}__code", status)
+    return MultiValueDimension(f"patient__{term}_records__{term}__code", model, "patient", f"{term}__code", status)
 
 
-def outcomes(**rows) -> Many:
-    return Many("outcomes__domain", Outcome, "treatment", "domain", rows)
+def outcome_dimension(**rows) -> MultiValueDimension:
+    return MultiValueDimension("outcomes__domain", Outcome, "treatment", "domain", rows)
 
 
-def known(attribute: str) -> Flag:
-    return Flag(((YesNo.YES.value, ATTRIBUTES[attribute].condition),), YesNo.NO.value)
+def known_dimension(attribute: str) -> ConditionDimension:
+    return ConditionDimension(((YesNo.YES.value, ATTRIBUTES[attribute].condition),), YesNo.NO.value)
 
 
-def events(**rows) -> Many:
-    return Many("events__category__code", AdverseEvent, "treatment", "category__code", rows)
+def event_dimension(**rows) -> MultiValueDimension:
+    return MultiValueDimension("events__category__code", AdverseEvent, "treatment", "category__code", rows)
 
 
 SEVERE = 3  # the CTCAE grade from which an event is severe; which is not the same as serious
-DIMENSIONS: dict[str, One | Many | Sets | Flag] = {
-    "inhibitor": at(COURSE, "inhibitor__slug"),
-    "indication": Many("indications__code", Treatment.indications.through, "treatment", "indication__code"),
-    "indication_set": at(COURSE, "indication_set"),
-    "sex": at(PATIENT, "sex"),
-    "age": at(PATIENT, "age_years"),
-    "subset": at(PATIENT, "subset"),
-    "autoantibody": present(PatientAutoantibody, "autoantibody"),
-    "manifestation": present(PatientManifestation, "manifestation"),
-    "prior": Many("patient__prior_therapies__code", Patient.prior_therapies.through, "patient", "therapy__code"),
-    "manifestation_set": Sets("manifestation"),
-    "prior_set": Sets("prior"),
-    "response": at(COURSE, "response"),
-    "relapsed": at(COURSE, "relapsed"),
-    "stopped": at(COURSE, "stopped"),
-    "adverse_events": at(COURSE, "adverse_events"),
-    "adverse_event": events(),
-    "event_serious": events(serious=YesNo.YES.value),
-    "event_not_serious": events(serious=YesNo.NO.value),
-    "event_graded": events(grade__isnull=False),
-    "event_severe": events(grade__gte=SEVERE),
-    "serious": Flag(((YesNo.YES.value, SERIOUS), (YesNo.NO.value, NOT_SERIOUS)), otherwise=YesNo.UNKNOWN.value),
-    "study": at(STUDY, "slug"),
-    "design": at(STUDY, "design"),
-    "reading": One(STUDY, lambda path: missing_reason_sql(f"{path}extraction")),
-    "domain": outcomes(),
-    "domain_known": outcomes(result__in=KNOWN_RESULTS),
-    "domain_improved": outcomes(result=Response.IMPROVED.value),
-} | {f"known:{name}": known(name) for name in ATTRIBUTES}
+DIMENSIONS: dict[str, ScalarDimension | MultiValueDimension | SetDimension | ConditionDimension] = {
+    "inhibitor": scalar_dimension(COURSE, "inhibitor__slug"),
+    "indication": MultiValueDimension(
+        "indications__code", Treatment.indications.through, "treatment", "indication__code"
+    ),
+    "indication_set": scalar_dimension(COURSE, "indication_set"),
+    "sex": scalar_dimension(PATIENT, "sex"),
+    "age": scalar_dimension(PATIENT, "age_years"),
+    "subset": scalar_dimension(PATIENT, "subset"),
+    "autoantibody": present_records(PatientAutoantibody, "autoantibody"),
+    "manifestation": present_records(PatientManifestation, "manifestation"),
+    "prior": MultiValueDimension(
+        "patient__prior_therapies__code", Patient.prior_therapies.through, "patient", "therapy__code"
+    ),
+    "manifestation_set": SetDimension("manifestation"),
+    "prior_set": SetDimension("prior"),
+    "response": scalar_dimension(COURSE, "response"),
+    "relapsed": scalar_dimension(COURSE, "relapsed"),
+    "stopped": scalar_dimension(COURSE, "stopped"),
+    "adverse_events": scalar_dimension(COURSE, "adverse_events"),
+    "adverse_event": event_dimension(),
+    "event_serious": event_dimension(serious=YesNo.YES.value),
+    "event_not_serious": event_dimension(serious=YesNo.NO.value),
+    "event_graded": event_dimension(grade__isnull=False),
+    "event_severe": event_dimension(grade__gte=SEVERE),
+    "serious": ConditionDimension(
+        ((YesNo.YES.value, SERIOUS), (YesNo.NO.value, NOT_SERIOUS)), otherwise=YesNo.UNKNOWN.value
+    ),
+    "study": scalar_dimension(STUDY, "slug"),
+    "design": scalar_dimension(STUDY, "design"),
+    "reading": ScalarDimension(STUDY, lambda path: missing_reason_sql(f"{path}extraction")),
+    "domain": outcome_dimension(),
+    "domain_known": outcome_dimension(result__in=KNOWN_RESULTS),
+    "domain_improved": outcome_dimension(result=Response.IMPROVED.value),
+} | {f"known:{name}": known_dimension(name) for name in ATTRIBUTES}

@@ -35,13 +35,13 @@ class Tally:
     most: int = 0
 
     @cached_property
-    def hashed(self) -> int:
+    def cached_hash(self) -> int:
         return hash((self.question, self.dimensions, self.unit, self.denominator, self.most))
 
     def __hash__(self) -> int:
-        return self.hashed
+        return self.cached_hash
 
-    def cut(self, counter: Counter) -> Counter:
+    def largest(self, counter: Counter) -> Counter:
         """The counter, or what `most` leaves of it."""
         if not self.most or len(counter) <= self.most:
             return counter

@@ -16,7 +16,7 @@ def next_key(model: type[models.Model]) -> int:
     return (model.objects.order_by("-pk").values_list("pk", flat=True).first() or 0) + 1
 
 
-def write(model: type[models.Model], columns: dict[str, Sequence]) -> int:
+def bulk_write(model: type[models.Model], columns: dict[str, Sequence]) -> int:
     """Inserts rows given column by column (`attname` -> values, all of one length); other fields get their default.
 
     Primary keys are among the columns; call `keys_written` after the last row. Returns how many rows it wrote.
@@ -32,11 +32,11 @@ def write(model: type[models.Model], columns: dict[str, Sequence]) -> int:
             given = repeat(field.get_db_prep_save(field.get_default(), connection), length)
         names.append(connection.ops.quote_name(field.column))
         values.append(given)
-    insert(connection.ops.quote_name(model._meta.db_table), names, zip(*values, strict=True))
+    insert_rows(connection.ops.quote_name(model._meta.db_table), names, zip(*values, strict=True))
     return length
 
 
-def insert(table: str, names: list[str], rows: Iterable[tuple]) -> None:
+def insert_rows(table: str, names: list[str], rows: Iterable[tuple]) -> None:
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             with cursor.copy(f"COPY {table} ({', '.join(names)}) FROM STDIN") as copy:
@@ -54,7 +54,7 @@ def keys_written(written: Iterable[type[models.Model]]) -> None:
             cursor.execute(statement)
 
 
-def analyse() -> None:
+def update_statistics() -> None:
     """Refreshes what the database knows of its tables, so that it plans well at the new size."""
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")

@@ -39,11 +39,11 @@ class FixtureRecord:
         return f"{self.file}, record {self.position} ({self.model})"
 
 
-def folder() -> Path:
+def fixture_folder() -> Path:
     return Path(settings.FIXTURE_DIRS[0])
 
 
-def read(path: Path) -> list[FixtureRecord]:
+def read_fixture(path: Path) -> list[FixtureRecord]:
     """The records of one file. Raises BrokenFixture where the file is missing, is no JSON, or has another shape."""
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))
@@ -65,10 +65,10 @@ def read(path: Path) -> list[FixtureRecord]:
 
 def read_all() -> list[FixtureRecord]:
     """The records of every file, in loading order."""
-    return [record for name in FILES for record in read(folder() / name)]
+    return [record for name in FILES for record in read_fixture(fixture_folder() / name)]
 
 
-def text(entries: Iterable[tuple[str, dict]]) -> str:
+def fixture_text(entries: Iterable[tuple[str, dict]]) -> str:
     """The file's text for (model, fields) pairs: one field a line, lists on one line, always the same bytes."""
     blocks = []
     for model, fields in entries:

@@ -47,7 +47,7 @@ from ..models.choices import (
     Subset,
     YesNo,
 )
-from .bulk import analyse, keys_written, next_key, write
+from .bulk import bulk_write, keys_written, next_key, update_statistics
 from .integrity import SIMULATED_PREFIX
 
 LARGEST_STUDY = 500
@@ -66,14 +66,14 @@ class CannotGenerate(Exception):
     """Why no collection can be drawn, for whoever asked for it."""
 
 
-def caveat(patients: int, seed: int) -> str:
+def simulated_caveat(patients: int, seed: int) -> str:
     return (
         f"synthetic collection of {patients:,} patients drawn at random (seed {seed}) to show and measure Casebook; "
         "its frequencies mean nothing"
     )
 
 
-def weights(count: int) -> np.ndarray:
+def harmonic_weights(count: int) -> np.ndarray:
     """1, 1/2, 1/3, ... as probabilities."""
     falling = 1 / np.arange(1, count + 1)
     return falling / falling.sum()
@@ -140,7 +140,7 @@ class Pen:
         self.next[model] += count
         if count:
             plain = {name: self.column(values, count) for name, values in columns.items()}
-            write(model, {model._meta.pk.attname: keys.tolist()} | plain)
+            bulk_write(model, {model._meta.pk.attname: keys.tolist()} | plain)
         return keys
 
     @staticmethod
@@ -166,7 +166,7 @@ class Drawing:
 
     def coded(self, values: list[str], unknown: str, known: np.ndarray) -> np.ndarray:
         """One of `values` where known, else the code for not known."""
-        return np.where(known, self.choose(values, len(known), weights(len(values))), str(unknown))
+        return np.where(known, self.choose(values, len(known), harmonic_weights(len(values))), str(unknown))
 
     def chance(self, probability, count: int) -> np.ndarray:
         return self.rng.random(count) < probability
@@ -245,7 +245,7 @@ class Drawing:
 
     def links(self, model, owner: str, owners: np.ndarray, term: str, terms: np.ndarray, times: np.ndarray) -> None:
         """`times` different terms for each owner."""
-        ranks = np.argsort(self.rng.random((len(owners), len(terms))) / weights(len(terms)), axis=1)
+        ranks = np.argsort(self.rng.random((len(owners), len(terms))) / harmonic_weights(len(terms)), axis=1)
         rows, places = np.nonzero(np.arange(len(terms)) < np.minimum(times, len(terms))[:, None])
         self.pen.write(model, len(rows), **{owner: owners[rows], term: terms[ranks[rows, places]]})
 
@@ -270,7 +270,7 @@ class Drawing:
             count,
             patient_id=patients,
             number=numbers,
-            inhibitor_id=self.choose(terms.inhibitors, count, weights(len(terms.inhibitors))),
+            inhibitor_id=self.choose(terms.inhibitors, count, harmonic_weights(len(terms.inhibitors))),
             dose=self.coded(
                 ["synthetic dose A", "synthetic dose B", "synthetic dose C"], "", self.chance(known, count)
             ),
@@ -294,7 +294,9 @@ class Drawing:
         """(count, terms) truth values, and the key of each row's set."""
         terms = self.terms.indications
         times = np.where(known, self.rng.integers(1, min(MOST_INDICATIONS, len(terms)) + 1, count), 0)
-        ranks = np.argsort(np.argsort(self.rng.random((count, len(terms))) / weights(len(terms)), axis=1), axis=1)
+        ranks = np.argsort(
+            np.argsort(self.rng.random((count, len(terms))) / harmonic_weights(len(terms)), axis=1), axis=1
+        )
         indicated = ranks < times[:, None]
         bits = indicated @ (1 << np.arange(len(terms)))
         names = {bit: set_key(terms[i].code for i in range(len(terms)) if bit >> i & 1) for bit in set(bits.tolist())}
@@ -305,7 +307,7 @@ class Drawing:
         owners, count = np.repeat(courses, times), int(times.sum())
         known = np.repeat(known, times)
         domains = [str(each) for each in Domain]
-        chosen = self.rng.choice(len(domains), count, p=weights(len(domains)))
+        chosen = self.rng.choice(len(domains), count, p=harmonic_weights(len(domains)))
         measures = [MEASURES.get(Domain(each), SYNTHETIC_SCORE) for each in domains]
         top = np.array([most for _, most in measures])[chosen]
         numbered = self.chance(known, count)
@@ -333,7 +335,7 @@ class Drawing:
             count,
             treatment_id=owners,
             number=place_in_row(times),
-            category_id=self.choose(categories, count, weights(len(categories))),
+            category_id=self.choose(categories, count, harmonic_weights(len(categories))),
             description="synthetic event",
             grade=self.maybe(self.rng.integers(1, 5, count), self.chance(0.5, count)),
             serious=self.coded([YesNo.NO, YesNo.YES], YesNo.UNKNOWN, self.chance(0.6, count)),
@@ -347,7 +349,7 @@ def place_in_row(times: np.ndarray) -> np.ndarray:
     return np.arange(1, int(ends[-1]) + 1 if len(ends) else 1) - np.repeat(ends - times, times)
 
 
-def generate(slug: str, patients: int, seed: int, *, replace: bool = False) -> Iterator[int]:
+def generate_collection(slug: str, patients: int, seed: int, *, replace: bool = False) -> Iterator[int]:
     """Draws the collection in one transaction; yields the patients written so far. All or nothing.
 
     Raises CannotGenerate for a collection that is there already and is not to be (or must not be) replaced.
@@ -361,19 +363,19 @@ def generate(slug: str, patients: int, seed: int, *, replace: bool = False) -> I
                 raise CannotGenerate(f"“{slug}” holds records that were not drawn by this command; it is left alone.")
             if not replace:
                 raise CannotGenerate(f"There is a collection “{slug}” already. Say --replace to draw it anew.")
-            remove(existing)
+            remove_collection(existing)
         name = "Synthetic" if slug == "synthetic" else f"Synthetic ({slug})"
         collection = Collection.objects.create(
             slug=slug,
             name=name,
             kind=CollectionKind.SIMULATED,
-            description=f"A {caveat(patients, seed)}. Every record in it is simulated.",
-            caveat=caveat(patients, seed),
+            description=f"A {simulated_caveat(patients, seed)}. Every record in it is simulated.",
+            caveat=simulated_caveat(patients, seed),
             position=100,
         )
         yield from Drawing(collection, patients, seed).draw()
         DataVersion.bump()
-        analyse()
+        update_statistics()
 
 
 def is_generated(collection: Collection) -> bool:
@@ -383,7 +385,7 @@ def is_generated(collection: Collection) -> bool:
     return collection.is_simulated and not in_fixtures and not others
 
 
-def remove(collection: Collection) -> None:
+def remove_collection(collection: Collection) -> None:
     """Deletes a generated collection with all its records, table by table, the innermost first."""
     studies = Study.objects.filter(collection=collection)
     patients = Patient.objects.filter(study__in=studies)

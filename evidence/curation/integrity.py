@@ -8,7 +8,7 @@ from django.db.models import Count, F, OuterRef, Q, Subquery, Sum
 from ..models import AdverseEvent, GroupFinding, Patient, Provenance, Review, Study, Treatment, set_key
 from ..models.choices import Ascertainment, CollectionKind, Listing
 from ..models.provenance import SUBJECTS
-from ..summaries import reconciliation
+from ..summaries import reconcile_figures
 
 SIMULATED_PREFIX = "SIM-"
 
@@ -41,7 +41,7 @@ def findings() -> list[str]:
 
 def figures_that_differ() -> Iterator[str]:
     for review in Review.objects.all():
-        for row in reconciliation(review, list(review.figures.select_related("review"))):
+        for row in reconcile_figures(review, list(review.figures.select_related("review"))):
             if row.unexpected:
                 given = f"{row.recomputed} ({row.basis})" if row.value is not None else "not computable"
                 name = f"evidence.printedfigure {review.slug} / {row.figure.code}"

@@ -42,7 +42,7 @@ class Made:
     changes: dict[str, dict[str, int]]
 
 
-def release(notes: str = "") -> Release:
+def make_release(notes: str = "") -> Release:
     """Makes the next release, in one transaction.
 
     Raises CannotRelease while `check_evidence` finds anything, where nothing has changed since the last release, and
@@ -68,7 +68,7 @@ def release(notes: str = "") -> Release:
             raise CannotRelease(f"Nothing has changed since {before}: its content is {before.content_hash}.")
         made.save()
         for collection in collections:
-            store(made, before, collection, digests[collection.slug], now)
+            store_archive(made, before, collection, digests[collection.slug], now)
         now.release = made.number
         now.save(update_fields=["release"])
     return made
@@ -78,7 +78,9 @@ def bundle_of(collection: Collection, standing: Standing) -> Bundle:
     return Bundle(Question(collection), vocabulary(collection), standing)
 
 
-def store(made: Release, before: Release | None, collection: Collection, content: str, now: DataVersion) -> None:
+def store_archive(
+    made: Release, before: Release | None, collection: Collection, content: str, now: DataVersion
+) -> None:
     """Writes the archive of one collection, a megabyte at a time."""
     version = now.of(collection)
     bundle = bundle_of(collection, Standing(made, False, version, now.changed_at))
@@ -97,7 +99,7 @@ def store(made: Release, before: Release | None, collection: Collection, content
             version=version,
             content_hash=content,
             rows=[(each.path.removesuffix(".csv"), each.rows) for each in bundle.files if each.path in TABLE_FILES],
-            changes=list(changes(before, collection.slug, file).items()),
+            changes=list(count_changes(before, collection.slug, file).items()),
             size=size,
             sha256=digest.hexdigest(),
         )
@@ -112,7 +114,7 @@ TABLE_FILES = {f"{noun}.csv" for noun in TIDY}
 # What changed
 
 
-def changes(before: Release | None, slug: str, now: BinaryIO) -> dict[str, dict[str, int]]:
+def count_changes(before: Release | None, slug: str, now: BinaryIO) -> dict[str, dict[str, int]]:
     """How many rows of each table were added, changed and removed since a release; tables without any are left out."""
     earlier = before and before.collections.filter(slug=slug).first()
     if earlier is None:

@@ -44,7 +44,7 @@ class Plan:
     aged: int
 
 
-def plan(figures: dict[str, Printed], patients: int | None, articles: int | None) -> Plan:
+def plan_reconstruction(figures: dict[str, Printed], patients: int | None, articles: int | None) -> Plan:
     """The largest attainable denominators. Raises CannotReconstruct if a figure is missing or unattainable."""
     lacking = sorted(NEEDED - set(figures))
     if lacking or not patients or not articles:
@@ -83,7 +83,7 @@ def number_from(seed: str, *words) -> int:
     return int.from_bytes(hashlib.sha256("/".join(map(str, (seed, *words))).encode()).digest()[:8])
 
 
-def drawn(seed: str, attribute: str, patients: int, values: list) -> list:
+def deal_values(seed: str, attribute: str, patients: int, values: list) -> list:
     """These values dealt out to the patients in an order of the attribute's own; the rest get None."""
     order = sorted(range(patients), key=lambda patient: number_from(seed, attribute, patient))
     dealt = [None] * patients
@@ -92,7 +92,7 @@ def drawn(seed: str, attribute: str, patients: int, values: list) -> list:
     return dealt
 
 
-def ages(figures: Plan, seed: str) -> list[int]:
+def draw_ages(figures: Plan, seed: str) -> list[int]:
     """Whole-year ages with the printed youngest, median and oldest."""
     youngest, median, oldest = figures.ages
     low, high = int(median), int(median) + (0 if median == int(median) else 1)
@@ -111,10 +111,10 @@ def article_sizes(figures: Plan, seed: str) -> list[int]:
     return sizes
 
 
-def records(review: str, figures: Plan, seed: str) -> Iterator[tuple[str, dict]]:
+def fixture_records(review: str, figures: Plan, seed: str) -> Iterator[tuple[str, dict]]:
     """The fixture: articles, patients, courses and adverse events, as (model, fields) pairs."""
     collection = COLLECTION.format(review=review)
-    columns = attributes(figures, seed)
+    columns = draw_attributes(figures, seed)
     patient = 0
     for article, size in enumerate(article_sizes(figures, seed), start=1):
         study = f"simulated-article-{article:02}"
@@ -138,11 +138,11 @@ def records(review: str, figures: Plan, seed: str) -> Iterator[tuple[str, dict]]
             patient += 1
 
 
-def attributes(figures: Plan, seed: str) -> dict[str, list]:
+def draw_attributes(figures: Plan, seed: str) -> dict[str, list]:
     """One column per attribute, each drawn on its own; None is not known."""
 
     def column(name: str, *runs: tuple[object, int]) -> list:
-        return drawn(seed, name, figures.patients, [value for value, times in runs for _ in range(times)])
+        return deal_values(seed, name, figures.patients, [value for value, times in runs for _ in range(times)])
 
     tofacitinib, inhibitors = figures.counts["inhibitor_tofacitinib"]
     baricitinib, _ = figures.counts["inhibitor_baricitinib"]
@@ -156,7 +156,7 @@ def attributes(figures: Plan, seed: str) -> dict[str, list]:
     arbitrary = [ARBITRARY_SETS[i % len(ARBITRARY_SETS)] for i in range(others)]
     return {
         "sex": column("sex", ("female", figures.females), ("male", figures.males)),
-        "age_years": drawn(seed, "age", figures.patients, ages(figures, seed)),
+        "age_years": deal_values(seed, "age", figures.patients, draw_ages(figures, seed)),
         "inhibitor": column(
             "inhibitor",
             ("tofacitinib", tofacitinib),
@@ -185,7 +185,7 @@ def patient_records(collection: str, study: str, slug: str, number: int, values:
         notes = "Simulated. The indication is arbitrary: the abstract gives only the two combinations with skin."
     yield (
         "evidence.patient",
-        known(
+        known_fields(
             study=[collection, study],
             slug=slug,
             label=f"Simulated patient {number:02}",
@@ -198,7 +198,7 @@ def patient_records(collection: str, study: str, slug: str, number: int, values:
     has_event = event not in (None, "explicitly_none")
     yield (
         "evidence.treatment",
-        known(
+        known_fields(
             patient=[slug],
             inhibitor=[values["inhibitor"] or "other-or-not-named"],
             indications=[[code] for code in indications] if indications else None,
@@ -211,6 +211,6 @@ def patient_records(collection: str, study: str, slug: str, number: int, values:
         yield "evidence.adverseevent", {"treatment": [slug, 1], "category": [event]}
 
 
-def known(**fields) -> dict:
+def known_fields(**fields) -> dict:
     """The fields that have a value; the rest are left to the model's explicit unknown."""
     return {name: value for name, value in fields.items() if value is not None}

@@ -13,7 +13,7 @@ from ..questions.filters import FILTERS, in_words
 from ..questions.question import Question
 from ..questions.vocabulary import Vocabulary
 from ..tables import TABLES, TIDY, Table, Tidy, ordered
-from ..tables.dictionary import HEADER, WHOLE, Entry, bundled, common, entry
+from ..tables.dictionary import HEADER, Entry, bundled, common, entry
 from .citations import LICENCE, cited
 from .release_status import Standing, standing
 from .rows import Lines, batched, evidence_kind, header, inert, same_on_every_row, written
@@ -213,7 +213,7 @@ def field(each: Entry, tidy: Tidy) -> dict:
     found = {
         "name": each.name,
         "title": each.label,
-        "type": "integer" if kind == "number" and each.name in WHOLE else kind,
+        "type": "integer" if each.whole else kind,
         "description": each.meaning,
     }
     constraints = {"required": True} if each.name in tidy.key else {}

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from ..models import Study
 from ..models.choices import Design
@@ -12,13 +13,96 @@ LICENCE = (
 )
 ARTICLES = {Design.CASE_REPORT, Design.CASE_SERIES, Design.RETROSPECTIVE_COHORT, Design.OPEN_LABEL_TRIAL}
 ARTICLES |= {Design.RANDOMISED_TRIAL}
-LATEX = {"\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "%": r"\%", "#": r"\#", "_": r"\_"}
-OTHERS = re.compile(r"^et al\.?$", re.I)
+# Braces get names: BibTeX counts them whether or not a backslash stands before.
+LATEX = {
+    "\\": r"\textbackslash{}",
+    "{": r"\textbraceleft{}",
+    "}": r"\textbraceright{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    **{sign: f"\\{sign}" for sign in "$&%#_"},
+}
+IN_IDENTIFIERS = {"{": "%7B", "}": "%7D", "\\": "%5C"}
+OTHERS = re.compile(r"(?:^|[\s,]+)(?:et\s+al(?:ii|iae|ia)?|(?:and|&)\s+others)\.?$", re.I)
+SUFFIXES = {"Jr", "Sr", "2nd", "3rd", "4th"}
+# Lower-case words that belong to a surname; any other means that this is not a person's name.
+PARTICLES_TEXT = (
+    "a af al av ben bin d da dal dalla de degli dei del della delle den der des di do dos du e el i "
+    "ibn la las le lo los 's 't te ten ter van vom von y zu zum zur"
+)
+PARTICLES = frozenset(PARTICLES_TEXT.split())
+GROUP_WORDS_TEXT = (
+    "agency alliance association authority board center centre clinic club collaboration "
+    "collaborative collaborators college committee community company consortium corporation council "
+    "department foundation group hospital initiative institute investigators laboratory league "
+    "network office organisation organization panel party program programme project registry "
+    "section society study survey team trial trialists union unit university workshop"
+)
+GROUP_WORDS = frozenset(GROUP_WORDS_TEXT.split())
 
 
-def authors_of(study: Study) -> list[str]:
-    """Single authors; “et al.” stays the last of them where not all were extracted."""
-    return [name.strip() for name in study.authors.split(";") if name.strip()]
+@dataclass(frozen=True)
+class Authors:
+    """The authors of a study as extracted; `others` says that there are more, whose names were not."""
+
+    names: list[str]
+    others: bool
+
+
+@dataclass(frozen=True)
+class Name:
+    """A person's name: “De Pinto”, “M. A.”, and a suffix such as “Jr”, or an empty text."""
+
+    surname: str
+    given: str
+    suffix: str = ""
+
+
+def authors_of(study: Study) -> Authors:
+    """The authors one by one. “et al.” is no author, wherever it stands."""
+    written = [" ".join(name.split()) for name in study.authors.split(";")]
+    names = [OTHERS.sub("", name) for name in written]
+    return Authors([name for name in names if name], others=names != written)
+
+
+def parse_author(author: str) -> Name | None:
+    """An author as surname and initials, or None where it is not certain that it is a person's name.
+
+    Certain is a surname, then initials, as in “Alegre Sancho JJ”, “Fujita, Y.” or “Smith JA Jr”.
+    """
+    before, comma, after = author.partition(",")
+    words = before.split()
+    suffix = words.pop() if not comma and words and words[-1].rstrip(".") in SUFFIXES else ""
+    place = next((place for place, word in enumerate(words) if are_initials(word)), len(words))
+    surname, initials = words[:place], words[place:]
+    if comma:
+        initials = [] if initials else after.split()
+    if not initials or not all(map(are_initials, initials)) or not is_surname(surname):
+        return None
+    return Name(" ".join(surname), " ".join(map(with_full_stops, initials)), suffix.rstrip("."))
+
+
+def are_initials(word: str) -> bool:
+    letters = re.sub(r"[-.]", "", word)
+    return len(letters) <= 4 and letters.isalpha() and letters.isupper()
+
+
+def with_full_stops(initials: str) -> str:
+    """Initials with full stops: “JP” is “J. P.”, “J-P” is “J.-P.”."""
+    parts = initials.replace(".", "").split("-")
+    return "-".join(" ".join(f"{letter}." for letter in part) for part in parts if part)
+
+
+def is_surname(words: list[str]) -> bool:
+    """Whether these words are a surname: capitalised ones, with particles among them, and no word for a group."""
+    capitalised = [word for word in words if word not in PARTICLES]
+    return bool(capitalised) and all(is_capitalised(word) for word in capitalised)
+
+
+def is_capitalised(word: str) -> bool:
+    letters = re.sub(r"[-'’ʼ]", "", word)
+    has_both = any(map(str.isupper, letters)) and any(map(str.islower, letters))
+    return letters.isalpha() and has_both and word.casefold() not in GROUP_WORDS
 
 
 def ris_type(study: Study) -> str:
@@ -34,8 +118,9 @@ def line(text: str) -> str:
 
 def ris(study: Study) -> str:
     """One record in RIS. A field that was not extracted is left out; the note says how much was read."""
+    authors = authors_of(study)
     fields = [("TY", ris_type(study)), ("ID", study.slug)]
-    fields += [("AU", name.replace("et al.", "et al")) for name in authors_of(study)]
+    fields += [("AU", ris_name(author)) for author in authors.names]
     first, _, last = study.pages.partition("-")
     fields += [
         ("TI", study.title),
@@ -49,19 +134,46 @@ def ris(study: Study) -> str:
         ("C2", study.pmcid),
         ("UR", study.link),
         ("N1", f"{study.nct} (ClinicalTrials.gov)" if study.nct else ""),
+        ("N1", "There are more authors than are named here." if authors.others else ""),
         ("N1", f"Read for Casebook: {study.get_extraction_display().lower()}."),
     ]
     return "".join(f"{tag}  - {line(value)}\r\n" for tag, value in fields if value) + "ER  - \r\n"
 
 
+def ris_name(author: str) -> str:
+    """“Fujita, Y.”; an author that is not surely a person's name stays as it was written."""
+    name = parse_author(author)
+    return ", ".join(filter(None, (name.surname, name.given, name.suffix))) if name else author
+
+
 def escaped(text) -> str:
+    """A text with every letter that means something to LaTeX or BibTeX written out."""
     return "".join(LATEX.get(letter, letter) for letter in line(text))
+
+
+def escaped_identifier(text: str) -> str:
+    """A DOI or an address, which programs take as it is: only what would end the field is percent-encoded."""
+    return "".join(IN_IDENTIFIERS.get(letter, letter) for letter in line(text))
+
+
+def bibtex_name(author: str) -> str:
+    """“Fujita, Y.”; an author that is not surely a person's name stays whole, in braces."""
+    name = parse_author(author)
+    if name is None:
+        return f"{{{escaped(author)}}}"
+    # A particle at the beginning is found by BibTeX; one between other words would make it part a surname.
+    words = name.surname.split()
+    begins = next(place for place, word in enumerate(words) if word not in PARTICLES)
+    whole = PARTICLES.isdisjoint(words[begins:])
+    return ", ".join(filter(None, (name.surname if whole else f"{{{name.surname}}}", name.suffix, name.given)))
 
 
 def bibtex(study: Study) -> str:
     """One entry in BibTeX. A field that was not extracted is left out; the note says how much was read."""
     kind = {"JOUR": "article", "CPAPER": "inproceedings"}.get(ris_type(study), "misc")
-    names = ["others" if OTHERS.match(name) else escaped(name) for name in authors_of(study)]
+    authors = authors_of(study)
+    names = [bibtex_name(author) for author in authors.names]
+    names += ["others"] if names and authors.others else []
     fields = [
         ("author", " and ".join(names)),
         ("title", f"{{{escaped(study.title)}}}" if study.title else ""),
@@ -69,8 +181,8 @@ def bibtex(study: Study) -> str:
         ("year", study.year),
         ("volume", escaped(study.volume)),
         ("pages", escaped(study.pages).replace("-", "--")),
-        ("doi", study.doi),
-        ("url", study.link),
+        ("doi", escaped_identifier(study.doi)),
+        ("url", escaped_identifier(study.link)),
         ("note", escaped(f"Read for Casebook: {study.get_extraction_display().lower()}.")),
     ]
     body = ",\n".join(f"  {name} = {{{value}}}" for name, value in fields if value)

@@ -2,11 +2,12 @@
 
 import csv
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from io import StringIO
 from itertools import repeat
+from unicodedata import category, normalize
 
-from defusedcsv.csv import _escape as made_inert  # its writer would look at every cell of every row
 from django.db.models import QuerySet
 
 from ..models import Collection, ReleasedCollection
@@ -17,9 +18,10 @@ from ..tables.column import translated
 from .release_status import Standing, standing
 
 BYTE_ORDER_MARK = "\ufeff"  # without it Excel reads UTF-8 as something else
-# First characters that can make a spreadsheet take a text for a formula; some skip a tab or a line break before it.
-FORMULA = frozenset("=+-@|%\t\r\n")
-SKIPPED = ("\t", "\r", "\n")
+# Signs that can make a spreadsheet take a text for a formula or a command, in any width.
+FORMULA_SIGNS = frozenset("=+-@|%")
+NUMBER = re.compile(r"-?[0-9.,]+")
+BLANK_LETTERS = frozenset("\u115f\u1160\u2800\u3164\uffa0")  # Hangul fillers and the empty Braille cell
 
 
 def evidence_kind(collection: Collection | ReleasedCollection) -> str:
@@ -38,10 +40,29 @@ def written(column: Column, values: Sequence, reasons: Sequence[str]) -> list:
 
 
 def inert(value: str) -> str:
-    """A text no spreadsheet takes for a formula. Most begin with a letter and are left as they are."""
-    if value[:1] not in FORMULA:
+    """A text no spreadsheet takes for a formula: an apostrophe stands before one that could be.
+
+    A text could be a formula if its first printing character is a sign, whatever invisible characters
+    and apostrophes come before it: programs differ in what they skip. A plain number such as -13 stays.
+    To read a text back, apply the same test and take one leading apostrophe off.
+    """
+    first = value[:1]
+    if first.isascii() and first.isalnum():  # most texts
         return value
-    return f"'{value}" if value.startswith(SKIPPED) else made_inert(value)
+    return f"'{value}" if could_be_formula(value) else value
+
+
+def could_be_formula(value: str) -> bool:
+    """Whether a spreadsheet could take this text for a formula or a command."""
+    if NUMBER.fullmatch(value):
+        return False
+    printing = next((letter for letter in value if letter != "'" and not is_invisible(letter)), "")
+    return normalize("NFKC", printing)[:1] in FORMULA_SIGNS
+
+
+def is_invisible(letter: str) -> bool:
+    """Whether a character prints nothing of its own: a space, a control or format character, a mark."""
+    return category(letter)[0] in "ZCM" or letter in BLANK_LETTERS
 
 
 class Lines:

@@ -24,7 +24,7 @@ def chart_csv(chart: Chart, question: Question, asked: str | None = None) -> Htt
     same = {"question": inert(question.query() if asked is None else asked)}
     same |= same_on_every_row(question, standing(collection))
     lines = [[inert(cell) if isinstance(cell, str) else cell for cell in row] + [*same.values()] for row in rows]
-    text = BYTE_ORDER_MARK + Lines().of([[*headings, *same], *lines])
+    text = BYTE_ORDER_MARK + Lines().of([[*map(inert, headings), *same], *lines])
     return text_response(text, file_name(collection, "csv", chart.name), "text/csv")
 
 

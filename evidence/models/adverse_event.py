@@ -5,6 +5,7 @@ from django.db import models
 
 from .base import Keyed, KeyedQuerySet, one_of, within
 from .choices import Ascertainment, YesNo
+from .constraints import UniqueConstraint
 from .reference import AdverseEventCategory
 
 
@@ -37,7 +38,7 @@ class AdverseEvent(Keyed):
     class Meta:
         ordering = ["treatment", "number"]
         constraints = [
-            models.UniqueConstraint(
+            UniqueConstraint(
                 fields=["treatment", "number"],
                 name="event_number_once_per_treatment",
                 violation_error_message="This course already has an adverse event with this number.",

@@ -4,6 +4,8 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
 
+from .constraints import CheckConstraint
+
 SLUG = r"^[A-Za-z0-9]+(?:[-_][A-Za-z0-9]+)*$"
 slug_format = RegexValidator(SLUG, "Use letters, digits and single hyphens, such as fujita-2019-1.")
 
@@ -14,27 +16,27 @@ NCT = r"^NCT\d{8}$"
 ATC = r"^[A-Z]\d{2}[A-Z]{2}\d{2}$"
 
 
-def in_format(field: str, pattern: str, example: str) -> models.CheckConstraint:
+def in_format(field: str, pattern: str, example: str) -> CheckConstraint:
     """An identifier is empty (not known) or in its registry's format."""
-    return models.CheckConstraint(
+    return CheckConstraint(
         name=f"%(class)s_{field}_format",
         condition=Q(**{field: ""}) | Q(**{f"{field}__regex": pattern}),
         violation_error_message=f"This is not a {field.upper()}. Write it like {example}, or leave it empty.",
     )
 
 
-def within(field: str, low: float, high: float, message: str) -> models.CheckConstraint:
+def within(field: str, low: float, high: float, message: str) -> CheckConstraint:
     """A number is empty (not known) or between `low` and `high`, both included."""
-    return models.CheckConstraint(
+    return CheckConstraint(
         name=f"%(class)s_{field}_range",
         condition=Q(**{f"{field}__isnull": True}) | Q(**{f"{field}__gte": low, f"{field}__lte": high}),
         violation_error_message=message,
     )
 
 
-def one_of(field: str, choices, *, blank: bool = False) -> models.CheckConstraint:
+def one_of(field: str, choices, *, blank: bool = False) -> CheckConstraint:
     """A coded field holds one of its codes, or nothing where that is allowed; the database refuses any other."""
-    return models.CheckConstraint(
+    return CheckConstraint(
         name=f"%(class)s_{field}_coded",
         condition=Q(**{f"{field}__in": [*([""] if blank else []), *choices.values]}),
         violation_error_message=f"Choose one of the listed values for {field.replace('_', ' ')}.",

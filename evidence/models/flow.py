@@ -5,6 +5,7 @@ from django.db.models import Q
 
 from .base import Keyed, KeyedQuerySet, one_of
 from .choices import Stage
+from .constraints import CheckConstraint, UniqueConstraint
 from .review import Review
 from .study import Collection
 
@@ -30,14 +31,14 @@ class FlowStep(Keyed):
         constraints = [
             one_of("stage", Stage),
             *(
-                models.UniqueConstraint(
+                UniqueConstraint(
                     fields=[owner, "stage", "reason"],
                     name=f"flow_step_once_per_{owner}",
                     violation_error_message="This flow already has this step with this reason.",
                 )
                 for owner in ("review", "collection")
             ),
-            models.CheckConstraint(
+            CheckConstraint(
                 name="flow_step_one_owner",
                 condition=Q(review__isnull=True, collection__isnull=False)
                 | Q(review__isnull=False, collection__isnull=True),

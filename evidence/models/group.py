@@ -5,6 +5,7 @@ from django.db.models import Exists, F, OuterRef, Q
 
 from .base import Keyed, KeyedQuerySet, one_of, slug_format, within
 from .choices import FindingKind, Item, State, Subset
+from .constraints import CheckConstraint, UniqueConstraint
 from .reference import Indication, JAKInhibitor
 from .study import Study
 
@@ -73,18 +74,18 @@ class StudyGroup(Keyed):
     class Meta:
         ordering = ["study", "position", "label"]
         constraints = [
-            models.UniqueConstraint(
+            UniqueConstraint(
                 fields=["study", "slug"],
                 name="group_slug_once_per_study",
                 violation_error_message="This study already has a group with this slug.",
             ),
             one_of("subset", Subset),
-            models.CheckConstraint(
+            CheckConstraint(
                 name="group_mixed_names_no_inhibitor",
                 condition=Q(mixed_inhibitors=False) | Q(inhibitor__isnull=True),
                 violation_error_message="A group on several inhibitors does not name one.",
             ),
-            models.CheckConstraint(
+            CheckConstraint(
                 name="group_n_positive",
                 condition=Q(n__isnull=True) | Q(n__gte=1),
                 violation_error_message="A group has at least one patient; leave the number empty if it is not known.",
@@ -142,35 +143,35 @@ class GroupFinding(Keyed):
     class Meta:
         ordering = ["group", "number"]
         constraints = [
-            models.UniqueConstraint(
+            UniqueConstraint(
                 fields=["group", "number"],
                 name="finding_number_once_per_group",
                 violation_error_message="This group already has a finding with this number.",
             ),
             one_of("kind", FindingKind),
             one_of("item", Item, blank=True),
-            models.CheckConstraint(
+            CheckConstraint(
                 name="finding_item_is_counted",
                 condition=Q(item="") | Q(kind=FindingKind.EVENTS),
                 violation_error_message="Only “events of n” can count as something counted of patients.",
             ),
             within("percent", 0, 100, "A percentage is between 0 and 100."),
-            models.CheckConstraint(
+            CheckConstraint(
                 name="finding_events_within_n",
                 condition=Q(events__isnull=True) | Q(n__isnull=True) | Q(events__lte=F("n")),
                 violation_error_message="There cannot be more patients with the event than patients analysed.",
             ),
-            models.CheckConstraint(
+            CheckConstraint(
                 name="finding_events_given",
                 condition=~Q(kind=FindingKind.EVENTS) | Q(events__isnull=False, n__isnull=False),
                 violation_error_message="“Events of n” needs both numbers.",
             ),
-            models.CheckConstraint(
+            CheckConstraint(
                 name="finding_iqr_ordered",
                 condition=Q(iqr_low__isnull=True) | Q(iqr_high__isnull=True) | Q(iqr_low__lte=F("iqr_high")),
                 violation_error_message="The interquartile range ends below its beginning.",
             ),
-            models.CheckConstraint(
+            CheckConstraint(
                 name="finding_spread_not_negative",
                 condition=NO_NEGATIVE_SPREAD,
                 violation_error_message="A standard deviation or interquartile range is not negative.",

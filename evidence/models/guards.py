@@ -24,7 +24,7 @@ TRIGGERS = [
 ]
 
 
-def statements(vendor: str) -> list[str]:
+def trigger_statements(vendor: str) -> list[str]:
     """The SQL that puts the triggers in place, harmless when they already are."""
     if vendor == "sqlite":
         return [
@@ -44,7 +44,7 @@ def statements(vendor: str) -> list[str]:
     ]
 
 
-def put_in_place(sender, using, **kwargs):
+def create_triggers(sender, using, **kwargs):
     """post_migrate receiver."""
     from django.db import connections
 
@@ -52,5 +52,5 @@ def put_in_place(sender, using, **kwargs):
     if "evidence_adverseevent" not in connection.introspection.table_names():
         return
     with connection.cursor() as cursor:
-        for statement in statements(connection.vendor):
+        for statement in trigger_statements(connection.vendor):
             cursor.execute(statement)

@@ -1,7 +1,7 @@
 """What it means that something is known of a course, attribute by attribute: the N of every share.
 
 A condition is written once and read in two ways: as SQL by the database, and by whoever has read the tables already
-and needs no further query (`Condition.leaves` says what to look at, `Condition.holds` puts the answers together).
+and needs no further query (`Condition.atoms` says what to look at, `Condition.evaluate` puts the answers together).
 """
 
 from collections.abc import Callable, Iterator
@@ -20,29 +20,29 @@ class Condition:
     """Something that holds of a course or does not. Conditions are joined by &, | and ~."""
 
     def __and__(self, other: "Condition") -> "Condition":
-        return Joined(self, other, all)
+        return CombinedCondition(self, other, all)
 
     def __or__(self, other: "Condition") -> "Condition":
-        return Joined(self, other, any)
+        return CombinedCondition(self, other, any)
 
     def __invert__(self) -> "Condition":
-        return Denied(self)
+        return NegatedCondition(self)
 
     def q(self) -> Q:
         """As a condition on Treatment."""
         raise NotImplementedError
 
-    def leaves(self) -> Iterator["Said | Has"]:
+    def atoms(self) -> Iterator["FieldCondition | RelationExists"]:
         """What the condition is made of."""
         yield self
 
-    def holds(self, answers: Callable[["Said | Has"], object]):
+    def evaluate(self, answers: Callable[["FieldCondition | RelationExists"], object]):
         """The condition, from the answers to its leaves (truth values or arrays of them)."""
         return answers(self)
 
 
 @dataclass(frozen=True)
-class Said(Condition):
+class FieldCondition(Condition):
     """A condition on the course's or its patient's own columns."""
 
     condition: Q
@@ -52,7 +52,7 @@ class Said(Condition):
 
 
 @dataclass(frozen=True)
-class Has(Condition):
+class RelationExists(Condition):
     """There is a row of `model` for the course, or for its patient, on which `where` holds."""
 
     model: type
@@ -72,7 +72,7 @@ class Has(Condition):
 
 
 @dataclass(frozen=True)
-class Joined(Condition):
+class CombinedCondition(Condition):
     """Both conditions, or either."""
 
     one: Condition
@@ -82,17 +82,17 @@ class Joined(Condition):
     def q(self) -> Q:
         return self.one.q() & self.other.q() if self.how is all else self.one.q() | self.other.q()
 
-    def leaves(self):
-        yield from self.one.leaves()
-        yield from self.other.leaves()
+    def atoms(self):
+        yield from self.one.atoms()
+        yield from self.other.atoms()
 
-    def holds(self, answers):
-        one, other = self.one.holds(answers), self.other.holds(answers)
+    def evaluate(self, answers):
+        one, other = self.one.evaluate(answers), self.other.evaluate(answers)
         return one & other if self.how is all else one | other
 
 
 @dataclass(frozen=True)
-class Denied(Condition):
+class NegatedCondition(Condition):
     """The condition does not hold."""
 
     one: Condition
@@ -100,23 +100,23 @@ class Denied(Condition):
     def q(self) -> Q:
         return ~self.one.q()
 
-    def leaves(self):
-        yield from self.one.leaves()
+    def atoms(self):
+        yield from self.one.atoms()
 
-    def holds(self, answers):
-        return ~self.one.holds(answers)
-
-
-def said(**values) -> Condition:
-    return Said(Q(**values))
+    def evaluate(self, answers):
+        return ~self.one.evaluate(answers)
 
 
-NO_EVENT = said(adverse_events=Ascertainment.EXPLICITLY_NONE)
+def field_condition(**values) -> Condition:
+    return FieldCondition(Q(**values))
+
+
+NO_EVENT = field_condition(adverse_events=Ascertainment.EXPLICITLY_NONE)
 # None occurred, or the events are listed one by one.
-EVENT_CATEGORIES_KNOWN = NO_EVENT | said(adverse_events=Ascertainment.EVENTS) & Has(AdverseEvent)
-SERIOUS = Has(AdverseEvent, Q(serious=YesNo.YES))
+EVENT_CATEGORIES_KNOWN = NO_EVENT | field_condition(adverse_events=Ascertainment.EVENTS) & RelationExists(AdverseEvent)
+SERIOUS = RelationExists(AdverseEvent, Q(serious=YesNo.YES))
 # No serious event: none occurred, or every listed event is recorded as not serious.
-NOT_SERIOUS = NO_EVENT | Has(AdverseEvent) & ~Has(AdverseEvent, ~Q(serious=YesNo.NO))
+NOT_SERIOUS = NO_EVENT | RelationExists(AdverseEvent) & ~RelationExists(AdverseEvent, ~Q(serious=YesNo.NO))
 
 
 @dataclass(frozen=True)
@@ -133,23 +133,23 @@ class Attribute:
 
 
 ATTRIBUTES = {
-    "sex": Attribute("Sex", ~said(patient__sex=Sex.UNKNOWN)),
-    "age": Attribute("Age", said(patient__age_years__isnull=False)),
-    "subset": Attribute("Disease subset", ~said(patient__subset=Subset.UNKNOWN)),
-    "disease_duration": Attribute("Disease duration", said(patient__disease_duration_months__isnull=False)),
-    "autoantibody": Attribute("Autoantibodies", Has(PatientAutoantibody)),
-    "manifestation": Attribute("Manifestations", Has(PatientManifestation)),
-    "prior": Attribute("Prior therapies", ~said(patient__prior_status=Listing.NOT_STATED)),
-    "indication": Attribute("Indications", ~said(indication_set="")),
-    "dose": Attribute("Dose", ~said(dose="")),
-    "duration": Attribute("Duration of the course", said(duration_months__isnull=False)),
-    "response": Attribute("Response (overall verdict)", ~said(response=Response.UNKNOWN)),
-    "outcome": Attribute("Result in any domain", Has(Outcome, ~Q(result=Response.UNKNOWN))),
-    "assessed": Attribute("Month of an outcome", Has(Outcome, Q(at_months__isnull=False))),
-    "stopped": Attribute("Whether stopped", ~said(stopped=YesNo.UNKNOWN)),
-    "relapsed": Attribute("Relapse", ~said(relapsed=YesNo.UNKNOWN)),
-    "adverse_events": Attribute("Adverse events (any)", ~said(adverse_events=Ascertainment.NOT_STATED)),
+    "sex": Attribute("Sex", ~field_condition(patient__sex=Sex.UNKNOWN)),
+    "age": Attribute("Age", field_condition(patient__age_years__isnull=False)),
+    "subset": Attribute("Disease subset", ~field_condition(patient__subset=Subset.UNKNOWN)),
+    "disease_duration": Attribute("Disease duration", field_condition(patient__disease_duration_months__isnull=False)),
+    "autoantibody": Attribute("Autoantibodies", RelationExists(PatientAutoantibody)),
+    "manifestation": Attribute("Manifestations", RelationExists(PatientManifestation)),
+    "prior": Attribute("Prior therapies", ~field_condition(patient__prior_status=Listing.NOT_STATED)),
+    "indication": Attribute("Indications", ~field_condition(indication_set="")),
+    "dose": Attribute("Dose", ~field_condition(dose="")),
+    "duration": Attribute("Duration of the course", field_condition(duration_months__isnull=False)),
+    "response": Attribute("Response (overall verdict)", ~field_condition(response=Response.UNKNOWN)),
+    "outcome": Attribute("Result in any domain", RelationExists(Outcome, ~Q(result=Response.UNKNOWN))),
+    "assessed": Attribute("Month of an outcome", RelationExists(Outcome, Q(at_months__isnull=False))),
+    "stopped": Attribute("Whether stopped", ~field_condition(stopped=YesNo.UNKNOWN)),
+    "relapsed": Attribute("Relapse", ~field_condition(relapsed=YesNo.UNKNOWN)),
+    "adverse_events": Attribute("Adverse events (any)", ~field_condition(adverse_events=Ascertainment.NOT_STATED)),
     "adverse_event": Attribute("Adverse event categories", EVENT_CATEGORIES_KNOWN),
     "serious": Attribute("Seriousness", SERIOUS | NOT_SERIOUS),
-    "year": Attribute("Year of publication", said(patient__study__year__isnull=False)),
+    "year": Attribute("Year of publication", field_condition(patient__study__year__isnull=False)),
 }

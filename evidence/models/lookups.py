@@ -29,7 +29,7 @@ class Among(Lookup):
         return column + " = ANY(%s)", [*params, list(self.rhs)]
 
 
-class Gathered(Aggregate):
+class JoinedText(Aggregate):
     """All values of a column as one text: ten times as fast to fetch as a row for each."""
 
     function = "GROUP_CONCAT"

@@ -5,6 +5,7 @@ from django.db.models import F, Q
 
 from .base import Keyed, KeyedQuerySet, one_of, within
 from .choices import Assessed, Domain, Response
+from .constraints import CheckConstraint, UniqueConstraint
 
 # From (included) to (left out), in months since the start of the course.
 WINDOWS = {
@@ -17,7 +18,7 @@ WINDOWS = {
 }
 
 
-def window(word: str) -> Q:
+def month_window(word: str) -> Q:
     """Outcomes assessed at about this month; `unknown` stands for those without a month."""
     if word == Assessed.UNKNOWN:
         return Q(at_months__isnull=True)
@@ -59,7 +60,7 @@ class Outcome(Keyed):
     class Meta:
         ordering = ["treatment", "number"]
         constraints = [
-            models.UniqueConstraint(
+            UniqueConstraint(
                 fields=["treatment", "number"],
                 name="outcome_number_once_per_treatment",
                 violation_error_message="This course already has an outcome with this number.",
@@ -67,7 +68,7 @@ class Outcome(Keyed):
             one_of("domain", Domain),
             one_of("result", Response),
             within("at_months", 0, 1200, "An outcome is assessed between month 0 and month 1200."),
-            models.CheckConstraint(
+            CheckConstraint(
                 name="outcome_followup_not_before_baseline",
                 condition=Q(baseline_month__isnull=True)
                 | Q(at_months__isnull=True)

@@ -8,6 +8,7 @@ from django.urls import reverse
 
 from .base import Keyed, KeyedQuerySet, one_of, slug_format, within
 from .choices import Listing, Presence, Sex, State, Subset
+from .constraints import CheckConstraint, UniqueConstraint
 from .reference import Autoantibody, Manifestation, Therapy
 from .study import Study
 
@@ -74,7 +75,7 @@ class Patient(Keyed):
             one_of("state", State),
             within("age_years", 0, 120, "Age is between 0 and 120 years."),
             within("disease_duration_months", 0, 1440, "Disease duration is between 0 and 1440 months."),
-            models.CheckConstraint(
+            CheckConstraint(
                 name="patient_not_same_as_itself",
                 condition=Q(same_as__isnull=True) | ~Q(same_as=F("pk")),
                 violation_error_message="A record cannot be another report of itself.",
@@ -121,7 +122,7 @@ class PatientManifestation(PresenceRecord):
         ordering = ["manifestation"]
         constraints = [
             *PresenceRecord.Meta.constraints,
-            models.UniqueConstraint(
+            UniqueConstraint(
                 fields=["patient", "manifestation"],
                 name="manifestation_once_per_patient",
                 violation_error_message="This manifestation is already recorded for this patient.",
@@ -147,7 +148,7 @@ class PatientAutoantibody(PresenceRecord):
         verbose_name_plural = "patient autoantibodies"
         constraints = [
             *PresenceRecord.Meta.constraints,
-            models.UniqueConstraint(
+            UniqueConstraint(
                 fields=["patient", "autoantibody"],
                 name="autoantibody_once_per_patient",
                 violation_error_message="This autoantibody is already recorded for this patient.",

@@ -7,6 +7,7 @@ from django.db.models import Q
 from .adverse_event import AdverseEvent
 from .base import Keyed, KeyedQuerySet, one_of
 from .choices import Method
+from .constraints import CheckConstraint, UniqueConstraint
 from .group import GroupFinding, StudyGroup
 from .outcome import Outcome
 from .patient import Patient
@@ -56,18 +57,18 @@ class Provenance(Keyed):
         ordering = ["study", "number"]
         verbose_name_plural = "provenance"
         constraints = [
-            models.UniqueConstraint(
+            UniqueConstraint(
                 fields=["study", "number"],
                 name="provenance_number_once_per_study",
                 violation_error_message="This study already has a provenance record with this number.",
             ),
-            models.CheckConstraint(
+            CheckConstraint(
                 name="provenance_one_subject",
                 condition=exactly_one_subject(),
                 violation_error_message="Provenance belongs to exactly one record.",
             ),
             one_of("method", Method),
-            models.CheckConstraint(
+            CheckConstraint(
                 name="provenance_checked_by_another",
                 condition=Q(checked_by="") | ~Q(checked_by=models.F("extracted_by")),
                 violation_error_message="A value is checked by somebody other than the person who extracted it.",

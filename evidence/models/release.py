@@ -6,6 +6,7 @@ from django.utils import timezone
 
 from .base import one_of
 from .choices import CollectionKind
+from .constraints import CheckConstraint, UniqueConstraint
 
 PART = 1 << 20  # bytes of an archive in one row; a row at a time is in memory
 
@@ -26,7 +27,7 @@ class Release(models.Model):
     class Meta:
         ordering = ["-number"]
         constraints = [
-            models.CheckConstraint(
+            CheckConstraint(
                 name="release_number_from_one",
                 condition=Q(number__gte=1),
                 violation_error_message="Releases are numbered from 1.",
@@ -61,13 +62,13 @@ class ReleasedCollection(models.Model):
     class Meta:
         ordering = ["pk"]
         constraints = [
-            models.UniqueConstraint(
+            UniqueConstraint(
                 fields=["release", "slug"],
                 name="released_collection_once",
                 violation_error_message="This collection is in the release already.",
             ),
             one_of("kind", CollectionKind),
-            models.CheckConstraint(
+            CheckConstraint(
                 name="released_simulated_has_caveat",
                 condition=~Q(kind=CollectionKind.SIMULATED) | ~Q(caveat=""),
                 violation_error_message="A simulated collection needs the caveat that is shown with its records.",
@@ -112,7 +113,7 @@ class ArchivePart(models.Model):
     class Meta:
         ordering = ["number"]
         constraints = [
-            models.UniqueConstraint(
+            UniqueConstraint(
                 fields=["archive", "number"],
                 name="archive_part_once",
                 violation_error_message="This part is in the archive already.",

@@ -6,6 +6,7 @@ from django.urls import reverse
 
 from .base import DOI, PMID, Keyed, KeyedQuerySet, in_format, one_of, slug_format, within
 from .choices import Extraction, FigureUnit, Verdict, YesNo
+from .constraints import CheckConstraint, UniqueConstraint
 from .study import Study
 
 
@@ -90,34 +91,34 @@ class PrintedFigure(Keyed):
     class Meta:
         ordering = ["review", "position"]
         constraints = [
-            models.UniqueConstraint(
+            UniqueConstraint(
                 fields=["review", "code"],
                 name="figure_once_per_review",
                 violation_error_message="This review already has a figure with this code.",
             ),
             one_of("unit", FigureUnit),
             one_of("verdict", Verdict, blank=True),
-            models.CheckConstraint(
+            CheckConstraint(
                 name="figure_does_not_contradict_itself",
                 condition=Q(contradicts__isnull=True) | ~Q(contradicts=F("pk")),
                 violation_error_message="A figure cannot contradict itself.",
             ),
-            models.CheckConstraint(
+            CheckConstraint(
                 name="figure_difference_is_explained",
                 condition=~Q(verdict=Verdict.DIFFERS) | ~Q(note=""),
                 violation_error_message="A figure that differs from the records needs a note that says why.",
             ),
-            models.CheckConstraint(
+            CheckConstraint(
                 name="figure_prints_something",
                 condition=Q(value__isnull=False) | Q(count__isnull=False),
                 violation_error_message="A printed figure has a value or a count.",
             ),
-            models.CheckConstraint(
+            CheckConstraint(
                 name="figure_count_within_n",
                 condition=Q(count__isnull=True) | Q(n__isnull=True) | Q(count__lte=F("n")),
                 violation_error_message="The count is larger than its denominator.",
             ),
-            models.CheckConstraint(
+            CheckConstraint(
                 name="figure_percent_range",
                 condition=~Q(unit=FigureUnit.PERCENT) | Q(value__isnull=True) | Q(value__gte=0, value__lte=100),
                 violation_error_message="A percentage is between 0 and 100.",
@@ -142,7 +143,7 @@ class ReviewInclusion(Keyed):
     class Meta:
         ordering = ["review", "study"]
         constraints = [
-            models.UniqueConstraint(
+            UniqueConstraint(
                 fields=["review", "study"],
                 name="inclusion_once_per_review_and_study",
                 violation_error_message="This study's inclusion in this review is already recorded.",

@@ -7,6 +7,7 @@ from django.urls import reverse
 
 from .base import DOI, NCT, PMCID, PMID, Keyed, KeyedQuerySet, in_format, one_of, slug_format, within
 from .choices import CollectionKind, Design, Extraction, State
+from .constraints import CheckConstraint, UniqueConstraint
 from .missing import missing_reason
 from .reference import JAKInhibitor
 
@@ -54,12 +55,12 @@ class Collection(Keyed):
         ordering = ["position", "name"]
         constraints = [
             one_of("kind", CollectionKind),
-            models.CheckConstraint(
+            CheckConstraint(
                 name="collection_simulated_has_caveat",
                 condition=~Q(kind=CollectionKind.SIMULATED) | ~Q(caveat=""),
                 violation_error_message="A simulated collection needs the caveat that is shown with its records.",
             ),
-            models.CheckConstraint(
+            CheckConstraint(
                 name="collection_slug_not_reserved",
                 condition=~Q(slug__in=sorted(RESERVED)),
                 violation_error_message="This word is the address of another page; choose another.",
@@ -145,7 +146,7 @@ class Study(Keyed):
         ordering = ["-year", "short_name"]
         verbose_name_plural = "studies"
         constraints = [
-            models.UniqueConstraint(
+            UniqueConstraint(
                 fields=["collection", "slug"],
                 name="study_slug_once_per_collection",
                 violation_error_message="This collection already has a study with this slug.",

@@ -8,6 +8,7 @@ from django.dispatch import receiver
 
 from .base import Keyed, KeyedQuerySet, one_of, within
 from .choices import Ascertainment, Assessed, Presence, Response, State, YesNo
+from .constraints import CheckConstraint, UniqueConstraint
 from .patient import Patient, PatientAutoantibody, PatientManifestation
 from .reference import Indication, JAKInhibitor, Therapy
 
@@ -154,14 +155,14 @@ class TreatmentQuerySet(KeyedQuerySet):
 
     def assessed_about(self, words):
         """Courses with an outcome assessed at about one of these months; unknown: no outcome has a month."""
-        from .outcome import Outcome, window
+        from .outcome import Outcome, month_window
 
         chosen = Q()
         for word in words:
             if word == Assessed.UNKNOWN:
                 chosen |= ~Q(Exists(Outcome.objects.filter(treatment=OuterRef("pk"), at_months__isnull=False)))
             else:
-                chosen |= Q(Exists(Outcome.objects.filter(window(word), treatment=OuterRef("pk"))))
+                chosen |= Q(Exists(Outcome.objects.filter(month_window(word), treatment=OuterRef("pk"))))
         return self.filter(chosen)
 
     def _events(self):
@@ -221,7 +222,7 @@ class Treatment(Keyed):
     class Meta:
         ordering = ["patient", "number"]
         constraints = [
-            models.UniqueConstraint(
+            UniqueConstraint(
                 fields=["patient", "number"],
                 name="treatment_number_once_per_patient",
                 violation_error_message="This patient already has a course with this number.",
@@ -231,12 +232,12 @@ class Treatment(Keyed):
             one_of("adverse_events", Ascertainment),
             one_of("stopped", YesNo),
             within("duration_months", 0, 1200, "A course lasts between 0 and 1200 months."),
-            models.CheckConstraint(
+            CheckConstraint(
                 name="treatment_number_from_one",
                 condition=Q(number__gte=1),
                 violation_error_message="Courses are numbered from 1.",
             ),
-            models.CheckConstraint(
+            CheckConstraint(
                 name="treatment_stop_reason_needs_stop",
                 condition=Q(stop_reason="") | Q(stopped=YesNo.YES),
                 violation_error_message="A reason for stopping needs “stopped: yes”.",

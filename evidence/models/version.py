@@ -8,6 +8,7 @@ from django.db import connection, models, transaction
 from django.utils import timezone
 
 from .base import Keyed
+from .constraints import CheckConstraint, UniqueConstraint
 
 CURRENT = "SELECT number, changed_at, identity, collections, release FROM evidence_dataversion WHERE id = 1"
 ALL = "*"  # the entry of changes that may concern every collection, such as a renamed term
@@ -29,7 +30,7 @@ class DataVersion(models.Model):
     release = models.PositiveIntegerField(default=0, editable=False)
 
     class Meta:
-        constraints = [models.CheckConstraint(name="dataversion_one_row", condition=models.Q(id=1))]
+        constraints = [CheckConstraint(name="dataversion_one_row", condition=models.Q(id=1))]
 
     def __str__(self) -> str:
         return f"data version {self.number}"
@@ -86,7 +87,7 @@ class LoadedRecord(models.Model):
 
     class Meta:
         ordering = ["model", "key"]
-        constraints = [models.UniqueConstraint(fields=["model", "key"], name="loaded_once")]
+        constraints = [UniqueConstraint(fields=["model", "key"], name="loaded_once")]
 
     def __str__(self) -> str:
         return f"{self.model} {self.key}"

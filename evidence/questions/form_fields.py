@@ -1,4 +1,4 @@
-"""Form fields that read a question's words from an address, and say clearly what is wrong with them."""
+"""Form fields: those that read a question's words from an address and say what is wrong with them, and numbers."""
 
 from difflib import get_close_matches
 
@@ -81,7 +81,32 @@ class OneWordWidget(WordsWidget):
     """A word that may stand once; the field refuses two different values."""
 
 
-class NumberField(forms.IntegerField):
+class NumberAsText:
+    """A number that is typed as a text, so that what was typed is what is judged.
+
+    A browser drops the comma of “1,5” in an <input type="number"> and sends 15; Python takes “1_5” for 15.
+    """
+
+    def to_python(self, value):
+        if isinstance(value, str) and "_" in value:
+            raise forms.ValidationError(self.error_messages["invalid"], code="invalid")
+        return super().to_python(value)
+
+
+class WholeNumberField(NumberAsText, forms.IntegerField):
+    """A whole number in digits."""
+
+    widget = forms.TextInput(attrs={"inputmode": "numeric"})
+
+
+class DecimalNumberField(NumberAsText, forms.DecimalField):
+    """A number whose decimals follow a point. A comma is an error: “1,500” can mean two numbers."""
+
+    widget = forms.TextInput(attrs={"inputmode": "decimal"})
+    default_error_messages = {"invalid": "Enter a number with a point before its decimals, such as 1.5."}
+
+
+class NumberField(WholeNumberField):
     """A whole number that may be given once."""
 
     widget = OneWordWidget

@@ -6,7 +6,7 @@ from django.http import Http404, HttpRequest, QueryDict
 
 from ..models import Collection
 from ..models.consistency import collections
-from .filters import FILTERS, KEPT, SETS, Bound, Chip, Search, TreatmentFilter, chips
+from .filters import KEPT, SETS, Chip, TreatmentFilter, chips
 from .question import Question
 from .vocabulary import Vocabulary, vocabulary
 
@@ -46,12 +46,9 @@ class Asked:
             return {}
         return {name: self.form.data.get(f"{name}_match") or "any" for name in SETS}
 
-    @property
-    def typed(self) -> dict[str, str]:
-        """What the range and search fields show: what was typed, right or wrong."""
-        return {
-            name: self.form.data.get(name, "") for name, each in FILTERS.items() if isinstance(each, Bound | Search)
-        }
+    def typed(self, name: str) -> str:
+        """What the field of a filter shows: what was typed, right or wrong."""
+        return self.form.data.get(name, "")
 
 
 def named(slug: str) -> Collection:

@@ -20,7 +20,7 @@ class MatchedSet:
     def of(cls, codes, match: Match) -> "MatchedSet":
         return cls(tuple(sorted(codes)), str(match.value))
 
-    def adding(self, code: str) -> "MatchedSet":
+    def with_code(self, code: str) -> "MatchedSet":
         return self if code in self.codes else replace(self, codes=tuple(sorted((*self.codes, code))))
 
 
@@ -32,11 +32,11 @@ class Question:
     parts: tuple[tuple[str, Any], ...] = ()
 
     @cached_property
-    def hashed(self) -> int:
+    def cached_hash(self) -> int:
         return hash((self.collection, self.parts))
 
     def __hash__(self) -> int:
-        return self.hashed  # a page looks the same few questions up hundreds of times
+        return self.cached_hash  # a page looks the same few questions up hundreds of times
 
     def __iter__(self):
         return iter(self.parts)
@@ -56,13 +56,13 @@ class Question:
     def only(self, *names: str) -> "Question":
         return replace(self, parts=tuple(part for part in self.parts if part[0] in names))
 
-    def asking(self, name: str, value) -> "Question":
+    def with_part(self, name: str, value) -> "Question":
         """The same question with this part added or replaced."""
         return replace(self, parts=(*self.without(name).parts, (name, value)))
 
-    def words(self) -> list[tuple[str, str]]:
+    def to_params(self) -> list[tuple[str, str]]:
         """The question as address words, always in the same order and without defaults."""
-        return [word for name, value in self.parts for word in spelled(name, value)]
+        return [word for name, value in self.parts for word in part_params(name, value)]
 
     def query(self, **view: str | list[str]) -> str:
         """The query string, with `sort` and the like after it; empty values are left out."""
@@ -72,7 +72,7 @@ class Question:
             for value in ([values] if isinstance(values, str) else values)
             if value
         ]
-        return urlencode([*self.words(), *more])
+        return urlencode([*self.to_params(), *more])
 
     @property
     def page(self) -> str:
@@ -80,19 +80,19 @@ class Question:
         query = self.query()
         return f"/{self.collection.slug}/{f'?{query}' if query else ''}"
 
-    def choosing(self, **parts) -> "Step":
+    def toggle(self, **parts) -> "FilterLink":
         """What choosing a mark of a chart asks: with these parts, or without them if they are what is asked already.
 
         A part takes the place of an earlier one of its name; an alternative that stands among several is narrowed down.
         """
         if all(self.value(name) == value for name, value in parts.items()):
-            return Step(self.without(*parts), chosen=True)
+            return FilterLink(self.without(*parts), chosen=True)
         question = self
         for name, value in parts.items():
-            question = question.asking(name, value)
-        return Step(question, chosen=False)
+            question = question.with_part(name, value)
+        return FilterLink(question, chosen=False)
 
-    def exactly(self, name: str, codes, **more) -> "Step | None":
+    def exactly(self, name: str, codes, **more) -> "FilterLink | None":
         """What choosing one combination asks: exactly this set, whatever was asked of it before, and `more` besides.
 
         None where that would be a wider question: “none of” can mean looked for and absent, which a set does not say.
@@ -100,38 +100,38 @@ class Question:
         before = self.value(name)
         if before is not None and before.match == Match.NONE:
             return None
-        return self.choosing(**{name: MatchedSet.of(codes, Match.EXACTLY)}, **more)
+        return self.toggle(**{name: MatchedSet.of(codes, Match.EXACTLY)}, **more)
 
-    def narrowing(self, name: str, code: str) -> "Step | None":
+    def refine(self, name: str, code: str) -> "FilterLink | None":
         """What choosing one value of a set asks: that it be among the values, besides what is asked already.
 
         None where no address can say both.
         """
         before = self.value(name)
         if before is None:
-            return Step(self.asking(name, MatchedSet.of((code,), Match.ANY)), chosen=False)
+            return FilterLink(self.with_part(name, MatchedSet.of((code,), Match.ANY)), chosen=False)
         if before.match == Match.NONE or (before.match == Match.EXACTLY and code not in before.codes):
             return None
         if before.match == Match.ANY and code in before.codes and len(before.codes) > 1:
-            return Step(self.asking(name, MatchedSet.of((code,), Match.ANY)), chosen=False)
+            return FilterLink(self.with_part(name, MatchedSet.of((code,), Match.ANY)), chosen=False)
         if before.match == Match.ANY and code not in before.codes and len(before.codes) > 1:
             return None
         if code not in before.codes:
-            return Step(self.asking(name, MatchedSet.of((*before.codes, code), Match.ALL)), chosen=False)
+            return FilterLink(self.with_part(name, MatchedSet.of((*before.codes, code), Match.ALL)), chosen=False)
         left = [each for each in before.codes if each != code] if before.match == Match.ALL else []
-        rest = self.asking(name, MatchedSet.of(left, Match.ALL)) if left else self.without(name)
-        return Step(rest, chosen=True)
+        rest = self.with_part(name, MatchedSet.of(left, Match.ALL)) if left else self.without(name)
+        return FilterLink(rest, chosen=True)
 
 
 @dataclass(frozen=True)
-class Step:
+class FilterLink:
     """A question that one choice leads to. `chosen`: the choice has been made already, and is given up."""
 
     question: Question
     chosen: bool
 
 
-def spelled(name: str, value) -> list[tuple[str, str]]:
+def part_params(name: str, value) -> list[tuple[str, str]]:
     """One part of a question as address words."""
     if isinstance(value, MatchedSet):
         match = [] if value.match == Match.ANY else [(f"{name}_match", str(value.match))]

@@ -1,30 +1,44 @@
 """Statistics on counts. Pure functions: no Django, no rounding (callers round when they print)."""
 
 from .exact import TwoByTwo, exact_comparison
-from .pooling import CannotPool, Pooled, pooled_proportion
+from .pooling import CannotPool, Pooled, WithoutStudy, leave_one_out, pooled_proportion
 from .printed_rates import Printed, attainable, fractions, ratios
-from .proportions import Z_95, clopper_pearson_interval, newcombe_interval, wilson_interval
+from .proportions import (
+    Z_95,
+    Sensitivity,
+    clopper_pearson_interval,
+    newcombe_interval,
+    sensitivity,
+    wilson_interval,
+)
 from .quantiles import mean, median, quartiles
-from .rules import RULES, Derived, Rule
+from .rules import PROGRESSION_RULES, RULES, Derived, Progression, ProgressionRule, Rule
 
 __all__ = [
+    "PROGRESSION_RULES",
     "RULES",
     "Z_95",
     "CannotPool",
     "Derived",
     "Pooled",
     "Printed",
+    "Progression",
+    "ProgressionRule",
     "Rule",
+    "Sensitivity",
     "TwoByTwo",
+    "WithoutStudy",
     "attainable",
     "clopper_pearson_interval",
     "exact_comparison",
     "fractions",
+    "leave_one_out",
     "mean",
     "median",
     "newcombe_interval",
     "pooled_proportion",
     "quartiles",
     "ratios",
+    "sensitivity",
     "wilson_interval",
 ]

@@ -1,5 +1,6 @@
 """One proportion, and the difference of two: intervals from counts."""
 
+from dataclasses import dataclass
 from math import sqrt
 
 Z_95 = 1.959963984540054  # the 97.5th percentile of the standard normal distribution
@@ -54,3 +55,37 @@ def newcombe_interval(count: int, of: int, other_count: int, other_of: int) -> t
     low = p - q - sqrt((p - one[0]) ** 2 + (other[1] - q) ** 2)
     high = p - q + sqrt((one[1] - p) ** 2 + (q - other[0]) ** 2)
     return max(low, -1.0), min(high, 1.0)
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """What a share could be at most and at least, whatever is true of those not known.
+
+    `best` counts all of them, `worst` none; both of `of`. For a harm the words change places.
+    """
+
+    best: int
+    worst: int
+    of: int
+
+    @property
+    def best_share(self) -> float | None:
+        """A fraction; None of nobody."""
+        return self.best / self.of if self.of else None
+
+    @property
+    def worst_share(self) -> float | None:
+        """A fraction; None of nobody."""
+        return self.worst / self.of if self.of else None
+
+
+def sensitivity(n: int, known: int, missing: int) -> Sensitivity:
+    """Best and worst case of `n` of `known` improved, when for `missing` more it is not known.
+
+    Best: all of those missing improved. Worst: none did. Both are counted over known and missing
+    together.
+    Raises ValueError if `n` is not between 0 and `known`, or `missing` is negative.
+    """
+    if not 0 <= n <= known or missing < 0:
+        raise ValueError(f"{n} of {known} with {missing} missing is no proportion")
+    return Sensitivity(n + missing, n, known + missing)

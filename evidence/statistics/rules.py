@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
 
 
@@ -11,6 +12,16 @@ class Derived(StrEnum):
     RESPONSE = "response"
     NO_RESPONSE = "no response"
     WORSENING = "worsening"
+    NOT_EVALUABLE = "not evaluable"
+
+
+class Progression(StrEnum):
+    """What a rule of progression says of one course. In interstitial lung disease not to progress
+    is the aim.
+    """
+
+    PROGRESSION = "progression"
+    NO_PROGRESSION = "no progression"
     NOT_EVALUABLE = "not evaluable"
 
 
@@ -28,6 +39,11 @@ class Rule:
     explanation: str
     source: str
     verdict: Callable[[float, float], Derived]
+
+    @property
+    def verdicts(self) -> tuple[StrEnum, ...]:
+        """Everything the rule can say, in the order to show it."""
+        return tuple(Derived)
 
     def judge(self, baseline: float | None, followup: float | None) -> Derived:
         if baseline is None or followup is None:
@@ -81,6 +97,153 @@ RULES = {
                 lung(points),
             )
             for points in (5, 10)
+        ),
+    ]
+}
+
+
+Number = float | Decimal
+Pair = tuple[Number | None, Number | None]
+
+
+@dataclass(frozen=True)
+class ProgressionRule:
+    """A rule that tells progression from no progression, by FVC (forced vital capacity) in %
+    predicted.
+
+    `verdict` takes an `Assessment` and gives the verdict, with the reason where it is not
+    evaluable. What a rule does not need (the months, or the DLCO) it does not look at.
+    """
+
+    code: str
+    version: int
+    label: str
+    measure: str
+    explanation: str
+    source: str
+    verdict: Callable[["Assessment"], tuple[Progression, str]]
+
+    @property
+    def verdicts(self) -> tuple[StrEnum, ...]:
+        """Everything the rule can say, in the order to show it."""
+        return tuple(Progression)
+
+    def judge(
+        self,
+        baseline: Number | None,
+        followup: Number | None,
+        *,
+        months: Number | None = None,
+        dlco: Pair = (None, None),
+    ) -> Progression:
+        """What the rule says of FVC at baseline and follow-up.
+
+        `months` lie between the two; `dlco` is the diffusing capacity at baseline and follow-up, in
+        one unit, measured when FVC was. What is not known is None, and is never taken for no
+        decline.
+        """
+        return self._judged(baseline, followup, months, dlco)[0]
+
+    def why_not(
+        self,
+        baseline: Number | None,
+        followup: Number | None,
+        *,
+        months: Number | None = None,
+        dlco: Pair = (None, None),
+    ) -> str:
+        """Why the rule cannot say anything, in words for a reader; empty where it can."""
+        return self._judged(baseline, followup, months, dlco)[1]
+
+    def _judged(self, baseline, followup, months, dlco) -> tuple[Progression, str]:
+        named = {"baseline": baseline, "follow-up": followup}
+        gaps = [name for name, value in named.items() if value is None]
+        if gaps:
+            return Progression.NOT_EVALUABLE, f"{' and '.join(gaps)} not known"
+        if baseline <= 0:
+            return Progression.NOT_EVALUABLE, "the baseline is no measurement"
+        return self.verdict(Assessment(as_decimal(baseline), as_decimal(followup), months, dlco))
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """FVC in % predicted at two times, both known, and what else a rule may ask for."""
+
+    baseline: Decimal
+    followup: Decimal
+    months: Number | None
+    dlco: Pair
+
+
+def as_decimal(value: Number) -> Decimal:
+    """The number as it is printed, so that a fall of exactly 10 % is one."""
+    return Decimal(str(value))
+
+
+def has_fallen(baseline: Number, followup: Number, percent: int) -> bool:
+    """Whether a value has fallen by this percentage of its baseline, or by more."""
+    first = as_decimal(baseline)
+    return 100 * (first - as_decimal(followup)) >= percent * first
+
+
+def progression_if(progressed: bool) -> tuple[Progression, str]:
+    return (Progression.PROGRESSION if progressed else Progression.NO_PROGRESSION), ""
+
+
+def omeract_progression(found: Assessment) -> tuple[Progression, str]:
+    if has_fallen(found.baseline, found.followup, 10):
+        return progression_if(True)
+    if not has_fallen(found.baseline, found.followup, 5):
+        return progression_if(False)
+    if None in found.dlco or found.dlco[0] <= 0:
+        why = "FVC fell by 5 to under 10 %, and the change of DLCO is not known"
+        return Progression.NOT_EVALUABLE, why
+    return progression_if(has_fallen(*found.dlco, 15))
+
+
+def decline_within_a_year(found: Assessment) -> tuple[Progression, str]:
+    if found.months is None:
+        return Progression.NOT_EVALUABLE, "the time between the measurements is not known"
+    if found.months > 12:
+        return Progression.NOT_EVALUABLE, "the measurements lie more than 12 months apart"
+    return progression_if(found.baseline - found.followup >= 5)
+
+
+PROGRESSION_RULES = {
+    rule.code: rule
+    for rule in [
+        ProgressionRule(
+            "fvc-omeract",
+            1,
+            "FVC: fall of ≥ 10 %, or of 5 to < 10 % with DLCO ≥ 15 % (OMERACT)",
+            "FVC % predicted",
+            "Progression: forced vital capacity (FVC) falls by 10 % of its baseline or more; or "
+            "by 5 to under 10 % while the diffusing capacity (DLCO) falls by 15 % of its baseline "
+            "or more. Both falls are relative. Where FVC falls by 5 to under 10 % and the change "
+            "of DLCO is not known, it is not evaluable. Anything else is no progression. The "
+            "abstract, which is what was read of the source, does not say in which unit FVC is "
+            "meant; here it is % predicted.",
+            "Khanna D, Mittoo S, Aggarwal R, et al. Connective tissue disease-associated "
+            "interstitial lung diseases: report from OMERACT CTD-ILD working group. J Rheumatol "
+            "2015;42:2168-71 (doi 10.3899/jrheum.141182). Definitions of progression are not "
+            "interchangeable.",
+            omeract_progression,
+        ),
+        ProgressionRule(
+            "fvc-ppf",
+            1,
+            "FVC: fall of ≥ 5 points % predicted within 1 year (ATS/ERS/JRS/ALAT)",
+            "FVC % predicted",
+            "Progression: forced vital capacity falls by 5 points of % predicted or more within a "
+            "year. Measurements more than 12 months apart, or an unknown time apart, are not "
+            "evaluable. This is only one of the guideline's criteria: progressive pulmonary "
+            "fibrosis takes two of three (symptoms, function, imaging) with no alternative "
+            "explanation, so it must not be read as that diagnosis.",
+            "Raghu G, Remy-Jardin M, Richeldi L, et al. Idiopathic pulmonary fibrosis (an update) "
+            "and progressive pulmonary fibrosis in adults: an official ATS/ERS/JRS/ALAT clinical "
+            "practice guideline. Am J Respir Crit Care Med 2022;205:e18-47 (doi "
+            "10.1164/rccm.202202-0399ST), table 4, criterion 2a.",
+            decline_within_a_year,
         ),
     ]
 }

@@ -7,28 +7,28 @@ from .cohort import (
     CategoryShare,
     Totals,
     age_and_sex,
-    answer,
+    cohort_totals,
     events_by_category,
-    headlines,
+    headline_shares,
     indication_sets,
+    match_summary,
     outcomes_by_domain,
     response_by_indication_set,
     response_by_inhibitor,
-    totals,
 )
-from .combinations import Combinations, Matches, combinations, matches
+from .combinations import Combinations, Matches, match_counts, value_combinations
 from .comparison import SideBySide, side_by_side
-from .completeness import Completeness, completeness
-from .courses import MEASURES, Levels, Swimmers, levels, swimmers
-from .facets import Facet, Nearest, Option, facets, nearest
+from .completeness import Completeness, completeness_matrix
+from .courses import MEASURES, Levels, Swimmers, patient_levels, swimmer_rows
+from .facets import Facet, Nearest, Option, filter_facets, nearest_questions
 from .flow import Flow, collection_flow, review_flow
-from .forest import Forest, forest, items
-from .groups import ChangeRow, GroupCover, changes, group_cover
-from .overview import drug_evidence, inhibitors_given, overview
-from .reviews import Comparison, reconciliation
+from .forest import Forest, forest_items, forest_plot
+from .groups import ChangeRow, GroupCover, group_changes, group_cover
+from .overview import collection_counts, drug_evidence, inhibitors_given
+from .reviews import Comparison, reconcile_figures
 from .rules import RuleReport, rule_report, rule_rows
-from .shares import Share, answers, number, plural
-from .similar import AGE_SPAN, Similar, closest, criteria, criteria_of, similar
+from .shares import Share, format_number, pluralize, run_summaries
+from .similar import AGE_SPAN, Similar, closest_patients, criteria_of, similar_patients, similarity_criteria
 
 __all__ = [
     "AGE_SPAN",
@@ -56,39 +56,39 @@ __all__ = [
     "Swimmers",
     "Totals",
     "age_and_sex",
-    "answer",
-    "answers",
-    "changes",
-    "closest",
+    "closest_patients",
+    "cohort_totals",
+    "collection_counts",
     "collection_flow",
-    "combinations",
-    "completeness",
-    "criteria",
+    "completeness_matrix",
     "criteria_of",
     "drug_evidence",
     "events_by_category",
-    "facets",
-    "forest",
+    "filter_facets",
+    "forest_items",
+    "forest_plot",
+    "format_number",
+    "group_changes",
     "group_cover",
-    "headlines",
+    "headline_shares",
     "indication_sets",
     "inhibitors_given",
-    "items",
-    "levels",
-    "matches",
-    "nearest",
-    "number",
+    "match_counts",
+    "match_summary",
+    "nearest_questions",
     "outcomes_by_domain",
-    "overview",
-    "plural",
-    "reconciliation",
+    "patient_levels",
+    "pluralize",
+    "reconcile_figures",
     "response_by_indication_set",
     "response_by_inhibitor",
     "review_flow",
     "rule_report",
     "rule_rows",
+    "run_summaries",
     "side_by_side",
-    "similar",
-    "swimmers",
-    "totals",
+    "similar_patients",
+    "similarity_criteria",
+    "swimmer_rows",
+    "value_combinations",
 ]

@@ -9,14 +9,14 @@ from ..questions.filters import FILTERS
 from ..questions.question import Question
 from ..questions.vocabulary import Vocabulary
 from ..statistics import median
-from .shares import Share, Summary, number, plural, share, yes_part
+from .shares import Share, Summary, format_number, make_share, pluralize, yes_part
 
 RESPONSES = [Response.IMPROVED, Response.STABLE, Response.WORSENED, Response.NOT_IMPROVED]
 DECADE = 10
 PLACEHOLDERS = {"other-or-not-named"}  # stands last, whatever its number: it names nothing
 
 
-def known_by_reading(question: Question, attribute: str, unit: Unit = Unit.PATIENTS) -> Tally:
+def known_by_reason(question: Question, attribute: str, unit: Unit = Unit.PATIENTS) -> Tally:
     return Tally(question, (f"known:{attribute}", "reading"), unit)
 
 
@@ -42,7 +42,7 @@ class Totals:
         return counted.get(unit)
 
 
-def totals(question: Question) -> Summary:
+def cohort_totals(question: Question) -> Summary:
     units = [Unit.PATIENTS, Unit.TREATMENTS, Unit.STUDIES, Unit.OUTCOMES, Unit.EVENTS]
     counters = yield [*(Tally(question, (), unit) for unit in units), Tally(Question(question.collection))]
     return Totals(*(counter[()] for counter in counters))
@@ -60,13 +60,13 @@ class Answer:
     @property
     def lead(self) -> str:
         if not self.asked:
-            return plural(self.share.in_view, Unit.PATIENTS)
-        return f"{self.share.count} of {plural(self.share.known, Unit.PATIENTS)}"
+            return pluralize(self.share.in_view, Unit.PATIENTS)
+        return f"{self.share.count} of {pluralize(self.share.known, Unit.PATIENTS)}"
 
     @property
     def rest(self) -> str:
         """The sentence after the lead."""
-        where = f"in {plural(self.studies, Unit.STUDIES)}, with {plural(self.treatments, Unit.TREATMENTS)}"
+        where = f"in {pluralize(self.studies, Unit.STUDIES)}, with {pluralize(self.treatments, Unit.TREATMENTS)}"
         if not self.asked:
             return f"reported one by one, {where}."
         if not self.share.known:
@@ -81,7 +81,7 @@ class Answer:
         return f"{self.lead} {self.rest}"
 
 
-def answer(question: Question) -> Summary:
+def match_summary(question: Question) -> Summary:
     everybody = Question(question.collection)
     matching, known, in_view, studies, treatments = yield [
         Tally(question),
@@ -91,7 +91,7 @@ def answer(question: Question) -> Summary:
         Tally(question, (), Unit.TREATMENTS),
     ]
     asked = [FILTERS[name].label for name, _ in question]
-    return Answer(share("Match", matching[()], known, in_view), asked, studies[()], treatments[()])
+    return Answer(make_share("Match", matching[()], known, in_view), asked, studies[()], treatments[()])
 
 
 HEADLINES = [
@@ -102,7 +102,7 @@ HEADLINES = [
 ]
 
 
-def headlines(question: Question) -> Summary:
+def headline_shares(question: Question) -> Summary:
     """Improved, relapsed, any and serious adverse events: patients, of those in whom it is known.
 
     Seriousness is left out where events occurred and none of them is said to be serious or not: then it is known only
@@ -112,17 +112,17 @@ def headlines(question: Question) -> Summary:
         Tally(question, ("reading",)),
         Tally(question, ("adverse_events", "known:serious")),
         *(Tally(question, (dimension,)) for _, _, _, (dimension, _) in HEADLINES),
-        *(known_by_reading(question, attribute) for _, _, attribute, _ in HEADLINES),
+        *(known_by_reason(question, attribute) for _, _, attribute, _ in HEADLINES),
     ]
     found, known = counters[: len(HEADLINES)], counters[len(HEADLINES) :]
     shares = [
-        share(label, by_value[(str(value.value),)], yes_part(by_known), in_view, key=key)
+        make_share(label, by_value[(str(value.value),)], yes_part(by_known), in_view, key=key)
         for (key, label, _, (_, value)), by_value, by_known in zip(HEADLINES, found, known, strict=True)
     ]
-    return [share for share in shares if share.key != "serious" or not ungraded(graded)]
+    return [make_share for make_share in shares if make_share.key != "serious" or not events_ungraded(graded)]
 
 
-def ungraded(by_ascertainment: Counter) -> bool:
+def events_ungraded(by_ascertainment: Counter) -> bool:
     """From a tally by (adverse_events, known:serious): events occurred, and none is said to be serious or not."""
     with_events = str(Ascertainment.EVENTS.value)
     return bool(by_ascertainment[(with_events, "no")]) and not by_ascertainment[(with_events, "yes")]
@@ -143,7 +143,7 @@ def outcomes_by_domain(question: Question, *, every: bool = False) -> Summary:
     for (domain, reading), times in by_reading.items():
         known[domain][(reading,)] = times
     return [
-        share(domain.label, improved[(domain.value,)], known[domain.value], in_view, key=domain.value)
+        make_share(domain.label, improved[(domain.value,)], known[domain.value], in_view, key=domain.value)
         for domain in Domain
         if every or seen[(domain.value,)]
     ]
@@ -154,12 +154,12 @@ def indication_sets(question: Question, vocabulary: Vocabulary) -> Summary:
     in_view, by_set, by_known = yield [
         Tally(question, ("reading",)),
         Tally(question, ("indication_set",)),
-        known_by_reading(question, "indication"),
+        known_by_reason(question, "indication"),
     ]
     known = yes_part(by_known)
     found = [(key, times) for (key,), times in by_set.items() if key]
     return [
-        share(vocabulary.set_label(key), times, known, in_view, key=key)
+        make_share(vocabulary.set_label(key), times, known, in_view, key=key)
         for key, times in sorted(found, key=lambda each: (-each[1], each[0]))
     ]
 
@@ -181,16 +181,16 @@ class Breakdown:
 def response_by_inhibitor(question: Question, vocabulary: Vocabulary) -> Summary:
     """Verdicts by drug, in treatments."""
     (tally,) = yield [Tally(question, ("inhibitor", "response", "reading"), Unit.TREATMENTS)]
-    return breakdowns(tally, lambda key: vocabulary.label("inhibitor", key))
+    return response_breakdowns(tally, lambda key: vocabulary.label("inhibitor", key))
 
 
 def response_by_indication_set(question: Question, vocabulary: Vocabulary) -> Summary:
     """Verdicts by indication set, in treatments; those with unknown indications stand last, as their own row."""
     (tally,) = yield [Tally(question, ("indication_set", "response", "reading"), Unit.TREATMENTS)]
-    return breakdowns(tally, lambda key: vocabulary.set_label(key) if key else "indications not known")
+    return response_breakdowns(tally, lambda key: vocabulary.set_label(key) if key else "indications not known")
 
 
-def breakdowns(tally: Counter, label) -> list[Breakdown]:
+def response_breakdowns(tally: Counter, label) -> list[Breakdown]:
     rows = defaultdict(Counter)
     missing = defaultdict(Counter)
     for (key, response, reading), times in tally.items():
@@ -246,13 +246,13 @@ def events_by_category(question: Question, vocabulary: Vocabulary) -> Summary:
     in_view, patients, by_known, *events = yield [
         Tally(question, ("reading",)),
         Tally(question, ("adverse_event",)),
-        known_by_reading(question, "adverse_event"),
+        known_by_reason(question, "adverse_event"),
         *(Tally(question, (name,), Unit.EVENTS) for name in EVENT_COUNTS),
     ]
     known = yes_part(by_known)
     made = [
         CategoryShare(
-            share(vocabulary.label("adverse_event", key), times, known, in_view, key=key),
+            make_share(vocabulary.label("adverse_event", key), times, known, in_view, key=key),
             *(counter[(key,)] for counter in events),
         )
         for (key,), times in patients.items()
@@ -298,11 +298,11 @@ class AgeAndSex:
         unknown = self.sexes.get(Sex.UNKNOWN, 0)
         sexes += f", sex not known in {unknown}" if unknown else ""
         if not self.ages:
-            return f"Age is known in none of {plural(self.known.in_view, Unit.PATIENTS)}; {sexes}."
-        span = f"median {number(self.median)} years, {self.youngest} to {self.oldest}"
+            return f"Age is known in none of {pluralize(self.known.in_view, Unit.PATIENTS)}; {sexes}."
+        span = f"median {format_number(self.median)} years, {self.youngest} to {self.oldest}"
         if self.youngest == self.oldest:
             span = f"{self.youngest} years"
-        return f"Age is known in {self.known.known} of {plural(self.known.in_view, Unit.PATIENTS)}: {span}; {sexes}."
+        return f"Age is known in {self.known.known} of {pluralize(self.known.in_view, Unit.PATIENTS)}: {span}; {sexes}."
 
 
 def age_and_sex(question: Question) -> Summary:
@@ -310,7 +310,7 @@ def age_and_sex(question: Question) -> Summary:
         Tally(question, ("reading",)),
         Tally(question, ("age", "sex")),
         Tally(question, ("sex",)),
-        known_by_reading(question, "age"),
+        known_by_reason(question, "age"),
     ]
     ages, bands = Counter(), defaultdict(Counter)
     for (age, sex), times in by_age.items():
@@ -323,5 +323,5 @@ def age_and_sex(question: Question) -> Summary:
         [(f"{start}–{start + DECADE - 1}", dict(bands[start])) for start in steps],
         {sex: times for (sex,), times in by_sex.items()},
         dict(ages),
-        share("Age known", sum(known.values()), known, in_view, key="age"),
+        make_share("Age known", sum(known.values()), known, in_view, key="age"),
     )

@@ -8,8 +8,8 @@ from ..models.choices import Match
 from ..questions.filters import SETS
 from ..questions.question import MatchedSet, Question
 from ..questions.vocabulary import Vocabulary
-from .cohort import known_by_reading
-from .shares import Share, Summary, share, yes_part
+from .cohort import known_by_reason
+from .shares import Share, Summary, make_share, yes_part
 
 COMBINED = {"indication": "indication_set", "manifestation": "manifestation_set", "prior": "prior_set"}
 NO_SET = {"manifestation": "None of them present", "prior": "None, as stated"}
@@ -28,22 +28,22 @@ class Combinations:
     none: Share | None
 
 
-def combinations(question: Question, kind: str, vocabulary: Vocabulary) -> Summary:
+def value_combinations(question: Question, kind: str, vocabulary: Vocabulary) -> Summary:
     """The combinations of indications, of manifestations or of prior therapies, most frequent first."""
     in_view, by_set, by_value, by_known = yield [
         Tally(question, ("reading",)),
         Tally(question, (COMBINED[kind],)),
         Tally(question, (kind,)),
-        known_by_reading(question, kind),
+        known_by_reason(question, kind),
     ]
     known = yes_part(by_known)
     found = sorted(((key, n) for (key,), n in by_set.items() if key), key=lambda each: (-each[1], each[0]))
     without = sum(known.values()) - sum(times for _, times in found)
     return Combinations(
         kind,
-        [share(vocabulary.set_label(key, kind), times, known, in_view, key=key) for key, times in found],
+        [make_share(vocabulary.set_label(key, kind), times, known, in_view, key=key) for key, times in found],
         [(code, label, by_value[(code,)]) for code, label in vocabulary.terms[kind].items() if by_value[(code,)]],
-        share(NO_SET[kind], without, known, in_view) if kind in NO_SET and without > 0 else None,
+        make_share(NO_SET[kind], without, known, in_view) if kind in NO_SET and without > 0 else None,
     )
 
 
@@ -56,11 +56,11 @@ class Matches:
     counts: list[tuple[str, Question, int, bool]]  # match word, question, patients, whether it is what is asked
 
 
-def matches(question: Question, vocabulary: Vocabulary) -> Summary:
+def match_counts(question: Question, vocabulary: Vocabulary) -> Summary:
     """For each set that is asked for: any, all, exactly and none of it, side by side, under the rest."""
     sets = [(name, value) for name, value in question if name in SETS]
     asked = [
-        (match, question.asking(name, MatchedSet(value.codes, str(match.value))))
+        (match, question.with_part(name, MatchedSet(value.codes, str(match.value))))
         for name, value in sets
         for match in Match
     ]

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from math import isfinite, isnan
 
-from ..counting import Tally, shared
+from ..counting import Tally, count_shared_patients
 from ..models.choices import Sex, Subset
 from ..questions.question import Question
 from ..questions.vocabulary import Vocabulary
 from ..statistics import TwoByTwo, exact_comparison, newcombe_interval
-from .cohort import AgeAndSex, Answer, age_and_sex, answer, headlines, known_by_reading, outcomes_by_domain
-from .shares import Share, Summary, answers, number, share, together, yes_part
+from .cohort import AgeAndSex, Answer, age_and_sex, headline_shares, known_by_reason, match_summary, outcomes_by_domain
+from .shares import Share, Summary, format_number, make_share, run_summaries, run_together, yes_part
 
 FEWEST = 5  # patients known in a group, under which no p-value is printed
 
@@ -23,17 +23,17 @@ class Profile:
     shares: dict[str, dict[str, Share]]
 
 
-def profile(question: Question, vocabulary: Vocabulary) -> Summary:
-    found, ages, said, sexes, subsets, indications, domains, events = yield from together(
+def cohort_profile(question: Question, vocabulary: Vocabulary) -> Summary:
+    found, ages, said, sexes, subsets, indications, domains, events = yield from run_together(
         [
-            answer(question),
+            match_summary(question),
             age_and_sex(question),
-            headlines(question),
-            of_kind(question, "sex", {Sex.FEMALE.value: Sex.FEMALE.label}),
-            of_kind(question, "subset", {each.value: each.label for each in Subset if each != Subset.UNKNOWN}),
-            of_kind(question, "indication", vocabulary.terms["indication"]),
+            headline_shares(question),
+            shares_by_value(question, "sex", {Sex.FEMALE.value: Sex.FEMALE.label}),
+            shares_by_value(question, "subset", {each.value: each.label for each in Subset if each != Subset.UNKNOWN}),
+            shares_by_value(question, "indication", vocabulary.terms["indication"]),
             outcomes_by_domain(question, every=True),
-            of_kind(question, "adverse_event", vocabulary.terms["adverse_event"]),
+            shares_by_value(question, "adverse_event", vocabulary.terms["adverse_event"]),
         ]
     )
     shares = {
@@ -46,15 +46,15 @@ def profile(question: Question, vocabulary: Vocabulary) -> Summary:
     return Profile(found, ages, shares)
 
 
-def of_kind(question: Question, name: str, labels: dict[str, str]) -> Summary:
+def shares_by_value(question: Question, name: str, labels: dict[str, str]) -> Summary:
     """A share for each of these values of an attribute, of those in whom the attribute is known."""
     in_view, by_value, by_known = yield [
         Tally(question, ("reading",)),
         Tally(question, (name,)),
-        known_by_reading(question, name),
+        known_by_reason(question, name),
     ]
     known = yes_part(by_known)
-    return {code: share(label, by_value[(code,)], known, in_view, key=code) for code, label in labels.items()}
+    return {code: make_share(label, by_value[(code,)], known, in_view, key=code) for code, label in labels.items()}
 
 
 @dataclass(frozen=True)
@@ -79,28 +79,30 @@ class Row:
     def difference_text(self) -> str:
         if self.difference is None:
             return ""
-        value, low, high = (number(each).replace("-", "−") for each in self.difference)
+        value, low, high = (format_number(each).replace("-", "−") for each in self.difference)
         return f"{value} ({low} to {high})"
 
     @property
     def odds_text(self) -> str:
         if self.exact is None or isnan(self.exact.odds_ratio):
             return ""
-        return f"{ratio(self.exact.odds_ratio)} ({ratio(self.exact.low)} to {ratio(self.exact.high)})"
+        return (
+            f"{format_ratio(self.exact.odds_ratio)} ({format_ratio(self.exact.low)} to {format_ratio(self.exact.high)})"
+        )
 
     @property
     def p_text(self) -> str:
         """Fisher's exact two-sided p; empty where none is printed."""
         if self.exact is None or self.few:
             return ""
-        return "< 0.001" if self.exact.p < 0.001 else number(min(self.exact.p, 1), 3)
+        return "< 0.001" if self.exact.p < 0.001 else format_number(min(self.exact.p, 1), 3)
 
 
-def ratio(value: float) -> str:
-    return number(value, 2) if isfinite(value) else "∞"
+def format_ratio(value: float) -> str:
+    return format_number(value, 2) if isfinite(value) else "∞"
 
 
-def row(heading: str, one: Share, other: Share, overlap: int, asked: set[str]) -> Row:
+def comparison_row(heading: str, one: Share, other: Share, overlap: int, asked: set[str]) -> Row:
     """Two shares compared. Patients who are in both cohorts cannot be compared with themselves, and what a question
     asks for (`asked` holds the names of its parts) is no finding.
     """
@@ -135,7 +137,7 @@ class SideBySide:
     @property
     def tests(self) -> int:
         """How many p-values are printed."""
-        return sum(bool(row.p_text) for _, rows in self.groups for row in rows)
+        return sum(bool(comparison_row.p_text) for _, rows in self.groups for comparison_row in rows)
 
     @property
     def overlap_text(self) -> str:
@@ -162,13 +164,13 @@ DECIDED_BY = {
 
 def side_by_side(one: Question, other: Question, vocabulary: Vocabulary) -> SideBySide:
     """Compares the patients who answer one question with those who answer another, of one collection."""
-    first, second = answers(profile(one, vocabulary), profile(other, vocabulary))
-    overlap = shared(one, other)
+    first, second = run_summaries(cohort_profile(one, vocabulary), cohort_profile(other, vocabulary))
+    overlap = count_shared_patients(one, other)
     asked = {name for name, _ in (*one, *other)}
     groups = []
     for heading, shares in first.shares.items():
         rows = [
-            row(heading, share, second.shares[heading][key], overlap, asked)
+            comparison_row(heading, share, second.shares[heading][key], overlap, asked)
             for key, share in shares.items()
             if key in second.shares[heading] and (share.known or second.shares[heading][key].known)
         ]

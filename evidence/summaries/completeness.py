@@ -64,7 +64,7 @@ class Completeness:
         return sorted(lines, key=lambda line: (-line.gaps, line.label))
 
 
-def completeness(question: Question, vocabulary: Vocabulary) -> Summary:
+def completeness_matrix(question: Question, vocabulary: Vocabulary) -> Summary:
     """Patients of whom each attribute is known in every course that answers the question, study by study."""
     in_view, *counters = yield [
         Tally(question, ("study", "reading")),
@@ -75,11 +75,11 @@ def completeness(question: Question, vocabulary: Vocabulary) -> Summary:
 
     def cell(name: str, gap: int, patients: int, question: Question) -> Cell:
         asked = tuple(sorted({*question.value("missing", ()), name}))
-        return Cell(patients - gap, patients, question.asking("missing", asked) if gap else None)
+        return Cell(patients - gap, patients, question.with_part("missing", asked) if gap else None)
 
     lines = []
     for (study, reading), patients in ranked[:STUDIES]:
-        of_study = question.asking("study", (study,))
+        of_study = question.with_part("study", (study,))
         cells = [cell(name, gap[study], patients, of_study) for name, gap in zip(ATTRIBUTES, gaps, strict=True)]
         lines.append(StudyLine(study, vocabulary.label("study", study), patients, Missing(reading), cells))
     everybody = sum(in_view.values())

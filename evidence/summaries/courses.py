@@ -10,11 +10,11 @@ from django.db.models import Q
 from ..counting import Tally, Unit
 from ..models import Outcome, Treatment
 from ..models.choices import Assessed
-from ..models.outcome import WINDOWS, window
+from ..models.outcome import WINDOWS, month_window
 from ..questions.filters import courses
 from ..questions.question import Question
 from ..statistics import quartiles
-from .shares import Summary, answers
+from .shares import Summary, run_summaries
 
 # Measures drawn from baseline to follow-up: what they are called, and how sources name them.
 MEASURES = {
@@ -25,13 +25,13 @@ MEASURES = {
 LINES = 300  # single outcomes drawn
 
 
-def outcomes(question: Question, measures: list[str]):
+def matching_outcomes(question: Question, measures: list[str]):
     """Outcomes by these measures under the courses that answer the question; of the months asked for, if any are."""
     found = Outcome.objects.under(courses(question)).filter(measure__in=measures)
     if asked := question.value("assessed"):
         chosen = Q()
         for word in asked:
-            chosen |= window(word)
+            chosen |= month_window(word)
         found = found.filter(chosen)
     return found
 
@@ -83,10 +83,10 @@ class Levels:
     patients: int
 
 
-def levels(question: Question, code: str) -> Levels:
+def patient_levels(question: Question, code: str) -> Levels:
     """Individual levels of one of MEASURES. Raises KeyError for another."""
     label, measures = MEASURES[code]
-    found = outcomes(question, measures)
+    found = matching_outcomes(question, measures)
     both = found.filter(baseline__isnull=False, followup__isnull=False)
     rows = both.order_by("treatment__patient__slug", "treatment__number", "number").values_list(
         "treatment__patient__slug", "at_months", "baseline", "followup", "result"
@@ -144,7 +144,7 @@ class Swimmers:
     of_known_length: int
 
 
-def swimmers(question: Question, treatments: Iterable[Treatment]) -> Swimmers:
+def swimmer_rows(question: Question, treatments: Iterable[Treatment]) -> Swimmers:
     """Courses (given by whoever lists them, longest first) with what has a month."""
 
     def counted() -> Summary:
@@ -154,11 +154,11 @@ def swimmers(question: Question, treatments: Iterable[Treatment]) -> Swimmers:
         ]
         return total[()], known[("yes",)]
 
-    ((total, known),) = answers(counted())
-    return Swimmers([swimmer(each) for each in treatments], total, known)
+    ((total, known),) = run_summaries(counted())
+    return Swimmers([swimmer_row(each) for each in treatments], total, known)
 
 
-def swimmer(course: Treatment) -> Swimmer:
+def swimmer_row(course: Treatment) -> Swimmer:
     """Reads one course; its patient, inhibitor, outcomes and events are expected to be fetched with it."""
     outcomes, events = list(course.outcomes.all()), list(course.events.all())
     dated = [

@@ -9,7 +9,7 @@ from ..models.choices import Match
 from ..questions.filters import FILTERS, SETS, AnyOf, Bound, NotKnown, Search
 from ..questions.question import MatchedSet, Question
 from ..questions.vocabulary import Vocabulary
-from .shares import Summary, together
+from .shares import Summary, run_together
 
 OPEN = {"inhibitor", "indication", "response"}
 MOST_OPTIONS = 40  # of a filter; where there are more values, the most frequent are offered
@@ -42,28 +42,30 @@ class Facet:
         return self.name in OPEN or any(option.chosen for option in self.options)
 
 
-def facets(question: Question, vocabulary: Vocabulary, matches: Mapping[str, str]) -> Summary:
+def filter_facets(question: Question, vocabulary: Vocabulary, matches: Mapping[str, str]) -> Summary:
     """All facets. `matches` holds the match words of the address, which count also before a value is chosen."""
     plans = [
-        plan(name, question, vocabulary, matches) for name in FILTERS if not isinstance(FILTERS[name], Bound | Search)
+        facet_summary(name, question, vocabulary, matches)
+        for name in FILTERS
+        if not isinstance(FILTERS[name], Bound | Search)
     ]
-    return (yield from together(plans))
+    return (yield from run_together(plans))
 
 
-def plan(name: str, question: Question, vocabulary: Vocabulary, matches: Mapping[str, str]) -> Summary:
+def facet_summary(name: str, question: Question, vocabulary: Vocabulary, matches: Mapping[str, str]) -> Summary:
     asked = FILTERS[name]
     if isinstance(asked, AnyOf):
-        return one_value(name, question, asked.options(vocabulary))
+        return scalar_facet(name, question, asked.options(vocabulary))
     if isinstance(asked, NotKnown):
-        return not_known(name, question, asked.options(vocabulary))
-    return set_of_values(name, question, vocabulary, matches.get(name, Match.ANY))
+        return missing_facet(name, question, asked.options(vocabulary))
+    return set_facet(name, question, vocabulary, matches.get(name, Match.ANY))
 
 
-def one_value(name: str, question: Question, labels: dict[str, str]) -> Summary:
+def scalar_facet(name: str, question: Question, labels: dict[str, str]) -> Summary:
     """Patients with each value, under the rest of the question."""
     rest, chosen = question.without(name), question.value(name, ())
     if FILTERS[name].several:
-        counters = yield [Tally(rest.asking(name, (code,))) for code in labels]
+        counters = yield [Tally(rest.with_part(name, (code,))) for code in labels]
         by_value, shown = {(code,): counter[()] for code, counter in zip(labels, counters, strict=True)}, labels
     elif len(labels) <= MOST_OPTIONS:
         (by_value,) = yield [Tally(rest, (name,))]
@@ -71,7 +73,7 @@ def one_value(name: str, question: Question, labels: dict[str, str]) -> Summary:
     else:
         by_value, *apart = yield [
             Tally(rest, (name,), most=MOST_OPTIONS),
-            *(Tally(rest.asking(name, (code,))) for code in chosen),
+            *(Tally(rest.with_part(name, (code,))) for code in chosen),
         ]
         by_value |= {(code,): counter[()] for code, counter in zip(chosen, apart, strict=True)}
         shown = sorted((code for (code,) in by_value), key=lambda code: (-by_value[(code,)], labels[code].lower()))
@@ -79,12 +81,12 @@ def one_value(name: str, question: Question, labels: dict[str, str]) -> Summary:
     return Facet(name, FILTERS[name].label, options, left_out=len(labels) - len(options))
 
 
-def set_of_values(name: str, question: Question, vocabulary: Vocabulary, match: str) -> Summary:
+def set_facet(name: str, question: Question, vocabulary: Vocabulary, match: str) -> Summary:
     """Under any of: patients with each value. Otherwise: patients left if this value is chosen as well."""
     labels = vocabulary.terms[SETS[name].kind]
     chosen = question.value(name) or MatchedSet((), match)
     if chosen.match in (Match.EXACTLY, Match.NONE):
-        counters = yield [Tally(question.asking(name, chosen.adding(code))) for code in labels]
+        counters = yield [Tally(question.with_part(name, chosen.with_code(code))) for code in labels]
         counts = {code: counter[()] for code, counter in zip(labels, counters, strict=True)}
     else:
         base = question.without(name) if chosen.match == Match.ANY else question
@@ -94,7 +96,7 @@ def set_of_values(name: str, question: Question, vocabulary: Vocabulary, match: 
     return Facet(name, SETS[name].label, options, str(chosen.match), SETS[name].note)
 
 
-def not_known(name: str, question: Question, labels: dict[str, str]) -> Summary:
+def missing_facet(name: str, question: Question, labels: dict[str, str]) -> Summary:
     """Patients of whom each attribute is not known; by reason too, where both reasons occur or one is asked for."""
     rest, chosen = question.without(name), question.value(name, ())
     counters = yield [Tally(rest, (f"known:{attribute}", "reading")) for attribute in ATTRIBUTES]
@@ -126,7 +128,7 @@ class Nearest:
 LOOSER = {Match.EXACTLY: [Match.ALL, Match.ANY], Match.ALL: [Match.ANY]}
 
 
-def nearest(question: Question, vocabulary: Vocabulary) -> Summary:
+def nearest_questions(question: Question, vocabulary: Vocabulary) -> Summary:
     """Where nobody matches: the question with one part dropped or loosened, most patients first.
 
     If even that finds nobody, each part on its own.
@@ -136,7 +138,9 @@ def nearest(question: Question, vocabulary: Vocabulary) -> Summary:
         if isinstance(value, MatchedSet):
             for match in LOOSER.get(value.match, []):
                 looser = MatchedSet(value.codes, str(match.value))
-                closer.append((f"with “{FILTERS[name].in_words(looser, vocabulary)}”", question.asking(name, looser)))
+                closer.append(
+                    (f"with “{FILTERS[name].in_words(looser, vocabulary)}”", question.with_part(name, looser))
+                )
     alone = [(f"only “{FILTERS[n].in_words(v, vocabulary)}”", question.only(n)) for n, v in question]
     counters = yield [Tally(each) for _, each in closer + alone]
     found = [Nearest(text, each, counter[()]) for (text, each), counter in zip(closer + alone, counters, strict=True)]

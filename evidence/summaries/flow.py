@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from ..models import Collection, FlowStep, Review, Study
 from ..models.choices import Stage
 from ..questions.question import Question
-from .overview import patients_in
-from .shares import answers, plural
+from .overview import count_patients
+from .shares import pluralize, run_summaries
 
 ASIDE = {Stage.EXCLUDED_SCREENING: Stage.SCREENED, Stage.EXCLUDED: Stage.ASSESSED}  # beside which box they stand
 
@@ -28,9 +28,9 @@ class Box:
     @property
     def text(self) -> str:
         unit = "studies" if self.stage in (Stage.INCLUDED, Stage.ASSESSED, Stage.EXCLUDED) else "records"
-        told = plural(self.studies, unit) if self.studies is not None else f"{unit}: {self.missing}"
+        told = pluralize(self.studies, unit) if self.studies is not None else f"{unit}: {self.missing}"
         if self.patients is not None:
-            told += f", {plural(self.patients, 'patients')}"
+            told += f", {pluralize(self.patients, 'patients')}"
         elif self.stage == Stage.INCLUDED:
             told += f", patients: {self.missing}"
         return told
@@ -52,7 +52,7 @@ class Flow:
         return sum(box is not None for row in self.rows for box in row)
 
 
-def drawn(steps: Iterable[FlowStep], missing: str, included: Box) -> Flow:
+def build_flow(steps: Iterable[FlowStep], missing: str, included: Box) -> Flow:
     by_stage = defaultdict(list)
     for step in steps:
         by_stage[step.stage].append(step)
@@ -63,8 +63,8 @@ def drawn(steps: Iterable[FlowStep], missing: str, included: Box) -> Flow:
         parts = [step for step in found if step.reason]
         if not found and stage == Stage.INCLUDED:
             return included
-        studies = whole[0].studies if whole else added(step.studies for step in parts)
-        patients = whole[0].patients if whole else added(step.patients for step in parts)
+        studies = whole[0].studies if whole else sum_if_known(step.studies for step in parts)
+        patients = whole[0].patients if whole else sum_if_known(step.patients for step in parts)
         reasons = [(step.reason, missing if step.studies is None else str(step.studies)) for step in parts]
         return Box(stage, studies, patients, missing, [step.note for step in found if step.note], reasons)
 
@@ -73,7 +73,7 @@ def drawn(steps: Iterable[FlowStep], missing: str, included: Box) -> Flow:
     return Flow([(box(stage), box(beside[stage]) if stage in beside else None) for stage in rows])
 
 
-def added(numbers: Iterable[int | None]) -> int | None:
+def sum_if_known(numbers: Iterable[int | None]) -> int | None:
     """The sum; None of nothing, and where one of them is not known."""
     numbers = list(numbers)
     return sum(numbers) if numbers and None not in numbers else None
@@ -83,12 +83,12 @@ def review_flow(review: Review) -> Flow:
     """A review's flow; what it includes stands in its own record."""
     missing = "not extracted"
     included = Box(Stage.INCLUDED, review.n_articles, review.n_patients, missing)
-    return drawn(review.flow.all(), missing, included)
+    return build_flow(review.flow.all(), missing, included)
 
 
 def collection_flow(collection: Collection) -> Flow:
     """A collection's flow; what it includes is counted."""
-    (patients,) = answers(patients_in(Question(collection)))
+    (patients,) = run_summaries(count_patients(Question(collection)))
     studies = Study.objects.within(collection).count()
     included = Box(Stage.INCLUDED, studies, patients, "", from_records=True)
-    return drawn(collection.flow.all(), "not recorded", included)
+    return build_flow(collection.flow.all(), "not recorded", included)

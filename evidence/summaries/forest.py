@@ -10,8 +10,8 @@ from ..questions.filters import groups
 from ..questions.question import Question
 from ..questions.vocabulary import Vocabulary
 from ..statistics import CannotPool, Pooled, clopper_pearson_interval, pooled_proportion
-from .cohort import HEADLINES, ungraded
-from .shares import Summary, answers, number
+from .cohort import HEADLINES, events_ungraded
+from .shares import Summary, format_number, run_summaries
 
 # How an item is counted of individual patients: (dimension, its value), and how it is seen whether it is known.
 COUNTED = {
@@ -57,7 +57,7 @@ class StudyRow:
 
     @property
     def interval_text(self) -> str:
-        return f"{number(self.interval[0])}–{number(self.interval[1])}" if self.interval else ""
+        return f"{format_number(self.interval[0])}–{format_number(self.interval[1])}" if self.interval else ""
 
     @property
     def pooled(self) -> bool:
@@ -90,27 +90,27 @@ class Forest:
         low, high = self.pooled.interval
         first, last = self.pooled.prediction
         return (
-            f"{number(100 * self.pooled.proportion)} % (95 % CI {number(100 * low)}–{number(100 * high)}), "
-            f"95 % prediction interval {number(100 * first)}–{number(100 * last)} %"
+            f"{format_number(100 * self.pooled.proportion)} % (95 % CI {format_number(100 * low)}–{format_number(100 * high)}), "
+            f"95 % prediction interval {format_number(100 * first)}–{format_number(100 * last)} %"
         )
 
 
-def items(question: Question) -> dict[str, str]:
+def forest_items(question: Question) -> dict[str, str]:
     """What a forest plot can be drawn of: items of patients, and what groups report as events of n."""
     found = dict(Item.choices)
     # By the very words of the source: “grade 3” and “grade >= 3” are not the same.
-    for measure in findings(question).filter(item="").values_list("measure", flat=True).distinct():
+    for measure in event_findings(question).filter(item="").values_list("measure", flat=True).distinct():
         found[f"{MEASURE}{measure}"] = f"{measure[:1].upper()}{measure[1:]} (groups only)"
     return found
 
 
-def findings(question: Question):
+def event_findings(question: Question):
     """Events of n in the treated groups that answer the question."""
     treated = groups(question).given_a_jak_inhibitor().order_by().values("pk")
     return GroupFinding.objects.within(question.collection).filter(group__in=treated, kind=FindingKind.EVENTS)
 
 
-def by_study(question: Question, item: str) -> Summary:
+def counts_by_study(question: Question, item: str) -> Summary:
     """(counted, known, in view) by study."""
     (dimension, value), (flag, yes) = COUNTED[item]
     counted, known, in_view, graded = yield [
@@ -132,18 +132,18 @@ def studies_ungraded(graded: Counter) -> set[str]:
     by_study = defaultdict(Counter)
     for (study, events, known), times in graded.items():
         by_study[study][(events, known)] += times
-    return {study for study, counter in by_study.items() if ungraded(counter)}
+    return {study for study, counter in by_study.items() if events_ungraded(counter)}
 
 
-def forest(question: Question, item: str, vocabulary: Vocabulary, *, shared: bool = False) -> Forest:
+def forest_plot(question: Question, item: str, vocabulary: Vocabulary, *, shared: bool = False) -> Forest:
     """The item in every study of the question. Raises KeyError for an item that is not in `items(question)`.
 
     People who may stand in several rows are counted once, where most of them are reported, unless `shared`.
     """
-    label = items(question)[item]
+    label = forest_items(question)[item]
     rows, unknown, in_view = [], 0, 0
     if item in COUNTED:
-        ((counted, known, everybody),) = answers(by_study(question, item))
+        ((counted, known, everybody),) = run_summaries(counts_by_study(question, item))
         in_view = sum(everybody.values())
         unknown = sum(1 for study in everybody if not known[study])
         for study, n in known.items():
@@ -183,7 +183,7 @@ def forest(question: Question, item: str, vocabulary: Vocabulary, *, shared: boo
 
 def group_rows(question: Question, item: str) -> list[StudyRow]:
     """What groups report of an item, added up over a study's groups; of several times, the last."""
-    found = findings(question).select_related("group__study").order_by("group", "at_weeks", "number")
+    found = event_findings(question).select_related("group__study").order_by("group", "at_weeks", "number")
     last: dict[int, GroupFinding] = {}
     for finding in found:
         if item == (finding.item or f"{MEASURE}{finding.measure}"):
@@ -212,7 +212,7 @@ def counted_once(question: Question, rows: list[StudyRow]) -> list[StudyRow]:
     kept: list[StudyRow] = []
     marked = []
     for row in rows:
-        other = next((each for each in kept if overlap(each.slug, row.slug, pairs)), None)
+        other = next((each for each in kept if may_share_people(each.slug, row.slug, pairs)), None)
         if other is None:
             kept.append(row)
             marked.append(row)
@@ -222,5 +222,5 @@ def counted_once(question: Question, rows: list[StudyRow]) -> list[StudyRow]:
     return marked
 
 
-def overlap(one: str, other: str, pairs: set[tuple[str, str]]) -> bool:
+def may_share_people(one: str, other: str, pairs: set[tuple[str, str]]) -> bool:
     return one == other or (one, other) in pairs or (other, one) in pairs

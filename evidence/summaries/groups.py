@@ -10,7 +10,7 @@ from ..models.choices import FindingKind
 from ..models.consistency import kept
 from ..questions.filters import GROUP_FILTERS, groups, unasked
 from ..questions.question import Question
-from .shares import plural
+from .shares import pluralize
 
 NO_CHANGE_KINDS = [FindingKind.EVENTS, FindingKind.SHARE, FindingKind.MEDIAN_IQR, FindingKind.SCORE]
 
@@ -33,12 +33,10 @@ class GroupCover:
         if not self.treated:
             return f"No group reported only in aggregate answers this question.{self.perhaps}"
         verb = "answers" if self.treated == 1 else "answer"
-        counted = (
-            f"{plural(self.treated, 'groups')} in {plural(self.studies, 'studies')} {verb} it in aggregate, covering "
-        )
-        covered = f"{plural(self.people, 'people')}" if self.people else "an unknown number of people"
+        counted = f"{pluralize(self.treated, 'groups')} in {pluralize(self.studies, 'studies')} {verb} it in aggregate, covering "
+        covered = f"{pluralize(self.people, 'people')}" if self.people else "an unknown number of people"
         if self.people and self.without_n:
-            covered += f" and {plural(self.without_n, 'groups')} of unknown size"
+            covered += f" and {pluralize(self.without_n, 'groups')} of unknown size"
         shared = " Some of these studies may report the same people." if self.sharing else ""
         return f"{counted}{covered}.{self.perhaps}{shared}"
 
@@ -47,17 +45,17 @@ class GroupCover:
         """Groups that may hold an answer nobody can take out of them."""
         if not self.mixed:
             return ""
-        return f" {plural(self.mixed, 'groups')} on several JAK inhibitors, not reported apart, may hold more."
+        return f" {pluralize(self.mixed, 'groups')} on several JAK inhibitors, not reported apart, may hold more."
 
 
-def of_groups(question: Question) -> tuple:
+def group_parts(question: Question) -> tuple:
     """The parts of a question that a group can answer."""
     return question.only(*GROUP_FILTERS).parts
 
 
 def group_cover(question: Question) -> GroupCover:
     """Counts the groups that answer the question, once per version for all questions that ask groups the same."""
-    counted = kept(("cover", of_groups(question)), question.collection, lambda: count_groups(question))
+    counted = kept(("cover", group_parts(question)), question.collection, lambda: count_groups(question))
     return replace(counted, unasked=unasked(question))
 
 
@@ -123,11 +121,11 @@ class ChangeRow:
         return self.change is None and self.difference is not None
 
 
-def changes(question: Question, *measures: str) -> list[ChangeRow]:
+def group_changes(question: Question, *measures: str) -> list[ChangeRow]:
     """The changes of a measure, by any of its names, in the groups that answer the question, with comparators of the
     same studies.
     """
-    what = ("changes", measures, of_groups(question))
+    what = ("changes", measures, group_parts(question))
     return kept(what, question.collection, lambda: read_changes(question, measures))
 
 

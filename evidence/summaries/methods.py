@@ -15,7 +15,7 @@ from ..statistics import (
     quartiles,
     wilson_interval,
 )
-from . import AGE_SPAN, Share, number
+from . import AGE_SPAN, Share, format_number
 from .comparison import FEWEST
 
 
@@ -33,29 +33,29 @@ class Method:
     example: Callable[[], str]
 
 
-def percents(interval: tuple[float, float]) -> str:
-    return f"{number(100 * interval[0])} to {number(100 * interval[1])} %".replace("-", "−")
+def percent_range(interval: tuple[float, float]) -> str:
+    return f"{format_number(100 * interval[0])} to {format_number(100 * interval[1])} %".replace("-", "−")
 
 
 def exact_example() -> str:
     found = exact_comparison(3, 8, 8, 9)
     return (
-        f"odds ratio {number(found.odds_ratio, 3)}, exact 95 % interval {number(found.low, 4)} to "
-        f"{number(found.high, 2)}, p = {number(found.p, 4)}"
+        f"odds ratio {format_number(found.odds_ratio, 3)}, exact 95 % interval {format_number(found.low, 4)} to "
+        f"{format_number(found.high, 2)}, p = {format_number(found.p, 4)}"
     )
 
 
 def pooled_example() -> str:
     found = pooled_proportion([(6, 8), (3, 6), (1, 5), (4, 10)])
     return (
-        f"pooled {number(100 * found.proportion)} %, 95 % CI {percents(found.interval)}, τ² {number(found.tau2, 3)}, "
-        f"I² {number(found.i2)} %, 95 % prediction interval {percents(found.prediction)}"
+        f"pooled {format_number(100 * found.proportion)} %, 95 % CI {percent_range(found.interval)}, τ² {format_number(found.tau2, 3)}, "
+        f"I² {format_number(found.i2)} %, 95 % prediction interval {percent_range(found.prediction)}"
     )
 
 
 def quartile_example() -> str:
     low, middle, high = quartiles([4, 7, 9, 10, 15])
-    return f"{number(middle)} ({number(low)} to {number(high)})"
+    return f"{format_number(middle)} ({format_number(low)} to {format_number(high)})"
 
 
 def denominators_example() -> str:
@@ -85,7 +85,7 @@ METHODS = [
         "Wilson EB. J Am Stat Assoc 1927;22:209-12. Recommended for N up to 40 by Brown, Cai, DasGupta. Stat Sci "
         "2001;16:101-33.",
         "22 of 49",
-        lambda: percents(wilson_interval(22, 49)),
+        lambda: percent_range(wilson_interval(22, 49)),
     ),
     Method(
         "clopper-pearson",
@@ -95,7 +95,7 @@ METHODS = [
         "Covers at least 95 % whatever the true proportion, and is therefore longer than Wilson's.",
         "Clopper CJ, Pearson ES. Biometrika 1934;26:404-13.",
         "22 of 49",
-        lambda: percents(clopper_pearson_interval(22, 49)),
+        lambda: percent_range(clopper_pearson_interval(22, 49)),
     ),
     Method(
         "newcombe",
@@ -105,16 +105,23 @@ METHODS = [
         "Not computed where the two cohorts share patients, nor for what a question itself asks for.",
         "Newcombe RG. Stat Med 1998;17:873-90, method 10.",
         "56 of 70 against 48 of 80",
-        lambda: f"{number(100 * (56 / 70 - 48 / 80))} points, {percents(newcombe_interval(56, 70, 48, 80))}",
+        lambda: (
+            f"{format_number(100 * (56 / 70 - 48 / 80))} points, {percent_range(newcombe_interval(56, 70, 48, 80))}"
+        ),
     ),
     Method(
         "fisher",
-        "Odds ratio with exact interval, Fisher's exact test",
+        "Odds ratio with exact interval, and the p that agrees with it",
         "Compare",
-        "noncentral hypergeometric distribution of n₁ given n₁ + n₂; p: sum of all tables no more likely than this one",
-        f"Two-sided. Under {FEWEST} patients known in a group no p-value is printed, only counts and intervals. "
+        "noncentral hypergeometric distribution of n₁ given n₁ + n₂; p: twice the smaller tail, at most 1",
+        "The interval and the p are central: 2.5 % lie beyond each limit, so p is under 0.05 exactly "
+        "where the interval leaves out 1. The two-sided p of R's fisher.test adds up all tables no "
+        "more likely than this one; it can fall under 0.05 beside an interval that holds 1. "
+        f"Under {FEWEST} patients known in a group no p-value is printed, only counts and intervals. "
         "Several tests on one page are not corrected; the page says how many there are.",
-        "Fisher RA. J R Stat Soc 1935;98:39-82. Odds ratio: conditional maximum likelihood.",
+        "Fisher RA. J R Stat Soc 1935;98:39-82. Odds ratio: conditional maximum likelihood. "
+        "Interval: Cornfield J. Proc Third Berkeley Symp 1956;4:135-48. Central p: Fay MP. "
+        "Biostatistics 2010;11:373-4.",
         "3 of 8 against 8 of 9",
         exact_example,
     ),
@@ -122,13 +129,16 @@ METHODS = [
         "glmm",
         "Pooled proportion",
         "forest plot",
-        "nᵢ ~ Binomial(Nᵢ, πᵢ), logit πᵢ ~ Normal(μ, τ²); μ and τ² by maximum likelihood, Gauss-Hermite quadrature",
-        "61 nodes. The standard error of μ is from the inverse of the full second derivative in (μ, log τ). "
+        "nᵢ ~ Binomial(Nᵢ, πᵢ), logit πᵢ ~ Normal(μ, τ²); μ and τ² by maximum likelihood, adaptive quadrature",
+        "The quadrature goes around each study's own mode. "
+        "The standard error of μ is from the inverse of the full second derivative in (μ, log τ). "
         "Prediction interval: μ ± 1.96 √(τ² + SE²). I² = τ² / (τ² + typical variance within a study). Studies of one "
         "patient are gathered and not pooled; under three studies nothing is pooled; groups that may share patients "
         "count once.",
         "Stijnen T, Hamza TH, Ozdemir P. Stat Med 2010;29:3046-67. I²: Higgins JPT, Thompson SG. Stat Med "
-        "2002;21:1539-58. Agrees with the R package metafor on that paper's example to 0.001.",
+        "2002;21:1539-58. Held against the R package metafor (rma.glmm, 25 nodes) on 91 series of "
+        "published trials and 100 drawn ones, of 1 to a million patients: μ within 0.005, its "
+        "standard error within 2 %.",
         "6/8, 3/6, 1/5 and 4/10",
         pooled_example,
     ),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from ..counting import Tally, Unit
 from ..models import Collection, JAKInhibitor, Study, StudyGroup
 from ..questions.question import Question
-from .shares import answers
+from .shares import run_summaries
 
 
 @dataclass(frozen=True)
@@ -20,15 +20,15 @@ class CollectionCounts:
     people_in_groups: int
 
 
-def patients_in(question: Question):
+def count_patients(question: Question):
     (counter,) = yield [Tally(question)]
     return counter[()]
 
 
-def overview(collections: list[Collection]) -> list[CollectionCounts]:
+def collection_counts(collections: list[Collection]) -> list[CollectionCounts]:
     """Each collection on its own; nothing is added up across them. The same queries for any number of collections."""
     questions = [Question(collection) for collection in collections]
-    patients = answers(*(patients_in(question) for question in questions)) if questions else []
+    patients = run_summaries(*(count_patients(question) for question in questions)) if questions else []
     studies = Counter(Study.objects.published().values_list("collection", flat=True))
     groups, people = Counter(), Counter()
     treated = StudyGroup.objects.given_a_jak_inhibitor().filter(study__in=Study.objects.published())
@@ -43,7 +43,7 @@ def overview(collections: list[Collection]) -> list[CollectionCounts]:
 
 def inhibitors_given(question: Question) -> list[tuple[str, int]]:
     """(inhibitor, patients) of a question."""
-    ((patients, _),) = answers(by_drug(question))
+    ((patients, _),) = run_summaries(counts_by_drug(question))
     return [(drug, times) for (drug,), times in patients.items()]
 
 
@@ -75,14 +75,16 @@ class DrugEvidence:
         return any(count.anything for count in self.counts)
 
 
-def by_drug(question: Question):
+def counts_by_drug(question: Question):
     patients, treatments = yield [Tally(question, ("inhibitor",)), Tally(question, ("inhibitor",), Unit.TREATMENTS)]
     return patients, treatments
 
 
 def drug_evidence(drugs: list[JAKInhibitor], collections: list[Collection]) -> list[DrugEvidence]:
     """Per drug and collection: patients, treatments, groups, trials. The same queries for any number of drugs."""
-    tallies = answers(*(by_drug(Question(collection)) for collection in collections)) if collections else []
+    tallies = (
+        run_summaries(*(counts_by_drug(Question(collection)) for collection in collections)) if collections else []
+    )
     groups, people, trials = Counter(), Counter(), Counter()
     shown = StudyGroup.objects.filter(study__in=Study.objects.published())
     for collection, drug, n in shown.values_list("study__collection", "inhibitor__slug", "n"):

@@ -10,8 +10,8 @@ from ..models.choices import FigureUnit, Verdict
 from ..questions.question import Question
 from ..questions.vocabulary import Vocabulary, vocabulary
 from ..statistics import Printed, fractions, ratios
-from .cohort import AgeAndSex, age_and_sex, events_by_category, headlines, indication_sets
-from .shares import Share, answers, number, share
+from .cohort import AgeAndSex, age_and_sex, events_by_category, headline_shares, indication_sets
+from .shares import Share, format_number, make_share, run_summaries
 
 MOST_PATIENTS = 500  # of a review whose denominators are all tried
 
@@ -30,8 +30,8 @@ class Comparison:
         figure = self.figure
         if figure.value is None:
             return f"{figure.count}/{figure.n}" if figure.n else f"{figure.count}"
-        spread = f" (SD {number(figure.spread, figure.decimals)})" if figure.spread is not None else ""
-        return f"{number(figure.value, figure.decimals)}{spread}"
+        spread = f" (SD {format_number(figure.spread, figure.decimals)})" if figure.spread is not None else ""
+        return f"{format_number(figure.value, figure.decimals)}{spread}"
 
     @property
     def unit(self) -> str:
@@ -39,7 +39,7 @@ class Comparison:
 
     @property
     def recomputed(self) -> str:
-        return number(self.value, self.figure.decimals)
+        return format_number(self.value, self.figure.decimals)
 
     @property
     def agrees(self) -> bool | None:
@@ -58,7 +58,11 @@ class Comparison:
         if self.value is None or self.figure.value is None:
             return ""
         gap = Decimal(self.recomputed) - self.figure.value
-        return f"{'+' if gap > 0 else ''}{number(float(gap), self.figure.decimals)}".replace("-", "−") if gap else "0"
+        return (
+            f"{'+' if gap > 0 else ''}{format_number(float(gap), self.figure.decimals)}".replace("-", "−")
+            if gap
+            else "0"
+        )
 
     @property
     def expected(self) -> Verdict:
@@ -100,17 +104,19 @@ class Comparison:
 def by_inhibitor(question: Question, words: Vocabulary):
     """Patients given each drug, of all patients: the drug of a course is always known."""
     in_view, by_drug = yield [Tally(question, ("reading",)), Tally(question, ("inhibitor",))]
-    return [share(words.label("inhibitor", key), times, in_view, in_view, key=key) for (key,), times in by_drug.items()]
+    return [
+        make_share(words.label("inhibitor", key), times, in_view, in_view, key=key) for (key,), times in by_drug.items()
+    ]
 
 
-def reconciliation(review: Review, figures: list[PrintedFigure]) -> list[Comparison]:
+def reconcile_figures(review: Review, figures: list[PrintedFigure]) -> list[Comparison]:
     """Every printed figure, recomputed from the collection that reconstructs the review, if there is one."""
     collection = review.reconstructions.order_by("pk").first()
     if collection is None:
         return [Comparison(figure, None, "") for figure in figures]
     question, words = Question(collection), vocabulary(collection)
-    heads, sets, drugs, events, people = answers(
-        headlines(question),
+    heads, sets, drugs, events, people = run_summaries(
+        headline_shares(question),
         indication_sets(question, words),
         by_inhibitor(question, words),
         events_by_category(question, words),
@@ -120,14 +126,14 @@ def reconciliation(review: Review, figures: list[PrintedFigure]) -> list[Compari
     shares |= {f"inhibitor_{each.key}": each for each in drugs}
     shares |= {f"ae_{row.patients.key}": row.patients for row in events}
     shares |= {f"set:{each.key}": each for each in sets}
-    return [recompute(figure, shares, people) for figure in figures]
+    return [recompute_figure(figure, shares, people) for figure in figures]
 
 
-def recompute(figure: PrintedFigure, shares: dict[str, Share], people: AgeAndSex) -> Comparison:
+def recompute_figure(figure: PrintedFigure, shares: dict[str, Share], people: AgeAndSex) -> Comparison:
     found = shares.get(share_key(figure.code))
     if found is not None and found.known:
         return Comparison(figure, found.percent, found.fraction, found)
-    return Comparison(figure, *of_people(figure.code, people))
+    return Comparison(figure, *age_and_sex_value(figure.code, people))
 
 
 def share_key(code: str) -> str:
@@ -136,7 +142,7 @@ def share_key(code: str) -> str:
     return f"set:{set_key(tail.split('_'))}" if head == "indication" and tail else code
 
 
-def of_people(code: str, people: AgeAndSex) -> tuple[float | None, str]:
+def age_and_sex_value(code: str, people: AgeAndSex) -> tuple[float | None, str]:
     """Ages and the sex ratio, with the number of patients each is computed from."""
     aged = f"{people.known.known} of {people.known.in_view} patients"
     females, males = people.sexes.get("female", 0), people.sexes.get("male", 0)

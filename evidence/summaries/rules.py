@@ -11,8 +11,8 @@ from ..models.choices import Response
 from ..models.missing import missing_reason
 from ..questions.question import Question
 from ..statistics import Derived, Rule
-from .courses import outcomes
-from .shares import Summary, answers
+from .courses import matching_outcomes
+from .shares import Summary, run_summaries
 
 LISTED = 2_000  # single outcomes listed beside a rule
 
@@ -20,7 +20,7 @@ GOOD = {Response.IMPROVED.value}
 BAD = {Response.STABLE.value, Response.WORSENED.value, Response.NOT_IMPROVED.value}
 
 
-def discordant(result: str, derived: Derived) -> bool:
+def is_discordant(result: str, derived: Derived) -> bool:
     """Whether authors and rule say different things: improved against no response, or the other way round.
 
     “Stable” beside “no response” is no disagreement; “stable” beside worsening is one.
@@ -51,7 +51,7 @@ class Judged:
 
     @property
     def discordant(self) -> bool:
-        return discordant(self.result, self.derived)
+        return is_discordant(self.result, self.derived)
 
     @property
     def missing(self) -> str:
@@ -99,7 +99,9 @@ class RuleReport:
 
     @property
     def discordant(self) -> int:
-        return sum(n for result, counts in self.table.items() for each, n in counts.items() if discordant(result, each))
+        return sum(
+            n for result, counts in self.table.items() for each, n in counts.items() if is_discordant(result, each)
+        )
 
     @property
     def without_measure(self) -> int:
@@ -109,7 +111,7 @@ class RuleReport:
 
 def rule_report(question: Question, rule: Rule) -> RuleReport:
     """Applies a rule to every outcome by its measure; none is dropped."""
-    found = outcomes(question, [rule.measure])
+    found = matching_outcomes(question, [rule.measure])
     table: dict[str, Counter] = {result.value: Counter() for result in Response}
     # The rule sees each pair of numbers once, however many patients share it.
     for result, baseline, followup, times in (
@@ -130,7 +132,7 @@ def rule_report(question: Question, rule: Rule) -> RuleReport:
     )
     listed = [Judged(*row[:-1], rule.judge(row[4], row[5]), row[-1]) for row in rows[:LISTED]]
     listed.sort(key=lambda each: (not each.discordant, each.derived != Derived.NOT_EVALUABLE))
-    ((treatments,),) = answers(treatments_of(question))
+    ((treatments,),) = run_summaries(treatments_of(question))
     with_measure = found.order_by().values("treatment").distinct().count()
     total = sum(sum(counts.values()) for counts in table.values())
     return RuleReport(rule, table, listed, total, treatments, with_measure)
@@ -139,7 +141,7 @@ def rule_report(question: Question, rule: Rule) -> RuleReport:
 def rule_rows(report: RuleReport) -> list[tuple[str, list[tuple[int, bool]]]]:
     """The table of a report: the authors' result, then for each derived verdict how many, and whether they disagree."""
     return [
-        (Response(result).label, [(counts[each], discordant(result, each)) for each in Derived])
+        (Response(result).label, [(counts[each], is_discordant(result, each)) for each in Derived])
         for result, counts in report.table.items()
         if counts
     ]

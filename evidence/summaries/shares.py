@@ -23,7 +23,7 @@ SMALLEST = 0.1  # percent that a printed percentage can tell from nothing, and f
 Summary = Generator[list[Tally], list[Counter], Any]
 
 
-def together(summaries: Sequence[Summary]) -> Summary:
+def run_together(summaries: Sequence[Summary]) -> Summary:
     """Several summaries as one: yields all their tallies at once, returns their results in order."""
     wanted = [next(summary) for summary in summaries]
     counters = iter((yield [tally for tallies in wanted for tally in tallies]))
@@ -36,9 +36,9 @@ def together(summaries: Sequence[Summary]) -> Summary:
     return results
 
 
-def answers(*summaries: Summary) -> list:
+def run_summaries(*summaries: Summary) -> list:
     """Runs summaries together, so that all their tallies travel in one query; their results, in order."""
-    asked = together(summaries)
+    asked = run_together(summaries)
     try:
         asked.send(count(next(asked)))
     except StopIteration as finished:
@@ -46,14 +46,14 @@ def answers(*summaries: Summary) -> list:
     raise RuntimeError("a summary asked twice")
 
 
-def number(value: float | None, decimals: int = 1) -> str:
+def format_number(value: float | None, decimals: int = 1) -> str:
     """A number rounded half up, as printed in papers; an empty text for none."""
     if value is None:
         return ""
     return str(Decimal(repr(float(value))).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP))
 
 
-def plural(count: int, unit: str) -> str:
+def pluralize(count: int, unit: str) -> str:
     """“1 patient”, “2 patients”."""
     return f"{count:,} {SINGULAR.get(unit, unit.rstrip('s')) if count == 1 else unit}".replace(",", "\u202f")
 
@@ -110,11 +110,11 @@ class Share:
             return f"< {SMALLEST} %"
         if 100 - SMALLEST / 2 <= self.percent < 100:
             return f"> {100 - SMALLEST} %"
-        return f"{number(self.percent)} %"
+        return f"{format_number(self.percent)} %"
 
     @property
     def interval_text(self) -> str:
-        return f"{number(self.interval[0])}–{number(self.interval[1])}" if self.interval else ""
+        return f"{format_number(self.interval[0])}–{format_number(self.interval[1])}" if self.interval else ""
 
     @property
     def missing_text(self) -> str:
@@ -134,7 +134,9 @@ class Share:
         return f"{self.fraction} {self.unit} ({self.percent_text}, 95 % CI {self.interval_text}), {self.missing_text}"
 
 
-def share(label: str, count: int, known: Counter, in_view: Counter, unit: str = Unit.PATIENTS, key: str = "") -> Share:
+def make_share(
+    label: str, count: int, known: Counter, in_view: Counter, unit: str = Unit.PATIENTS, key: str = ""
+) -> Share:
     """A share from counters by reading: missing = in view − known, reason by reason."""
     missing = {reason: in_view[(reason.value,)] - known[(reason.value,)] for reason in Missing}
     return Share(

@@ -2,17 +2,18 @@
 
 from dataclasses import dataclass
 
-from ..counting import alike
+from ..counting import rank_by_agreement
 from ..models import Collection, Patient
 from ..models.choices import Match, Presence, Sex, Subset
 from ..questions.filters import FILTERS
 from ..questions.question import MatchedSet, Question
 from ..questions.vocabulary import Vocabulary
-from .cohort import answer
-from .shares import Share, answers
+from .cohort import match_summary
+from .shares import Share, run_summaries
 
 SHOWN = 20  # patients listed
 AGE_SPAN = 10  # years that an age may be off
+AGE = FILTERS["age_min"].range
 SAID = (True, False, None)  # agrees, differs, not known
 
 
@@ -61,7 +62,7 @@ class Similar:
         return f"{told}. So few patients cannot tell what would happen in another one."
 
 
-def criteria(
+def similarity_criteria(
     collection: Collection,
     vocabulary: Vocabulary,
     *,
@@ -79,11 +80,11 @@ def criteria(
     def add(label: str, **parts) -> None:
         question = Question(collection)
         for name, value in parts.items():
-            question = question.asking(name, value)
+            question = question.with_part(name, value)
         made.append(Criterion(label, question))
 
     if age is not None:
-        low, high = max(age - AGE_SPAN, 0), min(age + AGE_SPAN, 120)
+        low, high = max(age - AGE_SPAN, AGE.low), min(age + AGE_SPAN, AGE.high)
         add(f"Age {low} to {high}", age_min=low, age_max=high)
     if sex:
         add(Sex(sex).label, sex=(sex,))
@@ -102,18 +103,18 @@ def criteria(
     return made
 
 
-def similar(collection: Collection, asked: list[Criterion]) -> Similar:
+def similar_patients(collection: Collection, asked: list[Criterion]) -> Similar:
     """The patients of a collection beside these criteria, and in how many each is known."""
-    cases, exactly = closest(collection, asked)
-    shares = [each.share for each in answers(*(answer(each.question) for each in asked))] if asked else []
+    cases, exactly = closest_patients(collection, asked)
+    shares = [each.share for each in run_summaries(*(match_summary(each.question) for each in asked))] if asked else []
     return Similar(list(zip(asked, shares, strict=True)), cases, exactly)
 
 
-def closest(
+def closest_patients(
     collection: Collection, asked: list[Criterion], *, apart: int | None = None, most: int = SHOWN
 ) -> tuple[list[Case], list[int]]:
     """The cases that agree in most, and how many agree in how much. `apart` is the primary key of one to leave out."""
-    ranking = alike(collection, [each.question for each in asked], most, apart)
+    ranking = rank_by_agreement(collection, [each.question for each in asked], most, apart)
     people = (
         Patient.objects.filter(pk__in=[each.patient for each in ranking.first])
         .select_related("study__collection")
@@ -144,4 +145,4 @@ def criteria_of(patient: Patient, vocabulary: Vocabulary) -> tuple[dict, list[Cr
         "without": tuple(sorted(code for code, status in signs if status == Presence.ABSENT)),
         "prior": tuple(sorted(each.code for each in patient.prior_therapies.all())),
     }
-    return words, criteria(patient.study.collection, vocabulary, **words)
+    return words, similarity_criteria(patient.study.collection, vocabulary, **words)

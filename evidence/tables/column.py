@@ -1,7 +1,7 @@
 """Columns, tables, and how their cells are read."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from itertools import islice
 from typing import Any
@@ -15,10 +15,11 @@ from ..questions.question import Question
 
 SEPARATOR = "; "  # between the values of a list
 BATCH = 2000  # rows read, and lists looked up, at a time
+OUR_DEFINITION = "Casebook"
 
 
-class Together:
-    """A list that is looked up together with its like: one query for all columns of a class."""
+class BatchLookup:
+    """A to-many value that is looked up together with its like: one query for all columns of a class."""
 
     path: str
 
@@ -28,27 +29,69 @@ class Together:
 
 
 # Owner's primary key -> the codes of a list, in order; for one batch of owners.
-Listed = Callable[[list[int], Question], dict[int, list[str]]]
+Lookup = Callable[[list[int], Question], dict[int, list[str]]]
+
+
+@dataclass(frozen=True)
+class Codes:
+    """The vocabulary that a column's codes come from, where it is a table of the database.
+
+    `described` says in words which codes they are. Pages print the labels of the vocabulary `kind`, if it is given;
+    with `joined`, a value is a set of codes joined by +.
+    """
+
+    described: str
+    kind: str = ""
+    joined: bool = False
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its name in files, its heading on pages, and where its value comes from.
+    """One column: its name in files, its heading on pages, where its value comes from, and what it means.
 
-    `source` is a path or a function making an expression; `listed` looks up a to-many value for a batch of rows.
+    Lists, files, bundles, the data dictionary, the API's schema and the page of a single record all read it here.
+
+    `source` is a path or a function making an expression; `lookup` looks up a to-many value for a batch of rows.
+    `unit` is that of a number; a number without a unit is an ordinal (first, second, third), and `whole`.
+    `labels` are codes with their labels, `codes` the vocabulary of codes that are not written in the source.
     `unknown` is the code that stands for a missing value. With `tells_missing`, an empty cell says why it is empty.
+    `toned` gives a code a colour on pages. `definition` says who defines what the column holds.
+
+    On the page of its record (`on_case`) the heading is `case_label`, or else the label without its unit; with
+    `case_if_known` it is left out there when it has no value.
+
+    Raises ValueError where the meaning is missing, or the unit of a number.
     """
 
     name: str
     label: str
     source: str | Callable[[], Any] | None = None
-    listed: Listed | Together | None = None
+    meaning: str = ""
+    lookup: Lookup | BatchLookup | None = None
+    numeric: bool = False
+    whole: bool = False
+    unit: str = ""
     labels: dict[str, str] = field(default_factory=dict)
+    codes: Codes | None = None
     unknown: str | None = None
     tells_missing: bool = True
-    numeric: bool = False
+    toned: bool = False
+    definition: str = OUR_DEFINITION
     on_page: bool = False
     in_file: bool = True
+    on_case: bool = False
+    case_label: str = ""
+    case_if_known: bool = False
+
+    def __post_init__(self):
+        if not self.meaning:
+            raise ValueError(f"The column “{self.name}” says nothing of what it means: give it a `meaning`.")
+        if self.numeric and not (self.unit or self.whole):
+            raise ValueError(f"The number “{self.name}” has no unit: give it a `unit`.")
+
+    def at(self, source: str | Callable[[], Any], **changes: Any) -> "Column":
+        """The same column, its value reached from another table; `changes` are what else is different there."""
+        return replace(self, source=source, **changes)
 
     @property
     def expression(self):
@@ -57,6 +100,11 @@ class Column:
     @property
     def sortable(self) -> bool:
         return self.source is not None
+
+    @property
+    def heading_of_case(self) -> str:
+        """The heading on the page of its record, where the unit stands beside the value."""
+        return self.case_label or self.label.removesuffix(f" ({self.unit})")
 
 
 @dataclass(frozen=True)
@@ -115,7 +163,7 @@ class Batch:
 
 def batches(columns: list[Column], table: Table, records: QuerySet, question: Question) -> Iterator[Batch]:
     """The rows of the records, in their order, 2,000 at a time: memory stays flat, and look-ups are few."""
-    own = [column for column in columns if not column.listed]
+    own = [column for column in columns if not column.lookup]
     expressions = {f"c{i}": fetched(column, records.model) for i, column in enumerate(own)}
     found = (
         records.annotate(extraction_of_row=F(table.extraction), **expressions)
@@ -127,7 +175,7 @@ def batches(columns: list[Column], table: Table, records: QuerySet, question: Qu
         reason = {each: missing_reason(each).label for each in set(extractions)}
         reasons = [reason[each] for each in extractions]
         read = dict(zip((column.name for column in own), values, strict=True))
-        read |= looked_up([column for column in columns if column.listed], list(keys), reasons, question)
+        read |= looked_up([column for column in columns if column.lookup], list(keys), reasons, question)
         yield Batch(reasons, [cleaned(column, read[column.name]) for column in columns])
 
 
@@ -135,13 +183,13 @@ def looked_up(columns: list[Column], keys: list[int], reasons: list[str], questi
     """Lists as texts, by column; columns that come from one table are looked up together."""
     found: dict[str, dict[int, list[str]]] = {}
     for column in columns:
-        if isinstance(column.listed, Together):
+        if isinstance(column.lookup, BatchLookup):
             if column.name not in found:
-                alike = [each for each in columns if type(each.listed) is type(column.listed)]
-                lists = column.listed.look_up([each.listed.path for each in alike], keys, question)
+                alike = [each for each in columns if type(each.lookup) is type(column.lookup)]
+                lists = column.lookup.look_up([each.lookup.path for each in alike], keys, question)
                 found |= dict(zip((each.name for each in alike), lists, strict=True))
         else:
-            found[column.name] = column.listed(keys, question)
+            found[column.name] = column.lookup(keys, question)
     return {
         name: [joined(lists.get(key, ()), reason) for key, reason in zip(keys, reasons, strict=True)]
         for name, lists in found.items()

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 from django.db.models import QuerySet
 
-from ..counting import matching_among
+from ..counting import matching_treatments_of
 from ..models import Patient, PatientAutoantibody, PatientManifestation, Study, StudyGroup, Treatment
 from ..models.choices import Ascertainment, Listing, Response, YesNo
 from ..questions.filters import courses
 from ..questions.question import Question
-from .column import Together
+from .column import BatchLookup
 
 PAGE = 100  # rows up to which memory is asked; a file asks the database
 UNKNOWN_CODES = {Response.UNKNOWN.value, YesNo.UNKNOWN.value, Ascertainment.NOT_STATED.value, ""}
@@ -51,14 +51,14 @@ def prior_therapies(keys: list[int], question: Question) -> dict[int, list[str]]
 
 
 @dataclass(frozen=True)
-class OfMatchingCourses(Together):
+class OfMatchingCourses(BatchLookup):
     """A value of each course of the patient that answers the question, in the order of the courses."""
 
     path: str
 
     def look_up(self, paths: list[str], keys: list[int], question: Question) -> list[dict[int, list[str]]]:
         found = [defaultdict(list) for _ in paths]
-        known = matching_among(question, keys) if len(keys) <= PAGE else None
+        known = matching_treatments_of(question, keys) if len(keys) <= PAGE else None
         if known is None:
             matching = courses(question).filter(patient__among=keys)
         else:

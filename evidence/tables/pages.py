@@ -2,7 +2,7 @@
 
 from django.db.models import QuerySet
 
-from ..counting import Unit, listed, listed_under
+from ..counting import Unit, row_keys, row_keys_under
 from ..models import AdverseEvent, Outcome, Patient, Treatment
 from ..questions.question import Question
 from .column import Table, ordered
@@ -22,11 +22,11 @@ def remembered(table: Table, question: Question, sort: str, start: int, stop: in
     unit = Unit(table.unit)
     rows = RECORDS[unit].objects
     if unit in UNDER:
-        found = None if sort else listed_under(question, unit, start, stop)
+        found = None if sort else row_keys_under(question, unit, start, stop)
         if found is None:
             return None
         courses, before = found
         return ordered(table, rows.filter(treatment__among=courses), "")[before : before + stop - start]
     order = (sort, lambda: ordered(table, table.records(question.only()), sort)) if sort else None
-    keys = listed(question, unit, start, stop, order)
+    keys = row_keys(question, unit, start, stop, order)
     return None if keys is None else ordered(table, rows.filter(pk__among=keys), sort)

@@ -1,4 +1,4 @@
-"""The nouns and their columns."""
+"""The nouns and their columns: each says once what it is called, where its value comes from and what it means."""
 
 from django.db.models import Case, CharField, Count, F, OuterRef, Subquery, Value, When
 from django.db.models.functions import Coalesce
@@ -19,22 +19,76 @@ from ..models.choices import (
 )
 from ..questions.filters import courses, groups, studies
 from . import lookups as lists
-from .column import Column, Table
+from .column import Codes, Column, Table
 
 RESPONSES = dict(Response.choices)
 YES_NO = dict(YesNo.choices)
+SUBSETS = dict(Subset.choices)
 # Short enough for a table; the column is headed “Adverse events”.
 ASCERTAINMENT = {Ascertainment.EVENTS.value: "Reported", Ascertainment.EXPLICITLY_NONE.value: "None, as stated"}
+
+INHIBITOR = Codes("an inhibitor's slug, as on /inhibitors/", "inhibitor")
+INDICATIONS = Codes("codes of indications, joined by +", "indication", joined=True)
+THERAPIES = Codes("codes of therapies")
+AUTOANTIBODIES = Codes("codes of autoantibodies")
+MANIFESTATIONS = Codes("codes of manifestations")
+
+PATIENTS_COUNTED = "patients"
+SINCE_START = "months since the start of the course"
+MEASURED = "the unit of the measure, as the source gives it"
+MRSS = "Modified Rodnan skin score, 0 to 51: 17 sites, 0 to 3 points each."
+CTCAE = "Common Terminology Criteria for Adverse Events (CTCAE), grades 1 to 5, where the source grades."
+
+# Columns of several tables
+
+PATIENT = Column(
+    "patient",
+    "Patient",
+    "slug",
+    "Public id of one individually reported person; never changed once published.",
+    on_page=True,
+)
+STUDY = Column(
+    "study",
+    "Study",
+    "slug",
+    "Public id of the study, for joining files.",
+    codes=Codes("a study's slug, joined to the column study of studies.csv"),
+)
+STUDY_NAME = Column("study_name", "Study", "short_name", "The study's short name.", on_page=True)
+YEAR = Column(
+    "year",
+    "Year",
+    "year",
+    "Year of publication, or of registration.",
+    numeric=True,
+    whole=True,
+    unit="calendar year",
+)
+DESIGN = Column(
+    "design",
+    "Design",
+    "design",
+    "Study design, as coded by a curator.",
+    labels=dict(Design.choices),
+    unknown=Design.UNKNOWN,
+)
+DOI = Column(
+    "doi",
+    "DOI",
+    "doi",
+    "Digital object identifier of the publication.",
+    tells_missing=False,
+    definition="DOI Foundation",
+)
 
 
 def study_columns(path: str, *, on_page: bool = True) -> list[Column]:
     """The study of a row: its slug for joining, its name for reading."""
     return [
-        Column("study", "Study", f"{path}slug"),
-        Column("study_name", "Study", f"{path}short_name", on_page=on_page),
-        Column("year", "Year", f"{path}year", numeric=True),
-        Column("design", "Design", f"{path}design", labels=dict(Design.choices), unknown=Design.UNKNOWN),
-        Column("doi", "DOI", f"{path}doi", tells_missing=False),
+        STUDY.at(f"{path}slug"),
+        STUDY_NAME.at(f"{path}short_name", on_page=on_page),
+        *(column.at(f"{path}{column.name}") for column in (YEAR, DESIGN, DOI)),
     ]
 
 
@@ -46,31 +100,175 @@ PATIENTS = Table(
     extraction="study__extraction",
     order=["slug"],
     columns=[
-        Column("patient", "Patient", "slug", on_page=True),
+        PATIENT,
         *study_columns("study__"),
-        Column("sex", "Sex", "sex", labels=dict(Sex.choices), unknown=Sex.UNKNOWN, on_page=True),
-        Column("age_years", "Age", "age_years", numeric=True, on_page=True),
-        Column("subset", "Subset", "subset", labels=dict(Subset.choices), unknown=Subset.UNKNOWN, on_page=True),
-        Column("disease_duration_months", "Disease duration (months)", "disease_duration_months", numeric=True),
-        Column("classification", "Classification", "classification"),
-        Column("comorbidities", "Comorbidities", "comorbidities"),
-        Column("autoantibodies_present", "Autoantibodies", listed=lists.autoantibodies(Presence.PRESENT)),
-        Column("autoantibodies_absent", "Autoantibodies absent", listed=lists.autoantibodies(Presence.ABSENT)),
-        Column("manifestations_present", "Manifestations", listed=lists.manifestations(Presence.PRESENT)),
-        Column("manifestations_absent", "Looked for, absent", listed=lists.manifestations(Presence.ABSENT)),
-        Column("prior_therapies", "Prior therapies", listed=lists.prior_therapies),
-        Column("inhibitors", "JAK inhibitor", listed=lists.OfMatchingCourses("inhibitor__slug"), on_page=True),
-        Column("indication_sets", "For", listed=lists.OfMatchingCourses("indication_set"), on_page=True),
-        Column("responses", "Response", listed=lists.OfMatchingCourses("response"), labels=RESPONSES, on_page=True),
-        Column("relapsed", "Relapsed", listed=lists.OfMatchingCourses("relapsed"), labels=YES_NO, on_page=True),
+        Column(
+            "sex",
+            "Sex",
+            "sex",
+            "Sex, as the source states it.",
+            labels=dict(Sex.choices),
+            unknown=Sex.UNKNOWN,
+            on_page=True,
+            on_case=True,
+        ),
+        Column(
+            "age_years",
+            "Age",
+            "age_years",
+            "Age in whole years, as the source states it.",
+            numeric=True,
+            whole=True,
+            unit="years",
+            on_page=True,
+            on_case=True,
+        ),
+        Column(
+            "subset",
+            "Subset",
+            "subset",
+            "Disease subset of systemic sclerosis, as the source names it.",
+            labels=SUBSETS,
+            unknown=Subset.UNKNOWN,
+            on_page=True,
+            on_case=True,
+            case_label="Disease subset",
+        ),
+        Column(
+            "disease_duration_months",
+            "Disease duration (months)",
+            "disease_duration_months",
+            "Duration of the disease at presentation, converted to months.",
+            numeric=True,
+            unit="months",
+            on_case=True,
+        ),
+        Column(
+            "classification",
+            "Classification",
+            "classification",
+            "Classification criteria the source says are met.",
+            on_case=True,
+        ),
+        Column(
+            "comorbidities",
+            "Comorbidities",
+            "comorbidities",
+            "Other diseases the source names, separated by semicolons.",
+            on_case=True,
+        ),
+        Column(
+            "autoantibodies_present",
+            "Autoantibodies",
+            lookup=lists.autoantibodies(Presence.PRESENT),
+            meaning="Autoantibodies that were looked for and found.",
+            codes=AUTOANTIBODIES,
+            on_case=True,
+            case_label="Autoantibodies present",
+        ),
+        Column(
+            "autoantibodies_absent",
+            "Autoantibodies absent",
+            lookup=lists.autoantibodies(Presence.ABSENT),
+            meaning="Autoantibodies that were looked for and not found.",
+            codes=AUTOANTIBODIES,
+            on_case=True,
+            case_label="Autoantibodies looked for, absent",
+            case_if_known=True,
+        ),
+        Column(
+            "manifestations_present",
+            "Manifestations",
+            lookup=lists.manifestations(Presence.PRESENT),
+            meaning="Organ involvement and signs that are present.",
+            codes=MANIFESTATIONS,
+            on_case=True,
+            case_label="Manifestations present",
+        ),
+        Column(
+            "manifestations_absent",
+            "Looked for, absent",
+            lookup=lists.manifestations(Presence.ABSENT),
+            meaning="Organ involvement and signs that were looked for and are absent.",
+            codes=MANIFESTATIONS,
+            on_case=True,
+            case_if_known=True,
+        ),
+        Column(
+            "prior_therapies",
+            "Prior therapies",
+            lookup=lists.prior_therapies,
+            meaning="Therapies before the JAK inhibitor.",
+            codes=THERAPIES,
+            on_case=True,
+        ),
+        Column(
+            "inhibitors",
+            "JAK inhibitor",
+            lookup=lists.OfMatchingCourses("inhibitor__slug"),
+            meaning="JAK inhibitors of those courses that answer the question.",
+            codes=Codes("inhibitors' slugs, as on /inhibitors/", "inhibitor"),
+            on_page=True,
+        ),
+        Column(
+            "indication_sets",
+            "For",
+            lookup=lists.OfMatchingCourses("indication_set"),
+            meaning="What each course that answers the question was given for, as a set.",
+            codes=Codes("codes of indications, joined by +, one set for each course", "indication", joined=True),
+            on_page=True,
+        ),
+        Column(
+            "responses",
+            "Response",
+            lookup=lists.OfMatchingCourses("response"),
+            meaning="The authors' overall verdict on each course that answers the question.",
+            labels=RESPONSES,
+            toned=True,
+            on_page=True,
+        ),
+        Column(
+            "relapsed",
+            "Relapsed",
+            lookup=lists.OfMatchingCourses("relapsed"),
+            meaning="Whether the disease relapsed, for each course that answers the question.",
+            labels=YES_NO,
+            on_page=True,
+        ),
         Column(
             "adverse_events",
             "Adverse events",
-            listed=lists.OfMatchingCourses("adverse_events"),
+            lookup=lists.OfMatchingCourses("adverse_events"),
+            meaning="What the source says of adverse events, for each course that answers the question.",
             labels=ASCERTAINMENT,
             on_page=True,
         ),
     ],
+)
+
+COURSE = Column(
+    "treatment",
+    "Course",
+    "number",
+    "Number of the patient's course of a JAK inhibitor: 1, 2, 3.",
+    numeric=True,
+    whole=True,
+)
+COURSE_INHIBITOR = Column(
+    "inhibitor",
+    "JAK inhibitor",
+    "inhibitor__slug",
+    "The JAK inhibitor of the course.",
+    codes=INHIBITOR,
+    on_page=True,
+)
+COURSE_INDICATIONS = Column(
+    "indications",
+    "For",
+    "indication_set",
+    "What the course was given for: all of them together, as a set.",
+    codes=INDICATIONS,
+    on_page=True,
 )
 
 TREATMENTS = Table(
@@ -81,26 +279,81 @@ TREATMENTS = Table(
     extraction="patient__study__extraction",
     order=["patient__slug", "number"],
     columns=[
-        Column("patient", "Patient", "patient__slug", on_page=True),
-        Column("treatment", "Course", "number", numeric=True, on_page=True),
+        PATIENT.at("patient__slug"),
+        COURSE.at("number", on_page=True),
         *study_columns("patient__study__", on_page=False),
-        Column("inhibitor", "JAK inhibitor", "inhibitor__slug", on_page=True),
-        Column("dose", "Dose", "dose", on_page=True),
-        Column("duration_months", "Duration (months)", "duration_months", numeric=True, on_page=True),
-        Column("indications", "For", "indication_set", on_page=True),
-        Column("concomitant_therapies", "Concomitant therapies", listed=lists.concomitant_therapies),
-        Column("response", "Response", "response", labels=RESPONSES, unknown=Response.UNKNOWN, on_page=True),
-        Column("relapsed", "Relapsed", "relapsed", labels=YES_NO, unknown=YesNo.UNKNOWN, on_page=True),
+        COURSE_INHIBITOR,
+        Column("dose", "Dose", "dose", "Dose, as written in the source.", on_page=True, on_case=True),
+        Column(
+            "duration_months",
+            "Duration (months)",
+            "duration_months",
+            "How long the course lasted, converted to months.",
+            numeric=True,
+            unit="months",
+            on_page=True,
+            on_case=True,
+        ),
+        COURSE_INDICATIONS.at("indication_set", on_case=True),
+        Column(
+            "concomitant_therapies",
+            "Concomitant therapies",
+            lookup=lists.concomitant_therapies,
+            meaning="Therapies along with the JAK inhibitor.",
+            codes=THERAPIES,
+            on_case=True,
+            case_label="Along with",
+        ),
+        Column(
+            "response",
+            "Response",
+            "response",
+            "The authors' overall verdict on the course.",
+            labels=RESPONSES,
+            unknown=Response.UNKNOWN,
+            toned=True,
+            on_page=True,
+            on_case=True,
+            case_label="Response (authors’ overall verdict)",
+        ),
+        Column(
+            "relapsed",
+            "Relapsed",
+            "relapsed",
+            "Whether the disease relapsed under or after the course.",
+            labels=YES_NO,
+            unknown=YesNo.UNKNOWN,
+            on_page=True,
+            on_case=True,
+        ),
         Column(
             "adverse_events",
             "Adverse events",
             "adverse_events",
+            "Whether the source says that there were adverse events under the course.",
             labels=ASCERTAINMENT,
             unknown=Ascertainment.NOT_STATED,
             on_page=True,
+            on_case=True,
         ),
-        Column("stopped", "Stopped", "stopped", labels=YES_NO, unknown=YesNo.UNKNOWN),
-        Column("stop_reason", "Reason for stopping", "stop_reason", tells_missing=False),
+        Column(
+            "stopped",
+            "Stopped",
+            "stopped",
+            "Whether the course was stopped.",
+            labels=YES_NO,
+            unknown=YesNo.UNKNOWN,
+            on_case=True,
+        ),
+        Column(
+            "stop_reason",
+            "Reason for stopping",
+            "stop_reason",
+            "Why it was stopped, as the source says.",
+            tells_missing=False,
+            on_case=True,
+            case_if_known=True,
+        ),
     ],
 )
 
@@ -108,13 +361,21 @@ TREATMENTS = Table(
 def course_columns() -> list[Column]:
     """The patient and course of an outcome or event."""
     return [
-        Column("patient", "Patient", "treatment__patient__slug", on_page=True),
-        Column("treatment", "Course", "treatment__number", numeric=True),
+        PATIENT.at("treatment__patient__slug"),
+        COURSE.at("treatment__number"),
         *study_columns("treatment__patient__study__"),
-        Column("inhibitor", "JAK inhibitor", "treatment__inhibitor__slug", on_page=True),
-        Column("indications", "For", "treatment__indication_set", on_page=True),
+        COURSE_INHIBITOR.at("treatment__inhibitor__slug"),
+        COURSE_INDICATIONS.at("treatment__indication_set"),
     ]
 
+
+MEASURE = Column(
+    "measure",
+    "Measure",
+    "measure",
+    f"What was measured, as the source names it. mRSS: {MRSS}",
+    on_page=True,
+)
 
 OUTCOMES = Table(
     noun="outcomes",
@@ -125,16 +386,83 @@ OUTCOMES = Table(
     order=["treatment__patient__slug", "treatment__number", "number"],
     columns=[
         *course_columns(),
-        Column("outcome", "Outcome", "number", numeric=True),
-        Column("domain", "Domain", "domain", labels=dict(Domain.choices), on_page=True),
-        Column("measure", "Measure", "measure", on_page=True),
-        Column("unit", "Unit", "unit", tells_missing=False),
-        Column("baseline", "Baseline", "baseline", numeric=True, on_page=True),
-        Column("followup", "Follow-up", "followup", numeric=True, on_page=True),
-        Column("followup_text", "In words", "followup_text", tells_missing=False, on_page=True),
-        Column("baseline_month", "Baseline at (month)", "baseline_month", numeric=True),
-        Column("at_months", "At (month)", "at_months", numeric=True, on_page=True),
-        Column("result", "Result", "result", labels=RESPONSES, unknown=Response.UNKNOWN, on_page=True),
+        Column(
+            "outcome",
+            "Outcome",
+            "number",
+            "Number of the outcome within its course.",
+            numeric=True,
+            whole=True,
+        ),
+        Column(
+            "domain",
+            "Domain",
+            "domain",
+            "The organ domain the outcome belongs to.",
+            labels=dict(Domain.choices),
+            on_page=True,
+        ),
+        MEASURE,
+        Column(
+            "unit",
+            "Unit",
+            "unit",
+            "Unit of baseline and follow-up, where it is not part of the measure's name.",
+            tells_missing=False,
+        ),
+        Column(
+            "baseline",
+            "Baseline",
+            "baseline",
+            "Value before or at the start.",
+            numeric=True,
+            unit=MEASURED,
+            on_page=True,
+        ),
+        Column(
+            "followup",
+            "Follow-up",
+            "followup",
+            "Value at follow-up.",
+            numeric=True,
+            unit=MEASURED,
+            on_page=True,
+        ),
+        Column(
+            "followup_text",
+            "In words",
+            "followup_text",
+            "The follow-up in words, where the source gives no number.",
+            tells_missing=False,
+            on_page=True,
+        ),
+        Column(
+            "baseline_month",
+            "Baseline at (month)",
+            "baseline_month",
+            "When the baseline was taken; 0 is the start of the course.",
+            numeric=True,
+            unit=SINCE_START,
+        ),
+        Column(
+            "at_months",
+            "At (month)",
+            "at_months",
+            "When the outcome was assessed.",
+            numeric=True,
+            unit=SINCE_START,
+            on_page=True,
+        ),
+        Column(
+            "result",
+            "Result",
+            "result",
+            "The authors' verdict on this outcome.",
+            labels=RESPONSES,
+            unknown=Response.UNKNOWN,
+            toned=True,
+            on_page=True,
+        ),
     ],
 )
 
@@ -147,13 +475,67 @@ EVENTS = Table(
     order=["treatment__patient__slug", "treatment__number", "number"],
     columns=[
         *course_columns(),
-        Column("event", "Event", "number", numeric=True),
-        Column("category", "Category", "category__code", on_page=True),
-        Column("description", "As described", "description", on_page=True),
-        Column("grade", "CTCAE grade", "grade", numeric=True, on_page=True),
-        Column("serious", "Serious", "serious", labels=YES_NO, unknown=YesNo.UNKNOWN, on_page=True),
-        Column("onset_months", "Onset (month)", "onset_months", numeric=True, on_page=True),
-        Column("led_to_stop", "Led to stopping", "led_to_stop", labels=YES_NO, unknown=YesNo.UNKNOWN, on_page=True),
+        Column(
+            "event",
+            "Event",
+            "number",
+            "Number of the adverse event within its course.",
+            numeric=True,
+            whole=True,
+        ),
+        Column(
+            "category",
+            "Category",
+            "category__code",
+            "Our short grouping of adverse events; not a MedDRA term.",
+            codes=Codes("a code of an adverse event category", "adverse_event"),
+            on_page=True,
+        ),
+        Column(
+            "description",
+            "As described",
+            "description",
+            "The adverse event in the source's words.",
+            on_page=True,
+        ),
+        Column(
+            "grade",
+            "CTCAE grade",
+            "grade",
+            "Severity. Severe is not serious.",
+            numeric=True,
+            whole=True,
+            unit="CTCAE grade",
+            definition=CTCAE,
+            on_page=True,
+        ),
+        Column(
+            "serious",
+            "Serious",
+            "serious",
+            "Whether the event is serious in the regulatory sense.",
+            labels=YES_NO,
+            unknown=YesNo.UNKNOWN,
+            on_page=True,
+        ),
+        Column(
+            "onset_months",
+            "Onset (month)",
+            "onset_months",
+            "When the event began.",
+            numeric=True,
+            unit=SINCE_START,
+            on_page=True,
+        ),
+        Column(
+            "led_to_stop",
+            "Led to stopping",
+            "led_to_stop",
+            "Whether the event led to stopping the JAK inhibitor.",
+            labels=YES_NO,
+            unknown=YesNo.UNKNOWN,
+            on_page=True,
+        ),
     ],
 )
 
@@ -174,38 +556,129 @@ STUDIES = Table(
     extraction="extraction",
     order=["short_name", "slug"],
     columns=[
-        Column("study", "Study", "slug"),
-        Column("study_name", "Study", "short_name", on_page=True),
-        Column("title", "Title", "title", on_page=True),
-        Column("authors", "Authors", "authors"),
-        Column("journal", "Journal", "journal"),
-        Column("year", "Year", "year", numeric=True, on_page=True),
-        *(
-            Column(name, label, name, tells_missing=False)
-            for name, label in [
-                ("volume", "Volume"),
-                ("pages", "Pages"),
-                ("doi", "DOI"),
-                ("pmid", "PMID"),
-                ("pmcid", "PMCID"),
-                ("nct", "ClinicalTrials.gov"),
-                ("url", "Address"),
-                ("country", "Country"),
-            ]
+        STUDY,
+        STUDY_NAME,
+        Column("title", "Title", "title", "Title of the publication or registration.", on_page=True),
+        Column(
+            "authors",
+            "Authors",
+            "authors",
+            "Authors, separated by semicolons; “et al.” where not all were extracted.",
         ),
-        Column("design", "Design", "design", labels=dict(Design.choices), unknown=Design.UNKNOWN, on_page=True),
-        Column("extraction", "Read", "extraction", labels=dict(Extraction.choices), on_page=True),
-        Column("n_jaki", "Given a JAK inhibitor", "n_jaki", numeric=True, on_page=True),
-        Column("n_randomised", "Randomised", "n_randomised", numeric=True, tells_missing=False),
-        Column("planned_n", "Planned", "planned_n", numeric=True, tells_missing=False),
-        Column("patients", "Patients one by one", lambda: counted_in(Patient), numeric=True, on_page=True),
-        Column("groups", "Groups", lambda: counted_in(StudyGroup), numeric=True, on_page=True),
-        Column("registered_inhibitor", "Registered drug", "registered_inhibitor__slug", tells_missing=False),
-        Column("comparator", "Comparator", "comparator", tells_missing=False),
-        Column("registry_status", "Registry status", "registry_status", tells_missing=False),
-        Column("results_posted", "Results posted", "results_posted", tells_missing=False),
-        Column("may_share_patients_with", "May share patients with", listed=lists.sharing_studies, tells_missing=False),
-        Column("notes", "Notes", "notes", tells_missing=False),
+        Column("journal", "Journal", "journal", "Journal, or the conference."),
+        YEAR.at("year", on_page=True),
+        Column("volume", "Volume", "volume", "Volume and issue.", tells_missing=False),
+        Column("pages", "Pages", "pages", "Pages or article number.", tells_missing=False),
+        DOI,
+        Column("pmid", "PMID", "pmid", "PubMed id.", tells_missing=False, definition="PubMed"),
+        Column("pmcid", "PMCID", "pmcid", "PubMed Central id.", tells_missing=False, definition="PubMed Central"),
+        Column(
+            "nct",
+            "ClinicalTrials.gov",
+            "nct",
+            "Registration number of the trial.",
+            tells_missing=False,
+            definition="ClinicalTrials.gov",
+        ),
+        Column("url", "Address", "url", "Address of the source where it has no DOI.", tells_missing=False),
+        Column("country", "Country", "country", "Country the patients were treated in.", tells_missing=False),
+        DESIGN.at("design", on_page=True),
+        Column(
+            "extraction",
+            "Read",
+            "extraction",
+            "How much of the source was read; decides what an empty value means.",
+            labels=dict(Extraction.choices),
+            on_page=True,
+        ),
+        Column(
+            "n_jaki",
+            "Given a JAK inhibitor",
+            "n_jaki",
+            "How many of the study's patients were given a JAK inhibitor.",
+            numeric=True,
+            whole=True,
+            unit=PATIENTS_COUNTED,
+            on_page=True,
+        ),
+        Column(
+            "n_randomised",
+            "Randomised",
+            "n_randomised",
+            "How many patients were randomised.",
+            numeric=True,
+            whole=True,
+            unit=PATIENTS_COUNTED,
+            tells_missing=False,
+        ),
+        Column(
+            "planned_n",
+            "Planned",
+            "planned_n",
+            "Planned enrolment of a registered trial.",
+            numeric=True,
+            whole=True,
+            unit=PATIENTS_COUNTED,
+            tells_missing=False,
+        ),
+        Column(
+            "patients",
+            "Patients one by one",
+            lambda: counted_in(Patient),
+            "How many patients the study reports one by one.",
+            numeric=True,
+            whole=True,
+            unit=PATIENTS_COUNTED,
+            on_page=True,
+        ),
+        Column(
+            "groups",
+            "Groups",
+            lambda: counted_in(StudyGroup),
+            "How many groups the study reports in aggregate, comparators included.",
+            numeric=True,
+            whole=True,
+            unit="groups",
+            on_page=True,
+        ),
+        Column(
+            "registered_inhibitor",
+            "Registered drug",
+            "registered_inhibitor__slug",
+            "The JAK inhibitor a registered trial studies.",
+            codes=INHIBITOR,
+            tells_missing=False,
+        ),
+        Column(
+            "comparator",
+            "Comparator",
+            "comparator",
+            "What a registered trial compares it with.",
+            tells_missing=False,
+        ),
+        Column(
+            "registry_status",
+            "Registry status",
+            "registry_status",
+            "Recruitment status in the registry, with the date it was read.",
+            tells_missing=False,
+        ),
+        Column(
+            "results_posted",
+            "Results posted",
+            "results_posted",
+            "Whether the registry has results.",
+            tells_missing=False,
+        ),
+        Column(
+            "may_share_patients_with",
+            "May share patients with",
+            lookup=lists.sharing_studies,
+            meaning="Studies that report, or may report, some of the same people.",
+            codes=Codes("studies' slugs"),
+            tells_missing=False,
+        ),
+        Column("notes", "Notes", "notes", "A curator's remarks on the study.", tells_missing=False),
     ],
 )
 
@@ -220,6 +693,17 @@ def group_drug(path: str = "") -> Case:
     )
 
 
+GROUP = Column("group", "Group", "slug", "Public id of the group within its study.")
+GROUP_NAME = Column("group_name", "Group", "label", "How the source calls the group.", on_page=True)
+GROUP_INHIBITOR = Column(
+    "inhibitor",
+    "JAK inhibitor",
+    group_drug,
+    "The group's JAK inhibitor, or “comparator”, or “several, not reported apart”.",
+    codes=INHIBITOR,
+    on_page=True,
+)
+
 GROUPS = Table(
     noun="groups",
     title="Groups",
@@ -229,16 +713,64 @@ GROUPS = Table(
     order=["study__short_name", "position", "slug"],
     columns=[
         *study_columns("study__"),
-        Column("group", "Group", "slug"),
-        Column("group_name", "Group", "label", on_page=True),
-        Column("inhibitor", "JAK inhibitor", group_drug, on_page=True),
-        Column("dose", "Dose", "dose", on_page=True),
-        Column("n", "Patients", "n", numeric=True, on_page=True),
-        Column("subset", "Subset", "subset", labels=dict(Subset.choices), unknown=Subset.UNKNOWN, on_page=True),
-        Column("indications", "For", listed=lists.group_indications, on_page=True),
-        Column("follow_up_weeks", "Follow-up (weeks)", "follow_up_weeks", numeric=True, on_page=True),
+        GROUP,
+        GROUP_NAME,
+        GROUP_INHIBITOR,
+        Column("dose", "Dose", "dose", "Dose, as written in the source.", on_page=True),
+        Column(
+            "n",
+            "Patients",
+            "n",
+            "How many patients the group has.",
+            numeric=True,
+            whole=True,
+            unit=PATIENTS_COUNTED,
+            on_page=True,
+        ),
+        Column(
+            "subset",
+            "Subset",
+            "subset",
+            "Disease subset of all patients of the group, where the source names one.",
+            labels=SUBSETS,
+            unknown=Subset.UNKNOWN,
+            on_page=True,
+        ),
+        Column(
+            "indications",
+            "For",
+            lookup=lists.group_indications,
+            meaning="What the group was treated for.",
+            codes=INDICATIONS,
+            on_page=True,
+        ),
+        Column(
+            "follow_up_weeks",
+            "Follow-up (weeks)",
+            "follow_up_weeks",
+            "Length of follow-up.",
+            numeric=True,
+            unit="weeks",
+            on_page=True,
+        ),
     ],
 )
+
+
+def printed(name: str, meaning: str, unit: str, *, whole: bool = False) -> Column:
+    """A number of a finding, as printed; a finding prints only some of them."""
+    return Column(
+        name,
+        name.replace("_", " "),
+        name,
+        meaning,
+        numeric=True,
+        whole=whole,
+        unit=unit,
+        tells_missing=False,
+        on_page=True,
+    )
+
 
 FINDINGS = Table(
     noun="findings",
@@ -249,34 +781,64 @@ FINDINGS = Table(
     order=["group__study__short_name", "group__position", "group__slug", "number"],
     columns=[
         *study_columns("group__study__"),
-        Column("group", "Group", "group__slug"),
-        Column("group_name", "Group", "group__label", on_page=True),
-        Column("inhibitor", "JAK inhibitor", lambda: group_drug("group__"), on_page=True),
-        Column("finding", "Finding", "number", numeric=True),
-        Column("measure", "Measure", "measure", on_page=True),
-        Column("kind", "Kind", "kind", labels=dict(FindingKind.choices), on_page=True),
-        *(
-            Column(name, name.replace("_", " "), name, numeric=True, tells_missing=False, on_page=True)
-            for name in (
-                "at_weeks",
-                "n",
-                "events",
-                "percent",
-                "value",
-                "baseline",
-                "baseline_sd",
-                "followup",
-                "followup_sd",
-                "change",
-                "change_sd",
-                "iqr",
-                "iqr_low",
-                "iqr_high",
-            )
+        GROUP.at("group__slug"),
+        GROUP_NAME.at("group__label"),
+        GROUP_INHIBITOR.at(lambda: group_drug("group__")),
+        Column(
+            "finding",
+            "Finding",
+            "number",
+            "Number of the finding within its group.",
+            numeric=True,
+            whole=True,
         ),
-        Column("item", "Counts as", "item", labels=dict(Item.choices), tells_missing=False),
-        Column("p_value", "p, as printed", "p_value", tells_missing=False, on_page=True),
-        Column("note", "Note", "note", tells_missing=False, on_page=True),
+        MEASURE,
+        Column(
+            "kind",
+            "Kind",
+            "kind",
+            "The shape of the finding: which of its numbers are meant to be there.",
+            labels=dict(FindingKind.choices),
+            on_page=True,
+        ),
+        printed("at_weeks", "When it was assessed.", "weeks"),
+        printed("n", "How many patients were analysed for this finding.", PATIENTS_COUNTED, whole=True),
+        printed("events", "How many patients had what was measured.", "patients with the event", whole=True),
+        printed("percent", "Percentage, where the source prints that instead of a count.", "percent"),
+        printed("value", "A single value, such as a median or a score.", MEASURED),
+        printed("baseline", "Value before or at the start.", MEASURED),
+        printed("baseline_sd", "Standard deviation at baseline.", MEASURED),
+        printed("followup", "Value at follow-up.", MEASURED),
+        printed("followup_sd", "Standard deviation at follow-up.", MEASURED),
+        printed("change", "Change from baseline to follow-up, as printed.", MEASURED),
+        printed("change_sd", "Standard deviation of the change.", MEASURED),
+        printed("iqr", "Width of the interquartile range, where only the width is printed.", MEASURED),
+        printed("iqr_low", "Lower end of the interquartile range.", MEASURED),
+        printed("iqr_high", "Upper end of the interquartile range.", MEASURED),
+        Column(
+            "item",
+            "Counts as",
+            "item",
+            "What of individual patients the finding means the same as, if anything.",
+            labels=dict(Item.choices),
+            tells_missing=False,
+        ),
+        Column(
+            "p_value",
+            "p, as printed",
+            "p_value",
+            "p-value, as printed.",
+            tells_missing=False,
+            on_page=True,
+        ),
+        Column(
+            "note",
+            "Note",
+            "note",
+            "A curator's remarks on the finding.",
+            tells_missing=False,
+            on_page=True,
+        ),
     ],
 )
 

@@ -8,8 +8,20 @@ from ..models import Patient, PatientAutoantibody, PatientManifestation, Provena
 from ..models.choices import Listing, Method, Presence
 from ..questions.filters import courses, groups
 from ..questions.question import Question
-from .column import Column, Table
-from .tables import EVENTS, FINDINGS, GROUPS, OUTCOMES, PATIENTS, STUDIES, TREATMENTS
+from .column import Codes, Column, Table
+from .tables import (
+    COURSE,
+    EVENTS,
+    FINDINGS,
+    GROUP,
+    GROUPS,
+    OUTCOMES,
+    PATIENT,
+    PATIENTS,
+    STUDIES,
+    STUDY,
+    TREATMENTS,
+)
 
 PRESENCE = dict(Presence.choices)
 OF_STUDY = {"study_name", "year", "design", "doi"}  # of a row's study; they stand in studies.csv
@@ -32,7 +44,7 @@ class Tidy:
 def without(table: Table, *names: str, more: tuple[Column, ...] = ()) -> Table:
     """A list's table without lists, without what another table says, and with `more`."""
     elsewhere = set(names) if table is STUDIES else {*OF_STUDY, *names}
-    kept = [column for column in table.columns if not column.listed and column.name not in elsewhere]
+    kept = [column for column in table.columns if not column.lookup and column.name not in elsewhere]
     return replace(table, columns=[*kept, *more])
 
 
@@ -63,14 +75,38 @@ def linked(noun: str, title: str, records, owner: str, order: list[str], columns
     return Table(noun, title, noun.replace("-", " "), records, f"{owner}__study__extraction", columns, order)
 
 
-PATIENT = Column("patient", "Patient", "patient__slug")
-COURSE_PATIENT = Column("patient", "Patient", "treatment__patient__slug")
-COURSE = Column("treatment", "Course", "treatment__number", numeric=True)
+PATIENT_OF_LINK = PATIENT.at("patient__slug")
+COURSE_OF_LINK = [PATIENT.at("treatment__patient__slug"), COURSE.at("treatment__number")]
+STATUS = Column("status", "Status", "status", "Whether it was found.", labels=PRESENCE)
+THERAPY = Column("therapy", "Therapy", "therapy__code", "One therapy.", codes=Codes("a code of a therapy"))
+MANIFESTATION = Column(
+    "manifestation",
+    "Manifestation",
+    "manifestation__code",
+    "An organ involvement or sign that was looked for; without a row nothing is known of it.",
+    codes=Codes("a code of a manifestation"),
+)
+AUTOANTIBODY = Column(
+    "autoantibody",
+    "Autoantibody",
+    "autoantibody__code",
+    "An autoantibody that was looked for; without a row nothing is known of it.",
+    codes=Codes("a code of an autoantibody"),
+)
+INDICATION = Column(
+    "indication",
+    "Indication",
+    "indication__code",
+    "One thing the course was given for; a course without a row is one whose indications are not known.",
+    codes=Codes("a code of an indication"),
+)
 
 
-def presence(noun: str, title: str, model, term: str) -> Table:
-    columns = [PATIENT, Column(term, title, f"{term}__code"), Column("status", "Status", "status", labels=PRESENCE)]
-    return linked(noun, title, of_patients(model), "patient", ["patient__slug", f"{term}__code"], columns)
+def presence(noun: str, title: str, model, term: Column) -> Table:
+    """What was looked for in patients, found or not."""
+    return linked(
+        noun, title, of_patients(model), "patient", ["patient__slug", term.source], [PATIENT_OF_LINK, term, STATUS]
+    )
 
 
 PRIOR = Patient.prior_therapies.through
@@ -113,43 +149,66 @@ PROVENANCE = Table(
     extraction="study__extraction",
     order=["study__slug", "number"],
     columns=[
-        Column("study", "Study", "study__slug"),
-        Column("provenance", "Number", "number", numeric=True),
-        Column("subject", "Of a", lambda: SUBJECT),
-        Column(
-            "patient",
-            "Patient",
+        STUDY.at("study__slug"),
+        Column("provenance", "Number", "number", "Number of the record within its study.", numeric=True, whole=True),
+        Column("subject", "Of a", lambda: SUBJECT, "What kind of record the value belongs to."),
+        PATIENT.at(
             lambda: first_of(
                 patient="patient__slug",
                 treatment="treatment__patient__slug",
                 outcome="outcome__treatment__patient__slug",
                 adverse_event="adverse_event__treatment__patient__slug",
             ),
+            meaning="The patient the value belongs to, if it belongs to one.",
             tells_missing=False,
         ),
-        Column(
-            "treatment",
-            "Course",
+        COURSE.at(
             lambda: first_of(
                 treatment="treatment__number",
                 outcome="outcome__treatment__number",
                 adverse_event="adverse_event__treatment__number",
             ),
-            numeric=True,
+            meaning="The course the value belongs to, if it belongs to one.",
             tells_missing=False,
         ),
-        Column("outcome", "Outcome", "outcome__number", numeric=True, tells_missing=False),
-        Column("event", "Event", "adverse_event__number", numeric=True, tells_missing=False),
         Column(
-            "group", "Group", lambda: first_of(group="group__slug", finding="finding__group__slug"), tells_missing=False
+            "outcome",
+            "Outcome",
+            "outcome__number",
+            "The outcome the value belongs to, if it belongs to one.",
+            numeric=True,
+            whole=True,
+            tells_missing=False,
         ),
-        Column("finding", "Finding", "finding__number", numeric=True, tells_missing=False),
-        Column("field", "Field", "field"),
-        Column("locator", "Place", "locator"),
-        Column("method", "How", "method", labels=dict(Method.choices)),
-        Column("note", "Note", "note", tells_missing=False),
-        Column("extracted_by", "Extracted by", "extracted_by", tells_missing=False),
-        Column("checked_by", "Checked by", "checked_by", tells_missing=False),
+        Column(
+            "event",
+            "Event",
+            "adverse_event__number",
+            "The adverse event the value belongs to, if it belongs to one.",
+            numeric=True,
+            whole=True,
+            tells_missing=False,
+        ),
+        GROUP.at(
+            lambda: first_of(group="group__slug", finding="finding__group__slug"),
+            meaning="The group the value belongs to, if it belongs to one.",
+            tells_missing=False,
+        ),
+        Column(
+            "finding",
+            "Finding",
+            "finding__number",
+            "The finding the value belongs to, if it belongs to one.",
+            numeric=True,
+            whole=True,
+            tells_missing=False,
+        ),
+        Column("field", "Field", "field", "The field whose value this is."),
+        Column("locator", "Place", "locator", "The place in the source: abstract, table 2, p. 5."),
+        Column("method", "How", "method", "How the value was obtained.", labels=dict(Method.choices)),
+        Column("note", "Note", "note", "What explains the value.", tells_missing=False),
+        Column("extracted_by", "Extracted by", "extracted_by", "Who extracted it.", tells_missing=False),
+        Column("checked_by", "Checked by", "checked_by", "Who checked it; always somebody else.", tells_missing=False),
     ],
 )
 
@@ -161,11 +220,12 @@ TIDY = {
             without(
                 PATIENTS,
                 more=(
-                    Column("label", "Called", "label"),
+                    Column("label", "Called", "label", "How the source calls the patient."),
                     Column(
                         "prior_status",
                         "Prior therapies",
                         "prior_status",
+                        "Whether the source lists earlier therapies; they stand in prior-therapies.csv.",
                         labels=dict(Listing.choices),
                         unknown=Listing.NOT_STATED,
                     ),
@@ -175,12 +235,12 @@ TIDY = {
             {("study",): "studies"},
         ),
         Tidy(
-            presence("manifestations", "Manifestation", PatientManifestation, "manifestation"),
+            presence("manifestations", "Manifestation", PatientManifestation, MANIFESTATION),
             ("patient", "manifestation"),
             {("patient",): "patients"},
         ),
         Tidy(
-            presence("autoantibodies", "Autoantibody", PatientAutoantibody, "autoantibody"),
+            presence("autoantibodies", "Autoantibody", PatientAutoantibody, AUTOANTIBODY),
             ("patient", "autoantibody"),
             {("patient",): "patients"},
         ),
@@ -191,7 +251,7 @@ TIDY = {
                 of_patients(PRIOR),
                 "patient",
                 ["patient__slug", "therapy__code"],
-                [PATIENT, Column("therapy", "Therapy", "therapy__code")],
+                [PATIENT_OF_LINK, THERAPY],
             ),
             ("patient", "therapy"),
             {("patient",): "patients"},
@@ -204,7 +264,7 @@ TIDY = {
                 of_courses(INDICATED),
                 "treatment__patient",
                 ["treatment__patient__slug", "treatment__number", "indication__code"],
-                [COURSE_PATIENT, COURSE, Column("indication", "Indication", "indication__code")],
+                [*COURSE_OF_LINK, INDICATION],
             ),
             ("patient", "treatment", "indication"),
             {("patient", "treatment"): "treatments"},
@@ -216,7 +276,7 @@ TIDY = {
                 of_courses(ALONG),
                 "treatment__patient",
                 ["treatment__patient__slug", "treatment__number", "therapy__code"],
-                [COURSE_PATIENT, COURSE, Column("therapy", "Therapy", "therapy__code")],
+                [*COURSE_OF_LINK, THERAPY],
             ),
             ("patient", "treatment", "therapy"),
             {("patient", "treatment"): "treatments"},

@@ -22,7 +22,7 @@ LISTED = 100  # outcomes listed beside a rule
 
 def item_of(asked: Asked) -> tuple[dict[str, str], str]:
     """What a forest plot can be of, and what it is of. A word for nothing is a problem."""
-    offered = summaries.items(asked.shown)
+    offered = summaries.forest_items(asked.shown)
     item = asked.first("item") or USUAL_ITEM
     if item not in offered:
         asked.problems.append(f"“{cut(item)}” is nothing a forest plot can be drawn of here.")
@@ -36,7 +36,7 @@ def forest(request: HttpRequest, collection: str) -> HttpResponse:
     offered, item = item_of(asked)
     context = frame(request, asked, "forest") | {"offered": offered, "item": item, "found": None}
     if not asked.problems:
-        found = summaries.forest(asked.question, item, asked.vocabulary, shared=bool(asked.first("shared")))
+        found = summaries.forest_plot(asked.question, item, asked.vocabulary, shared=bool(asked.first("shared")))
         context |= {"found": found, "chart": charts.forest_chart(found, asked.collection)}
         context["file"] = f"{reverse('forest_file', args=[collection])}?{asked.query()}"
     return page(request, asked, "evidence/forest.html", context)
@@ -49,7 +49,7 @@ def forest_file(request: HttpRequest, collection: str) -> HttpResponse:
     _, item = item_of(asked)
     if refused := refusal(asked.problems, pinned(asked.form.data, asked.collection)):
         return refused
-    found = summaries.forest(asked.question, item, asked.vocabulary, shared=bool(asked.first("shared")))
+    found = summaries.forest_plot(asked.question, item, asked.vocabulary, shared=bool(asked.first("shared")))
     return chart_csv(charts.forest_chart(found, asked.collection), asked.question, asked.query())
 
 
@@ -77,7 +77,7 @@ def rules(request: HttpRequest, collection: str) -> HttpResponse:
 def completeness(request: HttpRequest, collection: str) -> HttpResponse:
     """Studies by fields: how much is known, and why the rest is not."""
     asked = ask(request, collection)
-    wanted = [summaries.completeness(asked.question, asked.vocabulary)] if asked.question else []
+    wanted = [summaries.completeness_matrix(asked.question, asked.vocabulary)] if asked.question else []
     context = frame(request, asked, "completeness", wanted)
     context["matrix"] = context["rest"][0] if asked.question else None
     return page(request, asked, "evidence/completeness.html", context)

@@ -27,7 +27,7 @@ from ..models.provenance import SUBJECTS
 from ..questions.parsing import named
 from ..questions.vocabulary import vocabulary
 from ..statistics import RULES
-from ..summaries.courses import swimmer
+from ..summaries.courses import swimmer_row
 from ..tables.column import plain
 
 SKIN_RULE = RULES["mrss-5-25"]
@@ -101,7 +101,9 @@ def patient(request: HttpRequest, collection: str, slug: str) -> HttpResponse:
     facts = person_facts(person, sources)
     words, criteria = summaries.criteria_of(person, vocabulary(home))
     closest = (
-        summaries.closest(home, criteria, apart=person.same_as_id or person.pk, most=CLOSEST)[0] if criteria else []
+        summaries.closest_patients(home, criteria, apart=person.same_as_id or person.pk, most=CLOSEST)[0]
+        if criteria
+        else []
     )
     context = {
         "collection": home,
@@ -110,7 +112,7 @@ def patient(request: HttpRequest, collection: str, slug: str) -> HttpResponse:
         "facts": facts,
         "glance": glance(facts, courses),
         "courses": courses,
-        "chart": charts.timeline_chart([swimmer(each) for each in treatments], before(person), home),
+        "chart": charts.timeline_chart([swimmer_row(each) for each in treatments], before(person), home),
         "other_reports": reports,
         "companions": Patient.objects.within(home).filter(study=person.study).exclude(pk=person.pk)[:COMPANIONS],
         "closest": closest,

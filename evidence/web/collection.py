@@ -7,14 +7,15 @@ from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 
 from .. import summaries
-from ..charts.registry import CHARTS, Drawn, chosen, one, settle
+from ..charts.registry import CHARTS, ChartSpec, build_chart, drop_default_charts, selected_charts
 from ..downloads import FILE_FORMATS, TooManyRows, attachment, bundle, chart_csv, citation_file, download, file_name
 from ..downloads.phenopackets import cohort as cohort_of_phenopackets
 from ..downloads.release_status import Pin, pinned
 from ..questions.form_fields import cut
 from ..questions.parsing import Asked, ask, asked_in
-from ..summaries import answers, group_cover
+from ..summaries import group_cover, run_summaries
 from ..tables import TABLES, ordered
+from .filter_form import hidden, inputs
 from .listing import listing, page_links
 from .navigation import tabs
 
@@ -25,8 +26,8 @@ NEAREST = 4  # nearby questions offered where nobody matches
 def cohort(request: HttpRequest, collection: str) -> HttpResponse:
     """The overview: the answer in a sentence, shares, charts."""
     asked = ask(request, collection)
-    settle(asked)
-    picked = chosen(asked) if asked.question else []
+    drop_default_charts(asked)
+    picked = selected_charts(asked) if asked.question else []
     context = frame(request, asked, "", counts_of_overview(asked, picked) if asked.question else [])
     if asked.question:
         context |= overview(request, asked, context, picked)
@@ -72,7 +73,7 @@ def chart_file(request: HttpRequest, collection: str, name: str) -> HttpResponse
         raise Http404("There is no such chart.")
     if refused := refusal(asked.problems, pinned(asked.form.data, asked.collection)):
         return refused
-    return chart_csv(one(asked, name), asked.question)
+    return chart_csv(build_chart(asked, name), asked.question)
 
 
 @require_safe
@@ -130,17 +131,18 @@ def frame(request: HttpRequest, asked: Asked, noun: str, more: list = ()) -> dic
     """
     shown = asked.shown
     wanted = [
-        summaries.facets(shown, asked.vocabulary, asked.matches),
-        summaries.answer(shown),
-        summaries.totals(shown),
-        summaries.matches(shown, asked.vocabulary),
+        summaries.filter_facets(shown, asked.vocabulary, asked.matches),
+        summaries.match_summary(shown),
+        summaries.cohort_totals(shown),
+        summaries.match_counts(shown, asked.vocabulary),
         *more,
     ]
-    facets, answer, totals, matches, *rest = answers(*wanted)
+    facets, answer, totals, matches, *rest = run_summaries(*wanted)
     context = {
         "asked": asked,
         "collection": asked.collection,
-        "facets": facets,
+        "inputs": inputs(asked, facets),
+        "hidden": hidden(asked, noun),
         "answer": answer,
         "totals": totals,
         "matches": matches,
@@ -162,25 +164,25 @@ def frame(request: HttpRequest, asked: Asked, noun: str, more: list = ()) -> dic
 
 def near(asked: Asked) -> list[tuple]:
     """Nearby questions that somebody answers, each with the groups that answer it too."""
-    (found,) = answers(summaries.nearest(asked.question, asked.vocabulary))
+    (found,) = run_summaries(summaries.nearest_questions(asked.question, asked.vocabulary))
     return [(each, group_cover(each.question)) for each in found[:NEAREST]]
 
 
-def drawings(asked: Asked, picked: list[Drawn], counted: list, totals) -> list:
+def drawings(asked: Asked, picked: list[ChartSpec], counted: list, totals) -> list:
     """The charts, in order; those with nothing a reader would look for are left out."""
     left = iter(counted)
     drawn = [each.draw(asked, next(left) if each.counts else None, totals) for each in picked]
     return [chart for chart in drawn if chart is not None]
 
 
-def counts_of_overview(asked: Asked, picked: list[Drawn]) -> list:
+def counts_of_overview(asked: Asked, picked: list[ChartSpec]) -> list:
     """What the overview counts besides its frame: the shares of its table, and what the charts need."""
     question = asked.question
-    shares = [summaries.headlines(question), summaries.outcomes_by_domain(question)]
+    shares = [summaries.headline_shares(question), summaries.outcomes_by_domain(question)]
     return [*shares, *(each.counts(asked) for each in picked if each.counts)]
 
 
-def overview(request: HttpRequest, asked: Asked, context: dict, picked: list[Drawn]) -> dict:
+def overview(request: HttpRequest, asked: Asked, context: dict, picked: list[ChartSpec]) -> dict:
     """Shares, charts, and the first patients."""
     headlines, domains, *counted = context["rest"]
     collection, people = asked.collection, context["totals"].patients
@@ -190,7 +192,7 @@ def overview(request: HttpRequest, asked: Asked, context: dict, picked: list[Dra
         "headlines": headlines,
         "domains": domains,
         "charts": drawings(asked, picked, counted, context["totals"]),
-        "picked": {each.name for each in chosen(asked)},
+        "picked": {each.name for each in selected_charts(asked)},
         "strange": [cut(name) for name in asked.view.get("chart", ()) if name not in CHARTS],
         "listed": None,
     }
@@ -204,7 +206,7 @@ def overview(request: HttpRequest, asked: Asked, context: dict, picked: list[Dra
     return shown
 
 
-def charts_beside(noun: str, asked: Asked) -> list[Drawn]:
+def charts_beside(noun: str, asked: Asked) -> list[ChartSpec]:
     """Charts that belong to a list."""
     if not asked.question:
         return []

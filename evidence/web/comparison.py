@@ -14,6 +14,7 @@ from ..downloads import chart_csv
 from ..downloads.release_status import pinned
 from ..models import Collection
 from ..models.choices import Sex, Subset
+from ..questions.filters import FILTERS
 from ..questions.form_fields import NumberField, WordsField, cut
 from ..questions.parsing import Asked, asked_in, named
 from ..questions.question import Question
@@ -94,11 +95,11 @@ def offers(collection: Collection, question: Question, words: Vocabulary) -> lis
     given = [(code, label) for code, label in drugs if counts.get(code) and (code,) != asked]
     if not asked and len(given) > 1:
         (first, first_label), *given = sorted(given, key=lambda drug: -counts[drug[0]])
-        question, asked_label = question.asking("inhibitor", (first,)), first_label
+        question, asked_label = question.with_part("inhibitor", (first,)), first_label
     else:
         asked_label = " or ".join(words.label("inhibitor", code) for code in asked)
     return [
-        (f"{asked_label} beside {label}", address(collection, question, question.asking("inhibitor", (code,))))
+        (f"{asked_label} beside {label}", address(collection, question, question.with_part("inhibitor", (code,))))
         for code, label in given
         if asked_label
     ]
@@ -124,7 +125,8 @@ class SimilarForm(forms.Form):
 
     def __init__(self, data, *, words: Vocabulary):
         super().__init__(data)
-        self.fields["age"] = NumberField(label="Age", min_value=0, max_value=120, required=False)
+        age = FILTERS["age_min"].range
+        self.fields["age"] = NumberField(label=age.label, min_value=age.low, max_value=age.high, required=False)
         sexes = {code: label for code, label in Sex.choices if code != Sex.UNKNOWN}
         subsets = {code: label for code, label in Subset.choices if code != Subset.UNKNOWN}
         manifestations = words.terms["manifestation"]
@@ -191,6 +193,6 @@ def similar(request: HttpRequest, collection: str) -> HttpResponse:
     }
     if not form.is_valid():
         context["problems"] = [str(problem) for texts in form.errors.values() for problem in texts]
-    elif asked := summaries.criteria(home, words, **form.criteria()):
-        context["found"] = summaries.similar(home, asked)
+    elif asked := summaries.similarity_criteria(home, words, **form.criteria()):
+        context["found"] = summaries.similar_patients(home, asked)
     return render(request, "evidence/similar.html", context)

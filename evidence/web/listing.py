@@ -120,28 +120,22 @@ def heading(column: Column, question: Question, sort: str, address: str) -> Head
     return Heading(column.label, column.numeric, f"{address}?{question.query(sort=turned)}", direction)
 
 
-VOCABULARY = {"category": "adverse_event", "inhibitor": "inhibitor", "inhibitors": "inhibitor"}
-SETS_OF_CODES = {"indications", "indication_sets"}
-TONED = {"response", "responses", "result"}
-
-
 def show(column: Column, value, reason: str, words: Vocabulary, collection: str, study: str) -> Shown:
     if value is None:
         return Shown("", reason if column.tells_missing else "", "", column.numeric, "")
-    parts = value.split(SEPARATOR) if column.listed else [str(value)]
+    parts = value.split(SEPARATOR) if column.lookup else [str(value)]
     text = SEPARATOR.join([label(column, part, words) for part in parts])
-    tone = parts[0] if column.name in TONED and len(set(parts)) == 1 else ""
+    tone = parts[0] if column.toned and len(set(parts)) == 1 else ""
     return Shown(text, "", link(column, value, collection, study), column.numeric, tone)
 
 
 def label(column: Column, code: str, words: Vocabulary) -> str:
+    """A code in words, or the code where its vocabulary is not one pages print."""
     if column.labels:
         return column.labels.get(code, code)
-    if column.name in SETS_OF_CODES:
-        return words.set_label(code)
-    if column.name in VOCABULARY:
-        return words.label(VOCABULARY[column.name], code)
-    return code
+    if column.codes is None or not column.codes.kind:
+        return code
+    return words.set_label(code) if column.codes.joined else words.label(column.codes.kind, code)
 
 
 def link(column: Column, value, collection: str, study: str) -> str:
@@ -159,6 +153,6 @@ def page_links(listed: Listing, question: Question) -> list[tuple[str, str]]:
     links = []
     for number in paginator.get_elided_page_range(listed.page.number, on_each_side=2, on_ends=1):
         here = number == listed.page.number or not isinstance(number, int)
-        query = urlencode([*question.words(), *([("sort", listed.sort)] if listed.sort else []), ("page", number)])
+        query = urlencode([*question.to_params(), *([("sort", listed.sort)] if listed.sort else []), ("page", number)])
         links.append((str(number), "" if here else f"?{query}"))
     return links

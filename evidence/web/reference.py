@@ -30,7 +30,7 @@ EXAMPLES = [
 def home(request: HttpRequest) -> HttpResponse:
     """What this is, the collections side by side, example questions."""
     collections = list(Collection.objects.all())
-    context = {"overview": summaries.overview(collections), "examples": EXAMPLES}
+    context = {"overview": summaries.collection_counts(collections), "examples": EXAMPLES}
     return render(request, "evidence/home.html", context)
 
 
@@ -64,7 +64,7 @@ def review(request: HttpRequest, slug: str) -> HttpResponse:
     collection = printed.reconstructions.order_by("pk").first()
     context = {
         "review": printed,
-        "comparisons": summaries.reconciliation(
+        "comparisons": summaries.reconcile_figures(
             printed, list(printed.figures.select_related("review", "contradicts", "contradicts__review"))
         ),
         "flow": summaries.review_flow(printed),

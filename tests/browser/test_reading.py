@@ -79,6 +79,25 @@ def test_a_clinician_asks_the_main_question_in_place(visit, site):
     assert page.evaluate("document.activeElement.id") == "f-sex-female", "the keyboard stays where it was"
 
 
+@pytest.mark.parametrize("width", [1440, 768])
+@pytest.mark.parametrize(
+    "address", ["/sener-2025-reconstruction/", "/sener-2025-reconstruction/patients/?inhibitor=tofacitinib"]
+)
+def test_a_filter_used_after_scrolling_keeps_the_page_where_it_is(visit, address, width):
+    page = visit(address, width=width)
+    if width < 1000:
+        page.locator("label[for=show-filters]").click()
+    page.locator("#d-sex summary").click()
+    for option, word in (("#f-sex-female", "sex=female"), ("#f-sex-male", "sex=male")):
+        page.locator(option).evaluate("option => option.scrollIntoView({block: 'center'})")
+        before = page.evaluate("window.scrollY")
+        assert before > 100, "the page is scrolled before"
+        page.locator(option).check()
+        page.wait_for_url(f"**{word}**")
+        drawn(page)
+        assert abs(page.evaluate("window.scrollY") - before) <= 2, option
+
+
 def test_back_and_the_chips_undo(visit, site):
     page = visit("/sener-2025-reconstruction/?inhibitor=tofacitinib")
     page.locator("#f-indication-ild").check()

@@ -1,1 +1,24 @@
-"""The in-memory engine: a collection as bitmaps. Outside code uses `counting`, which says when this answers."""
+"""The in-memory engine: a collection as bitmaps, of one version of the data.
+
+What `counting` uses of it stands here; everything else is its own business. A snapshot is built by one pass over the
+tables (`build`, `bulk_read`), kept and shared between processes (`store`), and answers questions by AND, OR and NOT
+of packed bits (`answering`, `bitsets`), which are then counted (`count`, `batch_count`).
+"""
+
+from .agreement import agreement_matrix, count_shared_patients
+from .count import count_tallies
+from .row_keys import matching_treatments_of, row_keys, row_keys_under
+from .store import AT_ONCE, build_ahead, snapshot_for, warm
+
+__all__ = [
+    "AT_ONCE",
+    "agreement_matrix",
+    "build_ahead",
+    "count_shared_patients",
+    "count_tallies",
+    "matching_treatments_of",
+    "row_keys",
+    "row_keys_under",
+    "snapshot_for",
+    "warm",
+]

@@ -14,17 +14,17 @@ from django.db.models import F, QuerySet
 from ...models import Treatment
 from ...questions.filters import FILTERS, SETS
 from ...questions.question import Question
-from .bitsets import packed_at
-from .bulk_read import columns, numbers, span_of
+from .bitsets import bits_at
+from .bulk_read import key_range, number_column, read_columns
 from .snapshot import Snapshot
 
-ROOM = 64 * 1024 * 1024  # bytes of answers kept for each snapshot
+MAX_CACHE_BYTES = 64 * 1024 * 1024  # bytes of answers kept for each snapshot
 
 
-class Shelf:
+class BitsetCache:
     """Answers by what was asked, the ones used last; safe to share among threads."""
 
-    def __init__(self, room: int = ROOM):
+    def __init__(self, room: int = MAX_CACHE_BYTES):
         self.room, self.used, self.lock = room, 0, Lock()
         self.kept: OrderedDict[Any, np.ndarray] = OrderedDict()
 
@@ -47,60 +47,62 @@ class Shelf:
         return bits
 
 
-class Answers:
+class QuestionBitsets:
     """The courses of one snapshot that answer a question."""
 
     def __init__(self, snapshot: Snapshot):
-        self.snapshot, self.shelf = snapshot, snapshot.memory.setdefault("shelf", Shelf())
+        self.snapshot, self.cache = snapshot, snapshot.memory.setdefault("cache", BitsetCache())
 
     def matching(self, question: Question) -> np.ndarray:
         """Courses that answer every part."""
-        bits = self.snapshot.layout.everybody
+        bits = self.snapshot.layout.all_treatments
         for name, value in question:
-            bits = bits & self.part(name, value)
+            bits = bits & self.part_bits(name, value)
         return bits
 
     def known(self, question: Question) -> np.ndarray:
         """Courses in which every item the question asks about is known."""
-        bits = self.snapshot.layout.everybody
+        bits = self.snapshot.layout.all_treatments
         for name, value in question:
-            bits = bits & self.known_part(name, value)
+            bits = bits & self.known_part_bits(name, value)
         return bits
 
-    def part(self, name: str, value) -> np.ndarray:
+    def part_bits(self, name: str, value) -> np.ndarray:
         key = ("part", name, value)
-        found = self.shelf.get(key)
+        found = self.cache.get(key)
         if found is None:
             # Codes that occur; what is looked for beside those of the question can be no other.
             codes = [code for code in self.snapshot.axes[name].values if code] if name in SETS else ()
-            found = FILTERS[name].matching_from(value, lambda one: self.single(name, one), codes)
-            self.shelf.put(key, found)
+            found = FILTERS[name].matching_from(value, lambda one: self.value_bits(name, one), codes)
+            self.cache.put(key, found)
         return found
 
-    def known_part(self, name: str, value) -> np.ndarray:
+    def known_part_bits(self, name: str, value) -> np.ndarray:
         return FILTERS[name].known_from(
-            value, lambda one: self.part(name, one), lambda one: self.single_known(name, one)
+            value, lambda one: self.part_bits(name, one), lambda one: self.known_value_bits(name, one)
         )
 
-    def single(self, name: str, value) -> np.ndarray:
+    def value_bits(self, name: str, value) -> np.ndarray:
         """What the filter answers to one value."""
         key = ("matching", name, value)
-        found = self.shelf.get(key)
+        found = self.cache.get(key)
         return (
             found
             if found is not None
-            else self.shelf.put(key, self.ask(FILTERS[name].filter(Treatment.objects.all(), value)))
+            else self.cache.put(key, self.read_bits(FILTERS[name].filter(Treatment.objects.all(), value)))
         )
 
-    def single_known(self, name: str, value) -> np.ndarray:
+    def known_value_bits(self, name: str, value) -> np.ndarray:
         key = ("known", name, value)
-        found = self.shelf.get(key)
+        found = self.cache.get(key)
         if found is not None:
             return found
         narrowed = FILTERS[name].known(courses := Treatment.objects.all(), value)
-        return self.shelf.put(key, self.snapshot.layout.everybody if narrowed is courses else self.ask(narrowed))
+        return self.cache.put(
+            key, self.snapshot.layout.all_treatments if narrowed is courses else self.read_bits(narrowed)
+        )
 
-    def ask(self, courses: QuerySet) -> np.ndarray:
+    def read_bits(self, courses: QuerySet) -> np.ndarray:
         """By a stretch of primary keys, which costs less than by joins; courses of other collections are left out."""
-        (keys,) = columns(courses, "pk", span_of(self.snapshot.sorted_keys), [numbers(F("pk"))])
-        return packed_at(self.snapshot.places(keys), self.snapshot.layout.width)
+        (keys,) = read_columns(courses, "pk", key_range(self.snapshot.sorted_keys), [number_column(F("pk"))])
+        return bits_at(self.snapshot.treatment_positions(keys), self.snapshot.layout.width)

@@ -9,31 +9,31 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..tally import Tally, Unit
-from .bitsets import BLOCK, ones
+from .bitsets import BLOCK, popcount
 from .snapshot import Snapshot
 
-FEW = 4  # values of the second dimension
+MAX_SECOND_VALUES = 4  # values of the second dimension
 
 
-def fits(snapshot: Snapshot, tally: Tally) -> bool:
+def can_batch(snapshot: Snapshot, tally: Tally) -> bool:
     """Whether a tally counts patients by one dimension, or by one within the few values of a second one of patients."""
     if tally.unit != Unit.PATIENTS or not 1 <= len(tally.dimensions) <= 2 or snapshot.layout.width > BLOCK:
         return False
     first, *second = (snapshot.axes[name] for name in tally.dimensions)
-    few = all(axis.of_patient and axis.bits is not None and len(axis.values) <= FEW for axis in second)
+    few = all(axis.of_patient and axis.bits is not None and len(axis.values) <= MAX_SECOND_VALUES for axis in second)
     return first.bits is not None and few
 
 
-def count(
+def count_batch(
     snapshot: Snapshot, courses: np.ndarray, people: np.ndarray, tallies: Sequence[Tally]
 ) -> dict[Tally, Counter]:
     """The counters of tallies that all `fits`, of the courses of one question."""
     names = tuple(sorted({tally.dimensions[0] for tally in tallies}))
-    of_people, of_courses, place = stacked(snapshot, names)
-    found = np.concatenate([of_people & people, snapshot.layout.lifted(of_courses & courses)])
-    numbers = {(): [ones(found)]}
+    of_people, of_courses, place = stacked_bitmaps(snapshot, names)
+    found = np.concatenate([of_people & people, snapshot.layout.treatments_to_patients(of_courses & courses)])
+    numbers = {(): [popcount(found)]}
     for name in {tally.dimensions[1] for tally in tallies if len(tally.dimensions) == 2}:
-        numbers[name] = [ones(found & row) for row in snapshot.axes[name].bits]
+        numbers[name] = [popcount(found & row) for row in snapshot.axes[name].bits]
     counters = {}
     for tally in tallies:
         first, *second = tally.dimensions
@@ -49,10 +49,10 @@ def count(
             for value, times in zip(values, row[start : start + len(values)].tolist(), strict=True):
                 if times:
                     counter[(value, other)] = times
-    return {tally: tally.cut(counter) for tally, counter in counters.items()}
+    return {tally: tally.largest(counter) for tally, counter in counters.items()}
 
 
-def stacked(snapshot: Snapshot, names: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray, dict[str, int]]:
+def stacked_bitmaps(snapshot: Snapshot, names: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray, dict[str, int]]:
     """The bitmaps of several axes one below the other, patients' first, and at which row each begins; kept."""
     key = ("stacked", names)
     if key not in snapshot.memory:

@@ -26,18 +26,18 @@ class Layout:
         return self.sizes[0]
 
     @cached_property
-    def everybody(self) -> np.ndarray:
+    def all_treatments(self) -> np.ndarray:
         """All courses."""
         flags = np.zeros(self.width * WORD, dtype=bool)
         for start, size in zip(self.starts, self.sizes, strict=True):
             flags[start * WORD : start * WORD + size] = True
-        return pack(flags)
+        return pack_bits(flags)
 
-    def places(self, patients: np.ndarray, planes: np.ndarray) -> np.ndarray:
+    def positions(self, patients: np.ndarray, planes: np.ndarray) -> np.ndarray:
         """Bit positions of courses, given the patient's number and the course's place among the patient's courses."""
         return np.asarray(self.starts, dtype=np.int64)[planes] * WORD + patients
 
-    def people_at(self, places: np.ndarray) -> np.ndarray:
+    def patients_at(self, places: np.ndarray) -> np.ndarray:
         """The patient's number of each of these bit positions, which have to be in rising order."""
         people = places.copy()
         for start in self.starts[1:]:
@@ -45,7 +45,7 @@ class Layout:
             people[first:] = places[first:] - start * WORD
         return people
 
-    def lifted(self, bits: np.ndarray) -> np.ndarray:
+    def treatments_to_patients(self, bits: np.ndarray) -> np.ndarray:
         """(..., width) courses -> (..., words[0]) patients with any of them."""
         if len(self.words) == 1:
             return bits
@@ -54,36 +54,36 @@ class Layout:
             people[..., :words] |= bits[..., start : start + words]
         return people
 
-    def lowered(self, people: np.ndarray) -> np.ndarray:
+    def patients_to_treatments(self, people: np.ndarray) -> np.ndarray:
         """(..., words[0]) patients -> (..., width) all their courses."""
         courses = np.concatenate([people[..., :words] for words in self.words], axis=-1)
-        courses &= self.everybody
+        courses &= self.all_treatments
         return courses
 
 
-def pack(flags: np.ndarray) -> np.ndarray:
+def pack_bits(flags: np.ndarray) -> np.ndarray:
     """Truth values, a multiple of 64 of them in the last axis, as 64-bit words."""
     return np.packbits(flags, axis=-1, bitorder="little").view(np.uint64)
 
 
-def unpacked(bits: np.ndarray) -> np.ndarray:
+def unpack_bits(bits: np.ndarray) -> np.ndarray:
     """One row of words as zeros and ones, a byte for each bit."""
     return np.unpackbits(bits.view(np.uint8), bitorder="little")
 
 
-def packed_at(places: np.ndarray, words: int) -> np.ndarray:
+def bits_at(places: np.ndarray, words: int) -> np.ndarray:
     """Words whose bits are set at these places."""
     flags = np.zeros(words * WORD, dtype=bool)
     flags[places] = True
-    return pack(flags)
+    return pack_bits(flags)
 
 
-def places_of(bits: np.ndarray) -> np.ndarray:
+def bit_positions(bits: np.ndarray) -> np.ndarray:
     """The positions of the bits that are set, in rising order."""
-    return np.flatnonzero(unpacked(bits).view(bool))
+    return np.flatnonzero(unpack_bits(bits).view(bool))
 
 
-def ones(bits: np.ndarray) -> np.ndarray:
+def popcount(bits: np.ndarray) -> np.ndarray:
     """How many bits are set along the last axis."""
     return np.bitwise_count(bits).sum(axis=-1, dtype=np.int64)
 
@@ -91,13 +91,13 @@ def ones(bits: np.ndarray) -> np.ndarray:
 BLOCK = 512  # words; wider rows are counted one by one in a buffer that stays in the processor's cache
 
 
-def common(bits: np.ndarray, mask: np.ndarray, layout: Layout | None = None) -> np.ndarray:
+def intersection_counts(bits: np.ndarray, mask: np.ndarray, layout: Layout | None = None) -> np.ndarray:
     """How many bits of `mask` each row of `bits` shares: (rows, words), (words,) -> (rows,).
 
     With a layout, the bits are of courses, and their patients are counted.
     """
     if bits.shape[-1] <= BLOCK:
-        return ones(layout.lifted(bits & mask) if layout else bits & mask)
+        return popcount(layout.treatments_to_patients(bits & mask) if layout else bits & mask)
     words = layout.words[0] if layout else len(mask)
     planes = list(zip(layout.starts[1:], layout.words[1:], strict=True)) if layout else []
     shared, counted = np.empty_like(mask), np.empty(words, dtype=np.uint8)

@@ -9,38 +9,61 @@ from django.db.models import F, Max, Min, Q, QuerySet
 
 from ...models import AdverseEvent, Collection, Outcome, Patient, Study, Treatment, set_key
 from ...models.consistency import steady
-from ...models.knowledge import Has, Said
-from ..dimensions import COURSE, DIMENSIONS, PATIENT, STUDY, Flag, Many, One, Sets
+from ...models.knowledge import FieldCondition, RelationExists
+from ..dimensions import (
+    COURSE,
+    DIMENSIONS,
+    PATIENT,
+    STUDY,
+    ConditionDimension,
+    MultiValueDimension,
+    ScalarDimension,
+    SetDimension,
+)
 from ..tally import Unit
-from .bitsets import WORD, Layout, pack, packed_at, unpacked
-from .bulk_read import READ, Codes, Moved, Readers, coded, columns, marks, numbers, span_of
+from .bitsets import WORD, Layout, bits_at, pack_bits, unpack_bits
+from .bulk_read import (
+    KEYS_PER_READ,
+    Codes,
+    DataChanged,
+    ParallelReader,
+    bitmask_column,
+    coded_column,
+    key_range,
+    number_column,
+    read_columns,
+)
 from .snapshot import Axis, Snapshot
 
-FEW = 40  # values up to which an axis gets a bitmap for each of them
-LARGE = 50_000  # patients from which it pays to read with several connections
+MAX_BITMAP_VALUES = 40  # values up to which an axis gets a bitmap for each of them
+PARALLEL_READ_PATIENTS = 50_000  # patients from which it pays to read with several connections
 THREADS, TRIES = 2, 5
 UNITS = {AdverseEvent: Unit.EVENTS, Outcome: Unit.OUTCOMES}
 
 
-def build(collection: Collection) -> Snapshot:
+def build_snapshot(collection: Collection) -> Snapshot:
     """Reads everything that can be counted of a collection, in one state of the data."""
     for left in reversed(range(TRIES)):
         with steady() as version:
-            apart = left and not connection.in_atomic_block and people_of(collection).count() > LARGE
-            with Readers(version, threads=THREADS if apart else 0) as readers:
+            apart = (
+                left
+                and not connection.in_atomic_block
+                and visible_patients(collection).count() > PARALLEL_READ_PATIENTS
+            )
+            with ParallelReader(version, threads=THREADS if apart else 0) as readers:
                 try:
-                    return Building(collection, version.of(collection), readers).snapshot()
-                except Moved:
+                    return SnapshotBuilder(collection, version.of(collection), readers).build()
+                except DataChanged:
                     continue
     raise AssertionError("reading with one connection cannot see two states")
 
 
-def people_of(collection: Collection) -> QuerySet:
+def visible_patients(collection: Collection) -> QuerySet:
     """Patients readers may see, each person once."""
     return Patient.objects.within(collection).counted()
 
 
-class Index:
+class KeyIndex:
     """From primary keys to positions; keys that are not there are found nowhere."""
 
     def __init__(self, keys: np.ndarray):
@@ -56,32 +79,34 @@ class Index:
         return there, self.order[at[there]]
 
 
-class Building:
+class SnapshotBuilder:
     """One snapshot being made."""
 
-    def __init__(self, collection: Collection, version: int, readers: Readers):
+    def __init__(self, collection: Collection, version: int, readers: ParallelReader):
         self.collection, self.version, self.readers = collection, version, readers
         self.axes: dict[str, Axis] = {}
-        self.leaves: dict[Said | Has, np.ndarray] = {}  # what conditions are made of, as bits of courses
+        self.atoms: dict[
+            FieldCondition | RelationExists, np.ndarray
+        ] = {}  # what conditions are made of, as bits of courses
         self.totals: dict[Unit, np.ndarray] = {}
 
-    def snapshot(self) -> Snapshot:
-        tables = self.tables()
+    def build(self) -> Snapshot:
+        tables = self.source_tables()
         of_patients = [each for each in tables if each.of_patient]
-        self.read_people(of_patients)
+        self.read_patients_and_treatments(of_patients)
         self.read_studies()
         for table in of_patients:
-            self.take(table)
+            self.read_table(table)
         of_courses = [each for each in tables if not each.of_patient]
         for table in of_courses:
-            table.start(self.readers, span_of(self.sorted_keys))
+            table.start_reading(self.readers, key_range(self.sorted_keys))
         for table in of_courses:
-            self.take(table)
+            self.read_table(table)
         for name, dimension in DIMENSIONS.items():
-            if isinstance(dimension, Flag):
-                self.axes[name] = self.flag(dimension)
-            elif isinstance(dimension, Sets):
-                self.axes[name] = self.sets(self.axes[dimension.of])
+            if isinstance(dimension, ConditionDimension):
+                self.axes[name] = self.condition_axis(dimension)
+            elif isinstance(dimension, SetDimension):
+                self.axes[name] = self.set_axis(self.axes[dimension.of])
         snapshot = Snapshot(
             version=self.version,
             layout=self.layout,
@@ -98,17 +123,17 @@ class Building:
             array.setflags(write=False)  # threads share it
         return snapshot
 
-    def named(self, level: str) -> dict[str, One]:
-        return {n: d for n, d in DIMENSIONS.items() if isinstance(d, One) and d.level == level}
+    def dimensions_at(self, level: str) -> dict[str, ScalarDimension]:
+        return {n: d for n, d in DIMENSIONS.items() if isinstance(d, ScalarDimension) and d.level == level}
 
     # Courses and patients
 
-    def read_people(self, tables: "list[Table]") -> None:
+    def read_patients_and_treatments(self, tables: "list[SourceTable]") -> None:
         """Patients and courses; the tables of patients are read alongside."""
-        ones, found = self.named(COURSE), self.named(PATIENT)
-        flags = [each for each in DIMENSIONS.values() if isinstance(each, Flag)]
-        said = dict.fromkeys(leaf for flag in flags for leaf in flag.leaves() if isinstance(leaf, Said))
-        people = people_of(self.collection)
+        ones, found = self.dimensions_at(COURSE), self.dimensions_at(PATIENT)
+        flags = [each for each in DIMENSIONS.values() if isinstance(each, ConditionDimension)]
+        said = dict.fromkeys(atom for flag in flags for atom in flag.atoms() if isinstance(atom, FieldCondition))
+        people = visible_patients(self.collection)
         ends = people.aggregate(first=Min("pk"), last=Max("pk"))
         span = (ends["first"], ends["last"]) if ends["first"] is not None else (0, -1)
         course_codes, patient_codes = [Codes() for _ in ones], [Codes() for _ in found]
@@ -117,8 +142,11 @@ class Building:
             "patient",
             span,
             [
-                *map(numbers, (F("pk"), F("patient"), F("number"), marks([leaf.q() for leaf in said]))),
-                *(coded(Treatment, each, codes) for each, codes in zip(ones.values(), course_codes, strict=True)),
+                *map(number_column, (F("pk"), F("patient"), F("number"), bitmask_column([atom.q() for atom in said]))),
+                *(
+                    coded_column(Treatment, each, codes)
+                    for each, codes in zip(ones.values(), course_codes, strict=True)
+                ),
             ],
         )
         read_patients = self.readers.read(
@@ -126,38 +154,43 @@ class Building:
             "pk",
             span,
             [
-                *map(numbers, (F("pk"), F("study"))),
-                *(coded(Patient, each, codes) for each, codes in zip(found.values(), patient_codes, strict=True)),
+                *map(number_column, (F("pk"), F("study"))),
+                *(
+                    coded_column(Patient, each, codes)
+                    for each, codes in zip(found.values(), patient_codes, strict=True)
+                ),
             ],
         )
         for table in tables:
-            table.start(self.readers, span)
+            table.start_reading(self.readers, span)
         # The database says what order its texts stand in, so that a list is in the order a file is in.
-        patients = np.fromiter(people.order_by("slug").values_list("pk", flat=True).iterator(READ), dtype=np.int64)
+        patients = np.fromiter(
+            people.order_by("slug").values_list("pk", flat=True).iterator(KEYS_PER_READ), dtype=np.int64
+        )
         unordered, studies, *patient_values = read_patients()
-        _, order = Index(unordered).find(patients)
+        _, order = KeyIndex(unordered).find(patients)
         studies, patient_values = studies[order], [values[order] for values in patient_values]
         keys, owners, ordinals, marked, *course_values = read_courses()
-        there, ranks = Index(patients).find(owners)
+        there, ranks = KeyIndex(patients).find(owners)
         if not there.all():
             raise RuntimeError("a course belongs to a patient who is not counted")
-        places = self.lay_out(ranks, ordinals, len(patients))
+        places = self.assign_positions(ranks, ordinals, len(patients))
         self.course_keys = np.zeros(self.layout.width * WORD, dtype=np.int64)
         self.course_keys[places] = keys
         order = np.argsort(keys, kind="stable")
         self.sorted_keys, self.sorted_places = keys[order], places[order].astype(np.int64)
         self.patient_keys = patients[self.slug_ranks]
         self.patient_studies = studies[self.slug_ranks]
-        self.patient_index = Index(self.patient_keys)
+        self.patient_index = KeyIndex(self.patient_keys)
         for (name, _), codes, numbered in zip(ones.items(), course_codes, course_values, strict=True):
-            self.axes[name] = self.one_value(codes, numbered, places, of_patient=False)
+            self.axes[name] = self.scalar_axis(codes, numbered, places, of_patient=False)
         everyone = np.arange(self.layout.patients)
         for (name, _), codes, numbered in zip(found.items(), patient_codes, patient_values, strict=True):
-            self.axes[name] = self.one_value(codes, numbered[self.slug_ranks], everyone, of_patient=True)
-        for i, leaf in enumerate(said):
-            self.leaves[leaf] = packed_at(places[(marked >> i & 1).astype(bool)], self.layout.width)
+            self.axes[name] = self.scalar_axis(codes, numbered[self.slug_ranks], everyone, of_patient=True)
+        for i, atom in enumerate(said):
+            self.atoms[atom] = bits_at(places[(marked >> i & 1).astype(bool)], self.layout.width)
 
-    def lay_out(self, ranks: np.ndarray, ordinals: np.ndarray, people: int) -> np.ndarray:
+    def assign_positions(self, ranks: np.ndarray, ordinals: np.ndarray, people: int) -> np.ndarray:
         """Numbers the patients by falling number of courses, then by public id. Bit positions of the courses."""
         courses = np.bincount(ranks, minlength=people)
         with_courses = np.flatnonzero(courses)
@@ -172,154 +205,164 @@ class Building:
         firsts = np.cumsum(courses) - courses
         planes = np.empty(len(ranks), dtype=np.int64)
         planes[order] = np.arange(len(ranks)) - firsts[ranks[order]]
-        return self.layout.places(number_of[ranks], planes)
+        return self.layout.positions(number_of[ranks], planes)
 
-    def words(self, *, of_patient: bool) -> int:
+    def row_words(self, *, of_patient: bool) -> int:
         """Words of one row."""
         return self.layout.words[0] if of_patient else self.layout.width
 
-    def one_value(self, codes: Codes, numbered: np.ndarray, places: np.ndarray, *, of_patient: bool) -> Axis:
-        values, words = codes.values_met, self.words(of_patient=of_patient)
+    def scalar_axis(self, codes: Codes, numbered: np.ndarray, places: np.ndarray, *, of_patient: bool) -> Axis:
+        values, words = codes.values_met, self.row_words(of_patient=of_patient)
         at = np.zeros(words * WORD, dtype=np.min_scalar_type(max(len(values), 1)))
         at[places] = numbered
-        if len(values) > FEW:
+        if len(values) > MAX_BITMAP_VALUES:
             return Axis(values, of_patient, None, at)
-        rows = [packed_at(places[numbered == number], words) for number in range(len(values))]
-        return Axis(values, of_patient, np.stack(rows) if rows else self.nothing(of_patient), at)
+        rows = [bits_at(places[numbered == number], words) for number in range(len(values))]
+        return Axis(values, of_patient, np.stack(rows) if rows else self.empty_rows(of_patient), at)
 
-    def nothing(self, of_patient: bool) -> np.ndarray:
-        return np.empty((0, self.words(of_patient=of_patient)), dtype=np.uint64)
+    def empty_rows(self, of_patient: bool) -> np.ndarray:
+        return np.empty((0, self.row_words(of_patient=of_patient)), dtype=np.uint64)
 
-    def flag(self, flag: Flag) -> Axis:
+    def condition_axis(self, flag: ConditionDimension) -> Axis:
         """The first condition that holds, or otherwise."""
-        rows, left = [], self.layout.everybody
+        rows, left = [], self.layout.all_treatments
         for _, condition in flag.conditions:
-            rows.append(condition.holds(self.leaves.__getitem__) & left)
+            rows.append(condition.evaluate(self.atoms.__getitem__) & left)
             left = left & ~rows[-1]
         bits = np.stack([*rows, left])
         people = bits[:, : self.layout.words[0]]
-        same = bool((self.layout.lowered(people) == bits).all())
+        same = bool((self.layout.patients_to_treatments(people) == bits).all())
         values = [*(value for value, _ in flag.conditions), flag.otherwise]
         return Axis(values, same, people.copy() if same else bits)
 
-    def sets(self, axis: Axis) -> Axis:
+    def set_axis(self, axis: Axis) -> Axis:
         """Each patient's whole set of values on an axis of patients, as one value."""
         rows = [(value, bits) for value, bits in zip(axis.values, axis.bits, strict=True) if value is not None]
         rows.sort(key=lambda row: row[0])
-        sets, numbered = [()], np.zeros(self.words(of_patient=True) * WORD, dtype=np.int64)
+        sets, numbered = [()], np.zeros(self.row_words(of_patient=True) * WORD, dtype=np.int64)
         for value, bits in rows:
-            met, numbered = np.unique(numbered * 2 + unpacked(bits), return_inverse=True)
+            met, numbered = np.unique(numbered * 2 + unpack_bits(bits), return_inverse=True)
             sets = [(*sets[number // 2], value) if number % 2 else sets[number // 2] for number in met.tolist()]
         codes = Codes()
         for each in sets:
             codes[set_key(each)]
-        return self.one_value(codes, numbered, np.arange(len(numbered)), of_patient=True)
+        return self.scalar_axis(codes, numbered, np.arange(len(numbered)), of_patient=True)
 
     # Studies
 
     def read_studies(self) -> None:
-        found = self.named(STUDY)
+        found = self.dimensions_at(STUDY)
         codes = [Codes() for _ in found]
-        keys, *values = columns(
+        keys, *values = read_columns(
             Study.objects.within(self.collection),
             "pk",
-            span_of(self.patient_studies),
+            key_range(self.patient_studies),
             [
-                numbers(F("pk")),
-                *(coded(Study, each, code) for each, code in zip(found.values(), codes, strict=True)),
+                number_column(F("pk")),
+                *(coded_column(Study, each, code) for each, code in zip(found.values(), codes, strict=True)),
             ],
         )
-        there, at = Index(keys).find(self.patient_studies)
+        there, at = KeyIndex(keys).find(self.patient_studies)
         if not there.all():
             raise RuntimeError("a patient belongs to a study that readers do not see")
         everyone = np.arange(self.layout.patients)
         for (name, _), code, numbered in zip(found.items(), codes, values, strict=True):
-            self.axes[name] = self.one_value(code, numbered[at], everyone, of_patient=True)
+            self.axes[name] = self.scalar_axis(code, numbered[at], everyone, of_patient=True)
         self.studies = self.axes["study"].codes
 
     # Everything there can be several of
 
-    def tables(self) -> list["Table"]:
+    def source_tables(self) -> list["SourceTable"]:
         """The tables of rows there can be several of, each with what is asked of it."""
-        found: dict[type, Table] = {}
+        found: dict[type, SourceTable] = {}
         for name, dimension in DIMENSIONS.items():
-            if isinstance(dimension, Many):
-                found.setdefault(dimension.model, Table(dimension.model)).dimensions[name] = dimension
-            elif isinstance(dimension, Flag):
-                for leaf in dimension.leaves():
-                    if isinstance(leaf, Has):
-                        found.setdefault(leaf.model, Table(leaf.model)).leaves.setdefault(leaf)
+            if isinstance(dimension, MultiValueDimension):
+                found.setdefault(dimension.model, SourceTable(dimension.model)).dimensions[name] = dimension
+            elif isinstance(dimension, ConditionDimension):
+                for atom in dimension.atoms():
+                    if isinstance(atom, RelationExists):
+                        found.setdefault(atom.model, SourceTable(atom.model)).atoms.setdefault(atom)
         return list(found.values())
 
-    def take(self, table: "Table") -> None:
+    def read_table(self, table: "SourceTable") -> None:
         """Makes axes and conditions of the rows of a table."""
         owners, valued, marked = table.rows()
         values = table.values()
         if table.of_patient:
             there, at = self.patient_index.find(owners)
         else:
-            there, at = Index(self.sorted_keys).find(owners)
+            there, at = KeyIndex(self.sorted_keys).find(owners)
             at = self.sorted_places[at]
         valued, marked = valued[there], marked[there]
         for i, (name, dimension) in enumerate(table.dimensions.items()):
             counts = (marked >> i & 1).astype(bool)
-            self.axes[name] = self.several(dimension, values, at[counts], valued[counts])
+            self.axes[name] = self.multi_value_axis(dimension, values, at[counts], valued[counts])
             if not dimension.rows and table.model in UNITS:
-                self.totals[UNITS[table.model]] = self.sliced(at[counts])
-        for i, leaf in enumerate(table.leaves, start=len(table.dimensions)):
-            held = packed_at(at[(marked >> i & 1).astype(bool)], self.words(of_patient=table.of_patient))
-            self.leaves[leaf] = self.layout.lowered(held) if table.of_patient else held
+                self.totals[UNITS[table.model]] = self.count_planes(at[counts])
+        for i, atom in enumerate(table.atoms, start=len(table.dimensions)):
+            held = bits_at(at[(marked >> i & 1).astype(bool)], self.row_words(of_patient=table.of_patient))
+            self.atoms[atom] = self.layout.patients_to_treatments(held) if table.of_patient else held
 
-    def several(self, dimension: Many, values: list[str], at: np.ndarray, valued: np.ndarray) -> Axis:
-        words = self.words(of_patient=dimension.of_patient)
-        rows = [packed_at(at[valued == number], words) for number in range(len(values))]
-        bits = np.stack(rows) if rows else self.nothing(dimension.of_patient)
+    def multi_value_axis(
+        self, dimension: MultiValueDimension, values: list[str], at: np.ndarray, valued: np.ndarray
+    ) -> Axis:
+        words = self.row_words(of_patient=dimension.of_patient)
+        rows = [bits_at(at[valued == number], words) for number in range(len(values))]
+        bits = np.stack(rows) if rows else self.empty_rows(dimension.of_patient)
         if not dimension.rows:
-            everybody = self.layout.everybody[: self.layout.words[0]] if dimension.of_patient else self.layout.everybody
+            everybody = (
+                self.layout.all_treatments[: self.layout.words[0]]
+                if dimension.of_patient
+                else self.layout.all_treatments
+            )
             without = everybody & ~np.bitwise_or.reduce(bits, axis=0) if len(bits) else everybody
             bits, values = np.concatenate([bits, without[None]]), [*values, None]
         times = None
         if dimension.model in UNITS:
-            each = [self.sliced(at[valued == number]) for number in range(len(values))]
+            each = [self.count_planes(at[valued == number]) for number in range(len(values))]
             deep = max(len(planes) for planes in each) if each else 1
             times = np.zeros((len(values), deep, self.layout.width), dtype=np.uint64)
             for number, planes in enumerate(each):
                 times[number, : len(planes)] = planes
         return Axis(values, dimension.of_patient, bits, None, times)
 
-    def sliced(self, places: np.ndarray) -> np.ndarray:
+    def count_planes(self, places: np.ndarray) -> np.ndarray:
         """(bits, width): how often each place occurs, as binary numbers whose digits stand in rows."""
         counts = np.bincount(places, minlength=self.layout.width * WORD)
         deep = max(int(counts.max(initial=0)).bit_length(), 1)
-        return np.stack([pack((counts >> digit & 1).astype(bool)) for digit in range(deep)])
+        return np.stack([pack_bits((counts >> digit & 1).astype(bool)) for digit in range(deep)])
 
 
 @dataclass
-class Table:
+class SourceTable:
     """A table of rows of courses or patients: to-many dimensions, and conditions that ask for a row."""
 
     model: type
-    dimensions: dict[str, Many] = field(default_factory=dict)
-    leaves: dict[Has, None] = field(default_factory=dict)
+    dimensions: dict[str, MultiValueDimension] = field(default_factory=dict)
+    atoms: dict[RelationExists, None] = field(default_factory=dict)
     codes: Codes = field(default_factory=Codes)
     rows: Callable[[], list[np.ndarray]] | None = None
 
     @property
-    def first(self) -> Many:
+    def first(self) -> MultiValueDimension:
         return next(iter(self.dimensions.values()))
 
     @property
     def of_patient(self) -> bool:
         return self.first.of_patient
 
-    def start(self, readers: Readers, span: tuple[int, int]) -> None:
+    def start_reading(self, readers: ParallelReader, span: tuple[int, int]) -> None:
         """Reads it in one pass: owner, value, and which dimensions and conditions count the row.
 
         By a range of keys rather than by joins; what belongs to other collections is left out later.
         """
-        counted = [Q(**each.rows) for each in self.dimensions.values()] + [leaf.where for leaf in self.leaves]
+        counted = [Q(**each.rows) for each in self.dimensions.values()] + [atom.where for atom in self.atoms]
         value = F(self.first.value.partition("__")[0])
-        wanted = [numbers(F(self.first.owner)), (value, self.codes), numbers(marks([each or None for each in counted]))]
+        wanted = [
+            number_column(F(self.first.owner)),
+            (value, self.codes),
+            number_column(bitmask_column([each or None for each in counted])),
+        ]
         self.rows = readers.read(self.model.objects.all(), self.first.owner, span, wanted)
 
     def values(self) -> list[str]:

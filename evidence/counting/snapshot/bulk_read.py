@@ -15,11 +15,11 @@ from django.db.models.functions import Cast, Coalesce
 from ...models import DataVersion
 from ...models.base import field_at
 from ...models.consistency import steady
-from ...models.lookups import Gathered
-from ..dimensions import One
+from ...models.lookups import JoinedText
+from ..dimensions import ScalarDimension
 
-READ = 200_000  # keys read at a time
-NOTHING = "\\N"  # stands for NULL, which the databases would leave out of a gathered text
+KEYS_PER_READ = 200_000  # keys read at a time
+NULL_TEXT = "\\N"  # stands for NULL, which the databases would leave out of a gathered text
 SEPARATOR = "\x1f"  # the unit separator stands in no code
 
 
@@ -32,33 +32,33 @@ class Codes(dict):
 
     @property
     def values_met(self) -> list[str | None]:
-        return [None if value == NOTHING else value for value in self]
+        return [None if value == NULL_TEXT else value for value in self]
 
 
-def coded(model: type, dimension: One, codes: Codes) -> tuple:
+def coded_column(model: type, dimension: ScalarDimension, codes: Codes) -> tuple:
     """A column of codes; where it can be NULL, NOTHING stands for that."""
     column = dimension.value("")
     if isinstance(column, F) and field_at(model, column.name).null:
-        column = Coalesce(Cast(column, TextField()), Value(NOTHING))
+        column = Coalesce(Cast(column, TextField()), Value(NULL_TEXT))
     return (column, codes)
 
 
-def numbers(column) -> tuple:
+def number_column(column) -> tuple:
     """A column of whole numbers, none of them missing."""
     return (column, None)
 
 
-def columns(rows: QuerySet, key: str, span: tuple[int, int], wanted: list[tuple]) -> list[np.ndarray]:
+def read_columns(rows: QuerySet, key: str, span: tuple[int, int], wanted: list[tuple]) -> list[np.ndarray]:
     """Columns of the rows whose `key` lies in `span` (both ends included), in one order: whole numbers as they are,
     others (given with their Codes) as codes. Reads a stretch of keys at a time.
     """
     parts: list[list[np.ndarray]] = [[] for _ in wanted]
     least, most = span
-    for start in range(least, most + 1, READ):
-        stretch = rows.filter(**{f"{key}__gte": start, f"{key}__lt": min(start + READ, most + 1)})
+    for start in range(least, most + 1, KEYS_PER_READ):
+        stretch = rows.filter(**{f"{key}__gte": start, f"{key}__lt": min(start + KEYS_PER_READ, most + 1)})
         texts = stretch.order_by().aggregate(
             **{
-                f"column_{i}": Gathered(column, "," if codes is None else SEPARATOR)
+                f"column_{i}": JoinedText(column, "," if codes is None else SEPARATOR)
                 for i, (column, codes) in enumerate(wanted)
             }
         )
@@ -73,7 +73,7 @@ def columns(rows: QuerySet, key: str, span: tuple[int, int], wanted: list[tuple]
     return [np.concatenate(part) if part else np.empty(0, dtype=np.int64) for part in parts]
 
 
-def marks(conditions: list[Q | None]):
+def bitmask_column(conditions: list[Q | None]):
     """A whole number whose bit i says whether condition i holds; None holds always."""
     held = [
         Value(1 << i) if condition is None else Case(When(condition, then=Value(1 << i)), default=Value(0))
@@ -82,16 +82,16 @@ def marks(conditions: list[Q | None]):
     return sum(held, Value(0, IntegerField()))
 
 
-def span_of(keys: np.ndarray) -> tuple[int, int]:
+def key_range(keys: np.ndarray) -> tuple[int, int]:
     """The least and the greatest key; an empty span where there is none."""
     return (int(keys.min()), int(keys.max())) if len(keys) else (0, -1)
 
 
-class Moved(Exception):
+class DataChanged(Exception):
     """The data changed while several connections were reading them."""
 
 
-class Readers:
+class ParallelReader:
     """Reads several sets of columns at a time, all of the same state of the data, or one after the other.
 
     Each thread has a connection of its own; that both see the same state is known from the version. Raises Moved
@@ -112,15 +112,15 @@ class Readers:
     def read(self, *asked) -> Callable[[], list[np.ndarray]]:
         """Starts reading `columns(*asked)`; call what it returns for the arrays."""
         if self.pool is None:
-            return lambda: columns(*asked)
-        reading: Future = self.pool.submit(self.aside, *asked)
+            return lambda: read_columns(*asked)
+        reading: Future = self.pool.submit(self.read_in_thread, *asked)
         return reading.result
 
-    def aside(self, *asked) -> list[np.ndarray]:
+    def read_in_thread(self, *asked) -> list[np.ndarray]:
         try:
             with steady() as version:
                 if (version.number, version.identity) != (self.version.number, self.version.identity):
-                    raise Moved
-                return columns(*asked)
+                    raise DataChanged
+                return read_columns(*asked)
         finally:
             connection.close()

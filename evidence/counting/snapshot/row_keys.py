@@ -7,9 +7,9 @@ from django.db.models import QuerySet
 
 from ...questions.question import Question
 from ..tally import Unit
-from .answering import Answers
-from .bitsets import WORD, unpacked
-from .build import Index
+from .answering import QuestionBitsets
+from .bitsets import WORD, unpack_bits
+from .build import KeyIndex
 from .snapshot import Snapshot
 from .store import snapshot_for
 
@@ -17,7 +17,7 @@ READ_ORDER = 50_000  # keys fetched at a time
 Order = tuple[str, Callable[[], QuerySet]]
 
 
-def listed(question: Question, unit: Unit, start: int, stop: int, order: Order | None = None) -> list[int] | None:
+def row_keys(question: Question, unit: Unit, start: int, stop: int, order: Order | None = None) -> list[int] | None:
     """Primary keys of the patients or courses at these places of a list; None where the database has to say.
 
     `order` is the name of an order and a function that gives all records of the collection in it; without one,
@@ -27,12 +27,12 @@ def listed(question: Question, unit: Unit, start: int, stop: int, order: Order |
     snapshot = snapshot_for(question.collection)
     if snapshot is None:
         return None
-    ranked = in_order(snapshot, unit, *order) if order else usual_order(snapshot, unit)
-    found = first_of(ranked, there(snapshot, question, unit), stop)[start:]
+    ranked = database_order(snapshot, unit, *order) if order else default_order(snapshot, unit)
+    found = first_matching(ranked, matching_flags(snapshot, question, unit), stop)[start:]
     return (snapshot.patient_keys if unit == Unit.PATIENTS else snapshot.course_keys)[found].tolist()
 
 
-def listed_under(question: Question, unit: Unit, start: int, stop: int) -> tuple[list[int], int] | None:
+def row_keys_under(question: Question, unit: Unit, start: int, stop: int) -> tuple[list[int], int] | None:
     """Outcomes or events at these places of a list in the usual order of courses.
 
     Gives the courses they belong to and how many rows of the first courses stand before the first wanted one; None
@@ -41,8 +41,8 @@ def listed_under(question: Question, unit: Unit, start: int, stop: int) -> tuple
     snapshot = snapshot_for(question.collection)
     if snapshot is None:
         return None
-    ranked, flags = usual_order(snapshot, Unit.TREATMENTS), there(snapshot, question, Unit.TREATMENTS)
-    courses = first_of(ranked, flags, stop, times := times_of(snapshot, unit))
+    ranked, flags = default_order(snapshot, Unit.TREATMENTS), matching_flags(snapshot, question, Unit.TREATMENTS)
+    courses = first_matching(ranked, flags, stop, times := rows_per_treatment(snapshot, unit))
     ends = np.cumsum(times[courses])
     first = int(np.searchsorted(ends, start, side="right"))
     before = int(ends[first - 1]) if first else 0
@@ -50,12 +50,12 @@ def listed_under(question: Question, unit: Unit, start: int, stop: int) -> tuple
     return snapshot.course_keys[courses[first:last]].tolist(), start - before
 
 
-def matching_among(question: Question, patients: list[int]) -> list[int] | None:
+def matching_treatments_of(question: Question, patients: list[int]) -> list[int] | None:
     """Primary keys of these patients' courses that answer the question; None where the database has to say."""
     snapshot = snapshot_for(question.collection)
     if snapshot is None:
         return None
-    matching, layout = Answers(snapshot).matching(question), snapshot.layout
+    matching, layout = QuestionBitsets(snapshot).matching(question), snapshot.layout
     _, numbers = patient_index(snapshot).find(np.asarray(patients, dtype=np.int64))
     found: list[int] = []
     for start, size in zip(layout.starts, layout.sizes, strict=True):
@@ -65,31 +65,31 @@ def matching_among(question: Question, patients: list[int]) -> list[int] | None:
     return found
 
 
-def remembered(snapshot: Snapshot, name: str, make: Callable):
+def cached_on_snapshot(snapshot: Snapshot, name: str, make: Callable):
     """Something made of a snapshot, made once and kept with it."""
     if name not in snapshot.memory:
         snapshot.memory[name] = make()
     return snapshot.memory[name]
 
 
-def patient_index(snapshot: Snapshot) -> Index:
-    return remembered(snapshot, "patients", lambda: Index(snapshot.patient_keys))
+def patient_index(snapshot: Snapshot) -> KeyIndex:
+    return cached_on_snapshot(snapshot, "patients", lambda: KeyIndex(snapshot.patient_keys))
 
 
-def there(snapshot: Snapshot, question: Question, unit: Unit) -> np.ndarray:
+def matching_flags(snapshot: Snapshot, question: Question, unit: Unit) -> np.ndarray:
     """Truth values by number of the patient or by place of the course."""
-    bits = Answers(snapshot).matching(question)
-    bits = snapshot.layout.lifted(bits) if unit == Unit.PATIENTS else bits
-    return unpacked(bits).view(bool)
+    bits = QuestionBitsets(snapshot).matching(question)
+    bits = snapshot.layout.treatments_to_patients(bits) if unit == Unit.PATIENTS else bits
+    return unpack_bits(bits).view(bool)
 
 
-def usual_order(snapshot: Snapshot, unit: Unit) -> np.ndarray:
+def default_order(snapshot: Snapshot, unit: Unit) -> np.ndarray:
     if unit == Unit.PATIENTS:
         return snapshot.by_slug
-    return remembered(snapshot, "courses in order", lambda: courses_in_order(snapshot))
+    return cached_on_snapshot(snapshot, "courses in order", lambda: treatments_in_order(snapshot))
 
 
-def courses_in_order(snapshot: Snapshot) -> np.ndarray:
+def treatments_in_order(snapshot: Snapshot) -> np.ndarray:
     """Bit places by patients' public ids, then in the order the courses were given."""
     layout = snapshot.layout
     places = [start * WORD + np.arange(size) for start, size in zip(layout.starts, layout.sizes, strict=True)]
@@ -97,33 +97,33 @@ def courses_in_order(snapshot: Snapshot) -> np.ndarray:
     return np.concatenate(places)[np.argsort(ranks, kind="stable")].astype(np.int32)
 
 
-def in_order(snapshot: Snapshot, unit: Unit, name: str, everybody: Callable[[], QuerySet]) -> np.ndarray:
+def database_order(snapshot: Snapshot, unit: Unit, name: str, everybody: Callable[[], QuerySet]) -> np.ndarray:
     """All patients' numbers, or all courses' places, in an order the database gives; kept with the other answers."""
-    shelf, key = Answers(snapshot).shelf, ("order", str(unit), name)
-    found = shelf.get(key)
+    cache, key = QuestionBitsets(snapshot).cache, ("order", str(unit), name)
+    found = cache.get(key)
     if found is None:
         keys = np.fromiter(everybody().values_list("pk", flat=True).iterator(READ_ORDER), dtype=np.int64)
         if unit == Unit.PATIENTS:
             _, places = patient_index(snapshot).find(keys)
         else:
-            places = snapshot.places(keys)
-        found = shelf.put(key, places.astype(np.int32))
+            places = snapshot.treatment_positions(keys)
+        found = cache.put(key, places.astype(np.int32))
     return found
 
 
-def times_of(snapshot: Snapshot, unit: Unit) -> np.ndarray:
+def rows_per_treatment(snapshot: Snapshot, unit: Unit) -> np.ndarray:
     """How many outcomes or events the course at each place has."""
 
     def added() -> np.ndarray:
         times = np.zeros(snapshot.layout.width * WORD, dtype=np.uint8)
         for digit, bits in enumerate(snapshot.totals[str(unit)]):
-            times += unpacked(bits) << digit
+            times += unpack_bits(bits) << digit
         return times
 
-    return remembered(snapshot, f"times of {unit}", added)
+    return cached_on_snapshot(snapshot, f"times of {unit}", added)
 
 
-def first_of(ranked: np.ndarray, flags: np.ndarray, wanted: int, times: np.ndarray | None = None) -> np.ndarray:
+def first_matching(ranked: np.ndarray, flags: np.ndarray, wanted: int, times: np.ndarray | None = None) -> np.ndarray:
     """The first of `ranked` that are there: `wanted` of them, or enough to have as many rows.
 
     Looks at a beginning that grows until it holds enough.

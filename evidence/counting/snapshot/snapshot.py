@@ -50,7 +50,7 @@ class Snapshot:
     def patients(self) -> int:
         return self.layout.patients
 
-    def places(self, keys: np.ndarray) -> np.ndarray:
+    def treatment_positions(self, keys: np.ndarray) -> np.ndarray:
         """Bit positions of the courses with these primary keys; keys of other courses are left out."""
         if not len(self.sorted_keys) or not len(keys):
             return np.empty(0, dtype=np.int64)

@@ -25,7 +25,7 @@ from ...models import Collection, DataVersion
 from ...models.consistency import mark_behind, steady, version
 from ..dimensions import DIMENSIONS
 from .bitsets import Layout
-from .build import build, people_of
+from .build import build_snapshot, visible_patients
 from .snapshot import PLAIN, Axis, Snapshot
 
 logger = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ def snapshot_for(collection: Collection) -> Snapshot | None:
         if settings.COHORT_ENGINE == "auto" and size > settings.SNAPSHOT_PATIENTS:
             return None
         if size <= AT_ONCE:
-            return serve(collection, build(collection), now)
+            return serve(collection, build_snapshot(collection), now)
         ready = load(folder(collection, now))
         if ready is not None:
             return serve(collection, ready, now)
@@ -86,14 +86,14 @@ def size_of(collection: Collection, now: DataVersion) -> int:
     """Patients in the collection, counted once per version."""
     key = (collection.pk, now.of(collection))
     if key not in sizes:
-        sizes[key] = people_of(collection).count()
+        sizes[key] = visible_patients(collection).count()
     return sizes[key]
 
 
 def prepare(collection: Collection) -> Snapshot:
     """Builds the snapshot of a large collection and leaves it for other processes, if there is room for it."""
     with steady() as now:
-        snapshot = build(collection)
+        snapshot = build_snapshot(collection)
         try:
             save(snapshot, folder(collection, now))
         except OSError as error:

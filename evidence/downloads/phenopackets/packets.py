@@ -19,6 +19,9 @@ from .limitations import LOSSES
 SCHEMA_VERSION = "2.0"
 DISEASE = ("systemic-sclerosis", "Systemic sclerosis")
 TOGETHER = 200  # patients in a piece
+# Terms of our own have no public address. Names under .invalid never lead anywhere (RFC 6761), so this says so.
+OWN_TERMS = "https://casebook.invalid/terms/"
+NOT_RECORDED = "not recorded"  # the edition a code was taken from is not extracted with it
 SEXES = {Sex.FEMALE.value: "FEMALE", Sex.MALE.value: "MALE"}
 
 
@@ -44,18 +47,21 @@ def evidence(study: Study, *, simulated: bool) -> list[dict]:
 
 
 def resources(now: Standing, *, hpo: bool) -> list[dict]:
-    """What the prefixes of terms stand for."""
+    """What the prefixes of terms stand for; phenopacket-tools' JSON schema wants every field of each."""
     found = [
         {
             "id": "casebook",
-            "name": "Casebook: terms without a code established in a source",
+            "name": "Casebook: terms without a code established in a source, listed at /data-dictionary/#phenopackets",
+            "url": OWN_TERMS,
             "version": f"release {now.label}",
             "namespacePrefix": "casebook",
+            "iriPrefix": OWN_TERMS,
         },
         {
             "id": "atc",
             "name": "Anatomical Therapeutic Chemical classification",
             "url": "https://atcddd.fhi.no/atc_ddd_index/",
+            "version": NOT_RECORDED,
             "namespacePrefix": "ATC",
             "iriPrefix": "https://atcddd.fhi.no/atc_ddd_index/?code=",
         },
@@ -66,6 +72,7 @@ def resources(now: Standing, *, hpo: bool) -> list[dict]:
                 "id": "hp",
                 "name": "Human Phenotype Ontology",
                 "url": "http://purl.obolibrary.org/obo/hp.owl",
+                "version": NOT_RECORDED,
                 "namespacePrefix": "HP",
                 "iriPrefix": "http://purl.obolibrary.org/obo/HP_",
             }

@@ -6,7 +6,7 @@ from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
-from ...curation.generation import CannotGenerate, generate
+from ...curation.generation import CannotGenerate, generate_collection
 from ...models import Collection
 
 
@@ -26,7 +26,7 @@ class Command(BaseCommand):
         started = monotonic()
         try:
             self.check_slug(collection)
-            for done in generate(collection, patients, seed, replace=replace):
+            for done in generate_collection(collection, patients, seed, replace=replace):
                 if verbosity:
                     seconds = monotonic() - started
                     self.stdout.write(f"  {done:>9,} of {patients:,} patients, {seconds:.0f} s")

@@ -4,8 +4,15 @@ from decimal import Decimal
 
 from django.core.management.base import BaseCommand, CommandError
 
-from ...curation.fixture_files import BrokenFixture, folder, read, text
-from ...curation.reconstruction import COLLECTION, CannotReconstruct, Plan, Printed, plan, records
+from ...curation.fixture_files import BrokenFixture, fixture_folder, fixture_text, read_fixture
+from ...curation.reconstruction import (
+    COLLECTION,
+    CannotReconstruct,
+    Plan,
+    Printed,
+    fixture_records,
+    plan_reconstruction,
+)
 
 
 class Command(BaseCommand):
@@ -26,8 +33,8 @@ class Command(BaseCommand):
             drawn = self.plan_for(review)
         except (BrokenFixture, CannotReconstruct) as error:
             raise CommandError(str(error)) from None
-        written = text(records(review, drawn, seed))
-        path = folder() / f"{COLLECTION.format(review=review)}.json"
+        written = fixture_text(fixture_records(review, drawn, seed))
+        path = fixture_folder() / f"{COLLECTION.format(review=review)}.json"
         if check:
             if not path.exists() or path.read_text(encoding="utf-8") != written:
                 raise CommandError(f"{path.name} differs from what the printed figures and this seed give.")
@@ -38,7 +45,7 @@ class Command(BaseCommand):
         self.stdout.write(self.style.SUCCESS(f"Wrote {path.name}: {drawn.patients} simulated patients."))
 
     def plan_for(self, slug: str) -> Plan:
-        entries = read(folder() / "reviews.json")
+        entries = read_fixture(fixture_folder() / "reviews.json")
         review = next(
             (e.fields for e in entries if e.model == "evidence.review" and e.fields.get("slug") == slug), None
         )
@@ -49,7 +56,7 @@ class Command(BaseCommand):
             for e in entries
             if e.model == "evidence.printedfigure" and e.fields["review"] == [slug] and "value" in e.fields
         }
-        return plan(figures, review.get("n_patients"), review.get("n_articles"))
+        return plan_reconstruction(figures, review.get("n_patients"), review.get("n_articles"))
 
     def tell(self, drawn: Plan) -> None:
         for code, (count, denominator) in drawn.counts.items():

@@ -2,7 +2,7 @@
 
 from django.core.management.base import BaseCommand, CommandError
 
-from ...curation.make_release import CannotRelease, release
+from ...curation.make_release import CannotRelease, make_release
 from ...models import Release
 
 
@@ -21,7 +21,7 @@ class Command(BaseCommand):
         if if_none and Release.objects.exists():
             return
         try:
-            made = release(notes)
+            made = make_release(notes)
         except CannotRelease as error:
             raise CommandError(f"No release was made. {error}") from None
         if verbosity:

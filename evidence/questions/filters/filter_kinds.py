@@ -1,7 +1,8 @@
 """The kinds of filter there are; each is one part of a question."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from copy import copy
+from dataclasses import dataclass, replace
 from functools import reduce
 from operator import and_, or_
 from typing import Any
@@ -25,7 +26,7 @@ def codes(choices) -> dict[str, str]:
     return dict(choices.choices)
 
 
-class Asked(django_filters.Filter):
+class QuestionFilter(django_filters.Filter):
     """One part of a question. `known` narrows courses to those in which the asked item is known."""
 
     kind: str | None = None  # the vocabulary its codes come from, if it has codes that live in the database
@@ -58,7 +59,7 @@ class Asked(django_filters.Filter):
         return vocabulary.terms[self.kind] if self.kind else self.extra.get("options", {})
 
 
-class AnyOf(Asked):
+class AnyOf(QuestionFilter):
     """One or more codes of an attribute, as alternatives. `several`: a course can have more than one of the values."""
 
     field_class = WordsField
@@ -100,7 +101,7 @@ class AnyOf(Asked):
         return f"{self.label}: {' or '.join(labels.get(code, code) for code in value)}"
 
 
-class SetOf(Asked):
+class SetOf(QuestionFilter):
     """Codes of an attribute that can have several values, compared as any, all, exactly or none of."""
 
     field_class = MatchedSetField
@@ -151,21 +152,61 @@ class SetOf(Asked):
         return f"{self.label}: {match}{', '.join(labels)}"
 
 
-class Bound(Asked):
-    """One end of a range of whole numbers."""
+@dataclass(frozen=True, eq=False)
+class Range:
+    """Numbers between two ends, declared once; it unpacks into the filters of its two words.
+
+        age_min, age_max = Range("Age", path="patient__age_years", low=0, high=120, unit="years", attribute="age")
+
+    `low` and `high` are the least and the largest number an end takes, in `unit`; `path` leads to the number, and
+    `attribute` names what has to be known. Chips begin with `chip` and the form's field has the heading `heading`,
+    both by default made of the label. In the form it stands before the filter `before`, or in its own place.
+    """
+
+    label: str
+    path: str
+    low: int
+    high: int
+    attribute: str
+    unit: str = ""
+    chip: str = ""
+    heading: str = ""
+    before: str = ""
+
+    def __iter__(self) -> Iterator["Bound"]:
+        return iter((Bound(self, "from", "gte"), Bound(self, "to", "lte")))
+
+    def at(self, path: str) -> "Range":
+        """The same range, asked of other records."""
+        return replace(self, path=path)
+
+    @property
+    def title(self) -> str:
+        """The heading of its field in the form."""
+        return self.heading or (f"{self.label} ({self.unit})" if self.unit else self.label)
+
+    def turned_round(self, first: int | None, last: int | None) -> str:
+        """What is wrong with two ends of which the second lies below the first; an empty text if nothing is."""
+        if first is None or last is None or first <= last:
+            return ""
+        return f"{self.label} from {first} to {last}: the range ends before it begins."
+
+
+class Bound(QuestionFilter):
+    """One end of a range of whole numbers; the end itself belongs to the range."""
 
     field_class = NumberField
 
-    def __init__(self, label, *, path, end, attribute, low, high, unit=""):
-        lookup = {"from": "gte", "to": "lte"}[end]
-        super().__init__(field_name=path, lookup_expr=lookup, label=label, min_value=low, max_value=high)
-        self.end, self.attribute, self.unit = end, attribute, unit
+    def __init__(self, of: Range, end: str, lookup: str):
+        label = f"{of.chip or of.label} {end}"
+        super().__init__(field_name=of.path, lookup_expr=lookup, label=label, min_value=of.low, max_value=of.high)
+        self.range, self.attribute, self.unit = of, of.attribute, of.unit
 
     def in_words(self, value, vocabulary):
-        return f"{self.label} {value}{self.unit}"
+        return f"{self.label} {value} {self.unit}".rstrip()
 
 
-class NotKnown(Asked):
+class NotKnown(QuestionFilter):
     """Courses of which something is not known, for one reason or for either."""
 
     field_class = WordsField
@@ -194,7 +235,7 @@ class NotKnown(Asked):
         return f"{self.label}: {' and '.join(self.extra['options'][word] for word in value)}"
 
 
-class Search(Asked):
+class Search(QuestionFilter):
     """Every word occurs somewhere in the record or in its study."""
 
     field_class = SearchField

@@ -6,8 +6,8 @@ from django.db.models import Q, QuerySet
 from ...models import Study, StudyGroup
 from ...models.choices import Design, Subset
 from ..question import Question
-from .filter_kinds import AnyOf, Bound, Search, SetOf
-from .treatment import FILTERS, INDICATED, courses
+from .filter_kinds import AnyOf, Search, SetOf
+from .treatment import FILTERS, INDICATED, YEAR, courses
 
 
 class GroupFilter(django_filters.FilterSet):
@@ -19,8 +19,7 @@ class GroupFilter(django_filters.FilterSet):
     subset = AnyOf("Disease subset", path="subset", choices=Subset)
     study = AnyOf("Study", path="study__slug")
     design = AnyOf("Study design", path="study__design", choices=Design)
-    year_min = Bound("Published from", path="study__year", end="from", attribute="year", low=1900, high=2100)
-    year_max = Bound("Published to", path="study__year", end="to", attribute="year", low=1900, high=2100)
+    year_min, year_max = YEAR.at("study__year")
 
     class Meta:
         model = StudyGroup
@@ -44,8 +43,19 @@ def unasked(question: Question) -> list[str]:
     return [FILTERS[name].label for name, _ in question if name not in GROUP_FILTERS]
 
 
-# Words that speak of the study itself, and of a registered trial as a whole.
-STUDY_PATHS = {"study": "slug__in", "design": "design__in", "year_min": "year__gte", "year_max": "year__lte"}
+class StudyFilter(django_filters.FilterSet):
+    """The words that speak of the study itself, asked of studies."""
+
+    study = AnyOf("Study", path="slug")
+    design = AnyOf("Study design", path="design", choices=Design)
+    year_min, year_max = YEAR.at("year")
+
+    class Meta:
+        model = Study
+        fields = []
+
+
+STUDY_FILTERS = StudyFilter.base_filters
 STUDY_SEARCH = Search(
     "Search", paths=["slug", "short_name", "title", "authors", "journal", "registered_inhibitor__name"]
 )
@@ -58,10 +68,9 @@ def studies(question: Question) -> QuerySet:
     registered trial without patients yet can answer for its drug alone.
     """
     asked = Study.objects.within(question.collection)
-    for name, path in STUDY_PATHS.items():
-        if name in question:
-            asked = asked.filter(**{path: question.value(name)})
-    about_people = question.without(*STUDY_PATHS, "q")
+    for name, value in question.only(*STUDY_FILTERS):
+        asked = STUDY_FILTERS[name].filter(asked, value)
+    about_people = question.without(*STUDY_FILTERS, "q")
     if "q" in question:
         by_people = asked.with_evidence(courses(question), groups(question))
         asked = asked.filter(

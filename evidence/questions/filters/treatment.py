@@ -12,7 +12,7 @@ from ...models.choices import Ascertainment, Assessed, Design, Match, Response, 
 from ..form_fields import MatchedSetField, cut
 from ..question import Question
 from ..vocabulary import Vocabulary
-from .filter_kinds import AnyOf, Asked, Bound, NotKnown, Search, SetOf
+from .filter_kinds import AnyOf, Bound, NotKnown, QuestionFilter, Range, Search, SetOf
 
 # What changes the display only; the rest of an address is the question. KEPT stay when the question changes.
 KEPT = ("chart", "rule", "item", "shared", "with", "release")
@@ -41,6 +41,15 @@ EVENTFUL = {
     Match.EXACTLY: "with_exactly_events",
     Match.NONE: "with_no_event",
 }
+YEAR = Range(
+    "Year",
+    path="patient__study__year",
+    low=1900,
+    high=2100,
+    attribute="year",
+    chip="Published",
+    heading="Year of publication",
+)
 LOOKED_FOR = "“None of” means looked for and absent; patients of whom it is not known are left out."
 NONE_OF_KNOWN = "“None of” leaves out those of whom it is not known."
 
@@ -48,16 +57,13 @@ NONE_OF_KNOWN = "“None of” leaves out those of whom it is not known."
 class QuestionForm(forms.Form):
     """Checks the words together: none unknown, no range turned round."""
 
-    RANGES = [("age_min", "age_max", "Age"), ("year_min", "year_max", "Year")]
-
     def clean(self):
         for word in self.data:
             if word not in self.words():
                 self.add_error(None, self.unknown(word))
-        for low, high, name in self.RANGES:
-            first, last = self.cleaned_data.get(low), self.cleaned_data.get(high)
-            if first is not None and last is not None and first > last:
-                self.add_error(low, f"{name} from {first} to {last}: the range ends before it begins.")
+        for low, high in RANGES:
+            if wrong := FILTERS[low].range.turned_round(self.cleaned_data.get(low), self.cleaned_data.get(high)):
+                self.add_error(low, wrong)
         return self.cleaned_data
 
     def words(self) -> set[str]:
@@ -89,8 +95,9 @@ class TreatmentFilter(django_filters.FilterSet):
     inhibitor = AnyOf("JAK inhibitor", kind="inhibitor", verb="given")
     indication = SetOf("Indication", kind="indication", verbs=INDICATED, attribute="indication", note=NONE_OF_KNOWN)
     sex = AnyOf("Sex", path="patient__sex", choices=Sex, unknown=Sex.UNKNOWN, attribute="sex")
-    age_min = Bound("Age from", path="patient__age_years", end="from", attribute="age", low=0, high=120, unit=" years")
-    age_max = Bound("Age to", path="patient__age_years", end="to", attribute="age", low=0, high=120, unit=" years")
+    age_min, age_max = Range(
+        "Age", path="patient__age_years", low=0, high=120, unit="years", attribute="age", before="sex"
+    )
     subset = AnyOf("Disease subset", path="patient__subset", choices=Subset, unknown=Subset.UNKNOWN, attribute="subset")
     autoantibody = SetOf(
         "Autoantibody",
@@ -134,8 +141,7 @@ class TreatmentFilter(django_filters.FilterSet):
     )
     study = AnyOf("Study", kind="study", path="patient__study__slug")
     design = AnyOf("Study design", path="patient__study__design", choices=Design)
-    year_min = Bound("Published from", path="patient__study__year", end="from", attribute="year", low=1900, high=2100)
-    year_max = Bound("Published to", path="patient__study__year", end="to", attribute="year", low=1900, high=2100)
+    year_min, year_max = YEAR
     missing = NotKnown("Not known")
 
     class Meta:
@@ -166,7 +172,23 @@ class TreatmentFilter(django_filters.FilterSet):
         return [str(problem) for texts in self.errors.values() for problem in texts]
 
 
-FILTERS: dict[str, Asked] = TreatmentFilter.base_filters
+FILTERS: dict[str, QuestionFilter] = TreatmentFilter.base_filters
+
+
+def form_layout() -> list[tuple[str, ...]]:
+    """The filters in the order the form shows them; the two ends of a range stand together."""
+    together: dict[str | Range, list[str]] = {}
+    for name, each in FILTERS.items():
+        together.setdefault(each.range if isinstance(each, Bound) else name, []).append(name)
+    layout: list[tuple[str, ...]] = []
+    for key, names in together.items():
+        before = key.before if isinstance(key, Range) else ""
+        layout.insert(layout.index((before,)) if before else len(layout), tuple(names))
+    return layout
+
+
+LAYOUT = form_layout()
+RANGES = [names for names in LAYOUT if len(names) > 1]  # (low, high): the words of the two ends
 SETS = {name: each for name, each in FILTERS.items() if isinstance(each, SetOf)}
 
 

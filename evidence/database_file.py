@@ -1,0 +1,43 @@
+"""The SQLite database as a file of its owner alone: it holds drafts, accounts and their password hashes."""
+
+import logging
+import os
+import sqlite3
+from contextlib import suppress
+from pathlib import Path
+from threading import Lock
+
+logger = logging.getLogger(__name__)
+PRIVATE = 0o600
+BESIDE = ("", "-wal", "-shm", "-journal")  # what SQLite keeps; it gives new ones the mode of the database itself
+creating = Lock()
+
+
+class PrivateConnection(sqlite3.Connection):
+    """A connection whose database nobody but the owner of the file can read or write."""
+
+    def __init__(self, database, *args, **kwargs):
+        name = os.fspath(database)
+        if name and name != ":memory:" and not name.startswith("file:"):
+            keep_private(Path(name))
+        super().__init__(database, *args, **kwargs)
+
+
+def keep_private(path: Path) -> None:
+    """Makes an empty database only its owner can read, and takes everybody else's access to one that is there.
+
+    Where that fails, SQLite itself says what is wrong with the file, or a warning is logged.
+    """
+    # An existing file is not opened: closing any descriptor of it lets go of SQLite's locks in all threads.
+    path = path.resolve()
+    with creating, suppress(OSError):  # it is there already, or it cannot be made
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, PRIVATE))
+    for ending in BESIDE:
+        file = path.with_name(path.name + ending)
+        try:
+            if file.stat().st_mode & 0o077:
+                file.chmod(PRIVATE)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            logger.warning("Others can read %s, and that cannot be changed: %s", file, error)

@@ -1,0 +1,71 @@
+"""The filter form of a collection's pages: its inputs, made from the filters."""
+
+from dataclasses import dataclass
+
+from ..questions.filters import FILTERS, LAYOUT, Search
+from ..questions.parsing import Asked
+from ..summaries import Facet
+
+# Words that change the display and have an input of their own on a page, by the page's noun.
+OWN_INPUTS = {"": ("chart",), "forest": ("item", "shared"), "rules": ("rule",)}
+
+
+@dataclass(frozen=True)
+class SearchInput:
+    """A field for search words."""
+
+    name: str
+    label: str
+    value: str
+    longest: int
+
+    template = "evidence/_search.html"
+
+
+@dataclass(frozen=True)
+class RangeInput:
+    """Two fields for the ends of a range, `low` and `high` by name."""
+
+    label: str
+    low: str
+    high: str
+    low_value: str
+    high_value: str
+    least: int
+    most: int
+
+    template = "evidence/_range.html"
+
+
+@dataclass(frozen=True)
+class OptionsInput:
+    """Boxes to tick, each with the number of patients it leads to."""
+
+    facet: Facet
+
+    template = "evidence/_facet.html"
+
+
+Input = SearchInput | RangeInput | OptionsInput
+
+
+def inputs(parsed: Asked, facets: list[Facet]) -> list[Input]:
+    """The inputs of the form, in its order: one for every filter, or for the two ends of a range."""
+    by_name = {facet.name: facet for facet in facets}
+    return [input_for(names, parsed, by_name) for names in LAYOUT]
+
+
+def input_for(names: tuple[str, ...], parsed: Asked, facets: dict[str, Facet]) -> Input:
+    name, asked = names[0], FILTERS[names[0]]
+    if name in facets:
+        return OptionsInput(facets[name])
+    if isinstance(asked, Search):
+        return SearchInput(name, asked.label, parsed.typed(name), asked.extra["max_length"])
+    typed = map(parsed.typed, names)
+    return RangeInput(asked.range.title, *names, *typed, asked.range.low, asked.range.high)
+
+
+def hidden(parsed: Asked, noun: str) -> list[tuple[str, str]]:
+    """The words of the display that this page has no input for: they stay with the reader all the same."""
+    own = OWN_INPUTS.get(noun, ())
+    return [(word, value) for word, values in parsed.view.items() if word not in own for value in values]
