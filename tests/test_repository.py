@@ -90,6 +90,12 @@ def test_every_template_says_what_it_needs():
         assert path.read_text().startswith("{# "), path.name
 
 
+def test_no_template_is_wider_than_a_screen():
+    for path in (ROOT / "templates").rglob("*.html"):
+        for number, line in enumerate(path.read_text().splitlines(), start=1):
+            assert len(line) <= 120, f"{path.name}:{number} has {len(line)} columns"
+
+
 def test_static_files_are_named_in_templates_and_exist():
     for path in (ROOT / "templates").rglob("*.html"):
         for name in re.findall(r"{% static '([^']+)' %}", path.read_text()):
