@@ -375,6 +375,7 @@ MEASURE = Column(
     "measure",
     f"What was measured, as the source names it. mRSS: {MRSS}",
     on_page=True,
+    on_case=True,
 )
 
 OUTCOMES = Table(
@@ -401,6 +402,7 @@ OUTCOMES = Table(
             "The organ domain the outcome belongs to.",
             labels=dict(Domain.choices),
             on_page=True,
+            on_case=True,
         ),
         MEASURE,
         Column(
@@ -418,6 +420,7 @@ OUTCOMES = Table(
             numeric=True,
             unit=MEASURED,
             on_page=True,
+            on_case=True,
         ),
         Column(
             "followup",
@@ -427,6 +430,7 @@ OUTCOMES = Table(
             numeric=True,
             unit=MEASURED,
             on_page=True,
+            on_case=True,
         ),
         Column(
             "followup_text",
@@ -452,6 +456,7 @@ OUTCOMES = Table(
             numeric=True,
             unit=SINCE_START,
             on_page=True,
+            on_case=True,
         ),
         Column(
             "result",
@@ -462,6 +467,8 @@ OUTCOMES = Table(
             unknown=Response.UNKNOWN,
             toned=True,
             on_page=True,
+            on_case=True,
+            case_label="Result, as the authors say",
         ),
     ],
 )
@@ -490,6 +497,7 @@ EVENTS = Table(
             "Our short grouping of adverse events; not a MedDRA term.",
             codes=Codes("a code of an adverse event category", "adverse_event"),
             on_page=True,
+            on_case=True,
         ),
         Column(
             "description",
@@ -497,6 +505,7 @@ EVENTS = Table(
             "description",
             "The adverse event in the source's words.",
             on_page=True,
+            on_case=True,
         ),
         Column(
             "grade",
@@ -508,6 +517,7 @@ EVENTS = Table(
             unit="CTCAE grade",
             definition=CTCAE,
             on_page=True,
+            on_case=True,
         ),
         Column(
             "serious",
@@ -517,6 +527,7 @@ EVENTS = Table(
             labels=YES_NO,
             unknown=YesNo.UNKNOWN,
             on_page=True,
+            on_case=True,
         ),
         Column(
             "onset_months",
@@ -526,6 +537,7 @@ EVENTS = Table(
             numeric=True,
             unit=SINCE_START,
             on_page=True,
+            on_case=True,
         ),
         Column(
             "led_to_stop",
