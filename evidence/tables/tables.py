@@ -243,6 +243,13 @@ PATIENTS = Table(
             labels=ASCERTAINMENT,
             on_page=True,
         ),
+        Column(
+            "notes",
+            "Notes",
+            "notes",
+            "A curator's remarks on the patient.",
+            tells_missing=False,
+        ),
     ],
 )
 
@@ -547,6 +554,7 @@ EVENTS = Table(
             labels=YES_NO,
             unknown=YesNo.UNKNOWN,
             on_page=True,
+            on_case=True,
         ),
     ],
 )
@@ -753,7 +761,7 @@ GROUPS = Table(
             "For",
             lookup=lists.group_indications,
             meaning="What the group was treated for.",
-            codes=INDICATIONS,
+            codes=Codes("codes of indications", "indication", joined=True),
             on_page=True,
         ),
         Column(
