@@ -1,6 +1,7 @@
 """The same answers a second time: plain loops over records in memory, sharing no code with the filters."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 from evidence.models import Patient, Treatment
 
@@ -17,6 +18,7 @@ class Course:
     sex: str
     age: int | None
     subset: str
+    disease_duration: Decimal | None
     present: set
     absent: set
     antibodies: set
@@ -25,12 +27,15 @@ class Course:
     prior_status: str
     inhibitor: str
     indications: set
+    dose: str
+    duration: Decimal | None
     response: str
     relapsed: str
     stopped: str
     adverse_events: str
     categories: list
     serious: list
+    results: list
     months: list
 
 
@@ -94,6 +99,7 @@ def all_courses(collection) -> list[Course]:
                 sex=patient.sex,
                 age=patient.age_years,
                 subset=patient.subset,
+                disease_duration=patient.disease_duration_months,
                 present={each.manifestation.code for each in signs if each.status == "present"},
                 absent={each.manifestation.code for each in signs if each.status == "absent"},
                 antibodies={each.autoantibody.code for each in antibodies if each.status == "present"},
@@ -102,12 +108,15 @@ def all_courses(collection) -> list[Course]:
                 prior_status=patient.prior_status,
                 inhibitor=course.inhibitor.slug,
                 indications={each.code for each in course.indications.all()},
+                dose=course.dose,
+                duration=course.duration_months,
                 response=course.response,
                 relapsed=course.relapsed,
                 stopped=course.stopped,
                 adverse_events=course.adverse_events,
                 categories=[each.category.code for each in events],
                 serious=[each.serious for each in events],
+                results=[each.result for each in course.outcomes.all()],
                 months=[each.at_months for each in course.outcomes.all() if each.at_months is not None],
             )
         )
@@ -147,14 +156,12 @@ def holds(course: Course, name: str, values: list[str], match: str) -> bool:
     if name == "autoantibody":
         own, absent = course.antibodies, course.antibodies_absent
         return asked <= absent if match == "none" else set_matches(own, asked, match, True)
-    if name == "age_min":
-        return course.age is not None and course.age >= int(values[0])
-    if name == "age_max":
-        return course.age is not None and course.age <= int(values[0])
-    if name == "year_min":
-        return course.year is not None and course.year >= int(values[0])
-    if name == "year_max":
-        return course.year is not None and course.year <= int(values[0])
+    if name.endswith("_min"):
+        number = getattr(course, name.removesuffix("_min"))
+        return number is not None and number >= int(values[0])
+    if name.endswith("_max"):
+        number = getattr(course, name.removesuffix("_max"))
+        return number is not None and number <= int(values[0])
     if name == "serious":
         return seriousness(course) in asked
     if name == "assessed":
@@ -171,25 +178,34 @@ def window_of(month) -> str:
     return "later"
 
 
-def is_missing(course: Course, word: str) -> bool:
-    name, _, reason = word.partition(".")
-    known = {
+def known(course: Course) -> dict[str, bool]:
+    """Of each attribute that can be unknown, whether it is known of this course."""
+    return {
         "sex": course.sex != "unknown",
         "age": course.age is not None,
         "subset": course.subset != "unknown",
+        "disease_duration": course.disease_duration is not None,
         "autoantibody": bool(course.antibodies | course.antibodies_absent),
         "manifestation": bool(course.present | course.absent),
         "prior": course.prior_status != "not_stated",
         "indication": bool(course.indications),
+        "dose": course.dose != "",
+        "duration": course.duration is not None,
         "response": course.response != "unknown",
+        "outcome": any(result != "unknown" for result in course.results),
         "assessed": bool(course.months),
         "stopped": course.stopped != "unknown",
         "relapsed": course.relapsed != "unknown",
         "adverse_events": course.adverse_events != "not_stated",
         "adverse_event": course.adverse_events == "explicitly_none" or bool(course.categories),
         "serious": seriousness(course) != "unknown",
-    }[name]
-    return not known and reason in ("", course.reading)
+        "year": course.year is not None,
+    }
+
+
+def is_missing(course: Course, word: str) -> bool:
+    name, _, reason = word.partition(".")
+    return not known(course)[name] and reason in ("", course.reading)
 
 
 def answering(courses: list[Course], question: dict[str, list[str]]) -> list[Course]:

@@ -5,7 +5,7 @@ from django.http import QueryDict
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evidence.models import Patient
+from evidence.models import ATTRIBUTES, Patient
 from evidence.questions.filters import FILTERS, TreatmentFilter, courses, courses_known, groups, studies, unasked
 from evidence.questions.vocabulary import vocabulary
 
@@ -77,6 +77,14 @@ def matching(asking, world, address) -> list[str]:
 )
 def test_each_word(world, asking, address, expected):
     assert matching(asking, world, address) == expected
+
+
+@pytest.mark.parametrize("name", ATTRIBUTES)
+def test_of_whom_each_attribute_is_not_known(world, simulated, asking, name):
+    for collection in (world.collection, simulated):
+        found = courses(asking(collection, f"missing={name}")).values_list("patient__slug", flat=True)
+        expected = [course for course in world.records(collection) if not plain.known(course)[name]]
+        assert sorted(found) == sorted(course.patient for course in expected)
 
 
 def test_one_treatment_answers_the_whole_question(world, asking):
@@ -175,13 +183,9 @@ CODES = {
     "assessed": ["1", "6", "later", "unknown"],
     "design": ["case_series", "case_report"],
     "missing": [
-        "age",
-        "sex",
+        *ATTRIBUTES,
         "prior.not-reported",
         "adverse_event.not-extracted",
-        "serious",
-        "indication",
-        "manifestation",
     ],
 }
 SETS = ["indication", "autoantibody", "manifestation", "prior", "adverse_event"]

@@ -131,6 +131,10 @@ class Table:
         return [column for column in self.columns if column.on_page]
 
     @property
+    def case_columns(self) -> list[Column]:
+        return [column for column in self.columns if column.on_case]
+
+    @property
     def file_columns(self) -> list[Column]:
         return [column for column in self.columns if column.in_file]
 

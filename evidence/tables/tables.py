@@ -243,6 +243,13 @@ PATIENTS = Table(
             labels=ASCERTAINMENT,
             on_page=True,
         ),
+        Column(
+            "notes",
+            "Notes",
+            "notes",
+            "A curator's remarks on the patient.",
+            tells_missing=False,
+        ),
     ],
 )
 
@@ -375,6 +382,7 @@ MEASURE = Column(
     "measure",
     f"What was measured, as the source names it. mRSS: {MRSS}",
     on_page=True,
+    on_case=True,
 )
 
 OUTCOMES = Table(
@@ -401,6 +409,7 @@ OUTCOMES = Table(
             "The organ domain the outcome belongs to.",
             labels=dict(Domain.choices),
             on_page=True,
+            on_case=True,
         ),
         MEASURE,
         Column(
@@ -418,6 +427,7 @@ OUTCOMES = Table(
             numeric=True,
             unit=MEASURED,
             on_page=True,
+            on_case=True,
         ),
         Column(
             "followup",
@@ -427,6 +437,7 @@ OUTCOMES = Table(
             numeric=True,
             unit=MEASURED,
             on_page=True,
+            on_case=True,
         ),
         Column(
             "followup_text",
@@ -452,6 +463,7 @@ OUTCOMES = Table(
             numeric=True,
             unit=SINCE_START,
             on_page=True,
+            on_case=True,
         ),
         Column(
             "result",
@@ -462,6 +474,8 @@ OUTCOMES = Table(
             unknown=Response.UNKNOWN,
             toned=True,
             on_page=True,
+            on_case=True,
+            case_label="Result, as the authors say",
         ),
     ],
 )
@@ -490,6 +504,7 @@ EVENTS = Table(
             "Our short grouping of adverse events; not a MedDRA term.",
             codes=Codes("a code of an adverse event category", "adverse_event"),
             on_page=True,
+            on_case=True,
         ),
         Column(
             "description",
@@ -497,6 +512,7 @@ EVENTS = Table(
             "description",
             "The adverse event in the source's words.",
             on_page=True,
+            on_case=True,
         ),
         Column(
             "grade",
@@ -508,6 +524,7 @@ EVENTS = Table(
             unit="CTCAE grade",
             definition=CTCAE,
             on_page=True,
+            on_case=True,
         ),
         Column(
             "serious",
@@ -517,6 +534,7 @@ EVENTS = Table(
             labels=YES_NO,
             unknown=YesNo.UNKNOWN,
             on_page=True,
+            on_case=True,
         ),
         Column(
             "onset_months",
@@ -526,6 +544,7 @@ EVENTS = Table(
             numeric=True,
             unit=SINCE_START,
             on_page=True,
+            on_case=True,
         ),
         Column(
             "led_to_stop",
@@ -535,6 +554,7 @@ EVENTS = Table(
             labels=YES_NO,
             unknown=YesNo.UNKNOWN,
             on_page=True,
+            on_case=True,
         ),
     ],
 )
@@ -740,7 +760,7 @@ GROUPS = Table(
             "For",
             lookup=lists.group_indications,
             meaning="What the group was treated for.",
-            codes=INDICATIONS,
+            codes=Codes("codes of indications", "indication", joined=True),
             on_page=True,
         ),
         Column(

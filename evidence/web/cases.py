@@ -1,7 +1,5 @@
 """One patient, one study."""
 
-from collections import defaultdict
-from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
 from django.db.models import Prefetch, QuerySet, prefetch_related_objects
@@ -23,53 +21,19 @@ from ..models import (
     Study,
     Treatment,
 )
-from ..models.choices import Ascertainment, Listing, Presence, Response, Sex, Subset, YesNo
-from ..models.provenance import SUBJECTS
 from ..questions.parsing import named
 from ..questions.vocabulary import vocabulary
 from ..statistics import RULES
 from ..summaries.courses import swimmer_row
+from ..tables import ADVERSE_EVENTS, OUTCOMES, PATIENTS, TREATMENTS, Table
 from ..tables.column import plain
+from .case_facts import Fact, Facts, Sources
 from .checks import status_of, takes_only
 from .collection import refusal
 
 SKIN_RULE = RULES["mrss-5-25"]
 CLOSEST = 5  # similar cases shown with a case
 COMPANIONS = 30  # other patients of the study shown with a case
-
-
-@dataclass
-class Fact:
-    """One value of a case as its page shows it: the value, or why there is none, and where it came from."""
-
-    label: str
-    value: str
-    missing: str = ""
-    sources: list[Provenance] = field(default_factory=list)
-    tone: str = ""
-    origin: str = ""  # where a value without a note of its own comes from
-
-
-class Sources:
-    """Provenance of a case, found by record and field."""
-
-    def __init__(self, records):
-        self.by_value = defaultdict(list)
-        for record in records:
-            subject = next(name for name in SUBJECTS if getattr(record, f"{name}_id") is not None)
-            self.by_value[subject, getattr(record, f"{subject}_id"), record.field].append(record)
-
-    def of_any(self, record, names: tuple[str, ...]) -> list[Provenance]:
-        """Those of several fields of a record."""
-        return [source for name in names for source in self.of(record, name)]
-
-    def of(self, record, name: str) -> list[Provenance]:
-        subject = {"adverseevent": "adverse_event"}.get(record._meta.model_name, record._meta.model_name)
-        return self.by_value.get((subject, record.pk, name), [])
-
-
-OUTCOME_FIELDS = ("result", "baseline", "followup", "followup_text", "at_months", "measure", "domain")
-EVENT_FIELDS = ("category", "description", "grade", "serious", "onset_months", "led_to_stop")
 
 
 def found(collection: str, model, *path: str, **lookup):
@@ -101,14 +65,15 @@ def patient(request: HttpRequest, collection: str, slug: str) -> HttpResponse:
     reports = Patient.objects.within(home).of_same_person(person).select_related("study")
     others = [each for each in reports if each != person]
     counted = reports.counted().get() if others else person
-    courses = [course(each, person, sources) for each in treatments]
-    facts = person_facts(person, sources)
+    courses = [course(each, sources) for each in treatments]
+    facts = Facts(PATIENTS, person, person.study, sources).listed()
     words, criteria = summaries.criteria_of(person, vocabulary(home))
     closest = summaries.closest_patients(home, criteria, apart=counted.pk, most=CLOSEST)[0] if criteria else []
     context = {
         "collection": home,
         "patient": person,
         "study": person.study,
+        "subtitle": person.study.title if person.study.title != person.study.short_name else "",
         "facts": facts,
         "glance": glance(facts, courses),
         "courses": courses,
@@ -151,38 +116,17 @@ def before(person: Patient) -> list[tuple[str, str]]:
 
 def glance(facts: list[Fact], courses: list[dict]) -> list[str]:
     """The case in one line: what is known of sex, age, subset; each drug, what for, and the verdict."""
-    known = {fact.label: fact.value for fact in facts if fact.value}
-    who = [known[label] for label in ("Sex", "Age", "Disease subset") if label in known]
+    known = {fact.name: fact.value for fact in facts if fact.value}
+    who = [known[name] for name in ("sex", "age_years", "subset") if name in known]
     told = [", ".join(who) if who else "Sex, age and subset not known"]
     for each in courses:
-        said = {fact.label: fact for fact in each["facts"]}
-        response = next(fact for label, fact in said.items() if label.startswith("Response"))
-        purpose = f" for {said['For'].value}" if said["For"].value else ""
+        said = {fact.name: fact for fact in each["facts"]}
+        response, purpose = said["response"], said["indications"].value
         verdict = response.value or f"overall response {response.missing}"
-        told.append(f"{each['treatment'].inhibitor.name}{purpose}: {verdict[:1].lower()}{verdict[1:]}")
+        told.append(
+            f"{each['treatment'].inhibitor.name}{purpose and f' for {purpose}'}: {verdict[:1].lower()}{verdict[1:]}"
+        )
     return told
-
-
-class Facts:
-    """Makes the facts of one record, saying of each empty one what its emptiness means."""
-
-    def __init__(self, record, study: Study, sources: Sources):
-        self.record, self.reason, self.sources = record, study.missing_reason.label, sources
-        self.origin = f"{study.short_name}: {study.get_extraction_display().lower()}. No note of its own."
-
-    def fact(self, label: str, value, name: str, tone: str = "") -> Fact:
-        value = "" if value is None else str(value)
-        return Fact(label, value, "" if value else self.reason, self.sources.of(self.record, name), tone, self.origin)
-
-    def coded(self, label: str, name: str, unknown: str) -> Fact:
-        code = getattr(self.record, name)
-        display = getattr(self.record, f"get_{name}_display")()
-        tone = code if name == "response" and code != unknown else ""
-        return self.fact(label, "" if code == unknown else display, name, tone)
-
-    def number(self, label: str, name: str, unit: str) -> Fact:
-        value = getattr(self.record, name)
-        return self.fact(label, None if value is None else f"{plain(value)} {unit}", name)
 
 
 def ordered_records(model, term: str) -> QuerySet:
@@ -190,61 +134,18 @@ def ordered_records(model, term: str) -> QuerySet:
     return model.objects.select_related(term).order_by(f"{term}__position")
 
 
-def person_facts(person: Patient, sources: Sources) -> list[Fact]:
-    facts = Facts(person, person.study, sources)
-    signs, antibodies = list(person.manifestation_records.all()), list(person.autoantibody_records.all())
-    prior = ", ".join(each.label for each in person.prior_therapies.all())
-    if person.prior_status == Listing.EXPLICITLY_NONE:
-        prior = "none, as stated"
-    return [
-        facts.coded("Sex", "sex", Sex.UNKNOWN),
-        facts.number("Age", "age_years", "years"),
-        facts.coded("Disease subset", "subset", Subset.UNKNOWN),
-        facts.number("Disease duration", "disease_duration_months", "months"),
-        facts.fact("Classification", person.classification, "classification"),
-        facts.fact("Comorbidities", person.comorbidities, "comorbidities"),
-        facts.fact("Autoantibodies present", terms(antibodies, "autoantibody", Presence.PRESENT), "autoantibodies"),
-        *absent(facts, "Autoantibodies looked for, absent", terms(antibodies, "autoantibody", Presence.ABSENT)),
-        facts.fact("Manifestations present", terms(signs, "manifestation", Presence.PRESENT), "manifestations"),
-        *absent(facts, "Looked for, absent", terms(signs, "manifestation", Presence.ABSENT)),
-        facts.fact("Prior therapies", prior, "prior_therapies"),
-    ]
-
-
-def terms(records, term: str, status: Presence) -> str:
-    return ", ".join(str(getattr(each, term)) for each in records if each.status == status)
-
-
-def absent(facts: Facts, label: str, value: str) -> list[Fact]:
-    """What was looked for and not found is a finding of its own, shown only where there is one."""
-    return [Fact(label, value)] if value else []
-
-
-def course(treatment: Treatment, person: Patient, sources: Sources) -> dict:
+def course(treatment: Treatment, sources: Sources) -> dict:
     """One course with its outcomes and adverse events."""
-    facts = Facts(treatment, person.study, sources)
-    reason = person.study.missing_reason.label
+    study = treatment.patient.study
+
+    def rows(table: Table, records, key: str, aside=lambda record: "") -> list[list[Fact]]:
+        return [Facts(table, each, study, sources).row(key, aside(each)) for each in records.all()]
+
     return {
         "treatment": treatment,
-        "facts": [
-            facts.fact("For", ", ".join(each.label for each in treatment.indications.all()), "indications"),
-            facts.fact("Dose", treatment.dose, "dose"),
-            facts.number("Duration", "duration_months", "months"),
-            facts.fact(
-                "Along with",
-                ", ".join(each.label for each in treatment.concomitant_therapies.all()),
-                "concomitant_therapies",
-            ),
-            facts.coded("Response (authors’ overall verdict)", "response", Response.UNKNOWN),
-            facts.coded("Relapsed", "relapsed", YesNo.UNKNOWN),
-            facts.coded("Adverse events", "adverse_events", Ascertainment.NOT_STATED),
-            facts.coded("Stopped", "stopped", YesNo.UNKNOWN),
-            *([Fact("Reason for stopping", treatment.stop_reason)] if treatment.stop_reason else []),
-        ],
-        "outcomes": [(each, sources.of_any(each, OUTCOME_FIELDS), rule(each)) for each in treatment.outcomes.all()],
-        "events": [(each, sources.of_any(each, EVENT_FIELDS)) for each in treatment.events.all()],
-        "origin": facts.origin,
-        "reason": reason,
+        "facts": Facts(TREATMENTS, treatment, study, sources).listed("indications"),
+        "outcomes": (OUTCOMES, rows(OUTCOMES, treatment.outcomes, "result", rule)),
+        "events": (ADVERSE_EVENTS, rows(ADVERSE_EVENTS, treatment.events, "category")),
     }
 
 
@@ -252,7 +153,7 @@ def rule(outcome: Outcome) -> str:
     """The verdict of the mRSS rule, beside the authors' own; empty for other measures."""
     if outcome.measure != SKIN_RULE.measure:
         return ""
-    return str(SKIN_RULE.judge(outcome.baseline, outcome.followup))
+    return f"mRSS rule: {SKIN_RULE.judge(outcome.baseline, outcome.followup)}"
 
 
 @require_safe

@@ -1,0 +1,165 @@
+"""What a record says, fact by fact, as the page of a case shows it: read from the columns that are `on_case`."""
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+
+from django.db.models import Model
+
+from ..models import Outcome, Patient, Provenance, Study
+from ..models.choices import Listing, Presence
+from ..models.provenance import SUBJECTS
+from ..tables import Column, Table
+from ..tables.column import plain
+
+
+@dataclass
+class Fact:
+    """One value of a case as its page shows it: the value, or why there is none, and where it came from."""
+
+    name: str  # of the column
+    label: str
+    value: str
+    missing: str = ""
+    sources: list[Provenance] = field(default_factory=list)
+    tone: str = ""
+    origin: str = ""  # where a value without a note of its own comes from
+    numeric: bool = False
+    aside: str = ""  # what is said beside the value
+
+    @property
+    def unsourced(self) -> str:
+        """Where the value comes from, if no note says so."""
+        return "" if self.sources else self.origin
+
+
+class Sources:
+    """Provenance of a case, found by record and field."""
+
+    def __init__(self, records):
+        self.by_value = defaultdict(list)
+        for record in records:
+            subject = next(name for name in SUBJECTS if getattr(record, f"{name}_id") is not None)
+            self.by_value[subject, getattr(record, f"{subject}_id"), record.field].append(record)
+
+    def of(self, record, name: str) -> list[Provenance]:
+        subject = {"adverseevent": "adverse_event"}.get(record._meta.model_name, record._meta.model_name)
+        return self.by_value.get((subject, record.pk, name), [])
+
+
+def with_status(records: str, term: str, status: Presence) -> Callable[[Patient], str]:
+    """Labels of what was looked for in a patient and has this status."""
+
+    def read(patient: Patient) -> str:
+        found = getattr(patient, records).all()
+        return ", ".join(str(getattr(each, term)) for each in found if each.status == status)
+
+    return read
+
+
+def labels(terms: str) -> Callable[[Model], str]:
+    """Labels of the terms a record is linked to."""
+    return lambda record: ", ".join(each.label for each in getattr(record, terms).all())
+
+
+def prior_therapies(patient: Patient) -> str:
+    if patient.prior_status == Listing.EXPLICITLY_NONE:
+        return "none, as stated"
+    return labels("prior_therapies")(patient)
+
+
+def measure(outcome: Outcome) -> str:
+    return f"{outcome.measure} ({outcome.unit})" if outcome.unit else outcome.measure
+
+
+def baseline(outcome: Outcome) -> Decimal | str | None:
+    """The number, and the month it was taken at where that is known."""
+    if outcome.baseline is None or outcome.baseline_month is None:
+        return outcome.baseline
+    return f"{plain(outcome.baseline)} (month {plain(outcome.baseline_month)})"
+
+
+def followup(outcome: Outcome) -> Decimal | str | None:
+    """The number, the words, or both."""
+    if outcome.followup is None or not outcome.followup_text:
+        return outcome.followup if outcome.followup is not None else outcome.followup_text or None
+    return f"{plain(outcome.followup)}, {outcome.followup_text}"
+
+
+# How a case says what is more than one field of its record. Other columns are read from the field they are made of.
+VALUES: dict[str, dict[str, Callable]] = {
+    "patients": {
+        "autoantibodies_present": with_status("autoantibody_records", "autoantibody", Presence.PRESENT),
+        "autoantibodies_absent": with_status("autoantibody_records", "autoantibody", Presence.ABSENT),
+        "manifestations_present": with_status("manifestation_records", "manifestation", Presence.PRESENT),
+        "manifestations_absent": with_status("manifestation_records", "manifestation", Presence.ABSENT),
+        "prior_therapies": prior_therapies,
+    },
+    "treatments": {
+        "indications": labels("indications"),
+        "concomitant_therapies": labels("concomitant_therapies"),
+    },
+    "outcomes": {"measure": measure, "baseline": baseline, "followup": followup},
+    "adverse-events": {"category": lambda event: event.category.label},
+}
+# Fields whose provenance explains a column, where it is not the field of the column's name.
+FIELDS = {
+    "autoantibodies_present": ("autoantibodies",),
+    "manifestations_present": ("manifestations",),
+    "autoantibodies_absent": (),
+    "manifestations_absent": (),
+    "prior_therapies": ("prior_therapies", "prior_status"),
+    "measure": ("measure", "unit"),
+    "baseline": ("baseline", "baseline_month"),
+    "followup": ("followup", "followup_text"),
+}
+
+
+class Facts:
+    """Makes the facts of one record, saying of each empty one what its emptiness means."""
+
+    def __init__(self, table: Table, record: Model, study: Study, sources: Sources):
+        self.table, self.record, self.sources = table, record, sources
+        self.reason = study.missing_reason.label
+        self.origin = f"{study.short_name}: {study.get_extraction_display().lower()}. No note of its own."
+
+    def fact(self, column: Column) -> Fact:
+        """The value of a column; a number without its unit."""
+        read = VALUES[self.table.noun].get(column.name)
+        value = read(self.record) if read else getattr(self.record, column.source)
+        text, tone = "" if value is None else str(plain(value)), ""
+        if column.labels and not read:
+            tone = text if column.toned and text != column.unknown else ""
+            text = "" if text == column.unknown else getattr(self.record, f"get_{column.source}_display")()
+        fields = FIELDS.get(column.name, (column.name,))
+        return Fact(
+            column.name,
+            column.heading_of_case,
+            text,
+            missing="" if text else self.reason,
+            sources=[source for name in fields for source in self.sources.of(self.record, name)],
+            tone=tone,
+            origin=self.origin if fields else "",
+            numeric=column.numeric and not isinstance(value, str),
+        )
+
+    def listed(self, *first: str) -> list[Fact]:
+        """All of them with their units, those named `first` before the others."""
+        columns = sorted(self.table.case_columns, key=lambda column: column.name not in first)
+        return [
+            replace(fact, value=f"{fact.value} {column.unit}".strip()) if fact.numeric and fact.value else fact
+            for column, fact in ((column, self.fact(column)) for column in columns)
+            if fact.value or not column.case_if_known
+        ]
+
+    def row(self, key: str, aside: str = "") -> list[Fact]:
+        """All of them as a row of a table. Where no value has a note, that of `key` says where they come from."""
+        cells = [self.fact(column) for column in self.table.case_columns]
+        noted = any(cell.sources for cell in cells)
+        return [
+            replace(cell, aside=aside, origin="" if noted else cell.origin)
+            if cell.name == key
+            else replace(cell, origin="")
+            for cell in cells
+        ]
