@@ -13,6 +13,8 @@ from evidence.curation.fixture_files import BrokenFixture, FixtureRecord, fixtur
 from evidence.curation.loading import load
 from evidence.models import Collection, DataVersion, Indication, LoadedRecord, Patient, Study, Treatment
 
+pytestmark = pytest.mark.slow
+
 
 def load_again(**options) -> str:
     out = StringIO()
