@@ -4,6 +4,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+DJHTML := $(BIN)/djhtml --tabwidth 2
 STATIC := $(shell find static -type f 2>/dev/null)
 
 # A first look needs no configuration: a key of this machine's own, plain http on localhost. A .env file, if there
@@ -68,10 +69,12 @@ bench-short: $(VENV)/.installed-dev var/static/.collected var/bench/venv/.instal
 lint: $(VENV)/.installed-dev
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(DJHTML) --check templates
 
 format: $(VENV)/.installed-dev
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+	@$(DJHTML) templates
 
 check: lint var/secret-key
 	@$(ENV) $(BIN)/python manage.py makemigrations --check --dry-run
@@ -89,5 +92,5 @@ help:
 	@echo "make bench         measure beside other tools, an hour; SIZES=\"1000 100000\" takes ten minutes"
 	@echo "make bench-short   only that the measuring runs and that all answers agree"
 	@echo "make check         lint, formatting, missing migrations, deployment settings, the simulated fixture"
-	@echo "make format        let ruff mend what it can"
+	@echo "make format        let ruff and djhtml mend what they can"
 	@echo "make clean         remove the virtual environment AND var/, the local database with it"

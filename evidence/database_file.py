@@ -1,4 +1,4 @@
-"""The SQLite database as a file of its owner alone: it holds drafts, accounts and their password hashes."""
+"""The SQLite database as a file of its owner alone: it holds drafts, accounts, password hashes."""
 
 import logging
 import os
@@ -9,7 +9,8 @@ from threading import Lock
 
 logger = logging.getLogger(__name__)
 PRIVATE = 0o600
-BESIDE = ("", "-wal", "-shm", "-journal")  # what SQLite keeps; it gives new ones the mode of the database itself
+# Files SQLite keeps; it gives new ones the mode of the database itself.
+BESIDE = ("", "-wal", "-shm", "-journal")
 creating = Lock()
 
 
@@ -24,11 +25,11 @@ class PrivateConnection(sqlite3.Connection):
 
 
 def keep_private(path: Path) -> None:
-    """Makes an empty database only its owner can read, and takes everybody else's access to one that is there.
+    """Creates a database that is not there yet, and takes access to it from all but its owner.
 
     Where that fails, SQLite itself says what is wrong with the file, or a warning is logged.
     """
-    # An existing file is not opened: closing any descriptor of it lets go of SQLite's locks in all threads.
+    # An existing file is not opened: closing it would drop the locks SQLite holds in other threads.
     path = path.resolve()
     with creating, suppress(OSError):  # it is there already, or it cannot be made
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, PRIVATE))

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from evidence.models import Treatment
+from evidence.models import Patient, Treatment
 
 
 @dataclass
@@ -34,15 +34,52 @@ class Course:
     months: list
 
 
+def is_seen(patient) -> bool:
+    """Whether readers may see a report."""
+    return patient.state == "published" and patient.study.state == "published"
+
+
+def persons(collection) -> list[list[Patient]]:
+    """The reports of a collection, seen or not, those of one person together: whoever is linked by `same_as`, either
+    way round and over any number of links.
+    """
+    reports = Patient.objects.select_related("study").order_by("pk")
+    left = {each.pk: each for each in reports if each.study.collection_id == collection.pk}
+    links = [(each.pk, each.same_as_id) for each in left.values() if each.same_as_id in left]
+    found = []
+    while left:
+        person = {next(iter(left))}
+        while more := {end for link in links for end in link if person & set(link)} - person:
+            person |= more
+        found.append([left.pop(key) for key in sorted(person)])
+    return found
+
+
+def rank(report: Patient, seen: set[int], reports: set[int]) -> tuple:
+    """Smallest for the report that counts: it has a course; it leads to no other report, or to none readers see."""
+    leads = 0 if report.same_as_id not in reports else 2 if report.same_as_id in seen else 1
+    return (not report.treatments.exists(), leads, report.pk)
+
+
+def counted(collection) -> list[Patient]:
+    """The one report of each person that counts; nobody of whom readers see no report."""
+    found = []
+    for reports in persons(collection):
+        shown = [each for each in reports if is_seen(each)]
+        if len(shown) > 1:
+            seen, every = {each.pk for each in shown}, {each.pk for each in reports}
+            shown = [min(shown, key=lambda each, seen=seen, every=every: rank(each, seen, every))]
+        found += shown
+    return found
+
+
 def all_courses(collection) -> list[Course]:
     """Every course readers may see, each person once."""
-    found = []
+    found, people = [], {patient.pk for patient in counted(collection)}
     for course in Treatment.objects.all():
         patient = course.patient
         study = patient.study
-        if study.collection != collection or study.state != "published" or patient.state != "published":
-            continue
-        if patient.same_as is not None:
+        if patient.pk not in people:
             continue
         signs = list(patient.manifestation_records.all())
         antibodies = list(patient.autoantibody_records.all())

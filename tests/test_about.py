@@ -9,7 +9,7 @@ from rest_framework.serializers import IntegerField
 
 from evidence.api.shapes import PAGES
 from evidence.downloads.citations import bibtex, ris
-from evidence.models import Study
+from evidence.models import Review, Study
 from evidence.summaries.methods import METHODS
 from evidence.tables import TABLES, TIDY, Column
 from evidence.tables.dictionary import COMMON, RELEASE, bundled, dictionary
@@ -171,3 +171,10 @@ def test_the_page_says_how_to_cite_and_tells_search_engines(client):
     assert data["@type"] == "Dataset" and len(data["distribution"]) == 2
     assert any("simulated" in each["description"] for each in data["distribution"])
     assert "ETag" not in response.headers, "it names its host, so it is kept for no other"
+
+
+@pytest.mark.parametrize("address", ["/reviews/undated/", "/cite/"])
+def test_a_review_without_a_year_does_not_print_one(client, address):
+    Review.objects.create(slug="undated", short_name="Undated", journal="A journal", extraction="abstract")
+    body = client.get(address).content.decode()
+    assert "<i>A journal</i>." in body and "None" not in body

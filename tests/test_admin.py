@@ -13,8 +13,6 @@ from django.db.models import CheckConstraint
 from django.forms import IntegerField, NumberInput
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
-from evidence.fields import DecimalNumberField, NumberAsText, WholeNumberField
-from evidence.filters import TreatmentFilter
 
 from evidence.models import (
     AdverseEventCategory,
@@ -28,6 +26,8 @@ from evidence.models import (
     StudyGroup,
     Treatment,
 )
+from evidence.questions.filters import TreatmentFilter
+from evidence.questions.form_fields import DecimalNumberField, NumberAsText, WholeNumberField
 
 from .factories import make_collection, make_group, make_patient, make_study, make_treatment
 from .test_models import BREAKING, constraints, everything

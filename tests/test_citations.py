@@ -6,9 +6,9 @@ import bibtexparser
 import pytest
 import rispy
 from bibtexparser.middlewares import SeparateCoAuthors, SplitNameParts
-from evidence.citations import bibtex, cited, ris
 from pybtex.database import parse_string
 
+from evidence.downloads.citations import bibtex, cited, ris
 from evidence.models import Study
 
 from .factories import make_collection, make_study

@@ -15,6 +15,7 @@ from evidence.statistics import exact_comparison
 from . import plain
 from .factories import make_collection, make_patient, make_study, make_treatment
 from .test_filters import addresses, few
+from .test_pages import text_of
 
 pytestmark = pytest.mark.django_db
 
@@ -59,9 +60,9 @@ def test_by_hand(trial, asking):
 
 
 def test_missing_stays_a_stratum_of_its_own(client, trial):
-    body = client.get(comparing(trial, "inhibitor=tofacitinib", "inhibitor=baricitinib")).content.decode()
-    assert body.count('<th scope="col" class="number">not known</th>') == 2
-    assert "Those in whom a share is not known stay apart" in body
+    page = client.get(comparing(trial, "inhibitor=tofacitinib", "inhibitor=baricitinib"))
+    assert page.content.decode().count('<th scope="col" class="number">not known</th>') == 2
+    assert "Those in whom a share is not known stay apart" in text_of(page)
 
 
 def test_under_five_in_a_group_no_p_value_is_printed(trial, asking):

@@ -19,6 +19,7 @@ from evidence.summaries.rules import is_discordant
 from . import plain
 from .factories import make_collection, make_patient, make_study, make_treatment
 from .test_filters import addresses, few
+from .test_pages import text_of
 
 pytestmark = pytest.mark.django_db
 
@@ -145,8 +146,8 @@ def test_a_rule_beside_the_authors_by_hand(client, measured):
         ("m-4", Derived.NOT_EVALUABLE, False, "follow-up not known"),
         ("m-1", Derived.RESPONSE, False, ""),
     ], "those that disagree first, then those that cannot be judged; nobody is dropped"
-    body = client.get("/measured/rules/").content.decode()
-    assert "2 of 4 outcomes" in body and "authors and rule disagree in 1" in body and "In 1 of 5 treatments" in body
+    text = text_of(client.get("/measured/rules/"))
+    assert "2 of 4 outcomes" in text and "authors and rule disagree in 1" in text and "In 1 of 5 treatments" in text
 
 
 @pytest.mark.parametrize(

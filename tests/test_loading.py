@@ -9,9 +9,24 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 
 from evidence.curation import fixture_files
-from evidence.curation.fixture_files import BrokenFixture, FixtureRecord, fixture_text, read_all, read_fixture
+from evidence.curation.fixture_files import (
+    BrokenFixture,
+    FixtureRecord,
+    fixture_text,
+    read_all,
+    read_fixture,
+)
 from evidence.curation.loading import load
-from evidence.models import Collection, DataVersion, Indication, LoadedRecord, Patient, Study, Treatment
+from evidence.models import (
+    Collection,
+    DataVersion,
+    GroupFinding,
+    Indication,
+    LoadedRecord,
+    Patient,
+    Study,
+    Treatment,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -41,12 +56,14 @@ def copy_fixtures(tmp_path, settings) -> Path:
     return tmp_path
 
 
-def change(path: Path, model: str, where: dict, **fields) -> int:
-    """Changes the first record of a model that has these fields; its position."""
+def change(path: Path, model: str, where: dict, without: tuple[str, ...] = (), **fields) -> int:
+    """Changes the first record of a model that has these fields, taking some out; its position."""
     entries = json.loads(path.read_text(encoding="utf-8"))
     for position, entry in enumerate(entries, start=1):
         if entry["model"] == model and where.items() <= entry["fields"].items():
             entry["fields"].update(fields)
+            for name in without:
+                del entry["fields"][name]
             path.write_text(json.dumps(entries), encoding="utf-8")
             return position
     raise AssertionError(where)
@@ -102,6 +119,17 @@ def test_what_a_curator_edits_enters_or_removes_stays(db):
     assert Study.objects.filter(pk=curated.pk).exists()
 
 
+def test_withdrawing_what_others_point_to_keeps_nobody_from_loading(db):
+    """It is for the curator to look at, with `check_evidence`; no fixture is at fault."""
+    whole, again = Patient.objects.filter(study__collection__slug="published").order_by("slug")[:2]
+    again.same_as = whole
+    again.save()
+    for record in (whole, Study.objects.get(slug="depinto-2024")):
+        record.state = "withdrawn"
+        record.save()
+    assert "nothing to change" in load_again()
+
+
 def test_a_changed_fixture_updates_what_no_curator_touched(db, copied):
     change(copied / "published.json", "evidence.patient", {"slug": "fujita-2019-1"}, age_years=70)
     change(copied / "published.json", "evidence.study", {"slug": "hou-2022"}, country="Elsewhere")
@@ -111,6 +139,43 @@ def test_a_changed_fixture_updates_what_no_curator_touched(db, copied):
     assert Patient.objects.get(slug="fujita-2019-1").age_years == 70
     assert Study.objects.get(slug="hou-2022").country == "China (Beijing)"
     assert "hou-2022: kept as a curator edited it; the fixture differs" in told
+
+
+def test_a_field_the_fixture_does_not_name_is_the_curators(db, copied):
+    """What is entered there stays, and no correction of the other fields waits for it."""
+    Patient.objects.filter(slug="fujita-2019-1").update(classification="ACR/EULAR 2013")
+    change(copied / "published.json", "evidence.patient", {"slug": "fujita-2019-1"}, age_years=70)
+    told = load_again()
+    assert "1 updated" in told and "kept" not in told
+    patient = Patient.objects.get(slug="fujita-2019-1")
+    assert (patient.age_years, patient.classification) == (70, "ACR/EULAR 2013")
+
+
+def test_what_a_fixture_names_no_longer_is_not_known_any_more(db, copied):
+    change(copied / "published.json", "evidence.patient", {"slug": "fujita-2019-1"}, without=("age_years",))
+    assert "1 updated" in load_again()
+    assert Patient.objects.get(slug="fujita-2019-1").age_years is None
+    assert "nothing to change" in load_again()
+
+
+def test_a_field_the_fixture_names_for_the_first_time(db, copied):
+    """It is written where nobody entered anything else; a column added later begins so too."""
+    change(copied / "published.json", "evidence.patient", {"slug": "fujita-2019-1"}, classification="ACR 1980")
+    change(copied / "published.json", "evidence.patient", {"slug": "prakashini-2023-1"}, classification="ACR 1980")
+    Patient.objects.filter(slug="prakashini-2023-1").update(classification="ACR/EULAR 2013")
+    told = load_again()
+    assert "1 updated" in told and "prakashini-2023-1: kept as a curator edited it; the fixture differs" in told
+    held = dict(Patient.objects.values_list("slug", "classification"))
+    assert (held["fujita-2019-1"], held["prakashini-2023-1"]) == ("ACR 1980", "ACR/EULAR 2013")
+
+
+def test_a_correction_that_contradicts_what_a_curator_entered_beside_it_is_left_to_people(db, copied):
+    """Nothing is written that breaks a rule, and nobody is kept from starting."""
+    finding = {"group": ["published", "depinto-2024", "filgotinib-200-mg-once-daily"], "number": 2}
+    GroupFinding.objects.filter(group__slug=finding["group"][-1], number=2).update(item="improved")
+    change(copied / "published.json", "evidence.groupfinding", finding, kind="share")
+    assert "kept as a curator edited it; the fixture differs" in load_again()
+    assert GroupFinding.objects.get(group__slug=finding["group"][-1], number=2).kind == "events"
 
 
 def test_a_changed_list_updates_the_set(db, copied):

@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 MOST_BYTES = 1_500_000
-# What tools, editors and systems leave behind: folders, names and endings that are nobody else's business.
+# What tools, editors and systems leave behind.
 LOCAL_FOLDERS = {
     *("__pycache__", ".pytest_cache", ".ruff_cache", ".mypy_cache", ".hypothesis", ".schemathesis", ".cache"),
     *(".venv", "venv", "var", "node_modules", "htmlcov", ".tox", "mutants", ".mutmut-cache", "dist", "build"),
@@ -88,6 +88,12 @@ def test_nothing_is_fetched_from_elsewhere_by_a_page():
 def test_every_template_says_what_it_needs():
     for path in (ROOT / "templates" / "evidence").glob("*.html"):
         assert path.read_text().startswith("{# "), path.name
+
+
+def test_no_template_is_wider_than_a_screen():
+    for path in (ROOT / "templates").rglob("*.html"):
+        for number, line in enumerate(path.read_text().splitlines(), start=1):
+            assert len(line) <= 120, f"{path.name}:{number} has {len(line)} columns"
 
 
 def test_static_files_are_named_in_templates_and_exist():

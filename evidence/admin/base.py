@@ -68,7 +68,7 @@ class InlineFormSet(BaseInlineFormSet):
 
     @cached_property
     def numbers(self):
-        """Numbers after all that are taken, by rows that are there or by what was typed into new ones."""
+        """The numbers after all that existing rows have or that were typed into new ones."""
         taken = [record.number for record in self.get_queryset()]
         field = self.form.base_fields["number"]
         for form in self.forms:
@@ -95,7 +95,8 @@ class PublicationAdmin(RecordAdmin):
     list_per_page = 50
 
     def view_on_site(self, record):
-        return record.get_absolute_url() if record.pk and record.state == "published" else None
+        shown = record.pk and type(record).objects.published().filter(pk=record.pk).exists()
+        return record.get_absolute_url() if shown else None
 
     def get_view_on_site_url(self, obj=None):
         return self.view_on_site(obj) if obj is not None else None

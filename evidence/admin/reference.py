@@ -71,9 +71,13 @@ class DataVersionAdmin(ReadOnlyAdmin):
 
 @admin.register(LoadedRecord)
 class LoadedRecordAdmin(ReadOnlyAdmin):
-    list_display = ["model", "key", "digest"]
+    list_display = ["model", "key", "named"]
     list_filter = ["model"]
     search_fields = ["model", "key"]
+
+    @admin.display(description="fields the fixture names")
+    def named(self, record):
+        return ", ".join(record.fields)
 
 
 @admin.register(Release)

@@ -2,6 +2,9 @@
 
 For each record three versions are compared: what the fixture says now, what the fixture said when it was last
 loaded (`LoadedRecord`), and what the database holds. A record a curator has changed, or removed, stays so.
+
+Only fields the fixture names, now or then, are compared and written. What it never named is a
+curator's to enter, or a column that was added later.
 """
 
 import hashlib
@@ -17,9 +20,10 @@ from django.db import DatabaseError, models, transaction
 from ..models import DataVersion, LoadedRecord
 from ..models.base import Keyed
 from .fixture_files import BrokenFixture, FixtureRecord
-from .integrity import faults
+from .integrity import RECORD_RULES, faults
 
 WHOLE = "*"  # the ledger's one entry for the load as a whole
+EDITED = "kept as a curator edited it"
 REMOVED = "kept removed, as a curator left it"
 SHOWN_ERRORS = 20  # a broken file can break every record after it; the first few say why
 
@@ -78,7 +82,7 @@ def load(
         if not errors:
             errors = [
                 f"{places[found.model, found.key]} {' / '.join(map(str, found.key))}: {found.problem}"
-                for found in faults()
+                for found in faults(RECORD_RULES)
                 if (found.model, found.key) in places
             ]
         if errors:
@@ -124,11 +128,15 @@ def written_key(record: FixtureRecord) -> tuple:
 
 @dataclass
 class Candidate:
-    """A record as the fixture describes it, not saved; to-many fields apart, as lists of primary keys."""
+    """A record as the fixture describes it, not saved; to-many fields apart, as lists of primary keys.
+
+    `named` are the fields the fixture speaks of.
+    """
 
     record: Keyed
     key: tuple
     links: dict[str, list[int]]
+    named: set[str]
 
 
 def build(record: FixtureRecord) -> Candidate:
@@ -155,7 +163,7 @@ def build(record: FixtureRecord) -> Candidate:
             except ValidationError as error:
                 raise RecordError(f"field {name}: {' '.join(error.messages)}") from None
     try:
-        return Candidate(instance, instance.natural_key(), links)
+        return Candidate(instance, instance.natural_key(), links, set(record.fields))
     except (ObjectDoesNotExist, AttributeError):
         raise RecordError(f"it lacks a part of its key ({', '.join(model.KEY)})") from None
 
@@ -179,42 +187,77 @@ def place(candidate: Candidate, loaded: LoadedRecord | None) -> str:
     """Creates, updates or keeps one record; says which."""
     model = type(candidate.record)
     existing = model._default_manager.filter(**dict(zip(model.KEY, candidate.key, strict=True))).first()
-    wanted = digest(candidate.record, candidate.links)
     if existing is None:
         if loaded is not None:
             return REMOVED
-        save(candidate, loaded)
+        save(candidate, candidate.record, candidate.record._meta.many_to_many)
+        remember(candidate, loaded)
         return "new"
-    held = digest(existing, held_links(existing))
+    there = {each.name for each in (*model._meta.concrete_fields, *model._meta.many_to_many)}
+    spoken_of = there.intersection(candidate.named.union(loaded.fields if loaded else ()))
+    wanted = fingerprints(candidate.record, candidate.links, spoken_of)
+    held = fingerprints(existing, held_links(existing), spoken_of)
     if held == wanted:
-        if loaded is None or loaded.digest != wanted:
-            remember(candidate, loaded, wanted)
+        remember(candidate, loaded)
         return "unchanged"
-    if loaded is None or loaded.digest != held:
-        return "kept as a curator edited it" + ("" if loaded and loaded.digest == wanted else "; the fixture differs")
-    candidate.record.pk = existing.pk
-    candidate.record._state.adding = False  # so that validation does not take the record for its own duplicate
-    save(candidate, loaded)
+    edited = EDITED if loaded and as_before(candidate, loaded) else f"{EDITED}; the fixture differs"
+    if loaded is not None and not loaded.fields:  # from a version that kept no fingerprints, and edited since
+        remember(candidate, loaded)
+        return edited
+    if loaded is None or not untouched(held, wanted, loaded, fingerprints(model(), {}, spoken_of)):
+        return edited
+    for column in model._meta.concrete_fields:
+        if column.name in spoken_of:
+            setattr(existing, column.attname, getattr(candidate.record, column.attname))
+    try:
+        save(candidate, existing, [each for each in model._meta.many_to_many if each.name in spoken_of])
+    except RecordError:
+        candidate.record.pk = existing.pk
+        candidate.record._state.adding = False  # so that validation does not take it for its own duplicate
+        validate(candidate.record)
+        return edited  # the fixture is right, but not together with what a curator entered beside it
+    remember(candidate, loaded)
     return "updated"
 
 
-def save(candidate: Candidate, loaded: LoadedRecord | None) -> None:
-    """Validates and writes one record, and remembers what was written."""
+def untouched(held: dict, wanted: dict, loaded: LoadedRecord, blank: dict) -> bool:
+    """Whether a stored record is as it was loaded. A field the fixture names for the first time stands
+    as if nobody had entered anything, or as the fixture wants it.
+    """
+    expected = {name: (loaded.fields[name],) if name in loaded.fields else (blank[name], wanted[name]) for name in held}
+    return all(held[name] in expected[name] for name in held)
+
+
+def as_before(candidate: Candidate, loaded: LoadedRecord) -> bool:
+    """Whether the fixture says what it said when it was last loaded."""
+    return fingerprints(candidate.record, candidate.links, candidate.named) == loaded.fields
+
+
+def save(candidate: Candidate, record: Keyed, lists: Iterable) -> None:
+    """Validates and writes a record with these to-many fields of the candidate."""
+    validate(record)
+    record.save()
+    for column in lists:
+        if column.remote_field.through._meta.auto_created:
+            getattr(record, column.name).set(candidate.links.get(column.name, []))
+
+
+def validate(record: Keyed) -> None:
+    """Raises RecordError, naming the field."""
     try:
-        candidate.record.full_clean()
+        record.full_clean()
     except ValidationError as error:
         told = "; ".join(f"field {name}: {' '.join(texts)}" for name, texts in error.message_dict.items())
         raise RecordError(told.replace("field __all__: ", "")) from None
-    candidate.record.save()
-    for column in candidate.record._meta.many_to_many:
-        if column.remote_field.through._meta.auto_created:
-            getattr(candidate.record, column.name).set(candidate.links.get(column.name, []))
-    remember(candidate, loaded, digest(candidate.record, candidate.links))
 
 
-def remember(candidate: Candidate, loaded: LoadedRecord | None, written: str) -> None:
+def remember(candidate: Candidate, loaded: LoadedRecord | None) -> None:
+    """Writes down what the fixture said, unless that stands there already."""
+    if loaded and as_before(candidate, loaded):
+        return
     entry = loaded or LoadedRecord(model=candidate.record._meta.label_lower, key=json.dumps(candidate.key))
-    entry.digest = written
+    entry.fields = fingerprints(candidate.record, candidate.links, candidate.named)
+    entry.digest = ""
     entry.save()
 
 
@@ -227,19 +270,18 @@ def held_links(record: Keyed) -> dict[str, list[int]]:
     }
 
 
-def digest(record: Keyed, links: dict[str, list[int]]) -> str:
-    """A fingerprint of everything a person can enter in a record."""
-    entered = {
-        column.attname: plain(getattr(record, column.attname))
-        for column in record._meta.concrete_fields
-        if column.editable and not column.primary_key
-    }
-    chosen = {name: keys for name, keys in links.items() if keys}
-    return hashlib.sha256(json.dumps([entered, chosen], sort_keys=True).encode()).hexdigest()
+def fingerprints(record: Keyed, links: dict[str, list[int]], names: Iterable[str]) -> dict[str, str]:
+    """A short text for the value of each of these fields; equal values have equal ones."""
+    found = {}
+    for name in sorted(names):
+        column = record._meta.get_field(name)
+        value = links.get(name, []) if column.many_to_many else plain(getattr(record, column.attname))
+        found[name] = hashlib.sha256(json.dumps(value).encode()).hexdigest()[:16]
+    return found
 
 
-def plain(value):
-    """12 and 12.000 are one value, whatever a column's number of decimals; dates are written as ISO text."""
-    if value is None or isinstance(value, str | int):
-        return value
-    return format(value.normalize(), "f") if hasattr(value, "normalize") else str(value)
+def plain(value) -> str | None:
+    """A value as text: 12 and 12.000 are one, whatever a column's type; dates are ISO texts."""
+    if hasattr(value, "normalize"):
+        return format(value.normalize(), "f")
+    return None if value is None else str(value)

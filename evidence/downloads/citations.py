@@ -27,15 +27,15 @@ OTHERS = re.compile(r"(?:^|[\s,]+)(?:et\s+al(?:ii|iae|ia)?|(?:and|&)\s+others)\.
 SUFFIXES = {"Jr", "Sr", "2nd", "3rd", "4th"}
 # Lower-case words that belong to a surname; any other means that this is not a person's name.
 PARTICLES_TEXT = (
-    "a af al av ben bin d da dal dalla de degli dei del della delle den der des di do dos du e el i "
-    "ibn la las le lo los 's 't te ten ter van vom von y zu zum zur"
+    "a af al av ben bin d da dal dalla de degli dei del della delle den der des di do dos du e el "
+    "i ibn la las le lo los 's 't te ten ter van vom von y zu zum zur"
 )
 PARTICLES = frozenset(PARTICLES_TEXT.split())
 GROUP_WORDS_TEXT = (
     "agency alliance association authority board center centre clinic club collaboration "
-    "collaborative collaborators college committee community company consortium corporation council "
-    "department foundation group hospital initiative institute investigators laboratory league "
-    "network office organisation organization panel party program programme project registry "
+    "collaborative collaborators college committee community company consortium corporation "
+    "council department foundation group hospital initiative institute investigators laboratory "
+    "league network office organisation organization panel party program programme project registry "
     "section society study survey team trial trialists union unit university workshop"
 )
 GROUP_WORDS = frozenset(GROUP_WORDS_TEXT.split())
@@ -43,7 +43,7 @@ GROUP_WORDS = frozenset(GROUP_WORDS_TEXT.split())
 
 @dataclass(frozen=True)
 class Authors:
-    """The authors of a study as extracted; `others` says that there are more, whose names were not."""
+    """The authors of a study as extracted; `others` says that there are more, not named."""
 
     names: list[str]
     others: bool
@@ -66,7 +66,7 @@ def authors_of(study: Study) -> Authors:
 
 
 def parse_author(author: str) -> Name | None:
-    """An author as surname and initials, or None where it is not certain that it is a person's name.
+    """An author as surname and initials, or None where that is not certain to be a person's name.
 
     Certain is a surname, then initials, as in “Alegre Sancho JJ”, “Fujita, Y.” or “Smith JA Jr”.
     """
@@ -94,7 +94,7 @@ def with_full_stops(initials: str) -> str:
 
 
 def is_surname(words: list[str]) -> bool:
-    """Whether these words are a surname: capitalised ones, with particles among them, and no word for a group."""
+    """Whether these words are a surname: capitalised words and particles, none for a group."""
     capitalised = [word for word in words if word not in PARTICLES]
     return bool(capitalised) and all(is_capitalised(word) for word in capitalised)
 
@@ -152,7 +152,7 @@ def escaped(text) -> str:
 
 
 def escaped_identifier(text: str) -> str:
-    """A DOI or an address, which programs take as it is: only what would end the field is percent-encoded."""
+    """A DOI or an address as it is; only what would end the field is percent-encoded."""
     return "".join(IN_IDENTIFIERS.get(letter, letter) for letter in line(text))
 
 
@@ -161,11 +161,12 @@ def bibtex_name(author: str) -> str:
     name = parse_author(author)
     if name is None:
         return f"{{{escaped(author)}}}"
-    # A particle at the beginning is found by BibTeX; one between other words would make it part a surname.
+    # BibTeX finds particles at the beginning; one between other words would make it part a surname.
     words = name.surname.split()
     begins = next(place for place, word in enumerate(words) if word not in PARTICLES)
     whole = PARTICLES.isdisjoint(words[begins:])
-    return ", ".join(filter(None, (name.surname if whole else f"{{{name.surname}}}", name.suffix, name.given)))
+    surname = name.surname if whole else f"{{{name.surname}}}"
+    return ", ".join(filter(None, (surname, name.suffix, name.given)))
 
 
 def bibtex(study: Study) -> str:

@@ -21,7 +21,8 @@ BYTE_ORDER_MARK = "\ufeff"  # without it Excel reads UTF-8 as something else
 # Signs that can make a spreadsheet take a text for a formula or a command, in any width.
 FORMULA_SIGNS = frozenset("=+-@|%")
 NUMBER = re.compile(r"-?[0-9.,]+")
-BLANK_LETTERS = frozenset("\u115f\u1160\u2800\u3164\uffa0")  # Hangul fillers and the empty Braille cell
+# Hangul fillers and the empty Braille cell.
+BLANK_LETTERS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 
 
 def evidence_kind(collection: Collection | ReleasedCollection) -> str:
@@ -42,8 +43,9 @@ def written(column: Column, values: Sequence, reasons: Sequence[str]) -> list:
 def inert(value: str) -> str:
     """A text no spreadsheet takes for a formula: an apostrophe stands before one that could be.
 
-    A text could be a formula if its first printing character is a sign, whatever invisible characters
-    and apostrophes come before it: programs differ in what they skip. A plain number such as -13 stays.
+    A text could be a formula if its first printing character is a sign, whatever invisible
+    characters and apostrophes come before it: programs differ in what they skip. A plain number
+    such as -13 stays.
     To read a text back, apply the same test and take one leading apostrophe off.
     """
     first = value[:1]
@@ -61,7 +63,7 @@ def could_be_formula(value: str) -> bool:
 
 
 def is_invisible(letter: str) -> bool:
-    """Whether a character prints nothing of its own: a space, a control or format character, a mark."""
+    """Whether a character prints nothing of its own: a space, a control character, a mark."""
     return category(letter)[0] in "ZCM" or letter in BLANK_LETTERS
 
 

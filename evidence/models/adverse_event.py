@@ -19,6 +19,7 @@ class AdverseEvent(Keyed):
     """One adverse event under one course, in one category. A second event in one patient is no second patient."""
 
     KEY = ("treatment__patient__slug", "treatment__number", "number")
+    PART_OF = ("treatment",)
 
     treatment = models.ForeignKey("Treatment", on_delete=models.CASCADE, related_name="events")
     number = models.PositiveSmallIntegerField(default=1)

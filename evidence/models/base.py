@@ -4,6 +4,7 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
 
+from .choices import State
 from .constraints import CheckConstraint
 
 SLUG = r"^[A-Za-z0-9]+(?:[-_][A-Za-z0-9]+)*$"
@@ -57,11 +58,36 @@ class KeyedQuerySet(models.QuerySet):
     def get_by_natural_key(self, *words):
         return self.get(**dict(zip(self.model.KEY, words, strict=True)))
 
+    def published(self):
+        """Records readers may see; see `published_at`."""
+        return self.filter(published_at(self.model))
+
+
+def published_at(model: type["Keyed"], path: str = "") -> Q:
+    """The one rule of publication, as a condition on a record of `model` at `path`.
+
+    Readers may see a record whose own publication state, if it has one, and those of all records
+    it is part of are `published`.
+    """
+    condition = Q()
+    if any(field.name == "state" for field in model._meta.concrete_fields):
+        condition &= Q(**{f"{path}state": State.PUBLISHED})
+    for owner in model.PART_OF:
+        field = model._meta.get_field(owner)
+        shown = published_at(field.related_model, f"{path}{owner}__")
+        condition &= shown | Q(**{f"{path}{owner}__isnull": True}) if field.null else shown
+    return condition
+
 
 class Keyed(models.Model):
-    """A record with a natural key: `KEY` names its parts, as lookups."""
+    """A record with a natural key: `KEY` names its parts, as lookups.
+
+    `PART_OF` names the fields that lead to the records it is part of, as a course is part of a
+    patient: readers see it with them and not without.
+    """
 
     KEY: tuple[str, ...] = ()
+    PART_OF: tuple[str, ...] = ()
 
     class Meta:
         abstract = True

@@ -4,7 +4,7 @@ from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
 
 from .base import Keyed, KeyedQuerySet, one_of, slug_format, within
-from .choices import FindingKind, Item, State, Subset
+from .choices import FindingKind, Item, Subset
 from .constraints import CheckConstraint, UniqueConstraint
 from .reference import Indication, JAKInhibitor
 from .study import Study
@@ -17,7 +17,7 @@ for spread in ("baseline_sd", "followup_sd", "change_sd", "iqr"):
 class StudyGroupQuerySet(KeyedQuerySet):
     def within(self, collection):
         """Groups of one collection's published studies."""
-        return self.filter(study__collection=collection, study__state=State.PUBLISHED)
+        return self.published().filter(study__collection=collection)
 
     def given_a_jak_inhibitor(self):
         """Treated groups; comparators are left out."""
@@ -49,6 +49,7 @@ class StudyGroup(Keyed):
     """An arm or a series reported only in aggregate."""
 
     KEY = ("study__collection__slug", "study__slug", "slug")
+    PART_OF = ("study",)
 
     study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="groups")
     slug = models.SlugField(max_length=80, validators=[slug_format])
@@ -102,13 +103,14 @@ class StudyGroup(Keyed):
 
 class GroupFindingQuerySet(KeyedQuerySet):
     def within(self, collection):
-        return self.filter(group__study__collection=collection, group__study__state=State.PUBLISHED)
+        return self.published().filter(group__study__collection=collection)
 
 
 class GroupFinding(Keyed):
     """One aggregate result, as printed. A number the source does not give is empty."""
 
     KEY = ("group__study__collection__slug", "group__study__slug", "group__slug", "number")
+    PART_OF = ("group",)
 
     group = models.ForeignKey(StudyGroup, on_delete=models.CASCADE, related_name="findings")
     number = models.PositiveSmallIntegerField(help_text="Position in the group: 1, 2, 3.")

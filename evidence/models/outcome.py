@@ -36,6 +36,7 @@ class Outcome(Keyed):
     """One measure in one domain, at baseline and at follow-up, and the result as the authors state it."""
 
     KEY = ("treatment__patient__slug", "treatment__number", "number")
+    PART_OF = ("treatment",)
 
     treatment = models.ForeignKey("Treatment", on_delete=models.CASCADE, related_name="outcomes")
     number = models.PositiveSmallIntegerField(default=1)

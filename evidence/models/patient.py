@@ -9,6 +9,7 @@ from django.urls import reverse
 from .base import Keyed, KeyedQuerySet, one_of, slug_format, within
 from .choices import Listing, Presence, Sex, State, Subset
 from .constraints import CheckConstraint, UniqueConstraint
+from .persons import counted_elsewhere, reports_of
 from .reference import Autoantibody, Manifestation, Therapy
 from .study import Study
 
@@ -16,11 +17,15 @@ from .study import Study
 class PatientQuerySet(KeyedQuerySet):
     def within(self, collection):
         """Published reports of people in one collection, a second report of the same person included."""
-        return self.filter(study__collection=collection, study__state=State.PUBLISHED, state=State.PUBLISHED)
+        return self.published().filter(study__collection=collection)
 
     def counted(self):
-        """Each person once: a record that points to another report of the same person is left out."""
-        return self.filter(same_as__isnull=True)
+        """Each person once: without the reports of people whom another report that readers may see counts."""
+        return self.exclude(pk__in=counted_elsewhere(self.model))
+
+    def of_same_person(self, patient):
+        """The reports of one person, `patient` among them if there are others."""
+        return self.filter(pk__in=reports_of(patient))
 
     def with_treatment(self, treatments):
         """Patients with at least one of these courses."""
@@ -31,6 +36,7 @@ class Patient(Keyed):
     """One individually reported person, as one study describes them."""
 
     KEY = ("slug",)
+    PART_OF = ("study",)
 
     study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="patients")
     slug = models.SlugField(
@@ -112,6 +118,7 @@ class PatientManifestation(PresenceRecord):
     """An organ involvement or sign, present or absent, in one patient."""
 
     KEY = ("patient__slug", "manifestation__code")
+    PART_OF = ("patient",)
 
     patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="manifestation_records")
     manifestation = models.ForeignKey(Manifestation, on_delete=models.PROTECT, related_name="records")
@@ -137,6 +144,7 @@ class PatientAutoantibody(PresenceRecord):
     """An autoantibody, present or absent, in one patient."""
 
     KEY = ("patient__slug", "autoantibody__code")
+    PART_OF = ("patient",)
 
     patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="autoantibody_records")
     autoantibody = models.ForeignKey(Autoantibody, on_delete=models.PROTECT, related_name="records")

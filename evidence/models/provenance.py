@@ -31,6 +31,7 @@ class Provenance(Keyed):
     """
 
     KEY = ("study__collection__slug", "study__slug", "number")
+    PART_OF = ("study", *SUBJECTS)
 
     study = models.ForeignKey(Study, on_delete=models.CASCADE, related_name="provenance")
     number = models.PositiveSmallIntegerField(default=1)

@@ -133,6 +133,7 @@ class ReviewInclusion(Keyed):
     """Whether a review includes a study: yes, no, or not known."""
 
     KEY = ("review__slug", "study__collection__slug", "study__slug")
+    PART_OF = ("study",)
 
     review = models.ForeignKey(Review, on_delete=models.CASCADE, related_name="inclusions")
     study = models.ForeignKey(Study, on_delete=models.CASCADE, related_name="inclusions")

@@ -79,10 +79,6 @@ class Collection(Keyed):
 
 
 class StudyQuerySet(KeyedQuerySet):
-    def published(self):
-        """Studies readers may see."""
-        return self.filter(state=State.PUBLISHED)
-
     def within(self, collection):
         """Published studies of one collection."""
         return self.published().filter(collection=collection)
@@ -92,6 +88,21 @@ class StudyQuerySet(KeyedQuerySet):
         return self.filter(
             Exists(treatments.filter(patient__study=OuterRef("pk"))) | Exists(groups.filter(study=OuterRef("pk")))
         )
+
+    def sharing_people(self):
+        """Links between two of these studies that may report some of the same people, as rows with
+        `from_study` and `to_study`. A link is said once and holds both ways.
+        """
+        these = self.order_by().values("pk")
+        return self.model.may_share_patients_with.through.objects.filter(from_study__in=these, to_study__in=these)
+
+    def sharing_with(self, study):
+        """Those of these studies that may report some of the same people as `study`, whichever of
+        the two says so.
+        """
+        links = self.model.may_share_patients_with.through.objects
+        said = links.filter(from_study=study).values("to_study")
+        return self.filter(Q(pk__in=said) | Q(pk__in=links.filter(to_study=study).values("from_study")))
 
 
 class Study(Keyed):

@@ -7,9 +7,10 @@ from django.db.models.signals import m2m_changed, post_save
 from django.dispatch import receiver
 
 from .base import Keyed, KeyedQuerySet, one_of, within
-from .choices import Ascertainment, Assessed, Presence, Response, State, YesNo
+from .choices import Ascertainment, Assessed, Presence, Response, YesNo
 from .constraints import CheckConstraint, UniqueConstraint
 from .patient import Patient, PatientAutoantibody, PatientManifestation
+from .persons import counted_elsewhere
 from .reference import Indication, JAKInhibitor, Therapy
 
 SET_SEPARATOR = "+"
@@ -28,12 +29,8 @@ class TreatmentQuerySet(KeyedQuerySet):
 
     def within(self, collection):
         """Courses in one collection that readers may see, each person counted once."""
-        return self.filter(
-            patient__study__collection=collection,
-            patient__study__state=State.PUBLISHED,
-            patient__state=State.PUBLISHED,
-            patient__same_as__isnull=True,
-        )
+        courses = self.published().filter(patient__study__collection=collection)
+        return courses.exclude(patient__in=counted_elsewhere(Patient))
 
     def given(self, slugs):
         """Courses of one of these inhibitors."""
@@ -196,6 +193,7 @@ class Treatment(Keyed):
     """One course of one JAK inhibitor in one patient. A patient who switched drug has two."""
 
     KEY = ("patient__slug", "number")
+    PART_OF = ("patient",)
 
     patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="treatments")
     number = models.PositiveSmallIntegerField(default=1, help_text="Order of the patient's courses: 1, 2, 3.")

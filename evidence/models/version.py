@@ -79,11 +79,17 @@ class DataVersion(models.Model):
 
 
 class LoadedRecord(models.Model):
-    """What `load_evidence` last wrote for one fixture record; tells a curator's edit from a changed fixture."""
+    """What `load_evidence` last wrote for one fixture record; tells a curator's edit from a changed fixture.
+
+    `fields` has a fingerprint of each field the fixture named then, and of no other: a column that a
+    later version adds is none of them. `digest` is of fixtures and database together, in the one entry
+    for the load as a whole.
+    """
 
     model = models.CharField(max_length=60)
     key = models.CharField(max_length=255)
-    digest = models.CharField(max_length=64)
+    digest = models.CharField(max_length=64, blank=True)
+    fields = models.JSONField(default=dict)
 
     class Meta:
         ordering = ["model", "key"]

@@ -1,4 +1,4 @@
-"""Form fields: those that read a question's words from an address and say what is wrong with them, and numbers."""
+"""Form fields: numbers, and those that read a question's words and say what is wrong with them."""
 
 from difflib import get_close_matches
 
@@ -84,7 +84,8 @@ class OneWordWidget(WordsWidget):
 class NumberAsText:
     """A number that is typed as a text, so that what was typed is what is judged.
 
-    A browser drops the comma of “1,5” in an <input type="number"> and sends 15; Python takes “1_5” for 15.
+    In an <input type="number"> a browser drops the comma of “1,5” and sends 15; Python takes “1_5”
+    for 15 too.
     """
 
     def to_python(self, value):
@@ -103,7 +104,9 @@ class DecimalNumberField(NumberAsText, forms.DecimalField):
     """A number whose decimals follow a point. A comma is an error: “1,500” can mean two numbers."""
 
     widget = forms.TextInput(attrs={"inputmode": "decimal"})
-    default_error_messages = {"invalid": "Enter a number with a point before its decimals, such as 1.5."}
+    default_error_messages = {
+        "invalid": "Enter a number with a point before its decimals, such as 1.5.",
+    }
 
 
 class NumberField(WholeNumberField):

@@ -207,7 +207,7 @@ def group_rows(question: Question, item: str) -> list[StudyRow]:
 
 def counted_once(question: Question, rows: list[StudyRow]) -> list[StudyRow]:
     """Rows, largest first; one that may share people with a larger one, or with its own study's, is not counted."""
-    links = Study.may_share_patients_with.through.objects.filter(from_study__collection=question.collection)
+    links = Study.objects.within(question.collection).sharing_people()
     pairs = set(links.values_list("from_study__slug", "to_study__slug"))
     kept: list[StudyRow] = []
     marked = []

@@ -80,7 +80,7 @@ def count_groups(question: Question) -> GroupCover:
 
 def share_people(collection: Collection, studies: set[int]) -> bool:
     """Whether two of these studies may report some of the same people."""
-    links = Study.may_share_patients_with.through.objects.filter(from_study__collection=collection)
+    links = Study.objects.within(collection).sharing_people()
     pairs = kept(("sharing",), collection, lambda: list(links.values_list("from_study", "to_study")))
     return any(one in studies and other in studies for one, other in pairs)
 

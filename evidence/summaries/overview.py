@@ -31,7 +31,7 @@ def collection_counts(collections: list[Collection]) -> list[CollectionCounts]:
     patients = run_summaries(*(count_patients(question) for question in questions)) if questions else []
     studies = Counter(Study.objects.published().values_list("collection", flat=True))
     groups, people = Counter(), Counter()
-    treated = StudyGroup.objects.given_a_jak_inhibitor().filter(study__in=Study.objects.published())
+    treated = StudyGroup.objects.published().given_a_jak_inhibitor()
     for collection, n in treated.values_list("study__collection", "n"):
         groups[collection] += 1
         people[collection] += n or 0
@@ -86,8 +86,7 @@ def drug_evidence(drugs: list[JAKInhibitor], collections: list[Collection]) -> l
         run_summaries(*(counts_by_drug(Question(collection)) for collection in collections)) if collections else []
     )
     groups, people, trials = Counter(), Counter(), Counter()
-    shown = StudyGroup.objects.filter(study__in=Study.objects.published())
-    for collection, drug, n in shown.values_list("study__collection", "inhibitor__slug", "n"):
+    for collection, drug, n in StudyGroup.objects.published().values_list("study__collection", "inhibitor__slug", "n"):
         groups[collection, drug] += 1
         people[collection, drug] += n or 0
     registered = Study.objects.published().filter(registered_inhibitor__isnull=False)

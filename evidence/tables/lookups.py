@@ -81,7 +81,7 @@ def group_indications(keys: list[int], question: Question) -> dict[int, list[str
 
 def sharing_studies(keys: list[int], question: Question) -> dict[int, list[str]]:
     """Studies that may report some of the same people, whichever of the two says so."""
-    links = Study.may_share_patients_with.through.objects
+    links = Study.objects.within(question.collection).sharing_people()
     said = gathered(links.filter(from_study__among=keys).order_by("pk").values_list("from_study", "to_study__slug"))
     heard = gathered(links.filter(to_study__among=keys).order_by("pk").values_list("to_study", "from_study__slug"))
     return {key: sorted({*said.get(key, []), *heard.get(key, [])}) for key in {*said, *heard}}

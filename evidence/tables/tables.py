@@ -542,8 +542,7 @@ EVENTS = Table(
 
 def counted_in(model) -> Coalesce:
     """How many records of a model a study has, readers' view."""
-    rows = model.objects.filter(study=OuterRef("pk"))
-    rows = rows.filter(state="published") if model is Patient else rows
+    rows = model.objects.published().filter(study=OuterRef("pk"))
     counted = rows.order_by().values("study").annotate(times=Count("pk")).values("times")
     return Coalesce(Subquery(counted), 0)
 

@@ -118,7 +118,7 @@ def provenance(question: Question) -> QuerySet:
     """Where the values of what the question finds come from."""
     asked = courses(question).order_by().values("pk")
     found = groups(question).order_by().values("pk")
-    return Provenance.objects.filter(
+    return Provenance.objects.published().filter(
         Q(patient__in=patients(question).order_by().values("pk"))
         | Q(treatment__in=asked)
         | Q(outcome__treatment__in=asked)

@@ -9,11 +9,12 @@ from urllib.parse import urlencode
 
 from django import template
 from django.urls import reverse
-from django.utils.html import json_script
+from django.utils.html import format_html, json_script
 from django.utils.safestring import SafeString, mark_safe
 
 from ..downloads.release_status import Pin, Standing, latest, pinned, standing
-from ..models import Collection, DataVersion, Release
+from ..models import Collection, DataVersion, Provenance, Release, Review, Study
+from ..models.choices import Response
 from ..models.consistency import behind, collections
 from ..models.consistency import version as steady_version
 
@@ -86,6 +87,35 @@ def authors(text: str) -> str:
     return f"{text.replace(';', ',').rstrip('.')}."
 
 
+@register.filter
+def year_volume_pages(publication: Study | Review) -> str:
+    """What follows a journal's name: “ 2019;12:3-4” with its space, or the part of it that was extracted."""
+    year = f" {publication.year}" if publication.year else ""
+    volume = f";{publication.volume}" if publication.volume else ""
+    return year + volume + (f":{publication.pages}" if publication.pages else "")
+
+
+@register.filter
+def extracted_and_checked(source: Provenance) -> str:
+    """Who extracted a value and who checked it, in sentences with a space before each; nothing if neither is said."""
+    extracted = f" Extracted by {source.extracted_by}." if source.extracted_by else ""
+    return extracted + (f" Checked by {source.checked_by}." if source.checked_by else "")
+
+
+@register.filter
+def arrow(direction: str) -> str:
+    """Which way a column is sorted, behind its heading: “ascending”, “descending” or nothing."""
+    return {"ascending": " ↑", "descending": " ↓"}.get(direction, "")
+
+
+@register.simple_tag
+def result(code: str, label: str, missing: str) -> SafeString:
+    """A coded result with its colour, or why it is not known."""
+    if code == Response.UNKNOWN:
+        return format_html('<span class="missing">{}</span>', missing)
+    return format_html('<span class="tone {}">{}</span>', code, label)
+
+
 @register.inclusion_tag("evidence/_value.html")
 def value(text, missing):
     """A value, or why there is none; never a blank."""
@@ -94,6 +124,15 @@ def value(text, missing):
 
 def escape(text: str) -> str:
     return text if text.isalnum() else escaped(text)
+
+
+@register.simple_tag(takes_context=True)
+def file_address(context, file_format: str) -> str:
+    """Where a list is to be had as a file: the same rows, in the order the page shows them."""
+    address = reverse("file", args=[context["collection"].slug, context["table"].noun, file_format])
+    sort = context["listed"].sort
+    query = "&".join(filter(None, [context["query"], urlencode({"sort": sort}) if sort else ""]))
+    return f"{address}?{query}" if query else address
 
 
 @register.simple_tag

@@ -12,6 +12,7 @@ from ..questions.form_fields import cut
 from ..questions.parsing import Asked, ask, named
 from ..statistics import RULES, Derived
 from ..summaries import collection_flow
+from .checks import status_of, takes_only
 from .collection import frame, page, refusal
 from .navigation import tabs
 
@@ -84,8 +85,9 @@ def completeness(request: HttpRequest, collection: str) -> HttpResponse:
 
 
 @require_safe
+@takes_only("release")
 def flow(request: HttpRequest, collection: str) -> HttpResponse:
     """How studies came into this collection."""
     home = named(collection)
     context = {"collection": home, "flow": collection_flow(home), "tabs": tabs(home, "", "flow"), "noun": "flow"}
-    return render(request, "evidence/flow.html", context)
+    return render(request, "evidence/flow.html", context, status=status_of(request, home, []))

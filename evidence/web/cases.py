@@ -12,6 +12,7 @@ from django.views.decorators.http import require_safe
 from .. import charts, summaries
 from ..downloads import attachment, citation_file
 from ..downloads.phenopackets import phenopacket
+from ..downloads.release_status import pinned
 from ..models import (
     GroupFinding,
     Outcome,
@@ -29,6 +30,8 @@ from ..questions.vocabulary import vocabulary
 from ..statistics import RULES
 from ..summaries.courses import swimmer_row
 from ..tables.column import plain
+from .checks import status_of, takes_only
+from .collection import refusal
 
 SKIN_RULE = RULES["mrss-5-25"]
 CLOSEST = 5  # similar cases shown with a case
@@ -78,12 +81,11 @@ def found(collection: str, model, *path: str, **lookup):
 
 
 @require_safe
+@takes_only("release")
 def patient(request: HttpRequest, collection: str, slug: str) -> HttpResponse:
     """One case: who, what was given for what, what happened, what is not known and why."""
     home = named(collection)
-    person = found(
-        collection, Patient.objects.within(home), "study__collection", "same_as__study__collection", slug=slug
-    )
+    person = found(collection, Patient.objects.within(home), "study__collection", slug=slug)
     prefetch_related_objects(
         [person],
         Prefetch("manifestation_records", ordered_records(PatientManifestation, "manifestation")),
@@ -95,16 +97,14 @@ def patient(request: HttpRequest, collection: str, slug: str) -> HttpResponse:
             "indications", "concomitant_therapies", "outcomes", "events__category"
         )
     )
-    sources = Sources(Provenance.objects.filter(study=person.study))
-    reports = Patient.objects.within(home).filter(same_as=person).select_related("study")
+    sources = Sources(Provenance.objects.published().filter(study=person.study))
+    reports = Patient.objects.within(home).of_same_person(person).select_related("study")
+    others = [each for each in reports if each != person]
+    counted = reports.counted().get() if others else person
     courses = [course(each, person, sources) for each in treatments]
     facts = person_facts(person, sources)
     words, criteria = summaries.criteria_of(person, vocabulary(home))
-    closest = (
-        summaries.closest_patients(home, criteria, apart=person.same_as_id or person.pk, most=CLOSEST)[0]
-        if criteria
-        else []
-    )
+    closest = summaries.closest_patients(home, criteria, apart=counted.pk, most=CLOSEST)[0] if criteria else []
     context = {
         "collection": home,
         "patient": person,
@@ -113,20 +113,24 @@ def patient(request: HttpRequest, collection: str, slug: str) -> HttpResponse:
         "glance": glance(facts, courses),
         "courses": courses,
         "chart": charts.timeline_chart([swimmer_row(each) for each in treatments], before(person), home),
-        "other_reports": reports,
+        "counted": counted,
+        "other_reports": others,
         "companions": Patient.objects.within(home).filter(study=person.study).exclude(pk=person.pk)[:COMPANIONS],
         "closest": closest,
         "asked_of_them": len(criteria),
         "similar": urlencode([(name, value) for name, given in words.items() for value in listed(given)]),
     }
-    return render(request, "evidence/patient.html", context)
+    return render(request, "evidence/patient.html", context, status=status_of(request, home, []))
 
 
 @require_safe
+@takes_only("release", file=True)
 def phenopacket_of(request: HttpRequest, collection: str, slug: str) -> HttpResponse:
     """One case as a phenopacket."""
     home = named(collection)
     person = found(collection, Patient.objects.within(home), "study__collection", slug=slug)
+    if refused := refusal([], pinned(request.GET, home)):
+        return refused
     headers = attachment(f"{person.slug}-phenopacket.json")
     return HttpResponse(phenopacket(person, vocabulary(home)), content_type="application/json", headers=headers)
 
@@ -252,15 +256,20 @@ def rule(outcome: Outcome) -> str:
 
 
 @require_safe
+@takes_only("release", file=True)
 def citation(request: HttpRequest, collection: str, slug: str, how: str) -> HttpResponse:
     """One study as RIS or BibTeX. A simulated article is no publication and has none."""
     home = named(collection)
     if home.is_simulated:
         raise Http404("A simulated article cannot be cited.")
-    return citation_file([found(collection, Study.objects.within(home), slug=slug)], f"{slug}.{how}", how)
+    paper = found(collection, Study.objects.within(home), slug=slug)
+    if refused := refusal([], pinned(request.GET, home)):
+        return refused
+    return citation_file([paper], f"{slug}.{how}", how)
 
 
 @require_safe
+@takes_only("release")
 def study(request: HttpRequest, collection: str, slug: str) -> HttpResponse:
     """One study: what it is, how much of it was read, its patients and its groups with every finding."""
     home = named(collection)
@@ -272,11 +281,9 @@ def study(request: HttpRequest, collection: str, slug: str) -> HttpResponse:
         "patients": Patient.objects.within(home).filter(study=paper).prefetch_related("treatments__inhibitor"),
         "groups": [(group, [(each, printed(each)) for each in group.findings.all()]) for group in groups],
         "inclusions": paper.inclusions.select_related("review"),
-        "sharing": sorted(
-            {*paper.may_share_patients_with.all(), *paper.said_to_share_with.all()}, key=lambda each: each.short_name
-        ),
+        "sharing": Study.objects.within(home).sharing_with(paper).order_by("short_name", "slug"),
     }
-    return render(request, "evidence/study.html", context)
+    return render(request, "evidence/study.html", context, status=status_of(request, home, []))
 
 
 def printed(finding: GroupFinding) -> str:

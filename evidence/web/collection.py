@@ -15,6 +15,7 @@ from ..questions.form_fields import cut
 from ..questions.parsing import Asked, ask, asked_in
 from ..summaries import group_cover, run_summaries
 from ..tables import TABLES, ordered
+from .checks import wrong
 from .filter_form import hidden, inputs
 from .listing import listing, page_links
 from .navigation import tabs
@@ -108,11 +109,6 @@ def phenopackets_of(request: HttpRequest, collection: str) -> HttpResponse:
     headers = attachment(file_name(asked.collection, "json", "phenopackets"))
     written = cohort_of_phenopackets(asked.question, asked.vocabulary)
     return StreamingHttpResponse(written, content_type="application/json", headers=headers)
-
-
-def wrong(problems: list[str], status: int = 400) -> HttpResponse:
-    """What is wrong with the address of a file, in sentences."""
-    return HttpResponse("\n".join(problems) + "\n", status=status, content_type="text/plain; charset=utf-8")
 
 
 def refusal(problems: list[str], pin: Pin | None) -> HttpResponse | None:

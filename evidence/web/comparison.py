@@ -1,5 +1,6 @@
 """Two cohorts side by side, and the patients most like one in front of the reader."""
 
+from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from django import forms
@@ -23,6 +24,8 @@ from .navigation import tabs
 
 SIDES = ("a", "b")
 WORDS = {*SIDES, "release"}
+ONE_VALUE = ("sex", "subset")  # criteria a patient has one value of
+USUAL = (*ONE_VALUE, "manifestation")  # criteria unfolded from the start
 
 
 def address(collection: Collection, one: Question, other: Question) -> str:
@@ -102,6 +105,21 @@ def offers(collection: Collection, question: Question, words: Vocabulary) -> lis
     ]
 
 
+@dataclass(frozen=True)
+class Choice:
+    """One list of the form to choose from; `options` are (code, label, chosen)."""
+
+    name: str
+    label: str
+    options: list[tuple[str, str, bool]]
+    one_only: bool  # radio buttons instead of boxes to tick
+    usual: bool  # unfolded from the start
+
+    @property
+    def open(self) -> bool:
+        return self.usual or any(chosen for _, _, chosen in self.options)
+
+
 class SimilarForm(forms.Form):
     """What is known of a patient; everything may stay empty, and what is empty is not asked."""
 
@@ -127,7 +145,7 @@ class SimilarForm(forms.Form):
         for word in self.data:
             if word not in self.fields:
                 self.add_error(None, f"“{cut(word)}” is no criterion here. Known: {', '.join(self.fields)}.")
-        for name in ("sex", "subset"):
+        for name in ONE_VALUE:
             if len(given.get(name, ())) > 1:
                 self.add_error(name, f"“{self.fields[name].label}” has one value; two are given.")
         both = set(given.get("manifestation", ())) & set(given.get("without", ()))
@@ -139,16 +157,18 @@ class SimilarForm(forms.Form):
     def criteria(self) -> dict:
         """What is given, as `summaries.criteria` takes it."""
         given = {name: value for name, value in self.cleaned_data.items() if value not in (None, ())}
-        return given | {name: given[name][0] for name in ("sex", "subset") if name in given}
+        return given | {name: given[name][0] for name in ONE_VALUE if name in given}
 
     @property
-    def choices(self) -> list[tuple[str, str, list[tuple[str, str, bool]]]]:
-        """The lists to choose from: name, label, and (code, label, chosen)."""
+    def choices(self) -> list[Choice]:
+        """The lists to choose from, in the order of the form."""
         return [
-            (
+            Choice(
                 name,
                 field.label,
                 [(code, label, code in self.data.getlist(name)) for code, label in field.options.items()],
+                one_only=name in ONE_VALUE,
+                usual=name in USUAL,
             )
             for name, field in self.fields.items()
             if isinstance(field, WordsField)

@@ -7,6 +7,7 @@ from django.views.decorators.http import require_safe
 
 from .. import summaries
 from ..models import Collection, JAKInhibitor, Review, Study
+from .checks import takes_only
 
 
 @require_safe
@@ -27,6 +28,7 @@ EXAMPLES = [
 
 
 @require_safe
+@takes_only()
 def home(request: HttpRequest) -> HttpResponse:
     """What this is, the collections side by side, example questions."""
     collections = list(Collection.objects.all())
@@ -35,6 +37,7 @@ def home(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
+@takes_only()
 def inhibitors(request: HttpRequest) -> HttpResponse:
     """Every JAK inhibitor, with what each collection holds on it."""
     drugs = list(JAKInhibitor.objects.filter(named=True))
@@ -43,6 +46,7 @@ def inhibitors(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
+@takes_only()
 def inhibitor(request: HttpRequest, slug: str) -> HttpResponse:
     """One drug: reference facts, and its evidence by collection."""
     drug = get_object_or_404(JAKInhibitor, slug=slug, named=True)
@@ -52,12 +56,14 @@ def inhibitor(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 @require_safe
+@takes_only()
 def reviews(request: HttpRequest) -> HttpResponse:
     """Published reviews and how many figures each prints."""
     return render(request, "evidence/reviews.html", {"reviews": Review.objects.prefetch_related("figures")})
 
 
 @require_safe
+@takes_only()
 def review(request: HttpRequest, slug: str) -> HttpResponse:
     """Printed figures against what the loaded records give."""
     printed = get_object_or_404(Review, slug=slug)
@@ -70,6 +76,6 @@ def review(request: HttpRequest, slug: str) -> HttpResponse:
         "flow": summaries.review_flow(printed),
         "source": collection,
         "collection": collection if collection and collection.is_simulated else None,
-        "inclusions": printed.inclusions.filter(study__state="published").select_related("study__collection"),
+        "inclusions": printed.inclusions.published().select_related("study__collection"),
     }
     return render(request, "evidence/review.html", context)

@@ -19,7 +19,7 @@ from .limitations import LOSSES
 SCHEMA_VERSION = "2.0"
 DISEASE = ("systemic-sclerosis", "Systemic sclerosis")
 TOGETHER = 200  # patients in a piece
-# Terms of our own have no public address. Names under .invalid never lead anywhere (RFC 6761), so this says so.
+# Terms of our own have no public address; names under .invalid lead nowhere (RFC 6761).
 OWN_TERMS = "https://casebook.invalid/terms/"
 NOT_RECORDED = "not recorded"  # the edition a code was taken from is not extracted with it
 SEXES = {Sex.FEMALE.value: "FEMALE", Sex.MALE.value: "MALE"}
@@ -47,11 +47,11 @@ def evidence(study: Study, *, simulated: bool) -> list[dict]:
 
 
 def resources(now: Standing, *, hpo: bool) -> list[dict]:
-    """What the prefixes of terms stand for; phenopacket-tools' JSON schema wants every field of each."""
+    """What the prefixes of terms stand for. phenopacket-tools requires every field of each."""
     found = [
         {
             "id": "casebook",
-            "name": "Casebook: terms without a code established in a source, listed at /data-dictionary/#phenopackets",
+            "name": "Casebook: terms without a code from a source (/data-dictionary/#phenopackets)",
             "url": OWN_TERMS,
             "version": f"release {now.label}",
             "namespacePrefix": "casebook",

@@ -1,0 +1,52 @@
+"""Every address readers have, by its name in the route table, with what it is made of."""
+
+from itertools import product
+
+from django.urls import URLPattern
+
+from evidence.charts.registry import CHARTS
+from evidence.downloads import FILE_FORMATS
+from evidence.downloads.citations import FORMATS
+from evidence.models import Patient, Study
+from evidence.tables import TABLES
+
+
+def names(patterns) -> set[str]:
+    """The names of all addresses readers have."""
+    found = set()
+    for each in patterns:
+        if isinstance(each, URLPattern):
+            found |= {each.name} - {None}
+        elif each.namespace != "admin":
+            found |= names(each.url_patterns)
+    return found
+
+
+def arguments(slug: str) -> dict[str, list[tuple]]:
+    """What the addresses of a collection are made of, by their names."""
+    shown = Patient.objects.filter(study__collection__slug=slug, state="published", study__state="published")
+    people = [(slug, each) for each in shown.values_list("slug", flat=True)]
+    papers = Study.objects.filter(collection__slug=slug, state="published")
+    studies = [(slug, each) for each in papers.values_list("slug", flat=True)]
+    alone = "home healthz readyz api_docs inhibitors reviews methods dictionary dictionary_file cite releases api "
+    alone += "api_releases api_dictionary api_schema"
+    whole = "cohort compare compare_file similar forest forest_file rules completeness bundle phenopackets flow "
+    whole += "api_collection api_filters api_summary " + " ".join(f"api_{noun}" for noun in TABLES)
+    return (
+        {name: [()] for name in alone.split()}
+        | {name: [(slug,)] for name in whole.split()}
+        | {
+            "inhibitor": [("itacitinib",), ("tofacitinib",)],
+            "review": [("sener-2025",)],
+            "release_file": [(1, slug)],
+            "chart_file": [(slug, name) for name in CHARTS],
+            "api_chart": [(slug, name) for name in CHARTS],
+            "citations": [(slug, how) for how in FORMATS],
+            "citation": [(*study, how) for study, how in product(studies, FORMATS)],
+            "phenopacket": people,
+            "patient": people,
+            "study": studies,
+            "list": [(slug, noun) for noun in TABLES],
+            "file": [(slug, noun, how) for noun, how in product(TABLES, FILE_FORMATS)],
+        }
+    )

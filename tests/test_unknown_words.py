@@ -1,0 +1,48 @@
+"""An address refuses words it does not take: a misspelt one would be answered by something else."""
+
+import pytest
+from django.urls import reverse
+
+from .addresses import arguments
+from .test_pages import text_of
+
+PROBES = {"healthz", "readyz"}  # ask for nothing of the evidence
+# Pages of a question, which say in a notice what is wrong with it.
+WITH_NOTICE = {"cohort", "list", "compare", "similar", "forest", "rules", "completeness"}
+# About the evidence as a whole, and about the API.
+ABOUT = {"methods", "dictionary", "dictionary_file", "cite", "releases", "release_file", "api_docs", "api_schema"}
+NEEDED = {"compare_file": "a=sex%3Dmale&b=sex%3Dfemale&"}  # words without which there is no answer
+# Pages and files of one record, and pages that ask nothing of a collection.
+PAGES = ["home", "inhibitors", "inhibitor", "reviews", "review", "patient", "study", "flow"]
+
+
+def test_every_address_refuses_a_word_it_does_not_know(client, world):
+    for name, made_of in arguments("world").items():
+        if name in PROBES | WITH_NOTICE | ABOUT:
+            continue
+        address = f"{reverse(name, args=made_of[0])}?{NEEDED.get(name, '')}"
+        assert client.get(address).status_code == 200, address
+        refused = client.get(f"{address}zz=1")
+        assert refused.status_code == 400, address
+        assert "“zz”" in refused.content.decode(), address
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_says_which_word_it_does_not_take_and_leads_back(client, world, name):
+    address = reverse(name, args=arguments("world")[name][0])
+    refused = client.get(f"{address}?zz=1&release=")
+    assert "“zz” is no word of this address; it takes" in text_of(refused)
+    assert f'<a href="{address}">The same page without these words</a>' in refused.content.decode()
+
+
+@pytest.mark.parametrize("path", ["patients/alpha-1/phenopacket.json", "studies/alpha.ris", "studies/alpha.bib"])
+def test_a_file_of_one_record_refuses_in_plain_text(client, world, path):
+    refused = client.get(world.address(f"{path}?relaese=1"))
+    assert (refused.status_code, refused["Content-Type"]) == (400, "text/plain; charset=utf-8")
+    assert refused.content.decode() == "“relaese” is no word of this address; it takes release alone.\n"
+
+
+@pytest.mark.parametrize("path", ["patients/alpha-1/", "studies/alpha/", "flow/"])
+def test_a_page_of_a_collection_says_that_a_release_does_not_exist(client, world, path):
+    page = client.get(world.address(f"{path}?release=7"))
+    assert page.status_code == 400 and "There is no such release." in text_of(page)

@@ -1,0 +1,112 @@
+"""An upgraded install says what a fresh one says and keeps what its curators did, from every version."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from django.apps import apps
+from django.db import connection
+
+from evidence.curation.fixture_files import read_all
+from evidence.curation.loading import written_key
+
+from .upgrades.records import COUNTRY, LABEL, NOTES, curate, everything
+
+ROOT = Path(__file__).resolve().parent.parent
+FILES = {path.stem: path for path in sorted((ROOT / "tests" / "upgrades").glob("*.json"))}
+EDITED = ["sener-2025 / relapsed", "fujita-2019-1", "published / hou-2022"]
+REMOVED = "rhk-2025-101-1"
+
+
+@contextmanager
+def database_of_its_own(folder: Path) -> Iterator[str]:
+    """The address of a database that may be emptied, of the kind the tests run on."""
+    if connection.vendor == "sqlite":
+        yield f"sqlite:///{folder / 'then.sqlite3'}"
+        return
+    import psycopg
+
+    held = {key: str(value) for key, value in connection.settings_dict.items()}
+    server = {"host": held["HOST"], "port": held["PORT"], "user": held["USER"], "password": held["PASSWORD"]}
+    user, password, host = (quote(held[key], safe="") for key in ("USER", "PASSWORD", "HOST"))
+    name, port = f"{held['NAME']}_upgraded", held["PORT"] and f":{held['PORT']}"
+    with psycopg.connect(**server, dbname="postgres", autocommit=True) as maintenance:
+        maintenance.execute(f'DROP DATABASE IF EXISTS "{name}"')
+        maintenance.execute(f'CREATE DATABASE "{name}"')
+        try:
+            yield f"postgres://{user}{password and f':{password}'}@{host}{port}/{name}"
+        finally:
+            maintenance.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture(scope="module")
+def upgraded(django_db_setup, tmp_path_factory) -> dict[str, dict]:
+    """What each earlier database holds once it is upgraded, and what loading said."""
+    with database_of_its_own(tmp_path_factory.mktemp("upgrades")) as address:
+        environment = os.environ | {"DATABASE_URL": address, "CASEBOOK_SECRET_KEY": "for this test"}
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.upgrades.run", *map(str, FILES.values())],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def held_before(version: str, table: str, **known) -> dict:
+    """A record as the earlier database held it."""
+    names, *rows = json.loads(FILES[version].read_text(encoding="utf-8"))["tables"][table]
+    found = [dict(zip(names, row, strict=True)) for row in rows]
+    return next(each for each in found if known.items() <= each.items())
+
+
+def test_every_finished_version_is_upgraded():
+    versions = re.findall(r"^## (\d+\.\d+\.\d+) ", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.M)
+    _, *finished = versions  # the newest may not be
+    assert set(finished) <= set(FILES)
+
+
+@pytest.mark.parametrize("version", FILES)
+def test_an_upgraded_install_holds_what_a_fresh_one_holds_and_its_curators_work(db, upgraded, version):
+    curate(lambda name: apps.get_model("evidence", name))
+    fresh, found = everything(), upgraded[version]["everything"]
+    figure = held_before(version, "evidence_printedfigure", code="relapsed")
+    # Edited before there was a verdict: no verdict is put beside a curator's words.
+    fresh["evidence.printedfigure"]["sener-2025 / relapsed"]["verdict"] = figure.get("verdict", "")
+    assert set(found) == set(fresh)
+    for kind, records in fresh.items():
+        assert found[kind] == records, kind
+    assert found["evidence.patient"]["fujita-2019-1"]["age_years"] == "72"
+    assert found["evidence.patient"]["prakashini-2023-1"]["notes"] == NOTES
+    assert found["evidence.study"]["published / hou-2022"]["country"] == COUNTRY
+    assert found["evidence.printedfigure"]["sener-2025 / relapsed"]["label"] == LABEL
+    assert found["evidence.treatment"]["own-2026-1 / 1"]["inhibitor"] == "own"
+    assert REMOVED not in found["evidence.patient"]
+
+
+@pytest.mark.parametrize("version", FILES)
+def test_only_what_a_curator_did_is_kept_from_the_fixtures(db, upgraded, version):
+    kept = re.findall(r"\) (.+): kept (\w+)", upgraded[version]["first"])
+    assert kept == [(EDITED[0], "as"), (EDITED[1], "as"), (REMOVED, "removed"), (EDITED[2], "as")]
+    assert "nothing to change" in upgraded[version]["again"]
+
+
+@pytest.mark.parametrize("version", FILES)
+def test_an_upgraded_install_waits_for_corrections_like_a_fresh_one(upgraded, version):
+    """Of every record it knows which fields the fixture names, and of no others."""
+    held, named = upgraded[version]["everything"], upgraded[version]["named"]
+    written = {(each.model, " / ".join(map(str, written_key(each)))): sorted(each.fields) for each in read_all()}
+    assert {f"{model} {key}" for model, key in written} == set(named)
+    there = {(model, key): fields for (model, key), fields in written.items() if key in held[model]}
+    assert len(there) == len(written) - 16  # the removed patient, and what belonged to it
+    assert {f"{model} {key}": fields for (model, key), fields in there.items()}.items() <= named.items()
