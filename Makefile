@@ -13,7 +13,7 @@ ENV := set -a; asked="$(PORT)"; if [ -f .env ]; then . ./.env; fi; \
 	CASEBOOK_SECRET_KEY=$${CASEBOOK_SECRET_KEY:-$$(cat var/secret-key)}; \
 	CASEBOOK_HTTPS=$${CASEBOOK_HTTPS:-0}; PORT=$${asked:-$${PORT:-8000}}; set +a;
 
-.PHONY: run prepare test test-browser bench bench-short lint format check help clean
+.PHONY: run prepare test test-fast coverage test-browser bench bench-short lint format check help clean
 
 run: prepare
 	@$(ENV) exec $(BIN)/gunicorn -c python:evidence.gunicorn_conf evidence.wsgi
@@ -43,10 +43,21 @@ var/static/.collected: $(STATIC) $(VENV)/.installed evidence/finders.py | var/se
 	@$(ENV) $(BIN)/python manage.py collectstatic --noinput --clear --verbosity 0
 	@touch $@
 
+# One process for each core, up to eight: each loads the evidence into a database of its own. A process with nothing
+# left to do takes tests from one that has. WORKERS=0 tests in one process, which a debugger needs.
+WORKERS ?= auto
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 8 --dist worksteal
+
 test: $(VENV)/.installed-dev
-	@$(BIN)/python -m pytest
+	@$(PYTEST)
 	@echo "Left out: the tests in a real browser (make test-browser, needs Chromium), and the same suite on"
 	@echo "PostgreSQL and Redis (DATABASE_URL=... REDIS_URL=... make test)."
+
+test-fast: $(VENV)/.installed-dev
+	@$(PYTEST) -m "not browser and not slow"
+
+coverage: $(VENV)/.installed-dev
+	@$(PYTEST) --cov --cov-report=term
 
 test-browser: $(VENV)/.installed-dev var/static/.collected
 	@$(BIN)/python -m pytest -m browser
@@ -88,6 +99,8 @@ help:
 	@echo "make run           install, load, serve on port 8000 (PORT=9000 make run for another)"
 	@echo "make prepare       the same without serving"
 	@echo "make test          tests that need nothing but Python"
+	@echo "make test-fast     most of them in a quarter of the time, while working"
+	@echo "make coverage      make test, and which lines and branches it reached"
 	@echo "make test-browser  tests in a real Chromium"
 	@echo "make bench         measure beside other tools, an hour; SIZES=\"1000 100000\" takes ten minutes"
 	@echo "make bench-short   only that the measuring runs and that all answers agree"

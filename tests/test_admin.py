@@ -32,6 +32,8 @@ from evidence.questions.form_fields import DecimalNumberField, NumberAsText, Who
 from .factories import make_collection, make_group, make_patient, make_study, make_treatment
 from .test_models import BREAKING, constraints, everything
 
+pytestmark = pytest.mark.slow
+
 EVERY = list(apps.get_app_config("evidence").get_models())
 MODELS = [model for model in EVERY if model is not ArchivePart]  # a megabyte of a ZIP tells a curator nothing
 KEPT_BY_CASEBOOK = {DataVersion, LoadedRecord, Release, ReleasedCollection}

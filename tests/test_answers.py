@@ -163,6 +163,7 @@ print("steady")
 """
 
 
+@pytest.mark.slow
 def test_a_reader_sees_one_state_and_holds_nobody_up(tmp_path):
     """In a process and a database of its own: the tests' own transaction would hide what is looked for."""
     from django.conf import settings

@@ -203,6 +203,7 @@ def test_a_page_costs_as_many_queries_for_one_row_as_for_forty(client, world, fo
     assert queries() == few_rows <= 12
 
 
+@pytest.mark.slow
 @settings(few, max_examples=15)
 @given(question=addresses())
 def test_counts_are_those_of_the_pages(client, world, unlimited, question):
@@ -270,6 +271,7 @@ def test_the_start_leads_everywhere(client, world):
         assert client.get(start[name]).status_code == 200
 
 
+@pytest.mark.slow
 def test_the_filters_say_which_values_they_take(client, world):
     words = {each["name"]: each for each in api(client, "world/filters/")["filters"]}
     assert {"value": "ild", "label": "Interstitial lung disease (ILD)"} in words["indication"]["values"]
@@ -506,6 +508,7 @@ def test_rows_hold_what_the_schema_says_and_no_more(client, schema):
             assert list(row) == list(known)
 
 
+@pytest.mark.slow
 def test_every_parameter_of_the_schema_is_taken_and_every_filter_is_in_it(client, schema):
     from evidence.questions.filters import FILTERS
 

@@ -53,6 +53,7 @@ def totals_of(client, question):
     return client.get(f"/{question.collection.slug}/?{question.query()}").context["totals"]
 
 
+@pytest.mark.slow
 @settings(few, max_examples=8)
 @given(question=addresses())
 def test_choosing_leads_to_exactly_what_is_shown_and_back(client, world, question):

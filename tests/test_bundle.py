@@ -16,7 +16,7 @@ from evidence.tables import TIDY
 from .factories import make_patient, make_study, make_treatment
 from .test_filters import addresses, few
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 
 def bytes_of(client, address) -> bytes:

@@ -16,6 +16,8 @@ from evidence.models import Collection, Patient, Study
 
 from .test_filters import addresses
 
+pytestmark = pytest.mark.slow
+
 names = numbers(1)
 
 

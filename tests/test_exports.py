@@ -163,6 +163,7 @@ def test_header_names_are_unique_and_plain():
         assert all(name.replace("_", "").isalpha() and name.islower() for name in names)
 
 
+@pytest.mark.slow
 @settings(few, max_examples=6)
 @given(question=addresses())
 def test_list_total_is_file_rows_is_chart_total(client, world, question):
@@ -214,6 +215,7 @@ def test_whoever_goes_away_stops_the_work(world, asking, monkeypatch, django_ass
     assert steady.here.version is None
 
 
+@pytest.mark.slow
 @settings(few, max_examples=200)
 @given(question=addresses(), noun=st.sampled_from(list(TABLES)))
 def test_two_hundred_questions_say_the_same_everywhere(client, world, unlimited, question, noun):

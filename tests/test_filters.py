@@ -222,6 +222,7 @@ def test_questions_agree_with_plain_loops(world, simulated, asking, question):
         assert asked.count() == len(expected)
 
 
+@pytest.mark.slow
 @several
 @given(
     name=st.sampled_from(SETS),

@@ -119,6 +119,7 @@ YES = {"improved": "improved", "relapsed": "yes", "stopped": "yes", "any_adverse
 UNKNOWN = {"adverse_events": "not_stated"}
 
 
+@pytest.mark.slow
 @settings(few, max_examples=12)
 @given(address=addresses())
 def test_every_study_agrees_with_plain_loops(world, simulated, asking, address):

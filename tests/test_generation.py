@@ -7,6 +7,8 @@ from evidence.curation.generation import study_sizes
 from evidence.curation.integrity import faults
 from evidence.models import AdverseEvent, Collection, DataVersion, Outcome, Patient, Study, Treatment
 
+pytestmark = pytest.mark.slow
+
 MODELS = [Study, Patient, Treatment, Outcome, AdverseEvent]
 
 

@@ -28,6 +28,8 @@ from evidence.models import (
     Treatment,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def load_again(**options) -> str:
     out = StringIO()

@@ -382,6 +382,7 @@ def rows_of_1_and_40(django_db_setup, django_db_blocker) -> remembered.Rows:
         return remembered.rows_written_by(draw_1_row_and_40)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("noun", ["", *NOUNS])
 def test_the_same_number_of_queries_for_1_row_and_for_40(client, db, rows_of_1_and_40, noun):
     from django.db import connection
@@ -401,6 +402,7 @@ def test_the_same_number_of_queries_for_1_row_and_for_40(client, db, rows_of_1_a
     assert counts[0] == counts[1] <= MOST
 
 
+@pytest.mark.slow
 def test_one_case_takes_the_same_queries_however_much_happened(client, db):
     from django.db import connection
     from django.test.utils import CaptureQueriesContext

@@ -169,6 +169,7 @@ def test_the_release_is_named(client, world):
     assert client.get("/world/phenopackets.json?release=2").status_code == 400
 
 
+@pytest.mark.slow
 @settings(few, max_examples=40)
 @given(question=addresses())
 def test_the_round_trip_keeps_every_patient_and_course(client, world, unlimited, question):

@@ -19,7 +19,7 @@ from .factories import make_collection, make_patient, make_study, make_treatment
 from .test_bundle import check_keys, manifest_of, rows_in
 from .test_pages import text_of
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 
 def fetched(client, address: str) -> ZipFile:

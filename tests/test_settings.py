@@ -11,6 +11,8 @@ import pytest
 
 from evidence.database_file import PrivateConnection
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
