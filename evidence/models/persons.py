@@ -32,13 +32,13 @@ placed (report, place) AS (
         PARTITION BY one.person
         ORDER BY
             CASE WHEN EXISTS (SELECT 1 FROM evidence_treatment WHERE patient_id = one.report) THEN 0 ELSE 1 END,
-            CASE WHEN said.report IS NULL THEN 0 WHEN target.id IS NULL THEN 1 ELSE 2 END,
+            CASE WHEN one.report NOT IN (SELECT report FROM said) THEN 0
+                WHEN one.report NOT IN (SELECT report FROM said WHERE other IN (SELECT id FROM shown)) THEN 1
+                ELSE 2 END,
             one.report
     )
     FROM (SELECT report, MIN(other) AS person FROM person GROUP BY report) one
-    JOIN shown ON shown.id = one.report
-    LEFT JOIN said ON said.report = one.report
-    LEFT JOIN shown target ON target.id = said.other
+    WHERE one.report IN (SELECT id FROM shown)
 )
 SELECT report FROM placed WHERE place > 1
 """
