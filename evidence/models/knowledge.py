@@ -137,6 +137,7 @@ ATTRIBUTES = {
     "age": Attribute("Age", said(patient__age_years__isnull=False)),
     "subset": Attribute("Disease subset", ~said(patient__subset=Subset.UNKNOWN)),
     "disease_duration": Attribute("Disease duration", said(patient__disease_duration_months__isnull=False)),
+    "dlco": Attribute("DLCO", said(patient__dlco_percent__isnull=False)),
     "autoantibody": Attribute("Autoantibodies", Has(PatientAutoantibody)),
     "manifestation": Attribute("Manifestations", Has(PatientManifestation)),
     "prior": Attribute("Prior therapies", ~said(patient__prior_status=Listing.NOT_STATED)),
