@@ -119,7 +119,8 @@ def change_chart(measure: str, rows: Sequence[ChangeRow], collection: Collection
     spans = [row.difference for _, row in treated]
     told = f"{len(drawn)} printed changes"
     if spans:
-        told += f"; under a JAK inhibitor from {format_decimal(min(spans), True)} to {format_decimal(max(spans), True)} points"
+        low, high = format_decimal(min(spans), True), format_decimal(max(spans), True)
+        told += f"; under a JAK inhibitor from {low} to {high} points"
     return Chart(
         name, title, f"{told}.", table, build_figure(collection, traces, rows=len(drawn), **layout), PRINTED_AS
     )

@@ -71,7 +71,8 @@ def row_label(row: StudyRow) -> str:
 
 def forest_sentence(found: Forest) -> str:
     total = found.total
-    told = f"{found.label}: {total.fraction} in all ({format_number(total.percent)} %, exact 95 % CI {total.interval_text})"
+    percent = format_number(total.percent)
+    told = f"{found.label}: {total.fraction} in all ({percent} %, exact 95 % CI {total.interval_text})"
     told += f", {total.missing} not known." if total.missing else ", none missing."
     if found.pooled:
         spread = f"I² {format_number(found.pooled.i2)} %, τ² {format_number(found.pooled.tau2, 2)}"
@@ -94,7 +95,8 @@ def study_points(name: str, rows: list[tuple[str, StudyRow]], colour: str, symbo
         },
         "error_x": error_bars([row.percent for _, row in rows], [row.interval for _, row in rows]),
         "customdata": [
-            f"{label_text(row.label, 60)}: {row.fraction} ({format_number(row.percent)} %, exact 95 % CI {row.interval_text})"
+            f"{label_text(row.label, 60)}: {row.fraction} "
+            f"({format_number(row.percent)} %, exact 95 % CI {row.interval_text})"
             for _, row in rows
         ],
         "hovertemplate": "%{customdata}<extra></extra>",

@@ -90,7 +90,8 @@ class Forest:
         low, high = self.pooled.interval
         first, last = self.pooled.prediction
         return (
-            f"{format_number(100 * self.pooled.proportion)} % (95 % CI {format_number(100 * low)}–{format_number(100 * high)}), "
+            f"{format_number(100 * self.pooled.proportion)} % "
+            f"(95 % CI {format_number(100 * low)}–{format_number(100 * high)}), "
             f"95 % prediction interval {format_number(100 * first)}–{format_number(100 * last)} %"
         )
 

@@ -33,7 +33,8 @@ class GroupCover:
         if not self.treated:
             return f"No group reported only in aggregate answers this question.{self.perhaps}"
         verb = "answers" if self.treated == 1 else "answer"
-        counted = f"{pluralize(self.treated, 'groups')} in {pluralize(self.studies, 'studies')} {verb} it in aggregate, covering "
+        counted = f"{pluralize(self.treated, 'groups')} in {pluralize(self.studies, 'studies')} "
+        counted += f"{verb} it in aggregate, covering "
         covered = f"{pluralize(self.people, 'people')}" if self.people else "an unknown number of people"
         if self.people and self.without_n:
             covered += f" and {pluralize(self.without_n, 'groups')} of unknown size"

@@ -48,7 +48,8 @@ def exact_example() -> str:
 def pooled_example() -> str:
     found = pooled_proportion([(6, 8), (3, 6), (1, 5), (4, 10)])
     return (
-        f"pooled {format_number(100 * found.proportion)} %, 95 % CI {percent_range(found.interval)}, τ² {format_number(found.tau2, 3)}, "
+        f"pooled {format_number(100 * found.proportion)} %, 95 % CI {percent_range(found.interval)}, "
+        f"τ² {format_number(found.tau2, 3)}, "
         f"I² {format_number(found.i2)} %, 95 % prediction interval {percent_range(found.prediction)}"
     )
 
