@@ -19,6 +19,7 @@ class Course:
     age: int | None
     subset: str
     disease_duration: Decimal | None
+    dlco: Decimal | None
     present: set
     absent: set
     antibodies: set
@@ -100,6 +101,7 @@ def all_courses(collection) -> list[Course]:
                 age=patient.age_years,
                 subset=patient.subset,
                 disease_duration=patient.disease_duration_months,
+                dlco=patient.dlco_percent,
                 present={each.manifestation.code for each in signs if each.status == "present"},
                 absent={each.manifestation.code for each in signs if each.status == "absent"},
                 antibodies={each.autoantibody.code for each in antibodies if each.status == "present"},
@@ -185,6 +187,7 @@ def known(course: Course) -> dict[str, bool]:
         "age": course.age is not None,
         "subset": course.subset != "unknown",
         "disease_duration": course.disease_duration is not None,
+        "dlco": course.dlco is not None,
         "autoantibody": bool(course.antibodies | course.antibodies_absent),
         "manifestation": bool(course.present | course.absent),
         "prior": course.prior_status != "not_stated",

@@ -39,6 +39,12 @@ def matching(asking, world, address) -> list[str]:
         ("age_min=30&age_max=50", ["alpha-1"]),
         ("age_min=0", ["alpha-1", "alpha-2", "beta-1"]),
         ("subset=limited", ["alpha-2"]),
+        ("dlco_min=61", ["alpha-1", "alpha-2"]),
+        ("dlco_min=62", ["alpha-2"]),
+        ("dlco_max=61", []),
+        ("dlco_max=62", ["alpha-1"]),
+        ("dlco_min=85&dlco_max=85", ["alpha-2"]),
+        ("missing=dlco", ["alpha-3", "alpha-4", "beta-1"]),
         ("autoantibody=anti-scl-70", ["alpha-1"]),
         ("autoantibody=ana", []),
         ("autoantibody=ana&autoantibody_match=none", ["alpha-1"]),
@@ -118,6 +124,7 @@ def test_the_denominator_holds_those_in_whom_everything_asked_is_known(world, as
     assert known("") == known("inhibitor=tofacitinib") == known("sex=unknown") == known("missing=age") == everybody
     assert known("indication=ild") == ["alpha-1", "alpha-2", "alpha-3", "beta-1"]
     assert known("age_min=30&indication=ild") == ["alpha-1", "alpha-2", "beta-1"]
+    assert known("dlco_min=70") == known("dlco_max=10") == ["alpha-1", "alpha-2"]
     # Manifestations are known one by one: ILD is recorded in three patients, and skin besides settles alpha-2.
     assert known("manifestation=ild") == ["alpha-1", "alpha-3", "beta-1"]
     assert known("manifestation=ild&manifestation=skin") == ["alpha-1", "alpha-2", "alpha-3", "beta-1"]
@@ -130,6 +137,8 @@ def test_the_denominator_holds_those_in_whom_everything_asked_is_known(world, as
         ("sex=f", "is not among the values of “Sex”"),
         ("age_min=60&age_max=40", "ends before it begins"),
         ("year_min=2022&year_max=2020", "ends before it begins"),
+        ("dlco_min=80&dlco_max=40", "DLCO from 80 to 40: the range ends before it begins."),
+        ("dlco_min=201", "“DLCO from” is between 0 and 200, not 201."),
         ("age_min=forty", "not a whole number"),
         ("age_min=4.5", "not a whole number"),
         ("age_min=-1", "between 0 and 120"),
@@ -159,12 +168,12 @@ def test_every_filter_says_what_it_is():
         assert asked.label and "invalid" not in asked.label, name
 
 
-def test_every_word_of_the_blueprint_is_a_filter_and_one_more():
+def test_every_word_of_the_blueprint_is_a_filter_and_three_more():
     words = (
         "inhibitor indication sex age_min age_max subset autoantibody manifestation prior response relapsed "
         "adverse_events adverse_event serious study design year_min year_max missing q"
     )
-    assert set(FILTERS) == {*words.split(), "assessed"}
+    assert set(FILTERS) == {*words.split(), "assessed", "dlco_min", "dlco_max"}
 
 
 CODES = {
@@ -202,6 +211,8 @@ def addresses(draw) -> dict[str, list[str]]:
             question[f"{name}_match"] = [draw(st.sampled_from(MATCHES))]
     if draw(st.booleans()):
         question["age_min"] = [str(draw(st.integers(0, 60)))]
+    if draw(st.booleans()):
+        question["dlco_max"] = [str(draw(st.integers(50, 100)))]
     if draw(st.booleans()):
         question["year_max"] = [str(draw(st.integers(2019, 2023)))]
     return question

@@ -94,6 +94,7 @@ BREAKING = {
     "patient_state_coded": {"state": "x"},
     "patient_age_years_range": {"age_years": 121},
     "patient_disease_duration_months_range": {"disease_duration_months": -1},
+    "patient_dlco_percent_range": {"dlco_percent": 201},
     "patientmanifestation_status_coded": {"status": "x"},
     "patientautoantibody_status_coded": {"status": "x"},
     "treatment_response_coded": {"response": "cured"},

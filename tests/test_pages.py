@@ -1,5 +1,6 @@
 """Pages as a reader meets them."""
 
+import csv
 import re
 from html import unescape
 
@@ -257,7 +258,7 @@ def test_missing_says_why_and_is_never_blank_or_none(client, world):
     assert "Prior therapies none, as stated" in text_of(client.get(world.address("patients/alpha-2/")))
     listed = client.get(world.address("patients/?study=alpha&sex=unknown"))
     cells = [cell.missing for cell in listed.context["listed"].rows[0]]
-    assert cells.count("not reported") == 7
+    assert cells.count("not reported") == 8
 
 
 def test_absent_is_a_finding_of_its_own(client, world):
@@ -424,3 +425,24 @@ def test_one_case_takes_the_same_queries_however_much_happened(client, db):
             assert client.get(patient.get_absolute_url()).status_code == 200
         counts.append(len(queries))
     assert counts[0] == counts[1] <= MOST_OF_OTHERS
+
+
+def test_a_baseline_number_stands_everywhere_with_its_unit(client, world):
+    """DLCO: on the case, in the list, in files, in the form, in the chips, and where it is not known."""
+    assert "DLCO 61.5 % predicted" in text_of(client.get(world.address("patients/alpha-1/")))
+    assert "DLCO not reported" in text_of(client.get(world.address("patients/alpha-4/")))
+    assert "DLCO not extracted" in text_of(client.get(world.address("patients/beta-1/")))
+    response = client.get(world.address("patients/?dlco_min=40&dlco_max=70&sort=-dlco_percent"))
+    assert [row[0].text for row in response.context["listed"].rows] == ["alpha-1"]
+    assert [chip.text for chip in response.context["asked"].chips] == [
+        "DLCO from 40 % predicted",
+        "DLCO to 70 % predicted",
+    ]
+    assert 'aria-label="DLCO (% predicted)"' in response.content.decode()
+    file = b"".join(client.get(world.address("patients.csv?sort=dlco_percent")).streaming_content)
+    rows = list(csv.DictReader(file.decode("utf-8-sig").splitlines()))
+    assert [row["dlco_percent"] for row in rows] == ["61.5", "85", "", "", ""]
+    matrix = client.get(world.address("completeness/")).context["matrix"]
+    (overall,) = [cell for name, cell in zip(matrix.attributes, matrix.overall, strict=True) if name == "DLCO"]
+    assert (overall.known, overall.patients) == (2, 5)
+    assert "DLCO" in client.get("/data-dictionary/").content.decode()

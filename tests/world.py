@@ -2,9 +2,9 @@
 
 collection `world`
   alpha (2020, case series, read in full)
-    alpha-1  F 40  diffuse  anti-Scl-70 +, ANA -   ILD +, renal -   prior: methotrexate
+    alpha-1  F 40  diffuse  anti-Scl-70 +, ANA -   ILD +, renal -   prior: methotrexate             DLCO 61.5 %
              1 tofacitinib  ILD + skin       improved   relapsed no    events: infection, infection
-    alpha-2  M 60  limited                         skin +           prior: none, as stated
+    alpha-2  M 60  limited                         skin +           prior: none, as stated          DLCO 85 %
              1 tofacitinib  skin             worsened   relapsed ?     no adverse event, as stated
              2 baricitinib  ILD              improved   relapsed ?     adverse events ?
     alpha-3  F ?   ?                               ILD +, skin +    prior: methotrexate, prednisone
@@ -56,6 +56,7 @@ def draw_world() -> World:
         "alpha-1",
         sex="female",
         age_years=40,
+        dlco_percent="61.5",
         subset="diffuse",
         antibodies=["anti-scl-70"],
         antibodies_absent=["ana"],
@@ -66,7 +67,8 @@ def draw_world() -> World:
     twice = [("infection", {}), ("infection", {})]
     make_treatment(one, indications=["ild", "skin"], response="improved", relapsed="no", events=twice)
 
-    two = make_patient(alpha, "alpha-2", sex="male", age_years=60, subset="limited", present=["skin"], prior=[])
+    limited = {"sex": "male", "age_years": 60, "subset": "limited", "dlco_percent": 85}
+    two = make_patient(alpha, "alpha-2", **limited, present=["skin"], prior=[])
     make_treatment(two, indications=["skin"], response="worsened", adverse_events="explicitly_none")
     make_treatment(two, "baricitinib", indications=["ild"], response="improved")
 

@@ -4,13 +4,27 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from .. import charts, summaries
 from ..models.treatment import SET_SEPARATOR
 from ..questions.parsing import Asked
 from ..questions.question import FilterLink, Question
-from ..summaries import MEASURES, Totals
+from ..summaries.cohort import (
+    Totals,
+    age_and_sex,
+    cohort_totals,
+    events_by_category,
+    response_by_indication_set,
+    response_by_inhibitor,
+)
+from ..summaries.combinations import value_combinations
+from ..summaries.courses import MEASURES, patient_levels, swimmer_rows
+from ..summaries.groups import group_changes
+from ..summaries.shares import pluralize, run_summaries
 from ..tables import TABLES, page_records
-from . import Chart
+from .bars import age_chart, event_chart, response_chart
+from .changes import change_chart, level_chart
+from .chart import Chart
+from .courses import people_chart, swimmer_chart
+from .upset import upset_chart
 
 SWIMMERS = 40  # courses of a swimmer plot
 
@@ -43,9 +57,7 @@ def drop_default_charts(asked: Asked) -> None:
 def build_chart(asked: Asked, name: str) -> Chart:
     """A chart by its name, also where there is nothing to show. Raises KeyError."""
     drawn, asked.view["chart"] = CHARTS[name], [name]
-    totals, *rest = summaries.run_summaries(
-        summaries.cohort_totals(asked.question), *([drawn.counts(asked)] if drawn.counts else [])
-    )
+    totals, *rest = run_summaries(cohort_totals(asked.question), *([drawn.counts(asked)] if drawn.counts else []))
     return drawn.draw(asked, rest[0] if rest else None, totals)
 
 
@@ -87,7 +99,7 @@ def age_band_link(question: Question) -> Callable:
 def upset_spec(kind: str, name: str, title: str, nothing: str, *, usual: bool = False) -> ChartSpec:
     def draw(asked: Asked, found, totals: Totals) -> Chart:
         question = asked.question
-        return charts.upset_chart(
+        return upset_chart(
             name,
             title,
             found,
@@ -97,20 +109,18 @@ def upset_spec(kind: str, name: str, title: str, nothing: str, *, usual: bool = 
             among=lambda code: question.refine(kind, code),
         )
 
-    return ChartSpec(
-        name, title, draw, lambda asked: summaries.value_combinations(asked.question, kind, asked.vocabulary), usual
-    )
+    return ChartSpec(name, title, draw, lambda asked: value_combinations(asked.question, kind, asked.vocabulary), usual)
 
 
 def draw_response_by_inhibitor(asked: Asked, rows, totals: Totals) -> Chart:
     choose = response_link(asked.question, "inhibitor")
-    return charts.response_chart(
+    return response_chart(
         "response-by-inhibitor", "Response by JAK inhibitor", "JAK inhibitor", rows, asked.collection, choose=choose
     )
 
 
 def draw_response_by_indication(asked: Asked, rows, totals: Totals) -> Chart:
-    return charts.response_chart(
+    return response_chart(
         "response-by-indication",
         "Response by indications",
         "Indications together",
@@ -121,9 +131,9 @@ def draw_response_by_indication(asked: Asked, rows, totals: Totals) -> Chart:
 
 
 def draw_adverse_events(asked: Asked, rows, totals: Totals) -> Chart:
-    nothing = f"No adverse event is recorded in the {summaries.pluralize(totals.patients, 'patients')} in view."
+    nothing = f"No adverse event is recorded in the {pluralize(totals.patients, 'patients')} in view."
     nothing += " That is not the same as none having occurred: see how many are not known."
-    return charts.event_chart(
+    return event_chart(
         rows,
         asked.collection,
         nothing=nothing,
@@ -132,17 +142,17 @@ def draw_adverse_events(asked: Asked, rows, totals: Totals) -> Chart:
 
 
 def draw_age_and_sex(asked: Asked, people, totals: Totals) -> Chart:
-    return charts.age_chart(people, asked.collection, choose=age_band_link(asked.question))
+    return age_chart(people, asked.collection, choose=age_band_link(asked.question))
 
 
 def group_spec(measure: str, how: str) -> ChartSpec:
     """A measure in groups; left out where no group prints it, unless it is asked for by name."""
     label, names = MEASURES[measure]
     name = f"group-{how}" if measure == "mrss" else f"group-{how}-{measure}"
-    draws = {"levels": charts.level_chart, "changes": charts.change_chart}[how]
+    draws = {"levels": level_chart, "changes": change_chart}[how]
 
     def draw(asked: Asked, _, totals: Totals) -> Chart | None:
-        rows = summaries.group_changes(asked.question, *names)
+        rows = group_changes(asked.question, *names)
         if not rows and name not in asked.view.get("chart", ()):
             return None
         return draws(label, rows, asked.collection, name)
@@ -155,7 +165,7 @@ def patient_levels_spec(measure: str) -> ChartSpec:
     label, _ = MEASURES[measure]
 
     def draw(asked: Asked, _, totals: Totals) -> Chart:
-        return charts.people_chart(measure, summaries.patient_levels(asked.question, measure), asked.collection)
+        return people_chart(measure, patient_levels(asked.question, measure), asked.collection)
 
     return ChartSpec(f"{measure}-levels", f"{label} in single patients: baseline to follow-up", draw)
 
@@ -164,7 +174,7 @@ def draw_swimmers(asked: Asked, _, totals: Totals) -> Chart:
     """The longest courses. The list of treatments says which they are, so that both show the same."""
     courses = page_records(TABLES["treatments"], asked.question, "-duration_months", 0, SWIMMERS)
     courses = courses.select_related("patient", "inhibitor").prefetch_related("outcomes", "events__category")
-    return charts.swimmer_chart(summaries.swimmer_rows(asked.question, courses), asked.collection)
+    return swimmer_chart(swimmer_rows(asked.question, courses), asked.collection)
 
 
 CHARTS = {
@@ -181,28 +191,28 @@ CHARTS = {
             "response-by-inhibitor",
             "Response by JAK inhibitor",
             draw_response_by_inhibitor,
-            lambda asked: summaries.response_by_inhibitor(asked.question, asked.vocabulary),
+            lambda asked: response_by_inhibitor(asked.question, asked.vocabulary),
             usual=True,
         ),
         ChartSpec(
             "response-by-indication",
             "Response by indications",
             draw_response_by_indication,
-            lambda asked: summaries.response_by_indication_set(asked.question, asked.vocabulary),
+            lambda asked: response_by_indication_set(asked.question, asked.vocabulary),
             usual=True,
         ),
         ChartSpec(
             "adverse-events",
             "Adverse events by category",
             draw_adverse_events,
-            lambda asked: summaries.events_by_category(asked.question, asked.vocabulary),
+            lambda asked: events_by_category(asked.question, asked.vocabulary),
             usual=True,
         ),
         ChartSpec(
             "age-and-sex",
             "Age and sex",
             draw_age_and_sex,
-            lambda asked: summaries.age_and_sex(asked.question),
+            lambda asked: age_and_sex(asked.question),
             usual=True,
         ),
         group_spec("mrss", "levels"),

@@ -53,5 +53,6 @@ def count(tallies: Sequence[Tally]) -> list[Counter]:
             left_to_database += own
         else:
             counters |= zip(own, snapshot.count_tallies(engine, own), strict=True)
-    counters |= zip(left_to_database, database.count_tallies(left_to_database), strict=True)
+    if left_to_database:
+        counters |= zip(left_to_database, database.count_tallies(left_to_database), strict=True)
     return [counters[tally] for tally in tallies]

@@ -137,6 +137,7 @@ ATTRIBUTES = {
     "age": Attribute("Age", field_condition(patient__age_years__isnull=False)),
     "subset": Attribute("Disease subset", ~field_condition(patient__subset=Subset.UNKNOWN)),
     "disease_duration": Attribute("Disease duration", field_condition(patient__disease_duration_months__isnull=False)),
+    "dlco": Attribute("DLCO", field_condition(patient__dlco_percent__isnull=False)),
     "autoantibody": Attribute("Autoantibodies", RelationExists(PatientAutoantibody)),
     "manifestation": Attribute("Manifestations", RelationExists(PatientManifestation)),
     "prior": Attribute("Prior therapies", ~field_condition(patient__prior_status=Listing.NOT_STATED)),

@@ -50,6 +50,14 @@ class Patient(Keyed):
     disease_duration_months = models.DecimalField(
         "disease duration (months)", max_digits=6, decimal_places=1, null=True, blank=True
     )
+    dlco_percent = models.DecimalField(
+        "DLCO (% predicted)",
+        max_digits=4,
+        decimal_places=1,
+        null=True,
+        blank=True,
+        help_text="Diffusing capacity before the JAK inhibitor. Empty: not known.",
+    )
     subset = models.CharField("disease subset", max_length=8, choices=Subset.choices, default=Subset.UNKNOWN)
     classification = models.CharField("classification criteria", max_length=160, blank=True)
     comorbidities = models.TextField(blank=True, help_text="Separated by semicolons. Empty: not known.")
@@ -81,6 +89,7 @@ class Patient(Keyed):
             one_of("state", State),
             within("age_years", 0, 120, "Age is between 0 and 120 years."),
             within("disease_duration_months", 0, 1440, "Disease duration is between 0 and 1440 months."),
+            within("dlco_percent", 0, 200, "DLCO is between 0 and 200 percent of predicted."),
             CheckConstraint(
                 name="patient_not_same_as_itself",
                 condition=Q(same_as__isnull=True) | ~Q(same_as=F("pk")),

@@ -6,10 +6,9 @@ from decimal import Decimal
 from itertools import islice
 from typing import Any
 
-from django.db.models import DecimalField, F, Field, Model, QuerySet
+from django.db.models import F, Field, QuerySet
 from django.db.models.functions import Cast
 
-from ..models.base import field_at
 from ..models.missing import missing_reason
 from ..questions.question import Question
 
@@ -168,7 +167,7 @@ class Batch:
 def batches(columns: list[Column], table: Table, records: QuerySet, question: Question) -> Iterator[Batch]:
     """The rows of the records, in their order, 2,000 at a time: memory stays flat, and look-ups are few."""
     own = [column for column in columns if not column.lookup]
-    expressions = {f"c{i}": fetched(column, records.model) for i, column in enumerate(own)}
+    expressions = {f"c{i}": fetched(column) for i, column in enumerate(own)}
     found = (
         records.annotate(extraction_of_row=F(table.extraction), **expressions)
         .values_list("pk", "extraction_of_row", *expressions)
@@ -219,12 +218,12 @@ def translated(values: Sequence, how: Callable[[Any], Any]) -> list:
     return [words[value] for value in values]
 
 
-def fetched(column: Column, model: type[Model]):
-    """The column's expression; decimals as floating-point numbers, which come ten times as fast and print the same."""
-    if not isinstance(column.source, str):
-        return column.expression
-    decimal = isinstance(field_at(model, column.source), DecimalField)
-    return Cast(column.source, Real()) if decimal else column.expression
+def fetched(column: Column):
+    """The column's expression; measured numbers as floating-point ones, which come ten times as fast as decimals and
+    print the same.
+    """
+    measured = column.numeric and not column.whole and isinstance(column.source, str)
+    return Cast(column.source, Real()) if measured else column.expression
 
 
 class Real(Field):

@@ -144,6 +144,16 @@ PATIENTS = Table(
             on_case=True,
         ),
         Column(
+            "dlco_percent",
+            "DLCO (% predicted)",
+            "dlco_percent",
+            "Diffusing capacity of the lung for carbon monoxide (DLCO), before the JAK inhibitor.",
+            numeric=True,
+            unit="% predicted",
+            on_page=True,
+            on_case=True,
+        ),
+        Column(
             "classification",
             "Classification",
             "classification",

@@ -33,7 +33,7 @@ from .bulk_read import (
     number_column,
     read_columns,
 )
-from .snapshot import Axis, Snapshot
+from .snapshot import Axis, KeyIndex, Snapshot
 
 MAX_BITMAP_VALUES = 40  # values up to which an axis gets a bitmap for each of them
 PARALLEL_READ_PATIENTS = 50_000  # patients from which it pays to read with several connections
@@ -61,22 +61,6 @@ def build_snapshot(collection: Collection) -> Snapshot:
 def visible_patients(collection: Collection) -> QuerySet:
     """Patients readers may see, each person once."""
     return Patient.objects.within(collection).counted()
-
-
-class KeyIndex:
-    """From primary keys to positions; keys that are not there are found nowhere."""
-
-    def __init__(self, keys: np.ndarray):
-        self.order = np.argsort(keys, kind="stable")
-        self.keys = keys[self.order]
-
-    def find(self, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(which of `keys` are there, their positions)."""
-        if not len(self.keys):
-            return np.zeros(len(keys), dtype=bool), np.empty(0, dtype=np.int64)
-        at = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
-        there = self.keys[at] == keys
-        return there, self.order[at[there]]
 
 
 class SnapshotBuilder:

@@ -9,8 +9,7 @@ from ...questions.question import Question
 from ..tally import Unit
 from .answering import QuestionBitsets
 from .bitsets import WORD, unpack_bits
-from .build import KeyIndex
-from .snapshot import Snapshot
+from .snapshot import KeyIndex, Snapshot
 from .store import snapshot_for
 
 READ_ORDER = 50_000  # keys fetched at a time

@@ -10,6 +10,22 @@ from .bitsets import Layout
 PLAIN = ("studies", "course_keys", "patient_keys", "by_slug", "sorted_keys", "sorted_places")  # arrays by themselves
 
 
+class KeyIndex:
+    """From primary keys to positions; keys that are not there are found nowhere."""
+
+    def __init__(self, keys: np.ndarray):
+        self.order = np.argsort(keys, kind="stable")
+        self.keys = keys[self.order]
+
+    def find(self, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(which of `keys` are there, their positions)."""
+        if not len(self.keys):
+            return np.zeros(len(keys), dtype=bool), np.empty(0, dtype=np.int64)
+        at = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
+        there = self.keys[at] == keys
+        return there, self.order[at[there]]
+
+
 @dataclass(frozen=True)
 class Axis:
     """A dimension as the snapshot holds it.

@@ -115,6 +115,9 @@ class TreatmentFilter(django_filters.FilterSet):
         attribute="manifestation",
         note=LOOKED_FOR,
     )
+    dlco_min, dlco_max = Range(
+        "DLCO", path="patient__dlco_percent", low=0, high=200, unit="% predicted", attribute="dlco"
+    )
     prior = SetOf("Prior therapy", kind="prior", verbs=PRETREATED, attribute="prior", note=NONE_OF_KNOWN)
     response = AnyOf("Response", path="response", choices=Response, unknown=Response.UNKNOWN, attribute="response")
     relapsed = AnyOf("Relapsed", path="relapsed", choices=YesNo, unknown=YesNo.UNKNOWN, attribute="relapsed")
