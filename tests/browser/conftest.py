@@ -20,6 +20,9 @@ BROWSER = [
 ]
 
 
+expect.set_options(timeout=20_000)  # a slow machine is no failure
+
+
 def free_port() -> int:
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
@@ -78,17 +81,36 @@ def chromium():
         browser.close()
 
 
+@pytest.fixture(scope="session")
+def readers(chromium):
+    """readers(scheme=…, script=…) -> what such a reader's pages share: a cache, so Plotly is compiled once, not in
+    each of a hundred tests. Casebook leaves nothing in a browser that the next test could meet; this holds it to that.
+    """
+    contexts = {}
+
+    def reader(*, scheme: str, script: bool):
+        if (scheme, script) not in contexts:
+            contexts[scheme, script] = chromium.new_context(color_scheme=scheme, java_script_enabled=script)
+        return contexts[scheme, script]
+
+    yield reader
+    stored = [context.storage_state() for context in contexts.values()]
+    for context in contexts.values():
+        context.close()
+    assert not any(each["origins"] for each in stored), stored
+    cookies = {cookie["name"] for each in stored for cookie in each["cookies"]}
+    assert cookies <= {"casebook-csrf"}, cookies  # of the curators' login, which a public page never looks at
+
+
 @pytest.fixture
-def visit(chromium, site):
+def visit(readers, site):
     """visit(address, width=…, scheme=…, script=…) -> page; at the end the console has to have been silent."""
-    said, contexts = [], []
+    said, pages = [], []
 
     def open_page(address: str, *, width: int = 1440, scheme: str = "light", script: bool = True):
-        context = chromium.new_context(
-            viewport={"width": width, "height": 900}, color_scheme=scheme, java_script_enabled=script
-        )
-        contexts.append(context)
-        page = context.new_page()
+        page = readers(scheme=scheme, script=script).new_page()
+        pages.append(page)
+        page.set_viewport_size({"width": width, "height": 900})
         page.on("console", lambda message: said.append(f"{address}: {message.type} {message.text}"))
         page.on("pageerror", lambda error: said.append(f"{address}: {error}"))
         page.goto(site + address)
@@ -97,8 +119,8 @@ def visit(chromium, site):
         return page
 
     yield open_page
-    for context in contexts:
-        context.close()
+    for page in pages:
+        page.close()
     assert said == []
 
 
