@@ -160,7 +160,7 @@ def tag_of(request: HttpRequest, version: DataVersion) -> str:
     words = sorted(parse_qsl(request.META.get("QUERY_STRING", ""), keep_blank_values=program, errors="replace"))
     partial = [request.headers.get(name) for name in PARTIAL]
     host = request.build_absolute_uri("/") if program else ""  # its answers name the host
-    said = repr((version.identity, version.number, version.release, CODE, host, request.path_info, words, partial))
+    said = repr((version.token, CODE, host, request.path_info, words, partial))
     return f'W/"{sha256(said.encode(errors="replace")).hexdigest()[:32]}"'
 
 

@@ -12,7 +12,7 @@ from django.http import QueryDict
 from .columns import TIDY, Table, batches
 from .models import Collection, Release, ReleasedCollection
 from .questions import Question
-from .steady import kept, version
+from .steady import kept, kept_until_any_change, version
 
 COMPARED = 20_000  # patients up to which contents are compared; beyond, an edit alone counts as a change
 
@@ -67,7 +67,9 @@ def latest() -> Release | None:
 
 def numbered(number: int) -> Release | None:
     """The release of this number, if there is one."""
-    return kept(("release", number), None, lambda: Release.objects.filter(number=number).first()) if number else None
+    if not number:
+        return None
+    return kept_until_any_change(("release", number), lambda: Release.objects.filter(number=number).first())
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ def held_in(number: int) -> dict[str, Held]:
         rows = found.values_list("slug", "version", "content_hash", "rows")
         return {slug: Held(changed, content, dict(rows).get("patients", 0)) for slug, changed, content, rows in rows}
 
-    return kept(("released", number), None, read)
+    return kept_until_any_change(("released", number), read)
 
 
 def moved_since(held: Held, collection: Collection) -> bool:

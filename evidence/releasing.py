@@ -69,8 +69,7 @@ def release(notes: str = "") -> Release:
         made.save()
         for collection in collections:
             store(made, before, collection, digests[collection.slug], now)
-        now.release = made.number
-        now.save(update_fields=["release"])
+        now.released(made.number)
     return made
 
 

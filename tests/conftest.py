@@ -1,6 +1,8 @@
 """What every test stands on: the loaded fixtures, the drawn world, and silence as the rule."""
 
 import logging
+import shutil
+from pathlib import Path
 
 import pytest
 from django.core.cache import cache
@@ -13,6 +15,7 @@ from evidence.models import Collection
 from evidence.steady import forget
 from evidence.vocabulary import vocabulary
 
+from . import processes
 from .world import World, draw_world
 
 
@@ -47,7 +50,7 @@ def undefined_variables_are_errors():
 
 @pytest.fixture(autouse=True)
 def nothing_kept():
-    """Rolling back gives version numbers again, which no database in use does: so nothing is kept between tests."""
+    """Rolling back takes changes back that made no new version, so nothing is kept between tests."""
     serving.served.clear()
     serving.sizes.clear()
     forget()
@@ -64,6 +67,20 @@ def engine(request, settings) -> str:
 @pytest.fixture
 def world(db) -> World:
     return draw_world()
+
+
+@pytest.fixture(scope="session")
+def small_database_made(tmp_path_factory) -> Path:
+    """A SQLite file with one collection `small` of four patients, made once."""
+    database = tmp_path_factory.mktemp("small") / "made.sqlite3"
+    processes.run(processes.SMALL, database)
+    return database
+
+
+@pytest.fixture
+def small_database(small_database_made, tmp_path) -> Path:
+    """A SQLite file of the test's own, for processes of its own."""
+    return Path(shutil.copy(small_database_made, tmp_path / "small.sqlite3"))
 
 
 @pytest.fixture

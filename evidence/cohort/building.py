@@ -7,7 +7,7 @@ import numpy as np
 from django.db import connection
 from django.db.models import F, Max, Min, Q, QuerySet
 
-from ..models import AdverseEvent, Collection, Outcome, Patient, Study, Treatment, set_key
+from ..models import AdverseEvent, Collection, DataVersion, Outcome, Patient, Study, Treatment, set_key
 from ..models.knowledge import Has, Said
 from ..steady import steady
 from .bits import WORD, Layout, pack, packed_at, unpacked
@@ -29,7 +29,7 @@ def build(collection: Collection) -> Snapshot:
             apart = left and not connection.in_atomic_block and people_of(collection).count() > LARGE
             with Readers(version, threads=THREADS if apart else 0) as readers:
                 try:
-                    return Building(collection, version.of(collection), readers).snapshot()
+                    return Building(collection, version, readers).snapshot()
                 except Moved:
                     continue
     raise AssertionError("reading with one connection cannot see two states")
@@ -59,7 +59,7 @@ class Index:
 class Building:
     """One snapshot being made."""
 
-    def __init__(self, collection: Collection, version: int, readers: Readers):
+    def __init__(self, collection: Collection, version: DataVersion, readers: Readers):
         self.collection, self.version, self.readers = collection, version, readers
         self.axes: dict[str, Axis] = {}
         self.leaves: dict[Said | Has, np.ndarray] = {}  # what conditions are made of, as bits of courses
@@ -83,7 +83,8 @@ class Building:
             elif isinstance(dimension, Sets):
                 self.axes[name] = self.sets(self.axes[dimension.of])
         snapshot = Snapshot(
-            version=self.version,
+            version=self.version.of(self.collection),
+            token=self.version.token_of(self.collection),
             layout=self.layout,
             axes={name: self.axes[name] for name in DIMENSIONS},
             totals={str(unit): self.totals[unit] for unit in UNITS.values()},
