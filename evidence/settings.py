@@ -83,6 +83,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "evidence.middleware.no_body_for_head",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -90,6 +91,7 @@ MIDDLEWARE = [
     "evidence.api.limits.limited",
     "evidence.middleware.plain_address",
     "evidence.middleware.database_away",
+    "django_htmx.middleware.HtmxMiddleware",  # before what keeps answers, which differ for htmx
     "evidence.middleware.steady_answers",
     "evidence.middleware.Gzip",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -98,7 +100,6 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "django_htmx.middleware.HtmxMiddleware",
 ]
 
 TEMPLATES = [

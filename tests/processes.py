@@ -1,6 +1,7 @@
 """Tests in processes of their own, which share a database with each other and not with the tests around them."""
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -23,6 +24,12 @@ for number in range(1, 5):
     patient = Patient.objects.create(study=study, slug=f"one-{number}", label=f"one-{number}", state="published")
     Treatment.objects.create(patient=patient, inhibitor=drug, number=1)
 """
+
+
+def free_port() -> int:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return listening.getsockname()[1]
 
 
 def environment(database: Path, **variables: str) -> dict[str, str]:

@@ -142,7 +142,7 @@ WRITE = START + "from evidence.models import Collection;"
 WRITE += "new = Collection.objects.create(slug='new', name='New', kind='published', description='Made for a test.');"
 WRITE += "new.studies.create(slug='two', short_name='Two', design='case_report', extraction='abstract',"
 WRITE += "                   state='published')"
-released = {"/small/?release=1": 200, "/small/patients.csv?release=1": 400, "/releases/1/small.zip": 404,
+released = {"/small/?release=1": 400, "/small/patients.csv?release=1": 400, "/releases/1/small.zip": 404,
             "/api/v1/small/patients/?release=1": 400}
 written = {"/new/": 404, "/new/studies/two/": 404, "/new/studies.csv": 404, "/api/v1/new/": 404}
 for script, absent in ((RELEASE, released), (WRITE, written)):

@@ -29,6 +29,7 @@ from ..statistics import RULES
 from ..summaries.courses import swimmer
 from ..vocabulary import vocabulary
 from .asking import named
+from .checks import headers_alone, status_of, takes_only
 
 SKIN_RULE = RULES["mrss-5-25"]
 CLOSEST = 5  # similar cases shown with a case
@@ -78,12 +79,16 @@ def found(collection: str, model, *path: str, **lookup):
 
 
 @require_safe
+@takes_only("release")
 def patient(request: HttpRequest, collection: str, slug: str) -> HttpResponse:
     """One case: who, what was given for what, what happened, what is not known and why."""
     home = named(collection)
     person = found(
         collection, Patient.objects.within(home), "study__collection", "same_as__study__collection", slug=slug
     )
+    status = status_of(request, home, [])
+    if head := headers_alone(request, status=status):
+        return head
     prefetch_related_objects(
         [person],
         Prefetch("manifestation_records", ordered_records(PatientManifestation, "manifestation")),
@@ -117,7 +122,7 @@ def patient(request: HttpRequest, collection: str, slug: str) -> HttpResponse:
         "asked_of_them": len(criteria),
         "similar": urlencode([(name, value) for name, given in words.items() for value in listed(given)]),
     }
-    return render(request, "evidence/patient.html", context)
+    return render(request, "evidence/patient.html", context, status=status)
 
 
 @require_safe
@@ -259,10 +264,14 @@ def citation(request: HttpRequest, collection: str, slug: str, how: str) -> Http
 
 
 @require_safe
+@takes_only("release")
 def study(request: HttpRequest, collection: str, slug: str) -> HttpResponse:
     """One study: what it is, how much of it was read, its patients and its groups with every finding."""
     home = named(collection)
     paper = found(collection, Study.objects.within(home), "collection", "registered_inhibitor", slug=slug)
+    status = status_of(request, home, [])
+    if head := headers_alone(request, status=status):
+        return head
     groups = paper.groups.select_related("inhibitor").prefetch_related("indications", "findings")
     context = {
         "collection": home,
@@ -274,7 +283,7 @@ def study(request: HttpRequest, collection: str, slug: str) -> HttpResponse:
             {*paper.may_share_patients_with.all(), *paper.said_to_share_with.all()}, key=lambda each: each.short_name
         ),
     }
-    return render(request, "evidence/study.html", context)
+    return render(request, "evidence/study.html", context, status=status)
 
 
 def printed(finding: GroupFinding) -> str:

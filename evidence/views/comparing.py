@@ -17,7 +17,8 @@ from ..questions import Question
 from ..releases import pinned
 from ..vocabulary import Vocabulary, vocabulary
 from .asking import Asked, asked_in, named
-from .collection import refusal
+from .checks import headers_alone, status_of
+from .collection import chart_head, refusal
 from .tabs import tabs
 
 SIDES = ("a", "b")
@@ -46,6 +47,9 @@ def compare(request: HttpRequest, collection: str) -> HttpResponse:
     """Two questions side by side; with only one, ways to choose the other."""
     home = named(collection)
     found, problems = sides(request, home)
+    status = status_of(request, home, problems)
+    if head := headers_alone(request, status=status):
+        return head
     context = {
         "collection": home,
         "problems": problems,
@@ -66,7 +70,7 @@ def compare(request: HttpRequest, collection: str) -> HttpResponse:
         }
     elif not problems:
         context["offers"] = offers(home, (one or other).question if found else Question(home), vocabulary(home))
-    return render(request, "evidence/compare.html", context)
+    return render(request, "evidence/compare.html", context, status=status)
 
 
 @require_safe
@@ -76,8 +80,8 @@ def compare_file(request: HttpRequest, collection: str) -> HttpResponse:
     found, problems = sides(request, home)
     if len(found) < len(SIDES) and not problems:
         problems = ["A comparison needs a and b."]
-    if refused := refusal(problems, pinned(request.GET, home)):
-        return refused
+    if answered := refusal(problems, pinned(request.GET, home)) or chart_head(request, home, "compare"):
+        return answered
     compared = summaries.side_by_side(found["a"].question, found["b"].question, found["a"].vocabulary)
     chart = charts.compare_chart(compared, home)
     return chart_csv(chart, found["a"].question, request.GET.urlencode())
@@ -159,6 +163,10 @@ def similar(request: HttpRequest, collection: str) -> HttpResponse:
     home = named(collection)
     words = vocabulary(home)
     form = SimilarForm(request.GET, words=words)
+    problems = [str(problem) for texts in form.errors.values() for problem in texts]
+    status = status_of(request, home, problems)
+    if head := headers_alone(request, status=status):
+        return head
     context = {
         "collection": home,
         "form": form,
@@ -167,10 +175,8 @@ def similar(request: HttpRequest, collection: str) -> HttpResponse:
         "noun": "similar",
         "span": summaries.AGE_SPAN,
         "found": None,
-        "problems": [],
+        "problems": problems,
     }
-    if not form.is_valid():
-        context["problems"] = [str(problem) for texts in form.errors.values() for problem in texts]
-    elif asked := summaries.criteria(home, words, **form.criteria()):
+    if not problems and (asked := summaries.criteria(home, words, **form.criteria())):
         context["found"] = summaries.similar(home, asked)
-    return render(request, "evidence/similar.html", context)
+    return render(request, "evidence/similar.html", context, status=status)

@@ -11,7 +11,8 @@ from ..fields import cut
 from ..statistics import RULES, Derived
 from ..summaries import collection_flow
 from .asking import Asked, ask, named
-from .collection import frame, page, refusal
+from .checks import headers_alone, status_of, takes_only
+from .collection import chart_head, frame, head_of_page, page, refusal
 from .tabs import tabs
 
 USUAL_ITEM = "improved"
@@ -33,6 +34,8 @@ def forest(request: HttpRequest, collection: str) -> HttpResponse:
     """One proportion, study by study."""
     asked = ask(request, collection)
     offered, item = item_of(asked)
+    if head := head_of_page(request, asked):
+        return head
     context = frame(request, asked, "forest") | {"offered": offered, "item": item, "found": None}
     if not asked.problems:
         found = summaries.forest(asked.question, item, asked.vocabulary, shared=bool(asked.first("shared")))
@@ -46,8 +49,8 @@ def forest_file(request: HttpRequest, collection: str) -> HttpResponse:
     """The numbers of a forest plot as a CSV file."""
     asked = ask(request, collection)
     _, item = item_of(asked)
-    if refused := refusal(asked.problems, asked.pin):
-        return refused
+    if answered := refusal(asked.problems, asked.pin) or chart_head(request, asked.collection, "forest"):
+        return answered
     found = summaries.forest(asked.question, item, asked.vocabulary, shared=bool(asked.first("shared")))
     return chart_csv(charts.forest_chart(found, asked.collection), asked.question, asked.query())
 
@@ -59,6 +62,8 @@ def rules(request: HttpRequest, collection: str) -> HttpResponse:
     code = asked.first("rule") or USUAL_RULE
     if code not in RULES:
         asked.problems.append(f"“{cut(code)}” is no rule. Known: {', '.join(RULES)}.")
+    if head := head_of_page(request, asked):
+        return head
     context = frame(request, asked, "rules") | {"rules": RULES.values(), "rule": RULES.get(code), "report": None}
     if not asked.problems:
         report = summaries.rule_report(asked.question, RULES[code])
@@ -76,6 +81,8 @@ def rules(request: HttpRequest, collection: str) -> HttpResponse:
 def completeness(request: HttpRequest, collection: str) -> HttpResponse:
     """Studies by fields: how much is known, and why the rest is not."""
     asked = ask(request, collection)
+    if head := head_of_page(request, asked):
+        return head
     wanted = [summaries.completeness(asked.question, asked.vocabulary)] if asked.question else []
     context = frame(request, asked, "completeness", wanted)
     context["matrix"] = context["rest"][0] if asked.question else None
@@ -83,8 +90,12 @@ def completeness(request: HttpRequest, collection: str) -> HttpResponse:
 
 
 @require_safe
+@takes_only("release")
 def flow(request: HttpRequest, collection: str) -> HttpResponse:
     """How studies came into this collection."""
     home = named(collection)
+    status = status_of(request, home, [])
+    if head := headers_alone(request, status=status):
+        return head
     context = {"collection": home, "flow": collection_flow(home), "tabs": tabs(home, "", "flow"), "noun": "flow"}
-    return render(request, "evidence/flow.html", context)
+    return render(request, "evidence/flow.html", context, status=status)

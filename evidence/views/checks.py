@@ -1,0 +1,56 @@
+"""What is settled before a page is made: that its address has no word it does not take, and that a body is wanted."""
+
+from collections.abc import Callable
+from functools import wraps
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from ..fields import cut
+from ..models import Collection
+from ..releases import pinned
+
+HTML = "text/html; charset=utf-8"
+
+
+def wrong(problems: list[str], status: int = 400) -> HttpResponse:
+    """What is wrong with the address of a file, in sentences."""
+    return HttpResponse("\n".join(problems) + "\n", status=status, content_type="text/plain; charset=utf-8")
+
+
+def wrong_page(request: HttpRequest, problems: list[str]) -> HttpResponse:
+    """What is wrong with the address of a page that has no question of its own."""
+    return render(request, "evidence/wrong.html", {"problems": problems}, status=400)
+
+
+def takes_only(*words: str, file: bool = False) -> Callable:
+    """Decorates the view of an address that takes no words but these: others are refused (400) before any work."""
+
+    def decorate(view: Callable) -> Callable:
+        @wraps(view)
+        def checked(request: HttpRequest, *given, **named) -> HttpResponse:
+            strange = [word for word in request.GET if word not in words]
+            if not strange:
+                return view(request, *given, **named)
+            taken = f"it takes {' and '.join(words)} alone" if words else "it takes none"
+            problems = [f"“{cut(word)}” is no word of this address; {taken}." for word in strange]
+            return wrong(problems) if file else wrong_page(request, problems)
+
+        return checked
+
+    return decorate
+
+
+def headers_alone(
+    request: HttpRequest, content_type: str = HTML, headers: dict | None = None, status: int = 200
+) -> HttpResponse | None:
+    """The answer to HEAD, for a view to give once it knows its status; None where a body is asked for."""
+    if request.method != "HEAD":
+        return None
+    return HttpResponse(content_type=content_type, headers=headers, status=status)
+
+
+def status_of(request: HttpRequest, collection: Collection, problems: list[str]) -> int:
+    """400 for a page whose address is wrong, a release that does not exist included; otherwise 200."""
+    pin = pinned(request.GET, collection)
+    return 400 if problems or (pin and pin.problem) else 200
