@@ -4,6 +4,8 @@ import gc
 import os
 import sys
 
+from evidence.settings import BEHIND_PROXY, PROXIES
+
 bind = f"{os.environ.get('CASEBOOK_BIND') or '127.0.0.1'}:{os.environ.get('PORT') or '8000'}"
 # A sync worker is killed in mid-download when `timeout` passes, and the file looks complete; gthread is not.
 worker_class = "gthread"
@@ -18,6 +20,12 @@ errorlog = "-"
 accesslog = "-" if os.environ.get("CASEBOOK_ACCESS_LOG") == "1" else None
 loglevel = "warning"
 control_socket_disable = True
+# What a request says of the way it came is believed of named proxies alone. Left to itself gunicorn
+# believes everybody on this machine, also which path Casebook lives under (SCRIPT_NAME), which nobody
+# may say.
+forwarded_allow_ips = ",".join(PROXIES)
+secure_scheme_headers = {"X-FORWARDED-PROTO": "https"} if BEHIND_PROXY else {}
+forwarder_headers = ""
 
 
 def when_ready(server):

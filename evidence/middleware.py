@@ -1,17 +1,21 @@
 """Doors: addresses a database cannot read, a database that is away, and answers that have been given before."""
 
+import errno
 import logging
-from collections.abc import Iterable
+import select
+import socket
+from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from pathlib import Path
-from urllib.parse import parse_qsl
 
 from django.conf import settings
 from django.core.cache import cache
+from django.core.exceptions import DisallowedHost
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseNotFound, HttpResponseNotModified
 from django.middleware.gzip import GZipMiddleware
 from django.template.loader import render_to_string
+from django.urls import get_script_prefix
 from django.utils.cache import patch_vary_headers
 from django.utils.http import parse_etags
 
@@ -22,11 +26,32 @@ from .problems import for_programs, problem
 logger = logging.getLogger(__name__)
 # What belongs to no state of the evidence, or to one person alone.
 APART = ("/admin/", "/healthz", "/readyz", "/favicon.ico", f"/{settings.STATIC_URL.strip('/')}/")
-PARTIAL = ("HX-Request", "HX-Boosted", "HX-History-Restore-Request")  # headers that change what a page looks like
+VARY = ("Accept-Encoding", "HX-Request", "HX-Boosted", "HX-History-Restore-Request")  # headers that change an answer
 LATER = {"Retry-After": "30"}
 KEEP = 24 * 60 * 60  # seconds; a new version of the data has new keys, so nothing kept is ever wrong
 COMPRESSED = ("application/zip", "application/vnd.openxmlformats")  # a workbook is a ZIP too
 LARGEST = 512 * 1024  # bytes of an answer worth keeping
+
+
+def no_body_for_head(get_response):
+    """Answers HEAD with headers alone. What would be streamed is not even begun.
+
+    Where a view has made no body, the length is left out: it would not be that of the answer to GET.
+    """
+
+    def middleware(request):
+        response = get_response(request)
+        if request.method != "HEAD":
+            return response
+        if response.streaming:
+            response.streaming_content = ()
+        else:
+            if not response.content:
+                response.headers.pop("Content-Length", None)
+            response.content = b""
+        return response
+
+    return middleware
 
 
 def plain_address(get_response):
@@ -64,11 +89,36 @@ def database_away(get_response):
     return middleware
 
 
+def accepts_gzip(request: HttpRequest) -> bool:
+    """Whether the reader takes gzip, and likes it no less than none (RFC 9110, section 12.5.3)."""
+    weights = {}
+    for part in request.META.get("HTTP_ACCEPT_ENCODING", "").split(","):
+        coding, *parameters = part.split(";")
+        weights[coding.strip()] = weight_in(parameters)
+    return 0 < weights.get("gzip", 0) >= weights.get("identity", 0)
+
+
+def weight_in(parameters: list[str]) -> float:
+    """The weight (q) of a coding: 1 where none is given, 0 where it is no number from 0 to 1."""
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip().lower() == "q":
+            try:
+                weight = float(value)
+            except ValueError:
+                return 0
+            return weight if 0 <= weight <= 1 else 0
+    return 1
+
+
 class Gzip(GZipMiddleware):
-    """Compresses answers, but not what is compressed already."""
+    """Compresses answers for those who accept it, but not what is compressed already.
+
+    Django's own takes the mere word for consent, also in `gzip;q=0`.
+    """
 
     def process_response(self, request, response):
-        if response.headers.get("Content-Type", "").startswith(COMPRESSED):
+        if response.headers.get("Content-Type", "").startswith(COMPRESSED) or not accepts_gzip(request):
             return response
         return super().process_response(request, response)
 
@@ -76,59 +126,114 @@ class Gzip(GZipMiddleware):
 def steady_answers(get_response):
     """Gives every reader one state of the data, and an answer that was given before without making it again.
 
-    An answer's tag is made of the version of the data, of the code, and of the question in one spelling. A browser
-    that has it is told so (304); otherwise it comes from the shared cache; otherwise it is made.
+    An answer's tag is made of the version of the data, of the code, and of all in the request that the
+    answer can depend on, as it stands. A browser that has it is told so (304); otherwise it comes from
+    the shared cache; otherwise it is made. Only what was answered (200) has a tag and is kept: nothing
+    that is wrong or not there.
     """
 
     def middleware(request):
         if request.method not in ("GET", "HEAD") or request.path_info.startswith(APART):
             return get_response(request)
         try:
-            given = answered_before(request, DataVersion.current())
+            asked = what_is_asked(request)
+        except DisallowedHost as error:
+            if not for_programs(request):
+                raise  # Django logs it, and answers with its page
+            logger.error("%s", error)
+            return problem(400, "This server does not answer to this host name.")
+        try:
+            given = answered_before(request, tag_of(asked, DataVersion.current()))
             if given is not None:
                 return given
             with steady() as version:
-                return answer(request, version, get_response)
+                return answer(request, tag_of(asked, version), get_response)
         except (OperationalError, InterfaceError) as error:
             return away(request, error)
 
     return middleware
 
 
-def answered_before(request: HttpRequest, version: DataVersion) -> HttpResponse | None:
+def what_is_asked(request: HttpRequest) -> tuple:
+    """All in a request that its answer can depend on: its address as it was written, and headers.
+
+    Words are neither sorted nor left out, since views look at all of them. Raises DisallowedHost.
+    """
+    htmx = request.htmx
+    return (
+        request.scheme,
+        request.get_host(),
+        get_script_prefix(),
+        request.path,
+        request.path_info,
+        request.META.get("QUERY_STRING", ""),
+        (bool(htmx), htmx.boosted, htmx.history_restore_request),
+        accepts_gzip(request),
+    )
+
+
+def tag_of(asked: tuple, version: DataVersion) -> str:
+    """The answer's name; empty where the database has no version, so that nothing can be kept."""
+    said = repr((version.token, CODE, asked))
+    return f'W/"{sha256(said.encode()).hexdigest()[:32]}"' if version.token else ""
+
+
+def answered_before(request: HttpRequest, tag: str) -> HttpResponse | None:
     """An answer of this version that the reader has, or that the cache has."""
-    if not settings.KEEP_ANSWERS:
+    if not (tag and settings.KEEP_ANSWERS):
         return None
-    tag = tag_of(request, version)
     if tag in parse_etags(request.headers.get("If-None-Match", "")):
-        return HttpResponseNotModified(headers=fresh(tag))
-    kept = kept_answer(key_of(request, tag))
+        return HttpResponseNotModified(headers=fresh(tag) | {"Vary": ", ".join(VARY)})
+    kept = kept_answer(f"answer:{tag}")
     if kept is None:
         return None
     content, headers = kept
     return HttpResponse(content, headers=headers)
 
 
-def key_of(request: HttpRequest, tag: str) -> str:
-    """Answers are kept as sent: compressed for those who can read that, so that nothing is compressed twice."""
-    return f"answer:{tag}:{'gzip' if 'gzip' in request.headers.get('Accept-Encoding', '') else 'plain'}"
-
-
-def answer(request: HttpRequest, version: DataVersion, get_response) -> HttpResponse:
-    """Makes the answer, and keeps it if it is worth that."""
-    tag = tag_of(request, version)
-    response = get_response(request)
+def answer(request: HttpRequest, tag: str, get_response) -> HttpResponse:
+    """Makes the answer, and keeps it if it is worth that: as sent, so that nothing is compressed twice."""
+    response, connection = get_response(request), request.META.get("gunicorn.socket")
+    if response.streaming and connection is not None:
+        response.streaming_content = while_read(response.streaming_content, connection)
+    patch_vary_headers(response, VARY)
     if behind() is not None:
         response.headers["Cache-Control"] = "no-store"  # part of it is of an earlier version, for a moment
-    if response.status_code != 200 or response.cookies or response.has_header("Cache-Control"):
+    elif response.status_code >= 400:
+        response.headers.setdefault("Cache-Control", "no-store")  # what is not there may be in a moment
+    if not tag or response.status_code != 200 or response.cookies or response.has_header("Cache-Control"):
         return response
     for name, value in fresh(tag).items():
-        response.headers.setdefault(name, value)
-    patch_vary_headers(response, ["Accept-Encoding", "HX-Request"])
+        response.headers[name] = value
     worth = request.method == "GET" and not response.streaming and len(response.content) <= LARGEST
     if settings.KEEP_ANSWERS and worth:
-        keep_answer(key_of(request, tag), (response.content, dict(response.items())))
+        keep_answer(f"answer:{tag}", (response.content, dict(response.items())))
     return response
+
+
+def while_read(pieces: Iterable[bytes], connection: socket.socket) -> Iterator[bytes]:
+    """The pieces of a file as long as somebody is there to read them.
+
+    Raises BrokenPipeError once the reader has gone, so that the file does not look complete, and no
+    more is made of it. An empty piece sends nothing and lets this look: what takes long to begin yields
+    some on the way.
+    """
+    for piece in pieces:
+        yield piece
+        if has_gone(connection):
+            raise BrokenPipeError(errno.EPIPE, "The reader has gone.")
+
+
+def has_gone(connection: socket.socket) -> bool:
+    """Whether the other end of a connection has been closed. What waits there to be read stays."""
+    try:
+        waiting = select.poll()
+        waiting.register(connection, select.POLLIN)
+        return bool(waiting.poll(0)) and not connection.recv(1, socket.MSG_PEEK)
+    except OSError:
+        return True
+    except ValueError:  # this end is closed; or the connection is encrypted, and cannot be looked into
+        return connection.fileno() < 0
 
 
 def kept_answer(key: str) -> tuple[bytes, dict[str, str]] | None:
@@ -150,18 +255,6 @@ def keep_answer(key: str, answer: tuple[bytes, dict[str, str]]) -> None:
 def fresh(tag: str) -> dict[str, str]:
     """A reader's browser may keep an answer, and asks each time whether it still holds."""
     return {"ETag": tag, "Cache-Control": "no-cache"}
-
-
-def tag_of(request: HttpRequest, version: DataVersion) -> str:
-    """The answer's name. Order and empty words of an address do not matter, as they do not to the question; the API
-    refuses empty words, so there they matter.
-    """
-    program = for_programs(request)
-    words = sorted(parse_qsl(request.META.get("QUERY_STRING", ""), keep_blank_values=program, errors="replace"))
-    partial = [request.headers.get(name) for name in PARTIAL]
-    host = request.build_absolute_uri("/") if program else ""  # its answers name the host
-    said = repr((version.identity, version.number, version.release, CODE, host, request.path_info, words, partial))
-    return f'W/"{sha256(said.encode(errors="replace")).hexdigest()[:32]}"'
 
 
 def fingerprint(paths: Iterable[Path]) -> str:

@@ -5,6 +5,7 @@ Safe by default: without any variable set it refuses to start, because it has no
 """
 
 import os
+from ipaddress import ip_network
 from pathlib import Path
 
 import dj_database_url
@@ -56,6 +57,17 @@ def env_list(name: str, default: str = "") -> list[str]:
     return [part.strip() for part in (os.environ.get(name) or default).split(",") if part.strip()]
 
 
+def env_networks(name: str, default: str) -> list[str]:
+    """A comma-separated list of network addresses, such as 127.0.0.1 or 10.0.0.0/8."""
+    found = env_list(name, default)
+    for each in found:
+        try:
+            ip_network(each)
+        except ValueError as error:
+            raise ImproperlyConfigured(f"{name} holds addresses or networks: {error}.") from None
+    return found
+
+
 # The one difference under tests: no key is needed, http is plain, static files are not collected first.
 TESTING = "PYTEST_VERSION" in os.environ
 
@@ -66,6 +78,7 @@ SECRET_KEY_FALLBACKS = env_list("CASEBOOK_SECRET_KEY_FALLBACKS")
 ALLOWED_HOSTS = env_list("CASEBOOK_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env_list("CASEBOOK_ORIGINS")
 ROOT_URLCONF = "evidence.urls"
+FORCE_SCRIPT_NAME = ""  # Casebook lives at the root of its host, whatever a request says
 WSGI_APPLICATION = "evidence.wsgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -85,6 +98,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "evidence.middleware.no_body_for_head",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -92,6 +106,7 @@ MIDDLEWARE = [
     "evidence.api.throttling.limited",
     "evidence.middleware.plain_address",
     "evidence.middleware.database_away",
+    "django_htmx.middleware.HtmxMiddleware",  # before what keeps answers, which differ for htmx
     "evidence.middleware.steady_answers",
     "evidence.middleware.Gzip",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -100,7 +115,6 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "django_htmx.middleware.HtmxMiddleware",
 ]
 
 TEMPLATES = [
@@ -160,7 +174,10 @@ KEEP_ANSWERS = env_flag("CASEBOOK_KEEP_ANSWERS", not DEBUG)
 
 # The API: reading by anybody, from anywhere; no cookies are looked at, so a page of another origin gains nothing.
 API_PER_MINUTE = env_number("CASEBOOK_API_PER_MINUTE", 600)  # requests of one network address; 0: no limit
+# What a proxy says of a visitor (https or not, from where) is believed of these addresses alone, and
+# only where there is a proxy; gunicorn_conf.py and api/limits.py ask here.
 BEHIND_PROXY = env_flag("CASEBOOK_BEHIND_PROXY", False)
+PROXIES = env_networks("CASEBOOK_PROXIES", "127.0.0.1,::1") if BEHIND_PROXY else []
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [],
     "DEFAULT_PERMISSION_CLASSES": [],
@@ -171,7 +188,7 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "evidence.api.errors.handle",
     "URL_FORMAT_OVERRIDE": None,
-    "NUM_PROXIES": 1 if BEHIND_PROXY else 0,  # whose word on the asker's address is taken
+    "NUM_PROXIES": 1 if BEHIND_PROXY else 0,  # of those in front, the last: see api/limits.py
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Casebook API",
@@ -236,7 +253,7 @@ FIXTURE_DIRS = [BASE_DIR / "fixtures"]
 HTTPS = env_flag("CASEBOOK_HTTPS", not (DEBUG or TESTING))
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]  # probes come over plain http from inside
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
+SECURE_PROXY_SSL_HEADER = None  # gunicorn reads it from named proxies; Django would from everybody
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_HSTS_PRELOAD = HTTPS

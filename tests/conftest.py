@@ -3,6 +3,8 @@
 import logging
 import os
 import re
+import shutil
+from pathlib import Path
 
 import pytest
 from django.conf import settings as ours
@@ -19,7 +21,7 @@ from evidence.models.consistency import forget
 from evidence.questions.filters import TreatmentFilter
 from evidence.questions.vocabulary import vocabulary
 
-from . import remembered
+from . import processes, remembered
 from .world import World, draw_world
 
 # Random examples. `default` looks for what nobody thought of, and asks again what failed last (.hypothesis/).
@@ -80,7 +82,7 @@ def undefined_variables_are_errors():
 
 @pytest.fixture(autouse=True)
 def nothing_kept():
-    """Rolling back gives version numbers again, which no database in use does: so nothing is kept between tests."""
+    """Rolling back takes changes back that made no new version, so nothing is kept between tests."""
     serving.served.clear()
     serving.sizes.clear()
     forget()
@@ -117,6 +119,20 @@ def released(world, released_rows) -> Release:
     """Release 1 of the drawn world and of the shipped collections."""
     remembered.write(released_rows)
     return Release.objects.get()
+
+
+@pytest.fixture(scope="session")
+def small_database_made(tmp_path_factory) -> Path:
+    """A SQLite file with one collection `small` of four patients, made once."""
+    database = tmp_path_factory.mktemp("small") / "made.sqlite3"
+    processes.run(processes.SMALL, database)
+    return database
+
+
+@pytest.fixture
+def small_database(small_database_made, tmp_path) -> Path:
+    """A SQLite file of the test's own, for processes of its own."""
+    return Path(shutil.copy(small_database_made, tmp_path / "small.sqlite3"))
 
 
 @pytest.fixture

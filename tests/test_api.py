@@ -454,6 +454,22 @@ def test_who_asks_too_often_is_told_when_to_come_again(client, world, settings):
     assert told.status_code == 429, "nobody's own word on where he comes from is taken"
 
 
+def test_where_a_request_comes_from_is_taken_from_named_proxies_alone(client, world, settings):
+    settings.API_PER_MINUTE, settings.PROXIES = 2, ["127.0.0.1", "10.1.0.0/16"]
+    settings.REST_FRAMEWORK = settings.REST_FRAMEWORK | {"NUM_PROXIES": 1}
+
+    def left(peer: str, visitor: str) -> str:
+        headers = {"X-Forwarded-For": visitor}
+        return client.get("/api/v1/world/", headers=headers, REMOTE_ADDR=peer)["RateLimit"].split(";")[1]
+
+    for proxy in ("127.0.0.1", "10.1.2.3"):
+        visitors = [f"{proxy}1", f"{proxy}2", f"{proxy}1"]
+        assert [left(proxy, each) for each in visitors] == ["r=1", "r=1", "r=0"]
+    for peer in ("10.2.0.1", "2001:db8::1", ""):
+        told = [left(peer, visitor) for visitor in ("203.0.113.1", "203.0.113.2")]
+        assert told == ["r=1", "r=0"], "his own word counts nothing"
+
+
 def test_a_cache_that_is_away_limits_nobody(client, world, monkeypatch):
     def away(*given, **more):
         raise ConnectionError("away")

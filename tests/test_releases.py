@@ -285,9 +285,10 @@ def test_a_file_with_a_release_is_that_release_or_nothing(client, world, release
 
 @pytest.mark.parametrize("named", ["2", "0", "-1", "one", "1.5", "99999999999999999999", "١"])
 def test_a_release_that_does_not_exist_is_named_as_such(client, world, released, named):
-    page = client.get("/world/", {"release": named})
-    assert page.status_code == 200
-    assert "There is no such release." in text_of(page) and "the data of today" in text_of(page)
+    for address in ("/world/", "/world/patients/alpha-1/", "/world/compare/", "/world/forest/", "/world/flow/"):
+        page = client.get(address, {"release": named})
+        assert page.status_code == 400 and "ETag" not in page
+        assert "There is no such release." in text_of(page) and "the data of today" in text_of(page)
 
 
 def test_the_button_copies_an_address_that_lasts(client, world, released):

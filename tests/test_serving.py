@@ -6,7 +6,7 @@ from django.core.management import call_command
 from evidence.counting import Tally, Unit, count, row_keys, snapshot_for
 from evidence.counting.snapshot import store as serving
 from evidence.counting.snapshot.answering import BitsetCache
-from evidence.models import Collection, Patient
+from evidence.models import Collection, DataVersion, Patient
 from evidence.models import consistency as steady
 from evidence.questions.question import Question
 from evidence.questions.vocabulary import vocabulary
@@ -14,6 +14,7 @@ from evidence.summaries import filter_facets, run_summaries
 from evidence.tables import TABLES, ordered, page_records
 
 from .factories import make_patient, make_study, make_treatment
+from .test_versions import history_that_is_thrown_away
 
 
 def patients(collection) -> int:
@@ -114,6 +115,60 @@ def test_edits_that_follow_each_other_quickly_are_caught_up_with(world, large):
         with steady.steady():
             assert patients(world.collection) == expected
             assert steady.behind() is not None
+
+
+def one_more(world) -> None:
+    make_treatment(make_patient(make_study(world.collection)))
+
+
+def test_a_snapshot_in_memory_of_a_history_that_was_thrown_away_never_answers(world, large):
+    """Though its number is higher than that of the data at first, and lower later on."""
+    assert patients(world.collection) == 5
+    with history_that_is_thrown_away():
+        for _ in range(3):
+            one_more(world)
+        call_command("prepare_snapshots", "world", verbosity=0)
+        assert patients(world.collection) == 8
+        number = DataVersion.current().number
+    for expected in (5, 6, 7, 8, 9):
+        with steady.steady() as now:
+            assert patients(world.collection) == expected and steady.behind() is None
+        one_more(world)
+    assert now.number > number and large
+    call_command("prepare_snapshots", "world", verbosity=0)
+    assert patients(world.collection) == 10 and snapshot_for(world.collection) is not None
+
+
+def test_files_of_a_history_that_was_thrown_away_are_not_taken_for_later_ones(world, large, settings, tmp_path):
+    with history_that_is_thrown_away():
+        for _ in range(3):
+            one_more(world)
+        call_command("prepare_snapshots", "world", verbosity=0)
+        settings.SNAPSHOTS.rename(tmp_path / "lost")
+        number = DataVersion.current().number
+    call_command("prepare_snapshots", "world", verbosity=0)
+    assert patients(world.collection) == 5
+    for path in (tmp_path / "lost").glob("world-*"):
+        path.rename(settings.SNAPSHOTS / path.name)
+    while DataVersion.current().number <= number:
+        one_more(world)
+        with steady.steady():
+            assert patients(world.collection) == 5 and steady.behind() is not None, "as before the edits, and said so"
+
+
+def test_a_request_that_reads_the_state_before_counts_that_state(world, large, monkeypatch):
+    """Another thread may have moved on to a later snapshot meanwhile."""
+    for at_once in (20_000, 0):
+        monkeypatch.setattr(serving, "AT_ONCE", at_once)
+        serving.served.clear()
+        before = patients(world.collection)
+        with history_that_is_thrown_away():  # from here that is the state after
+            one_more(world)
+            call_command("prepare_snapshots", "world", verbosity=0)
+            later = snapshot_for(world.collection)
+            assert patients(world.collection) == before + 1
+        assert patients(world.collection) == before
+        assert later in serving.served[world.collection.pk], "it stays for those that read the later state"
 
 
 def test_only_one_process_builds(world, large, settings):

@@ -58,6 +58,13 @@ def test_a_wrong_value_is_named(name, value, told):
     assert told in done.stderr
 
 
+@pytest.mark.parametrize("value", ["*", "proxy.example", "10.0.0.0/8, 10.0.0.256"])
+def test_proxies_are_named_by_their_addresses(value):
+    named = {"CASEBOOK_BEHIND_PROXY": "1", "CASEBOOK_PROXIES": value}
+    done = start("check", CASEBOOK_SECRET_KEY="x" * 60, **named)
+    assert done.returncode != 0 and "CASEBOOK_PROXIES holds addresses or networks" in done.stderr
+
+
 def test_the_defaults_pass_the_deployment_check():
     key = "k8Zr0vXqTt3mWn5yLb7cJd9fGh1aSe2uPo4iMx6wQzVbNkRjHg"
     done = start("check", "--deploy", "--fail-level", "WARNING", CASEBOOK_SECRET_KEY=key)
@@ -68,7 +75,9 @@ def test_safe_by_default():
     assert setting("DEBUG") == "False"
     assert setting("SESSION_COOKIE_SECURE") == setting("SECURE_SSL_REDIRECT") == "True"
     assert setting("ALLOWED_HOSTS") == "['localhost', '127.0.0.1', '[::1]']"
-    assert setting("SECURE_PROXY_SSL_HEADER") == "None", "a header anybody can send is not believed"
+    for proxy in ("0", "1"):  # gunicorn reads it, from the proxy alone
+        told = setting("SECURE_PROXY_SSL_HEADER", CASEBOOK_BEHIND_PROXY=proxy)
+        assert told == "None", "a header anybody can send is not believed"
 
 
 def test_an_empty_variable_counts_as_unset():
@@ -88,7 +97,7 @@ def test_every_variable_is_in_the_example():
     sources = (ROOT / "evidence" / "settings.py").read_text() + (ROOT / "evidence" / "gunicorn_conf.py").read_text()
     import re
 
-    read = set(re.findall(r'(?:env(?:_flag|_number|_list|_choice)?|environ\.get)\(\s*"([A-Z_]+)"', sources))
+    read = set(re.findall(r'(?:env(?:_flag|_number|_list|_choice|_networks)?|environ\.get)\(\s*"([A-Z_]+)"', sources))
     assert len(read) > 10
     assert {name for name in read if not re.search(rf"^#?{name}=", example, re.M)} == set()
 

@@ -12,6 +12,8 @@ from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_safe
 from drf_spectacular.generators import SchemaGenerator
 
+from ..questions.request_checks import headers_alone, takes_only
+
 MOST_VALUES = 12  # of a parameter; /filters/ has all
 MOST_ROWS = 3  # of each list in an example
 
@@ -38,8 +40,11 @@ class Address:
 
 
 @require_safe
+@takes_only()
 def documentation(request: HttpRequest) -> HttpResponse:
     """Every address of the API."""
+    if head := headers_alone(request):
+        return head
     schema = SchemaGenerator().get_schema(request=None, public=True)
     groups: dict[str, list[Address]] = {}
     for path, methods in schema["paths"].items():

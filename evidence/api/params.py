@@ -108,7 +108,7 @@ def belongs(table: Table, asked: Asked, sort: str) -> str:
 
 
 def cursor(start: int, table: Table, asked: Asked, sort: str) -> str:
-    said = [start, version().of(asked.collection), belongs(table, asked, sort)]
+    said = [start, version().token_of(asked.collection), belongs(table, asked, sort)]
     return urlsafe_b64encode(json.dumps(said, separators=(",", ":")).encode()).decode().rstrip("=")
 
 
@@ -116,12 +116,12 @@ def read_cursor(text: str, table: Table, asked: Asked, sort: str) -> int:
     """The place a cursor stands for. Raises Refused."""
     try:
         start, then, question = json.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        sound = type(start) is int and 0 <= start < 1 << 40 and type(then) is int
+        sound = type(start) is int and 0 <= start < 1 << 40 and type(then) is str
     except (ValueError, TypeError):
         sound = False
     if not sound or question != belongs(table, asked, sort):
         refuse([("cursor", "This cursor belongs to another question, or to none. Begin without one.")])
-    if then != version().of(asked.collection):
+    if then != version().token_of(asked.collection):
         detail = "The data have changed since the first page. Begin again without the cursor."
         raise Refused(409, detail, [("cursor", "It is of earlier data.")])
     return start

@@ -1,6 +1,7 @@
 """How often one address may ask: enough for any study, too little to keep others waiting."""
 
 import logging
+from ipaddress import ip_address, ip_network
 from math import ceil
 
 from django.conf import settings
@@ -14,6 +15,11 @@ WINDOW = 60  # seconds
 
 class ByAddress(SimpleRateThrottle):
     """REST framework's counting in a sliding window of a minute, by the asker's network address."""
+
+    def get_ident(self, request) -> str:
+        """Where a request came from: in the words of a proxy that is one of ours, otherwise its peer."""
+        peer = request.META["REMOTE_ADDR"]
+        return super().get_ident(request) if is_proxy(peer) else peer
 
     def get_rate(self) -> str:
         return f"{settings.API_PER_MINUTE}/min"
@@ -29,6 +35,15 @@ class ByAddress(SimpleRateThrottle):
     def seconds(self) -> int:
         """Until the oldest request counted leaves the window."""
         return ceil(self.duration - (self.now - self.history[-1])) if self.history else self.duration
+
+
+def is_proxy(peer: str) -> bool:
+    """Whether this is the address of one of the named proxies."""
+    try:
+        address = ip_address(peer)
+    except ValueError:  # a socket of this machine has none
+        return False
+    return any(address in ip_network(each) for each in settings.PROXIES)
 
 
 def limited(get_response):

@@ -1,6 +1,8 @@
 """The addresses of the API: read what is asked, answer it."""
 
-from django.http import Http404, HttpRequest
+from collections.abc import Callable
+
+from django.http import Http404, HttpRequest, HttpResponse
 from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularJSONAPIView
 from rest_framework.negotiation import BaseContentNegotiation
@@ -32,6 +34,12 @@ class Read(APIView):
     http_method_names = ["get", "head"]
     content_negotiation_class = AlwaysJSON
 
+    def answer(self, make: Callable[[], dict]) -> HttpResponse:
+        """What `make()` gives, once all parameters are found right; for HEAD nothing is made."""
+        if self.request.method == "HEAD":
+            return HttpResponse(content_type="application/json")
+        return Response(make())
+
 
 class Start(Read):
     @extend_schema(
@@ -40,7 +48,7 @@ class Start(Read):
     def get(self, request: HttpRequest) -> Response:
         """The collections, and the addresses below each. Everything else begins here."""
         nothing_more(request.query_params)
-        return Response(answers.start(request.build_absolute_uri))
+        return self.answer(lambda: answers.start(request.build_absolute_uri))
 
 
 class Releases(Read):
@@ -52,7 +60,7 @@ class Releases(Read):
     def get(self, request: HttpRequest) -> Response:
         """States of the evidence that stay as they were, with hashes, what changed, and archives."""
         nothing_more(request.query_params)
-        return Response(answers.releases(request.build_absolute_uri))
+        return self.answer(lambda: answers.releases(request.build_absolute_uri))
 
 
 class Dictionary(Read):
@@ -64,7 +72,7 @@ class Dictionary(Read):
     def get(self, request: HttpRequest) -> Response:
         """The data dictionary: what each field means, its unit, its values, and how missing is written."""
         nothing_more(request.query_params)
-        return Response(answers.columns())
+        return self.answer(answers.columns)
 
 
 class Collection(Read):
@@ -76,7 +84,8 @@ class Collection(Read):
     def get(self, request: HttpRequest, collection: str) -> Response:
         """One body of evidence, and the addresses below it. Collections are never mixed."""
         nothing_more(request.query_params)
-        return Response(answers.described(named(collection), request.build_absolute_uri))
+        home = named(collection)
+        return self.answer(lambda: answers.described(home, request.build_absolute_uri))
 
 
 class Filters(Read):
@@ -89,7 +98,7 @@ class Filters(Read):
         """Every word a question can be asked in, with the values it takes in this collection."""
         nothing_more(request.query_params)
         home = named(collection)
-        return Response(answers.filters(home, vocabulary(home)))
+        return self.answer(lambda: answers.filters(home, vocabulary(home)))
 
 
 class Summary(Read):
@@ -101,7 +110,8 @@ class Summary(Read):
     )
     def get(self, request: HttpRequest, collection: str) -> Response:
         """All shares of a question: each count with its denominator, interval and missing, by reason."""
-        return Response(answers.summary(asked(request.query_params, collection), request.build_absolute_uri))
+        question = asked(request.query_params, collection)
+        return self.answer(lambda: answers.summary(question, request.build_absolute_uri))
 
 
 class Chart(Read):
@@ -116,7 +126,7 @@ class Chart(Read):
         question = asked(request.query_params, collection)
         if name not in CHARTS:
             raise Http404("There is no such chart.")
-        return Response(answers.chart(name, question, request.build_absolute_uri))
+        return self.answer(lambda: answers.chart(name, question, request.build_absolute_uri))
 
 
 class Rows(Read):
@@ -128,7 +138,7 @@ class Rows(Read):
         given = request.query_params
         question = asked(given, collection, ROWS)
         asked_part = part(given, self.table, question)
-        return Response(answers.rows(self.table, question, asked_part, given, request.build_absolute_uri))
+        return self.answer(lambda: answers.rows(self.table, question, asked_part, given, request.build_absolute_uri))
 
 
 def list_of(table: Table) -> type[Rows]:
@@ -156,3 +166,12 @@ class Schema(SpectacularJSONAPIView):
 
     http_method_names = ["get", "head"]
     content_negotiation_class = AlwaysJSON
+
+    def initial(self, request: HttpRequest, *given, **named) -> None:
+        super().initial(request, *given, **named)
+        nothing_more(request.query_params)
+
+    def head(self, request: HttpRequest, *given, **named) -> HttpResponse:
+        """Like `get`, without making the schema."""
+        headers = {"Content-Disposition": f'inline; filename="{self._get_filename(request, None)}"'}
+        return HttpResponse(content_type=self.renderer_classes[0].media_type, headers=headers)

@@ -69,8 +69,7 @@ def make_release(notes: str = "") -> Release:
         made.save()
         for collection in collections:
             store_archive(made, before, collection, digests[collection.slug], now)
-        now.release = made.number
-        now.save(update_fields=["release"])
+        now.released(made.number)
     return made
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 
-from django.http import QueryDict
+from django.http import HttpRequest, QueryDict
 
 from ..models import Collection, Release, ReleasedCollection
-from ..models.consistency import kept, version
+from ..models.consistency import kept, kept_until_any_change, version
 from ..questions.question import Question
 from ..tables import TIDY, Table, batches
 
@@ -67,7 +67,9 @@ def latest() -> Release | None:
 
 def numbered(number: int) -> Release | None:
     """The release of this number, if there is one."""
-    return kept(("release", number), None, lambda: Release.objects.filter(number=number).first()) if number else None
+    if not number:
+        return None
+    return kept_until_any_change(("release", number), lambda: Release.objects.filter(number=number).first())
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ def held_in(number: int) -> dict[str, Held]:
         rows = found.values_list("slug", "version", "content_hash", "rows")
         return {slug: Held(changed, content, dict(rows).get("patients", 0)) for slug, changed, content, rows in rows}
 
-    return kept(("released", number), None, read)
+    return kept_until_any_change(("released", number), read)
 
 
 def moved_since(held: Held, collection: Collection) -> bool:
@@ -148,6 +150,12 @@ def pin(text: str, collection: Collection) -> Pin:
     if held is None:
         return Pin(problem=f"Release {number} does not hold this collection.")
     return Pin(release, moved_since(held, collection))
+
+
+def status_of(request: HttpRequest, collection: Collection, problems: list[str]) -> int:
+    """400 for a page whose address is wrong, a release that does not exist included; otherwise 200."""
+    pin = pinned(request.GET, collection)
+    return 400 if problems or (pin and pin.problem) else 200
 
 
 # The content, as one number

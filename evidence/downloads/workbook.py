@@ -24,7 +24,9 @@ class TooManyRows(ValueError):
 def workbook(table: Table, records: QuerySet, question: Question) -> Iterator[bytes]:
     """The workbook in pieces. It is written to a file on the way, row by row, so memory stays flat.
 
-    Raises TooManyRows before the first piece.
+    While it is written the pieces are empty, one for each batch of rows: they send nothing, and whoever
+    takes them can leave off when nobody waits for the file any more. Raises TooManyRows before the
+    first piece.
     """
     if records.count() > MOST_ROWS:
         raise TooManyRows(f"A workbook holds at most {MOST_ROWS:,} rows. Use CSV, TSV or JSON Lines.")
@@ -32,24 +34,38 @@ def workbook(table: Table, records: QuerySet, question: Question) -> Iterator[by
 
 
 def pieces(table: Table, records: QuerySet, question: Question) -> Iterator[bytes]:
-    with tempfile.TemporaryFile() as file:
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile(dir=folder) as file:
         with steady():
-            write(file, table, records, question)
+            book = opened(file, folder)
+            try:
+                yield from written(book, table, records, question)
+                book.close()
+            finally:
+                for sheet in book.worksheets():
+                    sheet.row_data_fh.close()  # still open where the work was given up
         file.seek(0)
         while piece := file.read(CHUNK):
             yield piece
 
 
-def write(file, table: Table, records: QuerySet, question: Question) -> None:
-    # Texts stay texts: no cell becomes a formula, a link or a number because of how it begins.
+def opened(file, folder: str) -> xlsxwriter.Workbook:
+    """An empty workbook that writes to the file, by way of files in the folder.
+
+    Texts stay texts: no cell becomes a formula, a link or a number because of how it begins.
+    """
     options = {
         "constant_memory": True,
+        "tmpdir": folder,
         "strings_to_formulas": False,
         "strings_to_urls": False,
         "strings_to_numbers": False,
         "default_date_format": "yyyy-mm-dd",
     }
-    book = xlsxwriter.Workbook(file, options)
+    return xlsxwriter.Workbook(file, options)
+
+
+def written(book: xlsxwriter.Workbook, table: Table, records: QuerySet, question: Question) -> Iterator[bytes]:
+    """Fills the workbook, pausing with an empty piece after each batch of rows."""
     now = standing(question.collection)
     same = same_on_every_row(question, now)
     book.set_properties({"title": f"Casebook: {table.title}", "created": now.at.replace(tzinfo=None)})
@@ -62,6 +78,7 @@ def write(file, table: Table, records: QuerySet, question: Question) -> None:
         for row in batch:
             place += 1
             sheet.write_row(place, 0, row)
+        yield b""
     explained = book.add_worksheet("columns")
     explained.write_row(0, 0, HEADER[1:], bold)  # the file is this one
     entries = [*(entry(table, column) for column in table.file_columns), *common(table)]
@@ -79,4 +96,3 @@ def write(file, table: Table, records: QuerySet, question: Question) -> None:
         ]
     ):
         about.write_row(place, 0, row)
-    book.close()

@@ -14,7 +14,6 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 
 from . import Collection, DataVersion
-from .version import ALL
 
 BEGIN = {"postgresql": "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"}
 here = local()
@@ -79,18 +78,30 @@ def kept(what: tuple, collection, make: Callable[[], Any]) -> Any:
     """What `make()` gives, made once for each version of the collection; `what` names it.
 
     Without a collection, it is kept as long as nothing changes that all collections share. The value is shared among
-    threads and must not be changed. Bounded: what was asked for longest ago goes first.
+    threads and must not be changed. Bounded: what was asked for longest ago goes first. None is not kept.
     """
     now = version()
-    changed = now.of(collection) if collection is not None else now.collections.get(ALL, 0)
-    key = (now.identity, collection and collection.pk, changed, *what)
+    token = now.shared_token if collection is None else now.token_of(collection)
+    return kept_under(token, (collection and collection.pk, *what), make)
+
+
+def kept_until_any_change(what: tuple, make: Callable[[], Any]) -> Any:
+    """The same for what a change of any kind may concern, a new release included."""
+    return kept_under(version().token, what, make)
+
+
+def kept_under(token: str, what: tuple, make: Callable[[], Any]) -> Any:
+    """What `make()` gives, kept by a token of the data and a name. A database without a version keeps nothing."""
+    key = (token, *what)
     with _lock:
         if key in _kept:
             _kept.move_to_end(key)
             return _kept[key]
     made = make()
+    if made is None or not token:
+        return made
     if connection.in_atomic_block and not settings.TESTING:
-        return made  # what is not committed may be taken back
+        return made  # a transaction that writes may change it further under the same token
     with _lock:
         _kept[key] = made
         while len(_kept) > MOST_KEPT:
@@ -104,6 +115,6 @@ def collections() -> list[Collection]:
 
 
 def forget() -> None:
-    """Empties what is kept; tests need it, whose versions are rolled back and given again."""
+    """Empties what is kept; tests need it, which go back to a version without going back to all of its data."""
     with _lock:
         _kept.clear()

@@ -1,6 +1,7 @@
 """The version of the data, and what the fixtures last loaded."""
 
 import json
+import secrets
 import uuid
 from datetime import UTC
 
@@ -10,16 +11,27 @@ from django.utils import timezone
 from .base import Keyed
 from .constraints import CheckConstraint, UniqueConstraint
 
-CURRENT = "SELECT number, changed_at, identity, collections, release FROM evidence_dataversion WHERE id = 1"
+CURRENT = (
+    "SELECT number, changed_at, identity, collections, release, token, tokens FROM evidence_dataversion WHERE id = 1"
+)
 ALL = "*"  # the entry of changes that may concern every collection, such as a renamed term
+REMEMBERED = 200  # tokens of past versions that are remembered: more than are made while one snapshot is built
+
+
+def new_token() -> str:
+    """A random name for one version of the data, which no other version ever had or will have."""
+    return secrets.token_hex(16)
 
 
 class DataVersion(models.Model):
-    """One row, whose number rises in the same transaction as any change to the evidence. Freshness hangs on it.
+    """One row, renewed in the same transaction as any change to the evidence. Freshness hangs on it.
 
-    `collections` says for each collection (by primary key, as text) in which version it last changed, so that an edit
-    in one collection leaves the answers of the others as they are. `identity` tells one database from another whose
-    numbers happen to be the same. `release` is the number of the latest release, 0 before the first.
+    `number` rises with every change and is for people. A database that is put back from a backup counts the same
+    numbers once more, for other data; so whatever is kept is kept by `token`, which is random and new with every
+    change. `collections` and `tokens` say for each collection (by primary key, as text) the number and the token of
+    the version in which it last changed, so that an edit in one collection leaves the answers of the others as they
+    are. `history` holds the latest tokens, oldest first: what is not among them is of no state that led to this one.
+    `identity` tells one database from another. `release` is the number of the latest release, 0 before the first.
     """
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
@@ -28,6 +40,9 @@ class DataVersion(models.Model):
     identity = models.UUIDField(default=uuid.uuid4, editable=False)
     collections = models.JSONField(default=dict, editable=False)
     release = models.PositiveIntegerField(default=0, editable=False)
+    token = models.CharField(max_length=32, default=new_token, editable=False)
+    tokens = models.JSONField(default=dict, editable=False)
+    history = models.JSONField(default=list, editable=False)
 
     class Meta:
         constraints = [CheckConstraint(name="dataversion_one_row", condition=models.Q(id=1))]
@@ -37,7 +52,7 @@ class DataVersion(models.Model):
 
     @classmethod
     def current(cls) -> "DataVersion":
-        """The version now; a database that holds nothing yet has version 0.
+        """The version now, without its history. A database that holds nothing yet has version 0 and no token.
 
         Asked before every answer, so in plain SQL: to compile a query costs ten times what this one takes.
         """
@@ -45,8 +60,8 @@ class DataVersion(models.Model):
             cursor.execute(CURRENT)
             row = cursor.fetchone()
         if row is None:
-            return cls(number=0, identity=uuid.UUID(int=0))
-        number, changed_at, identity, collections, release = row
+            return cls(number=0, identity=uuid.UUID(int=0), token="")
+        number, changed_at, identity, collections, release, token, tokens = row
         # SQLite keeps times without their zone, in UTC.
         return cls(
             1,
@@ -55,27 +70,52 @@ class DataVersion(models.Model):
             uuid.UUID(str(identity)),
             json.loads(collections),
             release,
+            token,
+            json.loads(tokens),
         )
 
+    @classmethod
+    def past(cls) -> list[str]:
+        """The tokens of the latest versions, oldest first, the one being read included."""
+        return cls.objects.filter(pk=1).values_list("history", flat=True).first() or []
+
     def of(self, collection) -> int:
-        """The version in which this collection last changed."""
+        """The number of the version in which this collection last changed."""
         return max(self.collections.get(ALL, 0), self.collections.get(str(collection.pk), 0))
+
+    def token_of(self, collection) -> str:
+        """The token of the version in which this collection last changed."""
+        return self.tokens.get(str(collection.pk)) or self.shared_token
+
+    @property
+    def shared_token(self) -> str:
+        """The token of the version in which what all collections share last changed."""
+        return self.tokens.get(ALL, "")
 
     @classmethod
     def bump(cls, collection: int | None = None) -> None:
-        """Raises the number, for one collection (its primary key) or for all. Call it in the transaction that writes.
+        """Makes a new version, for one collection (its primary key) or for all. Call it in the transaction that writes.
 
         The row is locked until that transaction ends, so no two changes share a number.
         """
         with transaction.atomic():
             version = cls.objects.select_for_update().filter(pk=1).first() or cls()
             version.number += 1
+            version.token = new_token()
             version.changed_at = timezone.now()
             if collection is None:
-                version.collections = {ALL: version.number}
+                version.collections, version.tokens = {ALL: version.number}, {ALL: version.token}
             else:
                 version.collections[str(collection)] = version.number
+                version.tokens[str(collection)] = version.token
+                version.tokens.setdefault(ALL, version.token)
+            version.history = [*version.history, version.token][-REMEMBERED:]
             version.save()
+
+    def released(self, number: int) -> None:
+        """Notes the latest release. The data stay as they are, but every answer names the release."""
+        self.release, self.token = number, new_token()
+        self.save(update_fields=["release", "token"])
 
 
 class LoadedRecord(models.Model):

@@ -12,37 +12,51 @@ from ..downloads.phenopackets import LOSSES, terms_without_code
 from ..downloads.release_status import latest
 from ..models import Release, ReleasedCollection, Review
 from ..models.consistency import collections, version
+from ..questions.request_checks import headers_alone, takes_only
 from ..summaries.methods import LIMITS, METHODS
 from ..tables.dictionary import dictionary
 
+NOT_KEPT = "no-cache"  # a page that names the host it was asked at is made each time
+
 
 @require_safe
+@takes_only()
 def methods(request: HttpRequest) -> HttpResponse:
     """Every statistic and rule, with an example worked out now."""
+    if head := headers_alone(request):
+        return head
     worked = [vars(each) | {"worked": each.example()} for each in METHODS]
     return render(request, "evidence/methods.html", {"methods": worked, "limits": LIMITS})
 
 
 @require_safe
+@takes_only()
 def data_dictionary(request: HttpRequest) -> HttpResponse:
     """What every column of every file means, and what a phenopacket cannot say."""
+    if head := headers_alone(request):
+        return head
     context = {"files": dictionary(), "losses": LOSSES, "without_code": terms_without_code()}
     return render(request, "evidence/data-dictionary.html", context)
 
 
 @require_safe
+@takes_only(file=True)
 def dictionary_file(request: HttpRequest) -> HttpResponse:
     return dictionary_csv()
 
 
 @require_safe
+@takes_only()
 def releases(request: HttpRequest) -> HttpResponse:
     """Every release: what it holds, what changed, and its archive."""
+    if head := headers_alone(request):
+        return head
     found = Release.objects.prefetch_related("collections")
     return render(request, "evidence/releases.html", {"releases": found})
 
 
 @require_safe
+@takes_only(file=True)
 def release_file(request: HttpRequest, number: int, slug: str) -> StreamingHttpResponse:
     """One collection of a release, as it was, piece by piece."""
     held = get_object_or_404(ReleasedCollection, release__number=number, slug=slug)
@@ -51,8 +65,11 @@ def release_file(request: HttpRequest, number: int, slug: str) -> StreamingHttpR
 
 
 @require_safe
+@takes_only()
 def cite(request: HttpRequest) -> HttpResponse:
     """How to cite Casebook, the studies and the reviews."""
+    if head := headers_alone(request, headers={"Cache-Control": NOT_KEPT}):
+        return head
     now, address = version(), request.build_absolute_uri("/")
     release = latest()
     state = f"Release {release.number}, {release.released_at:%-d %B %Y}" if release else f"Data version {now.number}"
@@ -88,7 +105,7 @@ def cite(request: HttpRequest) -> HttpResponse:
         "dataset": embedded(dataset),
     }
     response = render(request, "evidence/cite.html", context)
-    response.headers["Cache-Control"] = "no-cache"  # it names the host it was asked at, so it is not kept for another
+    response.headers["Cache-Control"] = NOT_KEPT
     return response
 
 

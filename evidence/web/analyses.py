@@ -7,13 +7,13 @@ from django.views.decorators.http import require_safe
 
 from .. import charts, summaries
 from ..downloads import chart_csv
-from ..downloads.release_status import pinned
+from ..downloads.release_status import pinned, status_of
 from ..questions.form_fields import cut
 from ..questions.parsing import Asked, ask, named
+from ..questions.request_checks import headers_alone, takes_only
 from ..statistics import RULES, Derived
 from ..summaries import collection_flow
-from .checks import status_of, takes_only
-from .collection import frame, page, refusal
+from .collection import chart_head, frame, head_of_page, page, refusal
 from .navigation import tabs
 
 USUAL_ITEM = "improved"
@@ -35,6 +35,8 @@ def forest(request: HttpRequest, collection: str) -> HttpResponse:
     """One proportion, study by study."""
     asked = ask(request, collection)
     offered, item = item_of(asked)
+    if head := head_of_page(request, asked):
+        return head
     context = frame(request, asked, "forest") | {"offered": offered, "item": item, "found": None}
     if not asked.problems:
         found = summaries.forest_plot(asked.question, item, asked.vocabulary, shared=bool(asked.first("shared")))
@@ -48,8 +50,10 @@ def forest_file(request: HttpRequest, collection: str) -> HttpResponse:
     """The numbers of a forest plot as a CSV file."""
     asked = ask(request, collection)
     _, item = item_of(asked)
-    if refused := refusal(asked.problems, pinned(asked.form.data, asked.collection)):
-        return refused
+    if answered := refusal(asked.problems, pinned(asked.form.data, asked.collection)) or chart_head(
+        request, asked.collection, "forest"
+    ):
+        return answered
     found = summaries.forest_plot(asked.question, item, asked.vocabulary, shared=bool(asked.first("shared")))
     return chart_csv(charts.forest_chart(found, asked.collection), asked.question, asked.query())
 
@@ -61,6 +65,8 @@ def rules(request: HttpRequest, collection: str) -> HttpResponse:
     code = asked.first("rule") or USUAL_RULE
     if code not in RULES:
         asked.problems.append(f"“{cut(code)}” is no rule. Known: {', '.join(RULES)}.")
+    if head := head_of_page(request, asked):
+        return head
     context = frame(request, asked, "rules") | {"rules": RULES.values(), "rule": RULES.get(code), "report": None}
     if not asked.problems:
         report = summaries.rule_report(asked.question, RULES[code])
@@ -78,6 +84,8 @@ def rules(request: HttpRequest, collection: str) -> HttpResponse:
 def completeness(request: HttpRequest, collection: str) -> HttpResponse:
     """Studies by fields: how much is known, and why the rest is not."""
     asked = ask(request, collection)
+    if head := head_of_page(request, asked):
+        return head
     wanted = [summaries.completeness_matrix(asked.question, asked.vocabulary)] if asked.question else []
     context = frame(request, asked, "completeness", wanted)
     context["matrix"] = context["rest"][0] if asked.question else None
@@ -89,5 +97,8 @@ def completeness(request: HttpRequest, collection: str) -> HttpResponse:
 def flow(request: HttpRequest, collection: str) -> HttpResponse:
     """How studies came into this collection."""
     home = named(collection)
+    status = status_of(request, home, [])
+    if head := headers_alone(request, status=status):
+        return head
     context = {"collection": home, "flow": collection_flow(home), "tabs": tabs(home, "", "flow"), "noun": "flow"}
-    return render(request, "evidence/flow.html", context, status=status_of(request, home, []))
+    return render(request, "evidence/flow.html", context, status=status)

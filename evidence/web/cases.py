@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 from .. import charts, summaries
 from ..downloads import attachment, citation_file
 from ..downloads.phenopackets import phenopacket
-from ..downloads.release_status import pinned
+from ..downloads.release_status import pinned, status_of
 from ..models import (
     GroupFinding,
     Outcome,
@@ -22,13 +22,13 @@ from ..models import (
     Treatment,
 )
 from ..questions.parsing import named
+from ..questions.request_checks import headers_alone, takes_only
 from ..questions.vocabulary import vocabulary
 from ..statistics import RULES
 from ..summaries.courses import swimmer_row
 from ..tables import ADVERSE_EVENTS, OUTCOMES, PATIENTS, TREATMENTS, Table
 from ..tables.column import plain
 from .case_facts import Fact, Facts, Sources
-from .checks import status_of, takes_only
 from .collection import refusal
 
 SKIN_RULE = RULES["mrss-5-25"]
@@ -50,6 +50,9 @@ def patient(request: HttpRequest, collection: str, slug: str) -> HttpResponse:
     """One case: who, what was given for what, what happened, what is not known and why."""
     home = named(collection)
     person = found(collection, Patient.objects.within(home), "study__collection", slug=slug)
+    status = status_of(request, home, [])
+    if head := headers_alone(request, status=status):
+        return head
     prefetch_related_objects(
         [person],
         Prefetch("manifestation_records", ordered_records(PatientManifestation, "manifestation")),
@@ -85,7 +88,7 @@ def patient(request: HttpRequest, collection: str, slug: str) -> HttpResponse:
         "asked_of_them": len(criteria),
         "similar": urlencode([(name, value) for name, given in words.items() for value in listed(given)]),
     }
-    return render(request, "evidence/patient.html", context, status=status_of(request, home, []))
+    return render(request, "evidence/patient.html", context, status=status)
 
 
 @require_safe
@@ -175,6 +178,9 @@ def study(request: HttpRequest, collection: str, slug: str) -> HttpResponse:
     """One study: what it is, how much of it was read, its patients and its groups with every finding."""
     home = named(collection)
     paper = found(collection, Study.objects.within(home), "collection", "registered_inhibitor", slug=slug)
+    status = status_of(request, home, [])
+    if head := headers_alone(request, status=status):
+        return head
     groups = paper.groups.select_related("inhibitor").prefetch_related("indications", "findings")
     context = {
         "collection": home,
@@ -184,7 +190,7 @@ def study(request: HttpRequest, collection: str, slug: str) -> HttpResponse:
         "inclusions": paper.inclusions.select_related("review"),
         "sharing": Study.objects.within(home).sharing_with(paper).order_by("short_name", "slug"),
     }
-    return render(request, "evidence/study.html", context, status=status_of(request, home, []))
+    return render(request, "evidence/study.html", context, status=status)
 
 
 def printed(finding: GroupFinding) -> str:

@@ -3,19 +3,20 @@
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 
 from .. import summaries
 from ..charts.registry import CHARTS, ChartSpec, build_chart, drop_default_charts, selected_charts
 from ..downloads import FILE_FORMATS, TooManyRows, attachment, bundle, chart_csv, citation_file, download, file_name
+from ..downloads.citations import FORMATS
 from ..downloads.phenopackets import cohort as cohort_of_phenopackets
-from ..downloads.release_status import Pin, pinned
+from ..downloads.release_status import Pin, pinned, status_of
+from ..models import Collection
 from ..questions.form_fields import cut
 from ..questions.parsing import Asked, ask, asked_in
+from ..questions.request_checks import headers_alone, wrong
 from ..summaries import group_cover, run_summaries
 from ..tables import TABLES, ordered
-from .checks import wrong
 from .filter_form import hidden, inputs
 from .listing import listing, page_links
 from .navigation import tabs
@@ -28,6 +29,8 @@ def cohort(request: HttpRequest, collection: str) -> HttpResponse:
     """The overview: the answer in a sentence, shares, charts."""
     asked = ask(request, collection)
     drop_default_charts(asked)
+    if head := head_of_page(request, asked):
+        return head
     picked = selected_charts(asked) if asked.question else []
     context = frame(request, asked, "", counts_of_overview(asked, picked) if asked.question else [])
     if asked.question:
@@ -39,6 +42,8 @@ def cohort(request: HttpRequest, collection: str) -> HttpResponse:
 def rows_of(request: HttpRequest, collection: str, noun: str) -> HttpResponse:
     """One noun's rows, for the same question."""
     asked = ask(request, collection)
+    if head := head_of_page(request, asked):
+        return head
     table = TABLES[noun]
     picked = charts_beside(noun, asked)
     counted = [each.counts(asked) for each in picked if each.counts]
@@ -72,8 +77,10 @@ def chart_file(request: HttpRequest, collection: str, name: str) -> HttpResponse
     asked = ask(request, collection)
     if name not in CHARTS:
         raise Http404("There is no such chart.")
-    if refused := refusal(asked.problems, pinned(asked.form.data, asked.collection)):
-        return refused
+    if answered := refusal(asked.problems, pinned(asked.form.data, asked.collection)) or chart_head(
+        request, asked.collection, name
+    ):
+        return answered
     return chart_csv(build_chart(asked, name), asked.question)
 
 
@@ -85,8 +92,10 @@ def citations(request: HttpRequest, collection: str, how: str) -> HttpResponse:
         raise Http404("Simulated articles cannot be cited.")
     if refused := refusal(asked.problems, pinned(asked.form.data, asked.collection)):
         return refused
-    studies = TABLES["studies"].records(asked.question).order_by("short_name", "slug")
-    return citation_file(studies, file_name(asked.collection, how, "studies"), how)
+    name = file_name(asked.collection, how, "studies")
+    if head := headers_alone(request, f"{FORMATS[how][1]}; charset=utf-8", attachment(name)):
+        return head
+    return citation_file(TABLES["studies"].records(asked.question).order_by("short_name", "slug"), name, how)
 
 
 @require_safe
@@ -118,6 +127,13 @@ def refusal(problems: list[str], pin: Pin | None) -> HttpResponse | None:
     if problems:
         return wrong(problems)
     return wrong([pin.moved_on], 409) if pin and pin.moved else None
+
+
+def chart_head(request: HttpRequest, collection: Collection, name: str) -> HttpResponse | None:
+    """The answer to HEAD of a chart's numbers as a file."""
+    if request.method != "HEAD":
+        return None
+    return headers_alone(request, "text/csv; charset=utf-8", attachment(file_name(collection, "csv", name)))
 
 
 def frame(request: HttpRequest, asked: Asked, noun: str, more: list = ()) -> dict:
@@ -212,10 +228,25 @@ def charts_beside(noun: str, asked: Asked) -> list[ChartSpec]:
 
 def page(request: HttpRequest, asked: Asked, template: str, context: dict) -> HttpResponse:
     """The whole page, or for htmx the part that changes; the address bar then gets the question's own spelling."""
-    partial = request.htmx and not request.htmx.history_restore_request and not request.htmx.boosted
-    response = render(request, template, context | {"layout": "evidence/_part.html" if partial else "base.html"})
-    patch_vary_headers(response, ["HX-Request"])
-    if partial and asked.question:
-        query = asked.query(sort=context["sort"])
+    layout = "evidence/_part.html" if wants_part(request) else "base.html"
+    status = status_of(request, asked.collection, asked.problems)
+    response = render(request, template, context | {"layout": layout}, status=status)
+    return with_headers_of_page(response, request, asked)
+
+
+def head_of_page(request: HttpRequest, asked: Asked) -> HttpResponse | None:
+    """The answer to HEAD of a page, to be given once all problems of its address are known."""
+    head = headers_alone(request, status=status_of(request, asked.collection, asked.problems))
+    return head and with_headers_of_page(head, request, asked)
+
+
+def with_headers_of_page(response: HttpResponse, request: HttpRequest, asked: Asked) -> HttpResponse:
+    if wants_part(request) and asked.question:
+        query = asked.query(sort=request.GET.get("sort", ""))
         response.headers["HX-Push-Url"] = f"{request.path}?{query}" if query else request.path
     return response
+
+
+def wants_part(request: HttpRequest) -> bool:
+    """Whether htmx asks for the part of a page that changes with the question."""
+    return bool(request.htmx) and not request.htmx.history_restore_request and not request.htmx.boosted

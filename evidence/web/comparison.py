@@ -11,15 +11,16 @@ from django.views.decorators.http import require_safe
 
 from .. import charts, summaries
 from ..downloads import chart_csv
-from ..downloads.release_status import pinned
+from ..downloads.release_status import pinned, status_of
 from ..models import Collection
 from ..models.choices import Sex, Subset
 from ..questions.filters import FILTERS
 from ..questions.form_fields import NumberField, WordsField, cut
 from ..questions.parsing import Asked, asked_in, named
 from ..questions.question import Question
+from ..questions.request_checks import headers_alone
 from ..questions.vocabulary import Vocabulary, vocabulary
-from .collection import refusal
+from .collection import chart_head, refusal
 from .navigation import tabs
 
 SIDES = ("a", "b")
@@ -50,6 +51,9 @@ def compare(request: HttpRequest, collection: str) -> HttpResponse:
     """Two questions side by side; with only one, ways to choose the other."""
     home = named(collection)
     found, problems = sides(request, home)
+    status = status_of(request, home, problems)
+    if head := headers_alone(request, status=status):
+        return head
     context = {
         "collection": home,
         "problems": problems,
@@ -70,7 +74,7 @@ def compare(request: HttpRequest, collection: str) -> HttpResponse:
         }
     elif not problems:
         context["offers"] = offers(home, (one or other).question if found else Question(home), vocabulary(home))
-    return render(request, "evidence/compare.html", context)
+    return render(request, "evidence/compare.html", context, status=status)
 
 
 @require_safe
@@ -80,8 +84,8 @@ def compare_file(request: HttpRequest, collection: str) -> HttpResponse:
     found, problems = sides(request, home)
     if len(found) < len(SIDES) and not problems:
         problems = ["A comparison needs a and b."]
-    if refused := refusal(problems, pinned(request.GET, home)):
-        return refused
+    if answered := refusal(problems, pinned(request.GET, home)) or chart_head(request, home, "compare"):
+        return answered
     compared = summaries.side_by_side(found["a"].question, found["b"].question, found["a"].vocabulary)
     chart = charts.compare_chart(compared, home)
     return chart_csv(chart, found["a"].question, request.GET.urlencode())
@@ -181,6 +185,10 @@ def similar(request: HttpRequest, collection: str) -> HttpResponse:
     home = named(collection)
     words = vocabulary(home)
     form = SimilarForm(request.GET, words=words)
+    problems = [str(problem) for texts in form.errors.values() for problem in texts]
+    status = status_of(request, home, problems)
+    if head := headers_alone(request, status=status):
+        return head
     context = {
         "collection": home,
         "form": form,
@@ -189,10 +197,8 @@ def similar(request: HttpRequest, collection: str) -> HttpResponse:
         "noun": "similar",
         "span": summaries.AGE_SPAN,
         "found": None,
-        "problems": [],
+        "problems": problems,
     }
-    if not form.is_valid():
-        context["problems"] = [str(problem) for texts in form.errors.values() for problem in texts]
-    elif asked := summaries.similarity_criteria(home, words, **form.criteria()):
+    if not problems and (asked := summaries.similarity_criteria(home, words, **form.criteria())):
         context["found"] = summaries.similar_patients(home, asked)
-    return render(request, "evidence/similar.html", context)
+    return render(request, "evidence/similar.html", context, status=status)

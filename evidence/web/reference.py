@@ -7,7 +7,7 @@ from django.views.decorators.http import require_safe
 
 from .. import summaries
 from ..models import Collection, JAKInhibitor, Review, Study
-from .checks import takes_only
+from ..questions.request_checks import headers_alone, takes_only
 
 
 @require_safe
@@ -31,6 +31,8 @@ EXAMPLES = [
 @takes_only()
 def home(request: HttpRequest) -> HttpResponse:
     """What this is, the collections side by side, example questions."""
+    if head := headers_alone(request):
+        return head
     collections = list(Collection.objects.all())
     context = {"overview": summaries.collection_counts(collections), "examples": EXAMPLES}
     return render(request, "evidence/home.html", context)
@@ -40,6 +42,8 @@ def home(request: HttpRequest) -> HttpResponse:
 @takes_only()
 def inhibitors(request: HttpRequest) -> HttpResponse:
     """Every JAK inhibitor, with what each collection holds on it."""
+    if head := headers_alone(request):
+        return head
     drugs = list(JAKInhibitor.objects.filter(named=True))
     evidence = summaries.drug_evidence(drugs, list(Collection.objects.all()))
     return render(request, "evidence/inhibitors.html", {"evidence": evidence})
@@ -50,6 +54,8 @@ def inhibitors(request: HttpRequest) -> HttpResponse:
 def inhibitor(request: HttpRequest, slug: str) -> HttpResponse:
     """One drug: reference facts, and its evidence by collection."""
     drug = get_object_or_404(JAKInhibitor, slug=slug, named=True)
+    if head := headers_alone(request):
+        return head
     (evidence,) = summaries.drug_evidence([drug], list(Collection.objects.all()))
     trials = Study.objects.published().filter(registered_inhibitor=drug).select_related("collection")
     return render(request, "evidence/inhibitor.html", {"drug": drug, "evidence": evidence, "trials": trials})
@@ -59,6 +65,8 @@ def inhibitor(request: HttpRequest, slug: str) -> HttpResponse:
 @takes_only()
 def reviews(request: HttpRequest) -> HttpResponse:
     """Published reviews and how many figures each prints."""
+    if head := headers_alone(request):
+        return head
     return render(request, "evidence/reviews.html", {"reviews": Review.objects.prefetch_related("figures")})
 
 
@@ -67,6 +75,8 @@ def reviews(request: HttpRequest) -> HttpResponse:
 def review(request: HttpRequest, slug: str) -> HttpResponse:
     """Printed figures against what the loaded records give."""
     printed = get_object_or_404(Review, slug=slug)
+    if head := headers_alone(request):
+        return head
     collection = printed.reconstructions.order_by("pk").first()
     context = {
         "review": printed,

@@ -71,6 +71,11 @@
   document.addEventListener("htmx:configRequest", (event) => tidy(event.detail.formData));
 
   document.addEventListener("htmx:beforeSwap", (event) => {
+    // A wrong question (400) has a page of its own, which says what is wrong; htmx would leave it out.
+    if (event.detail.xhr.status === 400 && event.detail.serverResponse.includes('<div id="view">')) {
+      event.detail.shouldSwap = true;
+      event.detail.isError = false;
+    }
     if (again) event.detail.shouldSwap = false;
     open = new Map([...document.querySelectorAll("#view details[id]")].map((each) => [each.id, each.open]));
     scrolled = new Map([...document.querySelectorAll("#view details[id] ul")].map((each) => [each.closest("details").id, each.scrollTop]));

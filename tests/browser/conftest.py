@@ -2,15 +2,14 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+from ..processes import ROOT, free_port
+
 BROWSER = [
     "--no-sandbox",
     "--disable-gpu",
@@ -21,12 +20,8 @@ BROWSER = [
 
 
 expect.set_options(timeout=20_000)  # a slow machine is no failure
-
-
-def free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return listening.getsockname()[1]
+# What Chromium itself writes where a question is wrong; the page says what is wrong with it.
+OF_CHROMIUM = {"error Failed to load resource: the server responded with a status of 400 (Bad Request)"}
 
 
 @pytest.fixture(scope="session")
@@ -107,12 +102,16 @@ def visit(readers, site):
     """visit(address, width=…, scheme=…, script=…) -> page; at the end the console has to have been silent."""
     said, pages = [], []
 
+    def listen(address: str, text: str) -> None:
+        if text not in OF_CHROMIUM:
+            said.append(f"{address}: {text}")
+
     def open_page(address: str, *, width: int = 1440, scheme: str = "light", script: bool = True):
         page = readers(scheme=scheme, script=script).new_page()
         pages.append(page)
         page.set_viewport_size({"width": width, "height": 900})
-        page.on("console", lambda message: said.append(f"{address}: {message.type} {message.text}"))
-        page.on("pageerror", lambda error: said.append(f"{address}: {error}"))
+        page.on("console", lambda message: listen(address, f"{message.type} {message.text}"))
+        page.on("pageerror", lambda error: listen(address, str(error)))
         page.goto(site + address)
         if script:
             drawn(page)

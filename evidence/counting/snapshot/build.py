@@ -7,7 +7,7 @@ import numpy as np
 from django.db import connection
 from django.db.models import F, Max, Min, Q, QuerySet
 
-from ...models import AdverseEvent, Collection, Outcome, Patient, Study, Treatment, set_key
+from ...models import AdverseEvent, Collection, DataVersion, Outcome, Patient, Study, Treatment, set_key
 from ...models.consistency import steady
 from ...models.knowledge import FieldCondition, RelationExists
 from ..dimensions import (
@@ -52,7 +52,7 @@ def build_snapshot(collection: Collection) -> Snapshot:
             )
             with ParallelReader(version, threads=THREADS if apart else 0) as readers:
                 try:
-                    return SnapshotBuilder(collection, version.of(collection), readers).build()
+                    return SnapshotBuilder(collection, version, readers).build()
                 except DataChanged:
                     continue
     raise AssertionError("reading with one connection cannot see two states")
@@ -66,7 +66,7 @@ def visible_patients(collection: Collection) -> QuerySet:
 class SnapshotBuilder:
     """One snapshot being made."""
 
-    def __init__(self, collection: Collection, version: int, readers: ParallelReader):
+    def __init__(self, collection: Collection, version: DataVersion, readers: ParallelReader):
         self.collection, self.version, self.readers = collection, version, readers
         self.axes: dict[str, Axis] = {}
         self.atoms: dict[
@@ -92,7 +92,8 @@ class SnapshotBuilder:
             elif isinstance(dimension, SetDimension):
                 self.axes[name] = self.set_axis(self.axes[dimension.of])
         snapshot = Snapshot(
-            version=self.version,
+            version=self.version.of(self.collection),
+            token=self.version.token_of(self.collection),
             layout=self.layout,
             axes={name: self.axes[name] for name in DIMENSIONS},
             totals={str(unit): self.totals[unit] for unit in UNITS.values()},

@@ -94,7 +94,7 @@ class DataChanged(Exception):
 class ParallelReader:
     """Reads several sets of columns at a time, all of the same state of the data, or one after the other.
 
-    Each thread has a connection of its own; that both see the same state is known from the version. Raises Moved
+    Each thread has a connection of its own; that both see the same state is known from its token. Raises DataChanged
     where they do not.
     """
 
@@ -119,7 +119,7 @@ class ParallelReader:
     def read_in_thread(self, *asked) -> list[np.ndarray]:
         try:
             with steady() as version:
-                if (version.number, version.identity) != (self.version.number, self.version.identity):
+                if version.token != self.version.token:
                     raise DataChanged
                 return read_columns(*asked)
         finally:

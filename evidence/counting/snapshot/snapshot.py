@@ -46,11 +46,13 @@ class Axis:
 class Snapshot:
     """Axes of all courses that readers may see, and how to find a course again by its primary key.
 
+    `version` and `token` are the number (for people) and the token of the version in which the collection last changed.
     `course_keys` holds the primary key of each bit position, `patient_keys` that of each patient; `by_slug` has the
     patients' numbers in the order of their public ids. `sorted_keys` and `sorted_places` lead from a key to its bit.
     """
 
     version: int
+    token: str
     layout: Layout
     axes: dict[str, Axis]
     totals: dict[str, np.ndarray]  # unit -> (bits, width): how many events or outcomes a course has

@@ -1,7 +1,9 @@
 """Which engine answers, and with which snapshot: small collections are read anew at once, large ones aside.
 
-A snapshot belongs to one version of one collection and is swapped whole. While a large one is being made by another
-process, the one before it goes on answering; it is handed over as files, which all processes map into memory and share.
+A snapshot belongs to one version of one collection, known by its token, and is swapped whole. While a large one is
+being made by another process, the one before it goes on answering; it is handed over as files, which all processes map
+into memory and share. A higher number never makes a snapshot newer: a database that was put back counts the same
+numbers once more. Only one whose token is in the history of the data being read may answer for an earlier version.
 """
 
 import fcntl
@@ -29,11 +31,11 @@ from .build import build_snapshot, visible_patients
 from .snapshot import PLAIN, Axis, Snapshot
 
 logger = logging.getLogger(__name__)
-FORMAT = 1  # raised when the files below mean something else
+FORMAT = 2  # raised when the files below mean something else
 AT_ONCE = 20_000  # patients that are read anew within a request, in about half a second
 
-served: dict[int, Snapshot] = {}
-sizes: dict[tuple[int, int], int] = {}
+served: dict[int, list[Snapshot]] = {}  # by collection, the one used last first
+sizes: dict[int, tuple[str, int]] = {}  # by collection: token of the version, number of patients
 builders: dict[int, subprocess.Popen] = {}
 lock = Lock()
 
@@ -46,48 +48,70 @@ def snapshot_for(collection: Collection) -> Snapshot | None:
     if settings.COHORT_ENGINE == "database":
         return None
     if connection.in_atomic_block and not settings.TESTING:
-        return None  # what is not committed yet may be taken back, and its version number be given again
+        return None  # a transaction that writes may change more under the same token, or be taken back
     now = version()
-    wanted = now.of(collection)
-    found = served.get(collection.pk)
-    if found is not None and (found.version, found.memory["database"]) == (wanted, now.identity):
+    found = served_of(collection, now)
+    if found is not None:
         return found
     with lock:
-        found = served.get(collection.pk)
-        if found is not None and found.memory["database"] != now.identity:
-            found = None
-        if found is not None and found.version >= wanted:
+        found = served_of(collection, now)
+        if found is not None:
             return found
         size = size_of(collection, now)
         if settings.COHORT_ENGINE == "auto" and size > settings.SNAPSHOT_PATIENTS:
             return None
         if size <= AT_ONCE:
-            return serve(collection, build_snapshot(collection), now)
+            return serve(collection, build_snapshot(collection), keep=2)
         ready = load(folder(collection, now))
         if ready is not None:
-            return serve(collection, ready, now)
-        if found is None:
-            return serve(collection, prepare(collection), now)
+            return serve(collection, ready)
+        if not served.get(collection.pk):
+            return serve(collection, prepare(collection))
         have_built(collection)
-        newer = newest(collection, now, found.version)
-        if newer is not None:
-            found = serve(collection, newer, now)
-        mark_behind(found.version)
-        return found
+        return earlier(collection, now)
 
 
-def serve(collection: Collection, snapshot: Snapshot, now: DataVersion) -> Snapshot:
-    snapshot.memory["database"] = now.identity
-    served[collection.pk] = snapshot
+def served_of(collection: Collection, now: DataVersion) -> Snapshot | None:
+    """The snapshot in memory that is of exactly this version."""
+    token = now.token_of(collection)
+    return next((each for each in served.get(collection.pk, ()) if each.token == token != ""), None)
+
+
+def serve(collection: Collection, snapshot: Snapshot, keep: int = 1) -> Snapshot:
+    """Puts a snapshot in memory, beside the one before where `keep` is 2: while data change, some requests still read
+    the state before.
+    """
+    served[collection.pk] = [snapshot, *served.get(collection.pk, ())][:keep]
     return snapshot
+
+
+def earlier(collection: Collection, now: DataVersion) -> Snapshot | None:
+    """The latest snapshot there is of a version that led to this one, marked as such; None where there is none.
+
+    One in memory may be of a history that was thrown away when the database was put back, or of a later version than
+    the one this request still reads; it stays in memory, and the database answers.
+    """
+    past = DataVersion.past()
+    found = served[collection.pk][0]
+    after = past.index(found.token) if found.token in past else -1
+    newer = newest(collection, now, past[after + 1 :])
+    if newer is not None:
+        found = serve(collection, newer)
+    elif after < 0:
+        return None
+    if found.token != now.token_of(collection):
+        mark_behind(found.version)
+    return found
 
 
 def size_of(collection: Collection, now: DataVersion) -> int:
     """Patients in the collection, counted once per version."""
-    key = (collection.pk, now.of(collection))
-    if key not in sizes:
-        sizes[key] = visible_patients(collection).count()
-    return sizes[key]
+    token = now.token_of(collection)
+    known, size = sizes.get(collection.pk, ("", 0))
+    if known != token or not token:
+        size = visible_patients(collection).count()
+        sizes[collection.pk] = (token, size)
+    return size
 
 
 def prepare(collection: Collection) -> Snapshot:
@@ -123,7 +147,7 @@ def have_built(collection: Collection) -> None:
 def folder(collection: Collection, now: DataVersion) -> Path:
     """Where the snapshot of this version is kept. The name says everything that would make it another one."""
     shape = sha256(repr((FORMAT, sorted(DIMENSIONS))).encode()).hexdigest()[:8]
-    return Path(settings.SNAPSHOTS) / f"{collection.slug}-{now.identity.hex[:12]}-{now.of(collection)}-{shape}"
+    return Path(settings.SNAPSHOTS) / f"{collection.slug}-{now.identity.hex[:12]}-{now.token_of(collection)}-{shape}"
 
 
 def save(snapshot: Snapshot, place: Path) -> None:
@@ -136,7 +160,7 @@ def save(snapshot: Snapshot, place: Path) -> None:
         for name, array in snapshot.arrays().items():
             np.save(beside / f"{name}.npy", array, allow_pickle=False)
         axes = {name: {"values": axis.values, "of_patient": axis.of_patient} for name, axis in snapshot.axes.items()}
-        described = {"version": snapshot.version, "sizes": snapshot.layout.sizes, "axes": axes}
+        described = {"version": snapshot.version, "token": snapshot.token, "sizes": snapshot.layout.sizes, "axes": axes}
         (beside / "snapshot.json").write_text(json.dumps(described), encoding="utf-8")
         beside.chmod(0o755)
         beside.replace(place)
@@ -149,14 +173,14 @@ def save(snapshot: Snapshot, place: Path) -> None:
             shutil.rmtree(older, ignore_errors=True)
 
 
-def newest(collection: Collection, now: DataVersion, after: int) -> Snapshot | None:
-    """The latest snapshot left for this collection, if later than `after`: while edits follow each other quickly, one
-    for the very version being read may never be there.
+def newest(collection: Collection, now: DataVersion, past: list[str]) -> Snapshot | None:
+    """The latest snapshot left for one of these versions (tokens, oldest first): while edits follow each other quickly,
+    one for the very version being read may never be there.
     """
     start, _, end = folder(collection, now).name.rsplit("-", 2)
-    left = [path for path in settings.SNAPSHOTS.glob(f"{start}-*-{end}") if path.name.split("-")[-2].isdecimal()]
-    later = [path for path in left if int(path.name.split("-")[-2]) > after]
-    return load(max(later, key=lambda path: int(path.name.split("-")[-2]))) if later else None
+    left = {path.name.rsplit("-", 2)[1]: path for path in settings.SNAPSHOTS.glob(f"{start}-*-{end}")}
+    token = next((each for each in reversed(past) if each in left), None)
+    return load(left[token]) if token else None
 
 
 @contextmanager
@@ -188,6 +212,7 @@ def load(place: Path) -> Snapshot | None:
 
     return Snapshot(
         version=described["version"],
+        token=described["token"],
         layout=Layout(described["sizes"]),
         axes={name: axis(name, about) for name, about in described["axes"].items()},
         totals={name.removeprefix("total."): arrays[name] for name in arrays if name.startswith("total.")},

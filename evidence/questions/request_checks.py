@@ -1,4 +1,4 @@
-"""What is settled before any work: that an address has no word it does not take."""
+"""What is settled before a page is made: that its address has no word it does not take, and that a body is wanted."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -6,9 +6,9 @@ from functools import wraps
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from ..downloads.release_status import pinned
-from ..models import Collection
-from ..questions.form_fields import cut
+from .form_fields import cut
+
+HTML = "text/html; charset=utf-8"
 
 
 def wrong(problems: list[str], status: int = 400) -> HttpResponse:
@@ -39,7 +39,10 @@ def takes_only(*words: str, file: bool = False) -> Callable:
     return decorate
 
 
-def status_of(request: HttpRequest, collection: Collection, problems: list[str]) -> int:
-    """400 for a page whose address is wrong, a release that does not exist included; otherwise 200."""
-    pin = pinned(request.GET, collection)
-    return 400 if problems or (pin and pin.problem) else 200
+def headers_alone(
+    request: HttpRequest, content_type: str = HTML, headers: dict | None = None, status: int = 200
+) -> HttpResponse | None:
+    """The answer to HEAD, for a view to give once it knows its status; None where a body is asked for."""
+    if request.method != "HEAD":
+        return None
+    return HttpResponse(content_type=content_type, headers=headers, status=status)
