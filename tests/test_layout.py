@@ -34,7 +34,7 @@ WIRING = {
     "apps": {"models"},
     "context_processors": set(),
     "finders": set(),
-    "gunicorn_conf": {"counting"},
+    "gunicorn_conf": {"counting", "settings"},
     "middleware": {"models", "problems"},
     "templatetags": {"downloads", "models"},
     "wsgi": set(),

@@ -7,18 +7,14 @@ from .addresses import arguments
 from .test_pages import text_of
 
 PROBES = {"healthz", "readyz"}  # ask for nothing of the evidence
-# Pages of a question, which say in a notice what is wrong with it.
-WITH_NOTICE = {"cohort", "list", "compare", "similar", "forest", "rules", "completeness"}
-# About the evidence as a whole, and about the API.
-ABOUT = {"methods", "dictionary", "dictionary_file", "cite", "releases", "release_file", "api_docs", "api_schema"}
 NEEDED = {"compare_file": "a=sex%3Dmale&b=sex%3Dfemale&"}  # words without which there is no answer
 # Pages and files of one record, and pages that ask nothing of a collection.
 PAGES = ["home", "inhibitors", "inhibitor", "reviews", "review", "patient", "study", "flow"]
 
 
-def test_every_address_refuses_a_word_it_does_not_know(client, world):
+def test_every_address_refuses_a_word_it_does_not_know(client, world, released):
     for name, made_of in arguments("world").items():
-        if name in PROBES | WITH_NOTICE | ABOUT:
+        if name in PROBES:
             continue
         address = f"{reverse(name, args=made_of[0])}?{NEEDED.get(name, '')}"
         assert client.get(address).status_code == 200, address

@@ -78,7 +78,7 @@ def test_past_versions_are_remembered_within_bounds(db):
 
 def test_a_database_that_is_upgraded_gets_tokens(db):
     DataVersion.objects.update(token="", tokens={}, history=[])
-    import_module("evidence.migrations.0005_version_tokens").name_the_version(apps, None)
+    import_module("evidence.migrations.0007_version_tokens").name_the_version(apps, None)
     now = DataVersion.current()
     assert len(now.token) == 32 and now.tokens == {ALL: now.token} and DataVersion.past() == [now.token]
 
@@ -167,7 +167,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import connection
 from django.test import Client
-from evidence.cohort import serving
+from evidence.counting.snapshot import store as serving
 from evidence.models import DataVersion, Patient
 
 serving.AT_ONCE = 0  # so that a snapshot file is left, too
