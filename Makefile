@@ -46,15 +46,17 @@ var/static/.collected: $(STATIC) $(VENV)/.installed evidence/finders.py | var/se
 # One process for each core, up to eight: each loads the evidence into a database of its own. A process with nothing
 # left to do takes tests from one that has. WORKERS=0 tests in one process, which a debugger needs.
 WORKERS ?= auto
-PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 8 --dist worksteal
+TESTS ?= not browser
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 8 --dist worksteal -m "$(TESTS)"
 
 test: $(VENV)/.installed-dev
 	@$(PYTEST)
 	@echo "Left out: the tests in a real browser (make test-browser, needs Chromium), and the same suite on"
 	@echo "PostgreSQL and Redis (DATABASE_URL=... REDIS_URL=... make test)."
 
+test-fast: TESTS = not browser and not slow
 test-fast: $(VENV)/.installed-dev
-	@$(PYTEST) -m "not browser and not slow"
+	@$(PYTEST)
 
 coverage: $(VENV)/.installed-dev
 	@$(PYTEST) --cov --cov-report=term

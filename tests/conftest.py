@@ -34,6 +34,14 @@ settings.register_profile("ci", **everywhere, derandomize=True, database=None, p
 settings.load_profile("ci" if os.environ.get("CI") else "default")
 
 
+@pytest.hookimpl(tryfirst=True)  # before -m looks at the marks
+def pytest_collection_modifyitems(items):
+    """Marks what asks the database, so that another one need be asked nothing else: `pytest -m database`."""
+    for item in items:
+        if {"db", "transactional_db"} & set(item.fixturenames) or item.get_closest_marker("django_db"):
+            item.add_marker("database")
+
+
 @pytest.fixture(autouse=True, scope="session")
 def cache_of_its_own():
     """Each process of the suite empties its cache, so it must not be that of another: Redis has sixteen, by number."""
