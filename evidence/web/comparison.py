@@ -19,6 +19,7 @@ from ..questions.form_fields import NumberField, WordsField, cut
 from ..questions.parsing import Asked, asked_in, named
 from ..questions.question import Question
 from ..questions.vocabulary import Vocabulary, vocabulary
+from ..summaries.comparison import FEWEST
 from .collection import refusal
 from .navigation import tabs
 
@@ -63,6 +64,7 @@ def compare(request: HttpRequest, collection: str) -> HttpResponse:
         compared = summaries.side_by_side(one.question, other.question, one.vocabulary)
         context |= {
             "compared": compared,
+            "fewest": FEWEST,
             "chart": charts.compare_chart(compared, home),
             "swapped": address(home, other.question, one.question),
             "same": one.question == other.question,
