@@ -221,6 +221,27 @@ def test_counts_are_those_of_the_pages(client, world, unlimited, question):
 # Numbers
 
 
+def test_a_forest_plot_from_the_api_is_that_of_its_file(client, simulated):
+    query = "item=relapsed&study=simulated-article-01&study=simulated-article-02&study=simulated-article-03"
+    for address in ("item=any_adverse_event", query, "item=improved&shared=yes"):
+        answer = api(client, f"{simulated.slug}/forest/?{address}")
+        text = client.get(f"/{simulated.slug}/forest.csv?{address}").content.decode("utf-8-sig")
+        file = list(csv.DictReader(io.StringIO(text)))
+        assert len(answer["rows"]) == len(file) > 3
+        for row, line in zip(answer["rows"], file, strict=True):
+            assert ["" if cell is None else str(cell) for cell in row] == [line[name] for name in answer["columns"]]
+    pooled = dict(zip(answer["columns"], answer["rows"][-1], strict=True))
+    assert pooled["row"] == "Pooled" and pooled["prediction_low"] < pooled["ci_low"] < pooled["ci_z_low"]
+    assert answer["item"] == "improved" and answer["evidence_kind"].startswith("simulated")
+    left_out = answer["without_each_study"]
+    assert len(left_out) > 3 and all(each["percent"] is not None for each in left_out)
+
+
+@pytest.mark.parametrize("fault", ["item=nonsense", "item=", "shared=no"])
+def test_a_forest_plot_of_nothing_is_refused(client, world, fault):
+    assert refused(client, f"world/forest/?{fault}")["errors"][0]["parameter"] == fault.split("=")[0]
+
+
 def test_the_summary_by_hand(client, world):
     answer = api(client, "world/summary/")
     improved = answer["headlines"][0]

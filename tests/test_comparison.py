@@ -1,6 +1,7 @@
 """Two cohorts side by side."""
 
 import csv
+from math import inf
 from urllib.parse import urlencode
 
 import pytest
@@ -10,7 +11,8 @@ from evidence import summaries
 from evidence.counting import count_shared_patients
 from evidence.questions.question import Question
 from evidence.questions.vocabulary import vocabulary
-from evidence.statistics import exact_comparison
+from evidence.statistics import TwoByTwo, exact_comparison
+from evidence.summaries.comparison import format_ratio
 
 from . import plain
 from .factories import make_collection, make_patient, make_study, make_treatment
@@ -55,7 +57,7 @@ def test_by_hand(trial, asking):
     assert row.difference_text == "−51.4 (−76.9 to −5.9)"
     assert row.exact == exact_comparison(3, 8, 8, 9)
     assert row.p_text == "0.086"  # the interval of the odds ratio goes up to 1.26
-    assert row.odds_text.startswith("0.09 (0.00 to ")
+    assert row.odds_text.startswith("0.09 (< 0.01 to 1.26)")
     assert found.overlap_text == "No patient is in both: 9 only in A, 9 only in B."
 
 
@@ -81,7 +83,9 @@ def test_whoever_is_on_both_sides_cannot_be_compared(trial, asking):
     found = summaries.side_by_side(one, other, vocabulary(trial))
     assert found.overlap_text == "9 in both, 0 only in A, 9 only in B."
     assert found.tests == 0
-    assert all(row.difference is None and row.why == "the cohorts share patients" for row in rows_of(found).values())
+    assert all(row.difference is None for row in rows_of(found).values())
+    reasons = {row.why for row in rows_of(found).values() if row.one.known}
+    assert reasons == {"the cohorts share patients"}
 
 
 def test_a_patient_with_two_courses_can_be_on_both_sides(world, asking):
@@ -158,13 +162,66 @@ def test_the_numbers_come_as_a_file(client, trial):
     rows = {row["label"]: row for row in csv.DictReader(response.content.decode("utf-8-sig").splitlines())}
     row = rows["Improved (authors’ overall verdict)"]
     assert (row["a_n"], row["a_known"], row["a_not_reported"], row["b_n"], row["b_known"]) == ("3", "8", "1", "8", "9")
-    assert float(row["fisher_p"]) == pytest.approx(exact_comparison(3, 8, 8, 9).p)
+    assert float(row["exact_p"]) == pytest.approx(exact_comparison(3, 8, 8, 9).p)
     assert row["question"] == query
 
 
 def test_a_simulated_comparison_says_that_it_is_an_artefact(client, db):
     body = client.get("/sener-2025-reconstruction/compare/?a=sex%3Dmale&b=sex%3Dfemale").content.decode()
     assert "any association here is an artefact" in body
+
+
+def test_simulated_records_have_no_p_value_and_the_page_says_why_once(client, db):
+    """Neither on the page nor in the file, the chart or its table."""
+    query = "a=inhibitor%3Dtofacitinib&b=inhibitor%3Dbaricitinib"
+    page = client.get(f"/sener-2025-reconstruction/compare/?{query}")
+    found = page.context["compared"]
+    rows = rows_of(found)
+    improved = rows["Improved (authors’ overall verdict)"]
+    assert improved.exact and not improved.few, "it is no question of numbers"
+    assert found.tests == 0 and all(row.p_text == "" for row in rows.values())
+    text = text_of(page)
+    assert text.count("no p-value is given") == 1 and "xact p" not in text
+    assert "of twenty true" not in text
+    assert "simulated, so nothing is tested" in page.context["chart"].note
+    file = client.get(f"/sener-2025-reconstruction/compare.csv?{query}").content.decode("utf-8-sig")
+    lines = list(csv.DictReader(file.splitlines()))
+    assert {line["exact_p"] for line in lines} == {""}
+    assert "simulated: no test" in {line["note"] for line in lines}
+
+
+def test_the_p_is_named_as_what_it_is(client, trial):
+    text = text_of(client.get(comparing(trial, "inhibitor=tofacitinib", "inhibitor=baricitinib")))
+    assert "Fisher" not in text
+    for name in (TwoByTwo.p_method, TwoByTwo.interval_method):
+        assert name in text
+    assert "under 0.05 exactly where the interval leaves out 1" in text
+    assert "Under 5 patients known on a side" in text
+
+
+@pytest.mark.parametrize(
+    ("value", "printed"),
+    [(0.0014, "< 0.01"), (0.00499, "< 0.01"), (0.005, "0.01"), (0.0, "0"), (1.256, "1.26"), (inf, "∞")],
+)
+def test_an_odds_ratio_too_small_to_print_is_not_nothing(value, printed):
+    assert format_ratio(value) == printed
+
+
+def test_it_is_said_that_patients_come_by_study(client, trial):
+    text = text_of(client.get(comparing(trial, "inhibitor=tofacitinib", "inhibitor=baricitinib")))
+    assert "Patients come clustered by study" in text and "take them for independent" in text
+
+
+def test_what_is_known_of_nobody_keeps_its_row(client, trial):
+    query = urlencode({"a": "inhibitor=tofacitinib", "b": "inhibitor=baricitinib"})
+    page = client.get(f"/two-drugs/compare/?{query}")
+    relapsed, skin = (rows_of(page.context["compared"])[label] for label in ("Relapsed", "Skin"))
+    for row in (relapsed, skin):
+        assert (row.one.known, row.other.known, row.why) == (0, 0, "not known on either side")
+    assert "Relapsed none known – 9 none known – 9 – – not known on either side" in text_of(page)
+    file = client.get(f"/two-drugs/compare.csv?{query}").content.decode("utf-8-sig")
+    notes = {line["label"]: line["note"] for line in csv.DictReader(file.splitlines())}
+    assert notes["Relapsed"] == "not known on either side"
 
 
 def test_swapping_turns_the_difference_round(client, trial):

@@ -6,15 +6,24 @@ import pytest
 from hypothesis import given, settings
 
 from evidence import summaries
+from evidence.models import GroupFinding
 from evidence.questions.question import Question
 from evidence.questions.vocabulary import vocabulary
 from evidence.statistics import pooled_proportion
+from evidence.summaries.forest import last_of_each_group
 
 from . import plain
 from .factories import make_collection, make_group, make_patient, make_study, make_treatment
 from .test_filters import addresses, few
+from .test_pages import text_of
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def every_answer_made_anew(settings):
+    """So that each has its context."""
+    settings.KEEP_ANSWERS = False
 
 
 def forest(collection, item="improved", question=None, **more):
@@ -51,7 +60,7 @@ def test_by_hand(literature):
         "series-c": ("3/6", True, True),
         "series-b": ("1/5", True, True),
     }
-    assert (found.singles.label, found.singles.fraction) == ("2 studies of one patient each", "2/2")
+    assert (found.singles.label, found.singles.fraction) == ("2 studies with one matching patient known", "2/2")
     assert (found.total.fraction, found.total.missing, found.unknown_studies) == ("12/21", 3, 1)
     assert found.pooled == pooled_proportion([(6, 8), (3, 6), (1, 5)]), "case reports are not pooled as studies"
 
@@ -103,9 +112,117 @@ def test_a_study_with_patients_and_a_group_is_counted_once(literature):
 def test_published_groups_that_may_share_patients(published):
     """De Pinto 2024 reports joints of five patients; nobody sums them with a study that may hold the same people."""
     found = forest(published, "improved_joints")
-    assert found.total.fraction == "7/7" and found.pooled is None
+    assert found.total.fraction == "5/5" and found.pooled is None
     assert {row.label: row.fraction for row in found.rows} == {"De Pinto 2024": "5/5"}
-    assert found.singles.fraction == "2/2"
+    assert found.singles.fraction == found.cases.fraction == "2/2"
+
+
+def test_a_group_is_never_added_to_case_reports(client, published):
+    """Five of five in a group and two case reports are not “7/7, 100 %, 59.0–100.0”."""
+    chart = client.get("/published/forest/?item=improved_joints").context["chart"]
+    assert chart.sentence == (
+        "Improved: joints: 5/5 without case reports (100.0 %, exact 95 % CI 47.8–100.0); 2/2 in 2 case reports, "
+        "selected cases that are not added to groups; 2 not known. "
+        "Not pooled: fewer than 3 studies of two or more patients."
+    )
+    cells = {row[0]: row[2:5] for row in chart.table.rows}
+    assert cells["2 case reports"] == ["2/2", "selected cases", ""]
+    assert not any("7/7" in cell for row in chart.table.rows for cell in row)
+    file = csv.DictReader(
+        client.get("/published/forest.csv?item=improved_joints").content.decode("utf-8-sig").splitlines()
+    )
+    sums = {row["row"]: (row["percent"], row["ci_low"], row["note"]) for row in file}
+    assert sums["2 case reports"] == ("", "", "selected cases")
+
+
+def test_a_sum_of_case_reports_is_a_count_without_an_interval(client, literature):
+    """case-d and case-e hold one patient each; so does the total that they are in."""
+    found = forest(literature)
+    for row in (found.singles, found.total):
+        assert (row.percent, row.interval, row.percent_text) == (None, None, "selected cases")
+    sentence = client.get("/literature/forest/").context["chart"].sentence
+    assert sentence.startswith(
+        "Improved (authors’ overall verdict): 12/21 in all (selected cases among them, so no percentage and no "
+        "interval is given); 3 not known."
+    )
+    alone = client.get("/literature/forest/?study=case-d&study=case-e").context["chart"]
+    assert "2/2 in all (selected cases" in alone.sentence and alone.figure == {}
+
+
+def test_a_report_of_several_cases_is_a_case_report_too(literature, asking):
+    series = "study=series-a&study=series-b&study=series-c"
+    assert forest(literature, question=asking(literature, series)).total.interval
+    literature.studies.filter(slug="series-a").update(design="case_report")
+    assert forest(literature, question=asking(literature, series)).total.interval is None
+
+
+def test_studies_with_one_matching_patient_are_not_called_studies_of_one_patient(literature, asking):
+    for slug in ("series-a", "series-b"):
+        person = literature.studies.get(slug=slug).patients.order_by("pk").first()
+        person.sex = "male"
+        person.save()
+    found = forest(literature, question=asking(literature, "sex=male"))
+    assert found.singles.label == "2 studies with one matching patient known"
+    assert not found.total.selected, "they are series, of whom one patient matches"
+
+
+def test_intervals_by_t_stand_beside_those_by_z_by_name(client, literature):
+    found = forest(literature)
+    facts = dict(found.pooled_facts)
+
+    def printed(interval):
+        return "–".join(f"{100 * each:.1f}" for each in interval) + " %"
+
+    assert facts["95 % CI by t, 2 degrees of freedom"] == printed(found.pooled.interval_t)
+    assert facts["95 % CI by z (normal distribution)"] == printed(found.pooled.interval)
+    assert facts["95 % prediction interval by t, 1 degree of freedom"] == printed(found.pooled.prediction_t)
+    assert facts["95 % prediction interval by z"] == printed(found.pooled.prediction)
+    low, high = found.pooled.tau2_interval
+    assert facts["τ², the variance between studies (log odds)"] == (
+        f"{found.pooled.tau2:.2f} (95 % profile likelihood interval {low:.2f}–{high:.2f})"
+    )
+    text = text_of(client.get("/literature/forest/"))
+    for name, value in facts.items():
+        assert f"{name} {value}" in text
+    figure = client.get("/literature/forest/").context["chart"].figure
+    drawn = {trace["name"]: trace["x"] for trace in figure["data"]}
+    assert drawn["Pooled, 95 % CI (t)"] == [pytest.approx(100 * each, abs=1e-4) for each in found.pooled.interval_t]
+
+
+def test_each_study_is_left_out_in_turn(client, literature):
+    study = make_study(literature, "series-g")
+    for response in ("improved", "stable"):
+        make_treatment(make_patient(study), response=response)
+    without = {row.slug: each for row, each in forest(literature).without}
+    assert without["series-a"].pooled == pooled_proportion([(3, 6), (1, 5), (1, 2)])
+    assert list(without) == ["series-a", "series-c", "series-b", "series-g"]
+    text = text_of(client.get("/literature/forest/"))
+    assert "Without each study in turn" in text and "series-a 6/8" in text
+    three = client.get("/literature/forest/?study=series-a&study=series-b&study=series-c")
+    assert "series-a 6/8 Not pooled: fewer than 3 studies of two or more patients." in text_of(three)
+
+
+def test_of_many_studies_none_is_left_out(monkeypatch, client, literature):
+    monkeypatch.setattr("evidence.summaries.forest.LEFT_OUT", 2)
+    assert forest(literature).without == []
+
+
+def test_nothing_is_said_of_pooling_where_nothing_is_pooled(client, published):
+    page = client.get("/published/forest/?item=improved_joints")
+    assert "Pooled" not in page.context["chart"].table.headings
+    assert "random-intercept" not in page.context["chart"].note
+    assert "and not pooled" not in text_of(page) and "I²" not in text_of(page)
+
+
+def test_the_last_of_several_times_does_not_hang_on_the_database(literature):
+    group = make_group(make_study(literature, "weeks"), n=5)
+    made = [
+        GroupFinding(group=group, number=number, at_weeks=week, kind="events", measure="x", events=1, n=5)
+        for number, week in enumerate((12, None, 52, None), start=1)
+    ]
+    for order in (made, made[::-1]):
+        assert [each.at_weeks for each in last_of_each_group(order)] == [52]
+    assert [each.number for each in last_of_each_group([made[3], made[1]])] == [4]
 
 
 def test_nobody_known_is_said(client, published):
@@ -151,11 +268,29 @@ def test_the_file_has_the_rows_of_the_table(client, literature):
         "series-a",
         "series-c",
         "series-b",
-        "2 studies of one patient each",
+        "2 studies with one matching patient known",
         "All counted",
         "Pooled",
     ]
-    assert (rows[0]["n"], rows[0]["known"]) == ("6", "8")
+    assert (rows[0]["n"], rows[0]["known"], rows[0]["study"], rows[0]["pooled"]) == ("6", "8", "series-a", "yes")
+    pooled, found = rows[-1], forest(literature).pooled
+    for name, expected in {
+        "percent": 100 * found.proportion,
+        "ci_low": 100 * found.interval_t[0],
+        "ci_z_high": 100 * found.interval[1],
+        "prediction_low": 100 * found.prediction_t[0],
+        "prediction_high": 100 * found.prediction_t[1],
+        "prediction_z_low": 100 * found.prediction[0],
+        "tau2": found.tau2,
+        "tau2_low": found.tau2_interval[0],
+        "tau2_high": found.tau2_interval[1],
+        "i2": found.i2,
+    }.items():
+        assert float(pooled[name]) == pytest.approx(expected), name
+    assert (pooled["ci_method"], pooled["prediction_method"]) == (
+        "t, 2 degrees of freedom",
+        "t, 1 degree of freedom",
+    )
 
 
 def test_serious_events_are_left_out_where_no_event_is_graded(literature, simulated):

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from django.http import QueryDict
 
 from .. import summaries
+from ..charts import Chart, forest_chart
 from ..charts.registry import CHARTS, build_chart
 from ..downloads.release_status import standing
 from ..downloads.rows import evidence_kind
@@ -167,7 +168,32 @@ def breakdown(found) -> dict:
 
 def chart(name: str, asked: Asked, absolute: Absolute) -> dict:
     """A chart's numbers, as its file has them."""
-    drawn = build_chart(asked, name)
+    return numbers(build_chart(asked, name), asked, absolute)
+
+
+def forest(item: str, shared: bool, asked: Asked, absolute: Absolute) -> dict:
+    """The numbers of a forest plot, as its file has them, and what is pooled without each study.
+
+    Raises KeyError for an item that is not in `summaries.forest_items`.
+    """
+    found = summaries.forest_plot(asked.question, item, asked.vocabulary, shared=shared)
+    without = [
+        {
+            "study": row.slug,
+            "percent": each.pooled and 100 * each.pooled.proportion,
+            "interval_95_t": each.pooled and [100 * end for end in each.pooled.interval_t],
+            "refused": each.refused,
+        }
+        for row, each in found.without
+    ]
+    return numbers(forest_chart(found, asked.collection), asked, absolute) | {
+        "item": item,
+        "refused": found.refused,
+        "without_each_study": without,
+    }
+
+
+def numbers(drawn: Chart, asked: Asked, absolute: Absolute) -> dict:
     columns, found = drawn.table.for_programs
     return head(asked, absolute) | {
         "name": drawn.name,
@@ -204,6 +230,7 @@ def described(collection: Collection, absolute: Absolute) -> dict:
         "release": standing(collection).as_json(),
         "lists": {noun: absolute(f"{base}{noun}/") for noun in TABLES},
         "summary": absolute(f"{base}summary/"),
+        "forest": absolute(f"{base}forest/"),
         "filters": absolute(f"{base}filters/"),
         "charts": {name: absolute(f"{base}charts/{name}/") for name in CHARTS},
         "phenopackets": absolute(f"/{collection.slug}/phenopackets.json"),

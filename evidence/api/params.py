@@ -9,16 +9,19 @@ from django.core.exceptions import NON_FIELD_ERRORS
 from django.http import QueryDict
 
 from ..downloads.release_status import pinned
+from ..models.choices import Item
 from ..models.consistency import version
 from ..problems import Fault
 from ..questions.filters.treatment import VIEW_WORDS
 from ..questions.form_fields import cut
 from ..questions.parsing import Asked, asked_of, named
+from ..summaries import forest_items
 from ..tables import Column, Table
 from .errors import Refused
 
 USUAL_SIZE, LARGEST_SIZE = 100, 1000  # rows of a page
 ROWS = ("sort", "fields", "page_size", "cursor")  # parameters of lists beside the filters
+FOREST = ("item", "shared")  # parameters of a forest plot beside the filters
 RELEASE = "release"
 
 
@@ -65,6 +68,20 @@ def refuse(faults: list[Fault]) -> None:
     """Raises Refused if there is any fault."""
     if faults:
         raise Refused(400, " ".join(text for _, text in faults), faults)
+
+
+def forest_words(data: QueryDict, asked: Asked) -> tuple[str, bool]:
+    """What a forest plot is of, and whether people who may stand in two rows are counted twice.
+    Raises Refused.
+    """
+    item, shared = data.get("item", Item.IMPROVED.value), data.get("shared")
+    faults = []
+    if item not in forest_items(asked.question):
+        faults.append(("item", f"“{cut(item)}” is nothing a forest plot can be drawn of here."))
+    if shared not in (None, "yes"):
+        faults.append(("shared", f"“{cut(shared)}” is not “yes”. Leave it out otherwise."))
+    refuse(faults)
+    return item, shared == "yes"
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 
 from ..charts.registry import CHARTS
 from ..models import Release
-from ..models.choices import Match
+from ..models.choices import Item, Match
 from ..models.consistency import collections
 from ..questions.filters import FILTERS, SETS, AnyOf, Bound, NotKnown, Search
 from ..questions.vocabulary import vocabulary
@@ -78,6 +78,18 @@ def said(name: str, each) -> str:
     return f"{each.label}. Repeat the word for alternatives."
 
 
+def forest_parameters() -> list[OpenApiParameter]:
+    items = "What is counted: " + ", ".join(Item.values)
+    items += "; or measure: and the name of what groups alone report as events of n."
+    twice = "Whether people who may stand in two rows are counted twice; without it, once."
+    default = {"type": "string", "minLength": 1, "default": Item.IMPROVED.value}
+    return [
+        *filter_parameters(),
+        parameter("item", items, default),
+        parameter("shared", twice, {"type": "string", "enum": ["yes"]}),
+    ]
+
+
 def list_parameters(table: Table) -> list[OpenApiParameter]:
     words = list(table.sort_words())
     names = [column.name for column in table.file_columns]
@@ -140,6 +152,7 @@ def example(path: str, slug: str) -> dict:
         return answers.rows(table, question, part(given, table, question), given, absolute)
     made = {
         "summary": lambda: answers.summary(question, absolute),
+        "forest": lambda: answers.forest(Item.IMPROVED.value, False, question, absolute),
         "filters": lambda: answers.filters(question.collection, question.vocabulary),
         "{name}": lambda: answers.chart("response-by-inhibitor", question, absolute),
     }

@@ -2,6 +2,7 @@
 
 from rest_framework import serializers as s
 
+from ..summaries.forest import LEFT_OUT
 from ..tables import TABLES, Column, Table
 
 
@@ -105,15 +106,39 @@ Summary = shape(
     sex=s.DictField(child=s.IntegerField()),
     groups=text("What groups answer the question, in words; their patients are not among these.", allow_blank=True),
 )
-ChartShape = shape(
-    "Chart",
+CHART = {
+    "name": text(),
+    "title": text(),
+    "sentence": text("What the chart shows, in words."),
+    "note": text(allow_blank=True),
+    "columns": s.ListField(child=s.CharField()),
+    "rows": s.ListField(child=s.ListField(child=s.JSONField()), help_text="Cells in the order of the columns."),
+}
+ChartShape = shape("Chart", **HEAD, **CHART)
+WithoutStudyShape = shape(
+    "WithoutStudy",
+    study=text("The slug of the study that is left out."),
+    percent=real("The pooled proportion without it, in percent; null if refused.", allow_null=True),
+    interval_95_t=s.ListField(
+        child=s.FloatField(),
+        min_length=2,
+        max_length=2,
+        allow_null=True,
+        help_text="Its 95 % confidence interval by Student's t, in percent.",
+    ),
+    refused=text("Why the others cannot be pooled.", allow_blank=True),
+)
+ForestShape = shape(
+    "Forest",
     **HEAD,
-    name=text(),
-    title=text(),
-    sentence=text("What the chart shows, in words."),
-    note=text(allow_blank=True),
-    columns=s.ListField(child=s.CharField()),
-    rows=s.ListField(child=s.ListField(child=s.JSONField()), help_text="Cells in the order of the columns."),
+    **CHART,
+    item=text("What is counted."),
+    refused=text("Why nothing is pooled.", allow_blank=True),
+    without_each_study=WithoutStudyShape(
+        many=True,
+        help_text="What is pooled without each study in turn; empty where nothing is pooled, and "
+        f"of more than {LEFT_OUT} studies.",
+    ),
 )
 CollectionShape = shape(
     "Collection",
@@ -124,6 +149,7 @@ CollectionShape = shape(
     release=ReleaseShape(),
     lists=s.DictField(child=s.URLField()),
     summary=s.URLField(),
+    forest=s.URLField(),
     filters=s.URLField(),
     charts=s.DictField(child=s.URLField()),
     phenopackets=s.URLField(),

@@ -14,8 +14,8 @@ from ..questions.parsing import named
 from ..questions.vocabulary import vocabulary
 from ..tables import TABLES, Table
 from . import answers, shapes
-from .params import ROWS, asked, nothing_more, part
-from .schema import answered, filter_parameters, list_parameters
+from .params import FOREST, ROWS, asked, forest_words, nothing_more, part
+from .schema import answered, filter_parameters, forest_parameters, list_parameters
 
 
 class AlwaysJSON(BaseContentNegotiation):
@@ -127,6 +127,23 @@ class Chart(Read):
         if name not in CHARTS:
             raise Http404("There is no such chart.")
         return self.answer(lambda: answers.chart(name, question, request.build_absolute_uri))
+
+
+class Forest(Read):
+    @extend_schema(
+        operation_id="forest",
+        tags=["Numbers"],
+        parameters=forest_parameters(),
+        responses=answered(shapes.ForestShape, "The forest plot's numbers.", 400, 404, 409),
+    )
+    def get(self, request: HttpRequest, collection: str) -> Response:
+        """One proportion study by study: exact intervals, the raw total, and where it can be justified the pooled
+        proportion with intervals by t and by z, `tau2` on the log odds, and the same without each study in turn.
+        """
+        given = request.query_params
+        question = asked(given, collection, FOREST)
+        item, shared = forest_words(given, question)
+        return Response(answers.forest(item, shared, question, request.build_absolute_uri))
 
 
 class Rows(Read):

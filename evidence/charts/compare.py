@@ -9,7 +9,8 @@ COLUMNS = [
     "label",
     *(f"a_{name}" for name in ("n", "known", "not_reported", "not_extracted")),
     *(f"b_{name}" for name in ("n", "known", "not_reported", "not_extracted")),
-    *("difference_points", "difference_low", "difference_high", "odds_ratio", "or_low", "or_high", "fisher_p"),
+    *("difference_points", "difference_low", "difference_high", "odds_ratio", "or_low", "or_high", "exact_p"),
+    "note",
 ]
 
 
@@ -33,8 +34,12 @@ def compare_chart(found: SideBySide, collection: Collection) -> Chart:
         "xaxis": value_axis("% of patients known, 95 % CI", range=[-1, 101]),
         "yaxis": value_axis(tickvals=places, ticktext=labels, range=[len(labels) - 0.5, -0.5]),
     }
+    note = "Bars are Wilson’s 95 % intervals."
+    if not found.tested:
+        note += " The records are simulated, so nothing is tested."
     told = "; ".join(f"{row.label} {row.one.fraction} against {row.other.fraction}" for row in drawn[:4])
-    return Chart(name, title, f"{told}.", table, build_figure(collection, traces, rows=len(drawn), **layout))
+    drawing = build_figure(collection, traces, rows=len(drawn), **layout)
+    return Chart(name, title, f"{told}.", table, drawing, note)
 
 
 def share_points(name: str, shares: list, colour: str, symbol: str, shift: float) -> dict:
@@ -58,7 +63,9 @@ def comparison_cells(row) -> list[str]:
 
 
 def comparison_numbers(row) -> list:
-    """One row for a program; differences in percentage points, and nothing where nothing is printed."""
+    """One row for a program; differences in percentage points, and nothing where nothing is printed, which `note`
+    explains.
+    """
     sides = [[share.count, share.known, share.not_reported, share.not_extracted] for share in (row.one, row.other)]
     exact = row.exact
     odds = [None] * 3 if exact is None or not row.odds_text else [exact.odds_ratio, exact.low, exact.high]
@@ -69,4 +76,5 @@ def comparison_numbers(row) -> list:
         *(row.difference or [None] * 3),
         *odds,
         exact.p if row.p_text else None,
+        row.why or None,
     ]

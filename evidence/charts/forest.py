@@ -1,8 +1,10 @@
 """The forest plot: a proportion in every study, the raw total, and the pooled one with its prediction interval."""
 
+from math import isfinite
+
 from ..models import Collection
 from ..summaries import Forest, format_number
-from ..summaries.forest import StudyRow
+from ..summaries.forest import SELECTED, StudyRow, degrees, percent_range
 from .chart import (
     COUNT,
     NOT_KNOWN,
@@ -18,7 +20,12 @@ from .chart import (
 )
 
 MOST = 22  # studies drawn; all of them stand in the table
-COLUMNS = ["row", "counted_of", "n", "known", "percent", "ci_low", "ci_high", "missing", "counted"]
+COLUMNS = [
+    *("row", "study", "counted_of", "n", "known", "percent", "ci_low", "ci_high", "ci_method"),
+    *("missing", "counted", "pooled", "note"),
+    *("ci_z_low", "ci_z_high", "prediction_low", "prediction_high", "prediction_method"),
+    *("prediction_z_low", "prediction_z_high", "tau2", "tau2_low", "tau2_high", "i2"),
+]
 
 
 def forest_chart(found: Forest, collection: Collection) -> Chart:
@@ -28,22 +35,26 @@ def forest_chart(found: Forest, collection: Collection) -> Chart:
     if not found.total.known:
         return Chart(name, title, f"{found.label}: known of nobody here.", table)
     drawn = found.rows[:MOST]
-    rows = [*drawn, *([found.singles] if found.singles else []), found.total]
+    left_out = len(found.rows) - len(drawn)
+    # A count of selected cases is no estimate, so it is not drawn as one.
+    rows = [row for row in [*drawn, found.total] if not row.selected]
     labels = [row_label(row) for row in rows]
-    traces = [
-        study_points(
-            "Study",
-            [(label, row) for label, row in zip(labels, rows, strict=True) if row in drawn and row.counted],
-            COUNT,
-            "square",
-        )
-    ]
-    aside = [(label, row) for label, row in zip(labels, rows, strict=True) if row in drawn and not row.counted]
-    if aside:
-        traces.append(study_points("Not counted again", aside, NOT_KNOWN, "square-open"))
-    if found.singles:
-        traces.append(study_points("Not pooled", [(row_label(found.singles), found.singles)], SECOND, "circle-open"))
-    traces.append(study_points("Raw total", [(labels[-1], found.total)], COUNT, "diamond-open"))
+    placed = list(zip(labels, rows, strict=True))
+    traces = []
+    for trace, some, colour, symbol in [
+        ("Study", [each for each in placed if each[1] in drawn and each[1].counted], COUNT, "square"),
+        (
+            "Not counted again",
+            [each for each in placed if each[1] in drawn and not each[1].counted],
+            NOT_KNOWN,
+            "square-open",
+        ),
+        ("Raw total", [each for each in placed if each[1] is found.total], COUNT, "diamond-open"),
+    ]:
+        if some:
+            traces.append(study_points(trace, some, colour, symbol))
+    if not traces:
+        return Chart(name, title, forest_sentence(found), table)
     if found.pooled:
         labels.append("Pooled")
         traces += pooled_traces(found)
@@ -52,12 +63,15 @@ def forest_chart(found: Forest, collection: Collection) -> Chart:
         "yaxis": rows_axis(labels),
         "bargap": 0.5,
     }
-    note = (
-        "Squares grow with the number of patients. Intervals of studies are Clopper-Pearson. The pooled proportion is "
-        "of a random-intercept logistic model by maximum likelihood; the thin line is the 95 % prediction interval, "
-        "where the proportion of a further study is expected."
-    )
-    left_out = len(found.rows) - len(drawn)
+    note = "Squares grow with the number of patients. Intervals of studies are exact (Clopper-Pearson)."
+    if any(row.selected for row in found.sums):
+        note += " Sums of selected cases stand in the table and are not drawn."
+    if found.pooled:
+        note += (
+            " The pooled proportion is of a random-intercept logistic model by maximum likelihood; its intervals are "
+            "by Student’s t. The thin line is the 95 % prediction interval, where the proportion of a further study is "
+            "expected."
+        )
     note += f" The {left_out} smallest studies are not drawn." if left_out else ""
     if len(found.rows) > TABLED:
         note += f" The table has the {TABLED} largest; the file has all {len(found.rows)}."
@@ -71,12 +85,20 @@ def row_label(row: StudyRow) -> str:
 
 def forest_sentence(found: Forest) -> str:
     total = found.total
-    percent = format_number(total.percent)
-    told = f"{found.label}: {total.fraction} in all ({percent} %, exact 95 % CI {total.interval_text})"
-    told += f", {total.missing} not known." if total.missing else ", none missing."
+    told = f"{found.label}: {total.fraction}"
+    told += " without case reports" if found.cases else " in all"
+    if total.selected:
+        told += f" ({SELECTED} among them, so no percentage and no interval is given)"
+    else:
+        told += f" ({total.percent_text}, exact 95 % CI {total.interval_text})"
+    if found.cases:
+        told += f"; {found.cases.fraction} in {found.cases.label}, {SELECTED} that are not added to groups"
+    told += f"; {total.missing} not known." if total.missing else "; none missing."
     if found.pooled:
-        spread = f"I² {format_number(found.pooled.i2)} %, τ² {format_number(found.pooled.tau2, 2)}"
-        return f"{told} Pooled over {found.studies} studies: {found.pooled_text}; {spread}."
+        return (
+            f"{told} Pooled over {found.studies} studies: {found.pooled_text}; "
+            f"I² {format_number(found.pooled.i2)} %, τ² {found.tau2_text}."
+        )
     return f"{told} Not pooled: {found.refused}."
 
 
@@ -95,8 +117,7 @@ def study_points(name: str, rows: list[tuple[str, StudyRow]], colour: str, symbo
         },
         "error_x": error_bars([row.percent for _, row in rows], [row.interval for _, row in rows]),
         "customdata": [
-            f"{label_text(row.label, 60)}: {row.fraction} "
-            f"({format_number(row.percent)} %, exact 95 % CI {row.interval_text})"
+            f"{label_text(row.label, 60)}: {row.fraction} ({row.percent_text}, exact 95 % CI {row.interval_text})"
             for _, row in rows
         ],
         "hovertemplate": "%{customdata}<extra></extra>",
@@ -118,8 +139,8 @@ def pooled_traces(found: Forest) -> list[dict]:
         }
 
     return [
-        line("Prediction interval", found.pooled.prediction, 3, SECOND),
-        line("Pooled, 95 % CI", found.pooled.interval, 9, COUNT),
+        line("Prediction interval (t)", found.pooled.prediction_t, 3, SECOND),
+        line("Pooled, 95 % CI (t)", found.pooled.interval_t, 9, COUNT),
         {
             "type": "scatter",
             "mode": "markers",
@@ -135,35 +156,64 @@ def pooled_traces(found: Forest) -> list[dict]:
 
 
 def forest_table(found: Forest) -> ChartTable:
-    last = [*([found.singles] if found.singles else []), found.total]
-    rows = [*found.rows, *last]
-    cells = [
-        [
-            row.label,
-            row.what or "–",
-            row.fraction,
-            f"{format_number(row.percent)} %" if row.known else "",
-            row.interval_text,
-            str(row.missing),
-            "yes" if row.pooled and row is not found.total else row.why or "no",
-        ]
-        for row in [*found.rows[:TABLED], *last]
-    ]
-    cells[-1][-1] = "–"
-    file = [
-        [
-            *(row.label, row.what, row.count, row.known, row.percent),
-            *(row.interval or (None, None)),
-            row.missing,
-            "yes" if row.counted else "no",
-        ]
-        for row in rows
-    ]
+    headings = ["Study", "Counted of", "n/N", "%", "95 % CI", "not known", "Counted"]
+    headings += ["Pooled"] if found.pooled else []
+    cells = [row_cells(row, found) for row in [*found.rows[:TABLED], *found.sums]]
+    file = [row_numbers(row, found) for row in [*found.rows, *found.sums]]
     if found.pooled:
-        low, high = (100 * each for each in found.pooled.interval)
-        percent = 100 * found.pooled.proportion
-        interval = f"{format_number(low)}–{format_number(high)}"
-        cells.append(["Pooled", f"{found.studies} studies", "–", f"{format_number(percent)} %", interval, "–", "–"])
-        file.append(["Pooled", f"{found.studies} studies", None, None, percent, low, high, None, None])
-    headings = ["Study", "Counted of", "n/N", "%", "95 % CI", "not known", "Pooled"]
+        percent = f"{format_number(100 * found.pooled.proportion)} %"
+        interval = f"{percent_range(found.pooled.interval_t)} (t)"
+        cells.append(["Pooled", f"{found.studies} studies", "–", percent, interval, "–", "–", "–"])
+        file.append(pooled_numbers(found))
     return ChartTable(headings, cells, {}, (COLUMNS, file))
+
+
+def row_cells(row: StudyRow, found: Forest) -> list[str]:
+    counted = "–" if not row.slug else "yes" if row.counted else row.why or "no"
+    cells = [row.label, row.what or "–", row.fraction, row.percent_text, row.interval_text, str(row.missing), counted]
+    return [*cells, pooled_word(row, found)] if found.pooled else cells
+
+
+def pooled_word(row: StudyRow, found: Forest) -> str:
+    """Whether a row goes into the pooled proportion; a sum of several studies is no such row."""
+    if not row.slug:
+        return "no" if row is found.singles else "–"
+    return "yes" if row.pooled else "no"
+
+
+def row_numbers(row: StudyRow, found: Forest) -> list:
+    """One row for a program; `pooled` is empty where nothing is pooled."""
+    return [
+        *(row.label, row.slug or None, row.what, row.count, row.known, row.percent),
+        *(row.interval or (None, None)),
+        "Clopper-Pearson" if row.interval else None,
+        row.missing,
+        "yes" if row.counted else "no",
+        ("yes" if row.slug and row.pooled else "no") if found.pooled else None,
+        SELECTED if row.selected else row.why or None,
+        *[None] * 11,
+    ]
+
+
+def pooled_numbers(found: Forest) -> list:
+    """The pooled proportion for a program: percentages, but tau2 on the log odds. An upper limit of
+    tau2 that nothing bounds is empty.
+    """
+    pooled = found.pooled
+
+    def percents(interval: tuple[float, float]) -> list[float]:
+        return [100 * each for each in interval]
+
+    low, high = pooled.tau2_interval
+    return [
+        *("Pooled", None, f"{found.studies} studies", None, None, 100 * pooled.proportion),
+        *percents(pooled.interval_t),
+        f"t, {degrees(pooled.interval_df)}",
+        *(None, None, None, None),
+        *percents(pooled.interval),
+        *percents(pooled.prediction_t),
+        f"t, {degrees(pooled.prediction_df)}",
+        *percents(pooled.prediction),
+        *(pooled.tau2, low, high if isfinite(high) else None),
+        pooled.i2,
+    ]

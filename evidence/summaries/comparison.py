@@ -12,6 +12,8 @@ from .cohort import AgeAndSex, Answer, age_and_sex, headline_shares, known_by_re
 from .shares import Share, Summary, format_number, make_share, run_summaries, run_together, yes_part
 
 FEWEST = 5  # patients known in a group, under which no p-value is printed
+SIMULATED = "simulated: no test"  # why simulated records have no p-value
+NOBODY = "not known on either side"
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ def shares_by_value(question: Question, name: str, labels: dict[str, str]) -> Su
 class Row:
     """One share of both cohorts. `difference` is of the first minus the second, with its interval, in percentage
     points; `exact` holds the odds ratio; both are None where they would mislead, and `why` says so.
+    Where not `tested`, no p-value is printed whatever the counts.
     """
 
     label: str
@@ -69,6 +72,7 @@ class Row:
     difference: tuple[float, float, float] | None
     exact: TwoByTwo | None
     why: str = ""
+    tested: bool = True
 
     @property
     def few(self) -> bool:
@@ -92,22 +96,36 @@ class Row:
 
     @property
     def p_text(self) -> str:
-        """Fisher's exact two-sided p; empty where none is printed."""
-        if self.exact is None or self.few:
+        """The central exact p, which agrees with the interval; empty where none is printed."""
+        if self.exact is None or self.few or not self.tested:
             return ""
         return "< 0.001" if self.exact.p < 0.001 else format_number(min(self.exact.p, 1), 3)
 
+    @property
+    def told(self) -> str:
+        """Why something is not given, for a page that says once why simulated records are not tested."""
+        return "" if self.why == SIMULATED else self.why
+
 
 def format_ratio(value: float) -> str:
-    return format_number(value, 2) if isfinite(value) else "∞"
+    """To two decimals. “0” is a ratio that no data bound below; one too small to print is not 0."""
+    if not isfinite(value):
+        return "∞"
+    if not value:
+        return "0"
+    return format_number(value, 2) if value >= 0.005 else "< 0.01"
 
 
-def comparison_row(heading: str, one: Share, other: Share, overlap: int, asked: set[str]) -> Row:
+def comparison_row(
+    heading: str, one: Share, other: Share, overlap: int, asked: set[str], *, tested: bool = True
+) -> Row:
     """Two shares compared. Patients who are in both cohorts cannot be compared with themselves, and what a question
-    asks for (`asked` holds the names of its parts) is no finding.
+    asks for (`asked` holds the names of its parts) is no finding. Not `tested`, no p-value is given.
     """
     if asked & (DECIDED_BY.get(one.key) or DECIDED_BY.get(heading, set())):
         return Row(one.label, one, other, None, None, "asked for")
+    if not one.known and not other.known:
+        return Row(one.label, one, other, None, None, NOBODY)
     if not one.known or not other.known:
         return Row(one.label, one, other, None, None, "known in nobody of one side")
     if overlap:
@@ -116,12 +134,13 @@ def comparison_row(heading: str, one: Share, other: Share, overlap: int, asked: 
     low, high = newcombe_interval(*counts)
     difference = (one.percent - other.percent, 100 * low, 100 * high)
     exact = exact_comparison(*counts)
-    return Row(one.label, one, other, difference, exact, f"under {FEWEST} known" if min(counts[1::2]) < FEWEST else "")
+    why = f"under {FEWEST} known" if min(counts[1::2]) < FEWEST else ""
+    return Row(one.label, one, other, difference, exact, why if tested else SIMULATED, tested)
 
 
 @dataclass(frozen=True)
 class SideBySide:
-    """Two cohorts compared. `overlap` patients are in both."""
+    """Two cohorts compared. `overlap` patients are in both; `tested` says whether p-values are given."""
 
     one: Answer
     other: Answer
@@ -129,6 +148,12 @@ class SideBySide:
     other_people: AgeAndSex
     overlap: int
     groups: list[tuple[str, list[Row]]]
+    tested: bool = True
+
+    @property
+    def methods(self) -> tuple[str, str]:
+        """The names of the interval of the odds ratio and of the p."""
+        return TwoByTwo.interval_method, TwoByTwo.p_method
 
     @property
     def patients(self) -> tuple[int, int]:
@@ -137,7 +162,7 @@ class SideBySide:
     @property
     def tests(self) -> int:
         """How many p-values are printed."""
-        return sum(bool(comparison_row.p_text) for _, rows in self.groups for comparison_row in rows)
+        return sum(bool(row.p_text) for _, rows in self.groups for row in rows)
 
     @property
     def overlap_text(self) -> str:
@@ -147,7 +172,8 @@ class SideBySide:
         return f"{self.overlap} in both, {one - self.overlap} only in A, {other - self.overlap} only in B."
 
 
-WHOLE = {"What happened", "Improved, by domain"}  # shown also where nobody has it; elsewhere only what occurs
+# Shown also where nobody has it; elsewhere only what occurs, or is known of nobody.
+WHOLE = {"What happened", "Improved, by domain"}
 ABOUT_EVENTS = {"adverse_events", "adverse_event", "serious"}
 # Parts of a question that decide a share, so that it says nothing new: by its key, or for all under a heading.
 DECIDED_BY = {
@@ -163,19 +189,28 @@ DECIDED_BY = {
 
 
 def side_by_side(one: Question, other: Question, vocabulary: Vocabulary) -> SideBySide:
-    """Compares the patients who answer one question with those who answer another, of one collection."""
+    """Compares the patients who answer one question with those who answer another, of one collection.
+
+    A simulated collection has no p-values: its associations come from how it was drawn.
+    """
+    tested = not one.collection.is_simulated
     first, second = run_summaries(cohort_profile(one, vocabulary), cohort_profile(other, vocabulary))
     overlap = count_shared_patients(one, other)
     asked = {name for name, _ in (*one, *other)}
     groups = []
     for heading, shares in first.shares.items():
         rows = [
-            comparison_row(heading, share, second.shares[heading][key], overlap, asked)
+            comparison_row(heading, share, second.shares[heading][key], overlap, asked, tested=tested)
             for key, share in shares.items()
-            if key in second.shares[heading] and (share.known or second.shares[heading][key].known)
+            if key in second.shares[heading]
         ]
         if heading not in WHOLE:
-            rows = [each for each in rows if each.one.count or each.other.count]
+            rows = [each for each in rows if each.one.count or each.other.count or known_of_nobody(each)]
         if rows:
             groups.append((heading, rows))
-    return SideBySide(first.answer, second.answer, first.people, second.people, overlap, groups)
+    return SideBySide(first.answer, second.answer, first.people, second.people, overlap, groups, tested)
+
+
+def known_of_nobody(row: Row) -> bool:
+    """Whether a row says only that it is not known; that is worth a line, being no absence."""
+    return not row.one.known and not row.other.known

@@ -1,15 +1,25 @@
 """Study by study: the same proportion in each, a raw total, and a pooled one where that can be justified."""
 
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
+from math import isfinite
 
 from ..counting import Tally
 from ..models import GroupFinding, Study
-from ..models.choices import Domain, FindingKind, Item, YesNo
+from ..models.choices import Design, Domain, FindingKind, Item, YesNo
 from ..questions.filters import groups
 from ..questions.question import Question
 from ..questions.vocabulary import Vocabulary
-from ..statistics import CannotPool, Pooled, clopper_pearson_interval, pooled_proportion
+from ..statistics import (
+    CannotPool,
+    Pooled,
+    WithoutStudy,
+    clopper_pearson_interval,
+    leave_one_out,
+    pooled_proportion,
+)
 from .cohort import HEADLINES, events_ungraded
 from .shares import Summary, format_number, run_summaries
 
@@ -25,11 +35,17 @@ COUNTED |= {
 
 
 MEASURE = "measure:"  # before the name of what groups alone report
+LEFT_OUT = 20  # studies up to which each is left out in turn; a page must not wait for more
+SELECTED = "selected cases"
 
 
 @dataclass(frozen=True)
 class StudyRow:
-    """One study's proportion. `counted` is false where the same people stand in another row; `why` says so."""
+    """One study's proportion. `counted` is false where the same people stand in another row; `why` says so.
+
+    `case_report` marks a study of single cases. `selected` marks a row that is a count and no
+    estimate, because cases published one by one are in it: it has no percentage and no interval.
+    """
 
     label: str
     slug: str
@@ -40,6 +56,8 @@ class StudyRow:
     of_groups: bool = False
     counted: bool = True
     why: str = ""
+    case_report: bool = False
+    selected: bool = False
 
     @property
     def fraction(self) -> str:
@@ -47,11 +65,17 @@ class StudyRow:
 
     @property
     def percent(self) -> float | None:
-        return 100 * self.count / self.known if self.known else None
+        return 100 * self.count / self.known if self.known and not self.selected else None
+
+    @property
+    def percent_text(self) -> str:
+        return SELECTED if self.selected else f"{format_number(self.percent)} %" if self.known else ""
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """The exact (Clopper-Pearson) 95 % interval, in percent."""
+        """The exact (Clopper-Pearson) 95 % interval, in percent; None of selected cases."""
+        if self.selected:
+            return None
         found = clopper_pearson_interval(self.count, self.known)
         return found and (100 * found[0], 100 * found[1])
 
@@ -67,33 +91,102 @@ class StudyRow:
 
 @dataclass(frozen=True)
 class Forest:
-    """All studies of one item. `total` adds counted patients up; `refused` says why there is no pooled proportion."""
+    """All studies of one item. `total` adds counted patients up; `refused` says why there is no pooled proportion.
+
+    `cases` are the case reports that `total` leaves out because groups are in it: a count of people
+    chosen for publication is never added to an arm. Where no group is counted they are in `total`.
+    """
 
     item: str
     label: str
     rows: list[StudyRow]
     singles: StudyRow | None
     total: StudyRow
+    cases: StudyRow | None
     pooled: Pooled | None
     refused: str
     unknown_studies: int
     duplicates: int
     shared: bool
 
+    most_left_out = LEFT_OUT
+
+    @property
+    def pooled_rows(self) -> list[StudyRow]:
+        """The rows that go into the pooled proportion, in its order."""
+        return [row for row in self.rows if row.pooled]
+
     @property
     def studies(self) -> int:
-        return sum(row.pooled for row in self.rows)
+        return len(self.pooled_rows)
+
+    @property
+    def sums(self) -> list[StudyRow]:
+        """The rows that stand below the studies and are made of several."""
+        return [row for row in (self.singles, self.total, self.cases) if row]
 
     @property
     def pooled_text(self) -> str:
-        """“63.1 % (95 % CI 40.2–81.4), prediction interval 20.0–92.0 %”."""
-        low, high = self.pooled.interval
-        first, last = self.pooled.prediction
+        """“63.1 % (95 % CI 40.2–81.4 by t), 95 % prediction interval 20.0–92.0 % by t”."""
         return (
             f"{format_number(100 * self.pooled.proportion)} % "
-            f"(95 % CI {format_number(100 * low)}–{format_number(100 * high)}), "
-            f"95 % prediction interval {format_number(100 * first)}–{format_number(100 * last)} %"
+            f"(95 % CI {percent_range(self.pooled.interval_t)} by t), "
+            f"95 % prediction interval {percent_range(self.pooled.prediction_t)} % by t"
         )
+
+    @property
+    def tau2_text(self) -> str:
+        """“0.43 (95 % profile likelihood interval 0.00–6.84)”."""
+        low, high = self.pooled.tau2_interval
+        upper = format_number(high, 2) if isfinite(high) else "∞"
+        return (
+            f"{format_number(self.pooled.tau2, 2)} (95 % profile likelihood interval {format_number(low, 2)}–{upper})"
+        )
+
+    @property
+    def pooled_facts(self) -> list[tuple[str, str]]:
+        """What is said of the pooled proportion: (name, value), every interval with its method."""
+        found = self.pooled
+        return [
+            ("Pooled proportion", f"{format_number(100 * found.proportion)} %, {self.studies} studies"),
+            (f"95 % CI by t, {degrees(found.interval_df)}", f"{percent_range(found.interval_t)} %"),
+            ("95 % CI by z (normal distribution)", f"{percent_range(found.interval)} %"),
+            (
+                f"95 % prediction interval by t, {degrees(found.prediction_df)}",
+                f"{percent_range(found.prediction_t)} %",
+            ),
+            ("95 % prediction interval by z", f"{percent_range(found.prediction)} %"),
+            ("τ², the variance between studies (log odds)", self.tau2_text),
+            ("I²", f"{format_number(found.i2)} %"),
+        ]
+
+    @cached_property
+    def without(self) -> list[tuple[StudyRow, WithoutStudy]]:
+        """What is pooled without each study in turn; nothing of more than LEFT_OUT studies."""
+        if not self.pooled or self.studies > LEFT_OUT:
+            return []
+        found = leave_one_out([(row.count, row.known) for row in self.pooled_rows])
+        return [(self.pooled_rows[each.index], each) for each in found]
+
+    @property
+    def without_rows(self) -> list[tuple[StudyRow, str, str, str]]:
+        """`without` as printed: row, pooled proportion, its interval by t, why there is none."""
+        return [
+            (row, f"{format_number(100 * each.pooled.proportion)} %", percent_range(each.pooled.interval_t), "")
+            if each.pooled
+            else (row, "", "", each.refused)
+            for row, each in self.without
+        ]
+
+
+def percent_range(interval: tuple[float, float]) -> str:
+    """“40.2–81.4”, of two fractions."""
+    low, high = interval
+    return f"{format_number(100 * low)}–{format_number(100 * high)}"
+
+
+def degrees(df: int) -> str:
+    return f"{df} degree{'' if df == 1 else 's'} of freedom"
 
 
 def forest_items(question: Question) -> dict[str, str]:
@@ -112,12 +205,13 @@ def event_findings(question: Question):
 
 
 def counts_by_study(question: Question, item: str) -> Summary:
-    """(counted, known, in view) by study."""
+    """(counted, known, in view, in the collection) by study."""
     (dimension, value), (flag, yes) = COUNTED[item]
-    counted, known, in_view, graded = yield [
+    counted, known, in_view, everybody, graded = yield [
         Tally(question, ("study", dimension)),
         Tally(question, ("study", flag)),
         Tally(question, ("study",)),
+        Tally(Question(question.collection), ("study",)),
         Tally(question, ("study", "adverse_events", "known:serious")),
     ]
     left_out = studies_ungraded(graded) if item == Item.SERIOUS else set()
@@ -125,6 +219,7 @@ def counts_by_study(question: Question, item: str) -> Summary:
         Counter({study: n for (study, each), n in counted.items() if each == value and study not in left_out}),
         Counter({study: n for (study, each), n in known.items() if each == yes and study not in left_out}),
         Counter({study: n for (study,), n in in_view.items()}),
+        Counter({study: n for (study,), n in everybody.items()}),
     )
 
 
@@ -144,36 +239,42 @@ def forest_plot(question: Question, item: str, vocabulary: Vocabulary, *, shared
     label = forest_items(question)[item]
     rows, unknown, in_view = [], 0, 0
     if item in COUNTED:
-        ((counted, known, everybody),) = run_summaries(counts_by_study(question, item))
-        in_view = sum(everybody.values())
-        unknown = sum(1 for study in everybody if not known[study])
+        ((counted, known, matching, everybody),) = run_summaries(counts_by_study(question, item))
+        in_view = sum(matching.values())
+        unknown = sum(1 for study in matching if not known[study])
+        reports = case_report_slugs(question)
         for study, n in known.items():
-            name = vocabulary.label("study", study)
-            rows.append(StudyRow(name, study, "patients one by one", counted[study], n, everybody[study] - n))
+            rows.append(
+                StudyRow(
+                    vocabulary.label("study", study),
+                    study,
+                    "patients one by one",
+                    counted[study],
+                    n,
+                    matching[study] - n,
+                    case_report=study in reports or everybody[study] == 1,
+                    selected=n == 1,
+                )
+            )
     rows += group_rows(question, item)
     rows.sort(key=lambda row: (-row.known, row.label, row.slug))
     if not shared:
         rows = counted_once(question, rows)
-    alone = [row for row in rows if row.counted and row.known == 1]
-    singles = None
-    if alone:
-        name = f"{len(alone)} studies of one patient each" if len(alone) > 1 else "1 study of one patient"
-        singles = StudyRow(name, "", "not pooled", sum(row.count for row in alone), len(alone), 0)
     counting = [row for row in rows if row.counted]
     missing = in_view - sum(row.known for row in rows if not row.of_groups)
-    count, known_in = sum(row.count for row in counting), sum(row.known for row in counting)
-    total = StudyRow("All counted", "", "", count, known_in, missing)
     pooled, refused = None, ""
     try:
         pooled = pooled_proportion([(row.count, row.known) for row in rows if row.pooled])
     except CannotPool as error:
         refused = str(error)
+    total, cases = add_up(counting, missing)
     return Forest(
         item=item,
         label=label,
         rows=[row for row in rows if not (row.counted and row.known == 1)],
-        singles=singles,
+        singles=gather_singles(counting),
         total=total,
+        cases=cases,
         pooled=pooled,
         refused=refused,
         unknown_studies=unknown,
@@ -182,15 +283,55 @@ def forest_plot(question: Question, item: str, vocabulary: Vocabulary, *, shared
     )
 
 
+def case_report_slugs(question: Question) -> set[str]:
+    """The studies whose design is a case report."""
+    found = Study.objects.within(question.collection).filter(design=Design.CASE_REPORT)
+    return set(found.values_list("slug", flat=True))
+
+
+def gather_singles(rows: list[StudyRow]) -> StudyRow | None:
+    """Studies in which one matching patient is known, in one row; they may have other patients."""
+    alone = [row for row in rows if row.known == 1]
+    if not alone:
+        return None
+    number = "1 study" if len(alone) == 1 else f"{len(alone)} studies"
+    count = sum(row.count for row in alone)
+    name = f"{number} with one matching patient known"
+    return StudyRow(name, "", "one patient each", count, len(alone), 0, selected=True)
+
+
+def add_up(rows: list[StudyRow], missing: int) -> tuple[StudyRow, StudyRow | None]:
+    """The raw total of counted rows, and the case reports it leaves out.
+
+    Groups are never added to case reports. Without a group the case reports are in the total, which
+    is then a count of selected cases: cases are published because they are remarkable, so that no
+    interval around their sum says anything of other patients.
+    """
+    cases = [row for row in rows if row.case_report]
+    apart = bool(cases) and any(row.of_groups for row in rows)
+    added = [row for row in rows if not row.case_report] if apart else rows
+    total = StudyRow(
+        "All counted but case reports" if apart else "All counted",
+        "",
+        "",
+        sum(row.count for row in added),
+        sum(row.known for row in added),
+        missing,
+        selected=bool(cases) and not apart,
+    )
+    if not apart:
+        return total, None
+    number = "1 case report" if len(cases) == 1 else f"{len(cases)} case reports"
+    count, known = sum(row.count for row in cases), sum(row.known for row in cases)
+    return total, StudyRow(number, "", "not added to groups", count, known, 0, selected=True)
+
+
 def group_rows(question: Question, item: str) -> list[StudyRow]:
     """What groups report of an item, added up over a study's groups; of several times, the last."""
-    found = event_findings(question).select_related("group__study").order_by("group", "at_weeks", "number")
-    last: dict[int, GroupFinding] = {}
-    for finding in found:
-        if item == (finding.item or f"{MEASURE}{finding.measure}"):
-            last[finding.group_id] = finding
+    found = event_findings(question).select_related("group__study").order_by("group", "number")
+    asked = [each for each in found if item == (each.item or f"{MEASURE}{each.measure}")]
     studies = defaultdict(list)
-    for finding in last.values():
+    for finding in last_of_each_group(asked):
         studies[finding.group.study].append(finding)
     return [
         StudyRow(
@@ -204,6 +345,22 @@ def group_rows(question: Question, item: str) -> list[StudyRow]:
         )
         for study, reported in studies.items()
     ]
+
+
+def last_of_each_group(findings: Iterable[GroupFinding]) -> list[GroupFinding]:
+    """Each group's latest finding, whatever their order; one without a week is before all others.
+
+    Databases do not agree on where an empty week belongs.
+    """
+    last: dict[int, GroupFinding] = {}
+    for each in sorted(findings, key=when_found):
+        last[each.group_id] = each
+    return list(last.values())
+
+
+def when_found(finding: GroupFinding) -> tuple:
+    dated = finding.at_weeks is not None
+    return finding.group_id, dated, finding.at_weeks if dated else 0, finding.number
 
 
 def counted_once(question: Question, rows: list[StudyRow]) -> list[StudyRow]:

@@ -20,6 +20,7 @@ from ..questions.parsing import Asked, asked_in, named
 from ..questions.question import Question
 from ..questions.request_checks import headers_alone
 from ..questions.vocabulary import Vocabulary, vocabulary
+from ..summaries.comparison import FEWEST
 from .collection import chart_head, refusal
 from .navigation import tabs
 
@@ -67,6 +68,7 @@ def compare(request: HttpRequest, collection: str) -> HttpResponse:
         compared = summaries.side_by_side(one.question, other.question, one.vocabulary)
         context |= {
             "compared": compared,
+            "fewest": FEWEST,
             "chart": charts.compare_chart(compared, home),
             "swapped": address(home, other.question, one.question),
             "same": one.question == other.question,
