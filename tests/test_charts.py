@@ -123,8 +123,88 @@ def test_changes_draw_the_printed_spread_and_nothing_else():
     assert "9.22 to 7.11" in levels.sentence and "24 to 12" in levels.sentence
     assert [row[7] for row in levels.table.rows] == ["", "IQR 7.5", ""]
     falls = charts.change_chart("mRSS", [printed, median, only], PUBLISHED)
-    assert [trace["name"] for trace in falls.figure["data"]] == ["JAK inhibitor", "Comparator"]
+    assert [trace["name"] for trace in falls.figure["data"]] == ["JAK inhibitor, subtracted", "Comparator"]
     assert [row[6] for row in falls.table.rows] == ["−2.11 (subtracted)", "−12 (subtracted)", "−10.17 (SD 2.92)"]
+
+
+def changes_of(*rows):
+    return charts.change_chart("mRSS", rows, PUBLISHED)
+
+
+def test_a_change_sentence_keeps_weeks_averages_and_comparators_apart():
+    chart = changes_of(
+        change(change=Decimal("-8.9"), weeks=Decimal("12"), group="4 mg"),
+        change(change=Decimal("-3.8"), weeks=Decimal("12"), group="2 mg"),
+        change(change=Decimal("-3.6"), weeks=Decimal("12"), group="Control", treated=False),
+        change(baseline=Decimal("24"), followup=Decimal("12"), weeks=Decimal("26"), median=True),
+        change(change=Decimal("-1"), weeks=Decimal("26")),
+        change(baseline=Decimal("23"), followup=Decimal("21"), weeks=Decimal("26"), median=True, treated=False),
+        change(change=Decimal("-2")),
+    )
+    assert chart.sentence == (
+        "5 printed changes and 2 changes subtracted from printed levels. "
+        "Week 12: JAK inhibitor, mean change −8.9 to −3.8 (2 groups); comparator Control (S), mean change −3.6. "
+        "Week 26: JAK inhibitor, difference of medians −12; JAK inhibitor, mean change −1; "
+        "comparator G (S), difference of medians −2. "
+        "Time not stated: JAK inhibitor, mean change −2."
+    )
+
+
+def test_one_printed_change_is_one():
+    assert changes_of(change(change=Decimal("-7"), weeks=Decimal("12"))).sentence == (
+        "1 printed change. Week 12: JAK inhibitor, mean change −7."
+    )
+    assert changes_of(change(baseline=Decimal("9"), followup=Decimal("7"))).sentence.startswith(
+        "1 change subtracted from printed levels. "
+    )
+
+
+def test_subtracted_changes_are_hollow():
+    printed = {"change": Decimal("-7")}
+    subtracted = {"baseline": Decimal("9"), "followup": Decimal("7")}
+    chart = changes_of(
+        *(change(**numbers, treated=treated) for numbers in (printed, subtracted) for treated in (True, False))
+    )
+    symbols = {trace["name"]: trace["marker"]["symbol"] for trace in chart.figure["data"]}
+    assert symbols == {
+        "JAK inhibitor": "circle",
+        "JAK inhibitor, subtracted": "circle-open",
+        "Comparator": "diamond",
+        "Comparator, subtracted": "diamond-open",
+    }
+    assert "Hollow marks" in chart.note and "Hollow" not in changes_of(change(**printed)).note
+
+
+def test_the_axis_of_changes_shows_its_zero():
+    axis = changes_of(change(change=Decimal("-7"))).figure["layout"]["xaxis"]
+    assert axis["rangemode"] == "tozero" and axis["zeroline"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "printed_as"),
+    [
+        ({"change": 1}, "Mean change"),
+        ({"change": 1, "change_sd": 1, "kind": "Mean (SD), baseline to follow-up"}, "Mean change (SD)"),
+        ({"baseline": 1, "followup": 2, "baseline_sd": 1}, "Mean (SD) at baseline and follow-up"),
+        ({"baseline": 1, "followup": 2, "median": True}, "Median at baseline and follow-up"),
+        ({"baseline": 1, "change": 1}, "Mean at baseline and mean change"),
+    ],
+)
+def test_printed_as_says_what_is_printed(fields, printed_as):
+    assert change(**fields).printed_as == printed_as
+
+
+def test_the_published_changes_name_their_comparators(client, db):
+    """Khan 2026 prints a change and no levels; three of the groups had no JAK inhibitor."""
+    (chart,) = client.get("/published/?chart=group-changes").context["charts"]
+    for said in (
+        "comparator Cyclophosphamide 500 mg/m2 monthly (Khan 2026), mean change −8",
+        "comparator Control (Chen 2025 (BASICS)), mean change −3.6",
+        "comparator Methotrexate (Karalilova 2021), difference of medians −2",
+    ):
+        assert said in chart.sentence
+    khan = [row for row in chart.table.rows if row[0].startswith("Khan 2026")]
+    assert {row[3] for row in khan} == {"Mean change (SD)"}
 
 
 def test_labels_from_the_data_cannot_become_markup():

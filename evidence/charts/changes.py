@@ -1,14 +1,21 @@
 """Groups from baseline to follow-up, with the spread that was printed."""
 
+from collections import defaultdict
 from collections.abc import Sequence
+from decimal import Decimal
 
 from ..models import Collection
-from ..summaries import ChangeRow
+from ..summaries import ChangeRow, pluralize
 from .chart import COUNT, SECOND, Chart, ChartTable, build_figure, label_text, rows_axis, value_axis
 
 PRINTED_AS = (
     "As printed; an IQR is given where the abstract prints its width, without saying of which value, so it is not "
     "drawn. Groups are not pooled."
+)
+
+SUBTRACTED = (
+    "Hollow marks are follow-up minus baseline, subtracted here from printed levels; a difference of two medians is "
+    "not the median of the changes."
 )
 
 
@@ -31,7 +38,7 @@ def with_spread(value, sd) -> str:
 def row_label(row: ChangeRow) -> str:
     when = f", week\u00a0{format_decimal(row.weeks)}" if row.weeks is not None else ""
     of = f", n\u00a0=\u00a0{row.n}" if row.n is not None else ""
-    return f"{row.study}: {row.group}{when}{of}"
+    return f"{row.study}: {row.group}{when}{of}, {row.average}"
 
 
 def change_cells(row: ChangeRow) -> list[str]:
@@ -44,7 +51,7 @@ def change_cells(row: ChangeRow) -> list[str]:
         f"{row.study}: {row.group}",
         format_decimal(row.weeks) or "not stated",
         str(row.n) if row.n is not None else "not extracted",
-        row.kind,
+        row.printed_as,
         with_spread(row.baseline, row.baseline_sd),
         with_spread(row.followup, row.followup_sd),
         difference,
@@ -100,30 +107,79 @@ def change_chart(measure: str, rows: Sequence[ChangeRow], collection: Collection
     if not drawn:
         return Chart(name, title, f"No group prints a change in {measure}.", table)
     labels = [label_text(row_label(row), 34) for row in drawn]
-    treated = [(label, row) for label, row in zip(labels, drawn, strict=True) if row.treated]
-    others = [(label, row) for label, row in zip(labels, drawn, strict=True) if not row.treated]
-    traces = [
-        level_points(
-            of, [label for label, _ in some], [(row.difference, row.change_sd) for _, row in some], colour, symbol
-        )
-        for of, some, colour, symbol in [
-            ("JAK inhibitor", treated, COUNT, "circle"),
-            ("Comparator", others, SECOND, "diamond-open"),
-        ]
-        if some
-    ]
+    traces = []
+    for of, is_treated, colour, symbol in [
+        ("JAK inhibitor", True, COUNT, "circle"),
+        ("Comparator", False, SECOND, "diamond"),
+    ]:
+        for computed in (False, True):
+            some = [
+                (label, row)
+                for label, row in zip(labels, drawn, strict=True)
+                if (row.treated, row.computed) == (is_treated, computed)
+            ]
+            if some:
+                traces.append(
+                    level_points(
+                        f"{of}, subtracted" if computed else of,
+                        [label for label, _ in some],
+                        [(row.difference, row.change_sd) for _, row in some],
+                        colour,
+                        f"{symbol}-open" if computed else symbol,
+                    )
+                )
     layout = {
-        "xaxis": value_axis(f"change in {measure}; left of 0 is a fall (bars: ± 1 SD where printed)", zeroline=True),
+        "xaxis": value_axis(
+            f"change in {measure}; left of 0 is a fall (bars: ± 1 SD where printed)",
+            rangemode="tozero",
+            zeroline=True,
+            zerolinewidth=2,
+        ),
         "yaxis": rows_axis(labels),
     }
-    spans = [row.difference for _, row in treated]
-    told = f"{len(drawn)} printed changes"
-    if spans:
-        low, high = format_decimal(min(spans), True), format_decimal(max(spans), True)
-        told += f"; under a JAK inhibitor from {low} to {high} points"
-    return Chart(
-        name, title, f"{told}.", table, build_figure(collection, traces, rows=len(drawn), **layout), PRINTED_AS
-    )
+    note = PRINTED_AS
+    if any(row.computed for row in drawn):
+        note = f"{SUBTRACTED} {note}"
+    drawing = build_figure(collection, traces, rows=len(drawn), **layout)
+    return Chart(name, title, change_sentence(drawn), table, drawing, note)
+
+
+def change_sentence(rows: Sequence[ChangeRow]) -> str:
+    """How many changes there are, and what they are: week by week, means apart from medians, and every
+    comparator by name.
+    """
+    computed = sum(row.computed for row in rows)
+    counted = []
+    if computed < len(rows):
+        counted.append(pluralize(len(rows) - computed, "printed changes"))
+    if computed:
+        counted.append(f"{pluralize(computed, 'changes')} subtracted from printed levels")
+    by_week = defaultdict(list)
+    for row in rows:
+        by_week[row.weeks].append(row)
+    weeks = sorted(by_week, key=lambda week: (week is None, week or 0))
+    return ". ".join([" and ".join(counted), *(week_sentence(week, by_week[week]) for week in weeks)]) + "."
+
+
+def week_sentence(week: Decimal | None, rows: Sequence[ChangeRow]) -> str:
+    """“Week 12: JAK inhibitor, mean change −8.9 to −3.8 (3 groups); comparator …”."""
+    treated = defaultdict(list)
+    for row in rows:
+        if row.treated:
+            treated[row.difference_of].append(row.difference)
+    told = []
+    for what, values in treated.items():
+        low, high = (format_decimal(end, sign=True) for end in (min(values), max(values)))
+        if len(values) == 1:
+            told.append(f"JAK inhibitor, {what} {low}")
+        else:
+            told.append(f"JAK inhibitor, {what} {low} to {high} ({pluralize(len(values), 'groups')})")
+    for row in rows:
+        if not row.treated:
+            value = format_decimal(row.difference, sign=True)
+            told.append(f"comparator {row.group} ({row.study}), {row.difference_of} {value}")
+    when = "Time not stated" if week is None else f"Week {format_decimal(week)}"
+    return f"{when}: {'; '.join(told)}"
 
 
 def level_points(name: str, labels: list[str], values: list[tuple], colour: str, symbol: str) -> dict:

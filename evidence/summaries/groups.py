@@ -106,6 +106,31 @@ class ChangeRow:
     iqr: Decimal | None
     p_value: str
     note: str
+    median: bool = False
+
+    @property
+    def average(self) -> str:
+        """Which average it is."""
+        return "median" if self.median else "mean"
+
+    @property
+    def printed_as(self) -> str:
+        """What the source prints, by the numbers that are there: “Mean change (SD)”."""
+        found = []
+        levels = {"baseline": self.baseline, "follow-up": self.followup}
+        printed = [name for name, value in levels.items() if value is not None]
+        if printed:
+            spread = " (SD)" if self.baseline_sd is not None or self.followup_sd is not None else ""
+            found.append(f"{self.average}{spread} at {' and '.join(printed)}")
+        if self.change is not None:
+            found.append(f"{self.average} change{' (SD)' if self.change_sd is not None else ''}")
+        told = " and ".join(found)
+        return told[:1].upper() + told[1:] if told else self.kind
+
+    @property
+    def difference_of(self) -> str:
+        """What `difference` is: a difference of two medians is not the median of the changes."""
+        return f"difference of {self.average}s" if self.computed else f"{self.average} change"
 
     @property
     def difference(self) -> Decimal | None:
@@ -158,5 +183,6 @@ def change_row(finding: GroupFinding) -> ChangeRow:
         treated=not group.is_comparator,
         weeks=finding.at_weeks,
         kind=finding.get_kind_display(),
+        median=finding.kind == FindingKind.MEDIAN_CHANGE,
         **{name: getattr(finding, name) for name in same},
     )
