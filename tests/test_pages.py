@@ -108,7 +108,7 @@ def test_the_main_question_end_to_end(client, db):
         question = f"?{QUESTION}&indication_match={match}"
         overview = client.get(f"/sener-2025-reconstruction/{question}")
         counts[match] = overview.context["totals"].patients
-        assert overview.context["answer"].share.count == counts[match]
+        assert overview.context["answer"].matching == counts[match]
         listed = client.get(f"/sener-2025-reconstruction/patients/{question}")
         assert shown_total(listed) == counts[match]
         file = b"".join(client.get(f"/sener-2025-reconstruction/patients.csv{question}").streaming_content)

@@ -13,8 +13,8 @@ from typing import Any
 from django.conf import settings
 from django.db import DatabaseError, connection
 
-from . import Collection, DataVersion
-from .version import ALL
+from .study import Collection
+from .version import ALL, DataVersion
 
 BEGIN = {"postgresql": "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"}
 here = local()

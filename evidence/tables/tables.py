@@ -11,6 +11,7 @@ from ..models.choices import (
     Extraction,
     FindingKind,
     Item,
+    ListCompleteness,
     Presence,
     Response,
     Sex,
@@ -92,6 +93,18 @@ def study_columns(path: str, *, on_page: bool = True) -> list[Column]:
     ]
 
 
+def completeness(of: str, field: str) -> Column:
+    """Whether a list is whole, beside the list itself."""
+    return Column(
+        field,
+        f"List of {of}",
+        field,
+        f"Whether there may be more {of} than are listed; what is not on a list is absent only where it is complete.",
+        labels=dict(ListCompleteness.choices),
+        unknown=ListCompleteness.NOT_STATED,
+    )
+
+
 PATIENTS = Table(
     noun="patients",
     title="Patients",
@@ -166,6 +179,7 @@ PATIENTS = Table(
             on_case=True,
             case_label="Autoantibodies present",
         ),
+        completeness("autoantibodies", "autoantibodies_completeness"),
         Column(
             "autoantibodies_absent",
             "Autoantibodies absent",
@@ -185,6 +199,7 @@ PATIENTS = Table(
             on_case=True,
             case_label="Manifestations present",
         ),
+        completeness("manifestations", "manifestations_completeness"),
         Column(
             "manifestations_absent",
             "Looked for, absent",
@@ -202,6 +217,7 @@ PATIENTS = Table(
             codes=THERAPIES,
             on_case=True,
         ),
+        completeness("prior therapies", "prior_therapies_completeness"),
         Column(
             "inhibitors",
             "JAK inhibitor",
@@ -295,6 +311,7 @@ TREATMENTS = Table(
             on_case=True,
         ),
         COURSE_INDICATIONS.at("indication_set", on_case=True),
+        completeness("indications", "indications_completeness"),
         Column(
             "concomitant_therapies",
             "Concomitant therapies",
@@ -304,6 +321,7 @@ TREATMENTS = Table(
             on_case=True,
             case_label="Along with",
         ),
+        completeness("concomitant therapies", "concomitant_therapies_completeness"),
         Column(
             "response",
             "Response",
@@ -336,6 +354,7 @@ TREATMENTS = Table(
             on_page=True,
             on_case=True,
         ),
+        completeness("adverse event categories", "adverse_event_categories_completeness"),
         Column(
             "stopped",
             "Stopped",

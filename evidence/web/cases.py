@@ -1,6 +1,7 @@
 """One patient, one study."""
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
@@ -22,7 +23,7 @@ from ..models import (
     Study,
     Treatment,
 )
-from ..models.choices import Ascertainment, Listing, Presence, Response, Sex, Subset, YesNo
+from ..models.choices import Ascertainment, ListCompleteness, Presence, Response, Sex, Subset, YesNo
 from ..models.provenance import SUBJECTS
 from ..questions.parsing import named
 from ..questions.vocabulary import vocabulary
@@ -189,9 +190,9 @@ def ordered_records(model, term: str) -> QuerySet:
 def person_facts(person: Patient, sources: Sources) -> list[Fact]:
     facts = Facts(person, person.study, sources)
     signs, antibodies = list(person.manifestation_records.all()), list(person.autoantibody_records.all())
-    prior = ", ".join(each.label for each in person.prior_therapies.all())
-    if person.prior_status == Listing.EXPLICITLY_NONE:
-        prior = "none, as stated"
+    prior = list_in_words((each.label for each in person.prior_therapies.all()), person.prior_therapies_completeness)
+    found = list_in_words(terms(antibodies, "autoantibody", Presence.PRESENT), person.autoantibodies_completeness)
+    present = list_in_words(terms(signs, "manifestation", Presence.PRESENT), person.manifestations_completeness)
     return [
         facts.coded("Sex", "sex", Sex.UNKNOWN),
         facts.number("Age", "age_years", "years"),
@@ -199,16 +200,33 @@ def person_facts(person: Patient, sources: Sources) -> list[Fact]:
         facts.number("Disease duration", "disease_duration_months", "months"),
         facts.fact("Classification", person.classification, "classification"),
         facts.fact("Comorbidities", person.comorbidities, "comorbidities"),
-        facts.fact("Autoantibodies present", terms(antibodies, "autoantibody", Presence.PRESENT), "autoantibodies"),
-        *absent(facts, "Autoantibodies looked for, absent", terms(antibodies, "autoantibody", Presence.ABSENT)),
-        facts.fact("Manifestations present", terms(signs, "manifestation", Presence.PRESENT), "manifestations"),
-        *absent(facts, "Looked for, absent", terms(signs, "manifestation", Presence.ABSENT)),
+        facts.fact("Autoantibodies present", found, "autoantibodies"),
+        *absent(
+            facts, "Autoantibodies looked for, absent", ", ".join(terms(antibodies, "autoantibody", Presence.ABSENT))
+        ),
+        facts.fact("Manifestations present", present, "manifestations"),
+        *absent(facts, "Looked for, absent", ", ".join(terms(signs, "manifestation", Presence.ABSENT))),
         facts.fact("Prior therapies", prior, "prior_therapies"),
     ]
 
 
-def terms(records, term: str, status: Presence) -> str:
-    return ", ".join(str(getattr(each, term)) for each in records if each.status == status)
+def terms(records, term: str, status: Presence) -> list[str]:
+    return [str(getattr(each, term)) for each in records if each.status == status]
+
+
+HOW_WHOLE = {
+    ListCompleteness.COMPLETE: "the complete list",
+    ListCompleteness.PARTIAL: "listed in part: there may be more",
+    ListCompleteness.NOT_STATED: "not stated whether there is more",
+}
+
+
+def list_in_words(labels: Iterable[str], completeness: str) -> str:
+    """A list in words, with what is said of its completeness; an empty text where nothing is known of it."""
+    told = ", ".join(labels)
+    if completeness == ListCompleteness.NONE:
+        return "none, as stated"
+    return f"{told} ({HOW_WHOLE[ListCompleteness(completeness)]})" if told else ""
 
 
 def absent(facts: Facts, label: str, value: str) -> list[Fact]:
@@ -223,12 +241,19 @@ def course(treatment: Treatment, person: Patient, sources: Sources) -> dict:
     return {
         "treatment": treatment,
         "facts": [
-            facts.fact("For", ", ".join(each.label for each in treatment.indications.all()), "indications"),
+            facts.fact(
+                "For",
+                list_in_words((each.label for each in treatment.indications.all()), treatment.indications_completeness),
+                "indications",
+            ),
             facts.fact("Dose", treatment.dose, "dose"),
             facts.number("Duration", "duration_months", "months"),
             facts.fact(
                 "Along with",
-                ", ".join(each.label for each in treatment.concomitant_therapies.all()),
+                list_in_words(
+                    (each.label for each in treatment.concomitant_therapies.all()),
+                    treatment.concomitant_therapies_completeness,
+                ),
                 "concomitant_therapies",
             ),
             facts.coded("Response (authors’ overall verdict)", "response", Response.UNKNOWN),

@@ -29,7 +29,7 @@ from .build import build_snapshot, visible_patients
 from .snapshot import PLAIN, Axis, Snapshot
 
 logger = logging.getLogger(__name__)
-FORMAT = 1  # raised when the files below mean something else
+FORMAT = 2  # raised when the files below mean something else
 AT_ONCE = 20_000  # patients that are read anew within a request, in about half a second
 
 served: dict[int, Snapshot] = {}
@@ -135,7 +135,10 @@ def save(snapshot: Snapshot, place: Path) -> None:
     try:
         for name, array in snapshot.arrays().items():
             np.save(beside / f"{name}.npy", array, allow_pickle=False)
-        axes = {name: {"values": axis.values, "of_patient": axis.of_patient} for name, axis in snapshot.axes.items()}
+        axes = {
+            name: {"values": axis.values, "of_patient": axis.of_patient, "wider": axis.wider}
+            for name, axis in snapshot.axes.items()
+        }
         described = {"version": snapshot.version, "sizes": snapshot.layout.sizes, "axes": axes}
         (beside / "snapshot.json").write_text(json.dumps(described), encoding="utf-8")
         beside.chmod(0o755)
