@@ -164,7 +164,7 @@ def test_two_hundred_questions_say_the_same_everywhere(client, world, settings, 
     overview = client.get(world.address(f"?{query}")).context
     people = overview["totals"].patients
     assert overview["answer"].matching == people
-    assert str(overview["answer"]).startswith(f"{people} of ")
+    assert str(overview["answer"]).startswith(f"{people} patient")
     assert client.get(world.address(f"patients/?{query}")).context["listed"].total == people
     assert len(rows_of(client, world.address(f"patients.csv?{query}"))) == people
     archive = ZipFile(io.BytesIO(client.get(world.address(f"bundle.zip?{query}")).getvalue()))

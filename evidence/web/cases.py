@@ -154,7 +154,8 @@ def glance(facts: list[Fact], courses: list[dict]) -> list[str]:
     for each in courses:
         said = {fact.label: fact for fact in each["facts"]}
         response = next(fact for label, fact in said.items() if label.startswith("Response"))
-        purpose = f" for {said['For'].value}" if said["For"].value else ""
+        indications = ", ".join(indication.label for indication in each["treatment"].indications.all())
+        purpose = f" for {indications}" if indications else ""
         verdict = response.value or f"overall response {response.missing}"
         told.append(f"{each['treatment'].inhibitor.name}{purpose}: {verdict[:1].lower()}{verdict[1:]}")
     return told
