@@ -1,7 +1,7 @@
 """Wires what must happen on every write and after every migration."""
 
 from django.apps import AppConfig
-from django.db.models.signals import m2m_changed, post_delete, post_migrate, post_save, pre_save
+from django.db.models.signals import m2m_changed, post_delete, post_migrate, post_save, pre_migrate, pre_save
 
 
 class EvidenceConfig(AppConfig):
@@ -10,9 +10,10 @@ class EvidenceConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self):
-        from .models.guards import create_triggers
+        from .models.guards import create_triggers, drop_triggers
         from .models.version import bump_before_write, bump_on_write
 
+        pre_migrate.connect(drop_triggers, sender=self)
         post_migrate.connect(create_triggers, sender=self)
         for model in self.get_models(include_auto_created=True):
             pre_save.connect(bump_before_write, sender=model)

@@ -31,7 +31,7 @@ def arguments(slug: str) -> dict[str, list[tuple]]:
     alone = "home healthz readyz api_docs inhibitors reviews methods dictionary dictionary_file cite releases api "
     alone += "api_releases api_dictionary api_schema"
     whole = "cohort compare compare_file similar forest forest_file rules completeness bundle phenopackets flow "
-    whole += "api_collection api_filters api_summary " + " ".join(f"api_{noun}" for noun in TABLES)
+    whole += "api_collection api_filters api_summary api_forest " + " ".join(f"api_{noun}" for noun in TABLES)
     return (
         {name: [()] for name in alone.split()}
         | {name: [(slug,)] for name in whole.split()}

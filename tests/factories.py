@@ -37,8 +37,8 @@ def make_study(collection, slug=None, **fields):
 
 def make_patient(study, slug=None, present=(), absent=(), antibodies=(), antibodies_absent=(), prior=None, **fields):
     slug = slug or f"patient-{next(numbers)}"
-    status = "not_stated" if prior is None else "listed" if prior else "explicitly_none"
-    defaults = {"label": slug, "state": "published", "prior_status": status}
+    told = "not_stated" if prior is None else "complete" if prior else "none"
+    defaults = {"label": slug, "state": "published", "prior_therapies_completeness": told}
     patient = Patient.objects.create(study=study, slug=slug, **(defaults | fields))
     for status, codes in (("present", present), ("absent", absent)):
         for code in codes:
@@ -52,10 +52,13 @@ def make_patient(study, slug=None, present=(), absent=(), antibodies=(), antibod
 
 
 def make_treatment(patient, inhibitor="tofacitinib", indications=(), events=(), outcomes=(), **fields):
-    """`events` are (category, fields) pairs, `outcomes` are (domain, result) pairs."""
+    """`events` are (category, fields) pairs, `outcomes` are (domain, result) pairs; what is listed is all there is."""
     fields.setdefault("number", patient.treatments.count() + 1)
     if events:
         fields.setdefault("adverse_events", "events")
+        fields.setdefault("adverse_event_categories_completeness", "complete")
+    if indications:
+        fields.setdefault("indications_completeness", "complete")
     drug = JAKInhibitor.objects.get(slug=inhibitor)
     treatment = Treatment.objects.create(patient=patient, inhibitor=drug, **fields)
     treatment.indications.set(Indication.objects.filter(code__in=indications))

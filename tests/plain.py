@@ -5,10 +5,22 @@ from decimal import Decimal
 
 from evidence.models import Patient, Treatment
 
+WHOLE = ("complete", "none")
+WIDER = {"ild": "lung"}  # of manifestations: whoever has the one has the other
+
+
+@dataclass
+class Listed:
+    """A list of codes: which are present, which were looked for and absent, and whether there may be more."""
+
+    present: set
+    absent: set
+    whole: bool
+
 
 @dataclass
 class Course:
-    """One course and its patient, flat. Sets hold codes; an empty `indications` is an unknown one."""
+    """One course and its patient, flat. Sets hold codes as recorded; `lists` say what follows from them."""
 
     patient: str
     study: str
@@ -20,14 +32,8 @@ class Course:
     subset: str
     disease_duration: Decimal | None
     dlco: Decimal | None
-    present: set
-    absent: set
-    antibodies: set
-    antibodies_absent: set
-    prior: set
-    prior_status: str
+    lists: dict
     inhibitor: str
-    indications: set
     dose: str
     duration: Decimal | None
     response: str
@@ -79,6 +85,14 @@ def counted(collection) -> list[Patient]:
     return found
 
 
+def with_wider(codes: set) -> set:
+    return codes | {WIDER[code] for code in codes if code in WIDER}
+
+
+def with_narrower(codes: set) -> set:
+    return codes | {code for code, wider in WIDER.items() if wider in codes}
+
+
 def all_courses(collection) -> list[Course]:
     """Every course readers may see, each person once."""
     found, people = [], {patient.pk for patient in counted(collection)}
@@ -90,6 +104,32 @@ def all_courses(collection) -> list[Course]:
         signs = list(patient.manifestation_records.all())
         antibodies = list(patient.autoantibody_records.all())
         events = list(course.events.all())
+        categories = [each.category.code for each in events]
+        lists = {
+            "manifestation": Listed(
+                with_wider({each.manifestation.code for each in signs if each.status == "present"}),
+                with_narrower({each.manifestation.code for each in signs if each.status == "absent"}),
+                patient.manifestations_completeness in WHOLE,
+            ),
+            "autoantibody": Listed(
+                {each.autoantibody.code for each in antibodies if each.status == "present"},
+                {each.autoantibody.code for each in antibodies if each.status == "absent"},
+                patient.autoantibodies_completeness in WHOLE,
+            ),
+            "prior": Listed(
+                {each.code for each in patient.prior_therapies.all()},
+                set(),
+                patient.prior_therapies_completeness in WHOLE,
+            ),
+            "indication": Listed(
+                {each.code for each in course.indications.all()}, set(), course.indications_completeness in WHOLE
+            ),
+            "adverse_event": Listed(
+                set(categories),
+                set(),
+                course.adverse_events == "explicitly_none" or course.adverse_event_categories_completeness in WHOLE,
+            ),
+        }
         found.append(
             Course(
                 patient=patient.slug,
@@ -102,21 +142,15 @@ def all_courses(collection) -> list[Course]:
                 subset=patient.subset,
                 disease_duration=patient.disease_duration_months,
                 dlco=patient.dlco_percent,
-                present={each.manifestation.code for each in signs if each.status == "present"},
-                absent={each.manifestation.code for each in signs if each.status == "absent"},
-                antibodies={each.autoantibody.code for each in antibodies if each.status == "present"},
-                antibodies_absent={each.autoantibody.code for each in antibodies if each.status == "absent"},
-                prior={each.code for each in patient.prior_therapies.all()},
-                prior_status=patient.prior_status,
+                lists=lists,
                 inhibitor=course.inhibitor.slug,
-                indications={each.code for each in course.indications.all()},
                 dose=course.dose,
                 duration=course.duration_months,
                 response=course.response,
                 relapsed=course.relapsed,
                 stopped=course.stopped,
                 adverse_events=course.adverse_events,
-                categories=[each.category.code for each in events],
+                categories=categories,
                 serious=[each.serious for each in events],
                 results=[each.result for each in course.outcomes.all()],
                 months=[each.at_months for each in course.outcomes.all() if each.at_months is not None],
@@ -133,44 +167,82 @@ def seriousness(course: Course) -> str:
     return "unknown"
 
 
-def set_matches(own: set, asked: set, match: str, known: bool) -> bool:
+def item(own: Listed, code: str) -> str:
+    """yes, no or open: whether a list has a code."""
+    if code in own.present:
+        return "yes"
+    return "no" if code in own.absent or own.whole else "open"
+
+
+def list_answer(own: Listed, asked: set, match: str) -> str:
+    """yes, no or open: how a list stands to what is asked."""
+    items = [item(own, code) for code in sorted(asked)]
     if match == "any":
-        return bool(own & asked)
+        return "yes" if "yes" in items else "open" if "open" in items else "no"
+    if match == "none":
+        return "no" if "yes" in items else "open" if "open" in items else "yes"
     if match == "all":
-        return asked <= own
-    if match == "exactly":
-        return own == asked
-    return known and not own & asked
+        return "no" if "no" in items else "open" if "open" in items else "yes"
+    beside = own.present - with_wider(asked)
+    if beside or "no" in items:
+        return "no"
+    return "yes" if own.whole and "open" not in items else "open"
 
 
-def holds(course: Course, name: str, values: list[str], match: str) -> bool:
-    """Whether one part of a question holds of one course."""
+def number_answer(value: int | None, holds) -> str:
+    return "open" if value is None else "yes" if holds(value) else "no"
+
+
+def coded_answer(value: str, asked: set, unknown: str) -> str:
+    if value in asked:
+        return "yes"
+    return "open" if value == unknown and unknown not in asked else "no"
+
+
+UNKNOWN = {
+    "sex": "unknown",
+    "subset": "unknown",
+    "response": "unknown",
+    "relapsed": "unknown",
+    "adverse_events": "not_stated",
+}
+
+
+def part_answer(course: Course, name: str, values: list[str], match: str) -> str:
+    """yes, no or open: what one part of a question answers of one course."""
     asked = set(values)
-    events_known = course.adverse_events == "explicitly_none" or bool(course.categories)
-    if name == "indication":
-        return set_matches(course.indications, asked, match, bool(course.indications))
-    if name == "prior":
-        return set_matches(course.prior, asked, match, course.prior_status != "not_stated")
-    if name == "adverse_event":
-        return set_matches(set(course.categories), asked, match, events_known)
-    if name == "manifestation":
-        return asked <= course.absent if match == "none" else set_matches(course.present, asked, match, True)
-    if name == "autoantibody":
-        own, absent = course.antibodies, course.antibodies_absent
-        return asked <= absent if match == "none" else set_matches(own, asked, match, True)
-    if name.endswith("_min"):
-        number = getattr(course, name.removesuffix("_min"))
-        return number is not None and number >= int(values[0])
-    if name.endswith("_max"):
-        number = getattr(course, name.removesuffix("_max"))
-        return number is not None and number <= int(values[0])
+    if name in course.lists:
+        return list_answer(course.lists[name], asked, match)
+    if name.endswith(("_min", "_max")):
+        own, end = getattr(course, name[: -len("_min")]), int(values[0])
+        return number_answer(own, lambda value: value >= end if name.endswith("min") else value <= end)
     if name == "serious":
-        return seriousness(course) in asked
+        return coded_answer(seriousness(course), asked, "unknown")
     if name == "assessed":
-        return bool(asked & {window_of(month) for month in course.months}) or ("unknown" in asked and not course.months)
+        if asked & {window_of(month) for month in course.months} or ("unknown" in asked and not course.months):
+            return "yes"
+        return "no" if course.months or "unknown" in asked else "open"
     if name == "missing":
-        return all(is_missing(course, word) for word in values)
-    return getattr(course, name) in asked
+        return "yes" if all(is_missing(course, word) for word in values) else "no"
+    return coded_answer(getattr(course, name), asked, UNKNOWN.get(name, ""))
+
+
+def answer(course: Course, question: dict[str, list[str]]) -> str:
+    """yes, no or open. `question` is an address as a dict of lists, match words included."""
+    found = [
+        part_answer(course, name, values, question.get(f"{name}_match", ["any"])[0])
+        for name, values in question.items()
+        if values and not name.endswith("_match")
+    ]
+    return "no" if "no" in found else "open" if "open" in found else "yes"
+
+
+def patients_answering(courses: list[Course], question: dict[str, list[str]]) -> dict[str, str]:
+    """A patient is yes if one course is, no if all are, else open."""
+    found = {}
+    for course in courses:
+        found.setdefault(course.patient, []).append(answer(course, question))
+    return {patient: "yes" if "yes" in said else "open" if "open" in said else "no" for patient, said in found.items()}
 
 
 def window_of(month) -> str:
@@ -188,10 +260,6 @@ def known(course: Course) -> dict[str, bool]:
         "subset": course.subset != "unknown",
         "disease_duration": course.disease_duration is not None,
         "dlco": course.dlco is not None,
-        "autoantibody": bool(course.antibodies | course.antibodies_absent),
-        "manifestation": bool(course.present | course.absent),
-        "prior": course.prior_status != "not_stated",
-        "indication": bool(course.indications),
         "dose": course.dose != "",
         "duration": course.duration is not None,
         "response": course.response != "unknown",
@@ -203,6 +271,10 @@ def known(course: Course) -> dict[str, bool]:
         "adverse_event": course.adverse_events == "explicitly_none" or bool(course.categories),
         "serious": seriousness(course) != "unknown",
         "year": course.year is not None,
+    } | {
+        name: bool(own.present | own.absent) or own.whole
+        for name, own in course.lists.items()
+        if name != "adverse_event"
     }
 
 
@@ -212,13 +284,7 @@ def is_missing(course: Course, word: str) -> bool:
 
 
 def answering(courses: list[Course], question: dict[str, list[str]]) -> list[Course]:
-    """`question` is an address as a dict of lists, match words included."""
-    parts = {name: values for name, values in question.items() if values and not name.endswith("_match")}
-    return [
-        course
-        for course in courses
-        if all(holds(course, name, values, question.get(f"{name}_match", ["any"])[0]) for name, values in parts.items())
-    ]
+    return [course for course in courses if answer(course, question) == "yes"]
 
 
 def patients(courses: list[Course]) -> set[str]:

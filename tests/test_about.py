@@ -22,6 +22,12 @@ ORDINALS = ("treatment", "outcome", "event", "finding", "provenance")  # first, 
 # Each example by hand, or from the publication or program that its method names.
 WORKED = {
     "share": "22/49 patients (44.9 %, 95 % CI 31.9–58.7), 38 not known (38 not extracted)",
+    "three-answers": (
+        "tofacitinib, indications not known: no; baricitinib, indications not known: open; "
+        "baricitinib, skin, perhaps more: open; baricitinib, skin, the complete list: no; "
+        "baricitinib, ILD, perhaps more: yes"
+    ),
+    "several-treatments": "1/2 patients (50.0 %, 95 % CI 9.5–90.5), 2 not known (2 not extracted)",
     "wilson": "31.9 to 58.7 %",
     "clopper-pearson": "30.7 to 59.8 %",
     "newcombe": "20.0 points, 5.2 to 33.4 %",

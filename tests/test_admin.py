@@ -124,7 +124,9 @@ def test_a_curator_reads_why_a_record_is_refused(admin_client, db):
         "age_years": "150",
         "subset": "unknown",
     }
-    form |= {"prior_status": "not_stated", "state": "draft", "classification": "", "comorbidities": "", "notes": ""}
+    lists = ("prior_therapies", "manifestations", "autoantibodies")
+    form |= {f"{name}_completeness": "not_stated" for name in lists}
+    form |= {"state": "draft", "classification": "", "comorbidities": "", "notes": ""}
     for prefix in ("manifestation_records", "autoantibody_records", "treatments"):
         form |= {f"{prefix}-TOTAL_FORMS": 0, f"{prefix}-INITIAL_FORMS": 0}
     response = admin_client.post(address(Patient, "add"), form)

@@ -210,7 +210,8 @@ def test_counts_are_those_of_the_pages(client, world, unlimited, question):
     query = urlencode(question, doseq=True)
     summary = api(client, f"world/summary/?{query}")
     overview = client.get(world.address(f"?{query}")).context
-    assert summary["totals"]["patients"] == overview["totals"].patients == summary["answer"]["count"]
+    assert summary["totals"]["patients"] == overview["totals"].patients == summary["answer"]["matching"]
+    assert summary["answer"]["open"] == overview["answer"].open
     assert summary["sentence"] == str(overview["answer"])
     assert [each["text"] for each in summary["headlines"]] == [str(each) for each in overview.get("headlines") or []]
     for noun in TABLES:

@@ -110,8 +110,8 @@ def test_both_sides_are_what_their_own_pages_say(client, world, one, other):
     for side, query in zip((found.one, found.other), queries, strict=True):
         assert str(side) == str(client.get(world.address(f"?{query}")).context["answer"])
     for row in rows_of(found).values():
-        assert row.one.in_view == found.one.share.count
-        assert row.other.in_view == found.other.share.count
+        assert row.one.in_view == found.one.matching
+        assert row.other.in_view == found.other.matching
 
 
 def test_serious_events_are_left_out_where_none_is_graded(client, db):

@@ -28,9 +28,23 @@ def table(name: str):
 
 
 dimension_sets = st.lists(st.sampled_from(sorted(DIMENSIONS)), max_size=3, unique_by=table).map(tuple)
+YES_NO = sorted(name for name in DIMENSIONS if name.startswith(("known:", "whole:")))
 asked_tallies = st.lists(
-    st.tuples(dimension_sets, st.sampled_from(list(Unit)), st.booleans(), st.booleans()), min_size=1, max_size=25
+    st.tuples(
+        dimension_sets,
+        st.sampled_from(list(Unit)),
+        st.booleans(),
+        st.sampled_from(["matching", "open", "open part"]),
+        st.sampled_from(["", *YES_NO]),
+    ),
+    min_size=1,
+    max_size=25,
 )
+
+
+def tally(question, dimensions: tuple = (), unit: Unit = Unit.PATIENTS, which: str = "matching", open_in: str = ""):
+    part = question.parts[0][0] if which == "open part" and question.parts else ""
+    return Tally(question, dimensions, unit, open=which != "matching", open_part=part, open_in=open_in)
 
 
 def drawn(patients: int, seed: int) -> Collection:
@@ -63,11 +77,11 @@ def test_the_snapshot_counts_as_the_database_does(db, asking, patients, seed, ad
     question = asking(collection, urlencode(known_there(collection, address), doseq=True))
     everybody = question.only()
     tallies = [
-        Tally(question if narrow else everybody, dimensions, unit, denominator)
-        for dimensions, unit, narrow, denominator in wanted
+        tally(question if narrow else everybody, dimensions, unit, which, open_in)
+        for dimensions, unit, narrow, which, open_in in wanted
     ]
-    for tally, fast, slow in zip(tallies, *both(collection, tallies), strict=True):
-        assert fast == slow, tally
+    for each, fast, slow in zip(tallies, *both(collection, tallies), strict=True):
+        assert fast == slow, each
 
 
 def known_there(collection: Collection, address: dict) -> dict:
@@ -80,14 +94,14 @@ def test_every_dimension_of_every_unit(world, simulated, unit):
     for collection in (world.collection, simulated, Collection.objects.get(slug="published")):
         question = drawn_question(collection)
         tallies = [
-            Tally(asked, dimensions, unit, denominator)
+            tally(question, dimensions, unit, which)
             for name in DIMENSIONS
             for dimensions in ((name,), (name, "reading"))
             if len(set(dimensions)) == len(dimensions)
-            for asked, denominator in ((question, False), (question, True))
+            for which in ("matching", "open")
         ]
-        for tally, fast, slow in zip(tallies, *both(collection, tallies), strict=True):
-            assert fast == slow, tally
+        for each, fast, slow in zip(tallies, *both(collection, tallies), strict=True):
+            assert fast == slow, each
 
 
 def drawn_question(collection: Collection):

@@ -7,7 +7,7 @@ from django.core.management import call_command
 from django.db import IntegrityError, transaction
 
 from evidence.curation.integrity import RULES, faults
-from evidence.models import PrintedFigure, Provenance, Treatment
+from evidence.models import Manifestation, PrintedFigure, Provenance, Treatment
 
 from .factories import make_collection, make_group, make_patient, make_study, make_treatment
 
@@ -20,8 +20,38 @@ def without_course():
 def listed_without_list():
     patient = make_patient(make_study(make_collection()), "p")
     make_treatment(patient)
-    type(patient).objects.filter(pk=patient.pk).update(prior_status="listed")
-    return "p: prior therapies are marked as listed, but none is"
+    type(patient).objects.filter(pk=patient.pk).update(prior_therapies_completeness="partial")
+    return "p: the list of prior therapies is said to be there, but nothing is listed"
+
+
+def complete_without_item():
+    make_treatment(
+        make_patient(make_study(make_collection()), "p", absent=["ild"], manifestations_completeness="complete")
+    )
+    return "p: the list of manifestations is said to be there, but nothing is listed"
+
+
+def none_with_items():
+    patient = make_patient(make_study(make_collection()), "p", antibodies=["ana"], autoantibodies_completeness="none")
+    make_treatment(patient)
+    return "p: autoantibodies are listed, but said to be none"
+
+
+def no_indications_with_items():
+    patient = make_patient(make_study(make_collection()), "p")
+    make_treatment(patient, indications=["ild"], indications_completeness="none")
+    return "p / 1: indications are listed, but said to be none"
+
+
+def terms_in_a_circle():
+    lung, ild = Manifestation.objects.get(code="lung"), Manifestation.objects.get(code="ild")
+    Manifestation.objects.filter(pk=lung.pk).update(parent=ild)
+    return "evidence.manifestation ild: is part of itself"
+
+
+def present_without_the_wider():
+    make_treatment(make_patient(make_study(make_collection()), "p", present=["ild"], absent=["lung"]))
+    return "p / ild: is present, but a wider term that it is part of is recorded as absent"
 
 
 def simulated_without_prefix():
@@ -115,6 +145,11 @@ def provenance_of_another_study():
 BREAKS = [
     without_course,
     listed_without_list,
+    complete_without_item,
+    none_with_items,
+    no_indications_with_items,
+    terms_in_a_circle,
+    present_without_the_wider,
     simulated_without_prefix,
     published_with_prefix,
     linked_across_collections,

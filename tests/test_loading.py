@@ -72,7 +72,7 @@ def change(path: Path, model: str, where: dict, without: tuple[str, ...] = (), *
 def test_a_second_run_changes_nothing_and_says_so(db):
     before = DataVersion.current().number
     told = load_again()
-    assert "428 records read: nothing to change." in told
+    assert "430 records read: nothing to change." in told
     assert "published (published evidence): 16 studies, 4 patients, 4 courses, 6 outcomes" in told
     assert "sener-2025-reconstruction (simulated records): 18 studies, 87 patients, 87 courses" in told
     assert DataVersion.current().number == before
@@ -83,7 +83,7 @@ def test_the_whole_comparison_changes_nothing_either(db):
     LoadedRecord.objects.filter(model="*").delete()
     before = DataVersion.current().number
     report = load(read_all())
-    assert (report.outcomes, report.kept) == ({"unchanged": 428}, [])
+    assert (report.outcomes, report.kept) == ({"unchanged": 430}, [])
     assert DataVersion.current().number == before
 
 
@@ -216,7 +216,10 @@ FUJITA = {"name": "published.json", "model": "evidence.patient", "where": {"slug
         ("field study: expected a list", {"study": "fujita-2019"}),
         ("field prior_therapies: expected a list", {"prior_therapies": "methotrexate"}),
         ("field prior_therapies: there is no therapy ['aspirin']", {"prior_therapies": [["aspirin"]]}),
-        ("prior therapies are listed, but marked otherwise", {"prior_status": "not_stated"}),
+        (
+            "prior therapies are listed, but said to be none",
+            {"prior_therapies_completeness": "none"},
+        ),
         ("only a simulated patient's public id begins with SIM-", {"slug": "SIM-99"}),
     ],
 )
@@ -304,4 +307,4 @@ def test_progress_is_shown_and_can_be_silenced(db):
 def test_prepare_migrates_and_loads_and_can_be_repeated(db):
     out = StringIO()
     call_command("prepare", stdout=out)
-    assert "428 records read: nothing to change." in out.getvalue()
+    assert "430 records read: nothing to change." in out.getvalue()

@@ -17,6 +17,7 @@ from evidence.models import (
     Indication,
     JAKInhibitor,
     LoadedRecord,
+    Manifestation,
     Outcome,
     Patient,
     PatientAutoantibody,
@@ -90,7 +91,6 @@ BREAKING = {
     "study_nct_format": {"nct": "NCT1"},
     "patient_sex_coded": {"sex": "f"},
     "patient_subset_coded": {"subset": "x"},
-    "patient_prior_status_coded": {"prior_status": "x"},
     "patient_state_coded": {"state": "x"},
     "patient_age_years_range": {"age_years": 121},
     "patient_disease_duration_months_range": {"disease_duration_months": -1},
@@ -144,12 +144,23 @@ BREAKING = {
     "jakinhibitor_ema_first_approval_range": {"ema_first_approval": 1066},
     "indication_hpo_format": {"hpo": "HP1"},
     "manifestation_hpo_format": {"hpo": "HP1"},
+    "patient_prior_therapies_completeness_coded": {"prior_therapies_completeness": "x"},
+    "patient_manifestations_completeness_coded": {"manifestations_completeness": "x"},
+    "patient_autoantibodies_completeness_coded": {"autoantibodies_completeness": "x"},
+    "treatment_indications_completeness_coded": {"indications_completeness": "x"},
+    "treatment_concomitant_therapies_completeness_coded": {"concomitant_therapies_completeness": "x"},
+    "treatment_adverse_event_categories_completeness_coded": {"adverse_event_categories_completeness": "complete"},
     "release_number_from_one": {"number": 0},
     "releasedcollection_kind_coded": {"kind": "real"},
     "released_simulated_has_caveat": {"kind": "simulated", "caveat": ""},
 }
 # Broken apart from the others below: they need the record itself, or a second row.
-APART = {"patient_not_same_as_itself", "figure_does_not_contradict_itself", "dataversion_one_row"}
+APART = {
+    "patient_not_same_as_itself",
+    "figure_does_not_contradict_itself",
+    "manifestation_not_under_itself",
+    "dataversion_one_row",
+}
 
 
 def constraints(kind):
@@ -234,6 +245,15 @@ def test_a_patient_is_not_another_report_of_itself(db):
     patient = everything()[Patient]
     with pytest.raises(IntegrityError, match="patient_not_same_as_itself"), transaction.atomic():
         Patient.objects.filter(pk=patient.pk).update(same_as=patient.pk)
+
+
+def test_a_term_is_not_part_of_itself(db):
+    lung, ild = Manifestation.objects.get(code="lung"), Manifestation.objects.get(code="ild")
+    with pytest.raises(IntegrityError, match="manifestation_not_under_itself"), transaction.atomic():
+        Manifestation.objects.filter(pk=lung.pk).update(parent=lung)
+    lung.parent = ild
+    with pytest.raises(ValidationError, match="is itself part of"):
+        lung.full_clean()
 
 
 def test_there_is_one_data_version(db):

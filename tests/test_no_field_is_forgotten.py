@@ -40,7 +40,11 @@ NOT_ON_PAGES = {
 }
 # Values that say something, or that the database allows, where the first other value would not.
 ANOTHER = {
-    "patient.prior_status": "explicitly_none",
+    "patient.prior_therapies_completeness": "none",
+    "patient.manifestations_completeness": "none",
+    "patient.autoantibodies_completeness": "none",
+    "treatment.indications_completeness": "none",
+    "treatment.concomitant_therapies_completeness": "none",
     "patient.same_as": lambda: Patient.objects.get(slug="beta-1"),
     "study.year": 2001,
     "study.doi": "10.1000/another",
@@ -73,7 +77,7 @@ def records() -> dict:
         registered_inhibitor=JAKInhibitor.objects.get(slug="baricitinib"),
     )
     patient = make_patient(study, "alpha-1")
-    treatment = make_treatment(patient, stopped="yes")
+    treatment = make_treatment(patient, stopped="yes", adverse_events="events")
     event = make_treatment(patient, events=[("infection", {"grade": 3})]).events.get()
     outcome = treatment.outcomes.create(number=1, domain="skin", measure="mRSS", baseline=20, followup=10)
     numbers = dict.fromkeys(

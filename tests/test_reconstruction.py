@@ -113,7 +113,8 @@ def test_only_anchored_attributes_are_filled():
             "state",
         },
         "evidence.patient": {"study", "slug", "label", "sex", "age_years", "notes", "state"},
-        "evidence.treatment": {"patient", "inhibitor", "indications", "response", "relapsed", "adverse_events"},
+        "evidence.treatment": {"patient", "inhibitor", "indications", "response", "relapsed", "adverse_events"}
+        | {"indications_completeness", "adverse_event_categories_completeness"},
         "evidence.adverseevent": {"treatment", "category"},
     }
     for record in fixture_files.read_fixture(fixture_files.fixture_folder() / "sener-2025-reconstruction.json"):

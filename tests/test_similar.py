@@ -11,6 +11,7 @@ from evidence.models import Patient
 from evidence.questions.vocabulary import vocabulary
 from evidence.summaries import AGE_SPAN
 
+from . import plain
 from .test_filters import few
 
 pytestmark = pytest.mark.django_db
@@ -60,21 +61,24 @@ def test_nobody_agrees(world):
     assert found.sentence.startswith("None of 5 patients is known to agree in any of the 1.")
 
 
+def course_of(patient) -> plain.Course:
+    collection = patient.study.collection
+    return next(each for each in plain.all_courses(collection) if each.patient == patient.slug)
+
+
 def loop(patient, name, value) -> bool | None:
     """One criterion of one patient, by a plain look at the record."""
-    signs = {each.manifestation.code: each.status for each in patient.manifestation_records.all()}
+    own = course_of(patient).lists
     if name == "age":
         return None if patient.age_years is None else abs(patient.age_years - value) <= AGE_SPAN
     if name == "sex":
         return None if patient.sex == "unknown" else patient.sex == value
-    if name == "manifestation":
-        return None if value not in signs else signs[value] == "present"
-    if name == "without":
-        return None if value not in signs else signs[value] == "absent"
-    return None if patient.prior_status == "not_stated" else value in {e.code for e in patient.prior_therapies.all()}
+    said = plain.item(own["prior" if name == "prior" else "manifestation"], value)
+    return {"open": None, "yes": name != "without", "no": name == "without"}[said]
 
 
 OFFERED = [("age", 30), ("age", 60), ("sex", "female"), ("sex", "male"), ("manifestation", "ild"), ("without", "ild")]
+OFFERED += [("manifestation", "lung"), ("without", "lung")]
 OFFERED += [("manifestation", "skin"), ("without", "renal"), ("prior", "methotrexate"), ("prior", "prednisone")]
 
 

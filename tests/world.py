@@ -1,8 +1,10 @@
-"""One small universe, small enough to count by hand.
+"""One small universe, small enough to count by hand. Indications, prior therapies and events are listed completely;
+manifestations and autoantibodies are not, where nothing else is said.
 
 collection `world`
   alpha (2020, case series, read in full)
     alpha-1  F 40  diffuse  anti-Scl-70 +, ANA -   ILD +, renal -   prior: methotrexate             DLCO 61.5 %
+             (manifestations: complete)
              1 tofacitinib  ILD + skin       improved   relapsed no    events: infection, infection
     alpha-2  M 60  limited                         skin +           prior: none, as stated          DLCO 85 %
              1 tofacitinib  skin             worsened   relapsed ?     no adverse event, as stated
@@ -33,7 +35,7 @@ from .factories import make_collection, make_group, make_patient, make_study, ma
 @dataclass
 class World:
     collection: Collection
-    read: dict = field(default_factory=dict)
+    read: dict = field(default_factory=dict, repr=False)
 
     def records(self, collection) -> list[plain.Course]:
         """A collection's courses in memory, read once per test."""
@@ -62,6 +64,7 @@ def draw_world() -> World:
         antibodies_absent=["ana"],
         present=["ild"],
         absent=["renal"],
+        manifestations_completeness="complete",
         prior=["methotrexate"],
     )
     twice = [("infection", {}), ("infection", {})]

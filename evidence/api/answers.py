@@ -126,18 +126,26 @@ def summary(asked: Asked, absolute: Absolute) -> dict:
         summaries.outcomes_by_domain(question),
         summaries.response_by_inhibitor(question, words),
         summaries.response_by_indication_set(question, words),
-        summaries.indication_sets(question, words),
+        summaries.value_combinations(question, "indication", words),
         summaries.events_by_category(question, words),
         summaries.age_and_sex(question),
     )
     cover = summaries.group_cover(question)
     return head(asked, absolute) | {
         "sentence": str(answer),
-        "answer": share(answer.share),
+        "answer": {
+            "matching": answer.matching,
+            "open": answer.open,
+            "open_not_reported": answer.open_not_reported,
+            "open_not_extracted": answer.open_not_extracted,
+        },
         "totals": {name: getattr(totals, name) for name in ("patients", "treatments", "studies", "outcomes", "events")},
         "headlines": [share(each) for each in headlines],
         "improved_by_domain": [share(each) for each in domains],
-        "indication_sets": [share(each) for each in combined],
+        "indication_sets": [share(each) for each in combined.sets],
+        "indication_sets_at_least": [
+            {"label": label, "key": key, "patients": patients} for key, label, patients in combined.at_least
+        ],
         "response_by_inhibitor": [breakdown(each) for each in drugs],
         "response_by_indication_set": [breakdown(each) for each in sets],
         "adverse_events": [
@@ -163,7 +171,13 @@ def summary(asked: Asked, absolute: Absolute) -> dict:
 
 
 def breakdown(found) -> dict:
-    return {"label": found.label, "key": found.key, "verdicts": found.counts, "improved": share(found.improved)}
+    return {
+        "label": found.label,
+        "key": found.key,
+        "list_may_not_be_complete": found.partial,
+        "verdicts": found.counts,
+        "improved": share(found.improved),
+    }
 
 
 def chart(name: str, asked: Asked, absolute: Absolute) -> dict:

@@ -79,8 +79,22 @@ BreakdownShape = shape(
     "Breakdown",
     label=text(),
     key=text(allow_blank=True),
+    list_may_not_be_complete=s.BooleanField(help_text="Whether there may be more than the label names."),
     verdicts=s.DictField(child=s.IntegerField(), help_text="Treatments by the authors' overall verdict."),
     improved=ShareShape(),
+)
+AnswerShape = shape(
+    "Answer",
+    matching=whole("Patients whom the question answers with yes, by one of their treatments."),
+    open=whole("Patients of whom it is open; of all others the answer is no."),
+    open_not_reported=whole("Of these, because the paper was read in full and does not say."),
+    open_not_extracted=whole("Of these, because only an abstract, a registration or a citation was read."),
+)
+AtLeast = shape(
+    "AtLeast",
+    label=text(),
+    key=text("The codes, joined by +."),
+    patients=whole("Patients who have at least these, of a list that may not be complete."),
 )
 Age = shape(
     "Age",
@@ -94,11 +108,14 @@ Summary = shape(
     "Summary",
     **HEAD,
     sentence=text("The answer in one sentence."),
-    answer=ShareShape(help_text="Patients who match, of those in whom everything the question asks is known."),
+    answer=AnswerShape(),
     totals=Totals(),
     headlines=ShareShape(many=True),
     improved_by_domain=ShareShape(many=True),
-    indication_sets=ShareShape(many=True),
+    indication_sets=ShareShape(
+        many=True, help_text="Exactly these, of patients whose list of indications is complete."
+    ),
+    indication_sets_at_least=AtLeast(many=True),
     response_by_inhibitor=BreakdownShape(many=True),
     response_by_indication_set=BreakdownShape(many=True),
     adverse_events=EventShare(many=True),

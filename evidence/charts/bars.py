@@ -205,9 +205,9 @@ def event_chart(
     """Adverse events by category: patients with one, and events, side by side; they are not the same thing."""
     name, title = "adverse-events", "Adverse events by category"
     note = (
-        "A second event in one patient adds an event and no patient. Patients are of those in whom it is known which "
-        "events occurred; without: none occurred, or all are listed and none is of this category. Serious events are "
-        "of those said to be serious or not, severe ones of those graded: severe is not serious."
+        "A second event in one patient adds an event and no patient. Patients are of those in whom it is known whether "
+        "they had one; without: none occurred, or the list is complete and none is of this category. Serious events "
+        "are of those said to be serious or not, severe ones of those graded: severe is not serious."
     )
     steps = [choose(row.patients.key) for row in rows]
     table = ChartTable(

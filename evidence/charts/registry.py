@@ -71,6 +71,8 @@ def response_link(question: Question, name: str) -> Callable:
         said = {"response": (str(response),)} if response else {}
         if name == "inhibitor":
             return question.toggle(inhibitor=(row.key,), **said)
+        if row.partial:  # no address says “at least these, of a list that may not be complete”
+            return None
         if not row.key:
             missing = tuple(sorted({*question.value("missing", ()), "indication"}))
             return question.toggle(missing=missing, **said)

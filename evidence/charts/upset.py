@@ -30,7 +30,7 @@ def upset_chart(
     table = upset_table(found, exactly, among)
     drawn = [share for share in found.sets if share.known][:MOST]
     if not drawn:
-        return Chart(name, title, nothing, table)
+        return Chart(name, title, found.at_least_text or nothing, table)
     codes = [set(share.key.split(SET_SEPARATOR)) for share in drawn]
     values = [value for value in found.values if any(value[0] in each for each in codes)]
     bars, dots = bar_trace(drawn), dot_traces(codes, values)
@@ -49,7 +49,7 @@ def upset_chart(
             anchor="y",
         ),
         yaxis=value_axis(
-            f"% of {drawn[0].known} known",
+            f"% of {drawn[0].known} with a complete list",
             domain=[top + GAP / height, 1],
             rangemode="tozero",
             range=[0, axis_maximum(drawn)],
@@ -69,6 +69,7 @@ def upset_chart(
         "Each bar is one combination, exactly: a patient with more stands under that one instead. Beside each row: the "
         "patients with that value, alone or with others."
     )
+    note += f" {found.at_least_text}" if found.at_least else ""
     note += f" The {left_out} rarest combinations are not drawn." if left_out else ""
     if len(found.sets) > TABLED:
         note += f" The table has the {TABLED} most frequent; the file has all {len(found.sets)}."
@@ -136,16 +137,18 @@ def dot_traces(codes: list[set[str]], values: list[tuple]) -> list[dict]:
 
 
 def upset_table(found: Combinations, exactly: Callable, among: Callable) -> ChartTable:
-    """Combinations first, each exactly; then each value, alone or with others."""
+    """Combinations first, each exactly; then those of lists that may not be complete; then each value by itself."""
     sets = found.sets[:TABLED]
     shares = [*sets, *([found.none] if found.none else [])]
     headings = ["Together", "patients, n/N", *SHARE_HEADINGS]
     rows = [[share.label, *share_cells(share)] for share in shares]
+    rows += [[f"{label}, at least", str(times), *[""] * 4] for _, label, times in found.at_least[:TABLED]]
     rows += [[f"{label}, alone or with others", str(times), *[""] * 4] for _, label, times in found.values]
     steps = {(i, 0): exactly(share.key.split(SET_SEPARATOR)) for i, share in enumerate(sets)}
-    steps |= {(len(shares) + i, 0): among(code) for i, (code, _, _) in enumerate(found.values)}
+    steps |= {(len(rows) - len(found.values) + i, 0): among(code) for i, (code, _, _) in enumerate(found.values)}
     every = [*found.sets, *([found.none] if found.none else [])]
     file = [[share.label, "exactly", *share_numbers(share)] for share in every]
+    file += [[label, "at least", times, *[None] * 6] for _, label, times in found.at_least]
     file += [[label, "among others", times, *[None] * 6] for _, label, times in found.values]
     return ChartTable(
         headings,

@@ -4,15 +4,17 @@ The courses that answer a question are found once, in a common table expression,
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import product
 
 from django.db import connection
-from django.db.models import CharField, Count, F, IntegerField, QuerySet, Value
+from django.db.models import CharField, Count, IntegerField, Q, QuerySet, Value
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Cast
 
 from ..models import Treatment
-from ..questions.filters import courses, courses_known
+from ..models.choices import YesNo
+from ..questions.filters import courses, courses_open
 from ..questions.question import Question
 from .dimensions import DIMENSIONS, ConditionDimension, MultiValueDimension, ScalarDimension, SetDimension
 from .tally import Tally, Unit
@@ -24,7 +26,7 @@ COUNTED = {
     Unit.OUTCOMES: "outcomes",
     Unit.STUDIES: "patient__study",
 }
-STATEMENT = 400  # SELECTs in one statement; SQLite takes at most 500
+STATEMENT = 400  # tallies in one statement; SQLite takes at most 500 SELECTs, and few tallies need more than one
 
 
 def count_tallies(tallies: Sequence[Tally]) -> list[Counter]:
@@ -33,11 +35,12 @@ def count_tallies(tallies: Sequence[Tally]) -> list[Counter]:
     answers: dict[Tally, Counter] = {tally: Counter() for tally in different}
     for start in range(0, len(different), STATEMENT):
         batch = different[start : start + STATEMENT]
-        asked = {key: f"asked_{i}" for i, key in enumerate(dict.fromkeys(map(question_key, batch)))}
+        asked = {key: f"asked_{i}" for i, key in enumerate(dict.fromkeys(tally.courses for tally in batch))}
         width = max(len(tally.dimensions) for tally in batch)
         selects = [
-            select_counts(i, tally, treatments_in_cte(asked[question_key(tally)]), width)
+            each
             for i, tally in enumerate(batch)
+            for each in select_counts(i, tally, treatments_in_cte(asked[tally.courses]), width)
         ]
         for position, *values, number in run_union(asked, selects):
             tally = batch[position]
@@ -45,14 +48,14 @@ def count_tallies(tallies: Sequence[Tally]) -> list[Counter]:
     return [tally.largest(answers[tally]) for tally in tallies]
 
 
-def run_union(asked: dict[tuple[Question, bool], str], selects: list[QuerySet]) -> list[tuple]:
+def run_union(asked: dict[tuple[Question, bool, str, str], str], selects: list[QuerySet]) -> list[tuple]:
     """Runs all selects in one statement, after the courses of each question, by the names the selects know them by."""
     first, *others = selects
     united = first.union(*others, all=True) if others else first
     sql, params = united.query.sql_with_params()
     tables, given = [], []
-    for (question, denominator), name in asked.items():
-        rows = courses_known(question) if denominator else courses(question)
+    for wanted, name in asked.items():
+        rows = counted_treatments(*wanted)
         found, more = rows.order_by().values("pk").query.sql_with_params()
         tables.append(f"{name} (id) AS MATERIALIZED ({found})")
         given += more
@@ -66,36 +69,48 @@ def treatments_in_cte(name: str) -> QuerySet:
     return Treatment.objects.filter(pk__in=RawSQL(f"SELECT id FROM {name}", []))  # noqa: S608, S611 (a name of ours)
 
 
-def question_key(tally: Tally) -> tuple[Question, bool]:
-    return tally.question, tally.denominator
+def counted_treatments(question: Question, is_open: bool, open_part: str, open_in: str) -> QuerySet:
+    """The courses that count in a tally: see there."""
+    rows = courses_open(question, open_part) if is_open else courses(question)
+    if open_in:
+        left = rows.filter(DIMENSIONS[open_in].without(YesNo.YES))
+        rows = rows.filter(patient__in=left.order_by().values("patient"))
+    return rows
 
 
-def select_counts(position: int, tally: Tally, rows: QuerySet, width: int) -> QuerySet:
-    """One tally as (position, value, ..., number) rows, padded to `width` values so that all can be united."""
-    dimensions = [DIMENSIONS[name] for name in tally.dimensions]
-    for dimension in dimensions:
-        if isinstance(dimension, MultiValueDimension) and dimension.rows:
-            rows = rows.filter(dimension.condition())
-    values = {
-        f"value_{i}": Cast(dimension_expression(dimension), CharField()) for i, dimension in enumerate(dimensions)
-    }
-    padding = {f"value_{i}": Value(None, CharField()) for i in range(len(dimensions), width)}
-    return (
-        rows.order_by()
-        .annotate(position=Value(position, IntegerField()), **values, **padding)
-        .values("position", *values, *padding)
-        .annotate(number=Count(COUNTED[tally.unit], distinct=True))
-        .values_list("position", *[f"value_{i}" for i in range(width)], "number")
-    )
+def select_counts(position: int, tally: Tally, rows: QuerySet, width: int) -> Iterator[QuerySet]:
+    """One tally as (position, value, ..., number) rows, padded to `width` values so that all can be united.
+
+    Where a wider term counts what stands under narrower ones too, it has a SELECT of its own.
+    """
+    parts = [dimension_parts(DIMENSIONS[name]) for name in tally.dimensions]
+    padding = {f"value_{i}": Value(None, CharField()) for i in range(len(parts), width)}
+    for chosen in product(*parts):
+        counted = rows
+        for condition, _ in chosen:
+            if condition is not None:
+                counted = counted.filter(condition)
+        values = {f"value_{i}": Cast(expression, CharField()) for i, (_, expression) in enumerate(chosen)}
+        yield (
+            counted.order_by()
+            .annotate(position=Value(position, IntegerField()), **values, **padding)
+            .values("position", *values, *padding)
+            .annotate(number=Count(COUNTED[tally.unit], distinct=True))
+            .values_list("position", *[f"value_{i}" for i in range(width)], "number")
+        )
 
 
-def dimension_expression(dimension: ScalarDimension | MultiValueDimension | SetDimension | ConditionDimension):
-    """The value of a dimension, as seen from a course."""
+def dimension_parts(
+    dimension: ScalarDimension | MultiValueDimension | SetDimension | ConditionDimension,
+) -> list[tuple[Q | None, object]]:
+    """(which rows count, their value as seen from a course); no two parts give the same value."""
     if isinstance(dimension, ScalarDimension):
-        return dimension.value(dimension.level)
+        return [(None, dimension.value(dimension.level))]
     if isinstance(dimension, SetDimension):
-        return dimension.column()
-    return F(dimension.path) if isinstance(dimension, MultiValueDimension) else dimension.case()
+        return [(None, dimension.column())]
+    if isinstance(dimension, ConditionDimension):
+        return [(None, dimension.case())]
+    return dimension.parts()
 
 
 def dimension_values(tally: Tally, values: list) -> tuple:

@@ -6,11 +6,12 @@ The database reaches a value from the course, by a path; the snapshot reads each
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from django.db.models import Case, CharField, F, OuterRef, Q, Subquery, Value, When
-from django.db.models.functions import Coalesce
+from django.db.models import Case, CharField, Exists, F, OuterRef, Q, Subquery, Value, When
+from django.db.models.functions import Coalesce, Concat
 
 from ..models import (
     ATTRIBUTES,
+    LISTS,
     AdverseEvent,
     Outcome,
     Patient,
@@ -18,11 +19,13 @@ from ..models import (
     PatientManifestation,
     Treatment,
     set_key,
+    term_tree,
 )
 from ..models.choices import Presence, Response, YesNo
 from ..models.knowledge import NOT_SERIOUS, SERIOUS, Condition, FieldCondition, RelationExists
 from ..models.lookups import JoinedText
 from ..models.missing import missing_reason_sql
+from ..models.term_tree import FLAT
 from ..models.treatment import SET_SEPARATOR
 
 KNOWN_RESULTS = [response.value for response in Response if response != Response.UNKNOWN]
@@ -43,7 +46,8 @@ class MultiValueDimension:
 
     `path` leads from a course to the value. The rows are those of `model`, which name their `owner` (a course or a
     patient) and have the value at `value`. With `rows`, only rows with these values count, and a course without such
-    a row counts nowhere.
+    a row counts nowhere. With `terms`, a row counts for other terms too: for all that its own is part of, or, where it
+    says that a term is `absent`, for all that are part of it.
     """
 
     path: str
@@ -51,6 +55,24 @@ class MultiValueDimension:
     owner: str
     value: str
     rows: dict = field(default_factory=dict)
+    terms: type | None = None
+    absent: bool = False
+
+    def counted_for(self) -> dict[str, frozenset[str]]:
+        """The terms whose rows count for a term, itself included; terms for which no others do are left out."""
+        tree = term_tree(self.terms) if self.terms else FLAT
+        counted = tree.wider if self.absent else tree.narrower
+        return {code: frozenset((code, *others)) for code, others in counted.items()}
+
+    def parts(self) -> list[tuple[Q | None, object]]:
+        """(which rows count, their value): terms by themselves, then each that others count for."""
+        rows, several = self.condition() if self.rows else None, self.counted_for()
+        if not several:
+            return [(rows, F(self.path))]
+        alone = [code for code in term_tree(self.terms).codes if code not in several]
+        parts = [(rows & Q(**{f"{self.path}__in": alone}), F(self.path))]
+        parts += [(rows & Q(**{f"{self.path}__in": sorted(own)}), Value(code)) for code, own in several.items()]
+        return parts
 
     @property
     def of_patient(self) -> bool:
@@ -64,7 +86,8 @@ class MultiValueDimension:
 
 @dataclass(frozen=True)
 class SetDimension:
-    """A dimension of the whole set of values of a `Many` of patients, as one text: codes sorted, joined by +.
+    """A dimension of the whole set of values of a `MultiValueDimension` of patients, as one text: codes sorted, joined
+    by +. Wider terms stand in it together with the narrower ones.
 
     An empty text stands for none recorded, be it that none is known or that there is none.
     """
@@ -75,12 +98,19 @@ class SetDimension:
         """The codes, joined in whatever order the database finds them."""
         many = DIMENSIONS[self.of]
         rows = many.model.objects.filter(**{many.owner: OuterRef("patient")}, **many.rows).order_by()
-        found = rows.values(many.owner).annotate(codes=JoinedText(many.value, SET_SEPARATOR)).values("codes")
-        return Coalesce(Subquery(found), Value(""), output_field=CharField())
+        several = many.counted_for()
+        alone = rows.exclude(**{f"{many.value}__in": sorted(several)}) if several else rows
+        found = alone.values(many.owner).annotate(codes=JoinedText(many.value, SET_SEPARATOR)).values("codes")
+        codes = Coalesce(Subquery(found), Value(""), output_field=CharField())
+        for code, own in several.items():
+            there = Exists(rows.filter(**{f"{many.value}__in": sorted(own)}))
+            more = Case(When(there, then=Value(SET_SEPARATOR + code)), default=Value(""), output_field=CharField())
+            codes = Concat(codes, more, output_field=CharField())
+        return codes
 
     def canonical_key(self, codes: str) -> str:
         """The one spelling of such a set."""
-        return set_key(codes.split(SET_SEPARATOR)) if codes else ""
+        return set_key(filter(None, codes.split(SET_SEPARATOR))) if codes else ""
 
 
 @dataclass(frozen=True)
@@ -95,6 +125,13 @@ class ConditionDimension:
         for _, condition in self.conditions:
             yield from condition.atoms()
 
+    def without(self, value: str) -> Q:
+        """The courses whose value is not this one, which has to be the first."""
+        (first, condition), *_ = self.conditions
+        if first != value:
+            raise ValueError(f"{value} is not the first value")
+        return ~condition.q()
+
     def case(self) -> Case:
         cases = [When(condition.q(), then=Value(value)) for value, condition in self.conditions]
         return Case(*cases, default=Value(self.otherwise), output_field=CharField())
@@ -104,9 +141,16 @@ def scalar_dimension(level: str, name: str) -> ScalarDimension:
     return ScalarDimension(level, lambda path: F(f"{path}{name}"))
 
 
-def present_records(model, term: str) -> MultiValueDimension:
-    status = {"status": Presence.PRESENT.value}
-    return MultiValueDimension(f"patient__{term}_records__{term}__code", model, "patient", f"{term}__code", status)
+def presence_records(model, term: str, status: Presence) -> MultiValueDimension:
+    return MultiValueDimension(
+        f"patient__{term}_records__{term}__code",
+        model,
+        "patient",
+        f"{term}__code",
+        {"status": status.value},
+        terms=LISTS[term].terms,
+        absent=status == Presence.ABSENT,
+    )
 
 
 def outcome_dimension(**rows) -> MultiValueDimension:
@@ -115,6 +159,11 @@ def outcome_dimension(**rows) -> MultiValueDimension:
 
 def known_dimension(attribute: str) -> ConditionDimension:
     return ConditionDimension(((YesNo.YES.value, ATTRIBUTES[attribute].condition),), YesNo.NO.value)
+
+
+def whole_dimension(name: str) -> ConditionDimension:
+    """Whether a list is complete, or there is nothing to list, as stated."""
+    return ConditionDimension(((YesNo.YES.value, LISTS[name].whole),), YesNo.NO.value)
 
 
 def event_dimension(**rows) -> MultiValueDimension:
@@ -131,8 +180,10 @@ DIMENSIONS: dict[str, ScalarDimension | MultiValueDimension | SetDimension | Con
     "sex": scalar_dimension(PATIENT, "sex"),
     "age": scalar_dimension(PATIENT, "age_years"),
     "subset": scalar_dimension(PATIENT, "subset"),
-    "autoantibody": present_records(PatientAutoantibody, "autoantibody"),
-    "manifestation": present_records(PatientManifestation, "manifestation"),
+    "autoantibody": presence_records(PatientAutoantibody, "autoantibody", Presence.PRESENT),
+    "autoantibody_absent": presence_records(PatientAutoantibody, "autoantibody", Presence.ABSENT),
+    "manifestation": presence_records(PatientManifestation, "manifestation", Presence.PRESENT),
+    "manifestation_absent": presence_records(PatientManifestation, "manifestation", Presence.ABSENT),
     "prior": MultiValueDimension(
         "patient__prior_therapies__code", Patient.prior_therapies.through, "patient", "therapy__code"
     ),
@@ -156,4 +207,6 @@ DIMENSIONS: dict[str, ScalarDimension | MultiValueDimension | SetDimension | Con
     "domain": outcome_dimension(),
     "domain_known": outcome_dimension(result__in=KNOWN_RESULTS),
     "domain_improved": outcome_dimension(result=Response.IMPROVED.value),
-} | {f"known:{name}": known_dimension(name) for name in ATTRIBUTES}
+}
+DIMENSIONS |= {f"known:{name}": known_dimension(name) for name in ATTRIBUTES}
+DIMENSIONS |= {f"whole:{name}": whole_dimension(name) for name in LISTS}

@@ -7,7 +7,7 @@ import numpy as np
 from django.db.models import QuerySet
 
 from ..models import Collection, Patient
-from ..questions.filters import courses, courses_known
+from ..questions.filters import courses, courses_open
 from ..questions.question import Question
 from . import snapshot
 from .snapshot import snapshot_for
@@ -65,14 +65,13 @@ def rank_by_agreement(
 
 
 def agreement_matrix(collection: Collection, criteria: Sequence[Question]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(patients' keys by public id, who agrees with each criterion, of whom each is known)."""
+    """(patients' keys by public id, who agrees with each criterion, of whom each is yes, or no in all courses)."""
     engine = snapshot_for(collection)
     if engine is None:
         keys, agreeing, known = agreement_matrix_from_database(collection, criteria)
     else:
         keys, agreeing, known = snapshot.agreement_matrix(engine, criteria)
-    agreeing = stack_rows(agreeing, len(keys))
-    return keys, agreeing, stack_rows(known, len(keys)) | agreeing
+    return keys, stack_rows(agreeing, len(keys)), stack_rows(known, len(keys))
 
 
 def agreement_matrix_from_database(
@@ -83,7 +82,7 @@ def agreement_matrix_from_database(
     patients = patients.distinct().order_by("slug")
     keys = np.fromiter(patients.values_list("pk", flat=True), dtype=np.int64)
     agreeing = [np.isin(keys, patient_keys(courses(criterion))) for criterion in criteria]
-    known = [np.isin(keys, patient_keys(courses_known(criterion))) for criterion in criteria]
+    known = [~np.isin(keys, patient_keys(courses_open(criterion))) for criterion in criteria]
     return keys, agreeing, known
 
 

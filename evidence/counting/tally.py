@@ -22,8 +22,11 @@ class Unit(StrEnum):
 class Tally:
     """Asks: among the courses that answer `question`, how many `unit` for each combination of `dimensions`?
 
-    Dimensions are names in `dimensions.DIMENSIONS`; none of them asks for the total. With `denominator`, the courses
-    are those in which every item of the question is known, whether or not they match.
+    Dimensions are names in `dimensions.DIMENSIONS`; none of them asks for the total.
+    With `open`, the courses are instead those that leave the question open, of patients none of whose courses answers
+    it with yes; with `open_part`, of these only those in which that part of the question is open.
+    With `open_in`, the name of a dimension whose values are yes and no, only patients count one of whose courses (of
+    all that would count) has a no there: of whom an attribute is not known, or a list is not known to be whole.
     The answer is a Counter keyed by tuples of texts, in the order of `dimensions`; None stands for no value. With
     `most`, it holds that many of its largest numbers only; of equal ones, those whose key comes first.
     """
@@ -31,15 +34,22 @@ class Tally:
     question: Question
     dimensions: tuple[str, ...] = ()
     unit: Unit = Unit.PATIENTS
-    denominator: bool = False
+    open: bool = False
     most: int = 0
+    open_part: str = ""
+    open_in: str = ""
 
     @cached_property
     def cached_hash(self) -> int:
-        return hash((self.question, self.dimensions, self.unit, self.denominator, self.most))
+        return hash((self.dimensions, self.unit, self.most, self.courses))
 
     def __hash__(self) -> int:
         return self.cached_hash
+
+    @property
+    def courses(self) -> tuple[Question, bool, str, str]:
+        """What says which courses count; tallies with the same are counted together."""
+        return self.question, self.open, self.open_part, self.open_in
 
     def largest(self, counter: Counter) -> Counter:
         """The counter, or what `most` leaves of it."""

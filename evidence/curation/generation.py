@@ -6,7 +6,7 @@ be realistic is what software feels: studies of 1 to 500 patients, missing value
 indications, outcomes by month, events that repeat.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +32,7 @@ from ..models import (
     Therapy,
     Treatment,
     set_key,
+    term_tree,
 )
 from ..models.choices import (
     Ascertainment,
@@ -39,7 +40,7 @@ from ..models.choices import (
     Design,
     Domain,
     Extraction,
-    Listing,
+    ListCompleteness,
     Presence,
     Response,
     Sex,
@@ -102,6 +103,7 @@ class Terms:
     autoantibodies: np.ndarray
     therapies: np.ndarray
     categories: np.ndarray
+    parts: list[tuple[int, int]]  # places of manifestations, and of one that each is part of
 
     @classmethod
     def loaded(cls) -> "Terms":
@@ -124,7 +126,13 @@ class Terms:
             keys(Autoantibody),
             keys(Therapy),
             keys(AdverseEventCategory),
+            cls.parts_of_others(),
         )
+
+    @staticmethod
+    def parts_of_others() -> list[tuple[int, int]]:
+        codes, tree = list(Manifestation.objects.values_list("code", flat=True)), term_tree(Manifestation)
+        return [(codes.index(code), codes.index(each)) for code, wider in tree.wider.items() for each in wider]
 
 
 class Pen:
@@ -220,8 +228,9 @@ class Drawing:
         terms = self.terms
         prior = self.chance(known, count)
         times = np.where(prior, self.rng.integers(0, 4, count), 0)
-        listed = np.where(times > 0, str(Listing.LISTED), str(Listing.EXPLICITLY_NONE))
-        status = np.where(prior, listed, str(Listing.NOT_STATED))
+        signs, with_signs = self.presence(len(terms.manifestations), 0.4 * known, terms.parts)
+        antibodies, with_antibodies = self.presence(len(terms.autoantibodies), 0.6 * known)
+        nothing = np.zeros(count, dtype=bool)
         keys = self.pen.write(
             Patient,
             count,
@@ -234,12 +243,14 @@ class Drawing:
             subset=self.coded(
                 [each for each in Subset if each != Subset.UNKNOWN], Subset.UNKNOWN, self.chance(known, count)
             ),
-            prior_status=status,
+            prior_therapies_completeness=self.completeness(times > 0, prior),
+            manifestations_completeness=self.completeness(with_signs.any(axis=1), nothing),
+            autoantibodies_completeness=self.completeness(with_antibodies.any(axis=1), self.chance(0.2, count)),
             state=str(State.PUBLISHED),
         )
         self.links(PRIOR, "patient_id", keys, "therapy_id", terms.therapies, times)
-        self.presence(PatientManifestation, "manifestation_id", terms.manifestations, keys, 0.4 * known)
-        self.presence(PatientAutoantibody, "autoantibody_id", terms.autoantibodies, keys, 0.6 * known)
+        self.statuses(PatientManifestation, "manifestation_id", terms.manifestations, keys, signs, with_signs)
+        self.statuses(PatientAutoantibody, "autoantibody_id", terms.autoantibodies, keys, antibodies, with_antibodies)
         courses = 1 + self.chance(0.1, count).astype(int) + self.chance(0.02, count).astype(int)
         self.courses(np.repeat(keys, courses), place_in_row(courses), np.repeat(known, courses))
 
@@ -249,12 +260,32 @@ class Drawing:
         rows, places = np.nonzero(np.arange(len(terms)) < np.minimum(times, len(terms))[:, None])
         self.pen.write(model, len(rows), **{owner: owners[rows], term: terms[ranks[rows, places]]})
 
-    def presence(self, model, term: str, terms: np.ndarray, patients: np.ndarray, chance: np.ndarray) -> None:
-        """Each term is recorded of each patient by chance, as present or as absent."""
-        recorded = self.rng.random((len(patients), len(terms))) < chance[:, None]
+    def completeness(self, listed: np.ndarray, none: np.ndarray) -> np.ndarray:
+        """How whole the lists are that have items; those without are stated to be empty where `none`."""
+        drawn = self.rng.random(len(listed))
+        partial = np.where(drawn < 0.9, str(ListCompleteness.PARTIAL), str(ListCompleteness.NOT_STATED))
+        said = np.where(drawn < 0.7, str(ListCompleteness.COMPLETE), partial)
+        empty = np.where(none, str(ListCompleteness.NONE), str(ListCompleteness.NOT_STATED))
+        return np.where(listed, said, empty)
+
+    def presence(
+        self, terms: int, chance: np.ndarray, parts: Iterable[tuple[int, int]] = ()
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """(patients, terms) which terms are recorded, by chance, and which of these as present.
+
+        `parts` are places of terms and of a term each is part of, which is then not recorded as absent.
+        """
+        recorded = self.rng.random((len(chance), terms)) < chance[:, None]
+        present = recorded & (self.rng.random((len(chance), terms)) < 0.3 + 0.6 / (1 + np.arange(terms)))
+        for narrow, wide in parts:
+            present[:, wide] |= recorded[:, wide] & present[:, narrow]
+        return recorded, present
+
+    def statuses(
+        self, model, term: str, terms: np.ndarray, patients: np.ndarray, recorded: np.ndarray, present: np.ndarray
+    ) -> None:
         rows, places = np.nonzero(recorded)
-        present = self.chance(0.3 + 0.6 / (1 + places), len(rows))
-        status = np.where(present, str(Presence.PRESENT), str(Presence.ABSENT))
+        status = np.where(present[rows, places], str(Presence.PRESENT), str(Presence.ABSENT))
         self.pen.write(model, len(rows), patient_id=patients[rows], **{term: terms[places]}, status=status)
 
     def courses(self, patients: np.ndarray, numbers: np.ndarray, known: np.ndarray) -> None:
@@ -263,6 +294,8 @@ class Drawing:
         ascertained = self.chance(known, count)
         eventful = ascertained & self.chance(0.45, count)
         stated = np.where(eventful, str(Ascertainment.EVENTS), str(Ascertainment.EXPLICITLY_NONE))
+        listed = eventful & self.chance(0.95, count)
+        along = np.where(self.chance(0.5 * known, count), self.rng.integers(1, 3, count), 0)
         stopped = self.coded([YesNo.NO, YesNo.YES], YesNo.UNKNOWN, self.chance(known, count))
         responses = [Response.IMPROVED, Response.STABLE, Response.WORSENED]
         keys = self.pen.write(
@@ -276,19 +309,21 @@ class Drawing:
             ),
             duration_months=self.maybe(self.rng.integers(1, 61, count), self.chance(known, count)),
             indication_set=sets,
+            indications_completeness=self.completeness(indicated.any(axis=1), np.zeros(count, dtype=bool)),
+            concomitant_therapies_completeness=self.completeness(along > 0, self.chance(0.3 * known, count)),
             response=self.coded(responses, Response.UNKNOWN, self.chance(known, count)),
             relapsed=self.coded([YesNo.NO, YesNo.YES], YesNo.UNKNOWN, self.chance(0.6 * known, count)),
             adverse_events=np.where(ascertained, stated, str(Ascertainment.NOT_STATED)),
+            adverse_event_categories_completeness=self.completeness(listed, np.zeros(count, dtype=bool)),
             stopped=stopped,
             stop_reason=np.where(stopped == YesNo.YES, "synthetic reason", ""),
         )
         rows, places = np.nonzero(indicated)
         chosen = np.array([each.pk for each in terms.indications])[places]
         self.pen.write(INDICATED, len(rows), treatment_id=keys[rows], indication_id=chosen)
-        along = np.where(self.chance(0.5 * known, count), self.rng.integers(1, 3, count), 0)
         self.links(ALONG, "treatment_id", keys, "therapy_id", terms.therapies, along)
         self.outcomes(keys, known)
-        self.events(keys[eventful & self.chance(0.95, count)])
+        self.events(keys[listed])
 
     def indications(self, count: int, known: np.ndarray) -> tuple[np.ndarray, list[str]]:
         """(count, terms) truth values, and the key of each row's set."""

@@ -3,11 +3,24 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from django.db.models import Count, F, OuterRef, Q, Subquery, Sum
+from django.db.models import Count, Exists, F, OuterRef, Q, Subquery, Sum
 
-from ..models import AdverseEvent, GroupFinding, Patient, Provenance, Review, Study, Treatment, set_key
-from ..models.choices import Ascertainment, CollectionKind, Listing
+from ..models import (
+    AdverseEvent,
+    GroupFinding,
+    Manifestation,
+    Patient,
+    PatientAutoantibody,
+    PatientManifestation,
+    Provenance,
+    Review,
+    Study,
+    Treatment,
+    set_key,
+)
+from ..models.choices import Ascertainment, CollectionKind, ListCompleteness, Presence
 from ..models.provenance import SUBJECTS
+from ..models.term_tree import read_tree
 from ..summaries import reconcile_figures
 
 SIMULATED_PREFIX = "SIM-"
@@ -56,12 +69,53 @@ def patients_without_course() -> Iterator[Fault]:
         yield fault(patient, "has no course of a JAK inhibitor, so no question can reach this patient")
 
 
-def prior_therapies_disagree() -> Iterator[Fault]:
-    counted = Patient.objects.annotate(listed=Count("prior_therapies"))
-    for patient in counted.filter(prior_status=Listing.LISTED, listed=0):
-        yield fault(patient, "prior therapies are marked as listed, but none is")
-    for patient in counted.filter(listed__gt=0).exclude(prior_status=Listing.LISTED):
-        yield fault(patient, "prior therapies are listed, but marked otherwise")
+def lists_disagree() -> Iterator[Fault]:
+    """A list that is said to be empty has no item; one that is said to be there has at least one."""
+    rows = {
+        "prior_therapies": (Patient, Exists(Patient.prior_therapies.through.objects.filter(patient=OuterRef("pk")))),
+        "manifestations": (Patient, present(PatientManifestation)),
+        "autoantibodies": (Patient, present(PatientAutoantibody)),
+        "indications": (Treatment, Exists(Treatment.indications.through.objects.filter(treatment=OuterRef("pk")))),
+        "concomitant_therapies": (
+            Treatment,
+            Exists(Treatment.concomitant_therapies.through.objects.filter(treatment=OuterRef("pk"))),
+        ),
+        "adverse_event_categories": (Treatment, Exists(AdverseEvent.objects.filter(treatment=OuterRef("pk")))),
+    }
+    for name, (model, items) in rows.items():
+        label, records = name.replace("_", " "), model.objects.annotate(listed=items)
+        if model is Treatment:
+            records = records.select_related("patient")
+        for record in records.filter(listed=True, **{f"{name}_completeness": ListCompleteness.NONE}):
+            yield fault(record, f"{label} are listed, but said to be none")
+        said = [ListCompleteness.COMPLETE, ListCompleteness.PARTIAL]
+        for record in records.filter(listed=False, **{f"{name}_completeness__in": said}):
+            yield fault(record, f"the list of {label} is said to be there, but nothing is listed")
+
+
+def present(model) -> Exists:
+    return Exists(model.objects.filter(patient=OuterRef("pk"), status=Presence.PRESENT))
+
+
+def terms_part_of_themselves() -> Iterator[Fault]:
+    """Terms in a circle; of each circle, the one whose code comes first."""
+    wider = read_tree(Manifestation).wider
+    for term in Manifestation.objects.all():
+        circle = [each for each in wider.get(term.code, ()) if term.code in wider.get(each, ())]
+        if circle and term.code < min(circle):
+            yield fault(term, "is part of itself, by way of the terms it is part of")
+
+
+def present_under_absent() -> Iterator[Fault]:
+    """Whoever was found without the wider term cannot have the narrower one."""
+    tree = read_tree(Manifestation)
+    for code, wider in tree.wider.items():
+        absent = PatientManifestation.objects.filter(
+            patient=OuterRef("patient"), manifestation__code__in=wider, status=Presence.ABSENT
+        )
+        rows = PatientManifestation.objects.filter(Exists(absent), manifestation__code=code, status=Presence.PRESENT)
+        for record in rows.select_related("patient", "manifestation"):
+            yield fault(record, "is present, but a wider term that it is part of is recorded as absent")
 
 
 def ids_show_their_kind() -> Iterator[Fault]:
@@ -153,7 +207,9 @@ def provenance_of_own_study() -> Iterator[Fault]:
 # What every record has to keep; `load_evidence` refuses a fixture that breaks one.
 RECORD_RULES = [
     patients_without_course,
-    prior_therapies_disagree,
+    lists_disagree,
+    terms_part_of_themselves,
+    present_under_absent,
     ids_show_their_kind,
     same_person_links,
     indication_sets_in_step,

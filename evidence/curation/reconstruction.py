@@ -178,7 +178,10 @@ def draw_attributes(figures: Plan, seed: str) -> dict[str, list]:
 
 
 def patient_records(collection: str, study: str, slug: str, number: int, values: dict) -> Iterator[tuple[str, dict]]:
-    """One simulated patient with one course, and an adverse event if one was drawn."""
+    """One simulated patient with one course, and an adverse event if one was drawn.
+
+    What was drawn is all there is: the review counts combinations, and categories of all that occurred.
+    """
     indications, event = values["indications"], values["event"]
     notes = "Simulated."
     if indications and set_key(indications) not in ("ild+skin", "gi+skin"):
@@ -202,9 +205,11 @@ def patient_records(collection: str, study: str, slug: str, number: int, values:
             patient=[slug],
             inhibitor=[values["inhibitor"] or "other-or-not-named"],
             indications=[[code] for code in indications] if indications else None,
+            indications_completeness="complete" if indications else None,
             response=values["response"],
             relapsed=values["relapsed"],
             adverse_events="events" if has_event else event,
+            adverse_event_categories_completeness="complete" if has_event else None,
         ),
     )
     if has_event:

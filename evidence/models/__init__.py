@@ -4,7 +4,7 @@ from . import lookups  # noqa: F401 (registers what it defines)
 from .adverse_event import AdverseEvent
 from .flow import FlowStep
 from .group import GroupFinding, StudyGroup
-from .knowledge import ATTRIBUTES
+from .knowledge import ATTRIBUTES, LISTS
 from .outcome import Outcome
 from .patient import Patient, PatientAutoantibody, PatientManifestation
 from .provenance import Provenance
@@ -12,13 +12,13 @@ from .reference import AdverseEventCategory, Autoantibody, Indication, JAKInhibi
 from .release import ArchivePart, Release, ReleasedCollection
 from .review import PrintedFigure, Review, ReviewInclusion
 from .study import Collection, Study
-from .treatment import AUTOANTIBODIES, MANIFESTATIONS, Treatment, set_key
+from .term_tree import TermTree, term_tree
+from .treatment import Treatment, set_key
 from .version import DataVersion, LoadedRecord
 
 __all__ = [
     "ATTRIBUTES",
-    "AUTOANTIBODIES",
-    "MANIFESTATIONS",
+    "LISTS",
     "AdverseEvent",
     "AdverseEventCategory",
     "ArchivePart",
@@ -43,7 +43,9 @@ __all__ = [
     "ReviewInclusion",
     "Study",
     "StudyGroup",
+    "TermTree",
     "Therapy",
     "Treatment",
     "set_key",
+    "term_tree",
 ]

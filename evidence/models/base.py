@@ -4,7 +4,7 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
 
-from .choices import State
+from .choices import ListCompleteness, State
 from .constraints import CheckConstraint
 
 SLUG = r"^[A-Za-z0-9]+(?:[-_][A-Za-z0-9]+)*$"
@@ -41,6 +41,18 @@ def one_of(field: str, choices, *, blank: bool = False) -> CheckConstraint:
         name=f"%(class)s_{field}_coded",
         condition=Q(**{f"{field}__in": [*([""] if blank else []), *choices.values]}),
         violation_error_message=f"Choose one of the listed values for {field.replace('_', ' ')}.",
+    )
+
+
+def completeness(of: str, **more) -> models.CharField:
+    """The field that says whether a list of terms is whole; its constraint is `one_of(..., ListCompleteness)`."""
+    return models.CharField(
+        f"list of {of}",
+        max_length=10,
+        choices=ListCompleteness.choices,
+        default=ListCompleteness.NOT_STATED,
+        help_text=more.pop("help_text", "Whether there may be more than is listed."),
+        **more,
     )
 
 

@@ -83,12 +83,18 @@ class Ascertainment(TextChoices):
     NOT_STATED = "not_stated", "Not stated"
 
 
-class Listing(TextChoices):
-    """Whether a source lists a patient's earlier therapies."""
+class ListCompleteness(TextChoices):
+    """How much of a list a source gives. An item that is not on it is absent only where the list is whole."""
 
-    LISTED = "listed", "Listed"
-    EXPLICITLY_NONE = "explicitly_none", "Stated: none"
+    COMPLETE = "complete", "Complete"
+    PARTIAL = "partial", "Partial: there may be more"
+    NONE = "none", "None, as stated"
     NOT_STATED = "not_stated", "Not stated"
+
+    @classmethod
+    def whole(cls) -> list[str]:
+        """The values under which what is not on the list is absent."""
+        return [cls.COMPLETE.value, cls.NONE.value]
 
 
 class Presence(TextChoices):

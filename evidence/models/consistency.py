@@ -13,7 +13,8 @@ from typing import Any
 from django.conf import settings
 from django.db import DatabaseError, connection
 
-from . import Collection, DataVersion
+from .study import Collection
+from .version import DataVersion
 
 BEGIN = {"postgresql": "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"}
 here = local()

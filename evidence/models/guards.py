@@ -1,7 +1,8 @@
 """The one rule a table's own constraints cannot hold: an adverse event needs a course that says there were events.
 
-Written as database triggers after every migration, because SQLite drops a table's triggers when a migration
-remakes the table. The message is what a curator reads when a write goes round the forms.
+Written as database triggers after every migration, and on SQLite taken away before it: SQLite drops a table's triggers
+when a migration remakes the table, and refuses to remake one that another table's trigger asks about. The message is
+what a curator reads when a write goes round the forms.
 """
 
 from .choices import Ascertainment
@@ -42,6 +43,18 @@ def trigger_statements(vendor: str) -> list[str]:
             f"CREATE OR REPLACE TRIGGER {name} BEFORE {moment} ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()",
         )
     ]
+
+
+def drop_triggers(sender, using, **kwargs):
+    """pre_migrate receiver; `create_triggers` puts them back."""
+    from django.db import connections
+
+    connection = connections[using]
+    if connection.vendor != "sqlite":
+        return
+    with connection.cursor() as cursor:
+        for name, *_ in TRIGGERS:
+            cursor.execute(f"DROP TRIGGER IF EXISTS {name}")
 
 
 def create_triggers(sender, using, **kwargs):

@@ -11,9 +11,11 @@ from functools import cached_property
 from django.db.models import Exists, OuterRef, Q
 
 from .adverse_event import AdverseEvent
-from .choices import Ascertainment, Listing, Response, Sex, Subset, YesNo
+from .choices import Ascertainment, ListCompleteness, Presence, Response, Sex, Subset, YesNo
 from .outcome import Outcome
-from .patient import PatientAutoantibody, PatientManifestation
+from .patient import Patient, PatientAutoantibody, PatientManifestation
+from .reference import AdverseEventCategory, Autoantibody, Indication, Manifestation, Therapy
+from .treatment import Treatment
 
 
 class Condition:
@@ -111,6 +113,43 @@ def field_condition(**values) -> Condition:
     return FieldCondition(Q(**values))
 
 
+@dataclass(frozen=True)
+class TermList:
+    """A list of terms that a course or its patient has.
+
+    Its rows are those of `model`, which name their owner (a course or a patient) and a term of the table `terms` at
+    `term`. `whole` says when the list is, so that what is not on it is absent. With `looked_for`, a row says by its
+    status whether the term is present or absent.
+    """
+
+    model: type
+    term: str
+    terms: type
+    whole: Condition
+    looked_for: bool = False
+
+    @property
+    def of_patient(self) -> bool:
+        return RelationExists(self.model).of_patient
+
+    def rows(self, where: Q, status: str = Presence.PRESENT) -> Q:
+        """There is a row with this status on which `where` holds."""
+        return RelationExists(self.model, where & Q(status=status) if self.looked_for else where).q()
+
+    def with_any(self, codes, status: str = Presence.PRESENT) -> Q:
+        """One of these terms is recorded with this status."""
+        return self.rows(Q(**{f"{self.term}__code__in": sorted(codes)}), status)
+
+    def with_others(self, codes) -> Q:
+        """Another term than these is recorded as present."""
+        return self.rows(~Q(**{f"{self.term}__code__in": sorted(codes)}))
+
+
+def whole(name: str) -> Condition:
+    """The list is complete, or there is nothing to list, as stated."""
+    return field_condition(**{f"{name}_completeness__in": ListCompleteness.whole()})
+
+
 NO_EVENT = field_condition(adverse_events=Ascertainment.EXPLICITLY_NONE)
 # None occurred, or the events are listed one by one.
 EVENT_CATEGORIES_KNOWN = NO_EVENT | field_condition(adverse_events=Ascertainment.EVENTS) & RelationExists(AdverseEvent)
@@ -119,12 +158,31 @@ SERIOUS = RelationExists(AdverseEvent, Q(serious=YesNo.YES))
 NOT_SERIOUS = NO_EVENT | RelationExists(AdverseEvent) & ~RelationExists(AdverseEvent, ~Q(serious=YesNo.NO))
 
 
+LISTS = {
+    "indication": TermList(Treatment.indications.through, "indication", Indication, whole("indications")),
+    "autoantibody": TermList(
+        PatientAutoantibody, "autoantibody", Autoantibody, whole("patient__autoantibodies"), looked_for=True
+    ),
+    "manifestation": TermList(
+        PatientManifestation, "manifestation", Manifestation, whole("patient__manifestations"), looked_for=True
+    ),
+    "prior": TermList(Patient.prior_therapies.through, "therapy", Therapy, whole("patient__prior_therapies")),
+    "adverse_event": TermList(
+        AdverseEvent, "category", AdverseEventCategory, NO_EVENT | whole("adverse_event_categories")
+    ),
+}
+
+
 @dataclass(frozen=True)
 class Attribute:
-    """An attribute of a course or of its patient, and the condition on which it is known."""
+    """An attribute of a course or of its patient, and the condition on which it is known.
+
+    `told` begins the sentence that says of patients that it is not: “their age is” (not reported).
+    """
 
     label: str
     condition: Condition
+    told: str = ""
 
     @cached_property
     def known(self) -> Q:
@@ -133,24 +191,46 @@ class Attribute:
 
 
 ATTRIBUTES = {
-    "sex": Attribute("Sex", ~field_condition(patient__sex=Sex.UNKNOWN)),
-    "age": Attribute("Age", field_condition(patient__age_years__isnull=False)),
-    "subset": Attribute("Disease subset", ~field_condition(patient__subset=Subset.UNKNOWN)),
+    "sex": Attribute("Sex", ~field_condition(patient__sex=Sex.UNKNOWN), "their sex is"),
+    "age": Attribute("Age", field_condition(patient__age_years__isnull=False), "their age is"),
+    "subset": Attribute("Disease subset", ~field_condition(patient__subset=Subset.UNKNOWN), "their disease subset is"),
     "disease_duration": Attribute("Disease duration", field_condition(patient__disease_duration_months__isnull=False)),
-    "dlco": Attribute("DLCO", field_condition(patient__dlco_percent__isnull=False)),
-    "autoantibody": Attribute("Autoantibodies", RelationExists(PatientAutoantibody)),
-    "manifestation": Attribute("Manifestations", RelationExists(PatientManifestation)),
-    "prior": Attribute("Prior therapies", ~field_condition(patient__prior_status=Listing.NOT_STATED)),
-    "indication": Attribute("Indications", ~field_condition(indication_set="")),
+    "dlco": Attribute("DLCO", field_condition(patient__dlco_percent__isnull=False), "their DLCO is"),
+    "autoantibody": Attribute(
+        "Autoantibodies", RelationExists(PatientAutoantibody) | LISTS["autoantibody"].whole, "their autoantibodies are"
+    ),
+    "manifestation": Attribute(
+        "Manifestations",
+        RelationExists(PatientManifestation) | LISTS["manifestation"].whole,
+        "their manifestations are",
+    ),
+    "prior": Attribute(
+        "Prior therapies", RelationExists(LISTS["prior"].model) | LISTS["prior"].whole, "their prior therapies are"
+    ),
+    "indication": Attribute(
+        "Indications", ~field_condition(indication_set="") | LISTS["indication"].whole, "their indications are"
+    ),
     "dose": Attribute("Dose", ~field_condition(dose="")),
     "duration": Attribute("Duration of the course", field_condition(duration_months__isnull=False)),
-    "response": Attribute("Response (overall verdict)", ~field_condition(response=Response.UNKNOWN)),
+    "response": Attribute(
+        "Response (overall verdict)", ~field_condition(response=Response.UNKNOWN), "their overall response is"
+    ),
     "outcome": Attribute("Result in any domain", RelationExists(Outcome, ~Q(result=Response.UNKNOWN))),
-    "assessed": Attribute("Month of an outcome", RelationExists(Outcome, Q(at_months__isnull=False))),
+    "assessed": Attribute(
+        "Month of an outcome", RelationExists(Outcome, Q(at_months__isnull=False)), "the month of an outcome is"
+    ),
     "stopped": Attribute("Whether stopped", ~field_condition(stopped=YesNo.UNKNOWN)),
-    "relapsed": Attribute("Relapse", ~field_condition(relapsed=YesNo.UNKNOWN)),
-    "adverse_events": Attribute("Adverse events (any)", ~field_condition(adverse_events=Ascertainment.NOT_STATED)),
-    "adverse_event": Attribute("Adverse event categories", EVENT_CATEGORIES_KNOWN),
-    "serious": Attribute("Seriousness", SERIOUS | NOT_SERIOUS),
-    "year": Attribute("Year of publication", field_condition(patient__study__year__isnull=False)),
+    "relapsed": Attribute("Relapse", ~field_condition(relapsed=YesNo.UNKNOWN), "whether they relapsed is"),
+    "adverse_events": Attribute(
+        "Adverse events (any)",
+        ~field_condition(adverse_events=Ascertainment.NOT_STATED),
+        "whether they had adverse events is",
+    ),
+    "adverse_event": Attribute(
+        "Adverse event categories", EVENT_CATEGORIES_KNOWN, "the categories of their adverse events are"
+    ),
+    "serious": Attribute("Seriousness", SERIOUS | NOT_SERIOUS, "whether an adverse event was serious is"),
+    "year": Attribute(
+        "Year of publication", field_condition(patient__study__year__isnull=False), "the year of publication is"
+    ),
 }

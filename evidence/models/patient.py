@@ -6,8 +6,8 @@ from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
 from django.urls import reverse
 
-from .base import Keyed, KeyedQuerySet, one_of, slug_format, within
-from .choices import Listing, Presence, Sex, State, Subset
+from .base import Keyed, KeyedQuerySet, completeness, one_of, slug_format, within
+from .choices import ListCompleteness, Presence, Sex, State, Subset
 from .constraints import CheckConstraint, UniqueConstraint
 from .persons import counted_elsewhere, reports_of
 from .reference import Autoantibody, Manifestation, Therapy
@@ -61,12 +61,12 @@ class Patient(Keyed):
     subset = models.CharField("disease subset", max_length=8, choices=Subset.choices, default=Subset.UNKNOWN)
     classification = models.CharField("classification criteria", max_length=160, blank=True)
     comorbidities = models.TextField(blank=True, help_text="Separated by semicolons. Empty: not known.")
-    prior_status = models.CharField(
-        "prior therapies", max_length=16, choices=Listing.choices, default=Listing.NOT_STATED
-    )
     prior_therapies = models.ManyToManyField(Therapy, blank=True, related_name="patients_before")
+    prior_therapies_completeness = completeness("prior therapies")
     manifestations = models.ManyToManyField(Manifestation, through="PatientManifestation", related_name="patients")
+    manifestations_completeness = completeness("manifestations present")
     autoantibodies = models.ManyToManyField(Autoantibody, through="PatientAutoantibody", related_name="patients")
+    autoantibodies_completeness = completeness("autoantibodies present")
     same_as = models.ForeignKey(
         "self",
         null=True,
@@ -85,7 +85,9 @@ class Patient(Keyed):
         constraints = [
             one_of("sex", Sex),
             one_of("subset", Subset),
-            one_of("prior_status", Listing),
+            one_of("prior_therapies_completeness", ListCompleteness),
+            one_of("manifestations_completeness", ListCompleteness),
+            one_of("autoantibodies_completeness", ListCompleteness),
             one_of("state", State),
             within("age_years", 0, 120, "Age is between 0 and 120 years."),
             within("disease_duration_months", 0, 1440, "Disease duration is between 0 and 1440 months."),

@@ -1,11 +1,13 @@
 """Reference tables: drugs, and the short vocabularies records are coded with."""
 
+from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models import ProtectedError
+from django.db.models import F, ProtectedError, Q
 from django.db.models.signals import pre_delete
 from django.dispatch import receiver
 
 from .base import ATC, Keyed, KeyedQuerySet, in_format, slug_format, within
+from .constraints import CheckConstraint
 
 
 class JAKInhibitor(Keyed):
@@ -94,8 +96,36 @@ class Indication(PhenotypeTerm):
 class Manifestation(PhenotypeTerm):
     """An organ involvement or sign a patient has, or was found not to have."""
 
+    parent = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="children",
+        help_text="The wider term: whoever has this one has that one too, and whoever lacks that one lacks this one.",
+    )
+
     class Meta(PhenotypeTerm.Meta):
-        pass
+        constraints = [
+            *PhenotypeTerm.Meta.constraints,
+            CheckConstraint(
+                name="manifestation_not_under_itself",
+                condition=Q(parent__isnull=True) | ~Q(parent=F("pk")),
+                violation_error_message="A term cannot be part of itself.",
+            ),
+        ]
+
+    def clean(self):
+        if self.pk and self.parent and self.pk in (self.parent.pk, *(each.pk for each in self.parent.wider())):
+            raise ValidationError({"parent": f"“{self.parent}” is itself part of “{self}”."})
+
+    def wider(self) -> "list[Manifestation]":
+        """The terms this one is part of, the nearest first; each once, even if they stood in a circle."""
+        found, each = [], self.parent
+        while each is not None and each not in found:
+            found.append(each)
+            each = each.parent
+        return found
 
 
 class AdverseEventCategory(Term):

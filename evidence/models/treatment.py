@@ -6,10 +6,10 @@ from django.db.models import Exists, OuterRef, Q
 from django.db.models.signals import m2m_changed, post_save
 from django.dispatch import receiver
 
-from .base import Keyed, KeyedQuerySet, one_of, within
-from .choices import Ascertainment, Assessed, Presence, Response, YesNo
+from .base import Keyed, KeyedQuerySet, completeness, one_of, within
+from .choices import Ascertainment, Assessed, ListCompleteness, Response, YesNo
 from .constraints import CheckConstraint, UniqueConstraint
-from .patient import Patient, PatientAutoantibody, PatientManifestation
+from .patient import Patient
 from .persons import counted_elsewhere
 from .reference import Indication, JAKInhibitor, Therapy
 
@@ -22,7 +22,7 @@ def set_key(codes) -> str:
 
 
 class TreatmentQuerySet(KeyedQuerySet):
-    """Courses. Every verb is one condition; a question is their conjunction, on one and the same course.
+    """Courses. A question asks several things of one and the same course.
 
     To-many conditions use `Exists`: a join would repeat rows and corrupt every count after it.
     """
@@ -31,10 +31,6 @@ class TreatmentQuerySet(KeyedQuerySet):
         """Courses in one collection that readers may see, each person counted once."""
         courses = self.published().filter(patient__study__collection=collection)
         return courses.exclude(patient__in=counted_elsewhere(Patient))
-
-    def given(self, slugs):
-        """Courses of one of these inhibitors."""
-        return self.filter(inhibitor__in=JAKInhibitor.objects.filter(slug__in=slugs).values("pk"))
 
     def known(self, attribute):
         """Courses of which this attribute is known; the words are those of `knowledge.ATTRIBUTES`."""
@@ -47,146 +43,35 @@ class TreatmentQuerySet(KeyedQuerySet):
 
         return self.filter(~ATTRIBUTES[attribute].known)
 
-    # Indications: a course's set is known as soon as one indication is recorded.
 
-    def indicated_for_any(self, codes):
-        return self.filter(Exists(self._indications(codes)))
-
-    def indicated_for_all(self, codes):
-        courses = self
-        for code in codes:
-            courses = courses.indicated_for_any([code])
-        return courses
-
-    def indicated_for_exactly(self, codes):
-        return self.filter(indication_set=set_key(set(codes)))
-
-    def indicated_for_none(self, codes):
-        """Courses whose indications are known, and none of these is among them."""
-        return self.known("indication").filter(~Exists(self._indications(codes)))
-
-    def _indications(self, codes):
-        links = self.model.indications.through.objects.filter(treatment=OuterRef("pk"))
-        return links.filter(indication__in=Indication.objects.filter(code__in=codes).values("pk"))
-
-    # Manifestations and autoantibodies: each item is present, absent, or not known.
-
-    def with_any_present(self, records, codes):
-        return self.filter(Exists(records.rows(Presence.PRESENT, codes)))
-
-    def with_all_present(self, records, codes):
-        courses = self
-        for code in codes:
-            courses = courses.with_any_present(records, [code])
-        return courses
-
-    def with_exactly_present(self, records, codes):
-        """All of these present, and no other recorded as present."""
-        return self.with_all_present(records, codes).filter(~Exists(records.rows_beside(Presence.PRESENT, codes)))
-
-    def with_all_absent(self, records, codes):
-        """Each of these was looked for and is absent."""
-        courses = self
-        for code in codes:
-            courses = courses.filter(Exists(records.rows(Presence.ABSENT, [code])))
-        return courses
-
-    def with_all_recorded(self, records, codes):
-        """Each of these is recorded, as present or as absent."""
-        courses = self
-        for code in codes:
-            courses = courses.filter(Exists(records.rows(None, [code])))
-        return courses
-
-    # Prior therapies: known where the source lists them or says there were none.
-
-    def pretreated_with_any(self, codes):
-        return self.filter(Exists(self._prior().filter(therapy__code__in=codes)))
-
-    def pretreated_with_all(self, codes):
-        courses = self
-        for code in codes:
-            courses = courses.pretreated_with_any([code])
-        return courses
-
-    def pretreated_with_exactly(self, codes):
-        return self.pretreated_with_all(codes).filter(~Exists(self._prior().exclude(therapy__code__in=codes)))
-
-    def pretreated_with_none(self, codes):
-        """Patients whose earlier therapies are known, and none of these is among them."""
-        return self.known("prior").filter(~Exists(self._prior().filter(therapy__code__in=codes)))
-
-    def _prior(self):
-        return Patient.prior_therapies.through.objects.filter(patient=OuterRef("patient"))
-
-    # Adverse events, and their seriousness
-
-    def with_seriousness(self, answers):
-        """Courses with a serious event (yes), surely without one (no), or neither (unknown)."""
-        from .knowledge import NOT_SERIOUS, SERIOUS
-
-        yes, no = SERIOUS.q(), NOT_SERIOUS.q()
-        conditions = {YesNo.YES: yes, YesNo.NO: ~yes & no, YesNo.UNKNOWN: ~(yes | no)}
-        chosen = Q()
-        for answer in answers:
-            chosen |= conditions[answer]
-        return self.filter(chosen)
-
-    def with_any_event(self, codes):
-        return self.filter(Exists(self._events().filter(category__code__in=codes)))
-
-    def with_all_events(self, codes):
-        courses = self
-        for code in codes:
-            courses = courses.with_any_event([code])
-        return courses
-
-    def with_exactly_events(self, codes):
-        return self.with_all_events(codes).filter(~Exists(self._events().exclude(category__code__in=codes)))
-
-    def with_no_event(self, codes):
-        """Courses whose event categories are known, and none of these is among them."""
-        return self.known("adverse_event").filter(~Exists(self._events().filter(category__code__in=codes)))
-
-    # Outcomes, by when they were assessed
-
-    def assessed_about(self, words):
-        """Courses with an outcome assessed at about one of these months; unknown: no outcome has a month."""
-        from .outcome import Outcome, month_window
-
-        chosen = Q()
-        for word in words:
-            if word == Assessed.UNKNOWN:
-                chosen |= ~Q(Exists(Outcome.objects.filter(treatment=OuterRef("pk"), at_months__isnull=False)))
-            else:
-                chosen |= Q(Exists(Outcome.objects.filter(month_window(word), treatment=OuterRef("pk"))))
-        return self.filter(chosen)
-
-    def _events(self):
-        from .adverse_event import AdverseEvent
-
-        return AdverseEvent.objects.filter(treatment=OuterRef("pk"))
+def given(slugs) -> Q:
+    """Courses of one of these inhibitors."""
+    return Q(inhibitor__in=JAKInhibitor.objects.filter(slug__in=slugs).values("pk"))
 
 
-class PresenceRows:
-    """The present/absent rows of the patient of a course, for use inside `Exists`."""
+def with_seriousness(answers) -> Q:
+    """Courses with a serious event (yes), surely without one (no), or neither (unknown)."""
+    from .knowledge import NOT_SERIOUS, SERIOUS
 
-    def __init__(self, model, term: str):
-        self.model, self.term = model, term
-
-    def _of_patient(self, status):
-        rows = self.model.objects.filter(patient=OuterRef("patient"))
-        return rows.filter(status=status) if status else rows
-
-    def rows(self, status, codes):
-        return self._of_patient(status).filter(**{f"{self.term}__code__in": codes})
-
-    def rows_beside(self, status, codes):
-        return self._of_patient(status).exclude(**{f"{self.term}__code__in": codes})
+    yes, no = SERIOUS.q(), NOT_SERIOUS.q()
+    conditions = {YesNo.YES: yes, YesNo.NO: ~yes & no, YesNo.UNKNOWN: ~(yes | no)}
+    chosen = Q()
+    for answer in answers:
+        chosen |= conditions[answer]
+    return chosen
 
 
-MANIFESTATIONS = PresenceRows(PatientManifestation, "manifestation")
-AUTOANTIBODIES = PresenceRows(PatientAutoantibody, "autoantibody")
+def assessed_about(words) -> Q:
+    """Courses with an outcome assessed at about one of these months; unknown: no outcome has a month."""
+    from .outcome import Outcome, month_window
+
+    chosen = Q()
+    for word in words:
+        if word == Assessed.UNKNOWN:
+            chosen |= ~Q(Exists(Outcome.objects.filter(treatment=OuterRef("pk"), at_months__isnull=False)))
+        else:
+            chosen |= Q(Exists(Outcome.objects.filter(month_window(word), treatment=OuterRef("pk"))))
+    return chosen
 
 
 class Treatment(Keyed):
@@ -203,15 +88,21 @@ class Treatment(Keyed):
         "duration (months)", max_digits=6, decimal_places=1, null=True, blank=True, help_text="Empty: not known."
     )
     indications = models.ManyToManyField(Indication, blank=True, help_text="None chosen: not known.")
+    indications_completeness = completeness("indications")
     indication_set = models.CharField(
         max_length=200, blank=True, editable=False, help_text="The codes of the indications, sorted, joined by +."
     )
     concomitant_therapies = models.ManyToManyField(Therapy, blank=True, related_name="treatments_along")
+    concomitant_therapies_completeness = completeness("concomitant therapies")
     response = models.CharField(
         "response (authors' overall verdict)", max_length=12, choices=Response.choices, default=Response.UNKNOWN
     )
     relapsed = models.CharField(max_length=7, choices=YesNo.choices, default=YesNo.UNKNOWN)
     adverse_events = models.CharField(max_length=16, choices=Ascertainment.choices, default=Ascertainment.NOT_STATED)
+    adverse_event_categories_completeness = completeness(
+        "adverse event categories",
+        help_text="Whether there may be events of other categories than are listed. That none occurred is said above.",
+    )
     stopped = models.CharField(max_length=7, choices=YesNo.choices, default=YesNo.UNKNOWN)
     stop_reason = models.CharField(max_length=160, blank=True)
 
@@ -229,6 +120,20 @@ class Treatment(Keyed):
             one_of("relapsed", YesNo),
             one_of("adverse_events", Ascertainment),
             one_of("stopped", YesNo),
+            one_of("indications_completeness", ListCompleteness),
+            one_of("concomitant_therapies_completeness", ListCompleteness),
+            CheckConstraint(
+                name="treatment_adverse_event_categories_completeness_coded",
+                condition=Q(adverse_event_categories_completeness=ListCompleteness.NOT_STATED)
+                | Q(
+                    adverse_events=Ascertainment.EVENTS,
+                    adverse_event_categories_completeness__in=[ListCompleteness.COMPLETE, ListCompleteness.PARTIAL],
+                ),
+                violation_error_message=(
+                    "Where adverse events are reported, their list is complete, partial or not stated; "
+                    "otherwise it is not stated, and “adverse events” says whether none occurred."
+                ),
+            ),
             within("duration_months", 0, 1200, "A course lasts between 0 and 1200 months."),
             CheckConstraint(
                 name="treatment_number_from_one",

@@ -10,13 +10,12 @@ from .cohort import (
     cohort_totals,
     events_by_category,
     headline_shares,
-    indication_sets,
     match_summary,
     outcomes_by_domain,
     response_by_indication_set,
     response_by_inhibitor,
 )
-from .combinations import Combinations, Matches, match_counts, value_combinations
+from .combinations import Combinations, Matches, indication_sets, match_counts, value_combinations
 from .comparison import SideBySide, side_by_side
 from .completeness import Completeness, completeness_matrix
 from .courses import MEASURES, Levels, Swimmers, patient_levels, swimmer_rows

@@ -4,12 +4,13 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 
 from ..counting import Tally, Unit
+from ..models import ATTRIBUTES
 from ..models.choices import Ascertainment, Domain, Missing, Response, Sex, YesNo
 from ..questions.filters import FILTERS
 from ..questions.question import Question
 from ..questions.vocabulary import Vocabulary
 from ..statistics import median
-from .shares import Share, Summary, format_number, make_share, pluralize, yes_part
+from .shares import Share, Summary, format_number, known_of, known_tallies, make_share, pluralize, yes_part
 
 RESPONSES = [Response.IMPROVED, Response.STABLE, Response.WORSENED, Response.NOT_IMPROVED]
 DECADE = 10
@@ -49,49 +50,101 @@ def cohort_totals(question: Question) -> Summary:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """The question's own share: patients who match, of those in whom everything asked is known."""
+class OpenPart:
+    """A part of a question that is open in some patients. `listed` of them have part of the list that it asks about."""
 
-    share: Share
+    told: str
+    not_reported: int
+    not_extracted: int
+    listed: int = 0
+
+    @property
+    def patients(self) -> int:
+        return self.not_reported + self.not_extracted
+
+    @property
+    def words(self) -> str:
+        """“their indications are not extracted”."""
+        reasons = [(self.not_reported, Missing.NOT_REPORTED.label), (self.not_extracted, Missing.NOT_EXTRACTED.label)]
+        found = [(n, label) for n, label in reasons if n]
+        why = found[0][1] if len(found) == 1 else " or ".join(f"{label} ({n})" for n, label in found)
+        if self.listed == self.patients:
+            why += " in full"
+        elif self.listed:
+            why += ", or only in part"
+        return f"{self.told} {why}"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How many patients a question answers with yes, and of how many it is open, and why. Of all others it is no."""
+
+    matching: int
+    open_not_reported: int
+    open_not_extracted: int
+    open_parts: list[OpenPart]
     asked: list[str]
+    patients: int  # all of the collection
     studies: int
     treatments: int
 
     @property
+    def open(self) -> int:
+        return self.open_not_reported + self.open_not_extracted
+
+    @property
     def lead(self) -> str:
-        if not self.asked:
-            return pluralize(self.share.in_view, Unit.PATIENTS)
-        return f"{self.share.count} of {pluralize(self.share.known, Unit.PATIENTS)}"
+        return pluralize(self.matching, Unit.PATIENTS)
 
     @property
     def rest(self) -> str:
         """The sentence after the lead."""
-        where = f"in {pluralize(self.studies, Unit.STUDIES)}, with {pluralize(self.treatments, Unit.TREATMENTS)}"
         if not self.asked:
+            where = f"in {pluralize(self.studies, Unit.STUDIES)}, with {pluralize(self.treatments, Unit.TREATMENTS)}"
             return f"reported one by one, {where}."
-        if not self.share.known:
-            why = self.share.missing_split or "nobody in view"
-            return f"match: in none of them is everything known that the question asks ({why})."
-        matched = f"match ({self.share.percent_text}, 95 % CI {self.share.interval_text}), {where}"
-        if not self.share.missing:
-            return f"{matched}. What the question asks is known in all of them."
-        return f"{matched}. {self.share.missing} more cannot be counted either way ({self.share.missing_split})."
+        told = "matches." if self.matching == 1 else "match."
+        return f"{told} {self.open_text}".rstrip()
+
+    @property
+    def open_text(self) -> str:
+        """“For 30 more it is open: their indications are not extracted.” Empty where nothing is open."""
+        if not self.open:
+            return ""
+        if len(self.open_parts) == 1:
+            why = self.open_parts[0].words
+        else:
+            why = "; ".join(f"in {part.patients} {part.words}" for part in self.open_parts)
+        return f"For {pluralize(self.open, 'more')} it is open: {why}."
 
     def __str__(self) -> str:
         return f"{self.lead} {self.rest}"
 
 
 def match_summary(question: Question) -> Summary:
-    everybody = Question(question.collection)
-    matching, known, in_view, studies, treatments = yield [
+    """Counts those who match and those of whom it is open; what they would be shares of is the reader's to say."""
+    open_attributes = {FILTERS[name].attribute: name for name, _ in reversed(question.parts) if FILTERS[name].attribute}
+    asked_of = sorted(open_attributes.items(), key=lambda each: [name for name, _ in question].index(each[1]))
+    matching, left, everybody, studies, treatments, *parts = yield [
         Tally(question),
-        Tally(question, ("reading",), denominator=True),
-        Tally(everybody, ("reading",)),
+        Tally(question, ("reading",), open=True),
+        Tally(Question(question.collection)),
         Tally(question, (), Unit.STUDIES),
         Tally(question, (), Unit.TREATMENTS),
+        *(
+            Tally(question, dimensions, open=True, open_part=name)
+            for attribute, name in asked_of
+            for dimensions in (("reading",), (f"known:{attribute}",))
+        ),
     ]
+    found = []
+    for i, (attribute, _) in enumerate(asked_of):
+        by_reading, by_known = parts[2 * i], parts[2 * i + 1]
+        if by_reading:
+            reasons = [by_reading[(reason.value,)] for reason in Missing]
+            found.append(OpenPart(ATTRIBUTES[attribute].told, *reasons, sum(by_reading.values()) - by_known[("no",)]))
     asked = [FILTERS[name].label for name, _ in question]
-    return Answer(make_share("Match", matching[()], known, in_view), asked, studies[()], treatments[()])
+    reasons = [left[(reason.value,)] for reason in Missing]
+    return Answer(matching[()], *reasons, found, asked, everybody[()], studies[()], treatments[()])
 
 
 HEADLINES = [
@@ -111,14 +164,20 @@ def headline_shares(question: Question) -> Summary:
     in_view, graded, *counters = yield [
         Tally(question, ("reading",)),
         Tally(question, ("adverse_events", "known:serious")),
-        *(Tally(question, (dimension,)) for _, _, _, (dimension, _) in HEADLINES),
-        *(known_by_reason(question, attribute) for _, _, attribute, _ in HEADLINES),
+        *(
+            tally
+            for _, _, attribute, (dimension, _) in HEADLINES
+            for tally in (
+                Tally(question, (dimension,)),
+                *known_tallies(question, f"known:{attribute}", dimension),
+            )
+        ),
     ]
-    found, known = counters[: len(HEADLINES)], counters[len(HEADLINES) :]
-    shares = [
-        make_share(label, by_value[(str(value.value),)], yes_part(by_known), in_view, key=key)
-        for (key, label, _, (_, value)), by_value, by_known in zip(HEADLINES, found, known, strict=True)
-    ]
+    shares = []
+    for i, (key, label, _, (_, value)) in enumerate(HEADLINES):
+        by_value, *known = counters[3 * i : 3 * i + 3]
+        code = str(value.value)
+        shares.append(make_share(label, by_value[(code,)], known_of(code, in_view, *known), in_view, key=key))
     return [make_share for make_share in shares if make_share.key != "serious" or not events_ungraded(graded)]
 
 
@@ -149,21 +208,6 @@ def outcomes_by_domain(question: Question, *, every: bool = False) -> Summary:
     ]
 
 
-def indication_sets(question: Question, vocabulary: Vocabulary) -> Summary:
-    """Each combination of indications given together: patients, of those whose indications are known."""
-    in_view, by_set, by_known = yield [
-        Tally(question, ("reading",)),
-        Tally(question, ("indication_set",)),
-        known_by_reason(question, "indication"),
-    ]
-    known = yes_part(by_known)
-    found = [(key, times) for (key,), times in by_set.items() if key]
-    return [
-        make_share(vocabulary.set_label(key), times, known, in_view, key=key)
-        for key, times in sorted(found, key=lambda each: (-each[1], each[0]))
-    ]
-
-
 @dataclass(frozen=True)
 class Breakdown:
     """The authors' verdicts on the treatments of one kind; every treatment has one verdict or none known."""
@@ -172,6 +216,7 @@ class Breakdown:
     key: str
     counts: dict[str, int]
     improved: Share
+    partial: bool = False  # the list that the rows are by may not be complete, so that its label says “at least”
 
     @property
     def known(self) -> int:
@@ -181,36 +226,50 @@ class Breakdown:
 def response_by_inhibitor(question: Question, vocabulary: Vocabulary) -> Summary:
     """Verdicts by drug, in treatments."""
     (tally,) = yield [Tally(question, ("inhibitor", "response", "reading"), Unit.TREATMENTS)]
-    return response_breakdowns(tally, lambda key: vocabulary.label("inhibitor", key))
+    return response_breakdowns(tally, lambda key, _: vocabulary.label("inhibitor", key))
 
 
 def response_by_indication_set(question: Question, vocabulary: Vocabulary) -> Summary:
-    """Verdicts by indication set, in treatments; those with unknown indications stand last, as their own row."""
-    (tally,) = yield [Tally(question, ("indication_set", "response", "reading"), Unit.TREATMENTS)]
-    return response_breakdowns(tally, lambda key: vocabulary.set_label(key) if key else "indications not known")
+    """Verdicts by indication set, in treatments; a list that may not be complete is a row apart, “at least”, and
+    treatments with unknown indications stand last.
+    """
+    (found,) = yield [Tally(question, ("indication_set", "whole:indication", "response", "reading"), Unit.TREATMENTS)]
+    tally = Counter()
+    for (key, whole, *rest), times in found.items():
+        tally[((key, bool(key) and whole == YesNo.NO), *rest)] += times
+
+    def label(key: str, partial: bool) -> str:
+        if not key:
+            return "indications not known"
+        return f"at least {vocabulary.set_label(key)}" if partial else vocabulary.set_label(key)
+
+    return response_breakdowns(tally, label)
 
 
 def response_breakdowns(tally: Counter, label) -> list[Breakdown]:
+    """Rows from a tally by (key or (key, partial), response, reading)."""
     rows = defaultdict(Counter)
     missing = defaultdict(Counter)
     for (key, response, reading), times in tally.items():
+        kind = key if isinstance(key, tuple) else (key, False)
         if response == Response.UNKNOWN:
-            missing[key][reading] += times
+            missing[kind][reading] += times
         else:
-            rows[key][response] += times
+            rows[kind][response] += times
     made = []
-    for key in set(rows) | set(missing):
-        counts = {response.value: rows[key][response.value] for response in RESPONSES}
+    for key, partial in set(rows) | set(missing):
+        counts = {response.value: rows[key, partial][response.value] for response in RESPONSES}
+        unknown = missing[key, partial]
         improved = Share(
-            label(key),
+            label(key, partial),
             counts[Response.IMPROVED],
             sum(counts.values()),
-            missing[key][Missing.NOT_REPORTED],
-            missing[key][Missing.NOT_EXTRACTED],
+            unknown[Missing.NOT_REPORTED],
+            unknown[Missing.NOT_EXTRACTED],
             Unit.TREATMENTS,
             key,
         )
-        made.append(Breakdown(label(key), key, counts, improved))
+        made.append(Breakdown(label(key, partial), key, counts, improved, partial))
     return sorted(made, key=lambda row: (not row.key, -row.improved.in_view, row.label))
 
 
@@ -242,17 +301,22 @@ EVENT_COUNTS = ["adverse_event", "event_serious", "event_not_serious", "event_gr
 
 
 def events_by_category(question: Question, vocabulary: Vocabulary) -> Summary:
-    """Per category: patients with an event, of those in whom it is known which events there were; and events."""
-    in_view, patients, by_known, *events = yield [
+    """Per category: patients with an event, of those in whom it is known whether there was one; and events."""
+    in_view, patients, not_known, settled, *events = yield [
         Tally(question, ("reading",)),
         Tally(question, ("adverse_event",)),
-        known_by_reason(question, "adverse_event"),
+        *known_tallies(question, "whole:adverse_event", "adverse_event"),
         *(Tally(question, (name,), Unit.EVENTS) for name in EVENT_COUNTS),
     ]
-    known = yes_part(by_known)
     made = [
         CategoryShare(
-            make_share(vocabulary.label("adverse_event", key), times, known, in_view, key=key),
+            make_share(
+                vocabulary.label("adverse_event", key),
+                times,
+                known_of(key, in_view, not_known, settled),
+                in_view,
+                key=key,
+            ),
             *(counter[(key,)] for counter in events),
         )
         for (key,), times in patients.items()

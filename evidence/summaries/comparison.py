@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from math import isfinite, isnan
 
 from ..counting import Tally, count_shared_patients
+from ..models import LISTS
 from ..models.choices import Sex, Subset
 from ..questions.question import Question
 from ..questions.vocabulary import Vocabulary
 from ..statistics import TwoByTwo, exact_comparison, newcombe_interval
-from .cohort import AgeAndSex, Answer, age_and_sex, headline_shares, known_by_reason, match_summary, outcomes_by_domain
-from .shares import Share, Summary, format_number, make_share, run_summaries, run_together, yes_part
+from .cohort import AgeAndSex, Answer, age_and_sex, headline_shares, match_summary, outcomes_by_domain
+from .shares import Share, Summary, format_number, known_of, known_tallies, make_share, run_summaries, run_together
 
 FEWEST = 5  # patients known in a group, under which no p-value is printed
 SIMULATED = "simulated: no test"  # why simulated records have no p-value
@@ -49,14 +50,18 @@ def cohort_profile(question: Question, vocabulary: Vocabulary) -> Summary:
 
 
 def shares_by_value(question: Question, name: str, labels: dict[str, str]) -> Summary:
-    """A share for each of these values of an attribute, of those in whom the attribute is known."""
-    in_view, by_value, by_known = yield [
+    """A share for each of these values of an attribute, of those in whom it is known whether they have it."""
+    listed = LISTS.get(name)
+    settling = [name, f"{name}_absent"] if listed and listed.looked_for else [name]
+    in_view, by_value, *known = yield [
         Tally(question, ("reading",)),
         Tally(question, (name,)),
-        known_by_reason(question, name),
+        *known_tallies(question, f"whole:{name}" if listed else f"known:{name}", *settling),
     ]
-    known = yes_part(by_known)
-    return {code: make_share(label, by_value[(code,)], known, in_view, key=code) for code, label in labels.items()}
+    return {
+        code: make_share(label, by_value[(code,)], known_of(code, in_view, *known), in_view, key=code)
+        for code, label in labels.items()
+    }
 
 
 @dataclass(frozen=True)
@@ -157,7 +162,7 @@ class SideBySide:
 
     @property
     def patients(self) -> tuple[int, int]:
-        return self.one.share.count, self.other.share.count
+        return self.one.matching, self.other.matching
 
     @property
     def tests(self) -> int:

@@ -21,7 +21,7 @@ from ..statistics import (
     pooled_proportion,
 )
 from .cohort import HEADLINES, events_ungraded
-from .shares import Summary, format_number, run_summaries
+from .shares import Summary, format_number, known_of, known_tallies, run_summaries
 
 # How an item is counted of individual patients: (dimension, its value), and how it is seen whether it is known.
 COUNTED = {
@@ -32,6 +32,8 @@ COUNTED["stopped"] = (("stopped", YesNo.YES.value), ("known:stopped", YesNo.YES.
 COUNTED |= {
     f"improved_{domain.value}": (("domain_improved", domain.value), ("domain_known", domain.value)) for domain in Domain
 }
+# Flags that say of each course whether it is known; the results of a domain are rows, some of which are known.
+CONDITIONS = {flag for _, (flag, _) in COUNTED.values() if flag.startswith("known:")}
 
 
 MEASURE = "measure:"  # before the name of what groups alone report
@@ -207,17 +209,25 @@ def event_findings(question: Question):
 def counts_by_study(question: Question, item: str) -> Summary:
     """(counted, known, in view, in the collection) by study."""
     (dimension, value), (flag, yes) = COUNTED[item]
-    counted, known, in_view, everybody, graded = yield [
+    counted, in_view, everybody, graded, *known = yield [
         Tally(question, ("study", dimension)),
-        Tally(question, ("study", flag)),
         Tally(question, ("study",)),
         Tally(Question(question.collection), ("study",)),
         Tally(question, ("study", "adverse_events", "known:serious")),
+        *(
+            known_tallies(question, flag, dimension, by="study")
+            if flag in CONDITIONS
+            else [Tally(question, ("study", flag))]
+        ),
     ]
     left_out = studies_ungraded(graded) if item == Item.SERIOUS else set()
+    if flag in CONDITIONS:
+        knowing = {study: n for (study,), n in known_of(value, in_view, *known).items() if n}
+    else:
+        knowing = {study: n for (study, each), n in known[0].items() if each == yes}
     return (
         Counter({study: n for (study, each), n in counted.items() if each == value and study not in left_out}),
-        Counter({study: n for (study, each), n in known.items() if each == yes and study not in left_out}),
+        Counter({study: n for study, n in knowing.items() if study not in left_out}),
         Counter({study: n for (study,), n in in_view.items()}),
         Counter({study: n for (study,), n in everybody.items()}),
     )

@@ -1,9 +1,16 @@
 """How every number is made: formula, reference, and an example worked by the very function the pages use."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import reduce
+from operator import or_
 
+import numpy as np
+
+from ..models.choices import Match
+from ..questions.three_answers import ThreeAnswers, list_answer
 from ..statistics import (
     RULES,
     Printed,
@@ -17,6 +24,7 @@ from ..statistics import (
 )
 from . import AGE_SPAN, Share, format_number
 from .comparison import FEWEST
+from .shares import known_of
 
 
 @dataclass(frozen=True)
@@ -64,6 +72,45 @@ def denominators_example() -> str:
     return ", ".join(f"{count}/{of}" for count, of in found)
 
 
+class ExampleList:
+    """Lists of indications of a few treatments, for the example: (codes on the list, whether it is complete)."""
+
+    def __init__(self, rows: list[tuple[set[str], bool]]):
+        self.codes = [codes for codes, _ in rows]
+        self.whole = np.array([whole for _, whole in rows])
+
+    def present(self, code: str) -> np.ndarray:
+        return np.array([code in codes for codes in self.codes])
+
+    def absent(self, code: str) -> np.ndarray:
+        return np.zeros_like(self.whole)
+
+    def others(self, codes: Iterable[str]) -> np.ndarray:
+        beside = set().union(*self.codes) - set(codes)
+        return reduce(or_, map(self.present, sorted(beside)), np.zeros_like(self.whole))
+
+
+def three_answers_example() -> str:
+    treatments = [
+        ("tofacitinib, indications not known", False, set(), False),
+        ("baricitinib, indications not known", True, set(), False),
+        ("baricitinib, skin, perhaps more", True, {"skin"}, False),
+        ("baricitinib, skin, the complete list", True, {"skin"}, True),
+        ("baricitinib, ILD, perhaps more", True, {"ild"}, False),
+    ]
+    given = np.array([drug for _, drug, _, _ in treatments])
+    lists = ExampleList([(codes, whole) for _, _, codes, whole in treatments])
+    found = ThreeAnswers(given, ~given) & list_answer(["ild"], Match.ANY, lists)
+    words = np.where(found.yes, "yes", np.where(found.no, "no", "open")).tolist()
+    return "; ".join(f"{treatment[0]}: {word}" for treatment, word in zip(treatments, words, strict=True))
+
+
+def several_treatments_example() -> str:
+    in_view, not_known = Counter({("all",): 4}), Counter({("all",): 3})
+    known = known_of("improved", in_view, not_known, Counter({("improved", "all"): 1}))
+    return str(Share("Improved", 1, known[("all",)], 0, 4 - known[("all",)]))
+
+
 METHODS = [
     Method(
         "share",
@@ -76,6 +123,37 @@ METHODS = [
         "CONSORT Harms asks for the denominator of every harm; the same holds for every rate.",
         "22 of 49 known, 38 not extracted",
         lambda: str(Share("ILD + skin", 22, 49, 0, 38)),
+    ),
+    Method(
+        "three-answers",
+        "Yes, no, open",
+        "the sentence on top, filters, numbers beside options, Patients like mine",
+        "a question is yes where all its parts are yes, no as soon as one part is no, and open otherwise",
+        "Each part of a question answers a treatment with yes, no or open. Something on a list is yes; something that "
+        "is not on it is no only where the list is complete (or stated to be empty), or where it was looked for and is "
+        "absent; otherwise it is open. Whoever has interstitial lung disease has lung disease, and whoever was found "
+        "without lung disease is without interstitial lung disease. “None of” is yes where “any of” is no. “Exactly” "
+        "is "
+        "yes only of a complete list, and no as soon as something else is on it. A patient matches if one treatment "
+        "does, does not match if none can, and is otherwise open. The number of patients who match estimates nothing, "
+        "so it has no percentage and no interval.",
+        "Strong three-valued logic: Kleene SC. Introduction to Metamathematics. North-Holland, 1952, section 64.",
+        "baricitinib for ILD, of five treatments",
+        three_answers_example,
+    ),
+    Method(
+        "several-treatments",
+        "A patient with several treatments",
+        "overview, adverse events, Compare, forest plot",
+        "known = in view − patients with a treatment of which it is not known + those of them who have it in another",
+        "Yes if one of the treatments in view has it, no only where all of them are known and none has it. The same "
+        "holds item by item for lists: of one adverse event category it is known in whoever had one, and in whoever "
+        "has a complete list without it. Combinations are shares of those whose list is complete; the others are "
+        "counted apart, as having at least these. Completeness counts an attribute as known where it is known in all "
+        "treatments. Outcomes by domain have a rule of their own.",
+        "Casebook.",
+        "4 patients: one improved and one verdict not known; stable and not known; stable twice; not known twice",
+        several_treatments_example,
     ),
     Method(
         "wilson",

@@ -10,7 +10,8 @@ from ..models.choices import FigureUnit, Verdict
 from ..questions.question import Question
 from ..questions.vocabulary import Vocabulary, vocabulary
 from ..statistics import Printed, fractions, ratios
-from .cohort import AgeAndSex, age_and_sex, events_by_category, headline_shares, indication_sets
+from .cohort import AgeAndSex, age_and_sex, events_by_category, headline_shares
+from .combinations import indication_sets
 from .shares import Share, format_number, make_share, run_summaries
 
 MOST_PATIENTS = 500  # of a review whose denominators are all tried

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..counting import Tally, Unit, count
 from ..models.choices import Missing
+from ..questions.question import Question
 from ..statistics import wilson_interval
 
 SINGULAR = {
@@ -147,6 +148,31 @@ def make_share(
         missing[Missing.NOT_EXTRACTED],
         unit,
         key,
+    )
+
+
+def known_tallies(question: Question, flag: str, *dimensions: str, by: str = "reading") -> list[Tally]:
+    """What `known_of` needs besides all in view: patients with a course of which something is open, and of these by
+    the values that settle it all the same.
+
+    `flag` is the dimension that says in a course whether it is known (`known:response`) or whether its list is whole
+    (`whole:indication`); `dimensions` have the values, and those that are known not to be.
+    """
+    return [
+        Tally(question, (by,), open_in=flag),
+        *(Tally(question, (dimension, by), open_in=flag) for dimension in dimensions),
+    ]
+
+
+def known_of(value: str, in_view: Counter, not_known: Counter, *settled: Counter) -> Counter:
+    """In how many patients it is known whether they have a value: the one rule for patients with several courses.
+
+    Yes if one of the courses in view has it, no only where all are known and none has it. So those are taken away who
+    have a course of which it is not known, but for those who have the value in another one. Counters as
+    `known_tallies` asks for them; the answer is by the same second dimension.
+    """
+    return Counter(
+        {key: n - not_known[key] + sum(each[(value, *key)] for each in settled) for key, n in in_view.items()}
     )
 
 

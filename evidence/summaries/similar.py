@@ -106,7 +106,17 @@ def similarity_criteria(
 def similar_patients(collection: Collection, asked: list[Criterion]) -> Similar:
     """The patients of a collection beside these criteria, and in how many each is known."""
     cases, exactly = closest_patients(collection, asked)
-    shares = [each.share for each in run_summaries(*(match_summary(each.question) for each in asked))] if asked else []
+    answers = run_summaries(*(match_summary(each.question) for each in asked)) if asked else []
+    shares = [
+        Share(
+            criterion.label,
+            found.matching,
+            found.patients - found.open,
+            found.open_not_reported,
+            found.open_not_extracted,
+        )
+        for criterion, found in zip(asked, answers, strict=True)
+    ]
     return Similar(list(zip(asked, shares, strict=True)), cases, exactly)
 
 

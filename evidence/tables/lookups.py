@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 
 from ..counting import matching_treatments_of
 from ..models import Patient, PatientAutoantibody, PatientManifestation, Study, StudyGroup, Treatment
-from ..models.choices import Ascertainment, Listing, Response, YesNo
+from ..models.choices import Ascertainment, ListCompleteness, Response, YesNo
 from ..questions.filters import courses
 from ..questions.question import Question
 from .column import BatchLookup
@@ -46,7 +46,7 @@ def prior_therapies(keys: list[int], question: Question) -> dict[int, list[str]]
     """Codes of earlier therapies; “none” where the source says there were none."""
     links = Patient.prior_therapies.through.objects.filter(patient__among=keys)
     found = gathered(links.order_by("pk").values_list("patient", "therapy__code"))
-    none = Patient.objects.filter(pk__among=keys, prior_status=Listing.EXPLICITLY_NONE)
+    none = Patient.objects.filter(pk__among=keys, prior_therapies_completeness=ListCompleteness.NONE)
     return found | {key: ["none"] for key in none.values_list("pk", flat=True)}
 
 

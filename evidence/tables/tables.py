@@ -11,6 +11,7 @@ from ..models.choices import (
     Extraction,
     FindingKind,
     Item,
+    ListCompleteness,
     Presence,
     Response,
     Sex,
@@ -90,6 +91,20 @@ def study_columns(path: str, *, on_page: bool = True) -> list[Column]:
         STUDY_NAME.at(f"{path}short_name", on_page=on_page),
         *(column.at(f"{path}{column.name}") for column in (YEAR, DESIGN, DOI)),
     ]
+
+
+def completeness(of: str, field: str, *, on_case: bool = False) -> Column:
+    """Whether a list is whole, beside the list itself. A case says so with the list, or here (`on_case`)."""
+    return Column(
+        field,
+        f"List of {of}",
+        field,
+        f"Whether there may be more {of} than are listed; what is not on a list is absent only where it is complete.",
+        labels=dict(ListCompleteness.choices),
+        unknown=ListCompleteness.NOT_STATED,
+        on_case=on_case,
+        case_if_known=on_case,
+    )
 
 
 PATIENTS = Table(
@@ -176,6 +191,7 @@ PATIENTS = Table(
             on_case=True,
             case_label="Autoantibodies present",
         ),
+        completeness("autoantibodies", "autoantibodies_completeness"),
         Column(
             "autoantibodies_absent",
             "Autoantibodies absent",
@@ -195,6 +211,7 @@ PATIENTS = Table(
             on_case=True,
             case_label="Manifestations present",
         ),
+        completeness("manifestations", "manifestations_completeness"),
         Column(
             "manifestations_absent",
             "Looked for, absent",
@@ -212,6 +229,7 @@ PATIENTS = Table(
             codes=THERAPIES,
             on_case=True,
         ),
+        completeness("prior therapies", "prior_therapies_completeness"),
         Column(
             "inhibitors",
             "JAK inhibitor",
@@ -312,6 +330,7 @@ TREATMENTS = Table(
             on_case=True,
         ),
         COURSE_INDICATIONS.at("indication_set", on_case=True),
+        completeness("indications", "indications_completeness"),
         Column(
             "concomitant_therapies",
             "Concomitant therapies",
@@ -321,6 +340,7 @@ TREATMENTS = Table(
             on_case=True,
             case_label="Along with",
         ),
+        completeness("concomitant therapies", "concomitant_therapies_completeness"),
         Column(
             "response",
             "Response",
@@ -353,6 +373,7 @@ TREATMENTS = Table(
             on_page=True,
             on_case=True,
         ),
+        completeness("adverse event categories", "adverse_event_categories_completeness", on_case=True),
         Column(
             "stopped",
             "Stopped",

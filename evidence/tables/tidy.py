@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from django.db.models import Case, CharField, F, Q, QuerySet, Value, When
 
 from ..models import Patient, PatientAutoantibody, PatientManifestation, Provenance, Treatment
-from ..models.choices import Listing, Method, Presence
+from ..models.choices import Method, Presence
 from ..questions.filters import courses, groups
 from ..questions.question import Question
 from .column import Codes, Column, Table
@@ -219,17 +219,7 @@ TIDY = {
         Tidy(
             without(
                 PATIENTS,
-                more=(
-                    Column("label", "Called", "label", "How the source calls the patient."),
-                    Column(
-                        "prior_status",
-                        "Prior therapies",
-                        "prior_status",
-                        "Whether the source lists earlier therapies; they stand in prior-therapies.csv.",
-                        labels=dict(Listing.choices),
-                        unknown=Listing.NOT_STATED,
-                    ),
-                ),
+                more=(Column("label", "Called", "label", "How the source calls the patient."),),
             ),
             ("patient",),
             {("study",): "studies"},

@@ -1,14 +1,14 @@
 """What a record says, fact by fact, as the page of a case shows it: read from the columns that are `on_case`."""
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from django.db.models import Model
 
 from ..models import Outcome, Patient, Provenance, Study
-from ..models.choices import Listing, Presence
+from ..models.choices import ListCompleteness, Presence
 from ..models.provenance import SUBJECTS
 from ..tables import Column, Table
 from ..tables.column import plain
@@ -48,25 +48,46 @@ class Sources:
         return self.by_value.get((subject, record.pk, name), [])
 
 
-def with_status(records: str, term: str, status: Presence) -> Callable[[Patient], str]:
+HOW_WHOLE = {
+    ListCompleteness.COMPLETE: "the complete list",
+    ListCompleteness.PARTIAL: "listed in part: there may be more",
+    ListCompleteness.NOT_STATED: "not stated whether there is more",
+}
+
+
+def list_in_words(labels: Iterable[str], completeness: str) -> str:
+    """A list in words, with what is said of its completeness; an empty text where nothing is known of it."""
+    text = ", ".join(labels)
+    if completeness == ListCompleteness.NONE:
+        return "none, as stated"
+    return f"{text} ({HOW_WHOLE[ListCompleteness(completeness)]})" if text else ""
+
+
+def labels_with_status(records: str, term: str, status: Presence) -> Callable[[Patient], list[str]]:
     """Labels of what was looked for in a patient and has this status."""
 
-    def read(patient: Patient) -> str:
+    def read(patient: Patient) -> list[str]:
         found = getattr(patient, records).all()
-        return ", ".join(str(getattr(each, term)) for each in found if each.status == status)
+        return [str(getattr(each, term)) for each in found if each.status == status]
 
     return read
 
 
-def labels(terms: str) -> Callable[[Model], str]:
-    """Labels of the terms a record is linked to."""
-    return lambda record: ", ".join(each.label for each in getattr(record, terms).all())
+def present(records: str, term: str, field: str) -> Callable[[Patient], str]:
+    """What is recorded as present, and whether there may be more."""
+    read = labels_with_status(records, term, Presence.PRESENT)
+    return lambda patient: list_in_words(read(patient), getattr(patient, field))
 
 
-def prior_therapies(patient: Patient) -> str:
-    if patient.prior_status == Listing.EXPLICITLY_NONE:
-        return "none, as stated"
-    return labels("prior_therapies")(patient)
+def absent(records: str, term: str) -> Callable[[Patient], str]:
+    """What was looked for and not found."""
+    read = labels_with_status(records, term, Presence.ABSENT)
+    return lambda patient: ", ".join(read(patient))
+
+
+def linked(terms: str, field: str) -> Callable[[Model], str]:
+    """Labels of the terms a record is linked to, and whether there may be more."""
+    return lambda record: list_in_words((each.label for each in getattr(record, terms).all()), getattr(record, field))
 
 
 def measure(outcome: Outcome) -> str:
@@ -90,15 +111,15 @@ def followup(outcome: Outcome) -> Decimal | str | None:
 # How a case says what is more than one field of its record. Other columns are read from the field they are made of.
 VALUES: dict[str, dict[str, Callable]] = {
     "patients": {
-        "autoantibodies_present": with_status("autoantibody_records", "autoantibody", Presence.PRESENT),
-        "autoantibodies_absent": with_status("autoantibody_records", "autoantibody", Presence.ABSENT),
-        "manifestations_present": with_status("manifestation_records", "manifestation", Presence.PRESENT),
-        "manifestations_absent": with_status("manifestation_records", "manifestation", Presence.ABSENT),
-        "prior_therapies": prior_therapies,
+        "autoantibodies_present": present("autoantibody_records", "autoantibody", "autoantibodies_completeness"),
+        "autoantibodies_absent": absent("autoantibody_records", "autoantibody"),
+        "manifestations_present": present("manifestation_records", "manifestation", "manifestations_completeness"),
+        "manifestations_absent": absent("manifestation_records", "manifestation"),
+        "prior_therapies": linked("prior_therapies", "prior_therapies_completeness"),
     },
     "treatments": {
-        "indications": labels("indications"),
-        "concomitant_therapies": labels("concomitant_therapies"),
+        "indications": linked("indications", "indications_completeness"),
+        "concomitant_therapies": linked("concomitant_therapies", "concomitant_therapies_completeness"),
     },
     "outcomes": {"measure": measure, "baseline": baseline, "followup": followup},
     "adverse-events": {"category": lambda event: event.category.label},
@@ -109,7 +130,7 @@ FIELDS = {
     "manifestations_present": ("manifestations",),
     "autoantibodies_absent": (),
     "manifestations_absent": (),
-    "prior_therapies": ("prior_therapies", "prior_status"),
+    "prior_therapies": ("prior_therapies", "prior_therapies_completeness"),
     "measure": ("measure", "unit"),
     "baseline": ("baseline", "baseline_month"),
     "followup": ("followup", "followup_text"),

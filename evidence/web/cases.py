@@ -124,7 +124,8 @@ def glance(facts: list[Fact], courses: list[dict]) -> list[str]:
     told = [", ".join(who) if who else "Sex, age and subset not known"]
     for each in courses:
         said = {fact.name: fact for fact in each["facts"]}
-        response, purpose = said["response"], said["indications"].value
+        response = said["response"]
+        purpose = ", ".join(indication.label for indication in each["treatment"].indications.all())
         verdict = response.value or f"overall response {response.missing}"
         told.append(
             f"{each['treatment'].inhibitor.name}{purpose and f' for {purpose}'}: {verdict[:1].lower()}{verdict[1:]}"

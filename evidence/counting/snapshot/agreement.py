@@ -27,5 +27,5 @@ def agreement_matrix(
         return unpack_bits(snapshot.layout.treatments_to_patients(bits)).view(bool)[order]
 
     agreeing = [patient_flags(bitsets.matching(criterion)) for criterion in criteria]
-    known = [patient_flags(bitsets.known(criterion)) for criterion in criteria]
+    known = [~patient_flags(bitsets.open(criterion)) for criterion in criteria]
     return snapshot.patient_keys[order], agreeing, known

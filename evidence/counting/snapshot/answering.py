@@ -1,19 +1,25 @@
-"""Which courses answer a question, as bits: asked of the filters one value at a time, kept, and put together.
+"""Which courses answer a question, as bits: facts of the snapshot, and answers of filters to single values, kept.
 
-The filters stay the only definition of what a word means. Each value is asked of the database once per version of the
-data; the answer to a question is made of these by AND, OR and NOT, since no filter looks at another's value.
+The filters stay the only definition of what a word means, `questions.three_answers` the only one of yes, no and
+open: here are the facts they are made of. What is known, and what is on a list, stands in the snapshot already; other
+values are asked of the database once per version of the data.
 """
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from threading import Lock
 from typing import Any
 
 import numpy as np
 from django.db.models import F, QuerySet
 
-from ...models import Treatment
-from ...questions.filters import FILTERS, SETS
+from ...models import LISTS, TermTree, Treatment
+from ...models.choices import YesNo
+from ...questions.filters import FILTERS
+from ...questions.filters.facts import allowed_beside
+from ...questions.filters.treatment import part_answer
 from ...questions.question import Question
+from ...questions.three_answers import ThreeAnswers, all_of
 from .bitsets import bits_at
 from .bulk_read import key_range, number_column, read_columns
 from .snapshot import Snapshot
@@ -47,60 +53,116 @@ class BitsetCache:
         return bits
 
 
+class BitFacts:
+    """What the filter of this name makes its answers of, as bits: see `questions.filters.facts`."""
+
+    def __init__(self, bitsets: "QuestionBitsets", name: str):
+        self.bitsets, self.name = bitsets, name
+
+    def matching(self, asked, value) -> np.ndarray:
+        return asked.matching_from(value, lambda one: self.bitsets.matching_value(self.name, one))
+
+    def known(self, attribute: str | None) -> np.ndarray:
+        if attribute is None:
+            return self.bitsets.everybody
+        return self.bitsets.axis_bits(f"known:{attribute}", YesNo.YES.value)
+
+    def listed(self, name: str) -> "ListBits":
+        return ListBits(self.bitsets, name)
+
+
+class ListBits:
+    """What is known of one list, as bits of courses."""
+
+    def __init__(self, bitsets: "QuestionBitsets", name: str):
+        self.bitsets, self.name, self.layout = bitsets, name, bitsets.snapshot.layout
+        self.whole = bitsets.axis_bits(f"whole:{name}", YesNo.YES.value)
+
+    def present(self, code: str) -> np.ndarray:
+        return self.bitsets.axis_bits(self.name, code)
+
+    def absent(self, code: str) -> np.ndarray:
+        if not LISTS[self.name].looked_for:
+            return self.layout.no_treatments
+        return self.bitsets.axis_bits(f"{self.name}_absent", code)
+
+    def others(self, codes: Iterable[str]) -> np.ndarray:
+        axis = self.bitsets.snapshot.axes[self.name]
+        allowed = {None, *allowed_beside(codes, TermTree(axis.wider))}
+        rows = [bits for value, bits in zip(axis.values, axis.bits, strict=True) if value not in allowed]
+        if not rows:
+            return self.layout.no_treatments
+        found = np.bitwise_or.reduce(rows)
+        return self.layout.patients_to_treatments(found) if axis.of_patient else found
+
+
 class QuestionBitsets:
-    """The courses of one snapshot that answer a question."""
+    """The courses of one snapshot that answer a question with yes, with no, or leave it open."""
 
     def __init__(self, snapshot: Snapshot):
         self.snapshot, self.cache = snapshot, snapshot.memory.setdefault("cache", BitsetCache())
 
     def matching(self, question: Question) -> np.ndarray:
-        """Courses that answer every part."""
-        bits = self.snapshot.layout.all_treatments
+        """Courses that answer every part with yes."""
+        bits = self.everybody
         for name, value in question:
-            bits = bits & self.part_bits(name, value)
+            bits = bits & self.part_answer(name, value).yes
         return bits
 
-    def known(self, question: Question) -> np.ndarray:
-        """Courses in which every item the question asks about is known."""
-        bits = self.snapshot.layout.all_treatments
-        for name, value in question:
-            bits = bits & self.known_part_bits(name, value)
-        return bits
+    def settled(self, question: Question) -> np.ndarray:
+        """Courses that answer the question with yes or no."""
+        if not question.parts:
+            return self.everybody
+        return all_of(self.part_answer(name, value) for name, value in question).settled
 
-    def part_bits(self, name: str, value) -> np.ndarray:
-        key = ("part", name, value)
+    def open(self, question: Question, part: str = "") -> np.ndarray:
+        """Courses that leave the question open, of patients none of whose courses answers it with yes.
+
+        With the name of a part, those in which that part is open too.
+        """
+        layout = self.snapshot.layout
+        left = self.everybody & ~self.settled(question)
+        if part:
+            left = left & ~self.settled(question.only(part))
+        return left & ~layout.patients_to_treatments(layout.treatments_to_patients(self.matching(question)))
+
+    def counted(self, question: Question, is_open: bool, open_part: str, open_in: str) -> np.ndarray:
+        """The courses that count in a tally: see there."""
+        bits = self.open(question, open_part) if is_open else self.matching(question)
+        if not open_in:
+            return bits
+        layout = self.snapshot.layout
+        left = layout.treatments_to_patients(bits & ~self.axis_bits(open_in, YesNo.YES.value))
+        return bits & layout.patients_to_treatments(left)
+
+    @property
+    def everybody(self) -> np.ndarray:
+        return self.snapshot.layout.all_treatments
+
+    def part_answer(self, name: str, value) -> ThreeAnswers:
+        """One part's answer, kept as yes and no."""
+        keys = [("yes", name, value), ("no", name, value)]
+        yes, no = map(self.cache.get, keys)
+        if yes is None or no is None:
+            answer = part_answer(name, value, BitFacts(self, name))
+            yes, no = (self.cache.put(key, bits) for key, bits in zip(keys, (answer.yes, answer.no), strict=True))
+        return ThreeAnswers(yes, no)
+
+    def matching_value(self, name: str, value) -> np.ndarray:
+        """What a filter answers to one single value, asked of the database once."""
+        key = ("value", name, value)
         found = self.cache.get(key)
         if found is None:
-            # Codes that occur; what is looked for beside those of the question can be no other.
-            codes = [code for code in self.snapshot.axes[name].values if code] if name in SETS else ()
-            found = FILTERS[name].matching_from(value, lambda one: self.value_bits(name, one), codes)
-            self.cache.put(key, found)
+            found = self.cache.put(key, self.read_bits(FILTERS[name].filter(Treatment.objects.all(), value)))
         return found
 
-    def known_part_bits(self, name: str, value) -> np.ndarray:
-        return FILTERS[name].known_from(
-            value, lambda one: self.part_bits(name, one), lambda one: self.known_value_bits(name, one)
-        )
-
-    def value_bits(self, name: str, value) -> np.ndarray:
-        """What the filter answers to one value."""
-        key = ("matching", name, value)
-        found = self.cache.get(key)
-        return (
-            found
-            if found is not None
-            else self.cache.put(key, self.read_bits(FILTERS[name].filter(Treatment.objects.all(), value)))
-        )
-
-    def known_value_bits(self, name: str, value) -> np.ndarray:
-        key = ("known", name, value)
-        found = self.cache.get(key)
-        if found is not None:
-            return found
-        narrowed = FILTERS[name].known(courses := Treatment.objects.all(), value)
-        return self.cache.put(
-            key, self.snapshot.layout.all_treatments if narrowed is courses else self.read_bits(narrowed)
-        )
+    def axis_bits(self, name: str, value: str) -> np.ndarray:
+        """The courses with this value of a dimension; nobody where the value does not occur."""
+        axis = self.snapshot.axes[name]
+        if value not in axis.values:
+            return self.snapshot.layout.no_treatments
+        bits = axis.bits[axis.values.index(value)]
+        return self.snapshot.layout.patients_to_treatments(bits) if axis.of_patient else bits
 
     def read_bits(self, courses: QuerySet) -> np.ndarray:
         """By a stretch of primary keys, which costs less than by joins; courses of other collections are left out."""

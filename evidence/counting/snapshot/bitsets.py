@@ -33,6 +33,11 @@ class Layout:
             flags[start * WORD : start * WORD + size] = True
         return pack_bits(flags)
 
+    @cached_property
+    def no_treatments(self) -> np.ndarray:
+        """No course."""
+        return np.zeros(self.width, dtype=np.uint64)
+
     def positions(self, patients: np.ndarray, planes: np.ndarray) -> np.ndarray:
         """Bit positions of courses, given the patient's number and the course's place among the patient's courses."""
         return np.asarray(self.starts, dtype=np.int64)[planes] * WORD + patients

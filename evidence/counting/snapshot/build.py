@@ -7,7 +7,17 @@ import numpy as np
 from django.db import connection
 from django.db.models import F, Max, Min, Q, QuerySet
 
-from ...models import AdverseEvent, Collection, DataVersion, Outcome, Patient, Study, Treatment, set_key
+from ...models import (
+    AdverseEvent,
+    Collection,
+    DataVersion,
+    Outcome,
+    Patient,
+    Study,
+    Treatment,
+    set_key,
+    term_tree,
+)
 from ...models.consistency import steady
 from ...models.knowledge import FieldCondition, RelationExists
 from ..dimensions import (
@@ -294,6 +304,8 @@ class SnapshotBuilder:
         words = self.row_words(of_patient=dimension.of_patient)
         rows = [bits_at(at[valued == number], words) for number in range(len(values))]
         bits = np.stack(rows) if rows else self.empty_rows(dimension.of_patient)
+        if several := dimension.counted_for():
+            bits, values = self.count_for_others(bits, values, several)
         if not dimension.rows:
             everybody = (
                 self.layout.all_treatments[: self.layout.words[0]]
@@ -309,7 +321,20 @@ class SnapshotBuilder:
             times = np.zeros((len(values), deep, self.layout.width), dtype=np.uint64)
             for number, planes in enumerate(each):
                 times[number, : len(planes)] = planes
-        return Axis(values, dimension.of_patient, bits, None, times)
+        wider = term_tree(dimension.terms).wider if dimension.terms else {}
+        return Axis(values, dimension.of_patient, bits, None, times, wider)
+
+    def count_for_others(
+        self, bits: np.ndarray, values: list[str], several: dict[str, frozenset[str]]
+    ) -> tuple[np.ndarray, list[str]]:
+        """Bitmaps and values, with what stands under the terms of `several[v]` counted under v."""
+        own = dict(zip(values, bits, strict=True))
+        counted = dict(own)
+        for value, terms in several.items():
+            rows = [own[term] for term in terms if term in own]
+            if rows:
+                counted[value] = np.bitwise_or.reduce(rows)
+        return np.stack(list(counted.values())) if counted else bits, list(counted)
 
     def count_planes(self, places: np.ndarray) -> np.ndarray:
         """(bits, width): how often each place occurs, as binary numbers whose digits stand in rows."""

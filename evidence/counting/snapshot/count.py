@@ -43,12 +43,11 @@ class TreatmentSelection:
 def count_tallies(snapshot: Snapshot, tallies: Sequence[Tally]) -> list[Counter]:
     """One Counter per tally, in order."""
     bitsets, counters = QuestionBitsets(snapshot), {}
-    by_question: dict[tuple[Question, bool], list[Tally]] = {}
+    by_courses: dict[tuple[Question, bool, str, str], list[Tally]] = {}
     for tally in dict.fromkeys(tallies):
-        by_question.setdefault((tally.question, tally.denominator), []).append(tally)
-    for (question, denominator), own in by_question.items():
-        bits = bitsets.known(question) if denominator else bitsets.matching(question)
-        selection = TreatmentSelection(snapshot, bits)
+        by_courses.setdefault(tally.courses, []).append(tally)
+    for wanted, own in by_courses.items():
+        selection = TreatmentSelection(snapshot, bitsets.counted(*wanted))
         batch = [tally for tally in own if batch_count.can_batch(snapshot, tally)]
         if batch:
             counters |= batch_count.count_batch(snapshot, selection.courses, selection.patients, batch)

@@ -1,5 +1,6 @@
 """One collection in memory: what can be counted, as bits and codes, of one version of the data. Never changed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -33,6 +34,7 @@ class Axis:
     `bits` has a row for each value: patients where `of_patient`, courses otherwise. Where every course or patient has
     one value, `codes` holds its number for each bit position, and then `bits` is left out if there are many values.
     `times` counts the rows of a to-many dimension: bit k of how many a course has of value v stands in `times[v, k]`.
+    `wider` has for a term all that it is part of; rows of the narrower terms count for these too.
     """
 
     values: list[str | None]
@@ -40,6 +42,7 @@ class Axis:
     bits: np.ndarray | None = None
     codes: np.ndarray | None = None
     times: np.ndarray | None = None
+    wider: dict[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -159,7 +159,10 @@ def save(snapshot: Snapshot, place: Path) -> None:
     try:
         for name, array in snapshot.arrays().items():
             np.save(beside / f"{name}.npy", array, allow_pickle=False)
-        axes = {name: {"values": axis.values, "of_patient": axis.of_patient} for name, axis in snapshot.axes.items()}
+        axes = {
+            name: {"values": axis.values, "of_patient": axis.of_patient, "wider": axis.wider}
+            for name, axis in snapshot.axes.items()
+        }
         described = {"version": snapshot.version, "token": snapshot.token, "sizes": snapshot.layout.sizes, "axes": axes}
         (beside / "snapshot.json").write_text(json.dumps(described), encoding="utf-8")
         beside.chmod(0o755)

@@ -17,6 +17,7 @@ from .treatment import (
     chips,
     courses,
     courses_known,
+    courses_open,
     in_words,
 )
 
@@ -38,6 +39,7 @@ __all__ = [
     "chips",
     "courses",
     "courses_known",
+    "courses_open",
     "groups",
     "in_words",
     "studies",

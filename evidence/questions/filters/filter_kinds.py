@@ -1,6 +1,6 @@
 """The kinds of filter there are; each is one part of a question."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -8,14 +8,16 @@ from operator import and_, or_
 from typing import Any
 
 import django_filters
+from django.core.validators import EMPTY_VALUES
 from django.db.models import Exists, Q, QuerySet
 
-from ...models import ATTRIBUTES, Treatment
+from ...models import ATTRIBUTES
 from ...models.choices import Match, Missing
 from ...models.missing import missing_for
 from ..form_fields import MatchedSetField, NumberField, SearchField, WordsField
-from ..question import MatchedSet
+from ..three_answers import ThreeAnswers, list_answer
 from ..vocabulary import Vocabulary
+from .facts import ConditionFacts, Facts
 
 EXTRACTION = "patient__study__extraction"
 SEARCH_LENGTH = 200
@@ -27,7 +29,7 @@ def codes(choices) -> dict[str, str]:
 
 
 class QuestionFilter(django_filters.Filter):
-    """One part of a question. `known` narrows courses to those in which the asked item is known."""
+    """One part of a question: courses that answer it with yes, with no, or leave it open."""
 
     kind: str | None = None  # the vocabulary its codes come from, if it has codes that live in the database
     attribute: str | None = None
@@ -38,17 +40,28 @@ class QuestionFilter(django_filters.Filter):
         copied.extra = dict(self.extra)
         return copied
 
-    def known(self, courses: QuerySet, value) -> QuerySet:
-        return courses.known(self.attribute) if self.attribute else courses
+    def condition(self, value) -> Q:
+        """The records that answer with yes, as a condition of the database."""
+        return Q(**{f"{self.field_name}__{self.lookup_expr}": value})
 
-    # The same two answers put together from those to single values, for whoever keeps these. `matching` and `known`
-    # give what `filter` and `known` above give for one single value, as something that understands &, | and ~.
+    def filter(self, records: QuerySet, value) -> QuerySet:
+        return records.filter(self.condition(value)) if value not in EMPTY_VALUES else records
 
-    def matching_from(self, value, matching: Single, codes: Collection[str]):
+    def answer(self, value, facts: Facts) -> ThreeAnswers:
+        """What an engine finds with its facts. What is known and does not match is a no."""
+        yes, known = facts.matching(self, value), facts.known(self.attribute_of(value))
+        return ThreeAnswers(yes, known & ~yes)
+
+    def attribute_of(self, value) -> str | None:
+        """The attribute that has to be known for a no; None where there is always an answer."""
+        return self.attribute
+
+    def matching_from(self, value, matching: Single):
+        """`condition`, put together from the answers to single values, for whoever keeps these.
+
+        `matching` gives the answer to one, as something that understands & and |.
+        """
         return matching(value)
-
-    def known_from(self, value, matching: Single, known: Single):
-        return known(None)
 
     def in_words(self, value, vocabulary: Vocabulary) -> str:
         """This part of the question, as a chip says it."""
@@ -60,7 +73,10 @@ class QuestionFilter(django_filters.Filter):
 
 
 class AnyOf(QuestionFilter):
-    """One or more codes of an attribute, as alternatives. `several`: a course can have more than one of the values."""
+    """One or more codes of an attribute, as alternatives. `several`: a course can have more than one of the values.
+
+    `made` makes the condition for some codes, where no `path` leads to a column.
+    """
 
     field_class = WordsField
 
@@ -68,7 +84,7 @@ class AnyOf(QuestionFilter):
         self,
         label,
         *,
-        verb=None,
+        made=None,
         path=None,
         kind=None,
         choices=None,
@@ -78,23 +94,18 @@ class AnyOf(QuestionFilter):
         **kwargs,
     ):
         super().__init__(field_name=path, label=label, options=codes(choices) if choices else {}, **kwargs)
-        self.verb, self.kind, self.unknown, self.attribute = verb, kind, unknown, attribute
+        self.made, self.kind, self.unknown, self.attribute = made, kind, unknown, attribute
         self.several = several
 
-    def filter(self, courses, value):
-        if not value:
-            return courses
-        return getattr(courses, self.verb)(value) if self.verb else courses.filter(**{f"{self.field_name}__in": value})
+    def condition(self, value):
+        return self.made(value) if self.made else Q(**{f"{self.field_name}__in": value})
 
-    def known(self, courses, value):
+    def attribute_of(self, value):
         """Whoever asks for “not known” asks about everybody."""
-        return courses if self.unknown in value else super().known(courses, value)
+        return None if self.unknown in value else self.attribute
 
-    def matching_from(self, value, matching, codes):
+    def matching_from(self, value, matching):
         return reduce(or_, (matching((code,)) for code in value))
-
-    def known_from(self, value, matching, known):
-        return known((self.unknown,) if self.unknown in value else ())
 
     def in_words(self, value, vocabulary):
         labels = self.options(vocabulary)
@@ -102,49 +113,28 @@ class AnyOf(QuestionFilter):
 
 
 class SetOf(QuestionFilter):
-    """Codes of an attribute that can have several values, compared as any, all, exactly or none of."""
+    """Codes of an attribute that can have several values, compared as any, all, exactly or none of.
+
+    Of courses, `listed` names the list in `LISTS` that has the codes; of groups, `verbs` are those of their QuerySet.
+    """
 
     field_class = MatchedSetField
 
-    def __init__(self, label, *, kind, verbs, records=None, attribute=None, note="", **kwargs):
+    def __init__(self, label, *, kind, listed=None, verbs=None, note="", **kwargs):
         super().__init__(label=label, options={}, **kwargs)
-        self.kind, self.verbs, self.records, self.attribute, self.note = kind, verbs, records, attribute, note
+        self.kind, self.listed, self.verbs, self.note = kind, listed, verbs, note
+        self.attribute = listed
 
-    def filter(self, courses, value):
-        if not value:
-            return courses
-        verb = getattr(courses, self.verbs[value.match])
-        return verb(self.records, value.codes) if self.records else verb(value.codes)
+    def filter(self, records, value):
+        if value and self.verbs:
+            return getattr(records, self.verbs[value.match])(value.codes)
+        return super().filter(records, value)
 
-    def known(self, courses, value):
-        if not self.records:
-            return super().known(courses, value)
-        # Each item is known by itself: settled where all asked items are recorded, or where the answer is yes already.
-        everybody = Treatment.objects.all()
-        recorded = everybody.with_all_recorded(self.records, value.codes)
-        answered = self.filter(everybody, value)
-        return courses.filter(Q(pk__in=recorded.values("pk")) | Q(pk__in=answered.values("pk")))
+    def condition(self, value):
+        return self.answer(value, ConditionFacts()).yes
 
-    def matching_from(self, value, matching, codes):
-        """Any, all and none are put together from single codes; exactly is all of these and none beside them."""
-
-        def single(code: str, match: str = Match.ANY):
-            return matching(MatchedSet((code,), str(match)))
-
-        if value.match == Match.ANY:
-            return reduce(or_, map(single, value.codes))
-        if value.match == Match.NONE:
-            return reduce(and_, (single(code, Match.NONE) for code in value.codes))
-        every = reduce(and_, map(single, value.codes))
-        if value.match == Match.ALL:
-            return every
-        return reduce(lambda left, code: left & ~single(code), set(codes) - set(value.codes), every)
-
-    def known_from(self, value, matching, known):
-        if not self.records:
-            return known(None)
-        recorded = reduce(and_, (known(MatchedSet((code,))) for code in value.codes))
-        return recorded | matching(value)
+    def answer(self, value, facts):
+        return list_answer(value.codes, value.match, facts.listed(self.listed))
 
     def in_words(self, value, vocabulary):
         labels = [vocabulary.label(self.kind, code) for code in value.codes]
@@ -220,15 +210,16 @@ class NotKnown(QuestionFilter):
         names = {name: attribute.label for name, attribute in ATTRIBUTES.items()}
         super().__init__(label=label, options=names | reasons)
 
-    def filter(self, courses, value):
-        for word in value or ():
+    def condition(self, value):
+        asked = Q()
+        for word in value:
             name, _, reason = word.partition(".")
-            courses = courses.not_known(name)
+            asked &= ~ATTRIBUTES[name].known
             if reason:
-                courses = courses.filter(missing_for(reason, EXTRACTION))
-        return courses
+                asked &= missing_for(reason, EXTRACTION)
+        return asked
 
-    def matching_from(self, value, matching, codes):
+    def matching_from(self, value, matching):
         return reduce(and_, (matching((word,)) for word in value))
 
     def in_words(self, value, vocabulary):
@@ -244,17 +235,18 @@ class Search(QuestionFilter):
         super().__init__(label=label, max_length=SEARCH_LENGTH)
         self.paths, self.related = paths, related
 
-    def filter(self, records, value):
-        for word in (value or "").split():
+    def condition(self, value):
+        asked = Q()
+        for word in value.split():
             found = Q()
             for path in self.paths:
                 found |= Q(**{f"{path}__icontains": word})
             if self.related:
                 found |= Q(Exists(self.related(word)))
-            records = records.filter(found)
-        return records
+            asked &= found
+        return asked
 
-    def matching_from(self, value, matching, codes):
+    def matching_from(self, value, matching):
         return reduce(and_, (matching(word) for word in value.split()))
 
     def in_words(self, value, vocabulary):

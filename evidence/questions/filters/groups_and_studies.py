@@ -4,10 +4,12 @@ import django_filters
 from django.db.models import Q, QuerySet
 
 from ...models import Study, StudyGroup
-from ...models.choices import Design, Subset
+from ...models.choices import Design, Match, Subset
 from ..question import Question
 from .filter_kinds import AnyOf, Search, SetOf
-from .treatment import FILTERS, INDICATED, YEAR, courses
+from .treatment import FILTERS, YEAR, courses
+
+INDICATED = {match: f"indicated_for_{match}" for match in Match.values}
 
 
 class GroupFilter(django_filters.FilterSet):

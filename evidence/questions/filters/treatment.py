@@ -7,11 +7,14 @@ import django_filters
 from django import forms
 from django.db.models import OuterRef, QuerySet
 
-from ...models import AUTOANTIBODIES, MANIFESTATIONS, AdverseEvent, Collection, Treatment
-from ...models.choices import Ascertainment, Assessed, Design, Match, Response, Sex, Subset, YesNo
+from ...models import AdverseEvent, Collection, Treatment
+from ...models.choices import Ascertainment, Assessed, Design, Response, Sex, Subset, YesNo
+from ...models.treatment import assessed_about, given, with_seriousness
 from ..form_fields import MatchedSetField, cut
 from ..question import Question
+from ..three_answers import ThreeAnswers, all_of
 from ..vocabulary import Vocabulary
+from .facts import EVERYBODY, NOBODY, ConditionFacts, Facts
 from .filter_kinds import AnyOf, Bound, NotKnown, QuestionFilter, Range, Search, SetOf
 
 # What changes the display only; the rest of an address is the question. KEPT stay when the question changes.
@@ -23,24 +26,6 @@ def events_described(word: str) -> QuerySet:
     return AdverseEvent.objects.filter(treatment=OuterRef("pk"), description__icontains=word)
 
 
-def verbs(stem: str, *names: str) -> dict[str, str]:
-    return {match: f"{stem}_{name}" for match, name in zip(Match.values, names, strict=True)}
-
-
-PRESENT = {
-    Match.ANY: "with_any_present",
-    Match.ALL: "with_all_present",
-    Match.EXACTLY: "with_exactly_present",
-    Match.NONE: "with_all_absent",
-}
-INDICATED = verbs("indicated_for", "any", "all", "exactly", "none")
-PRETREATED = verbs("pretreated_with", "any", "all", "exactly", "none")
-EVENTFUL = {
-    Match.ANY: "with_any_event",
-    Match.ALL: "with_all_events",
-    Match.EXACTLY: "with_exactly_events",
-    Match.NONE: "with_no_event",
-}
 YEAR = Range(
     "Year",
     path="patient__study__year",
@@ -50,8 +35,10 @@ YEAR = Range(
     chip="Published",
     heading="Year of publication",
 )
-LOOKED_FOR = "“None of” means looked for and absent; patients of whom it is not known are left out."
-NONE_OF_KNOWN = "“None of” leaves out those of whom it is not known."
+LOOKED_FOR = (
+    "“None of” means looked for and absent, or a list that is complete; patients of whom it is not known are left out."
+)
+WHOLE_LISTS = "“Exactly” and “none of” leave out those whose list may not be complete."
 
 
 class QuestionForm(forms.Form):
@@ -92,8 +79,8 @@ class TreatmentFilter(django_filters.FilterSet):
         ],
         related=events_described,
     )
-    inhibitor = AnyOf("JAK inhibitor", kind="inhibitor", verb="given")
-    indication = SetOf("Indication", kind="indication", verbs=INDICATED, attribute="indication", note=NONE_OF_KNOWN)
+    inhibitor = AnyOf("JAK inhibitor", kind="inhibitor", made=given)
+    indication = SetOf("Indication", kind="indication", listed="indication", note=WHOLE_LISTS)
     sex = AnyOf("Sex", path="patient__sex", choices=Sex, unknown=Sex.UNKNOWN, attribute="sex")
     age_min, age_max = Range(
         "Age", path="patient__age_years", low=0, high=120, unit="years", attribute="age", before="sex"
@@ -102,23 +89,19 @@ class TreatmentFilter(django_filters.FilterSet):
     autoantibody = SetOf(
         "Autoantibody",
         kind="autoantibody",
-        verbs=PRESENT,
-        records=AUTOANTIBODIES,
-        attribute="autoantibody",
+        listed="autoantibody",
         note=LOOKED_FOR,
     )
     manifestation = SetOf(
         "Manifestation",
         kind="manifestation",
-        verbs=PRESENT,
-        records=MANIFESTATIONS,
-        attribute="manifestation",
+        listed="manifestation",
         note=LOOKED_FOR,
     )
     dlco_min, dlco_max = Range(
         "DLCO", path="patient__dlco_percent", low=0, high=200, unit="% predicted", attribute="dlco"
     )
-    prior = SetOf("Prior therapy", kind="prior", verbs=PRETREATED, attribute="prior", note=NONE_OF_KNOWN)
+    prior = SetOf("Prior therapy", kind="prior", listed="prior", note=WHOLE_LISTS)
     response = AnyOf("Response", path="response", choices=Response, unknown=Response.UNKNOWN, attribute="response")
     relapsed = AnyOf("Relapsed", path="relapsed", choices=YesNo, unknown=YesNo.UNKNOWN, attribute="relapsed")
     adverse_events = AnyOf(
@@ -128,15 +111,13 @@ class TreatmentFilter(django_filters.FilterSet):
         unknown=Ascertainment.NOT_STATED,
         attribute="adverse_events",
     )
-    adverse_event = SetOf(
-        "Adverse event category", kind="adverse_event", verbs=EVENTFUL, attribute="adverse_event", note=NONE_OF_KNOWN
-    )
+    adverse_event = SetOf("Adverse event category", kind="adverse_event", listed="adverse_event", note=WHOLE_LISTS)
     serious = AnyOf(
-        "Serious adverse event", verb="with_seriousness", choices=YesNo, unknown=YesNo.UNKNOWN, attribute="serious"
+        "Serious adverse event", made=with_seriousness, choices=YesNo, unknown=YesNo.UNKNOWN, attribute="serious"
     )
     assessed = AnyOf(
         "Outcome assessed at about",
-        verb="assessed_about",
+        made=assessed_about,
         choices=Assessed,
         unknown=Assessed.UNKNOWN,
         attribute="assessed",
@@ -196,19 +177,37 @@ SETS = {name: each for name, each in FILTERS.items() if isinstance(each, SetOf)}
 
 
 def courses(question: Question) -> QuerySet:
-    """The courses that answer every part of the question."""
-    asked = Treatment.objects.within(question.collection)
-    for name, value in question:
-        asked = FILTERS[name].filter(asked, value)
-    return asked
+    """The courses that answer every part of the question with yes."""
+    return Treatment.objects.within(question.collection).filter(question_answer(question).yes)
 
 
 def courses_known(question: Question) -> QuerySet:
-    """The courses in which every item the question asks about is known: its denominator."""
-    asked = Treatment.objects.within(question.collection)
-    for name, value in question:
-        asked = FILTERS[name].known(asked, value)
-    return asked
+    """The courses that answer the question with yes or no."""
+    return Treatment.objects.within(question.collection).filter(question_answer(question).settled)
+
+
+def courses_open(question: Question, part: str = "") -> QuerySet:
+    """The courses that leave the question open, of patients none of whose courses answers it with yes.
+
+    With the name of a part, those in which that part is open too.
+    """
+    left = Treatment.objects.within(question.collection).filter(~question_answer(question).settled)
+    if part:
+        left = left.filter(~question_answer(question.only(part)).settled)
+    return left.exclude(patient__in=courses(question).order_by().values("patient"))
+
+
+def question_answer(question: Question) -> ThreeAnswers:
+    """The question's answer as conditions on Treatment; everybody answers the empty question with yes."""
+    facts = ConditionFacts()
+    if not question.parts:
+        return ThreeAnswers(EVERYBODY, NOBODY)
+    return all_of(part_answer(name, value, facts) for name, value in question)
+
+
+def part_answer(name: str, value, facts: Facts) -> ThreeAnswers:
+    """One part's answer, from the facts of whichever engine asks."""
+    return FILTERS[name].answer(value, facts)
 
 
 @dataclass(frozen=True)

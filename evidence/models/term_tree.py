@@ -1,0 +1,61 @@
+"""Which terms are part of which: interstitial lung disease is lung.
+
+Whoever has the narrower term has the wider one; whoever was found without the wider one is without the narrower one.
+"""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from django.db import models
+
+from .consistency import kept
+
+
+@dataclass(frozen=True)
+class TermTree:
+    """The wider terms of each term, by code; a term without any is left out. `codes` are all terms."""
+
+    wider: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    codes: tuple[str, ...] = ()
+
+    @cached_property
+    def narrower(self) -> dict[str, tuple[str, ...]]:
+        """The terms that are part of each term; a term without any is left out."""
+        found: dict[str, tuple[str, ...]] = {}
+        for code, above in self.wider.items():
+            for each in above:
+                found[each] = (*found.get(each, ()), code)
+        return found
+
+    def with_wider(self, code: str) -> frozenset[str]:
+        """A term and all it is part of."""
+        return frozenset((code, *self.wider.get(code, ())))
+
+    def with_narrower(self, code: str) -> frozenset[str]:
+        """A term and all that is part of it."""
+        return frozenset((code, *self.narrower.get(code, ())))
+
+
+FLAT = TermTree()
+
+
+def term_tree(terms: type[models.Model]) -> TermTree:
+    """The tree of a table of terms, read once as long as no term changes; most tables have none."""
+    if not hasattr(terms, "wider"):
+        return FLAT
+    return kept(("term tree", terms._meta.label), None, lambda: read_tree(terms))
+
+
+def read_tree(terms: type[models.Model]) -> TermTree:
+    """Reads it; terms that stand in a circle are wider than each other, and nothing runs for ever."""
+    rows = list(terms.objects.order_by("pk").values_list("pk", "code", "parent"))
+    codes, parents = {key: code for key, code, _ in rows}, {key: parent for key, _, parent in rows}
+    wider = {}
+    for key, code, parent in rows:
+        above: list[int] = []
+        while parent is not None and parent != key and parent not in above:
+            above.append(parent)
+            parent = parents[parent]
+        if above:
+            wider[code] = tuple(codes[each] for each in above)
+    return TermTree(wider, tuple(codes.values()))
