@@ -12,11 +12,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "evidence.settings")
 django.setup()
 
-from evidence.downloads import bundle  # noqa: E402 (after setup)
 from evidence.models import Collection  # noqa: E402
 from evidence.questions.question import Question  # noqa: E402
 from evidence.questions.vocabulary import vocabulary  # noqa: E402
 
 for collection in Collection.objects.all():
-    content = b"".join(bundle(Question(collection), vocabulary(collection)))
+    content = b"".join(bundle_pieces(Question(collection), vocabulary(collection)))
     ZipFile(io.BytesIO(content)).extractall(Path(sys.argv[1]) / collection.slug)

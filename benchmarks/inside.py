@@ -28,13 +28,13 @@ def connect(database: str) -> None:
     path = database.removeprefix("sqlite:///")
     if connection.settings_dict["NAME"] != path:
         from evidence.counting.snapshot import store as serving
-        from evidence.models.consistency import forget
+        from evidence.models.consistency import clear_cache
 
         connection.close()
         connection.settings_dict["NAME"] = path
         serving.served.clear()
         serving.sizes.clear()
-        forget()
+        clear_cache()
 
 
 def measure(database: str, collection: str, *, short: bool) -> dict:
@@ -81,8 +81,8 @@ def report(database: str, collection: str, *, short: bool) -> dict:
     from evidence.counting.snapshot.answering import QuestionBitsets
     from evidence.counting.snapshot.build import build_snapshot
     from evidence.models import Collection
-    from evidence.models.consistency import steady
-    from evidence.questions.parsing import ask
+    from evidence.models.consistency import consistent_read
+    from evidence.questions.parsing import parse_request
     from evidence.web.collection import counts_of_overview
 
     settings.ALLOWED_HOSTS, settings.KEEP_ANSWERS = ["*"], False
@@ -90,11 +90,11 @@ def report(database: str, collection: str, *, short: bool) -> dict:
     started = time.perf_counter()
     snapshot = build_snapshot(home)
     found = {"build_s": round(time.perf_counter() - started, 2), "snapshot_mb": round(snapshot.nbytes / 1e6, 1)}
-    asked_of_page = ask(RequestFactory().get(questions.casebook(collection, questions.MAIN)), collection)
+    asked_of_page = parse_request(RequestFactory().get(questions.casebook(collection, questions.MAIN)), collection)
     question, words = asked_of_page.question, asked_of_page.vocabulary
     answers = QuestionBitsets(snapshot)
     cold = []
-    with steady():
+    with consistent_read():
         for name, facet in (
             ("sex", "female"),
             ("response", "improved"),

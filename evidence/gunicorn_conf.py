@@ -36,10 +36,10 @@ def when_ready(server):
     import scipy.optimize  # noqa: F401
     from django.db import DatabaseError, connections
 
-    from evidence.counting import warm
+    from evidence.counting import load_all_snapshots
 
     try:
-        for collection, snapshot in warm():
+        for collection, snapshot in load_all_snapshots():
             if snapshot.patients:
                 server.log.debug("%s: %s patients in memory", collection.slug, snapshot.patients)
     except DatabaseError as error:

@@ -20,8 +20,8 @@ from django.utils.cache import patch_vary_headers
 from django.utils.http import parse_etags
 
 from .models import DataVersion
-from .models.consistency import behind, steady
-from .problems import for_programs, problem
+from .models.consistency import consistent_read, stale_version
+from .problems import is_for_programs, problem_response
 
 logger = logging.getLogger(__name__)
 # What belongs to no state of the evidence, or to one person alone.
@@ -59,8 +59,8 @@ def plain_address(get_response):
 
     def middleware(request):
         if "\x00" in request.path_info:
-            if for_programs(request):
-                return problem(404, "There is nothing at this address.")
+            if is_for_programs(request):
+                return problem_response(404, "There is nothing at this address.")
             return HttpResponseNotFound(render_to_string("404.html"))
         return get_response(request)
 
@@ -69,8 +69,8 @@ def plain_address(get_response):
 
 def away(request: HttpRequest, error: Exception) -> HttpResponse:
     logger.error("The database cannot be reached: %s", error)
-    if for_programs(request):
-        return problem(
+    if is_for_programs(request):
+        return problem_response(
             503, "The database cannot be reached. Ask again in half a minute.", headers={"Retry-After": "30"}
         )
     return HttpResponse(render_to_string("503.html"), status=503, headers=LATER)
@@ -138,15 +138,15 @@ def steady_answers(get_response):
         try:
             asked = what_is_asked(request)
         except DisallowedHost as error:
-            if not for_programs(request):
+            if not is_for_programs(request):
                 raise  # Django logs it, and answers with its page
             logger.error("%s", error)
-            return problem(400, "This server does not answer to this host name.")
+            return problem_response(400, "This server does not answer to this host name.")
         try:
             given = answered_before(request, tag_of(asked, DataVersion.current()))
             if given is not None:
                 return given
-            with steady() as version:
+            with consistent_read() as version:
                 return answer(request, tag_of(asked, version), get_response)
         except (OperationalError, InterfaceError) as error:
             return away(request, error)
@@ -197,7 +197,7 @@ def answer(request: HttpRequest, tag: str, get_response) -> HttpResponse:
     if response.streaming and connection is not None:
         response.streaming_content = while_read(response.streaming_content, connection)
     patch_vary_headers(response, VARY)
-    if behind() is not None:
+    if stale_version() is not None:
         response.headers["Cache-Control"] = "no-store"  # part of it is of an earlier version, for a moment
     elif response.status_code >= 400:
         response.headers.setdefault("Cache-Control", "no-store")  # what is not there may be in a moment

@@ -6,15 +6,17 @@ from http import HTTPStatus
 from django.http import HttpRequest, JsonResponse
 
 CONTENT_TYPE = "application/problem+json"
-Fault = tuple[str, str]  # the parameter that is wrong (or nothing), and what is wrong with it
+ParameterError = tuple[str, str]  # the parameter that is wrong (or nothing), and what is wrong with it
 
 
-def for_programs(request: HttpRequest) -> bool:
+def is_for_programs(request: HttpRequest) -> bool:
     """Whether a request is to the API, whose errors are problem documents."""
     return request.path_info.startswith("/api/")
 
 
-def problem(status: int, detail: str, faults: Iterable[Fault] = (), headers: dict | None = None) -> JsonResponse:
+def problem_response(
+    status: int, detail: str, faults: Iterable[ParameterError] = (), headers: dict | None = None
+) -> JsonResponse:
     """The answer to a request that cannot be answered. `detail` is a sentence for people."""
     found = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
     errors = [({"parameter": name} if name else {}) | {"detail": text} for name, text in faults]

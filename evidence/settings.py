@@ -103,7 +103,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "corsheaders.middleware.CorsMiddleware",
-    "evidence.api.throttling.limited",
+    "evidence.api.throttling.rate_limited",
     "evidence.middleware.plain_address",
     "evidence.middleware.database_away",
     "django_htmx.middleware.HtmxMiddleware",  # before what keeps answers, which differ for htmx
@@ -186,7 +186,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": [],
     "DEFAULT_METADATA_CLASS": None,
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "EXCEPTION_HANDLER": "evidence.api.errors.handle",
+    "EXCEPTION_HANDLER": "evidence.api.errors.exception_handler",
     "URL_FORMAT_OVERRIDE": None,
     "NUM_PROXIES": 1 if BEHIND_PROXY else 0,  # of those in front, the last: see api/limits.py
 }

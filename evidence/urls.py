@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.urls import include, path, register_converter
 from django.urls.converters import StringConverter
 
-from .api.documentation import documentation
+from .api.documentation import api_documentation
 from .downloads import FILE_FORMATS
 from .downloads.citations import FORMATS
 from .tables import TABLES
@@ -35,14 +35,14 @@ register_converter(Noun, "noun")
 register_converter(Citation, "citation")
 register_converter(Format, "format")
 
-handler500 = "evidence.web.errors.broken"
+handler500 = "evidence.web.errors.server_error"
 urlpatterns = [
     path("", reference.home, name="home"),
-    path("favicon.ico", reference.icon),
-    path("healthz", health.alive, name="healthz"),
-    path("readyz", health.ready, name="readyz"),
+    path("favicon.ico", reference.favicon),
+    path("healthz", health.liveness, name="healthz"),
+    path("readyz", health.readiness, name="readyz"),
     path("admin/", admin.site.urls),
-    path("api/", documentation, name="api_docs"),
+    path("api/", api_documentation, name="api_docs"),
     path("api/", include("evidence.api.urls")),
     path("inhibitors/", reference.inhibitors, name="inhibitors"),
     path("inhibitors/<slug:slug>/", reference.inhibitor, name="inhibitor"),

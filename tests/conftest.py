@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, settings
 from evidence.counting.snapshot import store as serving
 from evidence.curation.make_release import make_release
 from evidence.models import Collection, Release
-from evidence.models.consistency import forget
+from evidence.models.consistency import clear_cache
 from evidence.questions.filters import TreatmentFilter
 from evidence.questions.vocabulary import vocabulary
 
@@ -93,7 +93,7 @@ def nothing_kept():
     """Rolling back takes changes back that made no new version, so nothing is kept between tests."""
     serving.served.clear()
     serving.sizes.clear()
-    forget()
+    clear_cache()
     cache.clear()
 
 

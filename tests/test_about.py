@@ -8,7 +8,7 @@ import pytest
 from rest_framework.serializers import IntegerField
 
 from evidence.api.shapes import PAGES
-from evidence.downloads.citations import bibtex, ris
+from evidence.downloads.citations import bibtex_entry, ris_record
 from evidence.models import Review, Study
 from evidence.summaries.methods import METHODS
 from evidence.tables import TABLES, TIDY, Column
@@ -118,7 +118,7 @@ def test_the_dictionary_as_a_file(client):
 
 def test_a_study_in_ris():
     study = Study.objects.get(slug="fujita-2019")
-    lines = ris(study).split("\r\n")
+    lines = ris_record(study).split("\r\n")
     assert lines[0] == "TY  - JOUR" and lines[-2:] == ["ER  - ", ""]
     assert lines.count("AU  - Fujita, Y.") == 1 and sum(line.startswith("AU") for line in lines) == 6
     assert "DO  - 10.1155/2019/5293981" in lines and "PY  - 2019" in lines and "AN  - PMID 31360575" in lines
@@ -127,7 +127,7 @@ def test_a_study_in_ris():
 
 
 def test_a_study_in_bibtex():
-    entry = bibtex(Study.objects.get(slug="karalilova-2021"))
+    entry = bibtex_entry(Study.objects.get(slug="karalilova-2021"))
     assert entry.startswith("@article{karalilova-2021,\n")
     assert "author = {Karalilova, R. V. and Batalov, Z. A. and" in entry
     assert "pages = {1743--1753}" in entry and "doi = {10.1007/s00296-021-04956-7}" in entry
@@ -136,19 +136,21 @@ def test_a_study_in_bibtex():
 
 def test_what_was_not_extracted_is_left_out_and_others_are_others():
     nameless = Study.objects.get(slug="ssc-ild-tofacitinib-2023")
-    assert "AU  -" not in ris(nameless) and "author" not in bibtex(nameless)
-    assert bibtex(Study.objects.get(slug="chen-2025-basics")).count(" and others}") == 1
-    assert ris(Study.objects.get(slug="rhk-2025-101")).startswith("TY  - CPAPER")
-    assert bibtex(Study.objects.get(slug="nct05300932")).startswith("@misc{")
+    assert "AU  -" not in ris_record(nameless) and "author" not in bibtex_entry(nameless)
+    assert bibtex_entry(Study.objects.get(slug="chen-2025-basics")).count(" and others}") == 1
+    assert ris_record(Study.objects.get(slug="rhk-2025-101")).startswith("TY  - CPAPER")
+    assert bibtex_entry(Study.objects.get(slug="nct05300932")).startswith("@misc{")
 
 
 def test_letters_that_mean_something_in_latex_are_escaped():
     study = make_study(make_collection(), "odd", title="50 % of {A} & B_2 #1 $x$ \\y\nTY  - FAKE", authors="A; et al.")
     assert (
         "50 \\% of \\textbraceleft{}A\\textbraceright{} \\& B\\_2 \\#1 \\$x\\$ \\textbackslash{}y TY - FAKE"
-        in bibtex(study)
+        in bibtex_entry(study)
     )
-    assert sum(line.startswith("TY  -") for line in ris(study).split("\r\n")) == 1, "a line break begins no new field"
+    assert sum(line.startswith("TY  -") for line in ris_record(study).split("\r\n")) == 1, (
+        "a line break begins no new field"
+    )
 
 
 def test_the_studies_of_exactly_this_question(client):
@@ -159,7 +161,7 @@ def test_the_studies_of_exactly_this_question(client):
     assert client.get(f"/published/studies.bib?{query}").content.decode().count("@") == listed
     assert client.get("/published/studies.ris?sex=x").status_code == 400
     one = client.get("/published/studies/fujita-2019.bib")
-    assert one.content.decode() == bibtex(Study.objects.get(slug="fujita-2019"))
+    assert one.content.decode() == bibtex_entry(Study.objects.get(slug="fujita-2019"))
     assert 'filename="fujita-2019.bib"' in one["Content-Disposition"]
 
 

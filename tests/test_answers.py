@@ -19,8 +19,10 @@ def made(monkeypatch) -> list:
     """Every page that is really made, not taken from the cache."""
     from evidence.web import collection
 
-    pages, page = [], collection.page
-    monkeypatch.setattr(collection, "page", lambda request, *rest: pages.append(request.path) or page(request, *rest))
+    pages, page = [], collection.render_page
+    monkeypatch.setattr(
+        collection, "render_page", lambda request, *rest: pages.append(request.path) or page(request, *rest)
+    )
     return pages
 
 
@@ -118,11 +120,11 @@ def test_a_kept_answer_takes_one_query(client, world, django_assert_num_queries)
 
 
 def test_a_block_within_a_block_is_the_same_state(db):
-    with steady.steady() as outer:
+    with steady.consistent_read() as outer:
         Patient.objects.first().save()
-        with steady.steady() as inner:
-            assert inner is outer and steady.version() is outer
-    assert steady.version().number > outer.number
+        with steady.consistent_read() as inner:
+            assert inner is outer and steady.current_version() is outer
+    assert steady.current_version().number > outer.number
 
 
 def test_the_version_by_plain_sql_is_the_version(db):
@@ -138,21 +140,21 @@ django.setup()
 from django.core.management import call_command
 from django.db import connection
 from evidence.models import Collection
-from evidence.models.consistency import steady
+from evidence.models.consistency import consistent_read
 call_command("migrate", verbosity=0)
 
 def publish():
     Collection.objects.create(slug="new", name="new", kind="published", description="-")
     connection.close()
 
-with steady() as before:
+with consistent_read() as before:
     assert Collection.objects.count() == 0
     writer = threading.Thread(target=publish)
     writer.start()
     writer.join(20)
     assert not writer.is_alive(), "a reader holds up a writer"
     assert Collection.objects.count() == 0, "a reader sees half of a change"
-with steady() as after:
+with consistent_read() as after:
     assert Collection.objects.count() == 1 and after.number == before.number + 1
 print("steady")
 """

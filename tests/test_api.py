@@ -404,12 +404,12 @@ def test_what_breaks_is_a_problem_that_tells_no_secrets(world, monkeypatch):
     def broken(*given):
         raise RuntimeError("a secret")
 
-    monkeypatch.setattr("evidence.api.answers.summary", broken)
+    monkeypatch.setattr("evidence.api.answers.summary_json", broken)
     response = Client(raise_request_exception=False).get("/api/v1/world/summary/")
     assert (response.status_code, response["Content-Type"]) == (500, PROBLEM)
     assert "secret" not in response.content.decode()
     page = Client(raise_request_exception=False)
-    monkeypatch.setattr("evidence.web.collection.frame", broken)
+    monkeypatch.setattr("evidence.web.collection.collection_context", broken)
     assert page.get("/world/")["Content-Type"].startswith("text/html")
 
 

@@ -8,7 +8,7 @@ import rispy
 from bibtexparser.middlewares import SeparateCoAuthors, SplitNameParts
 from pybtex.database import parse_string
 
-from evidence.downloads.citations import bibtex, cited, ris
+from evidence.downloads.citations import bibtex_entry, citation_text, ris_record
 from evidence.models import Study
 
 from .factories import make_collection, make_study
@@ -111,28 +111,28 @@ def test_every_shipped_study_has_its_surnames(client, reader):
 def test_a_surname_is_a_surname(reader):
     ending, read = READERS[reader]
     study = study_by("; ".join(PERSONS))
-    assert read(cited([study], ending))["cited"] == list(PERSONS.values())
+    assert read(citation_text([study], ending))["cited"] == list(PERSONS.values())
 
 
 @pytest.mark.parametrize("reader", ["pybtex", "bibtexparser"])
 @pytest.mark.parametrize("author", NO_PERSONS)
 def test_who_is_not_surely_a_person_is_named_whole_in_bibtex(author, reader):
     study = study_by(f"Fujita Y; {author}")
-    assert READERS[reader][1](bibtex(study))["cited"] == [("Fujita", "Y."), (author, "")]
+    assert READERS[reader][1](bibtex_entry(study))["cited"] == [("Fujita", "Y."), (author, "")]
 
 
 @pytest.mark.parametrize("author", NO_PERSONS)
 def test_who_is_not_surely_a_person_is_named_as_written_in_ris(author):
-    (entry,) = rispy.loads(ris(study_by(f"Fujita Y; {author}")))
+    (entry,) = rispy.loads(ris_record(study_by(f"Fujita Y; {author}")))
     assert entry["authors"] == ["Fujita, Y.", author]
 
 
 @pytest.mark.parametrize("suffix", ["Jr", "Jr.", "3rd"])
 def test_a_suffix_belongs_to_the_name(suffix):
     study = study_by(f"Smith JA {suffix}")
-    (name,) = parse_string(bibtex(study), "bibtex").entries["cited"].persons["author"]
+    (name,) = parse_string(bibtex_entry(study), "bibtex").entries["cited"].persons["author"]
     assert (name.last_names, name.lineage_names) == (["Smith"], [suffix.rstrip(".")])
-    assert f"AU  - Smith, J. A., {suffix.rstrip('.')}\r\n" in ris(study)
+    assert f"AU  - Smith, J. A., {suffix.rstrip('.')}\r\n" in ris_record(study)
 
 
 @pytest.mark.parametrize(
@@ -140,19 +140,19 @@ def test_a_suffix_belongs_to_the_name(suffix):
 )
 def test_et_al_is_no_author(others):
     study = study_by(f"Chen F{others}")
-    assert "author = {Chen, F. and others}" in bibtex(study)
+    assert "author = {Chen, F. and others}" in bibtex_entry(study)
     for read in (by_pybtex, by_bibtexparser):
-        assert read(bibtex(study))["cited"] == [("Chen", "F."), ("others", "")]
-    (entry,) = rispy.loads(ris(study))
+        assert read(bibtex_entry(study))["cited"] == [("Chen", "F."), ("others", "")]
+    (entry,) = rispy.loads(ris_record(study))
     assert entry["authors"] == ["Chen, F."]
     assert "There are more authors than are named here." in entry["notes"]
 
 
 def test_all_authors_named_means_no_others():
     study = study_by("Chen F; Etal B")
-    assert "others" not in bibtex(study) and "more authors" not in ris(study)
+    assert "others" not in bibtex_entry(study) and "more authors" not in ris_record(study)
     nobody = study_by("et al.")
-    assert "author" not in bibtex(nobody) and "AU  -" not in ris(nobody)
+    assert "author" not in bibtex_entry(nobody) and "AU  -" not in ris_record(nobody)
 
 
 @pytest.mark.parametrize(
@@ -170,15 +170,15 @@ def test_no_text_adds_a_field(field, attack):
         harmless.url = "https://example.org/"
     names = ["author", "title", "journal", "volume", "pages", "doi", "url", "note"]
     expected = [name for name in names if name != "doi" or field != "url"]
-    (entry,) = bibtexparser.parse_string(bibtex(study)).entries
+    (entry,) = bibtexparser.parse_string(bibtex_entry(study)).entries
     assert [field.key for field in entry.fields if field.key != "year"] == expected
-    (entry,) = parse_string(bibtex(study), "bibtex").entries.values()
+    (entry,) = parse_string(bibtex_entry(study), "bibtex").entries.values()
     assert {*entry.fields, "author"} - {"year"} == set(expected)
     assert entry.fields["url"].startswith("https://")
-    (entry,) = rispy.loads(ris(study))
-    assert set(entry) == set(rispy.loads(ris(harmless))[0])
+    (entry,) = rispy.loads(ris_record(study))
+    assert set(entry) == set(rispy.loads(ris_record(harmless))[0])
 
 
 def test_an_identifier_stays_what_it_is():
     study = study_by("Fujita Y", doi="10.1002/(SICI)1097_4628#a<1%3A2>3.0.CO;2-2")
-    assert "doi = {10.1002/(SICI)1097_4628#a<1%3A2>3.0.CO;2-2}" in bibtex(study)
+    assert "doi = {10.1002/(SICI)1097_4628#a<1%3A2>3.0.CO;2-2}" in bibtex_entry(study)

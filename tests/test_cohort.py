@@ -8,7 +8,7 @@ from hypothesis import given
 
 from evidence.counting import Tally, Unit, count
 from evidence.counting.database import STATEMENT
-from evidence.models.consistency import steady
+from evidence.models.consistency import consistent_read
 from evidence.questions.question import Question
 
 from . import plain
@@ -79,7 +79,7 @@ def test_many_tallies_take_one_query(world, engine, django_assert_num_queries):
     question = Question(world.collection)
     asked = [Tally(question.with_part("age_min", age)) for age in range(100)]
     count([Tally(question)])
-    with steady():
+    with consistent_read():
         with django_assert_num_queries({"database": 1, "snapshot": 100}[engine]):
             first = count(asked)
         with django_assert_num_queries({"database": 1, "snapshot": 0}[engine]):

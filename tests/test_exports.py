@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from openpyxl import load_workbook
 
 from evidence.downloads import FILE_FORMATS, separated_text
-from evidence.downloads.rows import inert
+from evidence.downloads.rows import escape_formula
 from evidence.models import AdverseEvent, DataVersion, JAKInhibitor, Study
-from evidence.tables import TABLES, TIDY, ordered
+from evidence.tables import TABLES, TIDY, order_records
 
 from .factories import make_patient, make_study, make_treatment
 from .test_filters import addresses, few
@@ -86,15 +86,15 @@ SKIPPED = {
 
 def read_back(cell: str) -> str:
     """A text of a file as it was written down, by the rule docs/reading.md states."""
-    return cell[1:] if cell.startswith("'") and inert(cell[1:]) == cell else cell
+    return cell[1:] if cell.startswith("'") and escape_formula(cell[1:]) == cell else cell
 
 
 @pytest.mark.parametrize("prefix", SKIPPED.values(), ids=SKIPPED)
 def test_a_text_that_could_be_a_formula_is_inert_and_can_be_read_back(prefix):
     for sign in FORMULA_SIGNS:
         text = f"{prefix}{sign}1+1"
-        assert inert(text) == f"'{text}", f"{text!a} is left as it is"
-        assert read_back(inert(text)) == text
+        assert escape_formula(text) == f"'{text}", f"{text!a} is left as it is"
+        assert read_back(escape_formula(text)) == text
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_a_text_that_could_be_a_formula_is_inert_and_can_be_read_back(prefix):
     ["", "-13", "-2.57", "1,5", "'", "'tis", " a", "ild", "Şener", "(a=b)", "\u200b", "5 % = 5", "≤ 3", "–", "'a' = b"],
 )
 def test_a_text_that_could_not_be_a_formula_stays_as_it_is(text):
-    assert inert(text) == read_back(inert(text)) == text
+    assert escape_formula(text) == read_back(escape_formula(text)) == text
 
 
 @pytest.mark.parametrize("ending", ["csv", "tsv"])
@@ -152,7 +152,7 @@ def test_two_thousand_rows_take_one_round_and_one_more_row_takes_two(
 
     monkeypatch.setattr(column, "BATCH", 2)
     question, table = asking(world.collection), TABLES["patients"]
-    pieces = list(separated_text(table, ordered(table, table.records(question), ""), question))
+    pieces = list(separated_text(table, order_records(table, table.records(question), ""), question))
     assert [piece.count("\r\n") for piece in pieces] == [1, 2, 2, 1]
 
 
@@ -207,7 +207,7 @@ def test_whoever_goes_away_stops_the_work(world, asking, monkeypatch, django_ass
 
     monkeypatch.setattr(column, "BATCH", 1)
     question, table = asking(world.collection), TABLES["treatments"]
-    pieces = separated_text(table, ordered(table, table.records(question), ""), question)
+    pieces = separated_text(table, order_records(table, table.records(question), ""), question)
     with django_assert_max_num_queries(3):  # the version, the rows, the lists of the first
         next(pieces), next(pieces)
         assert steady.here.version is not None

@@ -8,7 +8,7 @@ from django.http import QueryDict
 
 from evidence.questions.filters import FILTERS, SETS, Bound, NotKnown, Range, Search
 from evidence.questions.filters import treatment as declared
-from evidence.questions.filters.treatment import VIEW_WORDS
+from evidence.questions.filters.treatment import VIEW_PARAMS
 from evidence.questions.vocabulary import vocabulary
 from evidence.web import filter_form
 
@@ -79,7 +79,7 @@ def test_every_filter_has_an_input_and_every_input_a_filter(client, world, page)
     names = form_at(client, world.address(page)).names
     askable = set(FILTERS) | {f"{name}_match" for name in SETS}
     assert askable <= names
-    assert names - askable <= VIEW_WORDS
+    assert names - askable <= VIEW_PARAMS
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -6,14 +6,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evidence.models import ATTRIBUTES, Patient
-from evidence.questions.filters import FILTERS, TreatmentFilter, courses, courses_known, groups, studies, unasked
+from evidence.questions.filters import (
+    FILTERS,
+    TreatmentFilter,
+    matching_groups,
+    matching_studies,
+    matching_treatments,
+    parts_not_asked,
+    treatments_known,
+)
 from evidence.questions.vocabulary import vocabulary
 
 from . import plain
 
 
 def matching(asking, world, address) -> list[str]:
-    asked = courses(asking(world.collection, address))
+    asked = matching_treatments(asking(world.collection, address))
     return sorted(Patient.objects.with_treatment(asked).values_list("slug", flat=True))
 
 
@@ -88,7 +96,7 @@ def test_each_word(world, asking, address, expected):
 @pytest.mark.parametrize("name", ATTRIBUTES)
 def test_of_whom_each_attribute_is_not_known(world, simulated, asking, name):
     for collection in (world.collection, simulated):
-        found = courses(asking(collection, f"missing={name}")).values_list("patient__slug", flat=True)
+        found = matching_treatments(asking(collection, f"missing={name}")).values_list("patient__slug", flat=True)
         expected = [course for course in world.records(collection) if not plain.known(course)[name]]
         assert sorted(found) == sorted(course.patient for course in expected)
 
@@ -118,7 +126,7 @@ def test_the_same_question_has_one_spelling(world, asking):
 
 def test_the_denominator_holds_those_in_whom_everything_asked_is_known(world, asking):
     def known(address):
-        return sorted(set(courses_known(asking(world.collection, address)).values_list("patient__slug", flat=True)))
+        return sorted(set(treatments_known(asking(world.collection, address)).values_list("patient__slug", flat=True)))
 
     everybody = ["alpha-1", "alpha-2", "alpha-3", "alpha-4", "beta-1"]
     assert known("") == known("inhibitor=tofacitinib") == known("sex=unknown") == known("missing=age") == everybody
@@ -227,7 +235,7 @@ few = settings(max_examples=15)  # where one example asks a hundred counts
 def test_questions_agree_with_plain_loops(world, simulated, asking, question):
     for collection in (world.collection, simulated):
         records = world.records(collection)
-        asked = courses(asking(collection, urlencode(question, doseq=True)))
+        asked = matching_treatments(asking(collection, urlencode(question, doseq=True)))
         expected = plain.answering(records, question)
         assert set(asked.values_list("patient__slug", flat=True)) == plain.patients(expected)
         assert asked.count() == len(expected)
@@ -243,7 +251,9 @@ def test_any_is_at_least_all_is_at_least_exactly(world, simulated, asking, name,
     chosen = data.draw(st.lists(st.sampled_from(CODES[name]), min_size=1, unique=True))
     for collection in (world.collection, simulated):
         found = {
-            match: set(courses(asking(collection, urlencode({name: chosen, f"{name}_match": match}, doseq=True))))
+            match: set(
+                matching_treatments(asking(collection, urlencode({name: chosen, f"{name}_match": match}, doseq=True)))
+            )
             for match in MATCHES
         }
         assert found["any"] >= found["all"] >= found["exactly"]
@@ -254,7 +264,7 @@ def test_any_is_at_least_all_is_at_least_exactly(world, simulated, asking, name,
 @given(question=addresses())
 def test_whoever_matches_is_known(world, asking, question):
     asked = asking(world.collection, urlencode(question, doseq=True))
-    assert set(courses(asked)) <= set(courses_known(asked))
+    assert set(matching_treatments(asked)) <= set(treatments_known(asked))
 
 
 @several
@@ -262,13 +272,13 @@ def test_whoever_matches_is_known(world, asking, question):
 def test_filters_are_independent(world, asking, question):
     """The answer to a question is the intersection of the answers to its parts."""
     asked = asking(world.collection, urlencode(question, doseq=True))
-    alone = [set(courses(asked.only(name))) for name, _ in asked]
-    assert set(courses(asked)) == set.intersection(*alone)
+    alone = [set(matching_treatments(asked.only(name))) for name, _ in asked]
+    assert set(matching_treatments(asked)) == set.intersection(*alone)
 
 
 def test_groups_answer_what_a_group_can_answer(world, asking):
     def found(address):
-        return sorted(group.slug for group in groups(asking(world.collection, address)))
+        return sorted(group.slug for group in matching_groups(asking(world.collection, address)))
 
     assert found("") == ["control", "mixed", "treated"]
     assert found("inhibitor=tofacitinib") == ["treated"]
@@ -277,12 +287,15 @@ def test_groups_answer_what_a_group_can_answer(world, asking):
     assert found("indication=gi&indication_match=none") == ["treated"]
     assert found("year_min=2021") == ["mixed"]
     assert found("sex=female") == ["control", "mixed", "treated"]
-    assert unasked(asking(world.collection, "sex=female&inhibitor=tofacitinib&age_min=3")) == ["Sex", "Age from"]
+    assert parts_not_asked(asking(world.collection, "sex=female&inhibitor=tofacitinib&age_min=3")) == [
+        "Sex",
+        "Age from",
+    ]
 
 
 def test_studies_answer_as_a_whole_or_by_a_course_or_by_a_group(world, published, asking):
     def found(collection, address):
-        return sorted(study.slug for study in studies(asking(collection, address)))
+        return sorted(study.slug for study in matching_studies(asking(collection, address)))
 
     assert found(world.collection, "") == ["alpha", "beta"]
     assert found(world.collection, "year_min=2021") == ["beta"]

@@ -4,7 +4,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from evidence.curation.generation import study_sizes
-from evidence.curation.integrity import faults
+from evidence.curation.integrity import broken_rules
 from evidence.models import AdverseEvent, Collection, DataVersion, Outcome, Patient, Study, Treatment
 
 pytestmark = pytest.mark.slow
@@ -61,7 +61,7 @@ def test_it_has_the_shape_it_promises_and_breaks_no_rule(db):
         Outcome.objects.filter(treatment__patient__in=people).values_list("at_months", flat=True)
     )
     assert AdverseEvent.objects.filter(treatment__patient__in=people, number=2).exists()
-    assert faults() == []
+    assert broken_rules() == []
 
 
 def test_it_is_simulated_and_says_so(db, client):
@@ -88,7 +88,7 @@ def test_another_run_replaces_only_when_told_to(db):
     assert Patient.objects.filter(study__collection__slug="synthetic").count() == 10
     generate(20, seed=1, replace=True)
     assert Patient.objects.filter(study__collection__slug="synthetic").count() == 20
-    assert faults() == []
+    assert broken_rules() == []
 
 
 @pytest.mark.parametrize("slug", ["published", "sener-2025-reconstruction"])

@@ -167,7 +167,7 @@ def test_every_address_is_looked_at(world):
 
 
 def test_what_is_hidden_shows_nowhere_and_no_link_leads_to_it(client, world, hidden, monkeypatch):
-    monkeypatch.setattr(releasing, "findings", list)  # which name the hidden records, to curators
+    monkeypatch.setattr(releasing, "integrity_issues", list)  # which name the hidden records, to curators
     releasing.make_release("With links to what is hidden.")
     asked, left = set(), addresses(world.collection)
     while left:

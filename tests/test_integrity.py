@@ -6,7 +6,7 @@ import pytest
 from django.core.management import call_command
 from django.db import IntegrityError, transaction
 
-from evidence.curation.integrity import RULES, faults
+from evidence.curation.integrity import RULES, broken_rules
 from evidence.models import Manifestation, PrintedFigure, Provenance, Treatment
 
 from .factories import make_collection, make_group, make_patient, make_study, make_treatment
@@ -175,7 +175,7 @@ def test_the_evidence_as_shipped_has_no_fault(db):
 @pytest.mark.parametrize("break_it", BREAKS, ids=lambda each: each.__name__)
 def test_each_rule_finds_its_fault(db, break_it):
     told = break_it()
-    found = [str(fault) for fault in faults()]
+    found = [str(fault) for fault in broken_rules()]
     assert len(found) == 1 and told in found[0], found
     err = StringIO()
     with pytest.raises(SystemExit) as exit_:
@@ -192,7 +192,7 @@ def test_a_draft_may_name_what_is_published(db):
     person = make_patient(study)
     for patient in (person, make_patient(draft, same_as=person)):
         make_treatment(patient)
-    assert faults() == []
+    assert broken_rules() == []
 
 
 def test_a_figure_that_no_longer_comes_out_is_found(db):

@@ -16,7 +16,7 @@ from evidence.curation.fixture_files import (
     read_all,
     read_fixture,
 )
-from evidence.curation.loading import load
+from evidence.curation.loading import load_records
 from evidence.models import (
     Collection,
     DataVersion,
@@ -82,7 +82,7 @@ def test_the_whole_comparison_changes_nothing_either(db):
     """Without the short cut: every record is compared, and each is found unchanged."""
     LoadedRecord.objects.filter(model="*").delete()
     before = DataVersion.current().number
-    report = load(read_all())
+    report = load_records(read_all())
     assert (report.outcomes, report.kept) == ({"unchanged": 430}, [])
     assert DataVersion.current().number == before
 
@@ -285,7 +285,7 @@ def test_many_errors_are_cut_short(db):
         FixtureRecord("x.json", i, "evidence.indication", {"code": "no such code!", "label": str(i)}) for i in range(30)
     ]
     with pytest.raises(BrokenFixture, match="… and 10 more"):
-        load(records)
+        load_records(records)
 
 
 def test_the_files_are_written_in_one_shape():

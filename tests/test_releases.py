@@ -11,7 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from evidence.curation.make_release import CannotRelease, make_release
-from evidence.downloads.release_status import standing
+from evidence.downloads.release_status import release_status
 from evidence.models import Collection, DataVersion, Indication, Patient, Release, ReleasedCollection
 from evidence.models import release as release_model
 
@@ -133,7 +133,7 @@ def test_drawn_collections_are_left_out(client, world):
     call_command("generate_cohort", patients=3, verbosity=0)
     made = make_release()
     assert "synthetic" not in made.collections.values_list("slug", flat=True)
-    assert standing(Collection.objects.get(slug="synthetic")).label.startswith("none (data version ")
+    assert release_status(Collection.objects.get(slug="synthetic")).label.startswith("none (data version ")
     assert "These data are in no release yet." in text_of(client.get("/synthetic/"))
     page = text_of(client.get("/synthetic/?release=1"))
     assert "Release 1 does not hold this collection." in page
@@ -198,26 +198,26 @@ def test_charts_and_workbooks_name_it_too(client, world, released):
 def test_only_what_the_records_say_counts_as_a_change(client, world, released):
     """Not an edit that was taken back, nor what all collections share; but a code that the rows hold does."""
     edit(age_years=41)
-    assert standing(world.collection).moved and "moved on" in text_of(client.get("/world/?release=1"))
+    assert release_status(world.collection).moved and "moved on" in text_of(client.get("/world/?release=1"))
     edit(age_years=40)
-    assert not standing(world.collection).moved
+    assert not release_status(world.collection).moved
     assert DataVersion.current().of(world.collection) > released.collections.get(slug="world").version
     make_collection("another")
     Indication.objects.filter(code="ild").get().save()
-    assert standing(world.collection).is_released
+    assert release_status(world.collection).is_released
     assert client.get("/world/patients.csv?release=1").status_code == 200
     indication = Indication.objects.get(code="ild")
     indication.code = "interstitial"
     indication.save()
-    assert standing(world.collection).moved
+    assert release_status(world.collection).moved
 
 
 def test_a_large_collection_has_changed_as_soon_as_it_was_edited(world, released, monkeypatch):
-    monkeypatch.setattr("evidence.downloads.release_status.COMPARED", 4)
-    assert not standing(world.collection).moved
+    monkeypatch.setattr("evidence.downloads.release_status.MAX_COMPARED_PATIENTS", 4)
+    assert not release_status(world.collection).moved
     edit(age_years=41)
     edit(age_years=40)
-    assert standing(world.collection).moved
+    assert release_status(world.collection).moved
 
 
 def test_a_bundle_stays_the_same_bytes_while_other_collections_change(client, world, released):

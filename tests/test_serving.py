@@ -11,7 +11,7 @@ from evidence.models import consistency as steady
 from evidence.questions.question import Question
 from evidence.questions.vocabulary import vocabulary
 from evidence.summaries import filter_facets, run_summaries
-from evidence.tables import TABLES, ordered, page_records
+from evidence.tables import TABLES, order_records, page_records
 
 from .factories import make_patient, make_study, make_treatment
 from .test_versions import history_that_is_thrown_away
@@ -28,7 +28,7 @@ def large(settings, tmp_path, monkeypatch):
     settings.SNAPSHOTS = tmp_path / "snapshots"
     asked = []
     monkeypatch.setattr(serving, "AT_ONCE", 0)
-    monkeypatch.setattr(serving, "have_built", asked.append)
+    monkeypatch.setattr(serving, "start_builder", asked.append)
     return asked
 
 
@@ -112,9 +112,9 @@ def test_edits_that_follow_each_other_quickly_are_caught_up_with(world, large):
         record = Patient.objects.get(slug="alpha-1")
         record.notes = f"read again {expected}"
         record.save()
-        with steady.steady():
+        with steady.consistent_read():
             assert patients(world.collection) == expected
-            assert steady.behind() is not None
+            assert steady.stale_version() is not None
 
 
 def one_more(world) -> None:
@@ -131,8 +131,8 @@ def test_a_snapshot_in_memory_of_a_history_that_was_thrown_away_never_answers(wo
         assert patients(world.collection) == 8
         number = DataVersion.current().number
     for expected in (5, 6, 7, 8, 9):
-        with steady.steady() as now:
-            assert patients(world.collection) == expected and steady.behind() is None
+        with steady.consistent_read() as now:
+            assert patients(world.collection) == expected and steady.stale_version() is None
         one_more(world)
     assert now.number > number and large
     call_command("prepare_snapshots", "world", verbosity=0)
@@ -152,8 +152,10 @@ def test_files_of_a_history_that_was_thrown_away_are_not_taken_for_later_ones(wo
         path.rename(settings.SNAPSHOTS / path.name)
     while DataVersion.current().number <= number:
         one_more(world)
-        with steady.steady():
-            assert patients(world.collection) == 5 and steady.behind() is not None, "as before the edits, and said so"
+        with steady.consistent_read():
+            assert patients(world.collection) == 5 and steady.stale_version() is not None, (
+                "as before the edits, and said so"
+            )
 
 
 def test_a_request_that_reads_the_state_before_counts_that_state(world, large, monkeypatch):
@@ -172,7 +174,7 @@ def test_a_request_that_reads_the_state_before_counts_that_state(world, large, m
 
 
 def test_only_one_process_builds(world, large, settings):
-    with serving.only_one(world.collection) as first, serving.only_one(world.collection) as second:
+    with serving.exclusive_build(world.collection) as first, serving.exclusive_build(world.collection) as second:
         assert (first, second) == (True, False)
         call_command("prepare_snapshots", "world", verbosity=0)
         assert not [path for path in settings.SNAPSHOTS.iterdir() if path.is_dir()]
@@ -196,8 +198,8 @@ def test_a_folder_that_cannot_be_written_is_no_obstacle(world, large, settings, 
 @pytest.mark.parametrize("damage", ["snapshot.json", "studies.npy"])
 def test_a_damaged_file_is_not_read(world, large, damage):
     snapshot_for(world.collection)
-    with steady.steady() as now:
-        (serving.folder(world.collection, now) / damage).write_text("{")
+    with steady.consistent_read() as now:
+        (serving.snapshot_folder(world.collection, now) / damage).write_text("{")
     serving.served.clear()
     assert patients(world.collection) == 5
 
@@ -238,7 +240,7 @@ def drawn(db) -> Collection:
 def test_a_page_of_a_list_is_that_part_of_the_whole(drawn, asking, noun, address):
     question, table = asking(drawn, address), TABLES[noun]
     for sort in ["", *(f"{sign}{word}" for word in list(table.sort_words())[:9] for sign in ("", "-"))]:
-        whole = list(ordered(table, table.records(question), sort).values_list("pk", flat=True))
+        whole = list(order_records(table, table.records(question), sort).values_list("pk", flat=True))
         for start in (0, 50, 100):
             page = page_records(table, question, sort, start, min(start + 50, len(whole)))
             assert [record.pk for record in page] == whole[start : start + 50], (sort, start)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from evidence import summaries
 from evidence.counting import Tally, count
 from evidence.models import Manifestation, Patient
-from evidence.questions.filters import courses, courses_known
+from evidence.questions.filters import matching_treatments, treatments_known
 from evidence.questions.question import Question
 from evidence.questions.vocabulary import vocabulary
 from evidence.summaries import run_summaries
@@ -228,7 +228,7 @@ def test_wider_terms_of_wider_terms_count_too(db, engine, asking):
     for code in ("ild", "lung", "thorax"):
         for match, slug in (("any", "has"), ("none", "lacks")):
             asked = asking(collection, f"manifestation={code}&manifestation_match={match}")
-            assert Patient.objects.with_treatment(courses(asked)).get().slug == slug
+            assert Patient.objects.with_treatment(matching_treatments(asked)).get().slug == slug
             assert count([Tally(asked)])[0] == {(): 1}
     assert dict(count([Tally(Question(collection), ("manifestation",))])[0]) == {
         ("ild",): 1,
@@ -257,8 +257,8 @@ def test_yes_no_and_open_agree_with_plain_loops(db, engine, asking, patients, se
     assert (matching[()], is_open[()]) == (expected["yes"], expected["open"])
     assert everybody[()] - matching[()] - is_open[()] == expected["no"]
     by_course = Counter(plain.answer(course, address) for course in records)
-    assert courses(question).count() == by_course["yes"]
-    assert courses_known(question).count() == by_course["yes"] + by_course["no"]
+    assert matching_treatments(question).count() == by_course["yes"]
+    assert treatments_known(question).count() == by_course["yes"] + by_course["no"]
 
 
 @drawn_worlds
@@ -274,7 +274,7 @@ def test_any_is_at_least_all_is_at_least_exactly_whatever_is_complete(db, asking
     found = {}
     for match in MATCHES:
         asked = asking(collection, urlencode({name: chosen, f"{name}_match": match}, doseq=True))
-        found[match] = set(courses(asked).values_list("pk", flat=True))
+        found[match] = set(matching_treatments(asked).values_list("pk", flat=True))
     assert found["any"] >= found["all"] >= found["exactly"]
     assert not found["any"] & found["none"]
 

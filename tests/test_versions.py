@@ -87,7 +87,7 @@ def test_a_database_without_a_version_keeps_nothing(db):
     DataVersion.objects.all().delete()
     made = []
     for _ in range(2):
-        steady.kept(("thing",), None, lambda: made.append(1) or "thing")
+        steady.cached_per_version(("thing",), None, lambda: made.append(1) or "thing")
         steady.kept_until_any_change(("thing",), lambda: made.append(1) or "thing")
     assert len(made) == 4
 
@@ -216,6 +216,6 @@ def test_a_database_file_that_was_copied_back_is_answered_from_as_it_is(small_da
 
 def test_none_is_not_kept(db):
     found = iter([None, "made meanwhile"])
-    assert steady.kept(("absent",), None, lambda: next(found)) is None
-    assert steady.kept(("absent",), None, lambda: next(found)) == "made meanwhile"
+    assert steady.cached_per_version(("absent",), None, lambda: next(found)) is None
+    assert steady.cached_per_version(("absent",), None, lambda: next(found)) == "made meanwhile"
     assert Collection.objects.exists()

@@ -9,32 +9,32 @@ from django.http import QueryDict
 from .. import summaries
 from ..charts import Chart, forest_chart
 from ..charts.registry import CHARTS, build_chart
-from ..downloads.release_status import standing
+from ..downloads.release_status import release_status
 from ..downloads.rows import evidence_kind
 from ..models import Collection, Release
 from ..models.choices import Match
-from ..models.consistency import collections
-from ..questions.filters import FILTERS, SETS, Bound, Search, in_words
-from ..questions.parsing import Asked
+from ..models.consistency import all_collections
+from ..questions.filters import FILTERS, SETS, Bound, Search, describe_question
+from ..questions.parsing import ParsedRequest
 from ..questions.vocabulary import Vocabulary
 from ..summaries import Share, run_summaries
 from ..tables import TABLES, Batch, Column, Table, batches, page_records
 from ..tables.column import SEPARATOR
 from ..tables.dictionary import Entry, dictionary
-from .params import Part, cursor
+from .params import PageOfList, make_cursor
 
 Absolute = Callable[[str], str]  # a path on this host -> an address
 
 
-def head(asked: Asked, absolute: Absolute) -> dict:
+def answer_head(asked: ParsedRequest, absolute: Absolute) -> dict:
     """What every answer says of itself."""
     collection = asked.collection
     return {
         "collection": collection.slug,
         "evidence_kind": evidence_kind(collection),
-        "release": standing(collection).as_json(),
+        "release": release_status(collection).as_json(),
         "question": {
-            "words": in_words(asked.question, asked.vocabulary),
+            "words": describe_question(asked.question, asked.vocabulary),
             "query": asked.question.query(),
             "page": absolute(asked.question.page),
         },
@@ -44,7 +44,7 @@ def head(asked: Asked, absolute: Absolute) -> dict:
 # Lists
 
 
-def rows(table: Table, asked: Asked, part: Part, given: QueryDict, absolute: Absolute) -> dict:
+def list_page(table: Table, asked: ParsedRequest, part: PageOfList, given: QueryDict, absolute: Absolute) -> dict:
     """One page of a list: the whole count beside the rows, and where the next and the previous page are."""
     question = asked.question
     count = how_many(table, asked)
@@ -53,17 +53,17 @@ def rows(table: Table, asked: Asked, part: Part, given: QueryDict, absolute: Abs
     kind, found = evidence_kind(asked.collection), []
     if part.start < stop:
         for batch in batches(part.columns, table, records, question):
-            found += [dict(row) for row in zip(*cells(part.columns, batch), repeat(("evidence_kind", kind)))]
+            found += [dict(row) for row in zip(*row_cells(part.columns, batch), repeat(("evidence_kind", kind)))]
 
     def address(start: int) -> str:
         kept = [(name, value) for name, value in given.lists() if name != "cursor"]
         words = [(name, each) for name, values in kept for each in values if each]
         if start:
-            words.append(("cursor", cursor(start, table, asked, part.sort)))
+            words.append(("cursor", make_cursor(start, table, asked, part.sort)))
         path = f"/api/v1/{asked.collection.slug}/{table.noun}/"
         return absolute(f"{path}?{urlencode(words)}" if words else path)
 
-    return head(asked, absolute) | {
+    return answer_head(asked, absolute) | {
         "count": count,
         "next": address(stop) if stop < count else None,
         "previous": address(max(0, part.start - part.size)) if part.start else None,
@@ -71,16 +71,16 @@ def rows(table: Table, asked: Asked, part: Part, given: QueryDict, absolute: Abs
     }
 
 
-def cells(columns: list[Column], batch: Batch) -> list:
+def row_cells(columns: list[Column], batch: Batch) -> list:
     """Each column as (name, value) pairs, and why its empty values are empty."""
     named = [
-        [(column.name, value) for value in listed(column, values, batch.reasons)]
+        [(column.name, value) for value in split_lists(column, values, batch.reasons)]
         for column, values in zip(columns, batch.values, strict=True)
     ]
     return [*named, [("empty_means", reason) for reason in batch.reasons]]
 
 
-def listed(column: Column, values: list, reasons: list[str]) -> list:
+def split_lists(column: Column, values: list, reasons: list[str]) -> list:
     """Lists as lists; a value in them that is not known is null."""
     if not column.lookup:
         return values
@@ -90,7 +90,7 @@ def listed(column: Column, values: list, reasons: list[str]) -> list:
     ]
 
 
-def how_many(table: Table, asked: Asked) -> int:
+def how_many(table: Table, asked: ParsedRequest) -> int:
     """The rows of the whole list, as its page counts them."""
     (totals,) = run_summaries(summaries.cohort_totals(asked.question))
     counted = totals.of(table.unit)
@@ -100,7 +100,7 @@ def how_many(table: Table, asked: Asked) -> int:
 # Numbers
 
 
-def share(found: Share) -> dict:
+def share_json(found: Share) -> dict:
     """A share, whole: nobody should have the percentage alone."""
     return {
         "label": found.label,
@@ -116,7 +116,7 @@ def share(found: Share) -> dict:
     }
 
 
-def summary(asked: Asked, absolute: Absolute) -> dict:
+def summary_json(asked: ParsedRequest, absolute: Absolute) -> dict:
     """All shares of a question."""
     question, words = asked.question, asked.vocabulary
     answer, totals, headlines, domains, drugs, sets, combined, events, people = run_summaries(
@@ -131,7 +131,7 @@ def summary(asked: Asked, absolute: Absolute) -> dict:
         summaries.age_and_sex(question),
     )
     cover = summaries.group_cover(question)
-    return head(asked, absolute) | {
+    return answer_head(asked, absolute) | {
         "sentence": str(answer),
         "answer": {
             "matching": answer.matching,
@@ -140,16 +140,16 @@ def summary(asked: Asked, absolute: Absolute) -> dict:
             "open_not_extracted": answer.open_not_extracted,
         },
         "totals": {name: getattr(totals, name) for name in ("patients", "treatments", "studies", "outcomes", "events")},
-        "headlines": [share(each) for each in headlines],
-        "improved_by_domain": [share(each) for each in domains],
-        "indication_sets": [share(each) for each in combined.sets],
+        "headlines": [share_json(each) for each in headlines],
+        "improved_by_domain": [share_json(each) for each in domains],
+        "indication_sets": [share_json(each) for each in combined.sets],
         "indication_sets_at_least": [
             {"label": label, "key": key, "patients": patients} for key, label, patients in combined.at_least
         ],
-        "response_by_inhibitor": [breakdown(each) for each in drugs],
-        "response_by_indication_set": [breakdown(each) for each in sets],
+        "response_by_inhibitor": [breakdown_json(each) for each in drugs],
+        "response_by_indication_set": [breakdown_json(each) for each in sets],
         "adverse_events": [
-            share(each.patients)
+            share_json(each.patients)
             | {
                 "events": each.events,
                 "serious": each.serious,
@@ -160,7 +160,7 @@ def summary(asked: Asked, absolute: Absolute) -> dict:
             for each in events
         ],
         "age": {
-            "known": share(people.known),
+            "known": share_json(people.known),
             "median": people.median,
             "youngest": people.youngest,
             "oldest": people.oldest,
@@ -170,22 +170,22 @@ def summary(asked: Asked, absolute: Absolute) -> dict:
     }
 
 
-def breakdown(found) -> dict:
+def breakdown_json(found) -> dict:
     return {
         "label": found.label,
         "key": found.key,
         "list_may_not_be_complete": found.partial,
         "verdicts": found.counts,
-        "improved": share(found.improved),
+        "improved": share_json(found.improved),
     }
 
 
-def chart(name: str, asked: Asked, absolute: Absolute) -> dict:
+def chart_json(name: str, asked: ParsedRequest, absolute: Absolute) -> dict:
     """A chart's numbers, as its file has them."""
     return numbers(build_chart(asked, name), asked, absolute)
 
 
-def forest(item: str, shared: bool, asked: Asked, absolute: Absolute) -> dict:
+def forest(item: str, shared: bool, asked: ParsedRequest, absolute: Absolute) -> dict:
     """The numbers of a forest plot, as its file has them, and what is pooled without each study.
 
     Raises KeyError for an item that is not in `summaries.forest_items`.
@@ -207,9 +207,9 @@ def forest(item: str, shared: bool, asked: Asked, absolute: Absolute) -> dict:
     }
 
 
-def numbers(drawn: Chart, asked: Asked, absolute: Absolute) -> dict:
+def numbers(drawn: Chart, asked: ParsedRequest, absolute: Absolute) -> dict:
     columns, found = drawn.table.for_programs
-    return head(asked, absolute) | {
+    return answer_head(asked, absolute) | {
         "name": drawn.name,
         "title": drawn.title,
         "sentence": drawn.sentence,
@@ -222,10 +222,10 @@ def numbers(drawn: Chart, asked: Asked, absolute: Absolute) -> dict:
 # What there is
 
 
-def start(absolute: Absolute) -> dict:
+def api_root(absolute: Absolute) -> dict:
     """The collections, and where to go on."""
     return {
-        "collections": [described(each, absolute) for each in collections()],
+        "collections": [collection_json(each, absolute) for each in all_collections()],
         "releases": absolute("/api/v1/releases/"),
         "dictionary": absolute("/api/v1/dictionary/"),
         "schema": absolute("/api/schema/"),
@@ -233,7 +233,7 @@ def start(absolute: Absolute) -> dict:
     }
 
 
-def described(collection: Collection, absolute: Absolute) -> dict:
+def collection_json(collection: Collection, absolute: Absolute) -> dict:
     """A collection: what it is, and the addresses below it."""
     base = f"/api/v1/{collection.slug}/"
     return {
@@ -241,7 +241,7 @@ def described(collection: Collection, absolute: Absolute) -> dict:
         "name": collection.name,
         "evidence_kind": evidence_kind(collection),
         "description": collection.description,
-        "release": standing(collection).as_json(),
+        "release": release_status(collection).as_json(),
         "lists": {noun: absolute(f"{base}{noun}/") for noun in TABLES},
         "summary": absolute(f"{base}summary/"),
         "forest": absolute(f"{base}forest/"),
@@ -252,16 +252,16 @@ def described(collection: Collection, absolute: Absolute) -> dict:
     }
 
 
-def filters(collection: Collection, words: Vocabulary) -> dict:
+def filters_json(collection: Collection, words: Vocabulary) -> dict:
     """Every word a question can be asked in, with its values."""
     return {
         "collection": collection.slug,
         "evidence_kind": evidence_kind(collection),
-        "filters": [filter_of(name, words) for name in FILTERS],
+        "filters": [filter_json(name, words) for name in FILTERS],
     }
 
 
-def filter_of(name: str, words: Vocabulary) -> dict:
+def filter_json(name: str, words: Vocabulary) -> dict:
     asked = FILTERS[name]
     options = {} if isinstance(asked, Bound | Search) else asked.options(words)
     return {
@@ -274,7 +274,7 @@ def filter_of(name: str, words: Vocabulary) -> dict:
     }
 
 
-def releases(absolute: Absolute) -> dict:
+def releases_json(absolute: Absolute) -> dict:
     """All releases, the latest first."""
     return {
         "releases": [
@@ -303,12 +303,12 @@ def releases(absolute: Absolute) -> dict:
     }
 
 
-def columns() -> dict:
+def dictionary_json() -> dict:
     """The data dictionary of the lists."""
-    return {"lists": [{"list": table.noun, "fields": list(map(explained, found))} for table, found in dictionary()]}
+    return {"lists": [{"list": table.noun, "fields": list(map(field_json, found))} for table, found in dictionary()]}
 
 
-def explained(entry: Entry) -> dict:
+def field_json(entry: Entry) -> dict:
     return {
         "field": entry.name,
         "label": entry.label,

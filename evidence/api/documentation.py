@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_safe
 from drf_spectacular.generators import SchemaGenerator
 
-from ..questions.request_checks import headers_alone, takes_only
+from ..questions.request_checks import accept_params, head_response
 
 MOST_VALUES = 12  # of a parameter; /filters/ has all
 MOST_ROWS = 3  # of each list in an example
@@ -40,17 +40,17 @@ class Address:
 
 
 @require_safe
-@takes_only()
-def documentation(request: HttpRequest) -> HttpResponse:
+@accept_params()
+def api_documentation(request: HttpRequest) -> HttpResponse:
     """Every address of the API."""
-    if head := headers_alone(request):
+    if head := head_response(request):
         return head
     schema = SchemaGenerator().get_schema(request=None, public=True)
     groups: dict[str, list[Address]] = {}
     for path, methods in schema["paths"].items():
         operation = methods["get"]
-        given = [parameter(each) for each in operation.get("parameters", ()) if each["in"] == "query"]
-        groups.setdefault(operation["tags"][0], []).append(address(path, operation, given))
+        given = [describe_parameter(each) for each in operation.get("parameters", ()) if each["in"] == "query"]
+        groups.setdefault(operation["tags"][0], []).append(describe_operation(path, operation, given))
     filters = groups["Numbers"][0].parameters
     context = {
         "groups": groups,
@@ -62,23 +62,23 @@ def documentation(request: HttpRequest) -> HttpResponse:
     return render(request, "evidence/api.html", context)
 
 
-def address(path: str, operation: dict, given: list[Parameter]) -> Address:
+def describe_operation(path: str, operation: dict, given: list[Parameter]) -> Address:
     content = operation["responses"]["200"]["content"]["application/json"]
     href = path
     for each in operation.get("parameters", ()):
         if each["in"] == "path" and (values := each["schema"].get("enum")):
             href = href.replace(f"{{{each['name']}}}", values[0])
-    told = marked(" ".join(operation.get("description", "").split()))
-    example = json.dumps(shortened(content.get("example", {})), ensure_ascii=False, indent=1)
+    told = code_spans(" ".join(operation.get("description", "").split()))
+    example = json.dumps(shorten_lists(content.get("example", {})), ensure_ascii=False, indent=1)
     return Address(operation["operationId"], path, told, given, example, href)
 
 
-def marked(text: str) -> SafeString:
+def code_spans(text: str) -> SafeString:
     """Markdown's `code` as HTML; the schema's descriptions use no more of it."""
     return mark_safe(re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text)))  # noqa: S308 (escaped before)
 
 
-def parameter(each: dict) -> Parameter:
+def describe_parameter(each: dict) -> Parameter:
     schema = each["schema"]
     items = schema.get("items", schema)
     values = [str(value) for value in items.get("enum", ())]
@@ -92,10 +92,10 @@ def parameter(each: dict) -> Parameter:
     )
 
 
-def shortened(value):
+def shorten_lists(value):
     """An example with its lists cut short."""
     if isinstance(value, dict):
-        return {name: shortened(each) for name, each in value.items()}
+        return {name: shorten_lists(each) for name, each in value.items()}
     if isinstance(value, list):
-        return [shortened(each) for each in value[:MOST_ROWS]] + (["…"] if len(value) > MOST_ROWS else [])
+        return [shorten_lists(each) for each in value[:MOST_ROWS]] + (["…"] if len(value) > MOST_ROWS else [])
     return value

@@ -8,13 +8,13 @@ from hashlib import sha256
 from django.core.exceptions import NON_FIELD_ERRORS
 from django.http import QueryDict
 
-from ..downloads.release_status import pinned
+from ..downloads.release_status import requested_release
 from ..models.choices import Item
-from ..models.consistency import version
-from ..problems import Fault
-from ..questions.filters.treatment import VIEW_WORDS
-from ..questions.form_fields import cut
-from ..questions.parsing import Asked, asked_of, named
+from ..models.consistency import current_version
+from ..problems import ParameterError
+from ..questions.filters.treatment import VIEW_PARAMS
+from ..questions.form_fields import truncated
+from ..questions.parsing import ParsedRequest, get_collection, parse_params
 from ..summaries import forest_items
 from ..tables import Column, Table
 from .errors import Refused
@@ -25,33 +25,33 @@ FOREST = ("item", "shared")  # parameters of a forest plot beside the filters
 RELEASE = "release"
 
 
-def asked(data: QueryDict, slug: str, own: tuple[str, ...] = ()) -> Asked:
+def parse_api_request(data: QueryDict, slug: str, own: tuple[str, ...] = ()) -> ParsedRequest:
     """The question of a request; `own` are parameters of this address beside the filters.
 
     Raises Http404 for an unknown collection, and Refused for a wrong question or data that have moved on since the
     release the request names.
     """
-    collection = named(slug)
+    collection = get_collection(slug)
     words = data.copy()
     for name in own:
         words.pop(name, None)
-    found = asked_of(words, collection)
-    faults = [(name, f"“{name}” is no parameter of this address.") for name in words if name in VIEW_WORDS - {RELEASE}]
+    found = parse_params(words, collection)
+    faults = [(name, f"“{name}” is no parameter of this address.") for name in words if name in VIEW_PARAMS - {RELEASE}]
     # On a page an empty field asks nothing; in a program it is a value that was forgotten.
-    faults += [(name, f"“{cut(name)}” is empty. Leave it out.") for name, values in data.lists() if "" in values]
+    faults += [(name, f"“{truncated(name)}” is empty. Leave it out.") for name, values in data.lists() if "" in values]
     if found.question is None:
-        faults += faults_of(found)
+        faults += parameter_errors(found)
     faults += [(name, f"“{name}” is given more than once.") for name in own if len(set(data.getlist(name))) > 1]
-    pin = pinned(data, collection)
+    pin = requested_release(data, collection)
     if pin and pin.problem:
         faults.append((RELEASE, pin.problem))
-    refuse(faults)
+    raise_if_refused(faults)
     if pin and pin.moved:
         raise Refused(409, pin.moved_on, [(RELEASE, "The data have changed since.")])
     return found
 
 
-def faults_of(asked: Asked) -> list[Fault]:
+def parameter_errors(asked: ParsedRequest) -> list[ParameterError]:
     """What is wrong with a question, each fault by the word of the address."""
     form = asked.form.form
     unknown = iter([name for name in form.data if name not in form.words()])
@@ -59,33 +59,33 @@ def faults_of(asked: Asked) -> list[Fault]:
     return [(next(unknown, "") if name == NON_FIELD_ERRORS else name, text) for name, text in told]
 
 
-def nothing_more(data: QueryDict) -> None:
+def refuse_parameters(data: QueryDict) -> None:
     """For addresses without parameters. Raises Refused."""
-    refuse([(name, f"“{cut(name)}” is no parameter of this address; it has none.") for name in data])
+    raise_if_refused([(name, f"“{truncated(name)}” is no parameter of this address; it has none.") for name in data])
 
 
-def refuse(faults: list[Fault]) -> None:
+def raise_if_refused(faults: list[ParameterError]) -> None:
     """Raises Refused if there is any fault."""
     if faults:
         raise Refused(400, " ".join(text for _, text in faults), faults)
 
 
-def forest_words(data: QueryDict, asked: Asked) -> tuple[str, bool]:
+def forest_words(data: QueryDict, asked: ParsedRequest) -> tuple[str, bool]:
     """What a forest plot is of, and whether people who may stand in two rows are counted twice.
     Raises Refused.
     """
     item, shared = data.get("item", Item.IMPROVED.value), data.get("shared")
     faults = []
     if item not in forest_items(asked.question):
-        faults.append(("item", f"“{cut(item)}” is nothing a forest plot can be drawn of here."))
+        faults.append(("item", f"“{truncated(item)}” is nothing a forest plot can be drawn of here."))
     if shared not in (None, "yes"):
-        faults.append(("shared", f"“{cut(shared)}” is not “yes”. Leave it out otherwise."))
-    refuse(faults)
+        faults.append(("shared", f"“{truncated(shared)}” is not “yes”. Leave it out otherwise."))
+    raise_if_refused(faults)
     return item, shared == "yes"
 
 
 @dataclass(frozen=True)
-class Part:
+class PageOfList:
     """Which rows of a list, in which order, with which columns."""
 
     columns: list[Column]
@@ -94,51 +94,53 @@ class Part:
     size: int
 
 
-def part(data: QueryDict, table: Table, asked: Asked) -> Part:
+def page_of_list(data: QueryDict, table: Table, asked: ParsedRequest) -> PageOfList:
     """Raises Refused for a wrong parameter, and for a cursor of data that have changed meanwhile."""
-    faults: list[Fault] = []
+    faults: list[ParameterError] = []
     sort = data.get("sort", "")
     if not table.sorts_by(sort):
-        faults.append(("sort", f"“{cut(sort)}” is no column to sort by. Known: {', '.join(table.sort_words())}."))
+        faults.append(("sort", f"“{truncated(sort)}” is no column to sort by. Known: {', '.join(table.sort_words())}."))
     size = data.get("page_size") or str(USUAL_SIZE)
     if not (size.isascii() and size.isdecimal() and 1 <= int(size[:9]) <= LARGEST_SIZE):
         faults.append(("page_size", f"“page_size” is a whole number from 1 to {LARGEST_SIZE}."))
     columns = {column.name: column for column in table.file_columns}
     chosen = data["fields"].split(",") if data.get("fields") else list(columns)
     if unknown := [name for name in chosen if name not in columns]:
-        told = f"{', '.join(f'“{cut(name)}”' for name in unknown[:3])}: no such field. Known: {', '.join(columns)}."
+        told = (
+            f"{', '.join(f'“{truncated(name)}”' for name in unknown[:3])}: no such field. Known: {', '.join(columns)}."
+        )
         faults.append(("fields", told))
-    refuse(faults)
+    raise_if_refused(faults)
     start = 0
     if cursor := data.get("cursor"):
         start = read_cursor(cursor, table, asked, sort)
-    return Part([columns[name] for name in dict.fromkeys(chosen)], sort, start, int(size))
+    return PageOfList([columns[name] for name in dict.fromkeys(chosen)], sort, start, int(size))
 
 
 # A cursor is a place in the list of one question in one version of the data. The order of a list is total, so within a
 # version nothing is seen twice or missed; when the data have changed, the reader is told instead.
 
 
-def belongs(table: Table, asked: Asked, sort: str) -> str:
+def cursor_key(table: Table, asked: ParsedRequest, sort: str) -> str:
     said = repr((asked.collection.slug, table.noun, asked.question.query(), sort))
     return sha256(said.encode()).hexdigest()[:12]
 
 
-def cursor(start: int, table: Table, asked: Asked, sort: str) -> str:
-    said = [start, version().token_of(asked.collection), belongs(table, asked, sort)]
+def make_cursor(start: int, table: Table, asked: ParsedRequest, sort: str) -> str:
+    said = [start, current_version().token_of(asked.collection), cursor_key(table, asked, sort)]
     return urlsafe_b64encode(json.dumps(said, separators=(",", ":")).encode()).decode().rstrip("=")
 
 
-def read_cursor(text: str, table: Table, asked: Asked, sort: str) -> int:
+def read_cursor(text: str, table: Table, asked: ParsedRequest, sort: str) -> int:
     """The place a cursor stands for. Raises Refused."""
     try:
         start, then, question = json.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
         sound = type(start) is int and 0 <= start < 1 << 40 and type(then) is str
     except (ValueError, TypeError):
         sound = False
-    if not sound or question != belongs(table, asked, sort):
-        refuse([("cursor", "This cursor belongs to another question, or to none. Begin without one.")])
-    if then != version().token_of(asked.collection):
+    if not sound or question != cursor_key(table, asked, sort):
+        raise_if_refused([("cursor", "This cursor belongs to another question, or to none. Begin without one.")])
+    if then != current_version().token_of(asked.collection):
         detail = "The data have changed since the first page. Begin again without the cursor."
         raise Refused(409, detail, [("cursor", "It is of earlier data.")])
     return start

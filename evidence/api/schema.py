@@ -8,12 +8,12 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from ..charts.registry import CHARTS
 from ..models import Release
 from ..models.choices import Item, Match
-from ..models.consistency import collections
+from ..models.consistency import all_collections
 from ..questions.filters import FILTERS, SETS, AnyOf, Bound, NotKnown, Search
 from ..questions.vocabulary import vocabulary
 from ..tables import TABLES, Table
 from . import answers
-from .params import LARGEST_SIZE, USUAL_SIZE, asked, part
+from .params import LARGEST_SIZE, USUAL_SIZE, page_of_list, parse_api_request
 from .shapes import ProblemShape
 
 VOCABULARY = "x-vocabulary"  # marks a parameter whose values are read from the database when the schema is made
@@ -25,7 +25,7 @@ PROBLEM = {
 }
 
 
-def answered(what: type, told: str, *problems: int) -> dict:
+def response_schemas(what: type, told: str, *problems: int) -> dict:
     """The answers of an address: what it gives, and the problems it may have."""
     found = {200: OpenApiResponse(what, told)}
     for status in (*problems, 429):
@@ -33,11 +33,11 @@ def answered(what: type, told: str, *problems: int) -> dict:
     return found
 
 
-def parameter(name: str, told: str, schema: dict, **more) -> OpenApiParameter:
+def query_parameter(name: str, told: str, schema: dict, **more) -> OpenApiParameter:
     return OpenApiParameter(name, schema, OpenApiParameter.QUERY, description=told, **more)
 
 
-def several(items: dict) -> dict:
+def array_schema(items: dict) -> dict:
     return {"type": "array", "items": items}
 
 
@@ -48,12 +48,12 @@ def filter_parameters() -> list[OpenApiParameter]:
         if isinstance(each, Bound):
             limits = {"minimum": each.extra["min_value"], "maximum": each.extra["max_value"]}
             found.append(
-                parameter(name, f"{each.label}{each.unit and f', in {each.unit}'}.", {"type": "integer"} | limits)
+                query_parameter(name, f"{each.label}{each.unit and f', in {each.unit}'}.", {"type": "integer"} | limits)
             )
         elif isinstance(each, Search):
             told = "Words that all occur in the record or in its study; at most ten."
             found.append(
-                parameter(name, told, {"type": "string", "minLength": 1, "maxLength": each.extra["max_length"]})
+                query_parameter(name, told, {"type": "string", "minLength": 1, "maxLength": each.extra["max_length"]})
             )
         else:
             items = {"type": "string", "minLength": 1}
@@ -61,16 +61,16 @@ def filter_parameters() -> list[OpenApiParameter]:
                 items[VOCABULARY] = each.kind
             elif isinstance(each, AnyOf | NotKnown):
                 items = {"type": "string", "enum": list(each.extra["options"])}
-            found.append(parameter(name, said(name, each), several(items)))
+            found.append(query_parameter(name, describe_filter(name, each), array_schema(items)))
             if name in SETS:
                 told = f"How the values of {name} are compared: any of them, all of them, exactly these, none of them."
                 schema = {"type": "string", "enum": list(Match.values), "default": str(Match.ANY)}
-                found.append(parameter(f"{name}_match", told, schema))
+                found.append(query_parameter(f"{name}_match", told, schema))
     told = "The number of a release. The answer is of its data, or 409 when they have changed since."
-    return [*found, parameter("release", told, {"type": "integer"})]
+    return [*found, query_parameter("release", told, {"type": "integer"})]
 
 
-def said(name: str, each) -> str:
+def describe_filter(name: str, each) -> str:
     if isinstance(each, NotKnown):
         return "What is not known of the course; several words must all hold. A reason can be added: age.not-reported."
     if name in SETS:
@@ -85,29 +85,31 @@ def forest_parameters() -> list[OpenApiParameter]:
     default = {"type": "string", "minLength": 1, "default": Item.IMPROVED.value}
     return [
         *filter_parameters(),
-        parameter("item", items, default),
-        parameter("shared", twice, {"type": "string", "enum": ["yes"]}),
+        query_parameter("item", items, default),
+        query_parameter("shared", twice, {"type": "string", "enum": ["yes"]}),
     ]
 
 
 def list_parameters(table: Table) -> list[OpenApiParameter]:
     words = list(table.sort_words())
     names = [column.name for column in table.file_columns]
-    fields = several({"type": "string", "enum": names}) | {"uniqueItems": True}
+    fields = array_schema({"type": "string", "enum": names}) | {"uniqueItems": True}
     return [
         *filter_parameters(),
-        parameter(
+        query_parameter(
             "sort",
             "The column to sort by, falling with a leading hyphen; unknown values come last.",
             {"type": "string", "enum": [*words, *(f"-{word}" for word in words)]},
         ),
-        parameter("fields", "Only these columns, separated by commas.", fields, explode=False, style="form"),
-        parameter(
+        query_parameter("fields", "Only these columns, separated by commas.", fields, explode=False, style="form"),
+        query_parameter(
             "page_size",
             "Rows of a page.",
             {"type": "integer", "minimum": 1, "maximum": LARGEST_SIZE, "default": USUAL_SIZE},
         ),
-        parameter("cursor", "Where to go on: take it from `next`, do not make it.", {"type": "string", "minLength": 1}),
+        query_parameter(
+            "cursor", "Where to go on: take it from `next`, do not make it.", {"type": "string", "minLength": 1}
+        ),
     ]
 
 
@@ -116,7 +118,7 @@ def list_parameters(table: Table) -> list[OpenApiParameter]:
 
 def with_values(result: dict, generator, request, public) -> dict:
     """Fills in the values parameters take, and an example of each answer. A hook of drf-spectacular."""
-    every = collections()
+    every = all_collections()
     if not every:
         return result
     words = vocabulary(every[0]).terms
@@ -132,11 +134,11 @@ def with_values(result: dict, generator, request, public) -> dict:
                 if known.get(each["name"]):
                     schema["enum"] = known[each["name"]]
             content = operation["responses"]["200"]["content"]["application/json"]
-            content["example"] = example(path, every[0].slug)
+            content["example"] = example_response(path, every[0].slug)
     return result
 
 
-def example(path: str, slug: str) -> dict:
+def example_response(path: str, slug: str) -> dict:
     """The answer of an address now, its lists cut short, as if asked at example.org."""
     empty, *tail = QueryDict(), *path.removeprefix("/api/v1/").strip("/").split("/")
 
@@ -144,16 +146,18 @@ def example(path: str, slug: str) -> dict:
         return f"https://casebook.example.org{address}"
 
     if tail[0] != "{collection}":
-        return {"": answers.start, "releases": answers.releases}.get(tail[0], lambda _: answers.columns())(absolute)
-    question = asked(empty, slug)
+        return {"": answers.api_root, "releases": answers.releases_json}.get(
+            tail[0], lambda _: answers.dictionary_json()
+        )(absolute)
+    question = parse_api_request(empty, slug)
     last = tail[-1]
     if last in TABLES:
         table, given = TABLES[last], QueryDict("page_size=1")
-        return answers.rows(table, question, part(given, table, question), given, absolute)
+        return answers.list_page(table, question, page_of_list(given, table, question), given, absolute)
     made = {
-        "summary": lambda: answers.summary(question, absolute),
+        "summary": lambda: answers.summary_json(question, absolute),
         "forest": lambda: answers.forest(Item.IMPROVED.value, False, question, absolute),
-        "filters": lambda: answers.filters(question.collection, question.vocabulary),
-        "{name}": lambda: answers.chart("response-by-inhibitor", question, absolute),
+        "filters": lambda: answers.filters_json(question.collection, question.vocabulary),
+        "{name}": lambda: answers.chart_json("response-by-inhibitor", question, absolute),
     }
-    return made.get(last, lambda: answers.described(question.collection, absolute))()
+    return made.get(last, lambda: answers.collection_json(question.collection, absolute))()

@@ -7,7 +7,7 @@ from math import ceil
 from django.conf import settings
 from rest_framework.throttling import SimpleRateThrottle
 
-from ..problems import problem
+from ..problems import problem_response
 
 logger = logging.getLogger(__name__)
 WINDOW = 60  # seconds
@@ -46,7 +46,7 @@ def is_proxy(peer: str) -> bool:
     return any(address in ip_network(each) for each in settings.PROXIES)
 
 
-def limited(get_response):
+def rate_limited(get_response):
     """Counts requests to the API, kept answers included, and says in headers how many are left.
 
     The headers are those of the IETF's draft (RateLimit, RateLimit-Policy). A cache that is away limits nobody.
@@ -67,7 +67,7 @@ def limited(get_response):
             wait = throttle.seconds
             detail = f"More than {settings.API_PER_MINUTE} requests in a minute. Ask again in {wait} s. Whole lists "
             detail += "come faster as files, such as patients.csv."
-            response = problem(429, detail, headers={"Retry-After": str(wait)})
+            response = problem_response(429, detail, headers={"Retry-After": str(wait)})
         response.headers["RateLimit-Policy"] = f'"address";q={throttle.num_requests};w={WINDOW}'
         response.headers["RateLimit"] = f'"address";r={throttle.left};t={throttle.seconds}'
         return response

@@ -10,12 +10,12 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from ..charts.registry import CHARTS
-from ..questions.parsing import named
+from ..questions.parsing import get_collection
 from ..questions.vocabulary import vocabulary
 from ..tables import TABLES, Table
 from . import answers, shapes
-from .params import FOREST, ROWS, asked, forest_words, nothing_more, part
-from .schema import answered, filter_parameters, forest_parameters, list_parameters
+from .params import FOREST, ROWS, forest_words, page_of_list, parse_api_request, refuse_parameters
+from .schema import filter_parameters, forest_parameters, list_parameters, response_schemas
 
 
 class AlwaysJSON(BaseContentNegotiation):
@@ -43,62 +43,62 @@ class Read(APIView):
 
 class Start(Read):
     @extend_schema(
-        operation_id="start", tags=["What there is"], responses=answered(shapes.Start, "What there is.", 400)
+        operation_id="start", tags=["What there is"], responses=response_schemas(shapes.Start, "What there is.", 400)
     )
     def get(self, request: HttpRequest) -> Response:
         """The collections, and the addresses below each. Everything else begins here."""
-        nothing_more(request.query_params)
-        return self.answer(lambda: answers.start(request.build_absolute_uri))
+        refuse_parameters(request.query_params)
+        return self.answer(lambda: answers.api_root(request.build_absolute_uri))
 
 
 class Releases(Read):
     @extend_schema(
         operation_id="releases",
         tags=["What there is"],
-        responses=answered(shapes.Releases, "All releases, the latest first.", 400),
+        responses=response_schemas(shapes.Releases, "All releases, the latest first.", 400),
     )
     def get(self, request: HttpRequest) -> Response:
         """States of the evidence that stay as they were, with hashes, what changed, and archives."""
-        nothing_more(request.query_params)
-        return self.answer(lambda: answers.releases(request.build_absolute_uri))
+        refuse_parameters(request.query_params)
+        return self.answer(lambda: answers.releases_json(request.build_absolute_uri))
 
 
 class Dictionary(Read):
     @extend_schema(
         operation_id="dictionary",
         tags=["What there is"],
-        responses=answered(shapes.Dictionary, "Every field of every list.", 400),
+        responses=response_schemas(shapes.Dictionary, "Every field of every list.", 400),
     )
     def get(self, request: HttpRequest) -> Response:
         """The data dictionary: what each field means, its unit, its values, and how missing is written."""
-        nothing_more(request.query_params)
-        return self.answer(answers.columns)
+        refuse_parameters(request.query_params)
+        return self.answer(answers.dictionary_json)
 
 
 class Collection(Read):
     @extend_schema(
         operation_id="collection",
         tags=["What there is"],
-        responses=answered(shapes.CollectionShape, "The collection.", 400, 404),
+        responses=response_schemas(shapes.CollectionShape, "The collection.", 400, 404),
     )
     def get(self, request: HttpRequest, collection: str) -> Response:
         """One body of evidence, and the addresses below it. Collections are never mixed."""
-        nothing_more(request.query_params)
-        home = named(collection)
-        return self.answer(lambda: answers.described(home, request.build_absolute_uri))
+        refuse_parameters(request.query_params)
+        home = get_collection(collection)
+        return self.answer(lambda: answers.collection_json(home, request.build_absolute_uri))
 
 
 class Filters(Read):
     @extend_schema(
         operation_id="filters",
         tags=["What there is"],
-        responses=answered(shapes.Filters, "The filters.", 400, 404),
+        responses=response_schemas(shapes.Filters, "The filters.", 400, 404),
     )
     def get(self, request: HttpRequest, collection: str) -> Response:
         """Every word a question can be asked in, with the values it takes in this collection."""
-        nothing_more(request.query_params)
-        home = named(collection)
-        return self.answer(lambda: answers.filters(home, vocabulary(home)))
+        refuse_parameters(request.query_params)
+        home = get_collection(collection)
+        return self.answer(lambda: answers.filters_json(home, vocabulary(home)))
 
 
 class Summary(Read):
@@ -106,12 +106,12 @@ class Summary(Read):
         operation_id="summary",
         tags=["Numbers"],
         parameters=filter_parameters(),
-        responses=answered(shapes.Summary, "The summary.", 400, 404, 409),
+        responses=response_schemas(shapes.Summary, "The summary.", 400, 404, 409),
     )
     def get(self, request: HttpRequest, collection: str) -> Response:
         """All shares of a question: each count with its denominator, interval and missing, by reason."""
-        question = asked(request.query_params, collection)
-        return self.answer(lambda: answers.summary(question, request.build_absolute_uri))
+        question = parse_api_request(request.query_params, collection)
+        return self.answer(lambda: answers.summary_json(question, request.build_absolute_uri))
 
 
 class Chart(Read):
@@ -119,14 +119,14 @@ class Chart(Read):
         operation_id="chart",
         tags=["Numbers"],
         parameters=filter_parameters(),
-        responses=answered(shapes.ChartShape, "The chart's numbers.", 400, 404, 409),
+        responses=response_schemas(shapes.ChartShape, "The chart's numbers.", 400, 404, 409),
     )
     def get(self, request: HttpRequest, collection: str, name: str) -> Response:
         """The numbers of one chart of the question, each in a column of its own, and its sentence."""
-        question = asked(request.query_params, collection)
+        question = parse_api_request(request.query_params, collection)
         if name not in CHARTS:
             raise Http404("There is no such chart.")
-        return self.answer(lambda: answers.chart(name, question, request.build_absolute_uri))
+        return self.answer(lambda: answers.chart_json(name, question, request.build_absolute_uri))
 
 
 class Forest(Read):
@@ -134,14 +134,14 @@ class Forest(Read):
         operation_id="forest",
         tags=["Numbers"],
         parameters=forest_parameters(),
-        responses=answered(shapes.ForestShape, "The forest plot's numbers.", 400, 404, 409),
+        responses=response_schemas(shapes.ForestShape, "The forest plot's numbers.", 400, 404, 409),
     )
     def get(self, request: HttpRequest, collection: str) -> Response:
         """One proportion study by study: exact intervals, the raw total, and where it can be justified the pooled
         proportion with intervals by t and by z, `tau2` on the log odds, and the same without each study in turn.
         """
         given = request.query_params
-        question = asked(given, collection, FOREST)
+        question = parse_api_request(given, collection, FOREST)
         item, shared = forest_words(given, question)
         return Response(answers.forest(item, shared, question, request.build_absolute_uri))
 
@@ -153,9 +153,11 @@ class Rows(Read):
 
     def rows(self, request: HttpRequest, collection: str) -> Response:
         given = request.query_params
-        question = asked(given, collection, ROWS)
-        asked_part = part(given, self.table, question)
-        return self.answer(lambda: answers.rows(self.table, question, asked_part, given, request.build_absolute_uri))
+        question = parse_api_request(given, collection, ROWS)
+        asked_part = page_of_list(given, self.table, question)
+        return self.answer(
+            lambda: answers.list_page(self.table, question, asked_part, given, request.build_absolute_uri)
+        )
 
 
 def list_of(table: Table) -> type[Rows]:
@@ -165,7 +167,7 @@ def list_of(table: Table) -> type[Rows]:
         operation_id=f"list-{table.noun}",
         tags=["Lists"],
         parameters=list_parameters(table),
-        responses=answered(shapes.PAGES[table.noun], f"A page of {table.title.lower()}.", 400, 404, 409),
+        responses=response_schemas(shapes.PAGES[table.noun], f"A page of {table.title.lower()}.", 400, 404, 409),
         description=f"{table.title} that answer the question, the same as on the page and in the file of that name. "
         "`count` is of the whole list. Null is not “none”: `empty_means` says why a value is empty.",
     )
@@ -186,7 +188,7 @@ class Schema(SpectacularJSONAPIView):
 
     def initial(self, request: HttpRequest, *given, **named) -> None:
         super().initial(request, *given, **named)
-        nothing_more(request.query_params)
+        refuse_parameters(request.query_params)
 
     def head(self, request: HttpRequest, *given, **named) -> HttpResponse:
         """Like `get`, without making the schema."""

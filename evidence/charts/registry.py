@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..models.treatment import SET_SEPARATOR
-from ..questions.parsing import Asked
+from ..questions.parsing import ParsedRequest
 from ..questions.question import FilterLink, Question
 from ..summaries.cohort import (
     Totals,
@@ -37,24 +37,24 @@ class ChartSpec:
 
     name: str
     label: str
-    draw: Callable[[Asked, Any, Totals], Chart | None]
-    counts: Callable[[Asked], Any] | None = None
+    draw: Callable[[ParsedRequest, Any, Totals], Chart | None]
+    counts: Callable[[ParsedRequest], Any] | None = None
     usual: bool = False
 
 
-def selected_charts(asked: Asked) -> list[ChartSpec]:
+def selected_charts(asked: ParsedRequest) -> list[ChartSpec]:
     """The charts the address names, or the usual ones."""
     names = [name for name in asked.view.get("chart", ()) if name in CHARTS]
     return [each for each in CHARTS.values() if (each.name in names if names else each.usual)]
 
 
-def drop_default_charts(asked: Asked) -> None:
+def drop_default_charts(asked: ParsedRequest) -> None:
     """Forgets a choice that is the usual one: the form always says which charts are ticked, the address need not."""
     if set(asked.view.get("chart", ())) == {each.name for each in CHARTS.values() if each.usual}:
         del asked.view["chart"]
 
 
-def build_chart(asked: Asked, name: str) -> Chart:
+def build_chart(asked: ParsedRequest, name: str) -> Chart:
     """A chart by its name, also where there is nothing to show. Raises KeyError."""
     drawn, asked.view["chart"] = CHARTS[name], [name]
     totals, *rest = run_summaries(cohort_totals(asked.question), *([drawn.counts(asked)] if drawn.counts else []))
@@ -99,7 +99,7 @@ def age_band_link(question: Question) -> Callable:
 
 
 def upset_spec(kind: str, name: str, title: str, nothing: str, *, usual: bool = False) -> ChartSpec:
-    def draw(asked: Asked, found, totals: Totals) -> Chart:
+    def draw(asked: ParsedRequest, found, totals: Totals) -> Chart:
         question = asked.question
         return upset_chart(
             name,
@@ -114,14 +114,14 @@ def upset_spec(kind: str, name: str, title: str, nothing: str, *, usual: bool = 
     return ChartSpec(name, title, draw, lambda asked: value_combinations(asked.question, kind, asked.vocabulary), usual)
 
 
-def draw_response_by_inhibitor(asked: Asked, rows, totals: Totals) -> Chart:
+def draw_response_by_inhibitor(asked: ParsedRequest, rows, totals: Totals) -> Chart:
     choose = response_link(asked.question, "inhibitor")
     return response_chart(
         "response-by-inhibitor", "Response by JAK inhibitor", "JAK inhibitor", rows, asked.collection, choose=choose
     )
 
 
-def draw_response_by_indication(asked: Asked, rows, totals: Totals) -> Chart:
+def draw_response_by_indication(asked: ParsedRequest, rows, totals: Totals) -> Chart:
     return response_chart(
         "response-by-indication",
         "Response by indications",
@@ -132,7 +132,7 @@ def draw_response_by_indication(asked: Asked, rows, totals: Totals) -> Chart:
     )
 
 
-def draw_adverse_events(asked: Asked, rows, totals: Totals) -> Chart:
+def draw_adverse_events(asked: ParsedRequest, rows, totals: Totals) -> Chart:
     nothing = f"No adverse event is recorded in the {pluralize(totals.patients, 'patients')} in view."
     nothing += " That is not the same as none having occurred: see how many are not known."
     return event_chart(
@@ -143,7 +143,7 @@ def draw_adverse_events(asked: Asked, rows, totals: Totals) -> Chart:
     )
 
 
-def draw_age_and_sex(asked: Asked, people, totals: Totals) -> Chart:
+def draw_age_and_sex(asked: ParsedRequest, people, totals: Totals) -> Chart:
     return age_chart(people, asked.collection, choose=age_band_link(asked.question))
 
 
@@ -153,7 +153,7 @@ def group_spec(measure: str, how: str) -> ChartSpec:
     name = f"group-{how}" if measure == "mrss" else f"group-{how}-{measure}"
     draws = {"levels": level_chart, "changes": change_chart}[how]
 
-    def draw(asked: Asked, _, totals: Totals) -> Chart | None:
+    def draw(asked: ParsedRequest, _, totals: Totals) -> Chart | None:
         rows = group_changes(asked.question, *names)
         if not rows and name not in asked.view.get("chart", ()):
             return None
@@ -166,13 +166,13 @@ def group_spec(measure: str, how: str) -> ChartSpec:
 def patient_levels_spec(measure: str) -> ChartSpec:
     label, _ = MEASURES[measure]
 
-    def draw(asked: Asked, _, totals: Totals) -> Chart:
+    def draw(asked: ParsedRequest, _, totals: Totals) -> Chart:
         return people_chart(measure, patient_levels(asked.question, measure), asked.collection)
 
     return ChartSpec(f"{measure}-levels", f"{label} in single patients: baseline to follow-up", draw)
 
 
-def draw_swimmers(asked: Asked, _, totals: Totals) -> Chart:
+def draw_swimmers(asked: ParsedRequest, _, totals: Totals) -> Chart:
     """The longest courses. The list of treatments says which they are, so that both show the same."""
     courses = page_records(TABLES["treatments"], asked.question, "-duration_months", 0, SWIMMERS)
     courses = courses.select_related("patient", "inhibitor").prefetch_related("outcomes", "events__category")

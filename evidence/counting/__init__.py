@@ -13,11 +13,11 @@ from .similarity import AgreementRanking, CriteriaAgreement, count_shared_patien
 from .snapshot import (
     AT_ONCE,
     build_ahead,
+    load_all_snapshots,
     matching_treatments_of,
     row_keys,
     row_keys_under,
     snapshot_for,
-    warm,
 )
 from .tally import Tally, Unit
 
@@ -30,12 +30,12 @@ __all__ = [
     "build_ahead",
     "count",
     "count_shared_patients",
+    "load_all_snapshots",
     "matching_treatments_of",
     "rank_by_agreement",
     "row_keys",
     "row_keys_under",
     "snapshot_for",
-    "warm",
 ]
 
 

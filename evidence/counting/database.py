@@ -14,7 +14,7 @@ from django.db.models.functions import Cast
 
 from ..models import Treatment
 from ..models.choices import YesNo
-from ..questions.filters import courses, courses_open
+from ..questions.filters import courses_open, matching_treatments
 from ..questions.question import Question
 from .dimensions import DIMENSIONS, ConditionDimension, MultiValueDimension, ScalarDimension, SetDimension
 from .tally import Tally, Unit
@@ -71,7 +71,7 @@ def treatments_in_cte(name: str) -> QuerySet:
 
 def counted_treatments(question: Question, is_open: bool, open_part: str, open_in: str) -> QuerySet:
     """The courses that count in a tally: see there."""
-    rows = courses_open(question, open_part) if is_open else courses(question)
+    rows = courses_open(question, open_part) if is_open else matching_treatments(question)
     if open_in:
         left = rows.filter(DIMENSIONS[open_in].without(YesNo.YES))
         rows = rows.filter(patient__in=left.order_by().values("patient"))

@@ -7,7 +7,7 @@ import numpy as np
 from django.db.models import QuerySet
 
 from ..models import Collection, Patient
-from ..questions.filters import courses, courses_open
+from ..questions.filters import courses_open, matching_treatments
 from ..questions.question import Question
 from . import snapshot
 from .snapshot import snapshot_for
@@ -17,7 +17,7 @@ def count_shared_patients(first: Question, second: Question) -> int:
     """How many patients answer both questions, be it with one treatment or with two. Both are of one collection."""
     engine = snapshot_for(first.collection)
     if engine is None:
-        in_both = Patient.objects.with_treatment(courses(first)).with_treatment(courses(second))
+        in_both = Patient.objects.with_treatment(matching_treatments(first)).with_treatment(matching_treatments(second))
         return in_both.count()
     return snapshot.count_shared_patients(engine, first, second)
 
@@ -81,7 +81,7 @@ def agreement_matrix_from_database(
     patients = Patient.objects.within(collection).counted().filter(treatments__isnull=False)
     patients = patients.distinct().order_by("slug")
     keys = np.fromiter(patients.values_list("pk", flat=True), dtype=np.int64)
-    agreeing = [np.isin(keys, patient_keys(courses(criterion))) for criterion in criteria]
+    agreeing = [np.isin(keys, patient_keys(matching_treatments(criterion))) for criterion in criteria]
     known = [~np.isin(keys, patient_keys(courses_open(criterion))) for criterion in criteria]
     return keys, agreeing, known
 

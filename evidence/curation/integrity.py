@@ -27,7 +27,7 @@ SIMULATED_PREFIX = "SIM-"
 
 
 @dataclass(frozen=True)
-class Fault:
+class IntegrityIssue:
     """One record that breaks a rule: its model's label, its natural key, and what is wrong, for a curator to read."""
 
     model: str
@@ -38,18 +38,18 @@ class Fault:
         return f"{self.model} {' / '.join(map(str, self.key))}: {self.problem}"
 
 
-def fault(record, problem: str) -> Fault:
-    return Fault(record._meta.label_lower, record.natural_key(), problem)
+def integrity_issue(record, problem: str) -> IntegrityIssue:
+    return IntegrityIssue(record._meta.label_lower, record.natural_key(), problem)
 
 
-def faults(rules: Iterable[Callable[[], Iterator[Fault]]] | None = None) -> list[Fault]:
+def broken_rules(rules: Iterable[Callable[[], Iterator[IntegrityIssue]]] | None = None) -> list[IntegrityIssue]:
     """Every broken rule in the database, or of some `rules`, in a steady order."""
     return [found for rule in (RULES if rules is None else rules) for found in rule()]
 
 
-def findings() -> list[str]:
+def integrity_issues() -> list[str]:
     """Every broken rule, and every figure of a review that does not come out as when a curator last looked."""
-    return [*map(str, faults()), *figures_that_differ()]
+    return [*map(str, broken_rules()), *figures_that_differ()]
 
 
 def figures_that_differ() -> Iterator[str]:
@@ -64,12 +64,12 @@ def figures_that_differ() -> Iterator[str]:
                 )
 
 
-def patients_without_course() -> Iterator[Fault]:
+def patients_without_course() -> Iterator[IntegrityIssue]:
     for patient in Patient.objects.filter(treatments__isnull=True):
-        yield fault(patient, "has no course of a JAK inhibitor, so no question can reach this patient")
+        yield integrity_issue(patient, "has no course of a JAK inhibitor, so no question can reach this patient")
 
 
-def lists_disagree() -> Iterator[Fault]:
+def lists_disagree() -> Iterator[IntegrityIssue]:
     """A list that is said to be empty has no item; one that is said to be there has at least one."""
     rows = {
         "prior_therapies": (Patient, Exists(Patient.prior_therapies.through.objects.filter(patient=OuterRef("pk")))),
@@ -87,26 +87,26 @@ def lists_disagree() -> Iterator[Fault]:
         if model is Treatment:
             records = records.select_related("patient")
         for record in records.filter(listed=True, **{f"{name}_completeness": ListCompleteness.NONE}):
-            yield fault(record, f"{label} are listed, but said to be none")
+            yield integrity_issue(record, f"{label} are listed, but said to be none")
         said = [ListCompleteness.COMPLETE, ListCompleteness.PARTIAL]
         for record in records.filter(listed=False, **{f"{name}_completeness__in": said}):
-            yield fault(record, f"the list of {label} is said to be there, but nothing is listed")
+            yield integrity_issue(record, f"the list of {label} is said to be there, but nothing is listed")
 
 
 def present(model) -> Exists:
     return Exists(model.objects.filter(patient=OuterRef("pk"), status=Presence.PRESENT))
 
 
-def terms_part_of_themselves() -> Iterator[Fault]:
+def terms_part_of_themselves() -> Iterator[IntegrityIssue]:
     """Terms in a circle; of each circle, the one whose code comes first."""
     wider = read_tree(Manifestation).wider
     for term in Manifestation.objects.all():
         circle = [each for each in wider.get(term.code, ()) if term.code in wider.get(each, ())]
         if circle and term.code < min(circle):
-            yield fault(term, "is part of itself, by way of the terms it is part of")
+            yield integrity_issue(term, "is part of itself, by way of the terms it is part of")
 
 
-def present_under_absent() -> Iterator[Fault]:
+def present_under_absent() -> Iterator[IntegrityIssue]:
     """Whoever was found without the wider term cannot have the narrower one."""
     tree = read_tree(Manifestation)
     for code, wider in tree.wider.items():
@@ -115,80 +115,84 @@ def present_under_absent() -> Iterator[Fault]:
         )
         rows = PatientManifestation.objects.filter(Exists(absent), manifestation__code=code, status=Presence.PRESENT)
         for record in rows.select_related("patient", "manifestation"):
-            yield fault(record, "is present, but a wider term that it is part of is recorded as absent")
+            yield integrity_issue(record, "is present, but a wider term that it is part of is recorded as absent")
 
 
-def ids_show_their_kind() -> Iterator[Fault]:
+def ids_show_their_kind() -> Iterator[IntegrityIssue]:
     simulated = Q(study__collection__kind=CollectionKind.SIMULATED)
     for patient in Patient.objects.filter(simulated).exclude(slug__startswith=SIMULATED_PREFIX):
-        yield fault(patient, f"a simulated patient's public id begins with {SIMULATED_PREFIX}")
+        yield integrity_issue(patient, f"a simulated patient's public id begins with {SIMULATED_PREFIX}")
     for patient in Patient.objects.filter(~simulated, slug__startswith=SIMULATED_PREFIX):
-        yield fault(patient, f"only a simulated patient's public id begins with {SIMULATED_PREFIX}")
+        yield integrity_issue(patient, f"only a simulated patient's public id begins with {SIMULATED_PREFIX}")
 
 
-def same_person_links() -> Iterator[Fault]:
+def same_person_links() -> Iterator[IntegrityIssue]:
     linked = Patient.objects.filter(same_as__isnull=False)
     for patient in linked.exclude(study__collection=F("same_as__study__collection")):
-        yield fault(patient, "is linked to a report in another collection")
+        yield integrity_issue(patient, "is linked to a report in another collection")
     for patient in linked.filter(same_as__same_as__isnull=False):
-        yield fault(patient, "is linked to a report that is itself linked to another")
+        yield integrity_issue(patient, "is linked to a report that is itself linked to another")
 
 
-def same_person_links_are_seen() -> Iterator[Fault]:
+def same_person_links_are_seen() -> Iterator[IntegrityIssue]:
     shown = Patient.objects.published().values("pk")
     linked = Patient.objects.published().filter(same_as__isnull=False).select_related("same_as")
     for patient in linked.exclude(same_as__in=shown):
-        yield fault(
+        yield integrity_issue(
             patient, f"is linked to {patient.same_as}, which readers do not see, so another report counts instead of it"
         )
 
 
-def indication_sets_in_step() -> Iterator[Fault]:
+def indication_sets_in_step() -> Iterator[IntegrityIssue]:
     for treatment in Treatment.objects.select_related("patient").prefetch_related("indications"):
         if treatment.indication_set != set_key(each.code for each in treatment.indications.all()):
-            yield fault(
+            yield integrity_issue(
                 treatment, f"its indication set reads “{treatment.indication_set}”, which its indications do not"
             )
 
 
-def events_need_ascertainment() -> Iterator[Fault]:
+def events_need_ascertainment() -> Iterator[IntegrityIssue]:
     events = AdverseEvent.objects.select_related("treatment__patient")
     for event in events.exclude(treatment__adverse_events=Ascertainment.EVENTS):
-        yield fault(event, "stands under a course that does not report adverse events")
+        yield integrity_issue(event, "stands under a course that does not report adverse events")
 
 
-def numbers_within_study() -> Iterator[Fault]:
+def numbers_within_study() -> Iterator[IntegrityIssue]:
     studies = Study.objects.select_related("collection").filter(n_jaki__isnull=False)
     for study in studies.annotate(known=Count("patients")).filter(known__gt=F("n_jaki")):
-        yield fault(study, f"has {study.known} individual patients, more than the {study.n_jaki} given a JAK inhibitor")
+        yield integrity_issue(
+            study, f"has {study.known} individual patients, more than the {study.n_jaki} given a JAK inhibitor"
+        )
     treated = Q(groups__inhibitor__isnull=False) | Q(groups__mixed_inhibitors=True)
     for study in studies.annotate(known=Sum("groups__n", filter=treated)).filter(known__gt=F("n_jaki")):
-        yield fault(
+        yield integrity_issue(
             study, f"its treated groups add up to {study.known}, more than the {study.n_jaki} given a JAK inhibitor"
         )
 
 
-def findings_within_group() -> Iterator[Fault]:
+def findings_within_group() -> Iterator[IntegrityIssue]:
     findings = GroupFinding.objects.select_related("group__study__collection")
     for finding in findings.filter(n__gt=F("group__n")):
-        yield fault(finding, f"analyses {finding.n} patients of a group of {finding.group.n}")
+        yield integrity_issue(finding, f"analyses {finding.n} patients of a group of {finding.group.n}")
 
 
-def shared_patients_within_collection() -> Iterator[Fault]:
+def shared_patients_within_collection() -> Iterator[IntegrityIssue]:
     elsewhere = Study.may_share_patients_with.through.objects.exclude(from_study__collection=F("to_study__collection"))
     for study in Study.objects.select_related("collection").filter(pk__in=elsewhere.values("from_study")):
-        yield fault(study, "is said to share patients with a study of another collection")
+        yield integrity_issue(study, "is said to share patients with a study of another collection")
 
 
-def sharing_links_are_seen() -> Iterator[Fault]:
+def sharing_links_are_seen() -> Iterator[IntegrityIssue]:
     shown = Study.objects.published().order_by().values("pk")
     links = Study.may_share_patients_with.through.objects.select_related("from_study__collection", "to_study")
     unseen = links.filter(from_study__in=shown).exclude(to_study__in=shown)
     for link in unseen.order_by("from_study__slug", "to_study__slug"):
-        yield fault(link.from_study, f"is said to share patients with {link.to_study.slug}, which readers do not see")
+        yield integrity_issue(
+            link.from_study, f"is said to share patients with {link.to_study.slug}, which readers do not see"
+        )
 
 
-def provenance_of_own_study() -> Iterator[Fault]:
+def provenance_of_own_study() -> Iterator[IntegrityIssue]:
     study_of = {
         "patient": "patient__study",
         "treatment": "treatment__patient__study",
@@ -201,7 +205,7 @@ def provenance_of_own_study() -> Iterator[Fault]:
         records = Provenance.objects.select_related("study__collection").filter(**{f"{subject}__isnull": False})
         owner = Subquery(Study.objects.filter(pk=OuterRef(study_of[subject])).values("pk"))
         for record in records.annotate(owner=owner).exclude(study=F("owner")):
-            yield fault(record, f"names a {subject.replace('_', ' ')} of another study")
+            yield integrity_issue(record, f"names a {subject.replace('_', ' ')} of another study")
 
 
 # What every record has to keep; `load_evidence` refuses a fixture that breaks one.

@@ -20,7 +20,7 @@ from django.db import DatabaseError, models, transaction
 from ..models import DataVersion, LoadedRecord
 from ..models.base import Keyed
 from .fixture_files import BrokenFixture, FixtureRecord
-from .integrity import RECORD_RULES, faults
+from .integrity import RECORD_RULES, broken_rules
 
 WHOLE = "*"  # the ledger's one entry for the load as a whole
 EDITED = "kept as a curator edited it"
@@ -40,7 +40,7 @@ class LoadReport:
         return self.outcomes["new"] + self.outcomes["updated"]
 
 
-def load(
+def load_records(
     records: Iterable[FixtureRecord], progress: Callable[[FixtureRecord], None] = lambda record: None
 ) -> LoadReport:
     """Loads every record in one transaction. Raises BrokenFixture, and changes nothing, if any record is wrong."""
@@ -56,12 +56,12 @@ def load(
         for record in records:
             progress(record)
             try:
-                candidate = build(record)
+                candidate = build_candidate(record)
                 identity = (record.model, candidate.key)
                 if identity in places:
                     raise RecordError(f"the same record stands in {places[identity]}")
                 places[identity] = record.place
-                outcome = place(candidate, ledger.get((record.model, json.dumps(candidate.key))))
+                outcome = save_if_changed(candidate, ledger.get((record.model, json.dumps(candidate.key))))
                 if outcome == REMOVED:
                     removed.add(identity)
             except NoSuchRecord as error:
@@ -82,11 +82,11 @@ def load(
         if not errors:
             errors = [
                 f"{places[found.model, found.key]} {' / '.join(map(str, found.key))}: {found.problem}"
-                for found in faults(RECORD_RULES)
+                for found in broken_rules(RECORD_RULES)
                 if (found.model, found.key) in places
             ]
         if errors:
-            raise BrokenFixture("\n".join(errors[:SHOWN_ERRORS] + more(errors)))
+            raise BrokenFixture("\n".join(errors[:SHOWN_ERRORS] + first_errors(errors)))
         LoadedRecord.objects.update_or_create(model=WHOLE, key="", defaults={"digest": state_of(records)})
     return report
 
@@ -100,7 +100,7 @@ def state_of(records: list[FixtureRecord]) -> str:
     return hashlib.sha256(f"{DataVersion.current().number} {written}".encode()).hexdigest()
 
 
-def more(errors: list[str]) -> list[str]:
+def first_errors(errors: list[str]) -> list[str]:
     hidden = len(errors) - SHOWN_ERRORS
     return [f"… and {hidden} more"] if hidden > 0 else []
 
@@ -139,7 +139,7 @@ class Candidate:
     named: set[str]
 
 
-def build(record: FixtureRecord) -> Candidate:
+def build_candidate(record: FixtureRecord) -> Candidate:
     """Turns words into a model instance. Raises RecordError for an unknown model, field, value or reference."""
     try:
         model = apps.get_model(record.model)
@@ -154,9 +154,9 @@ def build(record: FixtureRecord) -> Candidate:
         except FieldDoesNotExist:
             raise RecordError(f"field {name}: there is no such field") from None
         if isinstance(column, models.ManyToManyField):
-            links[name] = sorted(refer(column, name, words).pk for words in as_list(name, value))
+            links[name] = sorted(resolve_reference(column, name, words).pk for words in as_list(name, value))
         elif isinstance(column, models.ForeignKey):
-            setattr(instance, name, None if value is None else refer(column, name, value))
+            setattr(instance, name, None if value is None else resolve_reference(column, name, value))
         else:
             try:
                 setattr(instance, name, column.to_python(value))
@@ -174,7 +174,7 @@ def as_list(name: str, value) -> list:
     return value
 
 
-def refer(column, name: str, words) -> Keyed:
+def resolve_reference(column, name: str, words) -> Keyed:
     """The record a reference names by its natural key."""
     target = column.related_model
     try:
@@ -183,26 +183,26 @@ def refer(column, name: str, words) -> Keyed:
         raise NoSuchRecord(name, target, words) from None
 
 
-def place(candidate: Candidate, loaded: LoadedRecord | None) -> str:
+def save_if_changed(candidate: Candidate, loaded: LoadedRecord | None) -> str:
     """Creates, updates or keeps one record; says which."""
     model = type(candidate.record)
     existing = model._default_manager.filter(**dict(zip(model.KEY, candidate.key, strict=True))).first()
     if existing is None:
         if loaded is not None:
             return REMOVED
-        save(candidate, candidate.record, candidate.record._meta.many_to_many)
-        remember(candidate, loaded)
+        save_candidate(candidate, candidate.record, candidate.record._meta.many_to_many)
+        record_loaded(candidate, loaded)
         return "new"
     there = {each.name for each in (*model._meta.concrete_fields, *model._meta.many_to_many)}
     spoken_of = there.intersection(candidate.named.union(loaded.fields if loaded else ()))
     wanted = fingerprints(candidate.record, candidate.links, spoken_of)
     held = fingerprints(existing, held_links(existing), spoken_of)
     if held == wanted:
-        remember(candidate, loaded)
+        record_loaded(candidate, loaded)
         return "unchanged"
     edited = EDITED if loaded and as_before(candidate, loaded) else f"{EDITED}; the fixture differs"
     if loaded is not None and not loaded.fields:  # from a version that kept no fingerprints, and edited since
-        remember(candidate, loaded)
+        record_loaded(candidate, loaded)
         return edited
     if loaded is None or not untouched(held, wanted, loaded, fingerprints(model(), {}, spoken_of)):
         return edited
@@ -210,13 +210,13 @@ def place(candidate: Candidate, loaded: LoadedRecord | None) -> str:
         if column.name in spoken_of:
             setattr(existing, column.attname, getattr(candidate.record, column.attname))
     try:
-        save(candidate, existing, [each for each in model._meta.many_to_many if each.name in spoken_of])
+        save_candidate(candidate, existing, [each for each in model._meta.many_to_many if each.name in spoken_of])
     except RecordError:
         candidate.record.pk = existing.pk
         candidate.record._state.adding = False  # so that validation does not take it for its own duplicate
         validate(candidate.record)
         return edited  # the fixture is right, but not together with what a curator entered beside it
-    remember(candidate, loaded)
+    record_loaded(candidate, loaded)
     return "updated"
 
 
@@ -233,7 +233,7 @@ def as_before(candidate: Candidate, loaded: LoadedRecord) -> bool:
     return fingerprints(candidate.record, candidate.links, candidate.named) == loaded.fields
 
 
-def save(candidate: Candidate, record: Keyed, lists: Iterable) -> None:
+def save_candidate(candidate: Candidate, record: Keyed, lists: Iterable) -> None:
     """Validates and writes a record with these to-many fields of the candidate."""
     validate(record)
     record.save()
@@ -251,7 +251,7 @@ def validate(record: Keyed) -> None:
         raise RecordError(told.replace("field __all__: ", "")) from None
 
 
-def remember(candidate: Candidate, loaded: LoadedRecord | None) -> None:
+def record_loaded(candidate: Candidate, loaded: LoadedRecord | None) -> None:
     """Writes down what the fixture said, unless that stands there already."""
     if loaded and as_before(candidate, loaded):
         return
@@ -275,12 +275,12 @@ def fingerprints(record: Keyed, links: dict[str, list[int]], names: Iterable[str
     found = {}
     for name in sorted(names):
         column = record._meta.get_field(name)
-        value = links.get(name, []) if column.many_to_many else plain(getattr(record, column.attname))
+        value = links.get(name, []) if column.many_to_many else canonical_value(getattr(record, column.attname))
         found[name] = hashlib.sha256(json.dumps(value).encode()).hexdigest()[:16]
     return found
 
 
-def plain(value) -> str | None:
+def canonical_value(value) -> str | None:
     """A value as text: 12 and 12.000 are one, whatever a column's type; dates are ISO texts."""
     if hasattr(value, "normalize"):
         return format(value.normalize(), "f")

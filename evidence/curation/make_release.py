@@ -13,15 +13,15 @@ from django.db import transaction
 from django.utils import timezone
 
 from ..downloads import Bundle
-from ..downloads.release_status import Standing, content_hash, digest_of
+from ..downloads.release_status import ReleaseStatus, combined_hash, content_hash
 from ..models import ArchivePart, Collection, DataVersion, Release, ReleasedCollection
-from ..models.consistency import steady
+from ..models.consistency import consistent_read
 from ..models.release import PART
 from ..questions.question import Question
 from ..questions.vocabulary import vocabulary
 from ..tables import TIDY, Tidy
 from .generation import is_generated
-from .integrity import findings
+from .integrity import integrity_issues
 
 SPOOLED = 32 << 20  # bytes of an archive kept in memory while it is compared; a larger one goes through a file
 COMMON = {"empty_means", "collection", "evidence_kind"}  # the same in every row, so no change of a record
@@ -48,12 +48,12 @@ def make_release(notes: str = "") -> Release:
     Raises CannotRelease while `check_evidence` finds anything, where nothing has changed since the last release, and
     where there is nothing to release.
     """
-    with transaction.atomic(), steady():
+    with transaction.atomic(), consistent_read():
         now = DataVersion.objects.select_for_update().filter(pk=1).first()
         collections = [each for each in Collection.objects.all() if not is_generated(each)]
         if now is None or not collections:
             raise CannotRelease("There is no evidence to release.")
-        if found := findings():
+        if found := integrity_issues():
             raise CannotRelease("The evidence has faults:\n" + "\n".join(f"  {each}" for each in found))
         before = Release.objects.first()
         made = Release(
@@ -63,7 +63,7 @@ def make_release(notes: str = "") -> Release:
             notes=notes,
         )
         digests = {each.slug: content_hash(each) for each in collections}
-        made.content_hash = digest_of(digests.items())
+        made.content_hash = combined_hash(digests.items())
         if before and before.content_hash == made.content_hash:
             raise CannotRelease(f"Nothing has changed since {before}: its content is {before.content_hash}.")
         made.save()
@@ -73,7 +73,7 @@ def make_release(notes: str = "") -> Release:
     return made
 
 
-def bundle_of(collection: Collection, standing: Standing) -> Bundle:
+def bundle_of(collection: Collection, standing: ReleaseStatus) -> Bundle:
     return Bundle(Question(collection), vocabulary(collection), standing)
 
 
@@ -82,7 +82,7 @@ def store_archive(
 ) -> None:
     """Writes the archive of one collection, a megabyte at a time."""
     version = now.of(collection)
-    bundle = bundle_of(collection, Standing(made, False, version, now.changed_at))
+    bundle = bundle_of(collection, ReleaseStatus(made, False, version, now.changed_at))
     with tempfile.SpooledTemporaryFile(SPOOLED) as file:
         digest = sha256()
         for piece in bundle.pieces():

@@ -1,8 +1,8 @@
 """What readers take away: lists in several formats, charts' numbers, the data dictionary, citations."""
 
-from .bundle import Bundle, bundle
-from .file_names import attachment, file_name
-from .formats import FILE_FORMATS, download
+from .bundle import Bundle, bundle_pieces
+from .file_names import attachment_header, file_name
+from .formats import FILE_FORMATS, list_download
 from .rows import separated_text
 from .whole_files import chart_csv, citation_file, dictionary_csv
 from .workbook import TooManyRows
@@ -11,12 +11,12 @@ __all__ = [
     "FILE_FORMATS",
     "Bundle",
     "TooManyRows",
-    "attachment",
-    "bundle",
+    "attachment_header",
+    "bundle_pieces",
     "chart_csv",
     "citation_file",
     "dictionary_csv",
-    "download",
     "file_name",
+    "list_download",
     "separated_text",
 ]

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from hashlib import sha256
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
-from ..models.consistency import steady
-from ..questions.filters import FILTERS, in_words
+from ..models.consistency import consistent_read
+from ..questions.filters import FILTERS, describe_question
 from ..questions.question import Question
 from ..questions.vocabulary import Vocabulary
-from ..tables import TABLES, TIDY, Table, Tidy, ordered
+from ..tables import TABLES, TIDY, Table, Tidy, order_records
 from ..tables.dictionary import HEADER, Entry, bundled, common, entry
-from .citations import LICENCE, cited
-from .release_status import Standing, standing
-from .rows import Lines, batched, evidence_kind, header, inert, same_on_every_row, written
+from .citations import LICENCE, citation_text
+from .release_status import ReleaseStatus, release_status
+from .rows import CsvLines, cell_text, column_names, constant_columns, escape_formula, evidence_kind, row_batches
 
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the date of every entry: when it was made does not belong to what it holds
 WIDE = "patients-wide.csv"
@@ -55,7 +55,7 @@ class Written:
 class Bundle:
     """One bundle being written. It yields its bytes as they come; memory holds one batch of rows."""
 
-    def __init__(self, question: Question, vocabulary: Vocabulary, standing: Standing):
+    def __init__(self, question: Question, vocabulary: Vocabulary, standing: ReleaseStatus):
         self.question, self.vocabulary, self.standing = question, vocabulary, standing
         self.files: list[Written] = []
         self.pipe = Pipe()
@@ -69,7 +69,7 @@ class Bundle:
             if not self.question.collection.is_simulated:
                 studies = list(TABLES["studies"].records(self.question).order_by("slug"))
                 for how in ("ris", "bib"):
-                    yield from self.put(archive, f"studies.{how}", [(cited(studies, how), 0)])
+                    yield from self.put(archive, f"studies.{how}", [(citation_text(studies, how), 0)])
             yield from self.put(archive, "README.txt", [(self.readme(), 0)])
             yield from self.put(archive, "datapackage.json", [(written_json(self.package()), 0)])
             yield from self.put(archive, "manifest.json", [(written_json(self.manifest()), 0)])
@@ -91,9 +91,11 @@ class Bundle:
         yield from self.pipe.taken()
 
     def lines(self, table: Table) -> Iterator[tuple[str, int]]:
-        lines, same = Lines(), same_on_every_row(self.question)
-        yield lines.of([header(table, same)]), 0
-        for batch in batched(table, ordered(table, table.records(self.question), ""), self.question, same, written):
+        lines, same = CsvLines(), constant_columns(self.question)
+        yield lines.of([column_names(table, same)]), 0
+        for batch in row_batches(
+            table, order_records(table, table.records(self.question), ""), self.question, same, cell_text
+        ):
             rows = list(batch)
             yield lines.of(rows), len(rows)
 
@@ -107,14 +109,14 @@ class Bundle:
 
     def dictionary(self) -> Iterator[tuple[str, int]]:
         rows = [(path, *each.cells[1:]) for path, found in self.entries() for each in found]
-        lines = Lines()
+        lines = CsvLines()
         yield lines.of([HEADER]), 0
-        yield lines.of([map(inert, row) for row in rows]), len(rows)
+        yield lines.of([map(escape_formula, row) for row in rows]), len(rows)
 
     @property
     def words(self) -> str:
         """The question in words."""
-        return in_words(self.question, self.vocabulary)
+        return describe_question(self.question, self.vocabulary)
 
     def readme(self) -> str:
         collection = self.question.collection
@@ -161,7 +163,7 @@ How to read it
             "description": f"{self.words}. {evidence_kind(self.question.collection)}",
             "version": self.standing.label,
             "created": self.standing.at.isoformat(),
-            "resources": [resource(path, tidy, found[path]) for path, tidy in tables],
+            "resources": [table_resource(path, tidy, found[path]) for path, tidy in tables],
         }
 
     def manifest(self) -> dict:
@@ -186,13 +188,13 @@ def written_json(data: dict) -> str:
     return json.dumps(data, ensure_ascii=False, indent=1) + "\n"
 
 
-def resource(path: str, tidy: Tidy, entries: list[Entry]) -> dict:
+def table_resource(path: str, tidy: Tidy, entries: list[Entry]) -> dict:
     keys = [
         {"fields": list(columns), "reference": {"resource": noun, "fields": list(columns)}}
         for columns, noun in tidy.leads.items()
     ]
     schema = {
-        "fields": [field(each, tidy) for each in entries],
+        "fields": [schema_field(each, tidy) for each in entries],
         "missingValues": MISSING,
         "primaryKey": list(tidy.key),
     }
@@ -207,7 +209,7 @@ def resource(path: str, tidy: Tidy, entries: list[Entry]) -> dict:
     }
 
 
-def field(each: Entry, tidy: Tidy) -> dict:
+def schema_field(each: Entry, tidy: Tidy) -> dict:
     """A column as Table Schema describes it."""
     kind = TYPES.get(each.type, "string")
     found = {
@@ -222,7 +224,7 @@ def field(each: Entry, tidy: Tidy) -> dict:
     return found | ({"constraints": constraints} if constraints else {})
 
 
-def bundle(question: Question, vocabulary: Vocabulary) -> Iterator[bytes]:
+def bundle_pieces(question: Question, vocabulary: Vocabulary) -> Iterator[bytes]:
     """The ZIP in pieces, all of one state of the data."""
-    with steady():
-        yield from Bundle(question, vocabulary, standing(question.collection)).pieces()
+    with consistent_read():
+        yield from Bundle(question, vocabulary, release_status(question.collection)).pieces()

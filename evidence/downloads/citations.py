@@ -111,12 +111,12 @@ def ris_type(study: Study) -> str:
     return "JOUR" if study.design in ARTICLES and study.journal else "GEN"
 
 
-def line(text: str) -> str:
+def single_line(text: str) -> str:
     """A value on one line: a line break would begin a new field."""
     return " ".join(str(text).split())
 
 
-def ris(study: Study) -> str:
+def ris_record(study: Study) -> str:
     """One record in RIS. A field that was not extracted is left out; the note says how much was read."""
     authors = authors_of(study)
     fields = [("TY", ris_type(study)), ("ID", study.slug)]
@@ -137,7 +137,7 @@ def ris(study: Study) -> str:
         ("N1", "There are more authors than are named here." if authors.others else ""),
         ("N1", f"Read for Casebook: {study.get_extraction_display().lower()}."),
     ]
-    return "".join(f"{tag}  - {line(value)}\r\n" for tag, value in fields if value) + "ER  - \r\n"
+    return "".join(f"{tag}  - {single_line(value)}\r\n" for tag, value in fields if value) + "ER  - \r\n"
 
 
 def ris_name(author: str) -> str:
@@ -146,21 +146,21 @@ def ris_name(author: str) -> str:
     return ", ".join(filter(None, (name.surname, name.given, name.suffix))) if name else author
 
 
-def escaped(text) -> str:
+def escape_bibtex(text) -> str:
     """A text with every letter that means something to LaTeX or BibTeX written out."""
-    return "".join(LATEX.get(letter, letter) for letter in line(text))
+    return "".join(LATEX.get(letter, letter) for letter in single_line(text))
 
 
 def escaped_identifier(text: str) -> str:
     """A DOI or an address as it is; only what would end the field is percent-encoded."""
-    return "".join(IN_IDENTIFIERS.get(letter, letter) for letter in line(text))
+    return "".join(IN_IDENTIFIERS.get(letter, letter) for letter in single_line(text))
 
 
 def bibtex_name(author: str) -> str:
     """“Fujita, Y.”; an author that is not surely a person's name stays whole, in braces."""
     name = parse_author(author)
     if name is None:
-        return f"{{{escaped(author)}}}"
+        return f"{{{escape_bibtex(author)}}}"
     # BibTeX finds particles at the beginning; one between other words would make it part a surname.
     words = name.surname.split()
     begins = next(place for place, word in enumerate(words) if word not in PARTICLES)
@@ -169,7 +169,7 @@ def bibtex_name(author: str) -> str:
     return ", ".join(filter(None, (surname, name.suffix, name.given)))
 
 
-def bibtex(study: Study) -> str:
+def bibtex_entry(study: Study) -> str:
     """One entry in BibTeX. A field that was not extracted is left out; the note says how much was read."""
     kind = {"JOUR": "article", "CPAPER": "inproceedings"}.get(ris_type(study), "misc")
     authors = authors_of(study)
@@ -177,23 +177,23 @@ def bibtex(study: Study) -> str:
     names += ["others"] if names and authors.others else []
     fields = [
         ("author", " and ".join(names)),
-        ("title", f"{{{escaped(study.title)}}}" if study.title else ""),
-        ("booktitle" if kind == "inproceedings" else "journal", escaped(study.journal)),
+        ("title", f"{{{escape_bibtex(study.title)}}}" if study.title else ""),
+        ("booktitle" if kind == "inproceedings" else "journal", escape_bibtex(study.journal)),
         ("year", study.year),
-        ("volume", escaped(study.volume)),
-        ("pages", escaped(study.pages).replace("-", "--")),
+        ("volume", escape_bibtex(study.volume)),
+        ("pages", escape_bibtex(study.pages).replace("-", "--")),
         ("doi", escaped_identifier(study.doi)),
         ("url", escaped_identifier(study.link)),
-        ("note", escaped(f"Read for Casebook: {study.get_extraction_display().lower()}.")),
+        ("note", escape_bibtex(f"Read for Casebook: {study.get_extraction_display().lower()}.")),
     ]
     body = ",\n".join(f"  {name} = {{{value}}}" for name, value in fields if value)
     return f"@{kind}{{{study.slug},\n{body}\n}}\n"
 
 
-FORMATS = {"ris": (ris, "application/x-research-info-systems"), "bib": (bibtex, "application/x-bibtex")}
+FORMATS = {"ris": (ris_record, "application/x-research-info-systems"), "bib": (bibtex_entry, "application/x-bibtex")}
 
 
-def cited(studies: Iterable[Study], how: str) -> str:
+def citation_text(studies: Iterable[Study], how: str) -> str:
     """Records of several studies. Raises KeyError for a format that is none of FORMATS."""
     write, _ = FORMATS[how]
     return "\n".join(write(study) for study in studies)

@@ -8,9 +8,9 @@ from django.http import StreamingHttpResponse
 
 from ..questions.question import Question
 from ..tables import Table
-from .file_names import attachment, file_name
+from .file_names import attachment_header, file_name
 from .rows import json_lines, separated_text
-from .workbook import workbook
+from .workbook import workbook_pieces
 
 WORTH_SAYING = 5  # seconds
 MINUTE = 60
@@ -44,17 +44,19 @@ FILE_FORMATS = {
         lambda table, records, question: separated_text(table, records, question, "\t"),
     ),
     "jsonl": Format("JSON Lines", "application/jsonl; charset=utf-8", json_lines),
-    "xlsx": Format("Excel", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", workbook, rate=3000),
+    "xlsx": Format(
+        "Excel", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", workbook_pieces, rate=3000
+    ),
 }
 
 
-def download(table: Table, records: QuerySet, question: Question, how: str) -> StreamingHttpResponse:
+def list_download(table: Table, records: QuerySet, question: Question, how: str) -> StreamingHttpResponse:
     """The download. Validate the question first: once a row is out, no error can be told.
 
     Raises TooManyRows for a workbook that would not hold them.
     """
     written = FILE_FORMATS[how]
-    headers = attachment(file_name(question.collection, how, table.noun))
+    headers = attachment_header(file_name(question.collection, how, table.noun))
     return StreamingHttpResponse(
         written.write(table, records, question), content_type=written.content_type, headers=headers
     )

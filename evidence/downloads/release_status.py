@@ -10,17 +10,17 @@ from hashlib import sha256
 from django.http import HttpRequest, QueryDict
 
 from ..models import Collection, Release, ReleasedCollection
-from ..models.consistency import kept, kept_until_any_change, version
+from ..models.consistency import cached_per_version, current_version, kept_until_any_change
 from ..questions.question import Question
 from ..tables import TIDY, Table, batches
 
-COMPARED = 20_000  # patients up to which contents are compared; beyond, an edit alone counts as a change
+MAX_COMPARED_PATIENTS = 20_000  # patients up to which contents are compared; beyond, an edit alone counts as a change
 
 NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 
 
 @dataclass(frozen=True)
-class Standing:
+class ReleaseStatus:
     """How the data of a collection stand to the latest release that holds it.
 
     `moved` says whether they have changed since; `current` is the data version that gave them what they hold, as far
@@ -60,12 +60,12 @@ class Standing:
         return found | {"data_version": self.current}
 
 
-def latest() -> Release | None:
+def latest_release() -> Release | None:
     """The latest release."""
-    return numbered(version().release)
+    return release_by_number(current_version().release)
 
 
-def numbered(number: int) -> Release | None:
+def release_by_number(number: int) -> Release | None:
     """The release of this number, if there is one."""
     if not number:
         return None
@@ -73,7 +73,7 @@ def numbered(number: int) -> Release | None:
 
 
 @dataclass(frozen=True)
-class Held:
+class ReleasedState:
     """A collection as a release holds it."""
 
     version: int
@@ -81,38 +81,41 @@ class Held:
     patients: int
 
 
-def held_in(number: int) -> dict[str, Held]:
+def released_states(number: int) -> dict[str, ReleasedState]:
     """The collections of a release, by slug."""
 
-    def read() -> dict[str, Held]:
+    def read() -> dict[str, ReleasedState]:
         found = ReleasedCollection.objects.filter(release__number=number)
         rows = found.values_list("slug", "version", "content_hash", "rows")
-        return {slug: Held(changed, content, dict(rows).get("patients", 0)) for slug, changed, content, rows in rows}
+        return {
+            slug: ReleasedState(changed, content, dict(rows).get("patients", 0))
+            for slug, changed, content, rows in rows
+        }
 
     return kept_until_any_change(("released", number), read)
 
 
-def moved_since(held: Held, collection: Collection) -> bool:
+def has_changed_since(held: ReleasedState, collection: Collection) -> bool:
     """Whether a collection says something else than it did. A new version alone does not mean so: what all collections
     share may have changed, or an edit may have been taken back.
     """
-    if version().of(collection) <= held.version:
+    if current_version().of(collection) <= held.version:
         return False
-    return held.patients > COMPARED or content_hash(collection) != held.content_hash
+    return held.patients > MAX_COMPARED_PATIENTS or content_hash(collection) != held.content_hash
 
 
-def standing(collection: Collection) -> Standing:
+def release_status(collection: Collection) -> ReleaseStatus:
     """How a collection stands to the latest release; a release that does not hold it is none for it."""
-    now = version()
-    release = latest()
-    held = held_in(release.number).get(collection.slug) if release else None
-    moved = held is not None and moved_since(held, collection)
+    now = current_version()
+    release = latest_release()
+    held = released_states(release.number).get(collection.slug) if release else None
+    moved = held is not None and has_changed_since(held, collection)
     current = now.of(collection) if held is None or moved else held.version
-    return Standing(release if held else None, moved, current, now.changed_at)
+    return ReleaseStatus(release if held else None, moved, current, now.changed_at)
 
 
 @dataclass(frozen=True)
-class Pin:
+class RequestedRelease:
     """What became of the release an address names. `problem` says why there is none of that number."""
 
     release: Release | None = None
@@ -134,27 +137,27 @@ class Pin:
         )
 
 
-def pinned(data: QueryDict, collection: Collection) -> Pin | None:
+def requested_release(data: QueryDict, collection: Collection) -> RequestedRelease | None:
     """What an address that names a release, such as `release=1`, can expect of today's data; None if it names none."""
     named = next(filter(None, data.getlist("release")), "")
-    return pin(named, collection) if named else None
+    return find_requested_release(named, collection) if named else None
 
 
-def pin(text: str, collection: Collection) -> Pin:
+def find_requested_release(text: str, collection: Collection) -> RequestedRelease:
     """What the release of this number can be expected to be today."""
     number = int(text) if NUMBER.fullmatch(text) else 0
-    release = numbered(number)
+    release = release_by_number(number)
     if release is None:
-        return Pin(problem="There is no such release. The releases are listed at /releases/.")
-    held = held_in(number).get(collection.slug)
+        return RequestedRelease(problem="There is no such release. The releases are listed at /releases/.")
+    held = released_states(number).get(collection.slug)
     if held is None:
-        return Pin(problem=f"Release {number} does not hold this collection.")
-    return Pin(release, moved_since(held, collection))
+        return RequestedRelease(problem=f"Release {number} does not hold this collection.")
+    return RequestedRelease(release, has_changed_since(held, collection))
 
 
-def status_of(request: HttpRequest, collection: Collection, problems: list[str]) -> int:
+def page_status(request: HttpRequest, collection: Collection, problems: list[str]) -> int:
     """400 for a page whose address is wrong, a release that does not exist included; otherwise 200."""
-    pin = pinned(request.GET, collection)
+    pin = requested_release(request.GET, collection)
     return 400 if problems or (pin and pin.problem) else 200
 
 
@@ -166,23 +169,23 @@ def content_hash(collection: Collection) -> str:
 
     def digest() -> str:
         question = Question(collection)
-        return digest_of((tidy.noun, digest_of(rows_digested(tidy.table, question))) for tidy in TIDY.values())
+        return combined_hash((tidy.noun, combined_hash(row_hashes(tidy.table, question))) for tidy in TIDY.values())
 
-    return kept(("content",), collection, digest)
+    return cached_per_version(("content",), collection, digest)
 
 
-def rows_digested(table: Table, question: Question) -> Iterator[tuple[str, str]]:
+def row_hashes(table: Table, question: Question) -> Iterator[tuple[str, str]]:
     """Each row with its hash. Databases sort texts in different orders, so the order says nothing."""
-    yield "columns", hashed([column.name for column in table.file_columns])
+    yield "columns", hash_values([column.name for column in table.file_columns])
     for batch in batches(table.file_columns, table, table.records(question).order_by(), question):
         for row in zip(*batch.values, batch.reasons, strict=True):
-            yield "row", hashed(row)
+            yield "row", hash_values(row)
 
 
-def hashed(values) -> str:
+def hash_values(values) -> str:
     return sha256(json.dumps(values, ensure_ascii=False).encode()).hexdigest()
 
 
-def digest_of(named: Iterable[tuple[str, str]]) -> str:
+def combined_hash(named: Iterable[tuple[str, str]]) -> str:
     """One hash over several, each with a name, whatever their order."""
-    return hashed(sorted(f"{name} {digest}" for name, digest in named))
+    return hash_values(sorted(f"{name} {digest}" for name, digest in named))

@@ -11,11 +11,11 @@ from unicodedata import category, normalize
 from django.db.models import QuerySet
 
 from ..models import Collection, ReleasedCollection
-from ..models.consistency import steady
+from ..models.consistency import consistent_read
 from ..questions.question import Question
 from ..tables import Batch, Column, Table, batches
-from ..tables.column import translated
-from .release_status import Standing, standing
+from ..tables.column import map_values
+from .release_status import ReleaseStatus, release_status
 
 BYTE_ORDER_MARK = "\ufeff"  # without it Excel reads UTF-8 as something else
 # Signs that can make a spreadsheet take a text for a formula or a command, in any width.
@@ -30,17 +30,17 @@ def evidence_kind(collection: Collection | ReleasedCollection) -> str:
     return collection.caveat if collection.is_simulated else collection.kind
 
 
-def written(column: Column, values: Sequence, reasons: Sequence[str]) -> list:
+def cell_text(column: Column, values: Sequence, reasons: Sequence[str]) -> list:
     """A column as a file holds it. A missing text says why; a missing number is empty, and `empty_means` says why."""
     if column.numeric:
         return list(values)
-    values = translated(values, lambda value: value and inert(value))
+    values = map_values(values, lambda value: value and escape_formula(value))
     if column.tells_missing:
         return [reason if value is None else value for value, reason in zip(values, reasons, strict=True)]
     return values
 
 
-def inert(value: str) -> str:
+def escape_formula(value: str) -> str:
     """A text no spreadsheet takes for a formula: an apostrophe stands before one that could be.
 
     A text could be a formula if its first printing character is a sign, whatever invisible
@@ -67,7 +67,7 @@ def is_invisible(letter: str) -> bool:
     return category(letter)[0] in "ZCM" or letter in BLANK_LETTERS
 
 
-class Lines:
+class CsvLines:
     """Rows as the text of a file of separated values."""
 
     def __init__(self, separator: str = ","):
@@ -85,19 +85,19 @@ class Lines:
 Same = dict[str, str]  # what is the same on every row of a file: its column, its value
 
 
-def same_on_every_row(question: Question, standing: Standing | None = None) -> Same:
+def constant_columns(question: Question, standing: ReleaseStatus | None = None) -> Same:
     """The collection and its kind, and for a file that stands alone the release."""
     collection = question.collection
-    found = {"collection": collection.slug, "evidence_kind": inert(evidence_kind(collection))}
+    found = {"collection": collection.slug, "evidence_kind": escape_formula(evidence_kind(collection))}
     return found | ({"release": standing.label} if standing else {})
 
 
-def header(table: Table, same: Same) -> list[str]:
+def column_names(table: Table, same: Same) -> list[str]:
     """The names of a file's columns, what every file has besides included."""
     return [*(column.name for column in table.file_columns), "empty_means", *same]
 
 
-def batched(
+def row_batches(
     table: Table,
     records: QuerySet,
     question: Question,
@@ -105,35 +105,35 @@ def batched(
     cells: Callable[[Column, Sequence, Sequence[str]], list],
 ) -> Iterator[Iterator[tuple]]:
     """The rows in batches of up to 2,000, all of one state of the data; `cells` says how a column is written."""
-    with steady():
+    with consistent_read():
         for batch in batches(table.file_columns, table, records, question):
-            yield rows(table.file_columns, batch, same, cells)
+            yield batch_rows(table.file_columns, batch, same, cells)
 
 
-def rows(columns: list[Column], batch: Batch, same: Same, cells: Callable) -> Iterator[tuple]:
+def batch_rows(columns: list[Column], batch: Batch, same: Same, cells: Callable) -> Iterator[tuple]:
     found = [cells(column, values, batch.reasons) for column, values in zip(columns, batch.values, strict=True)]
     return zip(*found, batch.reasons, *(repeat(each, len(batch)) for each in same.values()), strict=True)
 
 
-def as_it_is(column: Column, values: Sequence, reasons: Sequence[str]) -> list:
+def unchanged_cell(column: Column, values: Sequence, reasons: Sequence[str]) -> list:
     """A column for programs that know types: None where there is no value."""
     return list(values)
 
 
 def separated_text(table: Table, records: QuerySet, question: Question, separator: str = ",") -> Iterator[str]:
     """The file in pieces of up to 2,000 rows, header first."""
-    lines = Lines(separator)
-    with steady():
-        same = same_on_every_row(question, standing(question.collection))
-        yield BYTE_ORDER_MARK + lines.of([header(table, same)])
-        for batch in batched(table, records, question, same, written):
+    lines = CsvLines(separator)
+    with consistent_read():
+        same = constant_columns(question, release_status(question.collection))
+        yield BYTE_ORDER_MARK + lines.of([column_names(table, same)])
+        for batch in row_batches(table, records, question, same, cell_text):
             yield lines.of(batch)
 
 
 def json_lines(table: Table, records: QuerySet, question: Question) -> Iterator[str]:
     """A JSON object for each row; what is missing is null, and `empty_means` says why."""
-    with steady():
-        same = same_on_every_row(question, standing(question.collection))
-        names = header(table, same)
-        for batch in batched(table, records, question, same, as_it_is):
+    with consistent_read():
+        same = constant_columns(question, release_status(question.collection))
+        names = column_names(table, same)
+        for batch in row_batches(table, records, question, same, unchanged_cell):
             yield "".join(f"{json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False)}\n" for row in batch)

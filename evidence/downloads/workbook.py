@@ -6,12 +6,12 @@ from collections.abc import Iterator
 import xlsxwriter
 from django.db.models import QuerySet
 
-from ..models.consistency import steady
+from ..models.consistency import consistent_read
 from ..questions.question import Question
 from ..tables import Table
 from ..tables.dictionary import HEADER, common, entry
-from .release_status import standing
-from .rows import as_it_is, batched, evidence_kind, header, same_on_every_row
+from .release_status import release_status
+from .rows import column_names, constant_columns, evidence_kind, row_batches, unchanged_cell
 
 MOST_ROWS = 1_048_575  # of a sheet, its header apart
 CHUNK = 64 * 1024
@@ -21,7 +21,7 @@ class TooManyRows(ValueError):
     """A workbook holds about a million rows; the other formats hold any number."""
 
 
-def workbook(table: Table, records: QuerySet, question: Question) -> Iterator[bytes]:
+def workbook_pieces(table: Table, records: QuerySet, question: Question) -> Iterator[bytes]:
     """The workbook in pieces. It is written to a file on the way, row by row, so memory stays flat.
 
     While it is written the pieces are empty, one for each batch of rows: they send nothing, and whoever
@@ -35,7 +35,7 @@ def workbook(table: Table, records: QuerySet, question: Question) -> Iterator[by
 
 def pieces(table: Table, records: QuerySet, question: Question) -> Iterator[bytes]:
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile(dir=folder) as file:
-        with steady():
+        with consistent_read():
             book = opened(file, folder)
             try:
                 yield from written(book, table, records, question)
@@ -66,15 +66,15 @@ def opened(file, folder: str) -> xlsxwriter.Workbook:
 
 def written(book: xlsxwriter.Workbook, table: Table, records: QuerySet, question: Question) -> Iterator[bytes]:
     """Fills the workbook, pausing with an empty piece after each batch of rows."""
-    now = standing(question.collection)
-    same = same_on_every_row(question, now)
+    now = release_status(question.collection)
+    same = constant_columns(question, now)
     book.set_properties({"title": f"Casebook: {table.title}", "created": now.at.replace(tzinfo=None)})
     bold = book.add_format({"bold": True})
     sheet = book.add_worksheet(table.noun)
     sheet.freeze_panes(1, 0)
-    sheet.write_row(0, 0, header(table, same), bold)
+    sheet.write_row(0, 0, column_names(table, same), bold)
     place = 0
-    for batch in batched(table, records, question, same, as_it_is):
+    for batch in row_batches(table, records, question, same, unchanged_cell):
         for row in batch:
             place += 1
             sheet.write_row(place, 0, row)

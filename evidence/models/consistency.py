@@ -21,12 +21,12 @@ here = local()
 
 
 @contextmanager
-def steady() -> Iterator[DataVersion]:
+def consistent_read() -> Iterator[DataVersion]:
     """The version of the data, which stays as it is until the block ends. A block inside another is part of it."""
     if getattr(here, "version", None) is not None:
         yield here.version
         return
-    with one_state():
+    with read_transaction():
         here.version, here.behind = DataVersion.current(), None
         try:
             yield here.version
@@ -34,23 +34,23 @@ def steady() -> Iterator[DataVersion]:
             here.version = None
 
 
-def version() -> DataVersion:
+def current_version() -> DataVersion:
     """The version of the state being read; outside a steady block, the one that is current now."""
     return getattr(here, "version", None) or DataVersion.current()
 
 
-def mark_behind(number: int) -> None:
+def mark_stale(number: int) -> None:
     """Notes that something counted within this block is still of an earlier version."""
     here.behind = number
 
 
-def behind() -> int | None:
+def stale_version() -> int | None:
     """The earlier version that something counted within this block is of, if anything is."""
     return getattr(here, "behind", None)
 
 
 @contextmanager
-def one_state() -> Iterator[None]:
+def read_transaction() -> Iterator[None]:
     """A read transaction that takes no lock. Django's own would take SQLite's write lock, as its writers need."""
     if connection.in_atomic_block or not connection.get_autocommit():
         yield
@@ -70,25 +70,25 @@ def one_state() -> Iterator[None]:
                 connection.close()
 
 
-MOST_KEPT = 2_000
+MAX_CACHED = 2_000
 _kept: OrderedDict[tuple, Any] = OrderedDict()
 _lock = Lock()
 
 
-def kept(what: tuple, collection, make: Callable[[], Any]) -> Any:
+def cached_per_version(what: tuple, collection, make: Callable[[], Any]) -> Any:
     """What `make()` gives, made once for each version of the collection; `what` names it.
 
     Without a collection, it is kept as long as nothing changes that all collections share. The value is shared among
     threads and must not be changed. Bounded: what was asked for longest ago goes first. None is not kept.
     """
-    now = version()
+    now = current_version()
     token = now.shared_token if collection is None else now.token_of(collection)
     return kept_under(token, (collection and collection.pk, *what), make)
 
 
 def kept_until_any_change(what: tuple, make: Callable[[], Any]) -> Any:
     """The same for what a change of any kind may concern, a new release included."""
-    return kept_under(version().token, what, make)
+    return kept_under(current_version().token, what, make)
 
 
 def kept_under(token: str, what: tuple, make: Callable[[], Any]) -> Any:
@@ -105,17 +105,17 @@ def kept_under(token: str, what: tuple, make: Callable[[], Any]) -> Any:
         return made  # a transaction that writes may change it further under the same token
     with _lock:
         _kept[key] = made
-        while len(_kept) > MOST_KEPT:
+        while len(_kept) > MAX_CACHED:
             _kept.popitem(last=False)
     return made
 
 
-def collections() -> list[Collection]:
+def all_collections() -> list[Collection]:
     """All collections, in order; read once as long as none changes."""
-    return kept(("collections",), None, lambda: list(Collection.objects.all()))
+    return cached_per_version(("collections",), None, lambda: list(Collection.objects.all()))
 
 
-def forget() -> None:
+def clear_cache() -> None:
     """Empties what is kept; tests need it, which go back to a version without going back to all of its data."""
     with _lock:
         _kept.clear()

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from django.db import models
 
-from .consistency import kept
+from .consistency import cached_per_version
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def term_tree(terms: type[models.Model]) -> TermTree:
     """The tree of a table of terms, read once as long as no term changes; most tables have none."""
     if not hasattr(terms, "wider"):
         return FLAT
-    return kept(("term tree", terms._meta.label), None, lambda: read_tree(terms))
+    return cached_per_version(("term tree", terms._meta.label), None, lambda: read_tree(terms))
 
 
 def read_tree(terms: type[models.Model]) -> TermTree:

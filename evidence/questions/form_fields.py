@@ -11,7 +11,7 @@ MOST_WORDS = 10  # every word is looked for in every text field of every row
 SHOWN = 40  # characters of a wrong word that an error message repeats
 
 
-def cut(word: str) -> str:
+def truncated(word: str) -> str:
     """A wrong word as a message repeats it: short, and without characters that do not print."""
     word = "".join(letter if letter.isprintable() else "�" for letter in word)
     return word if len(word) <= SHOWN else word[:SHOWN] + "…"
@@ -56,7 +56,7 @@ class WordsField(forms.Field):
         if not hint and self.options:
             listed = ", ".join(list(self.options)[:8])
             hint = f" Known here: {listed}{', …' if len(self.options) > 8 else ''}."
-        return f"“{cut(word)}” is not among the values of “{self.label}”.{hint}"
+        return f"“{truncated(word)}” is not among the values of “{self.label}”.{hint}"
 
 
 class MatchedSetField(WordsField):
@@ -68,11 +68,11 @@ class MatchedSetField(WordsField):
         codes, matches = words
         if len(set(matches)) > 1:
             raise forms.ValidationError(
-                f"“{self.label}” is asked with two match words: {', '.join(map(cut, sorted(set(matches))))}."
+                f"“{self.label}” is asked with two match words: {', '.join(map(truncated, sorted(set(matches))))}."
             )
         match = matches[0] if matches else Match.ANY
         if match not in Match.values:
-            raise forms.ValidationError(f"“{cut(match)}” is not a match word. Use any, all, exactly or none.")
+            raise forms.ValidationError(f"“{truncated(match)}” is not a match word. Use any, all, exactly or none.")
         chosen = self.checked(codes)
         return MatchedSet(chosen, str(Match(match).value)) if chosen else None
 
@@ -116,15 +116,17 @@ class NumberField(WholeNumberField):
 
     def clean(self, words):
         if len(set(words)) > 1:
-            raise forms.ValidationError(f"“{self.label}” is given more than once: {', '.join(map(cut, words[:3]))}.")
+            raise forms.ValidationError(
+                f"“{self.label}” is given more than once: {', '.join(map(truncated, words[:3]))}."
+            )
         word = words[0].strip() if words else ""
         try:
             return super().clean(word)
         except forms.ValidationError as error:
             if error.error_list[0].code == "invalid":
-                raise forms.ValidationError(f"“{cut(word)}” is not a whole number for “{self.label}”.") from None
+                raise forms.ValidationError(f"“{truncated(word)}” is not a whole number for “{self.label}”.") from None
             raise forms.ValidationError(
-                f"“{self.label}” is between {self.min_value} and {self.max_value}, not {cut(word)}."
+                f"“{self.label}” is between {self.min_value} and {self.max_value}, not {truncated(word)}."
             ) from None
 
 

@@ -5,14 +5,14 @@ from dataclasses import dataclass, field
 from django.http import Http404, HttpRequest, QueryDict
 
 from ..models import Collection
-from ..models.consistency import collections
-from .filters import KEPT, SETS, Chip, TreatmentFilter, chips
+from ..models.consistency import all_collections
+from .filters import DISPLAY_PARAMS, SETS, Chip, TreatmentFilter, filter_chips
 from .question import Question
 from .vocabulary import Vocabulary, vocabulary
 
 
 @dataclass
-class Asked:
+class ParsedRequest:
     """What a request asks of a collection. `question` is None where the address is wrong; `problems` says how."""
 
     collection: Collection
@@ -24,56 +24,61 @@ class Asked:
 
     def query(self, question: Question | None = None, **more: str) -> str:
         """The query string of a question, by default of this one, with the words of the view."""
-        return (question or self.shown).query(**(self.view | more))
+        return (question or self.question_or_all).query(**(self.view | more))
 
-    def first(self, word: str) -> str:
+    def view_param(self, word: str) -> str:
         """A word of the view that stands once."""
         return next(iter(self.view.get(word, ())), "")
 
     @property
-    def shown(self) -> Question:
+    def question_or_all(self) -> Question:
         """The question, or the open one where it is wrong: what the form's counts refer to."""
         return self.question or Question(self.collection)
 
     @property
-    def chips(self) -> list[Chip]:
-        return chips(self.question, self.vocabulary) if self.question else []
+    def asked_query(self) -> str:
+        """The query string of the question alone."""
+        return self.question_or_all.query()
 
     @property
-    def matches(self) -> dict[str, str]:
+    def chips(self) -> list[Chip]:
+        return filter_chips(self.question, self.vocabulary) if self.question else []
+
+    @property
+    def match_words(self) -> dict[str, str]:
         """Match words of the address, also those whose set is still empty."""
         if self.question is None:
             return {}
         return {name: self.form.data.get(f"{name}_match") or "any" for name in SETS}
 
-    def typed(self, name: str) -> str:
+    def entered_values(self, name: str) -> str:
         """What the field of a filter shows: what was typed, right or wrong."""
         return self.form.data.get(name, "")
 
 
-def named(slug: str) -> Collection:
+def get_collection(slug: str) -> Collection:
     """Raises Http404 for an unknown collection."""
-    for collection in collections():
+    for collection in all_collections():
         if collection.slug == slug:
             return collection
     raise Http404("There is no such collection.")
 
 
-def ask(request: HttpRequest, slug: str) -> Asked:
+def parse_request(request: HttpRequest, slug: str) -> ParsedRequest:
     """The question of a request. Raises Http404 for an unknown collection."""
-    return asked_of(request.GET, named(slug))
+    return parse_params(request.GET, get_collection(slug))
 
 
-def asked_of(data: QueryDict, collection: Collection) -> Asked:
+def parse_params(data: QueryDict, collection: Collection) -> ParsedRequest:
     """The question that the words of an address spell, with those that change the display."""
     words = vocabulary(collection)
     form = TreatmentFilter(data, vocabulary=words)
-    view = {word: given for word in KEPT if (given := [each for each in data.getlist(word) if each])}
+    view = {word: given for word in DISPLAY_PARAMS if (given := [each for each in data.getlist(word) if each])}
     if form.is_valid():
-        return Asked(collection, words, form, form.question(collection), view=view)
-    return Asked(collection, words, form, None, form.problems(), view)
+        return ParsedRequest(collection, words, form, form.question(collection), view=view)
+    return ParsedRequest(collection, words, form, None, form.problems(), view)
 
 
-def asked_in(text: str, collection: Collection) -> Asked:
+def parse_query_string(text: str, collection: Collection) -> ParsedRequest:
     """The question that a query string inside an address spells, as a comparison has two of them."""
-    return asked_of(QueryDict(text.removeprefix("?")), collection)
+    return parse_params(QueryDict(text.removeprefix("?")), collection)

@@ -6,22 +6,22 @@ from functools import wraps
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from .form_fields import cut
+from .form_fields import truncated
 
 HTML = "text/html; charset=utf-8"
 
 
-def wrong(problems: list[str], status: int = 400) -> HttpResponse:
+def problems_as_text(problems: list[str], status: int = 400) -> HttpResponse:
     """What is wrong with the address of a file, in sentences."""
     return HttpResponse("\n".join(problems) + "\n", status=status, content_type="text/plain; charset=utf-8")
 
 
-def wrong_page(request: HttpRequest, problems: list[str]) -> HttpResponse:
+def problems_page(request: HttpRequest, problems: list[str]) -> HttpResponse:
     """What is wrong with the address of a page that has no question of its own."""
     return render(request, "evidence/wrong.html", {"problems": problems}, status=400)
 
 
-def takes_only(*words: str, file: bool = False) -> Callable:
+def accept_params(*words: str, file: bool = False) -> Callable:
     """Decorates the view of an address that takes no words but these: others are refused (400) before any work."""
 
     def decorate(view: Callable) -> Callable:
@@ -31,15 +31,15 @@ def takes_only(*words: str, file: bool = False) -> Callable:
             if not strange:
                 return view(request, *given, **named)
             taken = f"it takes {' and '.join(words)} alone" if words else "it takes none"
-            problems = [f"“{cut(word)}” is no word of this address; {taken}." for word in strange]
-            return wrong(problems) if file else wrong_page(request, problems)
+            problems = [f"“{truncated(word)}” is no word of this address; {taken}." for word in strange]
+            return problems_as_text(problems) if file else problems_page(request, problems)
 
         return checked
 
     return decorate
 
 
-def headers_alone(
+def head_response(
     request: HttpRequest, content_type: str = HTML, headers: dict | None = None, status: int = 200
 ) -> HttpResponse | None:
     """The answer to HEAD, for a view to give once it knows its status; None where a body is asked for."""

@@ -17,7 +17,7 @@ from ..models import (
     Study,
     Therapy,
 )
-from ..models.consistency import kept
+from ..models.consistency import cached_per_version
 from ..models.treatment import SET_SEPARATOR
 
 
@@ -28,7 +28,7 @@ class Vocabulary:
     terms: dict[str, dict[str, str]]
     things: dict[str, Any] = field(default_factory=dict, compare=False)
 
-    def kept(self, name: str, make: Callable[[], Any]) -> Any:
+    def cached(self, name: str, make: Callable[[], Any]) -> Any:
         """Something made of these words, made once."""
         if name not in self.things:
             self.things[name] = make()
@@ -40,20 +40,20 @@ class Vocabulary:
     def set_label(self, key: str, kind: str = "indication") -> str:
         """A set of codes in words: “ILD + skin” for `ild+skin`."""
         labels = [self.label(kind, code) for code in key.split(SET_SEPARATOR)]
-        return " + ".join(short(label, label.lower() if kind == "indication" else label) for label in labels)
+        return " + ".join(abbreviation(label, label.lower() if kind == "indication" else label) for label in labels)
 
 
-def short(label: str, otherwise: str) -> str:
+def abbreviation(label: str, otherwise: str) -> str:
     """The abbreviation a label ends with in brackets, if there is one."""
     return label[label.index("(") + 1 : -1] if label.endswith(")") and "(" in label else otherwise
 
 
 def vocabulary(collection: Collection) -> Vocabulary:
     """All of it in one query, once per version of the collection."""
-    return kept(("vocabulary",), collection, lambda: read(collection))
+    return cached_per_version(("vocabulary",), collection, lambda: read_vocabulary(collection))
 
 
-def read(collection: Collection) -> Vocabulary:
+def read_vocabulary(collection: Collection) -> Vocabulary:
     def words(kind: str, records: QuerySet, code: str, label: str, position="position") -> QuerySet:
         order = Value(0) if position is None else F(position)
         return records.order_by().values_list(

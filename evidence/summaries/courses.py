@@ -11,7 +11,7 @@ from ..counting import Tally, Unit
 from ..models import Outcome, Treatment
 from ..models.choices import Assessed
 from ..models.outcome import WINDOWS, month_window
-from ..questions.filters import courses
+from ..questions.filters import matching_treatments
 from ..questions.question import Question
 from ..statistics import quartiles
 from .shares import Summary, run_summaries
@@ -27,7 +27,7 @@ LINES = 300  # single outcomes drawn
 
 def matching_outcomes(question: Question, measures: list[str]):
     """Outcomes by these measures under the courses that answer the question; of the months asked for, if any are."""
-    found = Outcome.objects.under(courses(question)).filter(measure__in=measures)
+    found = Outcome.objects.under(matching_treatments(question)).filter(measure__in=measures)
     if asked := question.value("assessed"):
         chosen = Q()
         for word in asked:

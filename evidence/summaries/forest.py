@@ -9,7 +9,7 @@ from math import isfinite
 from ..counting import Tally
 from ..models import GroupFinding, Study
 from ..models.choices import Design, Domain, FindingKind, Item, YesNo
-from ..questions.filters import groups
+from ..questions.filters import matching_groups
 from ..questions.question import Question
 from ..questions.vocabulary import Vocabulary
 from ..statistics import (
@@ -202,7 +202,7 @@ def forest_items(question: Question) -> dict[str, str]:
 
 def event_findings(question: Question):
     """Events of n in the treated groups that answer the question."""
-    treated = groups(question).given_a_jak_inhibitor().order_by().values("pk")
+    treated = matching_groups(question).given_a_jak_inhibitor().order_by().values("pk")
     return GroupFinding.objects.within(question.collection).filter(group__in=treated, kind=FindingKind.EVENTS)
 
 

@@ -7,8 +7,8 @@ from django.db.models import Exists, OuterRef, Q
 
 from ..models import Collection, GroupFinding, Study
 from ..models.choices import FindingKind
-from ..models.consistency import kept
-from ..questions.filters import GROUP_FILTERS, groups, unasked
+from ..models.consistency import cached_per_version
+from ..questions.filters import GROUP_FILTERS, matching_groups, parts_not_asked
 from ..questions.question import Question
 from .shares import pluralize
 
@@ -56,13 +56,13 @@ def group_parts(question: Question) -> tuple:
 
 def group_cover(question: Question) -> GroupCover:
     """Counts the groups that answer the question, once per version for all questions that ask groups the same."""
-    counted = kept(("cover", group_parts(question)), question.collection, lambda: count_groups(question))
-    return replace(counted, unasked=unasked(question))
+    counted = cached_per_version(("cover", group_parts(question)), question.collection, lambda: count_groups(question))
+    return replace(counted, unasked=parts_not_asked(question))
 
 
 def count_groups(question: Question) -> GroupCover:
-    answers = Exists(groups(question).filter(pk=OuterRef("pk")))
-    whatever_drug = groups(question.without("inhibitor")).order_by().annotate(answers=answers)
+    answers = Exists(matching_groups(question).filter(pk=OuterRef("pk")))
+    whatever_drug = matching_groups(question.without("inhibitor")).order_by().annotate(answers=answers)
     rows = list(whatever_drug.values_list("answers", "n", "inhibitor", "mixed_inhibitors", "study"))
     answering = [row for row in rows if row[0]]
     treated = [row for row in answering if row[2] is not None or row[3]]
@@ -82,7 +82,7 @@ def count_groups(question: Question) -> GroupCover:
 def share_people(collection: Collection, studies: set[int]) -> bool:
     """Whether two of these studies may report some of the same people."""
     links = Study.objects.within(collection).sharing_people()
-    pairs = kept(("sharing",), collection, lambda: list(links.values_list("from_study", "to_study")))
+    pairs = cached_per_version(("sharing",), collection, lambda: list(links.values_list("from_study", "to_study")))
     return any(one in studies and other in studies for one, other in pairs)
 
 
@@ -152,11 +152,11 @@ def group_changes(question: Question, *measures: str) -> list[ChangeRow]:
     same studies.
     """
     what = ("changes", measures, group_parts(question))
-    return kept(what, question.collection, lambda: read_changes(question, measures))
+    return cached_per_version(what, question.collection, lambda: read_changes(question, measures))
 
 
 def read_changes(question: Question, measures: tuple[str, ...]) -> list[ChangeRow]:
-    answering = groups(question)
+    answering = matching_groups(question)
     studies = answering.order_by().values("study")
     found = (
         GroupFinding.objects.within(question.collection)

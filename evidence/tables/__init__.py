@@ -1,6 +1,6 @@
 """What tables and files hold: one declaration of columns per noun, read by page, file and API alike."""
 
-from .column import Batch, Column, Table, batches, ordered
+from .column import Batch, Column, Table, batches, order_records
 from .pages import page_records
 from .tables import EVENTS as ADVERSE_EVENTS
 from .tables import FINDINGS, GROUPS, OUTCOMES, PATIENTS, STUDIES, TABLES, TREATMENTS
@@ -21,6 +21,6 @@ __all__ = [
     "Table",
     "Tidy",
     "batches",
-    "ordered",
+    "order_records",
     "page_records",
 ]

@@ -138,7 +138,7 @@ class Table:
         return [column for column in self.columns if column.in_file]
 
 
-def ordered(table: Table, records: QuerySet, sort: str) -> QuerySet:
+def order_records(table: Table, records: QuerySet, sort: str) -> QuerySet:
     """Rows in the order a `sort` word asks for (a leading - turns it round), unknown values last, ties by identity.
 
     Raises KeyError for a word that names no column.
@@ -167,7 +167,7 @@ class Batch:
 def batches(columns: list[Column], table: Table, records: QuerySet, question: Question) -> Iterator[Batch]:
     """The rows of the records, in their order, 2,000 at a time: memory stays flat, and look-ups are few."""
     own = [column for column in columns if not column.lookup]
-    expressions = {f"c{i}": fetched(column) for i, column in enumerate(own)}
+    expressions = {f"c{i}": column_expression(column) for i, column in enumerate(own)}
     found = (
         records.annotate(extraction_of_row=F(table.extraction), **expressions)
         .values_list("pk", "extraction_of_row", *expressions)
@@ -179,7 +179,7 @@ def batches(columns: list[Column], table: Table, records: QuerySet, question: Qu
         reasons = [reason[each] for each in extractions]
         read = dict(zip((column.name for column in own), values, strict=True))
         read |= looked_up([column for column in columns if column.lookup], list(keys), reasons, question)
-        yield Batch(reasons, [cleaned(column, read[column.name]) for column in columns])
+        yield Batch(reasons, [clean_values(column, read[column.name]) for column in columns])
 
 
 def looked_up(columns: list[Column], keys: list[int], reasons: list[str], question: Question) -> dict[str, list]:
@@ -194,31 +194,31 @@ def looked_up(columns: list[Column], keys: list[int], reasons: list[str], questi
         else:
             found[column.name] = column.lookup(keys, question)
     return {
-        name: [joined(lists.get(key, ()), reason) for key, reason in zip(keys, reasons, strict=True)]
+        name: [join_list(lists.get(key, ()), reason) for key, reason in zip(keys, reasons, strict=True)]
         for name, lists in found.items()
     }
 
 
-def joined(parts: Sequence[str], reason: str) -> str | None:
+def join_list(parts: Sequence[str], reason: str) -> str | None:
     """The values of a list; one that is not known says so among the others."""
     if not any(parts):
         return None
     return SEPARATOR.join([part or reason for part in parts])
 
 
-def cleaned(column: Column, values: Sequence) -> list:
+def clean_values(column: Column, values: Sequence) -> list:
     """The values of a column: None for what is not known, 12 for 12.000, yes and no for truth values."""
     unknown = (None,) if column.numeric else ("", None, column.unknown)
-    return translated(values, lambda value: None if value in unknown else plain(value))
+    return map_values(values, lambda value: None if value in unknown else plain_value(value))
 
 
-def translated(values: Sequence, how: Callable[[Any], Any]) -> list:
+def map_values(values: Sequence, how: Callable[[Any], Any]) -> list:
     """Each value by `how`, which is asked once for each different value: a column of two thousand has few."""
     words = {value: how(value) for value in set(values)}
     return [words[value] for value in values]
 
 
-def fetched(column: Column):
+def column_expression(column: Column):
     """The column's expression; measured numbers as floating-point ones, which come ten times as fast as decimals and
     print the same.
     """
@@ -235,7 +235,7 @@ class Real(Field):
     cast_db_type = db_type
 
 
-def plain(value: Any) -> Any:
+def plain_value(value: Any) -> Any:
     """12 for 12.000; yes and no for truth values."""
     if isinstance(value, bool):
         return "yes" if value else "no"

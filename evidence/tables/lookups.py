@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from ..counting import matching_treatments_of
 from ..models import Patient, PatientAutoantibody, PatientManifestation, Study, StudyGroup, Treatment
 from ..models.choices import Ascertainment, ListCompleteness, Response, YesNo
-from ..questions.filters import courses
+from ..questions.filters import matching_treatments
 from ..questions.question import Question
 from .column import BatchLookup
 
@@ -16,7 +16,7 @@ PAGE = 100  # rows up to which memory is asked; a file asks the database
 UNKNOWN_CODES = {Response.UNKNOWN.value, YesNo.UNKNOWN.value, Ascertainment.NOT_STATED.value, ""}
 
 
-def gathered(pairs: QuerySet) -> dict[int, list[str]]:
+def group_by_owner(pairs: QuerySet) -> dict[int, list[str]]:
     """(owner, text) rows as lists; a code that stands for not known becomes an empty text."""
     found = defaultdict(list)
     for owner, text in pairs:
@@ -24,28 +24,28 @@ def gathered(pairs: QuerySet) -> dict[int, list[str]]:
     return found
 
 
-def presence(model, term: str, status: str):
+def presence_lookup(model, term: str, status: str):
     """Codes recorded with this status for a patient."""
 
     def listed(keys: list[int], question: Question) -> dict[int, list[str]]:
         records = model.objects.filter(patient__among=keys, status=status)
-        return gathered(records.order_by("pk").values_list("patient", f"{term}__code"))
+        return group_by_owner(records.order_by("pk").values_list("patient", f"{term}__code"))
 
     return listed
 
 
 def manifestations(status: str):
-    return presence(PatientManifestation, "manifestation", status)
+    return presence_lookup(PatientManifestation, "manifestation", status)
 
 
 def autoantibodies(status: str):
-    return presence(PatientAutoantibody, "autoantibody", status)
+    return presence_lookup(PatientAutoantibody, "autoantibody", status)
 
 
 def prior_therapies(keys: list[int], question: Question) -> dict[int, list[str]]:
     """Codes of earlier therapies; “none” where the source says there were none."""
     links = Patient.prior_therapies.through.objects.filter(patient__among=keys)
-    found = gathered(links.order_by("pk").values_list("patient", "therapy__code"))
+    found = group_by_owner(links.order_by("pk").values_list("patient", "therapy__code"))
     none = Patient.objects.filter(pk__among=keys, prior_therapies_completeness=ListCompleteness.NONE)
     return found | {key: ["none"] for key in none.values_list("pk", flat=True)}
 
@@ -60,7 +60,7 @@ class OfMatchingCourses(BatchLookup):
         found = [defaultdict(list) for _ in paths]
         known = matching_treatments_of(question, keys) if len(keys) <= PAGE else None
         if known is None:
-            matching = courses(question).filter(patient__among=keys)
+            matching = matching_treatments(question).filter(patient__among=keys)
         else:
             matching = Treatment.objects.filter(pk__among=known)
         for owner, *values in matching.order_by("patient", "number").values_list("patient", *paths):
@@ -71,17 +71,21 @@ class OfMatchingCourses(BatchLookup):
 
 def concomitant_therapies(keys: list[int], question: Question) -> dict[int, list[str]]:
     links = Treatment.concomitant_therapies.through.objects.filter(treatment__among=keys)
-    return gathered(links.order_by("pk").values_list("treatment", "therapy__code"))
+    return group_by_owner(links.order_by("pk").values_list("treatment", "therapy__code"))
 
 
 def group_indications(keys: list[int], question: Question) -> dict[int, list[str]]:
     links = StudyGroup.indications.through.objects.filter(studygroup__among=keys)
-    return gathered(links.order_by("indication__code").values_list("studygroup", "indication__code"))
+    return group_by_owner(links.order_by("indication__code").values_list("studygroup", "indication__code"))
 
 
 def sharing_studies(keys: list[int], question: Question) -> dict[int, list[str]]:
     """Studies that may report some of the same people, whichever of the two says so."""
     links = Study.objects.within(question.collection).sharing_people()
-    said = gathered(links.filter(from_study__among=keys).order_by("pk").values_list("from_study", "to_study__slug"))
-    heard = gathered(links.filter(to_study__among=keys).order_by("pk").values_list("to_study", "from_study__slug"))
+    said = group_by_owner(
+        links.filter(from_study__among=keys).order_by("pk").values_list("from_study", "to_study__slug")
+    )
+    heard = group_by_owner(
+        links.filter(to_study__among=keys).order_by("pk").values_list("to_study", "from_study__slug")
+    )
     return {key: sorted({*said.get(key, []), *heard.get(key, [])}) for key in {*said, *heard}}

@@ -5,7 +5,7 @@ from django.db.models import QuerySet
 from ..counting import Unit, row_keys, row_keys_under
 from ..models import AdverseEvent, Outcome, Patient, Treatment
 from ..questions.question import Question
-from .column import Table, ordered
+from .column import Table, order_records
 
 RECORDS = {Unit.PATIENTS: Patient, Unit.TREATMENTS: Treatment, Unit.OUTCOMES: Outcome, Unit.EVENTS: AdverseEvent}
 UNDER = (Unit.OUTCOMES, Unit.EVENTS)
@@ -13,11 +13,11 @@ UNDER = (Unit.OUTCOMES, Unit.EVENTS)
 
 def page_records(table: Table, question: Question, sort: str, start: int, stop: int) -> QuerySet:
     """Records `start` to `stop` of the list. Raises KeyError for a sort word that names no column."""
-    found = remembered(table, question, sort, start, stop) if table.unit in RECORDS else None
-    return ordered(table, table.records(question), sort)[start:stop] if found is None else found
+    found = page_from_snapshot(table, question, sort, start, stop) if table.unit in RECORDS else None
+    return order_records(table, table.records(question), sort)[start:stop] if found is None else found
 
 
-def remembered(table: Table, question: Question, sort: str, start: int, stop: int) -> QuerySet | None:
+def page_from_snapshot(table: Table, question: Question, sort: str, start: int, stop: int) -> QuerySet | None:
     """The records by their keys, where memory knows which they are."""
     unit = Unit(table.unit)
     rows = RECORDS[unit].objects
@@ -26,7 +26,7 @@ def remembered(table: Table, question: Question, sort: str, start: int, stop: in
         if found is None:
             return None
         courses, before = found
-        return ordered(table, rows.filter(treatment__among=courses), "")[before : before + stop - start]
-    order = (sort, lambda: ordered(table, table.records(question.only()), sort)) if sort else None
+        return order_records(table, rows.filter(treatment__among=courses), "")[before : before + stop - start]
+    order = (sort, lambda: order_records(table, table.records(question.only()), sort)) if sort else None
     keys = row_keys(question, unit, start, stop, order)
-    return None if keys is None else ordered(table, rows.filter(pk__among=keys), sort)
+    return None if keys is None else order_records(table, rows.filter(pk__among=keys), sort)

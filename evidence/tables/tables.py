@@ -18,7 +18,7 @@ from ..models.choices import (
     Subset,
     YesNo,
 )
-from ..questions.filters import courses, groups, studies
+from ..questions.filters import matching_groups, matching_studies, matching_treatments
 from . import lookups as lists
 from .column import Codes, Column, Table
 
@@ -111,7 +111,7 @@ PATIENTS = Table(
     noun="patients",
     title="Patients",
     unit="patients",
-    records=lambda question: Patient.objects.with_treatment(courses(question)),
+    records=lambda question: Patient.objects.with_treatment(matching_treatments(question)),
     extraction="study__extraction",
     order=["slug"],
     columns=[
@@ -310,7 +310,7 @@ TREATMENTS = Table(
     noun="treatments",
     title="Treatments",
     unit="treatments",
-    records=courses,
+    records=matching_treatments,
     extraction="patient__study__extraction",
     order=["patient__slug", "number"],
     columns=[
@@ -420,7 +420,7 @@ OUTCOMES = Table(
     noun="outcomes",
     title="Outcomes",
     unit="outcomes",
-    records=lambda question: Outcome.objects.under(courses(question)),
+    records=lambda question: Outcome.objects.under(matching_treatments(question)),
     extraction="treatment__patient__study__extraction",
     order=["treatment__patient__slug", "treatment__number", "number"],
     columns=[
@@ -515,7 +515,7 @@ EVENTS = Table(
     noun="adverse-events",
     title="Adverse events",
     unit="adverse events",
-    records=lambda question: AdverseEvent.objects.under(courses(question)),
+    records=lambda question: AdverseEvent.objects.under(matching_treatments(question)),
     extraction="treatment__patient__study__extraction",
     order=["treatment__patient__slug", "treatment__number", "number"],
     columns=[
@@ -602,7 +602,7 @@ STUDIES = Table(
     noun="studies",
     title="Studies",
     unit="studies",
-    records=studies,
+    records=matching_studies,
     extraction="extraction",
     order=["short_name", "slug"],
     columns=[
@@ -758,7 +758,7 @@ GROUPS = Table(
     noun="groups",
     title="Groups",
     unit="groups",
-    records=groups,
+    records=matching_groups,
     extraction="study__extraction",
     order=["study__short_name", "position", "slug"],
     columns=[
@@ -826,7 +826,7 @@ FINDINGS = Table(
     noun="findings",
     title="Findings of groups",
     unit="findings",
-    records=lambda question: GroupFinding.objects.filter(group__in=groups(question).order_by().values("pk")),
+    records=lambda question: GroupFinding.objects.filter(group__in=matching_groups(question).order_by().values("pk")),
     extraction="group__study__extraction",
     order=["group__study__short_name", "group__position", "group__slug", "number"],
     columns=[

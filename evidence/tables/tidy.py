@@ -6,7 +6,7 @@ from django.db.models import Case, CharField, F, Q, QuerySet, Value, When
 
 from ..models import Patient, PatientAutoantibody, PatientManifestation, Provenance, Treatment
 from ..models.choices import Method, Presence
-from ..questions.filters import courses, groups
+from ..questions.filters import matching_groups, matching_treatments
 from ..questions.question import Question
 from .column import Codes, Column, Table
 from .tables import (
@@ -41,7 +41,7 @@ class Tidy:
         return self.table.noun
 
 
-def without(table: Table, *names: str, more: tuple[Column, ...] = ()) -> Table:
+def slim_table(table: Table, *names: str, more: tuple[Column, ...] = ()) -> Table:
     """A list's table without lists, without what another table says, and with `more`."""
     elsewhere = set(names) if table is STUDIES else {*OF_STUDY, *names}
     kept = [column for column in table.columns if not column.lookup and column.name not in elsewhere]
@@ -49,7 +49,7 @@ def without(table: Table, *names: str, more: tuple[Column, ...] = ()) -> Table:
 
 
 def patients(question: Question) -> QuerySet:
-    return Patient.objects.with_treatment(courses(question))
+    return Patient.objects.with_treatment(matching_treatments(question))
 
 
 def of_patients(model):
@@ -65,12 +65,12 @@ def of_courses(model):
     """Rows of the courses that answer the question."""
 
     def records(question: Question) -> QuerySet:
-        return model.objects.filter(treatment__in=courses(question).order_by().values("pk"))
+        return model.objects.filter(treatment__in=matching_treatments(question).order_by().values("pk"))
 
     return records
 
 
-def linked(noun: str, title: str, records, owner: str, order: list[str], columns: list[Column]) -> Table:
+def link_table(noun: str, title: str, records, owner: str, order: list[str], columns: list[Column]) -> Table:
     """A table of links; `owner` leads to the patient."""
     return Table(noun, title, noun.replace("-", " "), records, f"{owner}__study__extraction", columns, order)
 
@@ -102,9 +102,9 @@ INDICATION = Column(
 )
 
 
-def presence(noun: str, title: str, model, term: Column) -> Table:
+def presence_table(noun: str, title: str, model, term: Column) -> Table:
     """What was looked for in patients, found or not."""
-    return linked(
+    return link_table(
         noun, title, of_patients(model), "patient", ["patient__slug", term.source], [PATIENT_OF_LINK, term, STATUS]
     )
 
@@ -116,8 +116,8 @@ ALONG = Treatment.concomitant_therapies.through
 
 def provenance(question: Question) -> QuerySet:
     """Where the values of what the question finds come from."""
-    asked = courses(question).order_by().values("pk")
-    found = groups(question).order_by().values("pk")
+    asked = matching_treatments(question).order_by().values("pk")
+    found = matching_groups(question).order_by().values("pk")
     return Provenance.objects.published().filter(
         Q(patient__in=patients(question).order_by().values("pk"))
         | Q(treatment__in=asked)
@@ -215,9 +215,9 @@ PROVENANCE = Table(
 TIDY = {
     each.noun: each
     for each in [
-        Tidy(without(STUDIES, *COUNTED), ("study",), {}),
+        Tidy(slim_table(STUDIES, *COUNTED), ("study",), {}),
         Tidy(
-            without(
+            slim_table(
                 PATIENTS,
                 more=(Column("label", "Called", "label", "How the source calls the patient."),),
             ),
@@ -225,17 +225,17 @@ TIDY = {
             {("study",): "studies"},
         ),
         Tidy(
-            presence("manifestations", "Manifestation", PatientManifestation, MANIFESTATION),
+            presence_table("manifestations", "Manifestation", PatientManifestation, MANIFESTATION),
             ("patient", "manifestation"),
             {("patient",): "patients"},
         ),
         Tidy(
-            presence("autoantibodies", "Autoantibody", PatientAutoantibody, AUTOANTIBODY),
+            presence_table("autoantibodies", "Autoantibody", PatientAutoantibody, AUTOANTIBODY),
             ("patient", "autoantibody"),
             {("patient",): "patients"},
         ),
         Tidy(
-            linked(
+            link_table(
                 "prior-therapies",
                 "Prior therapies",
                 of_patients(PRIOR),
@@ -246,9 +246,9 @@ TIDY = {
             ("patient", "therapy"),
             {("patient",): "patients"},
         ),
-        Tidy(without(TREATMENTS, "study", "indications"), ("patient", "treatment"), {("patient",): "patients"}),
+        Tidy(slim_table(TREATMENTS, "study", "indications"), ("patient", "treatment"), {("patient",): "patients"}),
         Tidy(
-            linked(
+            link_table(
                 "indications",
                 "Indications",
                 of_courses(INDICATED),
@@ -260,7 +260,7 @@ TIDY = {
             {("patient", "treatment"): "treatments"},
         ),
         Tidy(
-            linked(
+            link_table(
                 "concomitant-therapies",
                 "Concomitant therapies",
                 of_courses(ALONG),
@@ -272,18 +272,18 @@ TIDY = {
             {("patient", "treatment"): "treatments"},
         ),
         Tidy(
-            without(OUTCOMES, "study", "inhibitor", "indications"),
+            slim_table(OUTCOMES, "study", "inhibitor", "indications"),
             ("patient", "treatment", "outcome"),
             {("patient", "treatment"): "treatments"},
         ),
         Tidy(
-            without(EVENTS, "study", "inhibitor", "indications"),
+            slim_table(EVENTS, "study", "inhibitor", "indications"),
             ("patient", "treatment", "event"),
             {("patient", "treatment"): "treatments"},
         ),
-        Tidy(without(GROUPS), ("study", "group"), {("study",): "studies"}),
+        Tidy(slim_table(GROUPS), ("study", "group"), {("study",): "studies"}),
         Tidy(
-            without(FINDINGS, "group_name", "inhibitor"),
+            slim_table(FINDINGS, "group_name", "inhibitor"),
             ("study", "group", "finding"),
             {("study", "group"): "groups"},
         ),

@@ -12,11 +12,16 @@ from django.urls import reverse
 from django.utils.html import format_html, json_script
 from django.utils.safestring import SafeString, mark_safe
 
-from ..downloads.release_status import Pin, Standing, latest, pinned, standing
-from ..models import Collection, DataVersion, Provenance, Release, Review, Study
+from ..downloads.release_status import (
+    ReleaseStatus,
+    RequestedRelease,
+    release_status,
+    requested_release,
+)
+from ..downloads.release_status import latest_release as find_latest_release
+from ..models import Collection, DataVersion, Provenance, Release, Review, Study, consistency
 from ..models.choices import Response
-from ..models.consistency import behind, collections
-from ..models.consistency import version as steady_version
+from ..models.consistency import current_version, stale_version
 
 register = template.Library()
 
@@ -24,31 +29,31 @@ register = template.Library()
 @register.simple_tag
 def all_collections() -> list[Collection]:
     """The collections, for the navigation of every page."""
-    return collections()
+    return consistency.all_collections()
 
 
 @register.simple_tag
 def data_version() -> DataVersion:
     """The version of the data this page was made from."""
-    return steady_version()
+    return current_version()
 
 
 @register.simple_tag
-def release_of(collection: Collection | None) -> Standing | None:
+def release_of(collection: Collection | None) -> ReleaseStatus | None:
     """How a collection stands to the latest release; of pages without one, the latest release alone."""
-    return standing(collection) if collection else None
+    return release_status(collection) if collection else None
 
 
 @register.simple_tag
 def latest_release() -> Release | None:
-    return latest()
+    return find_latest_release()
 
 
 @register.simple_tag(takes_context=True)
-def release_asked(context) -> Pin | None:
+def release_asked(context) -> RequestedRelease | None:
     """The release this page's address names, and whether the data have moved on since."""
     collection = context["collection"]
-    return pinned(context["request"].GET, collection) if collection else None
+    return requested_release(context["request"].GET, collection) if collection else None
 
 
 @register.simple_tag(takes_context=True)
@@ -66,23 +71,23 @@ def lasting_address(context, number: int) -> str:
 @register.simple_tag
 def counted_version() -> int | None:
     """The earlier version the numbers of this page are of, while a large collection is being counted anew."""
-    return behind()
+    return stale_version()
 
 
 @register.filter
-def trimmed(value):
+def trim_zeros(value):
     """A decimal without needless zeros; other values unchanged."""
     return format(value.normalize(), "f") if hasattr(value, "normalize") else value
 
 
 @register.filter
-def grouped(count: int) -> str:
+def group_digits(count: int) -> str:
     """12 345 for 12345, with narrow spaces."""
     return f"{count:,}".replace(",", "\u202f")
 
 
 @register.filter
-def authors(text: str) -> str:
+def author_list(text: str) -> str:
     """An author list as running text that ends with one full stop: semicolons become commas."""
     return f"{text.replace(';', ',').rstrip('.')}."
 
@@ -136,7 +141,7 @@ def file_address(context, file_format: str) -> str:
 
 
 @register.simple_tag
-def waits(format, rows: int) -> str:
+def download_wait(format, rows: int) -> str:
     """How long a download of so many rows takes to begin, if that is worth saying."""
     return format.wait(rows)
 
@@ -220,7 +225,7 @@ def chart_file(context, chart) -> str:
     if "asked" not in context:
         return ""
     asked = context["asked"]
-    found, query = reverse("chart_file", args=[asked.collection.slug, chart.name]), asked.shown.query()
+    found, query = reverse("chart_file", args=[asked.collection.slug, chart.name]), asked.question_or_all.query()
     return f"{found}?{query}" if query else found
 
 

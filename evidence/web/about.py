@@ -6,13 +6,13 @@ from django.utils.html import json_script
 from django.utils.safestring import mark_safe
 from django.views.decorators.http import require_safe
 
-from ..downloads import attachment, dictionary_csv
+from ..downloads import attachment_header, dictionary_csv
 from ..downloads.citations import LICENCE
 from ..downloads.phenopackets import LOSSES, terms_without_code
-from ..downloads.release_status import latest
+from ..downloads.release_status import latest_release
 from ..models import Release, ReleasedCollection, Review
-from ..models.consistency import collections, version
-from ..questions.request_checks import headers_alone, takes_only
+from ..models.consistency import all_collections, current_version
+from ..questions.request_checks import accept_params, head_response
 from ..summaries.methods import LIMITS, METHODS
 from ..tables.dictionary import dictionary
 
@@ -20,58 +20,58 @@ NOT_KEPT = "no-cache"  # a page that names the host it was asked at is made each
 
 
 @require_safe
-@takes_only()
+@accept_params()
 def methods(request: HttpRequest) -> HttpResponse:
     """Every statistic and rule, with an example worked out now."""
-    if head := headers_alone(request):
+    if head := head_response(request):
         return head
     worked = [vars(each) | {"worked": each.example()} for each in METHODS]
     return render(request, "evidence/methods.html", {"methods": worked, "limits": LIMITS})
 
 
 @require_safe
-@takes_only()
+@accept_params()
 def data_dictionary(request: HttpRequest) -> HttpResponse:
     """What every column of every file means, and what a phenopacket cannot say."""
-    if head := headers_alone(request):
+    if head := head_response(request):
         return head
     context = {"files": dictionary(), "losses": LOSSES, "without_code": terms_without_code()}
     return render(request, "evidence/data-dictionary.html", context)
 
 
 @require_safe
-@takes_only(file=True)
+@accept_params(file=True)
 def dictionary_file(request: HttpRequest) -> HttpResponse:
     return dictionary_csv()
 
 
 @require_safe
-@takes_only()
+@accept_params()
 def releases(request: HttpRequest) -> HttpResponse:
     """Every release: what it holds, what changed, and its archive."""
-    if head := headers_alone(request):
+    if head := head_response(request):
         return head
     found = Release.objects.prefetch_related("collections")
     return render(request, "evidence/releases.html", {"releases": found})
 
 
 @require_safe
-@takes_only(file=True)
+@accept_params(file=True)
 def release_file(request: HttpRequest, number: int, slug: str) -> StreamingHttpResponse:
     """One collection of a release, as it was, piece by piece."""
     held = get_object_or_404(ReleasedCollection, release__number=number, slug=slug)
-    headers = attachment(f"casebook-{slug}-release-{number}.zip") | {"Content-Length": str(held.size)}
+    headers = attachment_header(f"casebook-{slug}-release-{number}.zip") | {"Content-Length": str(held.size)}
     return StreamingHttpResponse(held.pieces(), content_type="application/zip", headers=headers)
 
 
 @require_safe
-@takes_only()
+@accept_params()
 def cite(request: HttpRequest) -> HttpResponse:
     """How to cite Casebook, the studies and the reviews."""
-    if head := headers_alone(request, headers={"Cache-Control": NOT_KEPT}):
+    if head := head_response(request, headers={"Cache-Control": NOT_KEPT}):
         return head
-    now, address = version(), request.build_absolute_uri("/")
-    release = latest()
+    now, address = current_version(), request.build_absolute_uri("/")
+    release = latest_release()
     state = f"Release {release.number}, {release.released_at:%-d %B %Y}" if release else f"Data version {now.number}"
     text = f"Casebook: patient-level evidence on JAK inhibitors in systemic sclerosis. {state}. {address}"
     dataset = {
@@ -93,22 +93,22 @@ def cite(request: HttpRequest) -> HttpResponse:
                 "contentUrl": request.build_absolute_uri(f"/{each.slug}/patients.csv"),
                 "description": each.caveat if each.is_simulated else each.description,
             }
-            for each in collections()
+            for each in all_collections()
         ],
     }
     context = {
-        "collections": collections(),
+        "collections": all_collections(),
         "reviews": Review.objects.all(),
         "text": text,
         "release": release,
         "licence": LICENCE,
-        "dataset": embedded(dataset),
+        "dataset": linked_data(dataset),
     }
     response = render(request, "evidence/cite.html", context)
     response.headers["Cache-Control"] = NOT_KEPT
     return response
 
 
-def embedded(data: dict):
+def linked_data(data: dict):
     """Linked data for search engines, as a script that is none."""
     return mark_safe(json_script(data).replace("application/json", "application/ld+json", 1))  # noqa: S308

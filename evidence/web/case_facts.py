@@ -11,7 +11,7 @@ from ..models import Outcome, Patient, Provenance, Study
 from ..models.choices import ListCompleteness, Presence
 from ..models.provenance import SUBJECTS
 from ..tables import Column, Table
-from ..tables.column import plain
+from ..tables.column import plain_value
 
 
 @dataclass
@@ -98,14 +98,14 @@ def baseline(outcome: Outcome) -> Decimal | str | None:
     """The number, and the month it was taken at where that is known."""
     if outcome.baseline is None or outcome.baseline_month is None:
         return outcome.baseline
-    return f"{plain(outcome.baseline)} (month {plain(outcome.baseline_month)})"
+    return f"{plain_value(outcome.baseline)} (month {plain_value(outcome.baseline_month)})"
 
 
 def followup(outcome: Outcome) -> Decimal | str | None:
     """The number, the words, or both."""
     if outcome.followup is None or not outcome.followup_text:
         return outcome.followup if outcome.followup is not None else outcome.followup_text or None
-    return f"{plain(outcome.followup)}, {outcome.followup_text}"
+    return f"{plain_value(outcome.followup)}, {outcome.followup_text}"
 
 
 # How a case says what is more than one field of its record. Other columns are read from the field they are made of.
@@ -149,7 +149,7 @@ class Facts:
         """The value of a column; a number without its unit."""
         read = VALUES[self.table.noun].get(column.name)
         value = read(self.record) if read else getattr(self.record, column.source)
-        text, tone = "" if value is None else str(plain(value)), ""
+        text, tone = "" if value is None else str(plain_value(value)), ""
         if column.labels and not read:
             tone = text if column.toned and text != column.unknown else ""
             text = "" if text == column.unknown else getattr(self.record, f"get_{column.source}_display")()

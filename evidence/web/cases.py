@@ -8,9 +8,9 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from .. import charts, summaries
-from ..downloads import attachment, citation_file
-from ..downloads.phenopackets import phenopacket
-from ..downloads.release_status import pinned, status_of
+from ..downloads import attachment_header, citation_file
+from ..downloads.phenopackets import make_phenopacket
+from ..downloads.release_status import page_status, requested_release
 from ..models import (
     GroupFinding,
     Outcome,
@@ -21,22 +21,22 @@ from ..models import (
     Study,
     Treatment,
 )
-from ..questions.parsing import named
-from ..questions.request_checks import headers_alone, takes_only
+from ..questions.parsing import get_collection
+from ..questions.request_checks import accept_params, head_response
 from ..questions.vocabulary import vocabulary
 from ..statistics import RULES
 from ..summaries.courses import swimmer_row
 from ..tables import ADVERSE_EVENTS, OUTCOMES, PATIENTS, TREATMENTS, Table
-from ..tables.column import plain
+from ..tables.column import plain_value
 from .case_facts import Fact, Facts, Sources
-from .collection import refusal
+from .collection import refuse_file
 
 SKIN_RULE = RULES["mrss-5-25"]
 CLOSEST = 5  # similar cases shown with a case
 COMPANIONS = 30  # other patients of the study shown with a case
 
 
-def found(collection: str, model, *path: str, **lookup):
+def get_record_or_404(collection: str, model, *path: str, **lookup):
     """A record readers may see, or Http404."""
     record = model.filter(**lookup).select_related(*path).first()
     if record is None:
@@ -45,13 +45,13 @@ def found(collection: str, model, *path: str, **lookup):
 
 
 @require_safe
-@takes_only("release")
+@accept_params("release")
 def patient(request: HttpRequest, collection: str, slug: str) -> HttpResponse:
     """One case: who, what was given for what, what happened, what is not known and why."""
-    home = named(collection)
-    person = found(collection, Patient.objects.within(home), "study__collection", slug=slug)
-    status = status_of(request, home, [])
-    if head := headers_alone(request, status=status):
+    home = get_collection(collection)
+    person = get_record_or_404(collection, Patient.objects.within(home), "study__collection", slug=slug)
+    status = page_status(request, home, [])
+    if head := head_response(request, status=status):
         return head
     prefetch_related_objects(
         [person],
@@ -68,7 +68,7 @@ def patient(request: HttpRequest, collection: str, slug: str) -> HttpResponse:
     reports = Patient.objects.within(home).of_same_person(person).select_related("study")
     others = [each for each in reports if each != person]
     counted = reports.counted().get() if others else person
-    courses = [course(each, sources) for each in treatments]
+    courses = [treatment_context(each, sources) for each in treatments]
     facts = Facts(PATIENTS, person, person.study, sources).listed()
     words, criteria = summaries.criteria_of(person, vocabulary(home))
     closest = summaries.closest_patients(home, criteria, apart=counted.pk, most=CLOSEST)[0] if criteria else []
@@ -78,46 +78,46 @@ def patient(request: HttpRequest, collection: str, slug: str) -> HttpResponse:
         "study": person.study,
         "subtitle": person.study.title if person.study.title != person.study.short_name else "",
         "facts": facts,
-        "glance": glance(facts, courses),
+        "glance": case_at_a_glance(facts, courses),
         "courses": courses,
-        "chart": charts.timeline_chart([swimmer_row(each) for each in treatments], before(person), home),
+        "chart": charts.timeline_chart([swimmer_row(each) for each in treatments], earlier_history(person), home),
         "counted": counted,
         "other_reports": others,
         "companions": Patient.objects.within(home).filter(study=person.study).exclude(pk=person.pk)[:COMPANIONS],
         "closest": closest,
         "asked_of_them": len(criteria),
-        "similar": urlencode([(name, value) for name, given in words.items() for value in listed(given)]),
+        "similar": urlencode([(name, value) for name, given in words.items() for value in criterion_params(given)]),
     }
     return render(request, "evidence/patient.html", context, status=status)
 
 
 @require_safe
-@takes_only("release", file=True)
+@accept_params("release", file=True)
 def phenopacket_of(request: HttpRequest, collection: str, slug: str) -> HttpResponse:
     """One case as a phenopacket."""
-    home = named(collection)
-    person = found(collection, Patient.objects.within(home), "study__collection", slug=slug)
-    if refused := refusal([], pinned(request.GET, home)):
+    home = get_collection(collection)
+    person = get_record_or_404(collection, Patient.objects.within(home), "study__collection", slug=slug)
+    if refused := refuse_file([], requested_release(request.GET, home)):
         return refused
-    headers = attachment(f"{person.slug}-phenopacket.json")
-    return HttpResponse(phenopacket(person, vocabulary(home)), content_type="application/json", headers=headers)
+    headers = attachment_header(f"{person.slug}-phenopacket.json")
+    return HttpResponse(make_phenopacket(person, vocabulary(home)), content_type="application/json", headers=headers)
 
 
-def listed(given) -> list:
+def criterion_params(given) -> list:
     """The values of one criterion as address words."""
     return list(given) if isinstance(given, tuple) else [given] if given not in (None, "") else []
 
 
-def before(person: Patient) -> list[tuple[str, str]]:
+def earlier_history(person: Patient) -> list[tuple[str, str]]:
     """What came before the first course, as (what, when): when is hardly ever said."""
     found = []
     if person.disease_duration_months is not None:
-        found.append(("disease", f"for {plain(person.disease_duration_months)} months, as reported"))
+        found.append(("disease", f"for {plain_value(person.disease_duration_months)} months, as reported"))
     found += [(f"prior therapy: {each.label}", "not said") for each in person.prior_therapies.all()]
     return found
 
 
-def glance(facts: list[Fact], courses: list[dict]) -> list[str]:
+def case_at_a_glance(facts: list[Fact], courses: list[dict]) -> list[str]:
     """The case in one line: what is known of sex, age, subset; each drug, what for, and the verdict."""
     known = {fact.name: fact.value for fact in facts if fact.value}
     who = [known[name] for name in ("sex", "age_years", "subset") if name in known]
@@ -138,7 +138,7 @@ def ordered_records(model, term: str) -> QuerySet:
     return model.objects.select_related(term).order_by(f"{term}__position")
 
 
-def course(treatment: Treatment, sources: Sources) -> dict:
+def treatment_context(treatment: Treatment, sources: Sources) -> dict:
     """One course with its outcomes and adverse events."""
     study = treatment.patient.study
 
@@ -148,12 +148,12 @@ def course(treatment: Treatment, sources: Sources) -> dict:
     return {
         "treatment": treatment,
         "facts": Facts(TREATMENTS, treatment, study, sources).listed("indications"),
-        "outcomes": (OUTCOMES, rows(OUTCOMES, treatment.outcomes, "result", rule)),
+        "outcomes": (OUTCOMES, rows(OUTCOMES, treatment.outcomes, "result", rule_verdict)),
         "events": (ADVERSE_EVENTS, rows(ADVERSE_EVENTS, treatment.events, "category")),
     }
 
 
-def rule(outcome: Outcome) -> str:
+def rule_verdict(outcome: Outcome) -> str:
     """The verdict of the mRSS rule, beside the authors' own; empty for other measures."""
     if outcome.measure != SKIN_RULE.measure:
         return ""
@@ -161,40 +161,40 @@ def rule(outcome: Outcome) -> str:
 
 
 @require_safe
-@takes_only("release", file=True)
+@accept_params("release", file=True)
 def citation(request: HttpRequest, collection: str, slug: str, how: str) -> HttpResponse:
     """One study as RIS or BibTeX. A simulated article is no publication and has none."""
-    home = named(collection)
+    home = get_collection(collection)
     if home.is_simulated:
         raise Http404("A simulated article cannot be cited.")
-    paper = found(collection, Study.objects.within(home), slug=slug)
-    if refused := refusal([], pinned(request.GET, home)):
+    paper = get_record_or_404(collection, Study.objects.within(home), slug=slug)
+    if refused := refuse_file([], requested_release(request.GET, home)):
         return refused
     return citation_file([paper], f"{slug}.{how}", how)
 
 
 @require_safe
-@takes_only("release")
+@accept_params("release")
 def study(request: HttpRequest, collection: str, slug: str) -> HttpResponse:
     """One study: what it is, how much of it was read, its patients and its groups with every finding."""
-    home = named(collection)
-    paper = found(collection, Study.objects.within(home), "collection", "registered_inhibitor", slug=slug)
-    status = status_of(request, home, [])
-    if head := headers_alone(request, status=status):
+    home = get_collection(collection)
+    paper = get_record_or_404(collection, Study.objects.within(home), "collection", "registered_inhibitor", slug=slug)
+    status = page_status(request, home, [])
+    if head := head_response(request, status=status):
         return head
     groups = paper.groups.select_related("inhibitor").prefetch_related("indications", "findings")
     context = {
         "collection": home,
         "study": paper,
         "patients": Patient.objects.within(home).filter(study=paper).prefetch_related("treatments__inhibitor"),
-        "groups": [(group, [(each, printed(each)) for each in group.findings.all()]) for group in groups],
+        "groups": [(group, [(each, printed_numbers(each)) for each in group.findings.all()]) for group in groups],
         "inclusions": paper.inclusions.select_related("review"),
         "sharing": Study.objects.within(home).sharing_with(paper).order_by("short_name", "slug"),
     }
     return render(request, "evidence/study.html", context, status=status)
 
 
-def printed(finding: GroupFinding) -> str:
+def printed_numbers(finding: GroupFinding) -> str:
     """A finding's numbers in words, exactly those that were printed."""
 
     def shown(value) -> str:

@@ -11,18 +11,18 @@ from django.views.decorators.http import require_safe
 
 from .. import charts, summaries
 from ..downloads import chart_csv
-from ..downloads.release_status import pinned, status_of
+from ..downloads.release_status import page_status, requested_release
 from ..models import Collection
 from ..models.choices import Sex, Subset
 from ..questions.filters import FILTERS
-from ..questions.form_fields import NumberField, WordsField, cut
-from ..questions.parsing import Asked, asked_in, named
+from ..questions.form_fields import NumberField, WordsField, truncated
+from ..questions.parsing import ParsedRequest, get_collection, parse_query_string
 from ..questions.question import Question
-from ..questions.request_checks import headers_alone
+from ..questions.request_checks import head_response
 from ..questions.vocabulary import Vocabulary, vocabulary
 from ..summaries.comparison import FEWEST
-from .collection import chart_head, refusal
-from .navigation import tabs
+from .collection import chart_head, refuse_file
+from .navigation import navigation_tabs
 
 SIDES = ("a", "b")
 WORDS = {*SIDES, "release"}
@@ -30,19 +30,19 @@ ONE_VALUE = ("sex", "subset")  # criteria a patient has one value of
 USUAL = (*ONE_VALUE, "manifestation")  # criteria unfolded from the start
 
 
-def address(collection: Collection, one: Question, other: Question) -> str:
+def comparison_url(collection: Collection, one: Question, other: Question) -> str:
     """The page that compares two questions."""
     query = urlencode({"a": one.query(), "b": other.query()})
     return f"{reverse('compare', args=[collection.slug])}?{query}"
 
 
-def sides(request: HttpRequest, collection: Collection) -> tuple[dict[str, Asked], list[str]]:
+def parse_sides(request: HttpRequest, collection: Collection) -> tuple[dict[str, ParsedRequest], list[str]]:
     """The two questions of a comparison, as far as they are given, and what is wrong with them."""
     problems = [
-        f"“{cut(word)}” is no part of a comparison; it has a and b." for word in request.GET if word not in WORDS
+        f"“{truncated(word)}” is no part of a comparison; it has a and b." for word in request.GET if word not in WORDS
     ]
     problems += [f"“{side}” is given more than once." for side in SIDES if len(request.GET.getlist(side)) > 1]
-    found = {side: asked_in(request.GET[side], collection) for side in SIDES if side in request.GET}
+    found = {side: parse_query_string(request.GET[side], collection) for side in SIDES if side in request.GET}
     problems += [f"{side.upper()}: {problem}" for side, asked in found.items() for problem in asked.problems]
     return found, problems
 
@@ -50,16 +50,16 @@ def sides(request: HttpRequest, collection: Collection) -> tuple[dict[str, Asked
 @require_safe
 def compare(request: HttpRequest, collection: str) -> HttpResponse:
     """Two questions side by side; with only one, ways to choose the other."""
-    home = named(collection)
-    found, problems = sides(request, home)
-    status = status_of(request, home, problems)
-    if head := headers_alone(request, status=status):
+    home = get_collection(collection)
+    found, problems = parse_sides(request, home)
+    status = page_status(request, home, problems)
+    if head := head_response(request, status=status):
         return head
     context = {
         "collection": home,
         "problems": problems,
         "sides": found,
-        "tabs": tabs(home, "", "compare"),
+        "tabs": navigation_tabs(home, "", "compare"),
         "noun": "compare",
         "compared": None,
     }
@@ -70,30 +70,32 @@ def compare(request: HttpRequest, collection: str) -> HttpResponse:
             "compared": compared,
             "fewest": FEWEST,
             "chart": charts.compare_chart(compared, home),
-            "swapped": address(home, other.question, one.question),
+            "swapped": comparison_url(home, other.question, one.question),
             "same": one.question == other.question,
             "file": f"{reverse('compare_file', args=[home.slug])}?{request.GET.urlencode()}",
         }
     elif not problems:
-        context["offers"] = offers(home, (one or other).question if found else Question(home), vocabulary(home))
+        context["offers"] = offered_comparisons(
+            home, (one or other).question if found else Question(home), vocabulary(home)
+        )
     return render(request, "evidence/compare.html", context, status=status)
 
 
 @require_safe
 def compare_file(request: HttpRequest, collection: str) -> HttpResponse:
     """The numbers of a comparison as a CSV file."""
-    home = named(collection)
-    found, problems = sides(request, home)
+    home = get_collection(collection)
+    found, problems = parse_sides(request, home)
     if len(found) < len(SIDES) and not problems:
         problems = ["A comparison needs a and b."]
-    if answered := refusal(problems, pinned(request.GET, home)) or chart_head(request, home, "compare"):
+    if answered := refuse_file(problems, requested_release(request.GET, home)) or chart_head(request, home, "compare"):
         return answered
     compared = summaries.side_by_side(found["a"].question, found["b"].question, found["a"].vocabulary)
     chart = charts.compare_chart(compared, home)
     return chart_csv(chart, found["a"].question, request.GET.urlencode())
 
 
-def offers(collection: Collection, question: Question, words: Vocabulary) -> list[tuple[str, str]]:
+def offered_comparisons(collection: Collection, question: Question, words: Vocabulary) -> list[tuple[str, str]]:
     """Comparisons one choice away: the question with another drug in place of its own."""
     drugs = [(code, label) for code, label in words.terms["inhibitor"].items()]
     counts = dict(summaries.inhibitors_given(question.without("inhibitor")))
@@ -105,7 +107,10 @@ def offers(collection: Collection, question: Question, words: Vocabulary) -> lis
     else:
         asked_label = " or ".join(words.label("inhibitor", code) for code in asked)
     return [
-        (f"{asked_label} beside {label}", address(collection, question, question.with_part("inhibitor", (code,))))
+        (
+            f"{asked_label} beside {label}",
+            comparison_url(collection, question, question.with_part("inhibitor", (code,))),
+        )
         for code, label in given
         if asked_label
     ]
@@ -150,7 +155,7 @@ class SimilarForm(forms.Form):
         given = self.cleaned_data
         for word in self.data:
             if word not in self.fields:
-                self.add_error(None, f"“{cut(word)}” is no criterion here. Known: {', '.join(self.fields)}.")
+                self.add_error(None, f"“{truncated(word)}” is no criterion here. Known: {', '.join(self.fields)}.")
         for name in ONE_VALUE:
             if len(given.get(name, ())) > 1:
                 self.add_error(name, f"“{self.fields[name].label}” has one value; two are given.")
@@ -184,18 +189,18 @@ class SimilarForm(forms.Form):
 @require_safe
 def similar(request: HttpRequest, collection: str) -> HttpResponse:
     """Patients like mine: who agrees in what, who differs, and what is not known."""
-    home = named(collection)
+    home = get_collection(collection)
     words = vocabulary(home)
     form = SimilarForm(request.GET, words=words)
     problems = [str(problem) for texts in form.errors.values() for problem in texts]
-    status = status_of(request, home, problems)
-    if head := headers_alone(request, status=status):
+    status = page_status(request, home, problems)
+    if head := head_response(request, status=status):
         return head
     context = {
         "collection": home,
         "form": form,
         "typed_age": request.GET.get("age", ""),
-        "tabs": tabs(home, "", "similar"),
+        "tabs": navigation_tabs(home, "", "similar"),
         "noun": "similar",
         "span": summaries.AGE_SPAN,
         "found": None,

@@ -1,13 +1,13 @@
 """What a reader gets when something broke that nobody foresaw."""
 
 from django.http import HttpRequest, HttpResponse
-from django.views.defaults import server_error
+from django.views import defaults
 
-from ..problems import for_programs, problem
+from ..problems import is_for_programs, problem_response
 
 
-def broken(request: HttpRequest) -> HttpResponse:
+def server_error(request: HttpRequest) -> HttpResponse:
     """A page, or for programs a problem document. The log has the reason; the answer does not."""
-    if for_programs(request):
-        return problem(500, "Something went wrong here, and it has been logged.")
-    return server_error(request)
+    if is_for_programs(request):
+        return problem_response(500, "Something went wrong here, and it has been logged.")
+    return defaults.server_error(request)

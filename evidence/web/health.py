@@ -11,14 +11,14 @@ from ..models import DataVersion
 
 @never_cache
 @require_safe
-def alive(request: HttpRequest) -> HttpResponse:
+def liveness(request: HttpRequest) -> HttpResponse:
     """The process answers."""
     return HttpResponse("ok\n", content_type="text/plain")
 
 
 @never_cache
 @require_safe
-def ready(request: HttpRequest) -> HttpResponse:
+def readiness(request: HttpRequest) -> HttpResponse:
     """The database and the cache answer, and evidence is loaded; otherwise 503, saying what is away."""
     away = []
     try:

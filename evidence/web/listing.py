@@ -17,7 +17,7 @@ PAGE = 50  # rows of a page
 
 
 @dataclass(frozen=True)
-class Shown:
+class Cell:
     """One cell as a page shows it."""
 
     text: str
@@ -38,7 +38,7 @@ class Heading:
 @dataclass(frozen=True)
 class Listing:
     headings: list[Heading]
-    rows: list[list[Shown]]
+    rows: list[list[Cell]]
     page: object
     notices: list[str]
     sort: str
@@ -48,7 +48,7 @@ class Listing:
         return self.page.paginator.count
 
 
-def listing(
+def make_listing(
     request: HttpRequest,
     table: Table,
     question: Question,
@@ -78,10 +78,10 @@ def listing(
     first = (page.number - 1) * PAGE
     records = page_records(table, question, sort, first, min(first + PAGE, total))
     shown = shown_rows(table, records, question, words) if total else []
-    return Listing([heading(column, question, sort, address) for column in columns], shown, page, notices, sort)
+    return Listing([make_heading(column, question, sort, address) for column in columns], shown, page, notices, sort)
 
 
-def shown_rows(table: Table, records: QuerySet, question: Question, words: Vocabulary) -> list[list[Shown]]:
+def shown_rows(table: Table, records: QuerySet, question: Question, words: Vocabulary) -> list[list[Cell]]:
     """The records as a page shows them."""
     columns, slug = table.page_columns, question.collection.slug
     shown = []
@@ -95,14 +95,14 @@ def shown_rows(table: Table, records: QuerySet, question: Question, words: Vocab
     return shown
 
 
-def shown_column(column: Column, cells: Iterable[tuple], words: Vocabulary, collection: str) -> list[Shown]:
+def shown_column(column: Column, cells: Iterable[tuple], words: Vocabulary, collection: str) -> list[Cell]:
     """Cells of one column; equal ones, which most columns are full of, are one and the same object."""
-    made: dict[tuple, Shown] = {}
+    made: dict[tuple, Cell] = {}
     shown = []
     for value, reason, study in cells:
         key = (value, reason, study if column.name == "study_name" else "")
         if key not in made:
-            made[key] = show(column, value, reason, words, collection, study)
+            made[key] = show_cell(column, value, reason, words, collection, study)
         shown.append(made[key])
     return shown
 
@@ -112,7 +112,7 @@ def link_columns(table: Table) -> list[Column]:
     return [column for column in table.columns if column.name == "study"]
 
 
-def heading(column: Column, question: Question, sort: str, address: str) -> Heading:
+def make_heading(column: Column, question: Question, sort: str, address: str) -> Heading:
     if not column.sortable:
         return Heading(column.label, column.numeric, "", "")
     direction = {column.name: "ascending", f"-{column.name}": "descending"}.get(sort, "")
@@ -120,16 +120,16 @@ def heading(column: Column, question: Question, sort: str, address: str) -> Head
     return Heading(column.label, column.numeric, f"{address}?{question.query(sort=turned)}", direction)
 
 
-def show(column: Column, value, reason: str, words: Vocabulary, collection: str, study: str) -> Shown:
+def show_cell(column: Column, value, reason: str, words: Vocabulary, collection: str, study: str) -> Cell:
     if value is None:
-        return Shown("", reason if column.tells_missing else "", "", column.numeric, "")
+        return Cell("", reason if column.tells_missing else "", "", column.numeric, "")
     parts = value.split(SEPARATOR) if column.lookup else [str(value)]
-    text = SEPARATOR.join([label(column, part, words) for part in parts])
+    text = SEPARATOR.join([cell_label(column, part, words) for part in parts])
     tone = parts[0] if column.toned and len(set(parts)) == 1 else ""
-    return Shown(text, "", link(column, value, collection, study), column.numeric, tone)
+    return Cell(text, "", cell_link(column, value, collection, study), column.numeric, tone)
 
 
-def label(column: Column, code: str, words: Vocabulary) -> str:
+def cell_label(column: Column, code: str, words: Vocabulary) -> str:
     """A code in words, or the code where its vocabulary is not one pages print."""
     if column.labels:
         return column.labels.get(code, code)
@@ -138,7 +138,7 @@ def label(column: Column, code: str, words: Vocabulary) -> str:
     return words.set_label(code) if column.codes.joined else words.label(column.codes.kind, code)
 
 
-def link(column: Column, value, collection: str, study: str) -> str:
+def cell_link(column: Column, value, collection: str, study: str) -> str:
     """Public ids are slugs, so they stand in an address as they are; to ask the route table costs more than the row."""
     if column.name == "patient":
         return f"/{collection}/patients/{value}/"

@@ -27,7 +27,7 @@ VIEWS = [
 WITHOUT_QUESTION = {"similar", "flow"}  # pages that ask something else
 
 
-def tabs(collection: Collection, query: str, here: str) -> dict[str, list[dict]]:
+def navigation_tabs(collection: Collection, query: str, here: str) -> dict[str, list[dict]]:
     """Lists and views; each keeps the question where it can be asked of it."""
 
     def address(name: str, target: str) -> str:

@@ -7,11 +7,11 @@ from django.views.decorators.http import require_safe
 
 from .. import summaries
 from ..models import Collection, JAKInhibitor, Review, Study
-from ..questions.request_checks import headers_alone, takes_only
+from ..questions.request_checks import accept_params, head_response
 
 
 @require_safe
-def icon(request: HttpRequest) -> HttpResponse:
+def favicon(request: HttpRequest) -> HttpResponse:
     """Where browsers look for an icon when a page, like the admin's, names none."""
     return redirect(static("evidence/icon.svg"))
 
@@ -28,10 +28,10 @@ EXAMPLES = [
 
 
 @require_safe
-@takes_only()
+@accept_params()
 def home(request: HttpRequest) -> HttpResponse:
     """What this is, the collections side by side, example questions."""
-    if head := headers_alone(request):
+    if head := head_response(request):
         return head
     collections = list(Collection.objects.all())
     context = {"overview": summaries.collection_counts(collections), "examples": EXAMPLES}
@@ -39,10 +39,10 @@ def home(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-@takes_only()
+@accept_params()
 def inhibitors(request: HttpRequest) -> HttpResponse:
     """Every JAK inhibitor, with what each collection holds on it."""
-    if head := headers_alone(request):
+    if head := head_response(request):
         return head
     drugs = list(JAKInhibitor.objects.filter(named=True))
     evidence = summaries.drug_evidence(drugs, list(Collection.objects.all()))
@@ -50,11 +50,11 @@ def inhibitors(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-@takes_only()
+@accept_params()
 def inhibitor(request: HttpRequest, slug: str) -> HttpResponse:
     """One drug: reference facts, and its evidence by collection."""
     drug = get_object_or_404(JAKInhibitor, slug=slug, named=True)
-    if head := headers_alone(request):
+    if head := head_response(request):
         return head
     (evidence,) = summaries.drug_evidence([drug], list(Collection.objects.all()))
     trials = Study.objects.published().filter(registered_inhibitor=drug).select_related("collection")
@@ -62,20 +62,20 @@ def inhibitor(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 @require_safe
-@takes_only()
+@accept_params()
 def reviews(request: HttpRequest) -> HttpResponse:
     """Published reviews and how many figures each prints."""
-    if head := headers_alone(request):
+    if head := head_response(request):
         return head
     return render(request, "evidence/reviews.html", {"reviews": Review.objects.prefetch_related("figures")})
 
 
 @require_safe
-@takes_only()
+@accept_params()
 def review(request: HttpRequest, slug: str) -> HttpResponse:
     """Printed figures against what the loaded records give."""
     printed = get_object_or_404(Review, slug=slug)
-    if head := headers_alone(request):
+    if head := head_response(request):
         return head
     collection = printed.reconstructions.order_by("pk").first()
     context = {

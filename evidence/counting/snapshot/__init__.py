@@ -8,7 +8,7 @@ of packed bits (`answering`, `bitsets`), which are then counted (`count`, `batch
 from .agreement import agreement_matrix, count_shared_patients
 from .count import count_tallies
 from .row_keys import matching_treatments_of, row_keys, row_keys_under
-from .store import AT_ONCE, build_ahead, snapshot_for, warm
+from .store import AT_ONCE, build_ahead, load_all_snapshots, snapshot_for
 
 __all__ = [
     "AT_ONCE",
@@ -16,9 +16,9 @@ __all__ = [
     "build_ahead",
     "count_shared_patients",
     "count_tallies",
+    "load_all_snapshots",
     "matching_treatments_of",
     "row_keys",
     "row_keys_under",
     "snapshot_for",
-    "warm",
 ]

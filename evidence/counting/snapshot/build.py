@@ -18,7 +18,7 @@ from ...models import (
     set_key,
     term_tree,
 )
-from ...models.consistency import steady
+from ...models.consistency import consistent_read
 from ...models.knowledge import FieldCondition, RelationExists
 from ..dimensions import (
     COURSE,
@@ -54,7 +54,7 @@ UNITS = {AdverseEvent: Unit.EVENTS, Outcome: Unit.OUTCOMES}
 def build_snapshot(collection: Collection) -> Snapshot:
     """Reads everything that can be counted of a collection, in one state of the data."""
     for left in reversed(range(TRIES)):
-        with steady() as version:
+        with consistent_read() as version:
             apart = (
                 left
                 and not connection.in_atomic_block

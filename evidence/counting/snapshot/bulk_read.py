@@ -14,7 +14,7 @@ from django.db.models.functions import Cast, Coalesce
 
 from ...models import DataVersion
 from ...models.base import field_at
-from ...models.consistency import steady
+from ...models.consistency import consistent_read
 from ...models.lookups import JoinedText
 from ..dimensions import ScalarDimension
 
@@ -118,7 +118,7 @@ class ParallelReader:
 
     def read_in_thread(self, *asked) -> list[np.ndarray]:
         try:
-            with steady() as version:
+            with consistent_read() as version:
                 if version.token != self.version.token:
                     raise DataChanged
                 return read_columns(*asked)

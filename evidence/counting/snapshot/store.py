@@ -24,7 +24,7 @@ from django.conf import settings
 from django.db import connection
 
 from ...models import Collection, DataVersion
-from ...models.consistency import mark_behind, steady, version
+from ...models.consistency import consistent_read, current_version, mark_stale
 from ..dimensions import DIMENSIONS
 from .bitsets import Layout
 from .build import build_snapshot, visible_patients
@@ -49,7 +49,7 @@ def snapshot_for(collection: Collection) -> Snapshot | None:
         return None
     if connection.in_atomic_block and not settings.TESTING:
         return None  # a transaction that writes may change more under the same token, or be taken back
-    now = version()
+    now = current_version()
     found = served_of(collection, now)
     if found is not None:
         return found
@@ -57,17 +57,17 @@ def snapshot_for(collection: Collection) -> Snapshot | None:
         found = served_of(collection, now)
         if found is not None:
             return found
-        size = size_of(collection, now)
+        size = patient_count(collection, now)
         if settings.COHORT_ENGINE == "auto" and size > settings.SNAPSHOT_PATIENTS:
             return None
         if size <= AT_ONCE:
-            return serve(collection, build_snapshot(collection), keep=2)
-        ready = load(folder(collection, now))
+            return publish_snapshot(collection, build_snapshot(collection), keep=2)
+        ready = load_snapshot(snapshot_folder(collection, now))
         if ready is not None:
-            return serve(collection, ready)
+            return publish_snapshot(collection, ready)
         if not served.get(collection.pk):
-            return serve(collection, prepare(collection))
-        have_built(collection)
+            return publish_snapshot(collection, build_and_save(collection))
+        start_builder(collection)
         return earlier(collection, now)
 
 
@@ -77,7 +77,7 @@ def served_of(collection: Collection, now: DataVersion) -> Snapshot | None:
     return next((each for each in served.get(collection.pk, ()) if each.token == token != ""), None)
 
 
-def serve(collection: Collection, snapshot: Snapshot, keep: int = 1) -> Snapshot:
+def publish_snapshot(collection: Collection, snapshot: Snapshot, keep: int = 1) -> Snapshot:
     """Puts a snapshot in memory, beside the one before where `keep` is 2: while data change, some requests still read
     the state before.
     """
@@ -94,17 +94,17 @@ def earlier(collection: Collection, now: DataVersion) -> Snapshot | None:
     past = DataVersion.past()
     found = served[collection.pk][0]
     after = past.index(found.token) if found.token in past else -1
-    newer = newest(collection, now, past[after + 1 :])
+    newer = newest_saved(collection, now, past[after + 1 :])
     if newer is not None:
-        found = serve(collection, newer)
+        found = publish_snapshot(collection, newer)
     elif after < 0:
         return None
     if found.token != now.token_of(collection):
-        mark_behind(found.version)
+        mark_stale(found.version)
     return found
 
 
-def size_of(collection: Collection, now: DataVersion) -> int:
+def patient_count(collection: Collection, now: DataVersion) -> int:
     """Patients in the collection, counted once per version."""
     token = now.token_of(collection)
     known, size = sizes.get(collection.pk, ("", 0))
@@ -114,25 +114,25 @@ def size_of(collection: Collection, now: DataVersion) -> int:
     return size
 
 
-def prepare(collection: Collection) -> Snapshot:
+def build_and_save(collection: Collection) -> Snapshot:
     """Builds the snapshot of a large collection and leaves it for other processes, if there is room for it."""
-    with steady() as now:
+    with consistent_read() as now:
         snapshot = build_snapshot(collection)
         try:
-            save(snapshot, folder(collection, now))
+            save_snapshot(snapshot, snapshot_folder(collection, now))
         except OSError as error:
             logger.warning("The snapshot of %s cannot be kept for other processes: %s", collection.slug, error)
         return snapshot
 
 
-def warm() -> list[tuple[Collection, Snapshot]]:
+def load_all_snapshots() -> list[tuple[Collection, Snapshot]]:
     """Makes every collection ready, before the first reader comes."""
-    with steady():
+    with consistent_read():
         ready = [(collection, snapshot_for(collection)) for collection in Collection.objects.all()]
     return [(collection, snapshot) for collection, snapshot in ready if snapshot is not None]
 
 
-def have_built(collection: Collection) -> None:
+def start_builder(collection: Collection) -> None:
     """Starts a process that builds the snapshot, unless one is at it."""
     running = builders.get(collection.pk)
     if running is not None and running.poll() is None:
@@ -144,13 +144,13 @@ def have_built(collection: Collection) -> None:
 # Files
 
 
-def folder(collection: Collection, now: DataVersion) -> Path:
+def snapshot_folder(collection: Collection, now: DataVersion) -> Path:
     """Where the snapshot of this version is kept. The name says everything that would make it another one."""
     shape = sha256(repr((FORMAT, sorted(DIMENSIONS))).encode()).hexdigest()[:8]
     return Path(settings.SNAPSHOTS) / f"{collection.slug}-{now.identity.hex[:12]}-{now.token_of(collection)}-{shape}"
 
 
-def save(snapshot: Snapshot, place: Path) -> None:
+def save_snapshot(snapshot: Snapshot, place: Path) -> None:
     """Writes the snapshot beside and renames it, so that it is there whole or not at all. Earlier versions go."""
     if place.exists():
         return
@@ -176,18 +176,18 @@ def save(snapshot: Snapshot, place: Path) -> None:
             shutil.rmtree(older, ignore_errors=True)
 
 
-def newest(collection: Collection, now: DataVersion, past: list[str]) -> Snapshot | None:
+def newest_saved(collection: Collection, now: DataVersion, past: list[str]) -> Snapshot | None:
     """The latest snapshot left for one of these versions (tokens, oldest first): while edits follow each other quickly,
     one for the very version being read may never be there.
     """
-    start, _, end = folder(collection, now).name.rsplit("-", 2)
+    start, _, end = snapshot_folder(collection, now).name.rsplit("-", 2)
     left = {path.name.rsplit("-", 2)[1]: path for path in settings.SNAPSHOTS.glob(f"{start}-*-{end}")}
     token = next((each for each in reversed(past) if each in left), None)
-    return load(left[token]) if token else None
+    return load_snapshot(left[token]) if token else None
 
 
 @contextmanager
-def only_one(collection: Collection) -> Iterator[bool]:
+def exclusive_build(collection: Collection) -> Iterator[bool]:
     """Whether this process is the one that builds; another at it says no, and so does nothing else."""
     settings.SNAPSHOTS.mkdir(parents=True, exist_ok=True)
     with (settings.SNAPSHOTS / f"{collection.slug}.lock").open("w") as file:
@@ -199,11 +199,11 @@ def only_one(collection: Collection) -> Iterator[bool]:
             yield True
 
 
-def load(place: Path) -> Snapshot | None:
+def load_snapshot(place: Path) -> Snapshot | None:
     """The snapshot another process has left there, mapped into memory; None where there is none."""
     try:
         described = json.loads((place / "snapshot.json").read_text(encoding="utf-8"))
-        arrays = {path.stem: mapped(path) for path in place.glob("*.npy")}
+        arrays = {path.stem: memory_mapped(path) for path in place.glob("*.npy")}
     except (OSError, ValueError) as error:
         if place.exists():
             logger.warning("The snapshot in %s cannot be read and is made anew: %s", place.name, error)
@@ -223,7 +223,7 @@ def load(place: Path) -> Snapshot | None:
     )
 
 
-def mapped(path: Path) -> np.ndarray:
+def memory_mapped(path: Path) -> np.ndarray:
     """A plain array in the file's memory: numpy's own class for this costs more at every touch."""
     return np.load(path, mmap_mode="r", allow_pickle=False).view(np.ndarray)
 
@@ -233,7 +233,7 @@ def build_ahead(collection: Collection) -> Snapshot | None:
 
     None where there is nothing to do: the collection is small, another process is at it, or it is there already.
     """
-    with steady() as now, only_one(collection) as free:
-        if not free or size_of(collection, now) <= AT_ONCE or folder(collection, now).exists():
+    with consistent_read() as now, exclusive_build(collection) as free:
+        if not free or patient_count(collection, now) <= AT_ONCE or snapshot_folder(collection, now).exists():
             return None
-        return prepare(collection)
+        return build_and_save(collection)

@@ -6,6 +6,6 @@ is in LOSSES, which the data dictionary shows.
 """
 
 from .limitations import LOSSES, terms_without_code
-from .packets import cohort, phenopacket
+from .packets import cohort_pieces, make_phenopacket
 
-__all__ = ["LOSSES", "cohort", "phenopacket", "terms_without_code"]
+__all__ = ["LOSSES", "cohort_pieces", "make_phenopacket", "terms_without_code"]

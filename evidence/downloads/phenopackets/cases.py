@@ -50,7 +50,7 @@ class Case:
     courses: list[Course]
 
 
-def cases(patients: QuerySet, courses: QuerySet) -> Iterator[Case]:
+def read_cases(patients: QuerySet, courses: QuerySet) -> Iterator[Case]:
     """The patients in the order of their ids, each with those of these courses that are his."""
     rows = patients.order_by("slug").values_list("pk", "slug", "sex", "age_years", "subset", "study")
     found = rows.iterator(chunk_size=BATCH)
@@ -94,5 +94,5 @@ def courses_of(keys: list[int], courses: QuerySet) -> dict[int, list[Course]]:
 
 def case_of(patient: Patient) -> Case:
     """One patient, with every course."""
-    (found,) = cases(Patient.objects.filter(pk=patient.pk), patient.treatments.all())
+    (found,) = read_cases(Patient.objects.filter(pk=patient.pk), patient.treatments.all())
     return found

@@ -7,13 +7,13 @@ from itertools import islice
 
 from ...models import Indication, Patient, Study
 from ...models.choices import Extraction, Presence, Response, Sex, Subset, YesNo
-from ...models.consistency import steady
+from ...models.consistency import consistent_read
 from ...models.treatment import SET_SEPARATOR
-from ...questions.filters import courses, in_words
+from ...questions.filters import describe_question, matching_treatments
 from ...questions.question import Question
 from ...questions.vocabulary import Vocabulary
-from ..release_status import Standing, standing
-from .cases import Case, Course, Sign, case_of, cases
+from ..release_status import ReleaseStatus, release_status
+from .cases import Case, Course, Sign, case_of, read_cases
 from .limitations import LOSSES
 
 SCHEMA_VERSION = "2.0"
@@ -25,12 +25,12 @@ NOT_RECORDED = "not recorded"  # the edition a code was taken from is not extrac
 SEXES = {Sex.FEMALE.value: "FEMALE", Sex.MALE.value: "MALE"}
 
 
-def term(kind: str, code: str, label: str, established: str = "") -> dict:
+def ontology_class(kind: str, code: str, label: str, established: str = "") -> dict:
     """An ontology class. Where no source has established a code, the id is Casebook's own and says so."""
     return {"id": established or f"casebook:{kind}.{code}", "label": label}
 
 
-def reference(study: Study, *, simulated: bool) -> dict:
+def external_reference(study: Study, *, simulated: bool) -> dict:
     """The publication. A simulated article is none, and has no address."""
     about = study.title or study.short_name
     if simulated:
@@ -40,13 +40,13 @@ def reference(study: Study, *, simulated: bool) -> dict:
     return {"id": name, **({"reference": study.link} if study.link else {}), "description": about}
 
 
-def evidence(study: Study, *, simulated: bool) -> list[dict]:
+def feature_evidence(study: Study, *, simulated: bool) -> list[dict]:
     """Where a feature comes from: how the source was read, and the source."""
-    read = term("read", study.extraction, f"Read: {Extraction(study.extraction).label.lower()}")
-    return [{"evidenceCode": read, "reference": reference(study, simulated=simulated)}]
+    read = ontology_class("read", study.extraction, f"Read: {Extraction(study.extraction).label.lower()}")
+    return [{"evidenceCode": read, "reference": external_reference(study, simulated=simulated)}]
 
 
-def resources(now: Standing, *, hpo: bool) -> list[dict]:
+def metadata_resources(now: ReleaseStatus, *, hpo: bool) -> list[dict]:
     """What the prefixes of terms stand for. phenopacket-tools requires every field of each."""
     found = [
         {
@@ -83,7 +83,7 @@ def resources(now: Standing, *, hpo: bool) -> list[dict]:
 class Writer:
     """Writes the phenopackets of one collection."""
 
-    def __init__(self, question: Question, words: Vocabulary, now: Standing):
+    def __init__(self, question: Question, words: Vocabulary, now: ReleaseStatus):
         self.question, self.words, self.now = question, words, now
         self.collection = question.collection
         self.simulated = self.collection.is_simulated
@@ -99,90 +99,90 @@ class Writer:
         return {
             "created": self.now.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "createdBy": self.maker,
-            "resources": resources(self.now, hpo=hpo),
+            "resources": metadata_resources(self.now, hpo=hpo),
             "phenopacketSchemaVersion": SCHEMA_VERSION,
             **({"externalReferences": references} if references else {}),
         }
 
     def phenopacket(self, case: Case) -> dict:
         """One case."""
-        told = evidence(case.study, simulated=self.simulated)
+        told = feature_evidence(case.study, simulated=self.simulated)
         return {
             "id": case.slug,
-            "subject": {"id": case.slug, "sex": SEXES.get(case.sex, "UNKNOWN_SEX"), **age(case)},
-            "phenotypicFeatures": [feature(sign, told) for sign in case.signs],
-            "diseases": [{"term": disease(case)}],
+            "subject": {"id": case.slug, "sex": SEXES.get(case.sex, "UNKNOWN_SEX"), **age_element(case)},
+            "phenotypicFeatures": [phenotypic_feature(sign, told) for sign in case.signs],
+            "diseases": [{"term": disease_element(case)}],
             "medicalActions": [self.action(course) for course in case.courses],
             "metaData": self.metadata(
-                [reference(case.study, simulated=self.simulated)], hpo=any(sign.hpo for sign in case.signs)
+                [external_reference(case.study, simulated=self.simulated)], hpo=any(sign.hpo for sign in case.signs)
             ),
         }
 
     def action(self, course: Course) -> dict:
         """One course: drug, what for, the authors' verdict, adverse events."""
-        agent = term("inhibitor", course.inhibitor, course.name, course.atc and f"ATC:{course.atc}")
+        agent = ontology_class("inhibitor", course.inhibitor, course.name, course.atc and f"ATC:{course.atc}")
         found = {"treatment": {"agent": agent}}
         if course.indication_set:
             found["treatmentTarget"] = self.target(course.indication_set)
         if course.response != Response.UNKNOWN:
-            found["responseToTreatment"] = term("response", course.response, Response(course.response).label)
+            found["responseToTreatment"] = ontology_class("response", course.response, Response(course.response).label)
         if course.events:
-            found["adverseEvents"] = [term("adverse-event", code, label) for code, label in course.events]
+            found["adverseEvents"] = [ontology_class("adverse-event", code, label) for code, label in course.events]
         if course.stopped == YesNo.YES and course.stop_reason:
-            found["treatmentTerminationReason"] = term("stopped", "as-described", course.stop_reason)
+            found["treatmentTerminationReason"] = ontology_class("stopped", "as-described", course.stop_reason)
         return found
 
     def target(self, together: str) -> dict:
         """A set of indications, as one term."""
         codes = together.split(SET_SEPARATOR)
         label = " and ".join(self.words.label("indication", code) for code in codes)
-        return term("indication", together, label, self.hpo.get(together, ""))
+        return ontology_class("indication", together, label, self.hpo.get(together, ""))
 
     def cohort(self) -> Iterator[str]:
         """The cohort in pieces of some hundred patients."""
-        query, asked = self.question.query(), courses(self.question)
-        about = f"{in_words(self.question, self.words)}. {self.maker}. What the standard cannot say: "
+        query, asked = self.question.query(), matching_treatments(self.question)
+        about = f"{describe_question(self.question, self.words)}. {self.maker}. What the standard cannot say: "
         about += "; ".join(what for what, _ in LOSSES)
         head = {"id": f"casebook-{self.collection.slug}" + (f"?{query}" if query else ""), "description": about}
-        yield f'{written(head)[:-1]},"members":['
-        found, between = cases(Patient.objects.with_treatment(asked), asked), ""
+        yield f'{json_bytes(head)[:-1]},"members":['
+        found, between = read_cases(Patient.objects.with_treatment(asked), asked), ""
         while some := list(islice(found, TOGETHER)):
-            yield between + ",".join(written(self.phenopacket(case)) for case in some)
+            yield between + ",".join(json_bytes(self.phenopacket(case)) for case in some)
             between = ","
-        yield f'],"metaData":{written(self.metadata([]))}}}'
+        yield f'],"metaData":{json_bytes(self.metadata([]))}}}'
 
 
-def age(case: Case) -> dict:
+def age_element(case: Case) -> dict:
     if case.age_years is None:
         return {}
     return {"timeAtLastEncounter": {"age": {"iso8601duration": f"P{case.age_years}Y"}}}
 
 
-def disease(case: Case) -> dict:
+def disease_element(case: Case) -> dict:
     """The disease, as its subset where the source names one."""
     code, label = DISEASE
     if case.subset == Subset.UNKNOWN:
-        return term("disease", code, label)
-    return term("subset", case.subset, f"{label}: {Subset(case.subset).label}")
+        return ontology_class("disease", code, label)
+    return ontology_class("subset", case.subset, f"{label}: {Subset(case.subset).label}")
 
 
-def feature(sign: Sign, told: list[dict]) -> dict:
+def phenotypic_feature(sign: Sign, told: list[dict]) -> dict:
     """Something looked for: present, or excluded."""
-    found = {"type": term(sign.kind, sign.code, sign.label, sign.hpo)}
+    found = {"type": ontology_class(sign.kind, sign.code, sign.label, sign.hpo)}
     return found | ({"excluded": True} if sign.status == Presence.ABSENT else {}) | {"evidence": told}
 
 
-def written(value: dict) -> str:
+def json_bytes(value: dict) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def phenopacket(patient: Patient, words: Vocabulary) -> str:
+def make_phenopacket(patient: Patient, words: Vocabulary) -> str:
     """One patient whole, with every course. `patient.study.collection` is read."""
     collection = patient.study.collection
-    return written(Writer(Question(collection), words, standing(collection)).phenopacket(case_of(patient)))
+    return json_bytes(Writer(Question(collection), words, release_status(collection)).phenopacket(case_of(patient)))
 
 
-def cohort(question: Question, words: Vocabulary) -> Iterator[str]:
+def cohort_pieces(question: Question, words: Vocabulary) -> Iterator[str]:
     """The cohort of a question in pieces, all of one state of the data; memory holds a batch of patients."""
-    with steady():
-        yield from Writer(question, words, standing(question.collection)).cohort()
+    with consistent_read():
+        yield from Writer(question, words, release_status(question.collection)).cohort()

@@ -2,7 +2,7 @@
 
 from django.core.management.base import BaseCommand
 
-from ...curation.integrity import RULES, findings
+from ...curation.integrity import RULES, integrity_issues
 
 
 class Command(BaseCommand):
@@ -12,7 +12,7 @@ class Command(BaseCommand):
     )
 
     def handle(self, **options):
-        found = findings()
+        found = integrity_issues()
         for line in found:
             self.stderr.write(f"  {line}")
         if found:

@@ -3,7 +3,7 @@
 from django.core.management.base import BaseCommand, CommandError
 
 from ...curation.fixture_files import BrokenFixture, FixtureRecord, read_all
-from ...curation.loading import LoadReport, load
+from ...curation.loading import LoadReport, load_records
 from ...models import (
     AdverseEvent,
     Collection,
@@ -37,7 +37,7 @@ class Command(BaseCommand):
         self.file = None
         try:
             records = read_all()
-            report = load(records, progress=self.show if verbosity else lambda record: None)
+            report = load_records(records, progress=self.show if verbosity else lambda record: None)
         except BrokenFixture as error:
             raise CommandError(f"Nothing was changed.\n{error}") from None
         if verbosity:

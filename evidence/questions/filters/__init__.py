@@ -5,26 +5,26 @@ intersection of the answers to its parts. A set and its match word are one filte
 """
 
 from .filter_kinds import AnyOf, Bound, NotKnown, Range, Search, SetOf
-from .groups_and_studies import GROUP_FILTERS, groups, studies, unasked
+from .groups_and_studies import GROUP_FILTERS, matching_groups, matching_studies, parts_not_asked
 from .treatment import (
+    DISPLAY_PARAMS,
     FILTERS,
-    KEPT,
     LAYOUT,
     RANGES,
     SETS,
     Chip,
     TreatmentFilter,
-    chips,
-    courses,
-    courses_known,
     courses_open,
-    in_words,
+    describe_question,
+    filter_chips,
+    matching_treatments,
+    treatments_known,
 )
 
 __all__ = [
+    "DISPLAY_PARAMS",
     "FILTERS",
     "GROUP_FILTERS",
-    "KEPT",
     "LAYOUT",
     "RANGES",
     "SETS",
@@ -36,12 +36,12 @@ __all__ = [
     "Search",
     "SetOf",
     "TreatmentFilter",
-    "chips",
-    "courses",
-    "courses_known",
     "courses_open",
-    "groups",
-    "in_words",
-    "studies",
-    "unasked",
+    "describe_question",
+    "filter_chips",
+    "matching_groups",
+    "matching_studies",
+    "matching_treatments",
+    "parts_not_asked",
+    "treatments_known",
 ]

@@ -24,7 +24,7 @@ SEARCH_LENGTH = 200
 Single = Callable[[Any], Any]
 
 
-def codes(choices) -> dict[str, str]:
+def choice_labels(choices) -> dict[str, str]:
     return dict(choices.choices)
 
 
@@ -93,7 +93,7 @@ class AnyOf(QuestionFilter):
         several=False,
         **kwargs,
     ):
-        super().__init__(field_name=path, label=label, options=codes(choices) if choices else {}, **kwargs)
+        super().__init__(field_name=path, label=label, options=choice_labels(choices) if choices else {}, **kwargs)
         self.made, self.kind, self.unknown, self.attribute = made, kind, unknown, attribute
         self.several = several
 

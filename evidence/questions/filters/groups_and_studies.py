@@ -7,7 +7,7 @@ from ...models import Study, StudyGroup
 from ...models.choices import Design, Match, Subset
 from ..question import Question
 from .filter_kinds import AnyOf, Search, SetOf
-from .treatment import FILTERS, YEAR, courses
+from .treatment import FILTERS, YEAR, matching_treatments
 
 INDICATED = {match: f"indicated_for_{match}" for match in Match.values}
 
@@ -31,7 +31,7 @@ class GroupFilter(django_filters.FilterSet):
 GROUP_FILTERS = GroupFilter.base_filters
 
 
-def groups(question: Question) -> QuerySet:
+def matching_groups(question: Question) -> QuerySet:
     """The groups that answer those parts of the question a group can answer; `unasked` names the others."""
     asked = StudyGroup.objects.within(question.collection)
     for name, value in question:
@@ -40,7 +40,7 @@ def groups(question: Question) -> QuerySet:
     return asked
 
 
-def unasked(question: Question) -> list[str]:
+def parts_not_asked(question: Question) -> list[str]:
     """Labels of the parts no group can answer: a group has no one sex, age or response."""
     return [FILTERS[name].label for name, _ in question if name not in GROUP_FILTERS]
 
@@ -63,7 +63,7 @@ STUDY_SEARCH = Search(
 )
 
 
-def studies(question: Question) -> QuerySet:
+def matching_studies(question: Question) -> QuerySet:
     """Studies that answer the question: as a whole, by a course, by a group, or by what a trial registers.
 
     Words about the study hold of the study. The remaining words have to hold of one of its courses or groups; a
@@ -74,13 +74,15 @@ def studies(question: Question) -> QuerySet:
         asked = STUDY_FILTERS[name].filter(asked, value)
     about_people = question.without(*STUDY_FILTERS, "q")
     if "q" in question:
-        by_people = asked.with_evidence(courses(question), groups(question))
+        by_people = asked.with_evidence(matching_treatments(question), matching_groups(question))
         asked = asked.filter(
             Q(pk__in=STUDY_SEARCH.filter(asked, question.value("q")).values("pk")) | Q(pk__in=by_people.values("pk"))
         )
     if not about_people.parts:
         return asked
-    answered = Q(pk__in=asked.with_evidence(courses(about_people), groups(about_people)).values("pk"))
+    answered = Q(
+        pk__in=asked.with_evidence(matching_treatments(about_people), matching_groups(about_people)).values("pk")
+    )
     if {name for name, _ in about_people} == {"inhibitor"}:
         answered |= Q(registered_inhibitor__slug__in=about_people.value("inhibitor"))
     return asked.filter(answered)

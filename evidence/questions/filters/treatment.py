@@ -10,7 +10,7 @@ from django.db.models import OuterRef, QuerySet
 from ...models import AdverseEvent, Collection, Treatment
 from ...models.choices import Ascertainment, Assessed, Design, Response, Sex, Subset, YesNo
 from ...models.treatment import assessed_about, given, with_seriousness
-from ..form_fields import MatchedSetField, cut
+from ..form_fields import MatchedSetField, truncated
 from ..question import Question
 from ..three_answers import ThreeAnswers, all_of
 from ..vocabulary import Vocabulary
@@ -18,8 +18,8 @@ from .facts import EVERYBODY, NOBODY, ConditionFacts, Facts
 from .filter_kinds import AnyOf, Bound, NotKnown, QuestionFilter, Range, Search, SetOf
 
 # What changes the display only; the rest of an address is the question. KEPT stay when the question changes.
-KEPT = ("chart", "rule", "item", "shared", "with", "release")
-VIEW_WORDS = {"sort", "page", *KEPT}
+DISPLAY_PARAMS = ("chart", "rule", "item", "shared", "with", "release")
+VIEW_PARAMS = {"sort", "page", *DISPLAY_PARAMS}
 
 
 def events_described(word: str) -> QuerySet:
@@ -55,11 +55,11 @@ class QuestionForm(forms.Form):
 
     def words(self) -> set[str]:
         matches = {f"{name}_match" for name, field in self.fields.items() if isinstance(field, MatchedSetField)}
-        return set(self.fields) | matches | VIEW_WORDS
+        return set(self.fields) | matches | VIEW_PARAMS
 
     def unknown(self, word: str) -> str:
         near = get_close_matches(word[:40], self.words(), n=1)
-        return f"“{cut(word)}” is not a filter." + (f" Did you mean “{near[0]}”?" if near else "")
+        return f"“{truncated(word)}” is not a filter." + (f" Did you mean “{near[0]}”?" if near else "")
 
 
 class TreatmentFilter(django_filters.FilterSet):
@@ -142,7 +142,7 @@ class TreatmentFilter(django_filters.FilterSet):
 
     def get_form_class(self):
         """Making a form class costs more than filling the form in, so it is kept with the words it was made for."""
-        return self.vocabulary.kept("form", super().get_form_class)
+        return self.vocabulary.cached("form", super().get_form_class)
 
     def question(self, collection: Collection) -> Question:
         """The question asked. Call it only when `is_valid()`."""
@@ -176,12 +176,12 @@ RANGES = [names for names in LAYOUT if len(names) > 1]  # (low, high): the words
 SETS = {name: each for name, each in FILTERS.items() if isinstance(each, SetOf)}
 
 
-def courses(question: Question) -> QuerySet:
+def matching_treatments(question: Question) -> QuerySet:
     """The courses that answer every part of the question with yes."""
     return Treatment.objects.within(question.collection).filter(question_answer(question).yes)
 
 
-def courses_known(question: Question) -> QuerySet:
+def treatments_known(question: Question) -> QuerySet:
     """The courses that answer the question with yes or no."""
     return Treatment.objects.within(question.collection).filter(question_answer(question).settled)
 
@@ -194,7 +194,7 @@ def courses_open(question: Question, part: str = "") -> QuerySet:
     left = Treatment.objects.within(question.collection).filter(~question_answer(question).settled)
     if part:
         left = left.filter(~question_answer(question.only(part)).settled)
-    return left.exclude(patient__in=courses(question).order_by().values("patient"))
+    return left.exclude(patient__in=matching_treatments(question).order_by().values("patient"))
 
 
 def question_answer(question: Question) -> ThreeAnswers:
@@ -219,10 +219,10 @@ class Chip:
     rest: Question
 
 
-def chips(question: Question, vocabulary: Vocabulary) -> list[Chip]:
+def filter_chips(question: Question, vocabulary: Vocabulary) -> list[Chip]:
     return [Chip(name, FILTERS[name].in_words(value, vocabulary), question.without(name)) for name, value in question]
 
 
-def in_words(question: Question, vocabulary: Vocabulary) -> str:
+def describe_question(question: Question, vocabulary: Vocabulary) -> str:
     """The question in words, for those who cannot see its chips."""
-    return "; ".join(chip.text for chip in chips(question, vocabulary)) or "everybody in the collection"
+    return "; ".join(chip.text for chip in filter_chips(question, vocabulary)) or "everybody in the collection"
