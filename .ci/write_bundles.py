@@ -12,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "evidence.settings")
 django.setup()
 
+from evidence.downloads import bundle_pieces  # noqa: E402
 from evidence.models import Collection  # noqa: E402
 from evidence.questions.question import Question  # noqa: E402
 from evidence.questions.vocabulary import vocabulary  # noqa: E402
