@@ -93,7 +93,7 @@ def forest_parameters() -> list[OpenApiParameter]:
 def list_parameters(table: Table) -> list[OpenApiParameter]:
     words = list(table.sort_words())
     names = [column.name for column in table.file_columns]
-    fields = array_schema({"type": "string", "enum": names}) | {"uniqueItems": True}
+    fields = array_schema({"type": "string", "enum": names}) | {"uniqueItems": True, "minItems": 1}
     return [
         *filter_parameters(),
         query_parameter(
