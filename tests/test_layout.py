@@ -33,7 +33,6 @@ APART = {("web", "api"), ("api", "web"), ("web", "curation"), ("api", "curation"
 WIRING = {
     "apps": {"models"},
     "context_processors": set(),
-    "finders": set(),
     "gunicorn_conf": {"counting", "settings"},
     "middleware": {"models", "problems"},
     "templatetags": {"downloads", "models"},
