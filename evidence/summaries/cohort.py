@@ -32,6 +32,11 @@ class Totals:
     events: int
     collection_patients: int
 
+    @property
+    def lead(self) -> str:
+        """“21 patients”."""
+        return pluralize(self.patients, Unit.PATIENTS)
+
     def of(self, unit: str) -> int | None:
         """How many there are of a unit whose list has a row for each; None for others."""
         counted = {

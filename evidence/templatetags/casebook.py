@@ -218,6 +218,17 @@ def chart_data(context, chart) -> SafeString:
 
 
 @register.simple_tag(takes_context=True)
+def chart_question(context) -> str:
+    """Of whom the chart of a page is, for its pictures: the question or questions and how many answer, or the case."""
+    if "compared" in context:
+        sides, compared = context["sides"], context["compared"]
+        return f"A: {sides['a'].in_words}, {compared.one.lead}; B: {sides['b'].in_words}, {compared.other.lead}"
+    if "patient" in context:
+        return f"{context['patient'].slug}, one case"
+    return f"{context['parsed'].in_words}: {context['totals'].lead}"
+
+
+@register.simple_tag(takes_context=True)
 def chart_file(context, chart) -> str:
     """Where a chart's numbers are to be had as a file; an empty text if nowhere."""
     if "file" in context:
