@@ -9,7 +9,7 @@ from math import isfinite
 from ..counting import Tally
 from ..models import GroupFinding, Study
 from ..models.choices import Design, Domain, FindingKind, Item, YesNo
-from ..questions.filters import matching_groups
+from ..questions.filters import describe_parts_not_asked, matching_groups
 from ..questions.question import Question
 from ..questions.vocabulary import Vocabulary
 from ..statistics import (
@@ -97,6 +97,7 @@ class Forest:
 
     `cases` are the case reports that `total` leaves out because groups are in it: a count of people
     chosen for publication is never added to an arm. Where no group is counted they are in `total`.
+    `not_asked` are the parts of the question that were not asked of the groups among the rows, in words.
     """
 
     item: str
@@ -110,6 +111,7 @@ class Forest:
     unknown_studies: int
     duplicates: int
     shared: bool
+    not_asked: tuple[str, ...] = ()
 
     most_left_out = LEFT_OUT
 
@@ -290,6 +292,7 @@ def forest_plot(question: Question, item: str, vocabulary: Vocabulary, *, shared
         unknown_studies=unknown,
         duplicates=sum(not row.counted for row in rows),
         shared=shared,
+        not_asked=tuple(describe_parts_not_asked(question, vocabulary)) if any(row.of_groups for row in rows) else (),
     )
 
 

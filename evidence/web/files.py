@@ -62,7 +62,8 @@ def citations(request: HttpRequest, collection: str, how: str) -> HttpResponse:
     name = file_name(parsed.collection, how, "studies")
     if head := head_response(request, f"{FORMATS[how][1]}; charset=utf-8", attachment_header(name)):
         return head
-    return citation_file(TABLES["studies"].records(parsed.question).order_by("short_name", "slug"), name, how)
+    studies = TABLES["studies"].records(parsed.question).order_by("short_name", "slug")
+    return citation_file(studies, name, how, parsed.question)
 
 
 @require_safe
