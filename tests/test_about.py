@@ -36,6 +36,9 @@ WORKED = {
     "mrss-5-25": "response",
     "fvc-5": "response",
     "fvc-10": "no response",
+    "fvc-omeract": "progression; progression; not evaluable (FVC fell by 5 to under 10 %, and the change of DLCO is "
+    "not known); no progression",
+    "fvc-ppf": "progression; no progression; not evaluable (the measurements lie more than 12 months apart)",
 }
 
 
