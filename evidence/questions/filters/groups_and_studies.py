@@ -23,7 +23,18 @@ INDICATED = {match: f"indicated_for_{match}" for match in Match.values}
 class GroupFilter(django_filters.FilterSet):
     """The same words asked of groups, as far as aggregate evidence can answer them."""
 
-    q = Search("Search", paths=["label", "study__short_name", "study__title", "study__authors", "study__journal"])
+    q = Search(
+        "Search",
+        paths=[
+            "label",
+            "inhibitor__name",
+            "inhibitor__brand",
+            "study__short_name",
+            "study__title",
+            "study__authors",
+            "study__journal",
+        ],
+    )
     inhibitor = AnyOf("JAK inhibitor", path="inhibitor__slug")
     indication = SetOf("Indication", kind="indication", verbs=INDICATED)
     subset = AnyOf("Disease subset", path="subset", choices=Subset)
@@ -106,7 +117,16 @@ class StudyFilter(django_filters.FilterSet):
 
 STUDY_FILTERS = StudyFilter.base_filters
 STUDY_SEARCH = Search(
-    "Search", paths=["slug", "short_name", "title", "authors", "journal", "registered_inhibitor__name"]
+    "Search",
+    paths=[
+        "slug",
+        "short_name",
+        "title",
+        "authors",
+        "journal",
+        "registered_inhibitor__name",
+        "registered_inhibitor__brand",
+    ],
 )
 
 
