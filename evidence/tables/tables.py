@@ -8,7 +8,6 @@ from ..models.choices import (
     Ascertainment,
     Design,
     Domain,
-    Extraction,
     FindingKind,
     Item,
     ListCompleteness,
@@ -18,6 +17,7 @@ from ..models.choices import (
     Subset,
     YesNo,
 )
+from ..models.missing import READINGS, reading_sql
 from ..questions.filters import (
     asked_of_both,
     asked_of_groups,
@@ -654,9 +654,9 @@ STUDIES = Table(
         Column(
             "extraction",
             "Read",
-            "extraction",
+            reading_sql,
             "How much of the source was read; decides what an empty value means.",
-            labels=dict(Extraction.choices),
+            labels=READINGS,
             on_page=True,
         ),
         Column(
