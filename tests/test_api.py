@@ -250,7 +250,7 @@ def test_the_summary_by_hand(client, world):
     assert (improved["count"], improved["known"]) == (2, 4)
     assert (improved["not_reported"], improved["not_extracted"], improved["unit"]) == (1, 0, "patients")
     assert improved["percent"] == 50 and improved["interval_95"] == pytest.approx([15.0, 85.0], abs=0.01)
-    assert improved["text"].startswith("2/4 patients (50.0 %, 95 % CI 15.0–85.0), 1 not known (1 not reported)")
+    assert improved["text"].startswith("2/4 patients (95 % CI 15.0–85.0, 50.0 %), 1 not known (1 not reported)")
     assert answer["totals"] == {"patients": 5, "treatments": 6, "studies": 2, "outcomes": 3, "events": 3}
     assert answer["sex"] == {"female": 3, "male": 1, "unknown": 1}
     assert (answer["age"]["median"], answer["age"]["known"]["known"]) == (40, 3)

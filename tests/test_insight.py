@@ -113,7 +113,7 @@ def test_only_the_longest_courses_are_drawn(client, db):
 
 def test_a_timeline_draws_only_what_has_a_month(client, published):
     chart = client.get("/published/patients/fujita-2019-1/").context["chart"]
-    assert chart.sentence == "The length is known of 1 of 1 course; 1 of 2 outcomes and events has a month."
+    assert chart.sentence == "The length is known of 1 of 1 course; 1 of 2 outcomes or events has a month."
     assert chart.figure["data"][0]["x"] == [12]
     undated = client.get("/published/patients/prakashini-2023-1/").context["chart"]
     assert undated.figure == {} and "nothing to draw" in undated.sentence
@@ -171,8 +171,7 @@ def test_what_counts_as_disagreement(result, derived, expected):
 
 
 def test_where_nothing_is_measured_nobody_is_judged_and_nobody_dropped(client, published):
-    body = client.get("/published/rules/").content.decode()
-    assert "all 4 treatments are not evaluable" in body
+    assert "all 4 treatments are not evaluable" in text_of(client.get("/published/rules/"))
 
 
 def test_an_unknown_rule_is_told(client, world):
@@ -299,7 +298,7 @@ def test_a_flow_says_what_it_does_not_know(client, published):
     found = boxes(summaries.collection_flow(published))
     assert found["included"] == "16 studies, 4 patients"
     assert found["identified"] == "records: not recorded"
-    assert "1 of 6 boxes have a number" in client.get("/published/flow/").content.decode()
+    assert "1 of 6 boxes has a number" in client.get("/published/flow/").content.decode()
     assert boxes(summaries.review_flow(Review.objects.get(slug="sener-2025")))["included"] == "18 studies, 87 patients"
     moriana = boxes(summaries.review_flow(Review.objects.get(slug="moriana-2022")))
     assert moriana["included"] == "studies: not extracted, 59 patients"

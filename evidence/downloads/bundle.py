@@ -12,6 +12,7 @@ from ..models.consistency import consistent_read
 from ..questions.filters import FILTERS, describe_parts_not_asked, describe_question
 from ..questions.question import Question
 from ..questions.vocabulary import Vocabulary
+from ..summaries import pluralize
 from ..tables import TABLES, TIDY, Table, Tidy, order_records
 from ..tables.dictionary import HEADER, Entry, bundled, common, entry
 from .citations import LICENCE, citation_text
@@ -145,9 +146,8 @@ class Bundle:
 
     def readme(self) -> str:
         collection = self.question.collection
-        listed = "\n".join(
-            f"  {each.path}" + (f": {each.rows} rows" if each.rows is not None else "") for each in self.files
-        )
+        counted = {each.path: f": {pluralize(each.rows, 'rows')}" for each in self.files if each.rows is not None}
+        listed = "\n".join(f"  {each.path}{counted.get(each.path, '')}" for each in self.files)
         by_groups = [each.path for each in self.files if each.not_asked and each.rows is not None]
         not_asked = NOT_ASKED.format(
             parts="; ".join(describe_parts_not_asked(self.question, self.vocabulary)), files=", ".join(by_groups)

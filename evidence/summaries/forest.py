@@ -21,7 +21,7 @@ from ..statistics import (
     pooled_proportion,
 )
 from .cohort import HEADLINES, events_ungraded
-from .shares import Summary, format_number, known_of, known_tallies, run_summaries
+from .shares import Summary, format_number, known_of, known_tallies, pluralize, run_summaries
 
 # How an item is counted of individual patients: (dimension, its value), and how it is seen whether it is known.
 COUNTED = {
@@ -190,7 +190,7 @@ def percent_range(interval: tuple[float, float]) -> str:
 
 
 def degrees(df: int) -> str:
-    return f"{df} degree{'' if df == 1 else 's'} of freedom"
+    return f"{pluralize(df, 'degrees')} of freedom"
 
 
 def forest_items(question: Question) -> dict[str, str]:
@@ -307,9 +307,8 @@ def gather_singles(rows: list[StudyRow]) -> StudyRow | None:
     alone = [row for row in rows if row.known == 1]
     if not alone:
         return None
-    number = "1 study" if len(alone) == 1 else f"{len(alone)} studies"
     count = sum(row.count for row in alone)
-    name = f"{number} with one matching patient known"
+    name = f"{pluralize(len(alone), 'studies')} with one matching patient known"
     return StudyRow(name, "", "one patient each", count, len(alone), 0, selected=True)
 
 
@@ -334,7 +333,7 @@ def add_up(rows: list[StudyRow], missing: int) -> tuple[StudyRow, StudyRow | Non
     )
     if not apart:
         return total, None
-    number = "1 case report" if len(cases) == 1 else f"{len(cases)} case reports"
+    number = pluralize(len(cases), "case reports")
     count, known = sum(row.count for row in cases), sum(row.known for row in cases)
     return total, StudyRow(number, "", "not added to groups", count, known, 0, selected=True)
 
