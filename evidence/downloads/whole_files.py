@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from django.http import HttpResponse
 
 from ..charts import Chart
-from ..models import Study
+from ..models import Collection, Study
 from ..questions.question import Question
 from ..tables.column import SEPARATOR
 from ..tables.dictionary import HEADER, dictionary
@@ -31,12 +31,13 @@ def chart_csv(chart: Chart, question: Question, asked: str | None = None) -> Htt
         [escape_formula(cell) if isinstance(cell, str) else cell for cell in row] + [*same.values()] for row in rows
     ]
     text = BYTE_ORDER_MARK + CsvLines().of([[*map(escape_formula, headings), *same], *lines])
-    return text_response(text, file_name(collection, "csv", chart.name), "text/csv")
+    return text_response(text, file_name(collection, "csv", chart.name), "text/csv", collection)
 
 
-def text_response(text: str, filename: str, content_type: str) -> HttpResponse:
+def text_response(text: str, filename: str, content_type: str, collection: Collection | None = None) -> HttpResponse:
     """A small file, whole."""
-    return HttpResponse(text, content_type=f"{content_type}; charset=utf-8", headers=attachment_header(filename))
+    headers = attachment_header(filename, collection)
+    return HttpResponse(text, content_type=f"{content_type}; charset=utf-8", headers=headers)
 
 
 def dictionary_csv() -> HttpResponse:
@@ -48,4 +49,5 @@ def dictionary_csv() -> HttpResponse:
 
 def citation_file(studies: Iterable[Study], filename: str, how: str, question: Question | None = None) -> HttpResponse:
     """Studies, of a question or single ones, as RIS or BibTeX."""
-    return text_response(citation_text(studies, how, question), filename, FORMATS[how][1])
+    collection = question and question.collection
+    return text_response(citation_text(studies, how, question), filename, FORMATS[how][1], collection)

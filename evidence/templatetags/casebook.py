@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils.html import format_html, json_script
 from django.utils.safestring import SafeString, mark_safe
 
+from ..downloads import file_stem
 from ..downloads.release_status import (
     ReleaseStatus,
     RequestedRelease,
@@ -81,6 +82,7 @@ def trim_zeros(value):
     return format(value.normalize(), "f") if hasattr(value, "normalize") else value
 
 
+register.simple_tag(file_stem, name="file_stem")
 register.filter("group_digits", group_digits)
 register.filter("counted", pluralize)  # {{ n|counted:"patients" }}: “1 patient”, “2 patients”
 register.filter("unit_of", unit_of)  # {{ n|unit_of:"patients" }}: “patient”, “patients”
