@@ -193,7 +193,7 @@ CODES = {
     "sex": ["female", "male", "unknown"],
     "subset": ["diffuse", "limited", "unknown"],
     "autoantibody": ["ana", "anti-scl-70"],
-    "manifestation": ["ild", "skin", "renal"],
+    "manifestation": ["ild", "lung", "skin", "renal"],
     "prior": ["methotrexate", "prednisone"],
     "response": ["improved", "stable", "worsened", "not_improved", "unknown"],
     "relapsed": ["yes", "no", "unknown"],
