@@ -31,7 +31,7 @@ COLUMNS = [
 
 
 def forest_chart(found: Forest, collection: Collection) -> Chart:
-    """Studies with exact intervals; a study of one patient is not drawn as a study of its own."""
+    """Studies with exact intervals; one with one matching patient known is not drawn by itself."""
     name, title = "forest", f"{found.label}, study by study"
     table = forest_table(found)
     if not found.total.known:

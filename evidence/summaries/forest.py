@@ -87,7 +87,7 @@ class StudyRow:
 
     @property
     def pooled(self) -> bool:
-        """Whether it goes into the pooled proportion: a study of one patient does not."""
+        """Whether it goes into the pooled proportion: a study with one matching patient known does not."""
         return self.counted and self.known > 1
 
 
@@ -309,7 +309,7 @@ def gather_singles(rows: list[StudyRow]) -> StudyRow | None:
         return None
     count = sum(row.count for row in alone)
     name = f"{pluralize(len(alone), 'studies')} with one matching patient known"
-    return StudyRow(name, "", "one patient each", count, len(alone), 0, selected=True)
+    return StudyRow(name, "", "one matching patient each", count, len(alone), 0, selected=True)
 
 
 def add_up(rows: list[StudyRow], missing: int) -> tuple[StudyRow, StudyRow | None]:
