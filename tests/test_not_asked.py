@@ -82,7 +82,12 @@ def test_where_everything_was_asked_nothing_is_said(client, asked_world):
         assert "Not asked" not in page
 
 
-@pytest.mark.parametrize("address", ["sex=female", "prior=prednisone", ASKED, "missing=response", "q=delta&age_min=3"])
+LONGEST = f"q={'+'.join(['tofacitinib'] * 10)}&manifestation=lung&manifestation_match=none&serious=no&{ASKED}"
+
+
+@pytest.mark.parametrize(
+    "address", ["sex=female", "prior=prednisone", ASKED, "missing=response", "q=delta&age_min=3", LONGEST]
+)
 @pytest.mark.parametrize("noun", NOUNS)
 def test_page_file_and_answer_have_the_same_rows(client, asked_world, noun, address):
     rows = csv_rows(client, asked_world.address(f"{noun}.csv?{address}"))
