@@ -153,6 +153,7 @@ class ProgressionRule:
     explanation: str
     source: str
     verdict: Callable[["Assessment"], tuple[Progression, str]]
+    reads_dlco: bool = False
 
     @property
     def verdicts(self) -> tuple[StrEnum, ...]:
@@ -270,6 +271,7 @@ PROGRESSION_RULES = {
             "2015;42:2168-71 (doi 10.3899/jrheum.141182). Definitions of progression are not "
             "interchangeable.",
             omeract_progression,
+            reads_dlco=True,
         ),
         ProgressionRule(
             "fvc-ppf",

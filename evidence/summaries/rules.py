@@ -1,7 +1,7 @@
 """Authors' verdicts beside what a named rule says of the same measurements."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -108,8 +108,9 @@ class RuleReport:
 
 
 # What a rule may ask of an outcome: baseline, follow-up, when each was, and the DLCO at the same times.
-MEASURED = ("baseline", "followup", "baseline_month", "at_months", "dlco_baseline", "dlco_followup")
-OF_RESPONSE = MEASURED[:2]
+LEVELS = ("baseline", "followup")
+MONTHS = ("baseline_month", "at_months")
+DLCO = ("dlco_baseline", "dlco_followup")
 # Where the fields of `Judged` are found.
 PATHS = {
     "patient": "treatment__patient__slug",
@@ -141,31 +142,35 @@ def with_dlco(outcomes: QuerySet) -> QuerySet:
     )
 
 
-def judged_by(rule: Rule | ProgressionRule, values: Sequence) -> tuple[StrEnum, str]:
-    """What a rule says of one outcome, and why it says nothing; `values` are those of MEASURED or OF_RESPONSE."""
-    baseline, followup, *more = values
-    first, last, *dlco = more or (None, None, None, None)
-    months = None if first is None or last is None else last - first
-    asked = {"months": months, "dlco": tuple(dlco)}
-    return rule.judge(baseline, followup, **asked), rule.why_not(baseline, followup, **asked)
+def judged_by(rule: Rule | ProgressionRule, values: Mapping) -> tuple[StrEnum, str]:
+    """What a rule says of one outcome, and why it says nothing; `values` by the names that `measured_by` gives."""
+    levels, (first, last), dlco = (tuple(values.get(name) for name in names) for names in (LEVELS, MONTHS, DLCO))
+    asked = {"months": None if first is None or last is None else last - first, "dlco": dlco}
+    return rule.judge(*levels, **asked), rule.why_not(*levels, **asked)
+
+
+def measured_by(rule: Rule | ProgressionRule, outcomes: QuerySet) -> tuple[QuerySet, tuple[str, ...]]:
+    """The outcomes with all that a rule asks of them, and the names of it; what it does not ask costs time."""
+    if not isinstance(rule, ProgressionRule):
+        return outcomes, LEVELS
+    if not rule.reads_dlco:
+        return outcomes, LEVELS + MONTHS
+    return with_dlco(outcomes), LEVELS + MONTHS + DLCO
 
 
 def rule_report(question: Question, rule: Rule | ProgressionRule) -> RuleReport:
     """Applies a rule to every outcome by its measure; none is dropped."""
-    found = matching_outcomes(question, [rule.measure])
-    measured = OF_RESPONSE
-    if isinstance(rule, ProgressionRule):
-        found, measured = with_dlco(found), MEASURED
+    found, measured = measured_by(rule, matching_outcomes(question, [rule.measure]))
     table: dict[str, Counter] = {result.value: Counter() for result in Response}
     # The rule sees each set of numbers once, however many patients share it.
-    for result, *values, times in found.order_by().values_list("result", *measured).annotate(times=Count("pk")):
+    for values in found.order_by().values("result", *measured).annotate(times=Count("pk")):
         derived, _ = judged_by(rule, values)
-        table[result][derived] += times
+        table[values["result"]][derived] += values["times"]
     rows = found.order_by(PATHS["patient"], PATHS["course"], "number")
     listed = [
         Judged(
             **{field: row[path] for field, path in PATHS.items()},
-            **dict(zip(("derived", "why"), judged_by(rule, [row[name] for name in measured]), strict=True)),
+            **dict(zip(("derived", "why"), judged_by(rule, row), strict=True)),
         )
         for row in rows.values(*dict.fromkeys([*PATHS.values(), *measured]))[:LISTED]
     ]
