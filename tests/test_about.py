@@ -27,7 +27,7 @@ WORKED = {
         "baricitinib, skin, perhaps more: open; baricitinib, skin, the complete list: no; "
         "baricitinib, ILD, perhaps more: yes"
     ),
-    "several-treatments": "1/2 patients (50.0 %, 95 % CI 9.5–90.5), 2 not known (2 not extracted)",
+    "several-treatments": "1/2 patients (95 % CI 9.5–90.5, 50.0 %), 2 not known (2 not extracted)",
     "wilson": "31.9 to 58.7 %",
     "clopper-pearson": "30.7 to 59.8 %",
     "newcombe": "20.0 points, 5.2 to 33.4 %",
@@ -36,6 +36,9 @@ WORKED = {
     "mrss-5-25": "response",
     "fvc-5": "response",
     "fvc-10": "no response",
+    "fvc-omeract": "progression; progression; not evaluable (FVC fell by 5 to under 10 %, and the change of DLCO is "
+    "not known); no progression",
+    "fvc-ppf": "progression; no progression; not evaluable (the measurements lie more than 12 months apart)",
 }
 
 

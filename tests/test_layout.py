@@ -36,7 +36,7 @@ WIRING = {
     "context_processors": set(),
     "gunicorn_conf": {"counting", "settings"},
     "middleware": {"models", "problems"},
-    "templatetags": {"downloads", "models"},
+    "templatetags": {"downloads", "models", "summaries"},
     "wsgi": set(),
 }
 

@@ -116,7 +116,7 @@ def test_leaving_out_one_study_is_pooling_the_others():
 
 def test_leaving_out_one_study_says_why_the_others_cannot_be_pooled():
     assert [(each.pooled, each.refused) for each in leave_one_out(LARGE)] == [
-        (None, "fewer than 3 studies of two or more patients")
+        (None, "fewer than 3 studies with two or more matching patients known")
     ] * 3
     found = leave_one_out([(0, 4), (0, 5), (0, 6), (1, 7)])
     assert found[3].pooled is None

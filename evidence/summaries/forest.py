@@ -9,7 +9,7 @@ from math import isfinite
 from ..counting import Tally
 from ..models import GroupFinding, Study
 from ..models.choices import Design, Domain, FindingKind, Item, YesNo
-from ..questions.filters import matching_groups
+from ..questions.filters import describe_parts_not_asked, matching_groups
 from ..questions.question import Question
 from ..questions.vocabulary import Vocabulary
 from ..statistics import (
@@ -21,7 +21,7 @@ from ..statistics import (
     pooled_proportion,
 )
 from .cohort import HEADLINES, events_ungraded
-from .shares import Summary, format_number, known_of, known_tallies, run_summaries
+from .shares import Summary, format_number, known_of, known_tallies, pluralize, run_summaries
 
 # How an item is counted of individual patients: (dimension, its value), and how it is seen whether it is known.
 COUNTED = {
@@ -87,7 +87,7 @@ class StudyRow:
 
     @property
     def pooled(self) -> bool:
-        """Whether it goes into the pooled proportion: a study of one patient does not."""
+        """Whether it goes into the pooled proportion: a study with one matching patient known does not."""
         return self.counted and self.known > 1
 
 
@@ -97,6 +97,7 @@ class Forest:
 
     `cases` are the case reports that `total` leaves out because groups are in it: a count of people
     chosen for publication is never added to an arm. Where no group is counted they are in `total`.
+    `not_asked` are the parts of the question that were not asked of the groups among the rows, in words.
     """
 
     item: str
@@ -110,6 +111,7 @@ class Forest:
     unknown_studies: int
     duplicates: int
     shared: bool
+    not_asked: tuple[str, ...] = ()
 
     most_left_out = LEFT_OUT
 
@@ -188,7 +190,7 @@ def percent_range(interval: tuple[float, float]) -> str:
 
 
 def degrees(df: int) -> str:
-    return f"{df} degree{'' if df == 1 else 's'} of freedom"
+    return f"{pluralize(df, 'degrees')} of freedom"
 
 
 def forest_items(question: Question) -> dict[str, str]:
@@ -290,6 +292,7 @@ def forest_plot(question: Question, item: str, vocabulary: Vocabulary, *, shared
         unknown_studies=unknown,
         duplicates=sum(not row.counted for row in rows),
         shared=shared,
+        not_asked=tuple(describe_parts_not_asked(question, vocabulary)) if any(row.of_groups for row in rows) else (),
     )
 
 
@@ -304,10 +307,9 @@ def gather_singles(rows: list[StudyRow]) -> StudyRow | None:
     alone = [row for row in rows if row.known == 1]
     if not alone:
         return None
-    number = "1 study" if len(alone) == 1 else f"{len(alone)} studies"
     count = sum(row.count for row in alone)
-    name = f"{number} with one matching patient known"
-    return StudyRow(name, "", "one patient each", count, len(alone), 0, selected=True)
+    name = f"{pluralize(len(alone), 'studies')} with one matching patient known"
+    return StudyRow(name, "", "one matching patient each", count, len(alone), 0, selected=True)
 
 
 def add_up(rows: list[StudyRow], missing: int) -> tuple[StudyRow, StudyRow | None]:
@@ -331,7 +333,7 @@ def add_up(rows: list[StudyRow], missing: int) -> tuple[StudyRow, StudyRow | Non
     )
     if not apart:
         return total, None
-    number = "1 case report" if len(cases) == 1 else f"{len(cases)} case reports"
+    number = pluralize(len(cases), "case reports")
     count, known = sum(row.count for row in cases), sum(row.known for row in cases)
     return total, StudyRow(number, "", "not added to groups", count, known, 0, selected=True)
 

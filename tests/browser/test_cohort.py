@@ -168,7 +168,10 @@ def test_charts_are_printed_in_the_colours_of_paper(chromium, site):
 
 def test_every_chart_can_be_taken_away(visit, tmp_path):
     page = visit(SIM)
-    chart, name = page.locator("#chart-indication-sets"), "casebook-sener-2025-reconstruction-indication-sets-release-1"
+    chart, name = (
+        page.locator("#chart-indication-sets"),
+        "casebook-simulated-sener-2025-reconstruction-indication-sets-release-1",
+    )
     for format, first in (("PNG", b"\x89PNG"), ("SVG", b"<svg")):
         with page.expect_download() as taking:
             chart.get_by_role("button", name=f"Picture as {format}").click()
