@@ -119,6 +119,7 @@ def test_leaving_out_one_study_says_why_the_others_cannot_be_pooled():
         (None, "fewer than 3 studies of two or more patients")
     ] * 3
     found = leave_one_out([(0, 4), (0, 5), (0, 6), (1, 7)])
+    assert [each.index for each in found] == [0, 1, 2, 3]
     assert found[3].pooled is None
     assert "no study counts anybody" in found[3].refused
     assert found[0].pooled.mu == pytest.approx(logit(1 / 18), abs=1e-6)
