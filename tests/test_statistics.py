@@ -255,6 +255,7 @@ def test_what_cannot_be_pooled_is_refused_with_the_reason(studies, why):
         pooled_proportion(studies)
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(st.lists(st.integers(2, 40).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))), min_size=3, max_size=9))
 def test_whatever_is_pooled_is_a_proportion_with_an_interval(studies):

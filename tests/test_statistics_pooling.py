@@ -147,6 +147,7 @@ sizes = st.sampled_from([1, 2, 7, 60, 3_000, 1_000_000])
 study = sizes.flatmap(lambda of: st.tuples(st.integers(0, of) | st.sampled_from([0, 1, of - 1, of]), st.just(of)))
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None)
 @given(st.lists(study, min_size=3, max_size=9))
 def test_whatever_the_sizes_something_finite_is_pooled_or_a_reason_given(studies):

@@ -246,6 +246,7 @@ drawn_worlds = settings(
 )
 
 
+@pytest.mark.slow
 @drawn_worlds
 @given(patients=st.integers(1, 40), seed=st.integers(0, 10_000), address=addresses())
 def test_yes_no_and_open_agree_with_plain_loops(db, engine, asking, patients, seed, address):
