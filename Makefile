@@ -13,7 +13,7 @@ ENV := set -a; asked="$(PORT)"; if [ -f .env ]; then . ./.env; fi; \
 	CASEBOOK_SECRET_KEY=$${CASEBOOK_SECRET_KEY:-$$(cat var/secret-key)}; \
 	CASEBOOK_HTTPS=$${CASEBOOK_HTTPS:-0}; PORT=$${asked:-$${PORT:-8000}}; set +a;
 
-.PHONY: run prepare vendor test test-fast coverage test-browser bench bench-short lint format check help clean
+.PHONY: run prepare vendor test test-fast coverage mutate test-browser bench bench-short lint format check help clean
 
 run: prepare
 	@$(ENV) exec $(BIN)/gunicorn -c python:evidence.gunicorn_conf evidence.wsgi
@@ -72,6 +72,11 @@ test-fast: $(VENV)/.installed-dev
 coverage: $(VENV)/.installed-dev
 	@$(PYTEST) --cov --cov-report=term
 
+# The files of evidence/statistics/ and evidence/questions/ that differ from BASE (by default from origin/main, on main
+# from the last release), or FILES.
+mutate: $(VENV)/.installed-dev
+	@$(BIN)/python .ci/mutate.py $(if $(BASE),--base $(BASE)) $(FILES)
+
 test-browser: $(VENV)/.installed-dev var/static/.collected
 	@$(BIN)/python -m pytest -m browser
 
@@ -114,6 +119,7 @@ help:
 	@echo "make test          tests that need nothing but Python"
 	@echo "make test-fast     most of them in a quarter of the time, while working"
 	@echo "make coverage      make test, and which lines and branches it reached"
+	@echo "make mutate        what no test of statistics/ and questions/ notices in changed files; BASE=commit, FILES=names"
 	@echo "make test-browser  tests in a real Chromium"
 	@echo "make bench         measure beside other tools, an hour; SIZES=\"1000 100000\" takes ten minutes"
 	@echo "make bench-short   only that the measuring runs and that all answers agree"

@@ -526,6 +526,7 @@ def test_the_schema_is_openapi_3_1_with_examples_and_descriptions(schema):
         )
 
 
+@pytest.mark.slow
 def test_every_answer_and_every_example_fits_the_schema(client, schema):
     documents = {"$schema": "https://json-schema.org/draft/2020-12/schema", "components": schema["components"]}
     for path, methods in schema["paths"].items():

@@ -233,6 +233,7 @@ several = settings(max_examples=60)
 few = settings(max_examples=15)  # where one example asks a hundred counts
 
 
+@pytest.mark.slow
 @several
 @given(question=addresses())
 def test_questions_agree_with_plain_loops(world, simulated, asking, question):
@@ -270,6 +271,7 @@ def test_whoever_matches_is_known(world, asking, question):
     assert set(matching_treatments(asked)) <= set(treatments_known(asked))
 
 
+@pytest.mark.slow
 @several
 @given(question=addresses())
 def test_filters_are_independent(world, asking, question):

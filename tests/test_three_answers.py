@@ -270,6 +270,7 @@ def test_drawn_collections_have_what_the_rule_is_about(db, asking):
     assert {"yes", "no"} in said.values() and {"yes", "open"} in said.values()
 
 
+@pytest.mark.slow
 @drawn_worlds
 @given(patients=st.integers(1, 40), seed=st.integers(0, 10_000), address=addresses())
 def test_yes_no_and_open_agree_with_plain_loops(db, engine, asking, patients, seed, address):
