@@ -42,8 +42,10 @@ class Course:
     adverse_events: str
     categories: list
     serious: list
+    number: int
     results: list
     months: list
+    outcomes: list  # (domain, result, month)
 
 
 def is_seen(patient) -> bool:
@@ -152,7 +154,9 @@ def all_courses(collection) -> list[Course]:
                 adverse_events=course.adverse_events,
                 categories=categories,
                 serious=[each.serious for each in events],
+                number=course.number,
                 results=[each.result for each in course.outcomes.all()],
+                outcomes=[(each.domain, each.result, each.at_months) for each in course.outcomes.all()],
                 months=[each.at_months for each in course.outcomes.all() if each.at_months is not None],
             )
         )
@@ -250,6 +254,35 @@ def window_of(month) -> str:
         if month < end:
             return word
     return "later"
+
+
+def last_results(courses: list[Course], months: list[str] = ()) -> dict[tuple[str, str], bool]:
+    """By patient and domain: whether the last outcome with a result is an improvement. Only outcomes of these months.
+
+    The last of the patient's last course that has one; there of the latest month, without a month only where no month
+    is known; and at one time an improvement only where nothing else is said.
+    """
+    found = {}
+    for course in sorted(courses, key=lambda each: each.number):
+        own = {}
+        for domain, result, month in course.outcomes:
+            window = "unknown" if month is None else window_of(month)
+            if result != "unknown" and (not months or window in months):
+                own.setdefault(domain, {}).setdefault(-1 if month is None else month, set()).add(result)
+        for domain, by_month in own.items():
+            found[course.patient, domain] = by_month[max(by_month)] == {"improved"}
+    return found
+
+
+def best_results(courses: list[Course], months: list[str] = ()) -> dict[tuple[str, str], bool]:
+    """By patient and domain with a result in these months: whether one of them is an improvement."""
+    found = {}
+    for course in courses:
+        for domain, result, month in course.outcomes:
+            if result != "unknown" and (not months or ("unknown" if month is None else window_of(month)) in months):
+                key = course.patient, domain
+                found[key] = found.get(key, False) or result == "improved"
+    return found
 
 
 def known(course: Course) -> dict[str, bool]:

@@ -154,7 +154,8 @@ def test_events_by_hand(world):
 
 def test_outcomes_by_hand(world):
     rows = one(summaries.outcomes_by_domain(Question(world.collection)))
-    assert [(row.label, *figures(row)) for row in rows] == [("Skin", 1, 1, 4, 0), ("Joints", 0, 0, 4, 1)]
+    # beta-1: the skin improved by one measure and is stable by another, at no time that is told apart.
+    assert [(row.label, *figures(row)) for row in rows] == [("Skin", 0, 1, 4, 0), ("Joints", 0, 0, 4, 1)]
 
 
 def test_ages_by_hand(world):

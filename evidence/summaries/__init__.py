@@ -11,7 +11,6 @@ from .cohort import (
     events_by_category,
     headline_shares,
     match_summary,
-    outcomes_by_domain,
     response_by_indication_set,
     response_by_inhibitor,
 )
@@ -23,6 +22,7 @@ from .facets import Facet, Nearest, Option, filter_facets, nearest_questions
 from .flow import Flow, collection_flow, review_flow
 from .forest import Forest, forest_items, forest_plot
 from .groups import ChangeRow, GroupCover, group_changes, group_cover
+from .outcomes import outcome_months, outcome_rule, outcomes_by_domain
 from .overview import collection_counts, drug_evidence, inhibitors_given
 from .reviews import Comparison, reconcile_figures
 from .rules import RuleReport, rule_report, rule_rows
@@ -75,6 +75,8 @@ __all__ = [
     "match_counts",
     "match_summary",
     "nearest_questions",
+    "outcome_months",
+    "outcome_rule",
     "outcomes_by_domain",
     "patient_levels",
     "pluralize",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ..counting import Tally, Unit
 from ..models import ATTRIBUTES
-from ..models.choices import Ascertainment, Domain, Missing, Response, Sex, YesNo
+from ..models.choices import Ascertainment, Missing, Response, Sex, YesNo
 from ..questions.filters import FILTERS
 from ..questions.question import Question
 from ..questions.vocabulary import Vocabulary
@@ -185,27 +185,6 @@ def events_ungraded(by_ascertainment: Counter) -> bool:
     """From a tally by (adverse_events, known:serious): events occurred, and none is said to be serious or not."""
     with_events = str(Ascertainment.EVENTS.value)
     return bool(by_ascertainment[(with_events, "no")]) and not by_ascertainment[(with_events, "yes")]
-
-
-def outcomes_by_domain(question: Question, *, every: bool = False) -> Summary:
-    """Per domain: patients with an improved result, of those with any coded result there.
-
-    Domains nobody has an outcome in are left out, unless `every` one is wanted.
-    """
-    in_view, seen, improved, by_reading = yield [
-        Tally(question, ("reading",)),
-        Tally(question, ("domain",)),
-        Tally(question, ("domain_improved",)),
-        Tally(question, ("domain_known", "reading")),
-    ]
-    known = defaultdict(Counter)
-    for (domain, reading), times in by_reading.items():
-        known[domain][(reading,)] = times
-    return [
-        make_share(domain.label, improved[(domain.value,)], known[domain.value], in_view, key=domain.value)
-        for domain in Domain
-        if every or seen[(domain.value,)]
-    ]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from ..models.choices import Sex, Subset
 from ..questions.question import Question
 from ..questions.vocabulary import Vocabulary
 from ..statistics import TwoByTwo, exact_comparison, newcombe_interval
-from .cohort import AgeAndSex, Answer, age_and_sex, headline_shares, match_summary, outcomes_by_domain
+from .cohort import AgeAndSex, Answer, age_and_sex, headline_shares, match_summary
+from .outcomes import outcomes_by_domain
 from .shares import Share, Summary, format_number, known_of, known_tallies, make_share, run_summaries, run_together
 
 FEWEST = 5  # patients known in a group, under which no p-value is printed

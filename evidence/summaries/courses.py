@@ -5,12 +5,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from django.db.models import Q
-
 from ..counting import Tally, Unit
 from ..models import Outcome, Treatment
 from ..models.choices import Assessed
-from ..models.outcome import WINDOWS, month_window
+from ..models.outcome import WINDOWS, months_among
 from ..questions.filters import matching_treatments
 from ..questions.question import Question
 from ..statistics import quartiles
@@ -28,12 +26,7 @@ LINES = 300  # single outcomes drawn
 def matching_outcomes(question: Question, measures: list[str]):
     """Outcomes by these measures under the courses that answer the question; of the months asked for, if any are."""
     found = Outcome.objects.under(matching_treatments(question)).filter(measure__in=measures)
-    if asked := question.value("assessed"):
-        chosen = Q()
-        for word in asked:
-            chosen |= month_window(word)
-        found = found.filter(chosen)
-    return found
+    return found.filter(months_among(question.outcome_months))
 
 
 def window_of(month: Decimal | float | None) -> Assessed:

@@ -7,6 +7,7 @@ from functools import cached_property
 from math import isfinite
 
 from ..counting import Tally
+from ..counting.dimensions import improved_value
 from ..models import GroupFinding, Study
 from ..models.choices import Design, Domain, FindingKind, Item, YesNo
 from ..questions.filters import matching_groups
@@ -21,20 +22,23 @@ from ..statistics import (
     pooled_proportion,
 )
 from .cohort import HEADLINES, events_ungraded
-from .shares import Summary, format_number, known_of, known_tallies, run_summaries
+from .shares import Summary, format_number, known_of, known_tallies, run_summaries, run_together
 
-# How an item is counted of individual patients: (dimension, its value), and how it is seen whether it is known.
+# How an item is counted of individual patients: a dimension, its value that means yes, and who else is known: those
+# with another value, or those of whom a flag says so (`known_of`).
 COUNTED = {
-    key: ((dimension, str(value.value)), (f"known:{attribute}", YesNo.YES.value))
-    for key, _, attribute, (dimension, value) in HEADLINES
+    key: (dimension, str(value.value), "", f"known:{attribute}") for key, _, attribute, (dimension, value) in HEADLINES
 }
-COUNTED["stopped"] = (("stopped", YesNo.YES.value), ("known:stopped", YesNo.YES.value))
+COUNTED["stopped"] = ("stopped", YesNo.YES.value, "", "known:stopped")
 COUNTED |= {
-    f"improved_{domain.value}": (("domain_improved", domain.value), ("domain_known", domain.value)) for domain in Domain
+    f"improved_{domain.value}": (
+        "last_result",
+        improved_value(domain.value),
+        improved_value(domain.value, YesNo.NO.value),
+        "",
+    )
+    for domain in Domain
 }
-# Flags that say of each course whether it is known; the results of a domain are rows, some of which are known.
-CONDITIONS = {flag for _, (flag, _) in COUNTED.values() if flag.startswith("known:")}
-
 
 MEASURE = "measure:"  # before the name of what groups alone report
 LEFT_OUT = 20  # studies up to which each is left out in turn; a page must not wait for more
@@ -208,29 +212,43 @@ def event_findings(question: Question):
 
 def counts_by_study(question: Question, item: str) -> Summary:
     """(counted, known, in view, in the collection) by study."""
-    (dimension, value), (flag, yes) = COUNTED[item]
-    counted, in_view, everybody, graded, *known = yield [
-        Tally(question, ("study", dimension)),
-        Tally(question, ("study",)),
-        Tally(Question(question.collection), ("study",)),
-        Tally(question, ("study", "adverse_events", "known:serious")),
-        *(
-            known_tallies(question, flag, dimension, by="study")
-            if flag in CONDITIONS
-            else [Tally(question, ("study", flag))]
-        ),
-    ]
+    found, everybody, graded = yield from run_together(
+        [
+            counts_of_item(question, item, "study"),
+            counter_of(Tally(Question(question.collection), ("study",))),
+            counter_of(Tally(question, ("study", "adverse_events", "known:serious"))),
+        ]
+    )
+    counted, known, in_view = found
     left_out = studies_ungraded(graded) if item == Item.SERIOUS else set()
-    if flag in CONDITIONS:
-        knowing = {study: n for (study,), n in known_of(value, in_view, *known).items() if n}
-    else:
-        knowing = {study: n for (study, each), n in known[0].items() if each == yes}
     return (
-        Counter({study: n for (study, each), n in counted.items() if each == value and study not in left_out}),
-        Counter({study: n for study, n in knowing.items() if study not in left_out}),
-        Counter({study: n for (study,), n in in_view.items()}),
+        Counter({study: n for study, n in counted.items() if study not in left_out}),
+        Counter({study: n for study, n in known.items() if study not in left_out}),
+        in_view,
         Counter({study: n for (study,), n in everybody.items()}),
     )
+
+
+def counter_of(tally: Tally) -> Summary:
+    (counter,) = yield [tally]
+    return counter
+
+
+def counts_of_item(question: Question, item: str, by: str) -> Summary:
+    """(counted, known, in view) patients by the values of a dimension; an item is one of COUNTED."""
+    dimension, yes, no, flag = COUNTED[item]
+    counted, in_view, *known = yield [
+        Tally(question, (dimension, by)),
+        Tally(question, (by,)),
+        *(known_tallies(question, flag, dimension, by=by) if flag else []),
+    ]
+    yes_by, known_by = Counter(), Counter()
+    for (value, key), n in counted.items():
+        yes_by[key] += n if value == yes else 0
+        known_by[key] += n if value in (yes, no) else 0
+    if flag:
+        known_by = Counter({key: n for (key,), n in known_of(yes, in_view, *known).items()})
+    return +yes_by, +known_by, Counter({key: n for (key,), n in in_view.items()})
 
 
 def studies_ungraded(graded: Counter) -> set[str]:
