@@ -83,7 +83,8 @@ def report(database: str, collection: str, *, short: bool) -> dict:
     from evidence.models import Collection
     from evidence.models.consistency import consistent_read
     from evidence.questions.parsing import parse_request
-    from evidence.web.collection import counts_of_overview
+    from evidence.questions.question import MatchedSet
+    from evidence.web.overview import overview_summaries
 
     settings.ALLOWED_HOSTS, settings.KEEP_ANSWERS = ["*"], False
     home = Collection.objects.get(slug=collection)
@@ -101,14 +102,12 @@ def report(database: str, collection: str, *, short: bool) -> dict:
             ("subset", "diffuse"),
             ("study", "synthetic-1"),
         ):
-            cold.append(median(lambda name=name, facet=facet: answers.value_bits(name, (facet,)), 1))
+            cold.append(median(lambda name=name, facet=facet: answers.part_answer(name, (facet,)), 1))
         for code in ("skin", "ild", "gi"):
-            from evidence.questions.question import MatchedSet
-
-            cold.append(median(lambda code=code: answers.value_bits("indication", MatchedSet((code,))), 1))
-            cold.append(median(lambda code=code: answers.value_bits("manifestation", MatchedSet((code,), "none")), 1))
-        cold.append(median(lambda: answers.value_bits("age_min", 50), 1))
-        cold.append(median(lambda: answers.value_bits("q", "synthetic-77"), 1))
+            cold.append(median(lambda code=code: answers.part_answer("indication", MatchedSet((code,))), 1))
+            cold.append(median(lambda code=code: answers.part_answer("manifestation", MatchedSet((code,), "none")), 1))
+        cold.append(median(lambda: answers.part_answer("age_min", 50), 1))
+        cold.append(median(lambda: answers.part_answer("q", "synthetic-77"), 1))
         found["unseen_value_ms"] = sorted(cold)[len(cold) // 2]
         found["unseen_value_worst_ms"] = max(cold)
         asked = [
@@ -116,7 +115,7 @@ def report(database: str, collection: str, *, short: bool) -> dict:
             summaries.match_summary(question),
             summaries.cohort_totals(question),
             summaries.match_counts(question, words),
-            *counts_of_overview(asked_of_page, selected_charts(asked_of_page)),
+            *overview_summaries(asked_of_page, selected_charts(asked_of_page)).values(),
         ]
         tallies = next(summaries.shares.run_together(asked))
         count_tallies(snapshot, tallies)

@@ -9,8 +9,8 @@ QUESTIONS = {"main": MAIN, "all": []}
 DATASETTE_FACETS = ["inhibitor", "sex", "subset", "response", "relapsed", "adverse_events", "design", "indication_set"]
 
 
-def casebook(collection: str, words: list[tuple[str, str]]) -> str:
-    return f"/{collection}/?{urlencode(words)}" if words else f"/{collection}/"
+def casebook(collection: str, words: list[tuple[str, str]], page: str = "") -> str:
+    return f"/{collection}/{page}?{urlencode(words)}" if words else f"/{collection}/{page}"
 
 
 def plain(collection: str, words: list[tuple[str, str]]) -> str:

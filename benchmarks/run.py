@@ -147,7 +147,7 @@ def agreement(targets: dict, database: str, flat_name: str, collection: str) -> 
             theirs = json.loads(
                 agree.text_of(targets["plain"].get(questions.plain(collection, [*words, ("format", "json")]))[1])
             )
-            agree.check(ours, theirs, "plain")
+            agree.check(ours, theirs, "plain", but_for=agree.wider_terms())
         if "dash" in targets:
             agree.check(courses, agree.dash_numbers(targets["dash"], words), "Dash")
             agree.check(courses, agree.datasette_numbers(targets["datasette"], flat_name, words), "Datasette")

@@ -8,9 +8,7 @@ from .api.documentation import api_documentation
 from .downloads import FILE_FORMATS
 from .downloads.citations import FORMATS
 from .tables import TABLES
-from .web import about, cases, collection, health, reference
-from .web import analyses as insight
-from .web import comparison as comparing
+from .web import about, analyses, cases, comparison, files, health, lists, overview, reference
 
 
 class Noun(StringConverter):
@@ -54,23 +52,23 @@ urlpatterns = [
     path("cite/", about.cite, name="cite"),
     path("releases/", about.releases, name="releases"),
     path("releases/<int:number>/<slug:slug>.zip", about.release_file, name="release_file"),
-    path("<slug:collection>/", collection.cohort, name="cohort"),
-    path("<slug:collection>/compare/", comparing.compare, name="compare"),
-    path("<slug:collection>/compare.csv", comparing.compare_file, name="compare_file"),
-    path("<slug:collection>/similar/", comparing.similar, name="similar"),
-    path("<slug:collection>/forest/", insight.forest, name="forest"),
-    path("<slug:collection>/forest.csv", insight.forest_file, name="forest_file"),
-    path("<slug:collection>/rules/", insight.rules, name="rules"),
-    path("<slug:collection>/completeness/", insight.completeness, name="completeness"),
-    path("<slug:collection>/bundle.zip", collection.bundle_of, name="bundle"),
-    path("<slug:collection>/phenopackets.json", collection.phenopackets_of, name="phenopackets"),
-    path("<slug:collection>/flow/", insight.flow, name="flow"),
-    path("<slug:collection>/charts/<slug:name>.csv", collection.chart_file, name="chart_file"),
-    path("<slug:collection>/studies.<citation:how>", collection.citations, name="citations"),
+    path("<slug:collection>/", overview.overview, name="cohort"),
+    path("<slug:collection>/compare/", comparison.compare, name="compare"),
+    path("<slug:collection>/compare.csv", comparison.compare_file, name="compare_file"),
+    path("<slug:collection>/similar/", comparison.similar, name="similar"),
+    path("<slug:collection>/forest/", analyses.forest, name="forest"),
+    path("<slug:collection>/forest.csv", analyses.forest_file, name="forest_file"),
+    path("<slug:collection>/rules/", analyses.rules, name="rules"),
+    path("<slug:collection>/completeness/", analyses.completeness, name="completeness"),
+    path("<slug:collection>/bundle.zip", files.bundle, name="bundle"),
+    path("<slug:collection>/phenopackets.json", files.phenopackets, name="phenopackets"),
+    path("<slug:collection>/flow/", analyses.flow, name="flow"),
+    path("<slug:collection>/charts/<slug:name>.csv", files.chart_file, name="chart_file"),
+    path("<slug:collection>/studies.<citation:how>", files.citations, name="citations"),
     path("<slug:collection>/studies/<slug:slug>.<citation:how>", cases.citation, name="citation"),
     path("<slug:collection>/patients/<slug:slug>/phenopacket.json", cases.phenopacket_of, name="phenopacket"),
     path("<slug:collection>/patients/<slug:slug>/", cases.patient, name="patient"),
     path("<slug:collection>/studies/<slug:slug>/", cases.study, name="study"),
-    path("<slug:collection>/<noun:noun>/", collection.rows_of, name="list"),
-    path("<slug:collection>/<noun:noun>.<format:how>", collection.file_of, name="file"),
+    path("<slug:collection>/<noun:noun>/", lists.records, name="list"),
+    path("<slug:collection>/<noun:noun>.<format:how>", files.list_file, name="file"),
 ]

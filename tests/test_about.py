@@ -155,7 +155,7 @@ def test_letters_that_mean_something_in_latex_are_escaped():
 
 def test_the_studies_of_exactly_this_question(client):
     query = "inhibitor=baricitinib"
-    listed = client.get(f"/published/studies/?{query}").context["listed"].total
+    listed = client.get(f"/published/studies/?{query}").context["listing"].total
     text = client.get(f"/published/studies.ris?{query}").content.decode()
     assert text.count("TY  - ") == text.count("ER  - ") == listed
     assert client.get(f"/published/studies.bib?{query}").content.decode().count("@") == listed

@@ -17,11 +17,11 @@ QUESTION = "?inhibitor=tofacitinib&indication=skin"
 @pytest.fixture
 def made(monkeypatch) -> list:
     """Every page that is really made, not taken from the cache."""
-    from evidence.web import collection
+    from evidence.web import overview
 
-    pages, page = [], collection.render_page
+    pages, page = [], overview.render_page
     monkeypatch.setattr(
-        collection, "render_page", lambda request, *rest: pages.append(request.path) or page(request, *rest)
+        overview, "render_page", lambda request, *rest: pages.append(request.path) or page(request, *rest)
     )
     return pages
 

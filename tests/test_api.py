@@ -215,7 +215,7 @@ def test_counts_are_those_of_the_pages(client, world, unlimited, question):
     assert summary["sentence"] == str(overview["answer"])
     assert [each["text"] for each in summary["headlines"]] == [str(each) for each in overview.get("headlines") or []]
     for noun in TABLES:
-        listed = client.get(world.address(f"{noun}/?{query}")).context["listed"].total
+        listed = client.get(world.address(f"{noun}/?{query}")).context["listing"].total
         assert api(client, f"world/{noun}/?{query}&page_size=1")["count"] == listed, noun
 
 
@@ -409,7 +409,7 @@ def test_what_breaks_is_a_problem_that_tells_no_secrets(world, monkeypatch):
     assert (response.status_code, response["Content-Type"]) == (500, PROBLEM)
     assert "secret" not in response.content.decode()
     page = Client(raise_request_exception=False)
-    monkeypatch.setattr("evidence.web.collection.collection_context", broken)
+    monkeypatch.setattr("evidence.web.collection_page.CollectionPage.build", broken)
     assert page.get("/world/")["Content-Type"].startswith("text/html")
 
 

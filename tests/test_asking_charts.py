@@ -62,8 +62,8 @@ def test_choosing_leads_to_exactly_what_is_shown_and_back(client, world, questio
     for chart in response.context["charts"]:
         for step, number, unit in steps_with_numbers(chart):
             if step.chosen:
-                assert len(step.question.parts) < len(response.context["asked"].question.parts) or (
-                    step.question != response.context["asked"].question
+                assert len(step.question.parts) < len(response.context["parsed"].question.parts) or (
+                    step.question != response.context["parsed"].question
                 )
                 continue
             found = totals_of(client, step.question)

@@ -176,10 +176,10 @@ def test_list_total_is_file_rows_is_chart_total(client, world, question):
         ("outcomes", totals.outcomes),
         ("adverse-events", totals.events),
     ]:
-        assert client.get(world.address(f"{noun}/?{query}")).context["listed"].total == total
+        assert client.get(world.address(f"{noun}/?{query}")).context["listing"].total == total
         assert len(rows_of(client, world.address(f"{noun}.csv?{query}"))) == total
     for noun in ("studies", "groups", "findings"):
-        listed = client.get(world.address(f"{noun}/?{query}")).context["listed"].total
+        listed = client.get(world.address(f"{noun}/?{query}")).context["listing"].total
         assert len(rows_of(client, world.address(f"{noun}.csv?{query}"))) == listed
     if totals.patients:
         charts = {chart.name: chart.table.rows for chart in overview.context["charts"]}
@@ -228,7 +228,7 @@ def test_two_hundred_questions_say_the_same_everywhere(client, world, unlimited,
     people = overview["totals"].patients
     assert overview["answer"].matching == people
     assert str(overview["answer"]).startswith(f"{people} patient")
-    assert client.get(world.address(f"patients/?{query}")).context["listed"].total == people
+    assert client.get(world.address(f"patients/?{query}")).context["listing"].total == people
     assert len(rows_of(client, world.address(f"patients.csv?{query}"))) == people
     with patch("evidence.downloads.bundle.TIDY", {name: TIDY[name] for name in ("patients", noun)}):
         archive = ZipFile(io.BytesIO(client.get(world.address(f"bundle.zip?{query}")).getvalue()))

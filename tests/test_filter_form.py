@@ -122,7 +122,7 @@ def test_a_range_that_is_new_is_in_the_form_by_its_declaration_alone(client, wor
     monkeypatch.setattr(filter_form, "LAYOUT", layout)
     monkeypatch.setattr(declared, "RANGES", [names for names in layout if len(names) > 1])
     response = client.get(world.address("?duration_min=3&sex=female"))
-    assert "Duration from 3 months" in [chip.text for chip in response.context["asked"].chips]
+    assert "Duration from 3 months" in [chip.text for chip in response.context["parsed"].chips]
     form = Form(response.content.decode())
     assert {"duration_min", "duration_max"} <= form.names
     question = asking(world.collection, form.submitted(("inhibitor", "tofacitinib")))

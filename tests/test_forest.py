@@ -258,7 +258,7 @@ def test_every_study_agrees_with_plain_loops(world, simulated, asking, address):
 def test_an_unknown_item_is_told(client, world):
     response = client.get(world.address("forest/?item=nonsense"))
     assert response.status_code == 400
-    assert "“nonsense” is nothing a forest plot can be drawn of here." in response.context["asked"].problems
+    assert "“nonsense” is nothing a forest plot can be drawn of here." in response.context["parsed"].problems
     assert client.get(world.address("forest.csv?item=nonsense")).status_code == 400
 
 

@@ -209,7 +209,7 @@ def test_nobody_is_lost_or_counted_twice(client, world, hidden, engine):
     assert (answers["count"], len(answers["results"])) == (PEOPLE, PEOPLE)
     assert client.get("/api/v1/world/summary/").json()["totals"]["patients"] == PEOPLE
     assert client.get(world.address()).context["totals"].patients == PEOPLE
-    assert client.get(world.address("patients/")).context["listed"].total == PEOPLE
+    assert client.get(world.address("patients/")).context["listing"].total == PEOPLE
     front = client.get("/").context["overview"]
     assert {each.collection.slug: each.patients for each in front}["world"] == PEOPLE
     assert len(json.loads(client.get(world.address("phenopackets.json")).getvalue())["members"]) == PEOPLE

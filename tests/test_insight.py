@@ -178,7 +178,7 @@ def test_where_nothing_is_measured_nobody_is_judged_and_nobody_dropped(client, p
 def test_an_unknown_rule_is_told(client, world):
     response = client.get(world.address("rules/?rule=nonsense"))
     assert response.status_code == 400 and response.context["report"] is None
-    assert "“nonsense” is no rule. Known: mrss-5-25, fvc-5, fvc-10." in response.context["asked"].problems
+    assert "“nonsense” is no rule. Known: mrss-5-25, fvc-5, fvc-10." in response.context["parsed"].problems
 
 
 # Completeness

@@ -28,7 +28,7 @@ def text_of(response) -> str:
 
 
 def shown_total(response) -> int:
-    return response.context["listed"].total
+    return response.context["listing"].total
 
 
 def addresses_of(collection: str) -> list[str]:
@@ -127,7 +127,7 @@ def test_the_answer_stands_on_top_in_one_sentence(client, world):
 
 def test_chips_say_the_question_and_take_a_part_away(client, world):
     response = client.get(world.address(f"?{QUESTION}&indication_match=all&age_min=30"))
-    chips = {chip.text: chip.rest.query() for chip in response.context["asked"].chips}
+    chips = {chip.text: chip.rest.query() for chip in response.context["parsed"].chips}
     assert chips == {
         "JAK inhibitor: tofacitinib": "indication=ild&indication=skin&indication_match=all&age_min=30",
         "Indication: all of Interstitial lung disease (ILD), Skin": "inhibitor=tofacitinib&age_min=30",
@@ -257,7 +257,7 @@ def test_missing_says_why_and_is_never_blank_or_none(client, world):
     assert "Prior therapies not extracted" in abstract
     assert "Prior therapies none, as stated" in text_of(client.get(world.address("patients/alpha-2/")))
     listed = client.get(world.address("patients/?study=alpha&sex=unknown"))
-    cells = [cell.missing for cell in listed.context["listed"].rows[0]]
+    cells = [cell.missing for cell in listed.context["listing"].rows[0]]
     assert cells.count("not reported") == 8
 
 
@@ -274,7 +274,7 @@ def test_provenance_stands_beside_its_value(client, db):
 
 def test_sorting_puts_the_unknown_last_both_ways(client, world):
     def order(sort):
-        rows = client.get(world.address(f"patients/?sort={sort}")).context["listed"].rows
+        rows = client.get(world.address(f"patients/?sort={sort}")).context["listing"].rows
         return [row[0].text for row in rows]
 
     assert order("age_years") == ["beta-1", "alpha-1", "alpha-2", "alpha-3", "alpha-4"]
@@ -284,7 +284,7 @@ def test_sorting_puts_the_unknown_last_both_ways(client, world):
 def test_paging_shows_every_row_once(client, simulated):
     seen = []
     for page in (1, 2):
-        rows = client.get(f"/{simulated.slug}/patients/?page={page}").context["listed"].rows
+        rows = client.get(f"/{simulated.slug}/patients/?page={page}").context["listing"].rows
         seen += [row[0].text for row in rows]
     assert len(seen) == len(set(seen)) == 87
     links = client.get(f"/{simulated.slug}/patients/?sex=female&sort=-age_years").context["page_links"]
@@ -433,8 +433,8 @@ def test_a_baseline_number_stands_everywhere_with_its_unit(client, world):
     assert "DLCO not reported" in text_of(client.get(world.address("patients/alpha-4/")))
     assert "DLCO not extracted" in text_of(client.get(world.address("patients/beta-1/")))
     response = client.get(world.address("patients/?dlco_min=40&dlco_max=70&sort=-dlco_percent"))
-    assert [row[0].text for row in response.context["listed"].rows] == ["alpha-1"]
-    assert [chip.text for chip in response.context["asked"].chips] == [
+    assert [row[0].text for row in response.context["listing"].rows] == ["alpha-1"]
+    assert [chip.text for chip in response.context["parsed"].chips] == [
         "DLCO from 40 % predicted",
         "DLCO to 70 % predicted",
     ]

@@ -59,7 +59,7 @@ def release_asked(context) -> RequestedRelease | None:
 @register.simple_tag(takes_context=True)
 def lasting_address(context, number: int) -> str:
     """This page with the release whose data it shows, whatever is added to the evidence later."""
-    request, asked = context["request"], context.get("asked")
+    request, asked = context["request"], context.get("parsed")
     if asked is not None:
         query = asked.query(sort=context.get("sort", ""), release=str(number))
     else:
@@ -135,7 +135,7 @@ def escape(text: str) -> str:
 def file_address(context, file_format: str) -> str:
     """Where a list is to be had as a file: the same rows, in the order the page shows them."""
     address = reverse("file", args=[context["collection"].slug, context["table"].noun, file_format])
-    sort = context["listed"].sort
+    sort = context["listing"].sort
     query = "&".join(filter(None, [context["query"], urlencode({"sort": sort}) if sort else ""]))
     return f"{address}?{query}" if query else address
 
@@ -182,7 +182,7 @@ def share_row(share) -> str:
 @register.simple_tag(takes_context=True)
 def address(context, question) -> str:
     """This page with another question; what the reader chose to see stays."""
-    query = context["asked"].query(question)
+    query = context["parsed"].query(question)
     return f"{context['request'].path}?{query}" if query else context["request"].path
 
 
@@ -222,9 +222,9 @@ def chart_file(context, chart) -> str:
     """Where a chart's numbers are to be had as a file; an empty text if nowhere."""
     if "file" in context:
         return context["file"]
-    if "asked" not in context:
+    if "parsed" not in context:
         return ""
-    asked = context["asked"]
+    asked = context["parsed"]
     found, query = reverse("chart_file", args=[asked.collection.slug, chart.name]), asked.question_or_all.query()
     return f"{found}?{query}" if query else found
 

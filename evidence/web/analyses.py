@@ -13,7 +13,8 @@ from ..questions.parsing import ParsedRequest, get_collection, parse_request
 from ..questions.request_checks import accept_params, head_response
 from ..statistics import RULES, Derived
 from ..summaries import collection_flow
-from .collection import chart_head, collection_context, head_of_page, refuse_file, render_page
+from .collection_page import CollectionPage, head_of_page, render_page
+from .files import chart_head, refuse_file
 from .navigation import navigation_tabs
 
 USUAL_ITEM = "improved"
@@ -21,79 +22,80 @@ USUAL_RULE = "mrss-5-25"
 LISTED = 100  # outcomes listed beside a rule
 
 
-def item_of(asked: ParsedRequest) -> tuple[dict[str, str], str]:
+def item_of(parsed: ParsedRequest) -> tuple[dict[str, str], str]:
     """What a forest plot can be of, and what it is of. A word for nothing is a problem."""
-    offered = summaries.forest_items(asked.question_or_all)
-    item = asked.view_param("item") or USUAL_ITEM
+    offered = summaries.forest_items(parsed.question_or_all)
+    item = parsed.view_param("item") or USUAL_ITEM
     if item not in offered:
-        asked.problems.append(f"“{truncated(item)}” is nothing a forest plot can be drawn of here.")
+        parsed.problems.append(f"“{truncated(item)}” is nothing a forest plot can be drawn of here.")
     return offered, item
 
 
 @require_safe
 def forest(request: HttpRequest, collection: str) -> HttpResponse:
     """One proportion, study by study."""
-    asked = parse_request(request, collection)
-    offered, item = item_of(asked)
-    if head := head_of_page(request, asked):
+    parsed = parse_request(request, collection)
+    offered, item = item_of(parsed)
+    if head := head_of_page(request, parsed):
         return head
-    context = collection_context(request, asked, "forest") | {"offered": offered, "item": item, "found": None}
-    if not asked.problems:
-        found = summaries.forest_plot(asked.question, item, asked.vocabulary, shared=bool(asked.view_param("shared")))
-        context |= {"found": found, "chart": charts.forest_chart(found, asked.collection)}
-        context["file"] = f"{reverse('forest_file', args=[collection])}?{asked.query()}"
-    return render_page(request, asked, "evidence/forest.html", context)
+    context = {"offered": offered, "item": item, "forest": None}
+    if not parsed.problems:
+        plot = summaries.forest_plot(parsed.question, item, parsed.vocabulary, shared=bool(parsed.view_param("shared")))
+        context |= {"forest": plot, "chart": charts.forest_chart(plot, parsed.collection)}
+        context["file"] = f"{reverse('forest_file', args=[collection])}?{parsed.query()}"
+    page = CollectionPage.build(request, parsed, "forest")
+    return render_page(request, page, "evidence/forest.html", context)
 
 
 @require_safe
 def forest_file(request: HttpRequest, collection: str) -> HttpResponse:
     """The numbers of a forest plot as a CSV file."""
-    asked = parse_request(request, collection)
-    _, item = item_of(asked)
-    if answered := refuse_file(asked.problems, requested_release(asked.form.data, asked.collection)) or chart_head(
-        request, asked.collection, "forest"
+    parsed = parse_request(request, collection)
+    _, item = item_of(parsed)
+    if answered := refuse_file(parsed.problems, requested_release(parsed.form.data, parsed.collection)) or chart_head(
+        request, parsed.collection, "forest"
     ):
         return answered
-    found = summaries.forest_plot(asked.question, item, asked.vocabulary, shared=bool(asked.view_param("shared")))
-    return chart_csv(charts.forest_chart(found, asked.collection), asked.question, asked.query())
+    plot = summaries.forest_plot(parsed.question, item, parsed.vocabulary, shared=bool(parsed.view_param("shared")))
+    return chart_csv(charts.forest_chart(plot, parsed.collection), parsed.question, parsed.query())
 
 
 @require_safe
 def rules(request: HttpRequest, collection: str) -> HttpResponse:
     """The authors' verdicts beside what a named rule derives from the same measurements."""
-    asked = parse_request(request, collection)
-    code = asked.view_param("rule") or USUAL_RULE
+    parsed = parse_request(request, collection)
+    code = parsed.view_param("rule") or USUAL_RULE
     if code not in RULES:
-        asked.problems.append(f"“{truncated(code)}” is no rule. Known: {', '.join(RULES)}.")
-    if head := head_of_page(request, asked):
+        parsed.problems.append(f"“{truncated(code)}” is no rule. Known: {', '.join(RULES)}.")
+    if head := head_of_page(request, parsed):
         return head
-    context = collection_context(request, asked, "rules") | {
+    context = {
         "rules": RULES.values(),
         "rule": RULES.get(code),
         "report": None,
     }
-    if not asked.problems:
-        report = summaries.rule_report(asked.question, RULES[code])
+    if not parsed.problems:
+        report = summaries.rule_report(parsed.question, RULES[code])
         context |= {
             "report": report,
             "derived": list(Derived),
             "rows": summaries.rule_rows(report),
-            "listed": report.listed[:LISTED],
+            "outcomes": report.listed[:LISTED],
             "more": report.outcomes - min(len(report.listed), LISTED),
         }
-    return render_page(request, asked, "evidence/rules.html", context)
+    page = CollectionPage.build(request, parsed, "rules")
+    return render_page(request, page, "evidence/rules.html", context)
 
 
 @require_safe
 def completeness(request: HttpRequest, collection: str) -> HttpResponse:
     """Studies by fields: how much is known, and why the rest is not."""
-    asked = parse_request(request, collection)
-    if head := head_of_page(request, asked):
+    parsed = parse_request(request, collection)
+    if head := head_of_page(request, parsed):
         return head
-    wanted = [summaries.completeness_matrix(asked.question, asked.vocabulary)] if asked.question else []
-    context = collection_context(request, asked, "completeness", wanted)
-    context["matrix"] = context["rest"][0] if asked.question else None
-    return render_page(request, asked, "evidence/completeness.html", context)
+    own = {"matrix": summaries.completeness_matrix(parsed.question, parsed.vocabulary)} if parsed.question else {}
+    page = CollectionPage.build(request, parsed, "completeness", **own)
+    return render_page(request, page, "evidence/completeness.html", {"matrix": page.counted.get("matrix")})
 
 
 @require_safe

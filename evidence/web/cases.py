@@ -29,7 +29,7 @@ from ..summaries.courses import swimmer_row
 from ..tables import ADVERSE_EVENTS, OUTCOMES, PATIENTS, TREATMENTS, Table
 from ..tables.column import plain_value
 from .case_facts import Fact, Facts, Sources
-from .collection import refuse_file
+from .files import refuse_file
 
 SKIN_RULE = RULES["mrss-5-25"]
 CLOSEST = 5  # similar cases shown with a case

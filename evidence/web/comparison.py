@@ -21,7 +21,7 @@ from ..questions.question import Question
 from ..questions.request_checks import head_response
 from ..questions.vocabulary import Vocabulary, vocabulary
 from ..summaries.comparison import FEWEST
-from .collection import chart_head, refuse_file
+from .files import chart_head, refuse_file
 from .navigation import navigation_tabs
 
 SIDES = ("a", "b")

@@ -1,0 +1,127 @@
+"""What every page of a collection shows, and how a page or its changing part is answered."""
+
+from dataclasses import dataclass, field, fields
+from typing import Any, Self
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from .. import summaries
+from ..charts.registry import CHARTS, ChartSpec
+from ..downloads import FILE_FORMATS
+from ..downloads.release_status import page_status
+from ..models import Collection
+from ..questions.parsing import ParsedRequest, parse_query_string
+from ..questions.request_checks import head_response
+from ..summaries import GroupCover, Matches, group_cover, run_summaries
+from ..summaries.cohort import Answer, Totals
+from ..summaries.shares import Summary
+from .filter_form import Input, hidden, inputs
+from .navigation import navigation_tabs
+
+MAX_NEAREST = 4  # nearby questions offered where nobody matches
+
+
+class Context:
+    """A dataclass whose fields are the names a template knows."""
+
+    def context(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+@dataclass(frozen=True)
+class CollectionPage(Context):
+    """The frame of a collection's page: form, chips, answer, tabs, groups beside the patients."""
+
+    parsed: ParsedRequest
+    collection: Collection
+    inputs: list[Input]
+    hidden: list[tuple[str, str]]  # display parameters that the page has no input for
+    answer: Answer
+    totals: Totals
+    matches: list[Matches]
+    tabs: dict[str, list[dict]]
+    noun: str
+    query: str  # of the question alone; empty where the address is wrong
+    sort: str
+    compare_with: ParsedRequest | None
+    cover: GroupCover | None = None  # the groups of the question; None where the address is wrong
+    nearest: list[tuple] = field(default_factory=list)
+    counted: dict[str, Any] = field(default_factory=dict)  # results of the page's own summaries, by name
+    formats: dict = field(default_factory=lambda: FILE_FORMATS)
+    chart_choices: list[ChartSpec] = field(default_factory=lambda: list(CHARTS.values()))
+
+    @classmethod
+    def build(cls, request: HttpRequest, parsed: ParsedRequest, noun: str, **own: Summary) -> Self:
+        """Counts what the frame shows, and the page's `own` summaries in the same statement."""
+        question = parsed.question_or_all
+        facets, answer, totals, matches, *results = run_summaries(
+            summaries.filter_facets(question, parsed.vocabulary, parsed.match_words),
+            summaries.match_summary(question),
+            summaries.cohort_totals(question),
+            summaries.match_counts(question, parsed.vocabulary),
+            *own.values(),
+        )
+        query = question.query() if parsed.question else ""
+        compare_with = parsed.view_param("with")
+        return cls(
+            parsed=parsed,
+            collection=parsed.collection,
+            inputs=inputs(parsed, facets),
+            hidden=hidden(parsed, noun),
+            answer=answer,
+            totals=totals,
+            matches=matches,
+            tabs=navigation_tabs(parsed.collection, query, noun),
+            noun=noun,
+            query=query,
+            sort=request.GET.get("sort", ""),
+            compare_with=parse_query_string(compare_with, parsed.collection) if compare_with else None,
+            cover=group_cover(parsed.question) if parsed.question else None,
+            nearest=nearest_with_groups(parsed) if parsed.chips and not totals.patients else [],
+            counted=dict(zip(own, results, strict=True)),
+        )
+
+
+def nearest_with_groups(parsed: ParsedRequest) -> list[tuple]:
+    """Nearby questions that somebody answers, each with the groups that answer it too."""
+    (nearest,) = run_summaries(summaries.nearest_questions(parsed.question, parsed.vocabulary))
+    return [(nearby, group_cover(nearby.question)) for nearby in nearest[:MAX_NEAREST]]
+
+
+def chart_summaries(parsed: ParsedRequest, specs: list[ChartSpec]) -> dict[str, Summary]:
+    """The summaries that charts are made of, by the chart's name."""
+    return {spec.name: spec.counts(parsed) for spec in specs if spec.counts}
+
+
+def draw_charts(page: CollectionPage, specs: list[ChartSpec]) -> list:
+    """The charts, in order; those with nothing a reader would look for are left out."""
+    charts = [spec.draw(page.parsed, page.counted.get(spec.name), page.totals) for spec in specs]
+    return [chart for chart in charts if chart is not None]
+
+
+def render_page(request: HttpRequest, page: CollectionPage, template: str, own: Context | dict) -> HttpResponse:
+    """The whole page, or for htmx the part that changes; the address bar then gets the question's own spelling."""
+    layout = "evidence/_part.html" if wants_part(request) else "base.html"
+    status = page_status(request, page.collection, page.parsed.problems)
+    own = own.context() if isinstance(own, Context) else own
+    response = render(request, template, {"layout": layout} | page.context() | own, status=status)
+    return with_page_headers(response, request, page.parsed)
+
+
+def head_of_page(request: HttpRequest, parsed: ParsedRequest) -> HttpResponse | None:
+    """The answer to HEAD of a page, to be given once all problems of its address are known."""
+    head = head_response(request, status=page_status(request, parsed.collection, parsed.problems))
+    return head and with_page_headers(head, request, parsed)
+
+
+def with_page_headers(response: HttpResponse, request: HttpRequest, parsed: ParsedRequest) -> HttpResponse:
+    if wants_part(request) and parsed.question:
+        query = parsed.query(sort=request.GET.get("sort", ""))
+        response.headers["HX-Push-Url"] = f"{request.path}?{query}" if query else request.path
+    return response
+
+
+def wants_part(request: HttpRequest) -> bool:
+    """Whether htmx asks for the part of a page that changes with the question."""
+    return bool(request.htmx) and not request.htmx.history_restore_request and not request.htmx.boosted

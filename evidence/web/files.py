@@ -1,0 +1,103 @@
+"""The files of one collection: lists, charts, citations, the bundle, phenopackets."""
+
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.views.decorators.http import require_safe
+
+from ..charts.registry import CHARTS, build_chart
+from ..downloads import (
+    TooManyRows,
+    attachment_header,
+    bundle_pieces,
+    chart_csv,
+    citation_file,
+    file_name,
+    list_download,
+)
+from ..downloads.citations import FORMATS
+from ..downloads.phenopackets import cohort_pieces as cohort_phenopackets
+from ..downloads.release_status import RequestedRelease, requested_release
+from ..models import Collection
+from ..questions.parsing import parse_request
+from ..questions.request_checks import head_response, problems_as_text
+from ..tables import TABLES, order_records
+
+
+@require_safe
+def list_file(request: HttpRequest, collection: str, noun: str, how: str) -> HttpResponse:
+    """The same rows as a file; a wrong question is a 400 that says why."""
+    parsed = parse_request(request, collection)
+    table, problems = TABLES[noun], list(parsed.problems)
+    sort = request.GET.get("sort", "")
+    if not table.sorts_by(sort):
+        problems.append(f"This file cannot be sorted so. Known: {', '.join(table.sort_words())}.")
+    if refused := refuse_file(problems, requested_release(parsed.form.data, parsed.collection)):
+        return refused
+    try:
+        return list_download(table, order_records(table, table.records(parsed.question), sort), parsed.question, how)
+    except TooManyRows as error:
+        return problems_as_text([str(error)])
+
+
+@require_safe
+def chart_file(request: HttpRequest, collection: str, name: str) -> HttpResponse:
+    """The numbers of one chart as a CSV file, each number in a column of its own."""
+    parsed = parse_request(request, collection)
+    if name not in CHARTS:
+        raise Http404("There is no such chart.")
+    if answered := refuse_file(parsed.problems, requested_release(parsed.form.data, parsed.collection)) or chart_head(
+        request, parsed.collection, name
+    ):
+        return answered
+    return chart_csv(build_chart(parsed, name), parsed.question)
+
+
+@require_safe
+def citations(request: HttpRequest, collection: str, how: str) -> HttpResponse:
+    """The studies of exactly this question as RIS or BibTeX."""
+    parsed = parse_request(request, collection)
+    if parsed.collection.is_simulated:
+        raise Http404("Simulated articles cannot be cited.")
+    if refused := refuse_file(parsed.problems, requested_release(parsed.form.data, parsed.collection)):
+        return refused
+    name = file_name(parsed.collection, how, "studies")
+    if head := head_response(request, f"{FORMATS[how][1]}; charset=utf-8", attachment_header(name)):
+        return head
+    return citation_file(TABLES["studies"].records(parsed.question).order_by("short_name", "slug"), name, how)
+
+
+@require_safe
+def bundle(request: HttpRequest, collection: str) -> HttpResponse:
+    """Everything this question finds, as one ZIP."""
+    parsed = parse_request(request, collection)
+    if refused := refuse_file(parsed.problems, requested_release(parsed.form.data, parsed.collection)):
+        return refused
+    headers = attachment_header(file_name(parsed.collection, "zip"))
+    written = bundle_pieces(parsed.question, parsed.vocabulary)
+    return StreamingHttpResponse(written, content_type="application/zip", headers=headers)
+
+
+@require_safe
+def phenopackets(request: HttpRequest, collection: str) -> HttpResponse:
+    """The patients of this question as a cohort of phenopackets."""
+    parsed = parse_request(request, collection)
+    if refused := refuse_file(parsed.problems, requested_release(parsed.form.data, parsed.collection)):
+        return refused
+    headers = attachment_header(file_name(parsed.collection, "json", "phenopackets"))
+    written = cohort_phenopackets(parsed.question, parsed.vocabulary)
+    return StreamingHttpResponse(written, content_type="application/json", headers=headers)
+
+
+def refuse_file(problems: list[str], pin: RequestedRelease | None) -> HttpResponse | None:
+    """Why there is no file: a wrong question (400), or data that have moved on since the release it names (409)."""
+    if pin and pin.problem:
+        problems = [*problems, pin.problem]
+    if problems:
+        return problems_as_text(problems)
+    return problems_as_text([pin.moved_on], 409) if pin and pin.moved else None
+
+
+def chart_head(request: HttpRequest, collection: Collection, name: str) -> HttpResponse | None:
+    """The answer to HEAD of a chart's numbers as a file."""
+    if request.method != "HEAD":
+        return None
+    return head_response(request, "text/csv; charset=utf-8", attachment_header(file_name(collection, "csv", name)))

@@ -1,0 +1,43 @@
+"""The lists of a collection: patients, treatments, outcomes and the other tables, row by row."""
+
+from dataclasses import dataclass, field
+
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+
+from ..charts.chart import Chart
+from ..charts.registry import CHARTS
+from ..questions.parsing import parse_request
+from ..tables import TABLES, Table
+from .collection_page import CollectionPage, Context, chart_summaries, draw_charts, head_of_page, render_page
+from .listing import Listing, make_listing, page_links
+
+# Charts that stand above the rows of a list.
+CHARTS_OF_LIST = {"adverse-events": ["adverse-events"], "groups": ["group-levels", "group-changes"]}
+
+
+@dataclass(frozen=True)
+class ListPage(Context):
+    """What a list shows inside the frame of its collection."""
+
+    table: Table
+    listing: Listing | None = None
+    page_links: list[tuple[str, str]] = field(default_factory=list)
+    charts: list[Chart] = field(default_factory=list)
+
+
+@require_safe
+def records(request: HttpRequest, collection: str, noun: str) -> HttpResponse:
+    """The rows of one table, for the question of the address."""
+    parsed = parse_request(request, collection)
+    if head := head_of_page(request, parsed):
+        return head
+    table = TABLES[noun]
+    if parsed.question is None:
+        page = CollectionPage.build(request, parsed, noun)
+        return render_page(request, page, "evidence/list.html", ListPage(table))
+    specs = [CHARTS[name] for name in CHARTS_OF_LIST.get(noun, ())]
+    page = CollectionPage.build(request, parsed, noun, **chart_summaries(parsed, specs))
+    listing = make_listing(request, table, parsed.question, parsed.vocabulary, page.totals.of(table.unit))
+    content = ListPage(table, listing, page_links(listing, parsed.question), draw_charts(page, specs))
+    return render_page(request, page, "evidence/list.html", content)

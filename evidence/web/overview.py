@@ -1,0 +1,73 @@
+"""The overview of a collection: the answer in a sentence, shares, charts, the first patients."""
+
+from dataclasses import dataclass, field
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from .. import summaries
+from ..charts.chart import Chart
+from ..charts.registry import CHARTS, ChartSpec, drop_default_charts, selected_charts
+from ..questions.form_fields import truncated
+from ..questions.parsing import ParsedRequest, parse_request
+from ..summaries.shares import Summary
+from ..tables import PATIENTS, Table
+from .collection_page import CollectionPage, Context, chart_summaries, draw_charts, head_of_page, render_page
+from .listing import Listing, make_listing
+
+
+@dataclass(frozen=True)
+class Overview(Context):
+    """What the overview shows inside the frame of its collection."""
+
+    headlines: list = field(default_factory=list)
+    domains: list = field(default_factory=list)
+    charts: list[Chart] = field(default_factory=list)
+    selected_charts: set[str] = field(default_factory=set)  # by name
+    unknown_charts: list[str] = field(default_factory=list)  # names in the address that are no chart
+    listing: Listing | None = None
+    table: Table = PATIENTS
+    page_links: list = field(default_factory=list)  # none: the rest is the list's
+
+
+@require_safe
+def overview(request: HttpRequest, collection: str) -> HttpResponse:
+    """The overview: the answer in a sentence, shares, charts."""
+    parsed = parse_request(request, collection)
+    drop_default_charts(parsed)
+    if head := head_of_page(request, parsed):
+        return head
+    if parsed.question is None:
+        return render_page(request, CollectionPage.build(request, parsed, ""), "evidence/cohort.html", Overview())
+    specs = selected_charts(parsed)
+    page = CollectionPage.build(request, parsed, "", **overview_summaries(parsed, specs))
+    return render_page(request, page, "evidence/cohort.html", overview_context(request, page, specs))
+
+
+def overview_summaries(parsed: ParsedRequest, specs: list[ChartSpec]) -> dict[str, Summary]:
+    """What the overview counts besides its frame: the shares of its table, and what the charts need."""
+    return {
+        "headlines": summaries.headline_shares(parsed.question),
+        "domains": summaries.outcomes_by_domain(parsed.question),
+        **chart_summaries(parsed, specs),
+    }
+
+
+def overview_context(request: HttpRequest, page: CollectionPage, specs: list[ChartSpec]) -> Overview:
+    """Shares, charts, and the first patients."""
+    parsed, patients = page.parsed, page.totals.patients
+    if not patients:  # then only charts of groups have something to show; they count no patients
+        specs = [spec for spec in specs if spec.name.startswith("group-")]
+    listing = None
+    if patients:
+        list_url = reverse("list", args=[page.collection.slug, PATIENTS.noun])
+        listing = make_listing(request, PATIENTS, parsed.question, parsed.vocabulary, patients, list_url)
+    return Overview(
+        headlines=page.counted["headlines"],
+        domains=page.counted["domains"],
+        charts=draw_charts(page, specs),
+        selected_charts={spec.name for spec in selected_charts(parsed)},
+        unknown_charts=[truncated(name) for name in parsed.view.get("chart", ()) if name not in CHARTS],
+        listing=listing,
+    )
