@@ -42,6 +42,7 @@ class Course:
     adverse_events: str
     categories: list
     serious: list
+    study_graded: bool  # its study had no event, or says of one whether it was serious
     number: int
     results: list
     months: list
@@ -98,6 +99,12 @@ def with_narrower(codes: set) -> set:
 def all_courses(collection) -> list[Course]:
     """Every course readers may see, each person once."""
     found, people = [], {patient.pk for patient in counted(collection)}
+    with_events, graded = set(), set()
+    for course in Treatment.objects.all():
+        if is_seen(course.patient) and course.adverse_events == "events":
+            with_events.add(course.patient.study_id)
+            if any(each.serious != "unknown" for each in course.events.all()):
+                graded.add(course.patient.study_id)
     for course in Treatment.objects.all():
         patient = course.patient
         study = patient.study
@@ -154,6 +161,7 @@ def all_courses(collection) -> list[Course]:
                 adverse_events=course.adverse_events,
                 categories=categories,
                 serious=[each.serious for each in events],
+                study_graded=study.pk not in with_events or study.pk in graded,
                 number=course.number,
                 results=[each.result for each in course.outcomes.all()],
                 outcomes=[(each.domain, each.result, each.at_months) for each in course.outcomes.all()],
@@ -169,6 +177,11 @@ def seriousness(course: Course) -> str:
     if course.adverse_events == "explicitly_none" or (course.serious and set(course.serious) == {"no"}):
         return "no"
     return "unknown"
+
+
+def seriousness_counts(course: Course) -> bool:
+    """Whether a course is in the N of serious events. Of a study that graded no event, nobody is."""
+    return seriousness(course) != "unknown" and (course.study_graded or course.adverse_events == "events")
 
 
 def item(own: Listed, code: str) -> str:
@@ -302,7 +315,7 @@ def known(course: Course) -> dict[str, bool]:
         "relapsed": course.relapsed != "unknown",
         "adverse_events": course.adverse_events != "not_stated",
         "adverse_event": course.adverse_events == "explicitly_none" or bool(course.categories),
-        "serious": seriousness(course) != "unknown",
+        "serious": seriousness_counts(course),
         "year": course.year is not None,
     } | {
         name: bool(own.present | own.absent) or own.whole

@@ -43,7 +43,7 @@ def compare_chart(found: SideBySide, collection: Collection) -> Chart:
 
 
 def share_points(name: str, shares: list, colour: str, symbol: str, shift: float) -> dict:
-    known = [(place + shift, share) for place, share in enumerate(shares) if share.known]
+    known = [(place + shift, share) for place, share in enumerate(shares) if share.percent is not None]
     return {
         "type": "scatter",
         "mode": "markers",

@@ -1,6 +1,7 @@
 """What happened in one domain under one course."""
 
 from collections.abc import Iterable
+from decimal import Decimal
 
 from django.db import models
 from django.db.models import Case, F, IntegerField, Q, QuerySet, Value, When, Window
@@ -27,6 +28,13 @@ def month_window(word: str) -> Q:
         return Q(at_months__isnull=True)
     first, last = WINDOWS[Assessed(word)]
     return Q(at_months__gte=first) if last is None else Q(at_months__gte=first, at_months__lt=last)
+
+
+def window_of(month: Decimal | float | None) -> Assessed:
+    """About which month this is."""
+    if month is None:
+        return Assessed.UNKNOWN
+    return next(word for word, (_, last) in WINDOWS.items() if last is None or month < last)
 
 
 def months_among(words: Iterable[str]) -> Q:

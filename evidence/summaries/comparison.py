@@ -9,9 +9,20 @@ from ..models.choices import Sex, Subset
 from ..questions.question import Question
 from ..questions.vocabulary import Vocabulary
 from ..statistics import TwoByTwo, exact_comparison, newcombe_interval
+from .asked_for import DECIDED_BY
 from .cohort import AgeAndSex, Answer, age_and_sex, headline_shares, match_summary
 from .outcomes import outcomes_by_domain
-from .shares import Share, Summary, format_number, known_of, known_tallies, make_share, run_summaries, run_together
+from .shares import (
+    ASKED_FOR,
+    Share,
+    Summary,
+    format_number,
+    known_of,
+    known_tallies,
+    make_share,
+    run_summaries,
+    run_together,
+)
 
 FEWEST = 5  # patients known in a group, under which no p-value is printed
 SIMULATED = "simulated: no test"  # why simulated records have no p-value
@@ -129,11 +140,11 @@ def comparison_row(
     asks for (`asked` holds the names of its parts) is no finding. Not `tested`, no p-value is given.
     """
     if asked & (DECIDED_BY.get(one.key) or DECIDED_BY.get(heading, set())):
-        return Row(one.label, one, other, None, None, "asked for")
+        return Row(one.label, one, other, None, None, ASKED_FOR)
     if not one.known and not other.known:
-        return Row(one.label, one, other, None, None, NOBODY)
+        return Row(one.label, one, other, None, None, one.why or NOBODY)
     if not one.known or not other.known:
-        return Row(one.label, one, other, None, None, "known in nobody of one side")
+        return Row(one.label, one, other, None, None, one.why or other.why or "known in nobody of one side")
     if overlap:
         return Row(one.label, one, other, None, None, "the cohorts share patients")
     counts = (one.count, one.known, other.count, other.known)
@@ -180,18 +191,6 @@ class SideBySide:
 
 # Shown also where nobody has it; elsewhere only what occurs, or is known of nobody.
 WHOLE = {"What happened", "Improved, by domain"}
-ABOUT_EVENTS = {"adverse_events", "adverse_event", "serious"}
-# Parts of a question that decide a share, so that it says nothing new: by its key, or for all under a heading.
-DECIDED_BY = {
-    "improved": {"response"},
-    "relapsed": {"relapsed"},
-    "any_adverse_event": ABOUT_EVENTS,
-    "serious": ABOUT_EVENTS,
-    "female": {"sex"},
-    "Who they are": {"subset"},
-    "What it was given for (alone or with others)": {"indication"},
-    "Adverse events, by category": ABOUT_EVENTS,
-}
 
 
 def side_by_side(one: Question, other: Question, vocabulary: Vocabulary) -> SideBySide:

@@ -3,12 +3,11 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from decimal import Decimal
 
 from ..counting import Tally, Unit
 from ..models import Outcome, Treatment
 from ..models.choices import Assessed
-from ..models.outcome import WINDOWS, months_among
+from ..models.outcome import months_among, window_of
 from ..questions.filters import matching_treatments
 from ..questions.question import Question
 from ..statistics import quartiles
@@ -27,13 +26,6 @@ def matching_outcomes(question: Question, measures: list[str]):
     """Outcomes by these measures under the courses that answer the question; of the months asked for, if any are."""
     found = Outcome.objects.under(matching_treatments(question)).filter(measure__in=measures)
     return found.filter(months_among(question.outcome_months))
-
-
-def window_of(month: Decimal | float | None) -> Assessed:
-    """About which month this is."""
-    if month is None:
-        return Assessed.UNKNOWN
-    return next(word for word, (_, last) in WINDOWS.items() if last is None or month < last)
 
 
 @dataclass(frozen=True)

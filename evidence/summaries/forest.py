@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from math import isfinite
 
-from ..counting import Tally
-from ..counting.dimensions import improved_value
+from ..counting import Tally, improved_value
 from ..models import GroupFinding, Study
 from ..models.choices import Design, Domain, FindingKind, Item, YesNo
 from ..questions.filters import matching_groups
@@ -21,8 +20,10 @@ from ..statistics import (
     leave_one_out,
     pooled_proportion,
 )
-from .cohort import HEADLINES, events_ungraded
-from .shares import Summary, format_number, known_of, known_tallies, run_summaries, run_together
+from .asked_for import is_asked_for
+from .cohort import HEADLINES, NONE_GRADED, events_ungraded
+from .outcomes import outcome_rule, outcome_words
+from .shares import ASKED_FOR, Summary, format_number, known_of, known_tallies, run_summaries, run_together
 
 # How an item is counted of individual patients: a dimension, its value that means yes, and who else is known: those
 # with another value, or those of whom a flag says so (`known_of`).
@@ -40,6 +41,7 @@ COUNTED |= {
     for domain in Domain
 }
 
+FLAGGED = {item for item, (*_, flag) in COUNTED.items() if flag}  # the others are by one outcome of each patient
 MEASURE = "measure:"  # before the name of what groups alone report
 LEFT_OUT = 20  # studies up to which each is left out in turn; a page must not wait for more
 SELECTED = "selected cases"
@@ -51,6 +53,7 @@ class StudyRow:
 
     `case_report` marks a study of single cases. `selected` marks a row that is a count and no
     estimate, because cases published one by one are in it: it has no percentage and no interval.
+    Nor has one that is `asked_for`: a count of patients that the question itself decides.
     """
 
     label: str
@@ -64,6 +67,12 @@ class StudyRow:
     why: str = ""
     case_report: bool = False
     selected: bool = False
+    asked_for: bool = False
+
+    @property
+    def no_estimate(self) -> str:
+        """Why it is a count only, in a word or two; empty where it has a percentage."""
+        return ASKED_FOR if self.asked_for else SELECTED if self.selected else ""
 
     @property
     def fraction(self) -> str:
@@ -71,16 +80,16 @@ class StudyRow:
 
     @property
     def percent(self) -> float | None:
-        return 100 * self.count / self.known if self.known and not self.selected else None
+        return 100 * self.count / self.known if self.known and not self.no_estimate else None
 
     @property
     def percent_text(self) -> str:
-        return SELECTED if self.selected else f"{format_number(self.percent)} %" if self.known else ""
+        return self.no_estimate or (f"{format_number(self.percent)} %" if self.known else "")
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """The exact (Clopper-Pearson) 95 % interval, in percent; None of selected cases."""
-        if self.selected:
+        """The exact (Clopper-Pearson) 95 % interval, in percent; None of a count only."""
+        if self.no_estimate:
             return None
         found = clopper_pearson_interval(self.count, self.known)
         return found and (100 * found[0], 100 * found[1])
@@ -91,8 +100,8 @@ class StudyRow:
 
     @property
     def pooled(self) -> bool:
-        """Whether it goes into the pooled proportion: a study of one patient does not."""
-        return self.counted and self.known > 1
+        """Whether it goes into the pooled proportion: a study of one patient does not, nor what is asked for."""
+        return self.counted and self.known > 1 and not self.asked_for
 
 
 @dataclass(frozen=True)
@@ -114,6 +123,8 @@ class Forest:
     unknown_studies: int
     duplicates: int
     shared: bool
+    why: str = ""  # why nobody is counted
+    rule: str = ""  # which outcome of a patient counts
 
     most_left_out = LEFT_OUT
 
@@ -210,23 +221,33 @@ def event_findings(question: Question):
     return GroupFinding.objects.within(question.collection).filter(group__in=treated, kind=FindingKind.EVENTS)
 
 
+@dataclass(frozen=True)
+class StudyCounts:
+    """Patients study by study: with an item, in whom it is known, in view, in the collection. `why` says why the item
+    is counted of nobody.
+    """
+
+    counted: Counter
+    known: Counter
+    in_view: Counter
+    everybody: Counter
+    why: str = ""
+
+
 def counts_by_study(question: Question, item: str) -> Summary:
-    """(counted, known, in view, in the collection) by study."""
+    """The item in every study in view."""
     found, everybody, graded = yield from run_together(
         [
             counts_of_item(question, item, "study"),
             counter_of(Tally(Question(question.collection), ("study",))),
-            counter_of(Tally(question, ("study", "adverse_events", "known:serious"))),
+            counter_of(Tally(question, ("adverse_events", "known:serious"))),
         ]
     )
     counted, known, in_view = found
-    left_out = studies_ungraded(graded) if item == Item.SERIOUS else set()
-    return (
-        Counter({study: n for study, n in counted.items() if study not in left_out}),
-        Counter({study: n for study, n in known.items() if study not in left_out}),
-        in_view,
-        Counter({study: n for (study,), n in everybody.items()}),
-    )
+    everybody = Counter({study: n for (study,), n in everybody.items()})
+    if item == Item.SERIOUS and events_ungraded(graded):
+        return StudyCounts(Counter(), Counter(), in_view, everybody, NONE_GRADED)
+    return StudyCounts(counted, known, in_view, everybody)
 
 
 def counter_of(tally: Tally) -> Summary:
@@ -251,37 +272,33 @@ def counts_of_item(question: Question, item: str, by: str) -> Summary:
     return +yes_by, +known_by, Counter({key: n for (key,), n in in_view.items()})
 
 
-def studies_ungraded(graded: Counter) -> set[str]:
-    """Studies in which events occurred and none is said to be serious or not; see `cohort.headlines`."""
-    by_study = defaultdict(Counter)
-    for (study, events, known), times in graded.items():
-        by_study[study][(events, known)] += times
-    return {study for study, counter in by_study.items() if events_ungraded(counter)}
-
-
 def forest_plot(question: Question, item: str, vocabulary: Vocabulary, *, shared: bool = False) -> Forest:
     """The item in every study of the question. Raises KeyError for an item that is not in `items(question)`.
 
     People who may stand in several rows are counted once, where most of them are reported, unless `shared`.
     """
     label = forest_items(question)[item]
-    rows, unknown, in_view = [], 0, 0
+    rows, unknown, in_view, why, rule = [], 0, 0, "", ""
+    asked = is_asked_for(question, item)
     if item in COUNTED:
-        ((counted, known, matching, everybody),) = run_summaries(counts_by_study(question, item))
-        in_view = sum(matching.values())
-        unknown = sum(1 for study in matching if not known[study])
+        (found,) = run_summaries(counts_by_study(question, item))
+        in_view, why = sum(found.in_view.values()), found.why
+        unknown = sum(1 for study in found.in_view if not found.known[study])
         reports = case_report_slugs(question)
-        for study, n in known.items():
+        by_outcome = item not in FLAGGED
+        rule = outcome_rule(question) if by_outcome else ""
+        for study, n in found.known.items():
             rows.append(
                 StudyRow(
                     vocabulary.label("study", study),
                     study,
-                    "patients one by one",
-                    counted[study],
+                    f"patients one by one{f', {outcome_words(question)}' if by_outcome else ''}",
+                    found.counted[study],
                     n,
-                    matching[study] - n,
-                    case_report=study in reports or everybody[study] == 1,
+                    found.in_view[study] - n,
+                    case_report=study in reports or found.everybody[study] == 1,
                     selected=n == 1,
+                    asked_for=asked,
                 )
             )
     rows += group_rows(question, item)
@@ -294,7 +311,7 @@ def forest_plot(question: Question, item: str, vocabulary: Vocabulary, *, shared
     try:
         pooled = pooled_proportion([(row.count, row.known) for row in rows if row.pooled])
     except CannotPool as error:
-        refused = str(error)
+        refused = "the question itself decides who is counted" if asked else str(error)
     total, cases = add_up(counting, missing)
     return Forest(
         item=item,
@@ -308,6 +325,8 @@ def forest_plot(question: Question, item: str, vocabulary: Vocabulary, *, shared
         unknown_studies=unknown,
         duplicates=sum(not row.counted for row in rows),
         shared=shared,
+        why=why,
+        rule=rule,
     )
 
 
@@ -325,7 +344,8 @@ def gather_singles(rows: list[StudyRow]) -> StudyRow | None:
     number = "1 study" if len(alone) == 1 else f"{len(alone)} studies"
     count = sum(row.count for row in alone)
     name = f"{number} with one matching patient known"
-    return StudyRow(name, "", "one patient each", count, len(alone), 0, selected=True)
+    asked = any(row.asked_for for row in alone)
+    return StudyRow(name, "", "one patient each", count, len(alone), 0, selected=True, asked_for=asked)
 
 
 def add_up(rows: list[StudyRow], missing: int) -> tuple[StudyRow, StudyRow | None]:
@@ -346,12 +366,14 @@ def add_up(rows: list[StudyRow], missing: int) -> tuple[StudyRow, StudyRow | Non
         sum(row.known for row in added),
         missing,
         selected=bool(cases) and not apart,
+        asked_for=any(row.asked_for for row in added),
     )
     if not apart:
         return total, None
     number = "1 case report" if len(cases) == 1 else f"{len(cases)} case reports"
     count, known = sum(row.count for row in cases), sum(row.known for row in cases)
-    return total, StudyRow(number, "", "not added to groups", count, known, 0, selected=True)
+    asked = any(row.asked_for for row in cases)
+    return total, StudyRow(number, "", "not added to groups", count, known, 0, selected=True, asked_for=asked)
 
 
 def group_rows(question: Question, item: str) -> list[StudyRow]:

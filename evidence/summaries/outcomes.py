@@ -2,8 +2,7 @@
 
 from collections import Counter, defaultdict
 
-from ..counting import Tally
-from ..counting.dimensions import improved_value
+from ..counting import Tally, improved_value
 from ..models.choices import Assessed, Domain, YesNo
 from ..questions.question import Question
 from .shares import Summary, make_share
@@ -19,6 +18,11 @@ def outcome_rule(question: Question) -> str:
     if not question.outcome_months:
         return f"One outcome per patient and domain: {LAST}."
     return f"Only outcomes {outcome_months(question)} count, one per patient and domain: of several, {LAST}."
+
+
+def outcome_words(question: Question) -> str:
+    """The same in a word or two: “the last outcome”, “the last outcome at about month 3 (2 to under 4.5)”."""
+    return f"the last outcome {outcome_months(question)}".rstrip()
 
 
 def outcome_months(question: Question) -> str:

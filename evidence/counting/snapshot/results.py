@@ -5,16 +5,16 @@ A question then takes the windows it asks for (`results_in`), and of each patien
 (`counting_results`). Chooses as `Outcome.objects.one_per_patient_and_domain` does.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from django.db.models import F, IntegerField, Q, Value
 from django.db.models.functions import Cast, Coalesce
 
 from ...models.choices import Assessed, Domain, Response, YesNo
-from ...models.outcome import month_window
+from ...models.outcome import month_window, window_of
 from ..dimensions import improved_value
-from .bitsets import Layout, bits_at
+from .bitsets import WORD, Layout, bits_at
 from .snapshot import Axis
 
 WINDOWS = [*(word for word in Assessed if word != Assessed.UNKNOWN), Assessed.UNKNOWN]  # the undated come last
@@ -98,3 +98,23 @@ def counting_results(results: np.ndarray, courses: np.ndarray, layout: Layout, *
         improved, others = improved & last, others & last
     bits = np.concatenate([improved, others])
     return Axis(VALUES, False, bits, None, bits[:, None, :])
+
+
+def last_results(courses: Sequence[Sequence[tuple[str, str, float | None]]], windows: Iterable[str] = ()) -> list[str]:
+    """What counts of one patient, of whose courses each has these outcomes (domain, result, month or None), as values
+    of an `OutcomeDimension`: the very rule, of a patient who is in no collection.
+    """
+    layout = Layout([1] * len(courses))
+    rows = [(place * WORD, *outcome) for place, own in enumerate(courses) for outcome in own]
+    at, domains, results, months = (np.array(column) for column in zip(*rows, strict=True))
+    held = np.zeros(len(rows), dtype=np.int64)
+    for i, (result, month) in enumerate(zip(results, months, strict=True)):
+        window = window_of(month)
+        here = [result != Response.UNKNOWN, result == Response.IMPROVED, *(window == each for each in WINDOWS)]
+        held[i] = sum(1 << bit for bit, holds in enumerate(here) if holds)
+    tenths = np.array([-1 if month is None else round(month * 10) for month in months])
+    valued = np.array([DOMAINS.index(domain) for domain in domains])
+    axes = result_axes(at, DOMAINS, valued, held, tenths, layout.width)
+    counted = results_in(axes, layout, windows, best=False)
+    axis = counting_results(counted, layout.all_treatments, layout, best=False)
+    return [value for value, bits in zip(axis.values, axis.bits, strict=True) if bits.any()]
