@@ -20,6 +20,7 @@ from . import plain
 from .factories import make_collection, make_patient, make_study, make_treatment
 from .test_engines import drawn, known_there
 from .test_filters import addresses
+from .test_pages import text_of
 
 pytestmark = pytest.mark.django_db
 
@@ -161,3 +162,98 @@ def test_counting_by_domain_costs_no_query_per_patient(study, django_assert_num_
             followed(study, [skin("improved", 3), skin("stable", 6)], [skin("improved", 3)])
         with django_assert_num_queries(1):
             count(tallies)
+
+
+# What pages, files and programs say
+
+
+def test_the_rule_stands_beside_the_number(client, study, unlimited):
+    followed(study, [skin("improved", 3)])
+    page = text_of(client.get("/followed/"))
+    assert "Improved, by domain: the last outcome Skin 1/1" in page
+    assert summaries.outcome_rule(Question(study.collection)) in page
+    api = client.get("/api/v1/followed/summary/").json()
+    assert api["improved_by_domain_rule"] == summaries.outcome_rule(Question(study.collection))
+    file = client.get("/followed/forest.csv?item=improved_skin").content.decode("utf-8-sig")
+    assert "patients one by one, the last outcome" not in file, "one patient is gathered with other single ones"
+    followed(study, [skin("stable", 3)])
+    file = client.get("/followed/forest.csv?item=improved_skin").content.decode("utf-8-sig")
+    assert "patients one by one, the last outcome" in file
+    assert "One outcome per patient" in client.get("/api/v1/followed/forest/?item=improved_skin").json()["note"]
+
+
+def test_a_page_of_one_month_says_so(client, study, unlimited):
+    followed(study, [skin("improved", 3), skin("worsened", 12)])
+    followed(study, [skin("stable", 3)])
+    page = client.get("/followed/?assessed=3")
+    text = text_of(page)
+    assert "Improved, by domain: the last outcome at about month 3 (2 to under 4.5) Skin 1/2" in text
+    assert "Outcomes below are only those at about month 3 (2 to under 4.5)." in text
+    forest = client.get("/followed/forest/?assessed=3&item=improved_skin").context["chart"]
+    assert "1/2" in forest.sentence and "Only outcomes at about month 3 (2 to under 4.5) count" in forest.note
+    rows = client.get("/followed/compare/?a=assessed%3D3&b=assessed%3D12").context["compared"].groups
+    (row,) = [row for heading, each in rows if heading == "Improved, by domain" for row in each if row.label == "Skin"]
+    assert (row.one.fraction, row.other.fraction) == ("1/2", "0/1")
+
+
+# How much hangs on what
+
+
+@pytest.fixture
+def studies(study):
+    """Skin: series 1/2 and one not known, second 2/3, one of whom was better before."""
+    followed(study, [skin("improved", 3)])
+    followed(study, [skin("stable", 3)])
+    followed(study, [skin("unknown", 3)])
+    second = make_study(study.collection, "second")
+    followed(second, [skin("improved", 3)])
+    followed(second, [skin("improved", 3)])
+    followed(second, [skin("improved", 3), skin("stable", 6)])
+    return study.collection
+
+
+def test_sensitivity_is_shown_where_the_address_asks_for_it(client, studies, engine, unlimited):
+    page = client.get("/followed/")
+    assert page.context["sensitivities"] is None and "without second" not in text_of(page)
+    link = page.context["sensitivity_query"]
+    assert link == "sensitivity=on" and 'href="/followed/?sensitivity=on"' in page.content.decode()
+    asked = client.get("/followed/?sensitivity=on")
+    assert asked.context["sensitivity_query"] == ""
+    found = asked.context["sensitivities"]["skin"]
+    assert (found.share.fraction, found.share.missing) == ("3/5", 1)
+    assert found.cases_text == "3/6 (50.0 %) if none of the 1 not known, 4/6 (66.7 %) if all"
+    assert found.without_text == "1/2 (50.0 %) without second to 2/3 (66.7 %) without series"
+    assert found.best_text == "3/5 at the last, 4/5 at the best ever"
+    text = text_of(asked)
+    for _, told in found.facts:
+        assert told in text
+
+
+def test_what_stays_with_the_reader_stays_with_sensitivity(client, studies, unlimited):
+    page = client.get("/followed/?inhibitor=tofacitinib&sensitivity=on&chart=age-and-sex")
+    assert page.context["sensitivity_query"] == "inhibitor=tofacitinib&chart=age-and-sex"
+    assert ("sensitivity", "on") in page.context["hidden"], "the form keeps it"
+
+
+def test_a_share_of_one_study_says_so(client, study, unlimited):
+    followed(study, [skin("improved", 3)])
+    found = client.get("/followed/?sensitivity=on").context["sensitivities"]["skin"]
+    assert (found.cases_text, found.without_text) == ("", "known in one study only, so none can be left out")
+
+
+def test_sensitivity_of_the_headlines_by_hand(client, world, unlimited):
+    found = client.get(world.address("?sensitivity=on")).context["sensitivities"]
+    # alpha: 2 of 3 improved and one not known; beta: 0 of 1.
+    assert found["improved"].without_text == "0/1 (0.0 %) without alpha to 2/3 (66.7 %) without beta"
+    assert found["improved"].cases_text == "2/5 (40.0 %) if none of the 1 not known, 3/5 (60.0 %) if all"
+    assert found["improved"].best_text == ""
+
+
+def test_sensitivity_costs_no_more_queries_for_more_patients(client, studies, settings, django_assert_max_num_queries):
+    settings.KEEP_ANSWERS, settings.COHORT_ENGINE = False, "database"
+    for _ in range(2):
+        client.get("/followed/?sensitivity=on")
+        with django_assert_max_num_queries(5):
+            client.get("/followed/?sensitivity=on")
+        for number in range(20):
+            followed(make_study(studies, f"more-{number}-{Outcome.objects.count()}"), [skin("improved", 3)])

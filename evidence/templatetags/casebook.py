@@ -165,15 +165,27 @@ def option(name: str, each) -> str:
 
 
 @register.simple_tag
-def share_rows(shares) -> SafeString:
-    """Shares as rows of a table: fraction, percent, interval, missing by reason."""
-    return mark_safe("\n".join(map(share_row, shares)))  # noqa: S308
+def share_rows(shares, sensitivities=None) -> SafeString:
+    """Shares as rows of a table: fraction, percent, interval, missing by reason. With `sensitivities`, by the share's
+    key, each with a row below it that says what it could be otherwise.
+    """
+    found = sensitivities or {}
+    rows = [share_row(share) + sensitivity_row(found.get(share.key)) for share in shares]
+    return mark_safe("\n".join(rows))  # noqa: S308
+
+
+def sensitivity_row(found) -> str:
+    if not found or not found.facts:
+        return ""
+    told = "".join(f"<div><dt>{name}</dt><dd>{escape(text)}</dd></div>" for name, text in found.facts)
+    return f'<tr class="sensitivity"><td colspan="6"><dl>{told}</dl></td></tr>'
 
 
 def share_row(share) -> str:
     numbers = (share.percent_text or "–", share.interval_text or "–", share.not_reported, share.not_extracted)
+    why = f'<br><span class="missing">{escape(share.why)}</span>' if share.why and not share.known else ""
     return (
-        f'<tr><th scope="row">{escape(share.label)}</th><td class="number"><b>{share.fraction}</b></td>'
+        f'<tr><th scope="row">{escape(share.label)}{why}</th><td class="number"><b>{share.fraction}</b></td>'
         + "".join([f'<td class="number">{number}</td>' for number in numbers])
         + "</tr>"
     )
