@@ -17,7 +17,7 @@ from evidence.questions.vocabulary import vocabulary
 from evidence.summaries import run_summaries
 
 from . import plain
-from .factories import make_collection, make_patient, make_study, make_treatment
+from .factories import make_collection, make_group, make_patient, make_study, make_treatment
 from .test_engines import drawn, known_there
 from .test_filters import addresses
 from .test_pages import text_of
@@ -257,3 +257,18 @@ def test_sensitivity_costs_no_more_queries_for_more_patients(client, studies, se
             client.get("/followed/?sensitivity=on")
         for number in range(20):
             followed(make_study(studies, f"more-{number}-{Outcome.objects.count()}"), [skin("improved", 3)])
+
+
+def test_groups_too_count_outcomes_of_the_months_asked_for_only(study, asking):
+    early = {"kind": "events", "measure": "skin", "events": 4, "n": 5, "item": "improved_skin", "at_weeks": 12}
+    late, undated = early | {"events": 1, "at_weeks": 52}, early | {"events": 3, "at_weeks": None}
+    make_group(study, n=5, findings=[early, late, undated])
+    collection, words = study.collection, vocabulary(study.collection)
+    for address, fraction in (
+        ("", "1/5"),
+        ("assessed=3", "4/5"),
+        ("assessed=unknown", "3/5"),
+        ("assessed=6", "none known"),
+    ):
+        found = summaries.forest_plot(asking(collection, address), "improved_skin", words)
+        assert found.total.fraction == fraction, address

@@ -1,10 +1,16 @@
 """Serious adverse events: nobody is counted by how they were chosen. One rule on every page, file and API answer."""
 
 import csv
+from collections import Counter
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from evidence import summaries
+from evidence.counting import Tally, Unit, database
+from evidence.counting.snapshot import count_tallies
+from evidence.counting.snapshot.build import build_snapshot
 from evidence.models import AdverseEvent, Patient
 from evidence.questions.question import Question
 from evidence.questions.vocabulary import vocabulary
@@ -12,6 +18,7 @@ from evidence.summaries import run_summaries
 
 from . import plain
 from .factories import make_collection, make_patient, make_study, make_treatment
+from .test_engines import drawn
 from .test_pages import text_of
 
 pytestmark = pytest.mark.django_db
@@ -120,3 +127,16 @@ def test_the_overview_says_why_nobody_is_counted(client, simulated):
         if each["key"] == "serious"
     )
     assert share["text"].endswith(WHY) and share["percent"] is None
+
+
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(st.integers(5, 60), st.integers(0, 10_000))
+def test_both_engines_and_plain_loops_agree_where_some_studies_grade_nothing(db, patients, seed):
+    collection = drawn(patients, seed)
+    for study in collection.studies.order_by("pk")[seed % 2 :: 2]:
+        AdverseEvent.objects.filter(treatment__patient__study=study).update(serious="unknown")
+    wanted = [Tally(Question(collection), ("known:serious",), Unit.TREATMENTS)]
+    counts = [plain.seriousness_counts(course) for course in plain.all_courses(collection)]
+    loops = Counter(("yes" if each else "no",) for each in counts)
+    assert database.count_tallies(wanted) == [loops]
+    assert count_tallies(build_snapshot(collection), wanted) == [loops]

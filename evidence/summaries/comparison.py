@@ -11,7 +11,7 @@ from ..questions.vocabulary import Vocabulary
 from ..statistics import TwoByTwo, exact_comparison, newcombe_interval
 from .asked_for import DECIDED_BY
 from .cohort import AgeAndSex, Answer, age_and_sex, headline_shares, match_summary
-from .outcomes import outcomes_by_domain
+from .outcomes import outcome_rule, outcomes_by_domain
 from .shares import (
     ASKED_FOR,
     Share,
@@ -166,6 +166,7 @@ class SideBySide:
     overlap: int
     groups: list[tuple[str, list[Row]]]
     tested: bool = True
+    outcome_rule: str = ""  # which outcome of a patient counts by domain, on each side
 
     @property
     def methods(self) -> tuple[str, str]:
@@ -213,7 +214,23 @@ def side_by_side(one: Question, other: Question, vocabulary: Vocabulary) -> Side
             rows = [each for each in rows if each.one.count or each.other.count or known_of_nobody(each)]
         if rows:
             groups.append((heading, rows))
-    return SideBySide(first.answer, second.answer, first.people, second.people, overlap, groups, tested)
+    return SideBySide(
+        first.answer,
+        second.answer,
+        first.people,
+        second.people,
+        overlap,
+        groups,
+        tested,
+        outcome_rule_of_both(one, other),
+    )
+
+
+def outcome_rule_of_both(one: Question, other: Question) -> str:
+    """Which outcomes count by domain, where both sides ask for the same months, and where they do not."""
+    if one.outcome_months == other.outcome_months:
+        return f"By domain: {outcome_rule(one)}"
+    return f"By domain: A: {outcome_rule(one)} B: {outcome_rule(other)}"
 
 
 def known_of_nobody(row: Row) -> bool:

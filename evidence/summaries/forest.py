@@ -9,6 +9,7 @@ from math import isfinite
 from ..counting import Tally, improved_value
 from ..models import GroupFinding, Study
 from ..models.choices import Design, Domain, FindingKind, Item, YesNo
+from ..models.outcome import window_of
 from ..questions.filters import matching_groups
 from ..questions.question import Question
 from ..questions.vocabulary import Vocabulary
@@ -41,7 +42,8 @@ COUNTED |= {
     for domain in Domain
 }
 
-FLAGGED = {item for item, (*_, flag) in COUNTED.items() if flag}  # the others are by one outcome of each patient
+BY_OUTCOME = {item for item, (*_, flag) in COUNTED.items() if not flag}  # by one outcome of each patient
+WEEKS_IN_MONTH = 365.25 / 12 / 7
 MEASURE = "measure:"  # before the name of what groups alone report
 LEFT_OUT = 20  # studies up to which each is left out in turn; a page must not wait for more
 SELECTED = "selected cases"
@@ -285,7 +287,7 @@ def forest_plot(question: Question, item: str, vocabulary: Vocabulary, *, shared
         in_view, why = sum(found.in_view.values()), found.why
         unknown = sum(1 for study in found.in_view if not found.known[study])
         reports = case_report_slugs(question)
-        by_outcome = item not in FLAGGED
+        by_outcome = item in BY_OUTCOME
         rule = outcome_rule(question) if by_outcome else ""
         for study, n in found.known.items():
             rows.append(
@@ -377,9 +379,14 @@ def add_up(rows: list[StudyRow], missing: int) -> tuple[StudyRow, StudyRow | Non
 
 
 def group_rows(question: Question, item: str) -> list[StudyRow]:
-    """What groups report of an item, added up over a study's groups; of several times, the last."""
+    """What groups report of an item, added up over a study's groups; of several times, the last.
+
+    Of outcomes, those at about the months that the question asks for, if it does.
+    """
     found = event_findings(question).select_related("group__study").order_by("group", "number")
     asked = [each for each in found if item == (each.item or f"{MEASURE}{each.measure}")]
+    if item in BY_OUTCOME and question.outcome_months:
+        asked = [each for each in asked if window_of(months_of(each)) in question.outcome_months]
     studies = defaultdict(list)
     for finding in last_of_each_group(asked):
         studies[finding.group.study].append(finding)
@@ -395,6 +402,11 @@ def group_rows(question: Question, item: str) -> list[StudyRow]:
         )
         for study, reported in studies.items()
     ]
+
+
+def months_of(finding: GroupFinding) -> float | None:
+    """When a finding was made, in months; None where its week is not known."""
+    return None if finding.at_weeks is None else float(finding.at_weeks) / WEEKS_IN_MONTH
 
 
 def last_of_each_group(findings: Iterable[GroupFinding]) -> list[GroupFinding]:
