@@ -272,3 +272,9 @@ def test_groups_too_count_outcomes_of_the_months_asked_for_only(study, asking):
     ):
         found = summaries.forest_plot(asking(collection, address), "improved_skin", words)
         assert found.total.fraction == fraction, address
+
+
+def test_nothing_hangs_on_anything_where_nobody_is_known_or_the_question_decides(client, simulated, unlimited):
+    found = client.get(f"/{simulated.slug}/?response=improved&sensitivity=on").context["sensitivities"]
+    assert found["improved"].facts == found["serious"].facts == []
+    assert len(found["relapsed"].facts) == 2

@@ -14,7 +14,7 @@ from ..statistics import sensitivity
 from .cohort import HEADLINES, headline_shares
 from .forest import StudyCounts, counter_of, counts_by_study
 from .outcomes import outcomes_by_domain
-from .shares import ASKED_FOR, Share, Summary, format_number, run_together
+from .shares import Share, Summary, format_number, run_together
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class ShareSensitivity:
     def cases_text(self) -> str:
         """“22/87 (25.3 %) if none of the 38 not known, 60/87 (69.0 %) if all of them”."""
         share = self.share
-        if share.asked_for or not share.missing or not share.in_view:
+        if share.asked_for or not share.missing or not share.known:
             return ""
         found = sensitivity(share.count, share.known, share.missing)
         none, every = format_number(100 * found.worst_share), format_number(100 * found.best_share)
@@ -76,9 +76,7 @@ class ShareSensitivity:
 
     @property
     def facts(self) -> list[tuple[str, str]]:
-        """What can be said: (name, value)."""
-        if self.share.asked_for:
-            return [("Sensitivity", ASKED_FOR)]
+        """What can be said: (name, value); nothing of a share that is asked for, or known of nobody."""
         found = [
             ("Unknown", self.cases_text),
             ("Without one study", self.without_text),
