@@ -97,6 +97,18 @@ WATERMARK = {
 }
 
 
+# A legend says what the colours mean and hides nothing: without one verdict, bars would lose their denominator.
+LEGEND = {
+    "orientation": "h",
+    "x": 0,
+    "y": 1.02,
+    "yanchor": "bottom",
+    "traceorder": "normal",
+    "itemclick": False,
+    "itemdoubleclick": False,
+}
+
+
 def build_figure(collection: Collection, traces: list[dict], *, rows: int, **layout) -> dict:
     """A figure in the house style. A simulated collection is marked inside the picture, so that a copy says so too."""
     height = FRAME + ROW * max(rows, 2)
@@ -108,7 +120,7 @@ def build_figure(collection: Collection, traces: list[dict], *, rows: int, **lay
         "hovermode": "closest",
         "dragmode": False,
         "uniformtext": {"mode": "hide", "minsize": 9},
-        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "traceorder": "normal"},
+        "legend": LEGEND,
         "annotations": marks,
     }
     return {"data": traces, "layout": house | layout}
