@@ -42,8 +42,11 @@ class Course:
     adverse_events: str
     categories: list
     serious: list
+    study_graded: bool  # its study had no event, or says of one whether it was serious
+    number: int
     results: list
     months: list
+    outcomes: list  # (domain, result, month)
 
 
 def is_seen(patient) -> bool:
@@ -96,6 +99,12 @@ def with_narrower(codes: set) -> set:
 def all_courses(collection) -> list[Course]:
     """Every course readers may see, each person once."""
     found, people = [], {patient.pk for patient in counted(collection)}
+    with_events, graded = set(), set()
+    for course in Treatment.objects.all():
+        if is_seen(course.patient) and course.adverse_events == "events":
+            with_events.add(course.patient.study_id)
+            if any(each.serious != "unknown" for each in course.events.all()):
+                graded.add(course.patient.study_id)
     for course in Treatment.objects.all():
         patient = course.patient
         study = patient.study
@@ -152,7 +161,10 @@ def all_courses(collection) -> list[Course]:
                 adverse_events=course.adverse_events,
                 categories=categories,
                 serious=[each.serious for each in events],
+                study_graded=study.pk not in with_events or study.pk in graded,
+                number=course.number,
                 results=[each.result for each in course.outcomes.all()],
+                outcomes=[(each.domain, each.result, each.at_months) for each in course.outcomes.all()],
                 months=[each.at_months for each in course.outcomes.all() if each.at_months is not None],
             )
         )
@@ -165,6 +177,11 @@ def seriousness(course: Course) -> str:
     if course.adverse_events == "explicitly_none" or (course.serious and set(course.serious) == {"no"}):
         return "no"
     return "unknown"
+
+
+def seriousness_counts(course: Course) -> bool:
+    """Whether a course is in the N of serious events. Of a study that graded no event, nobody is."""
+    return seriousness(course) != "unknown" and (course.study_graded or course.adverse_events == "events")
 
 
 def item(own: Listed, code: str) -> str:
@@ -252,6 +269,35 @@ def window_of(month) -> str:
     return "later"
 
 
+def last_results(courses: list[Course], months: list[str] = ()) -> dict[tuple[str, str], bool]:
+    """By patient and domain: whether the last outcome with a result is an improvement. Only outcomes of these months.
+
+    The last of the patient's last course that has one; there of the latest month, without a month only where no month
+    is known; and at one time an improvement only where nothing else is said.
+    """
+    found = {}
+    for course in sorted(courses, key=lambda each: each.number):
+        own = {}
+        for domain, result, month in course.outcomes:
+            window = "unknown" if month is None else window_of(month)
+            if result != "unknown" and (not months or window in months):
+                own.setdefault(domain, {}).setdefault(-1 if month is None else month, set()).add(result)
+        for domain, by_month in own.items():
+            found[course.patient, domain] = by_month[max(by_month)] == {"improved"}
+    return found
+
+
+def best_results(courses: list[Course], months: list[str] = ()) -> dict[tuple[str, str], bool]:
+    """By patient and domain with a result in these months: whether one of them is an improvement."""
+    found = {}
+    for course in courses:
+        for domain, result, month in course.outcomes:
+            if result != "unknown" and (not months or ("unknown" if month is None else window_of(month)) in months):
+                key = course.patient, domain
+                found[key] = found.get(key, False) or result == "improved"
+    return found
+
+
 def known(course: Course) -> dict[str, bool]:
     """Of each attribute that can be unknown, whether it is known of this course."""
     return {
@@ -269,7 +315,7 @@ def known(course: Course) -> dict[str, bool]:
         "relapsed": course.relapsed != "unknown",
         "adverse_events": course.adverse_events != "not_stated",
         "adverse_event": course.adverse_events == "explicitly_none" or bool(course.categories),
-        "serious": seriousness(course) != "unknown",
+        "serious": seriousness_counts(course),
         "year": course.year is not None,
     } | {
         name: bool(own.present | own.absent) or own.whole

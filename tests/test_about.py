@@ -28,6 +28,24 @@ WORKED = {
         "baricitinib, ILD, perhaps more: yes"
     ),
     "several-treatments": "1/2 patients (95 % CI 9.5–90.5, 50.0 %), 2 not known (2 not extracted)",
+    "last-outcome": (
+        "improved at month 3, worsened at month 12: not improved; "
+        "improved at no stated month, stable at month 6: not improved; "
+        "at month 6 improved by one measure and stable by another: not improved; "
+        "worsened at month 12, improved at month 3 of a later treatment: improved"
+    ),
+    "serious": (
+        "an event said to be serious: counted; an event said not to be serious: counted; "
+        "one said not to be serious and one of which nothing is said: not known; "
+        "no event, in a study that says of an event whether it was serious: counted; "
+        "no event, in a study that says it of none of its events: not known; "
+        "no event, in a study without any: counted"
+    ),
+    "asked-for": "70/70 patients (asked for), none missing",
+    "sensitivity": (
+        "8/16 (50.0 %) if none of the 2 not known, 10/16 (62.5 %) if all; "
+        "2/6 (33.3 %) without A to 7/10 (70.0 %) without B"
+    ),
     "wilson": "31.9 to 58.7 %",
     "clopper-pearson": "30.7 to 59.8 %",
     "newcombe": "20.0 points, 5.2 to 33.4 %",

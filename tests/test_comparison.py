@@ -114,11 +114,13 @@ def test_both_sides_are_what_their_own_pages_say(client, world, one, other):
         assert row.other.in_view == found.other.matching
 
 
-def test_serious_events_are_left_out_where_none_is_graded(client, db):
+def test_serious_events_are_counted_of_nobody_where_none_is_graded(client, db):
     found = client.get(
         "/sener-2025-reconstruction/compare/?a=inhibitor%3Dtofacitinib&b=inhibitor%3Dbaricitinib"
     ).context["compared"]
-    assert "Serious adverse event" not in rows_of(found)
+    row = rows_of(found)["Serious adverse event"]
+    assert (row.one.fraction, row.other.fraction) == ("none known", "none known")
+    assert row.why == "no adverse event in view is said to be serious or not"
 
 
 @pytest.mark.parametrize(

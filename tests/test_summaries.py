@@ -100,13 +100,10 @@ def test_a_few_of_very_many_are_not_none_and_all_but_a_few_are_not_all(count, kn
     assert Share("x", count, known, 0, 0).percent_text == printed
 
 
-def test_seriousness_is_left_out_where_no_event_is_graded(world, asking, simulated):
+def test_seriousness_is_counted_of_nobody_where_no_event_is_graded(world, asking, simulated):
     """Known only of those without any event, it would read as if the events had not been serious."""
-    assert [share.key for share in one(summaries.headline_shares(Question(simulated)))] == [
-        "improved",
-        "relapsed",
-        "any_adverse_event",
-    ]
+    serious = one(summaries.headline_shares(Question(simulated)))[-1]
+    assert str(serious) == ("none known (87 not extracted): no adverse event in view is said to be serious or not")
     without_events = one(summaries.headline_shares(asking(world.collection, "adverse_events=explicitly_none")))
     assert figures(without_events[-1]) == (0, 1, 0, 0)
 
@@ -154,7 +151,8 @@ def test_events_by_hand(world):
 
 def test_outcomes_by_hand(world):
     rows = one(summaries.outcomes_by_domain(Question(world.collection)))
-    assert [(row.label, *figures(row)) for row in rows] == [("Skin", 1, 1, 4, 0), ("Joints", 0, 0, 4, 1)]
+    # beta-1: the skin improved by one measure and is stable by another, at no time that is told apart.
+    assert [(row.label, *figures(row)) for row in rows] == [("Skin", 0, 1, 4, 0), ("Joints", 0, 0, 4, 1)]
 
 
 def test_ages_by_hand(world):
@@ -217,8 +215,11 @@ def test_headlines_agree_with_plain_loops(world, simulated, asking, question):
             "improved": (lambda c: c.response == "improved", lambda c: c.response != "unknown"),
             "relapsed": (lambda c: c.relapsed == "yes", lambda c: c.relapsed != "unknown"),
             "any_adverse_event": (lambda c: c.adverse_events == "events", lambda c: c.adverse_events != "not_stated"),
-            "serious": (lambda c: plain.seriousness(c) == "yes", lambda c: plain.seriousness(c) != "unknown"),
+            "serious": (lambda c: plain.seriousness(c) == "yes", plain.seriousness_counts),
         }
+        with_events = [course for course in expected if course.adverse_events == "events"]
+        if with_events and not any(plain.seriousness_counts(course) for course in with_events):
+            rules["serious"] = (lambda c: False, lambda c: False)
         for share in heads:
             yes, known = rules[share.key]
             left = plain.patients([course for course in expected if not known(course)])

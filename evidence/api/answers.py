@@ -115,6 +115,7 @@ def share_json(found: Share) -> dict:
         "unit": str(found.unit),
         "percent": found.percent,
         "interval_95": found.interval and list(found.interval),
+        "asked_for": found.asked_for,
         "text": str(found),
     }
 
@@ -145,6 +146,7 @@ def summary_json(asked: ParsedRequest, absolute: Absolute) -> dict:
         "totals": {name: getattr(totals, name) for name in ("patients", "treatments", "studies", "outcomes", "events")},
         "headlines": [share_json(each) for each in headlines],
         "improved_by_domain": [share_json(each) for each in domains],
+        "improved_by_domain_rule": summaries.outcome_rule(question),
         "indication_sets": [share_json(each) for each in combined.sets],
         "indication_sets_at_least": [
             {"label": label, "key": key, "patients": patients} for key, label, patients in combined.at_least

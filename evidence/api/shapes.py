@@ -62,14 +62,17 @@ SHARE = {
     "not_reported": integer_field("Not known, because the paper was read in full and does not say."),
     "not_extracted": integer_field("Not known, because only an abstract, a registration or a citation was read."),
     "unit": text_field("What is counted: patients, treatments, events."),
-    "percent": number_field("100 × count / known; null where nobody is known.", allow_null=True),
+    "percent": number_field(
+        "100 × count / known; null where nobody is known, and where it is asked for.", allow_null=True
+    ),
     "interval_95": s.ListField(
         child=s.FloatField(),
         min_length=2,
         max_length=2,
         allow_null=True,
-        help_text="Wilson's 95 % confidence interval in percent; null where nobody is known.",
+        help_text="Wilson's 95 % confidence interval in percent; null where there is no percentage.",
     ),
+    "asked_for": s.BooleanField(help_text="Whether the question itself decides the share, so that it is no rate."),
     "text": text_field("The share in words, as pages print it."),
 }
 ShareShape = component("Share", **SHARE)
@@ -125,7 +128,8 @@ Summary = component(
     answer=AnswerShape(),
     totals=Totals(),
     headlines=ShareShape(many=True),
-    improved_by_domain=ShareShape(many=True),
+    improved_by_domain=ShareShape(many=True, help_text="One outcome of each patient in each domain."),
+    improved_by_domain_rule=text_field("Which outcome of a patient counts, in a sentence."),
     indication_sets=ShareShape(
         many=True, help_text="Exactly these, of patients whose list of indications is complete."
     ),

@@ -60,7 +60,7 @@ def share_chart(
     choose: Callable[[Share], FilterLink | None] = no_link,
 ) -> Chart:
     """Percentages with their Wilson intervals, each labelled n/N; what is known of nobody is not drawn."""
-    drawn = [share for share in shares if share.known]
+    drawn = [share for share in shares if share.percent is not None]
     units = {str(share.unit) for share in shares} or {"patients"}
     headings = [heading, f"{', '.join(units)}, n/N", *SHARE_HEADINGS]
     table = ChartTable(
@@ -139,6 +139,8 @@ def response_chart(
         "yaxis": rows_axis(labels),
     }
     sentence = f"Improved, of treatments with a known verdict: {told}."
+    if any(row.improved.asked_for for row in rows):
+        sentence += " The verdict is asked for, so these are no rates."
     drawing = build_figure(collection, traces, rows=len(rows) + 1, **layout)
     return Chart(name, title, sentence, table, drawing, note, marks)
 

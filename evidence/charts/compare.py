@@ -21,9 +21,11 @@ def compare_chart(found: SideBySide, collection: Collection) -> Chart:
     table = ChartTable(
         HEADINGS, [comparison_cells(row) for row in rows], {}, (COLUMNS, [comparison_numbers(row) for row in rows])
     )
-    drawn = [row for row in rows if row.one.known or row.other.known]
+    drawn = [row for row in rows if row.one.percent is not None or row.other.percent is not None]
     if not drawn:
-        return Chart(name, title, "Nothing is known of either cohort.", table)
+        known = any(row.one.known or row.other.known for row in rows)
+        told = "All that is known is asked for." if known else "Nothing is known of either cohort."
+        return Chart(name, title, told, table)
     labels = [label_text(row.label, 30) for row in drawn]
     traces = [
         share_points("A", [row.one for row in drawn], COUNT, "circle", -0.16),
@@ -34,7 +36,7 @@ def compare_chart(found: SideBySide, collection: Collection) -> Chart:
         "xaxis": value_axis("% of patients known, 95 % CI", range=[-1, 101]),
         "yaxis": value_axis(tickvals=places, ticktext=labels, range=[len(labels) - 0.5, -0.5]),
     }
-    note = "Bars are Wilson’s 95 % intervals."
+    note = f"Bars are Wilson’s 95 % intervals. {found.outcome_rule}"
     if not found.tested:
         note += " The records are simulated, so nothing is tested."
     told = "; ".join(f"{row.label} {row.one.fraction} against {row.other.fraction}" for row in drawn[:4])
@@ -43,7 +45,7 @@ def compare_chart(found: SideBySide, collection: Collection) -> Chart:
 
 
 def share_points(name: str, shares: list, colour: str, symbol: str, shift: float) -> dict:
-    known = [(place + shift, share) for place, share in enumerate(shares) if share.known]
+    known = [(place + shift, share) for place, share in enumerate(shares) if share.percent is not None]
     return {
         "type": "scatter",
         "mode": "markers",

@@ -5,6 +5,7 @@ from math import isfinite
 from ..models import Collection
 from ..summaries import Forest, format_number
 from ..summaries.forest import SELECTED, StudyRow, degrees, percent_range
+from ..summaries.shares import ASKED_FOR
 from ..tables.column import SEPARATOR
 from .chart import (
     COUNT,
@@ -35,11 +36,12 @@ def forest_chart(found: Forest, collection: Collection) -> Chart:
     name, title = "forest", f"{found.label}, study by study"
     table = forest_table(found)
     if not found.total.known:
-        return Chart(name, title, f"{found.label}: known of nobody here.", table)
+        why = f": {found.why}" if found.why else ""
+        return Chart(name, title, f"{found.label}: known of nobody here{why}.", table, note=found.rule)
     drawn = found.rows[:MOST]
     left_out = len(found.rows) - len(drawn)
     # A count of selected cases is no estimate, so it is not drawn as one.
-    rows = [row for row in [*drawn, found.total] if not row.selected]
+    rows = [row for row in [*drawn, found.total] if not row.no_estimate]
     labels = [row_label(row) for row in rows]
     placed = list(zip(labels, rows, strict=True))
     traces = []
@@ -56,7 +58,7 @@ def forest_chart(found: Forest, collection: Collection) -> Chart:
         if some:
             traces.append(study_points(trace, some, colour, symbol))
     if not traces:
-        return Chart(name, title, forest_sentence(found), table)
+        return Chart(name, title, forest_sentence(found), table, note=found.rule)
     if found.pooled:
         labels.append("Pooled")
         traces += pooled_traces(found)
@@ -66,6 +68,7 @@ def forest_chart(found: Forest, collection: Collection) -> Chart:
         "bargap": 0.5,
     }
     note = "Squares grow with the number of patients. Intervals of studies are exact (Clopper-Pearson)."
+    note += f" {found.rule}" if found.rule else ""
     if any(row.selected for row in found.sums):
         note += " Sums of selected cases stand in the table and are not drawn."
     if found.pooled:
@@ -89,7 +92,9 @@ def forest_sentence(found: Forest) -> str:
     total = found.total
     told = f"{found.label}: {total.fraction}"
     told += " without case reports" if found.cases else " in all"
-    if total.selected:
+    if total.asked_for:
+        told += f" ({ASKED_FOR}, so no percentage and no interval is given)"
+    elif total.selected:
         told += f" ({SELECTED} among them, so no percentage and no interval is given)"
     else:
         told += f" ({total.percent_text}, exact 95 % CI {total.interval_text})"
@@ -98,6 +103,7 @@ def forest_sentence(found: Forest) -> str:
     told += f"; {total.missing} not known." if total.missing else "; none missing."
     if found.not_asked:
         told += f" Not asked of groups, which may hold patients like these: {SEPARATOR.join(found.not_asked)}."
+    told += f" Of individual patients nobody is counted: {found.why}." if found.why else ""
     if found.pooled:
         return (
             f"{told} Pooled over {found.studies} studies: {found.pooled_text}; "
@@ -194,7 +200,7 @@ def row_numbers(row: StudyRow, found: Forest) -> list:
         row.missing,
         "yes" if row.counted else "no",
         ("yes" if row.slug and row.pooled else "no") if found.pooled else None,
-        SELECTED if row.selected else row.why or None,
+        row.no_estimate or row.why or None,
         *[None] * 11,
         (SEPARATOR.join(found.not_asked) or None) if row.of_groups or row is found.total else None,
     ]

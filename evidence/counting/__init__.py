@@ -9,10 +9,12 @@ from collections import Counter
 from collections.abc import Sequence
 
 from . import database, snapshot
+from .dimensions import improved_value
 from .similarity import AgreementRanking, CriteriaAgreement, count_shared_patients, rank_by_agreement
 from .snapshot import (
     AT_ONCE,
     build_ahead,
+    last_results,
     load_all_snapshots,
     matching_treatments_of,
     row_keys,
@@ -30,6 +32,8 @@ __all__ = [
     "build_ahead",
     "count",
     "count_shared_patients",
+    "improved_value",
+    "last_results",
     "load_all_snapshots",
     "matching_treatments_of",
     "rank_by_agreement",

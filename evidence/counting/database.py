@@ -16,7 +16,14 @@ from ..models import Treatment
 from ..models.choices import YesNo
 from ..questions.filters import courses_open, matching_treatments
 from ..questions.question import Question
-from .dimensions import DIMENSIONS, ConditionDimension, MultiValueDimension, ScalarDimension, SetDimension
+from .dimensions import (
+    DIMENSIONS,
+    ConditionDimension,
+    Dimension,
+    OutcomeDimension,
+    ScalarDimension,
+    SetDimension,
+)
 from .tally import Tally, Unit
 
 COUNTED = {
@@ -40,7 +47,7 @@ def count_tallies(tallies: Sequence[Tally]) -> list[Counter]:
         selects = [
             each
             for i, tally in enumerate(batch)
-            for each in select_counts(i, tally, treatments_in_cte(asked[tally.courses]), width)
+            for each in select_counts(i, tally, keys_in_cte(asked[tally.courses]), width)
         ]
         for position, *values, number in run_union(asked, selects):
             tally = batch[position]
@@ -64,9 +71,9 @@ def run_union(asked: dict[tuple[Question, bool, str, str], str], selects: list[Q
         return cursor.fetchall()
 
 
-def treatments_in_cte(name: str) -> QuerySet:
-    """The courses of one question."""
-    return Treatment.objects.filter(pk__in=RawSQL(f"SELECT id FROM {name}", []))  # noqa: S608, S611 (a name of ours)
+def keys_in_cte(name: str) -> RawSQL:
+    """The primary keys of the courses of one question."""
+    return RawSQL(f"SELECT id FROM {name}", [])  # noqa: S608, S611 (a name of ours)
 
 
 def counted_treatments(question: Question, is_open: bool, open_part: str, open_in: str) -> QuerySet:
@@ -78,12 +85,13 @@ def counted_treatments(question: Question, is_open: bool, open_part: str, open_i
     return rows
 
 
-def select_counts(position: int, tally: Tally, rows: QuerySet, width: int) -> Iterator[QuerySet]:
+def select_counts(position: int, tally: Tally, courses: RawSQL, width: int) -> Iterator[QuerySet]:
     """One tally as (position, value, ..., number) rows, padded to `width` values so that all can be united.
 
     Where a wider term counts what stands under narrower ones too, it has a SELECT of its own.
     """
-    parts = [dimension_parts(DIMENSIONS[name]) for name in tally.dimensions]
+    rows = Treatment.objects.filter(pk__in=courses)
+    parts = [dimension_parts(DIMENSIONS[name], courses, tally.question) for name in tally.dimensions]
     padding = {f"value_{i}": Value(None, CharField()) for i in range(len(parts), width)}
     for chosen in product(*parts):
         counted = rows
@@ -100,9 +108,7 @@ def select_counts(position: int, tally: Tally, rows: QuerySet, width: int) -> It
         )
 
 
-def dimension_parts(
-    dimension: ScalarDimension | MultiValueDimension | SetDimension | ConditionDimension,
-) -> list[tuple[Q | None, object]]:
+def dimension_parts(dimension: Dimension, courses: RawSQL, question: Question) -> list[tuple[Q | None, object]]:
     """(which rows count, their value as seen from a course); no two parts give the same value."""
     if isinstance(dimension, ScalarDimension):
         return [(None, dimension.value(dimension.level))]
@@ -110,6 +116,8 @@ def dimension_parts(
         return [(None, dimension.column())]
     if isinstance(dimension, ConditionDimension):
         return [(None, dimension.case())]
+    if isinstance(dimension, OutcomeDimension):
+        return [dimension.part(courses, question)]
     return dimension.parts()
 
 

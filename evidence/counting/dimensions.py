@@ -25,10 +25,12 @@ from ..models.choices import Presence, Response, YesNo
 from ..models.knowledge import NOT_SERIOUS, SERIOUS, Condition, FieldCondition, RelationExists
 from ..models.lookups import JoinedText
 from ..models.missing import missing_reason_sql
+from ..models.outcome import months_among
 from ..models.term_tree import FLAT
 from ..models.treatment import SET_SEPARATOR
+from ..questions.question import Question
 
-KNOWN_RESULTS = [response.value for response in Response if response != Response.UNKNOWN]
+RESULT_SEPARATOR = ":"  # between a domain and whether there was an improvement
 COURSE, PATIENT, STUDY = "", "patient__", "patient__study__"  # levels, as paths from a course
 
 
@@ -82,6 +84,35 @@ class MultiValueDimension:
         """`rows` as a condition on the course."""
         table = self.path.removesuffix(self.value)
         return Q(**{f"{table}{name}": value for name, value in self.rows.items()})
+
+
+@dataclass(frozen=True)
+class OutcomeDimension:
+    """Whether a patient improved, domain by domain: `skin:yes`, `skin:no`, by one outcome of each domain.
+
+    The outcome is the last of the courses in view (`Outcome.objects.one_per_patient_and_domain`), of the months that
+    the question asks for; with `best`, an improved one if there is any.
+    """
+
+    best: bool = False
+
+    model = Outcome
+
+    def part(self, courses, question: Question) -> tuple[Q, object]:
+        """(which rows count, their value). `courses` is what gives the primary keys of the courses in view."""
+        seen = Outcome.objects.filter(months_among(question.outcome_months), treatment__in=courses)
+        yes_or_no = Case(
+            When(outcomes__result=Response.IMPROVED.value, then=Value(YesNo.YES.value)),
+            default=Value(YesNo.NO.value),
+            output_field=CharField(),
+        )
+        value = Concat(F("outcomes__domain"), Value(RESULT_SEPARATOR), yes_or_no, output_field=CharField())
+        return Q(outcomes__in=seen.one_per_patient_and_domain(best=self.best).values("pk")), value
+
+
+def improved_value(domain: str, answer: str = YesNo.YES.value) -> str:
+    """A value of an `OutcomeDimension`."""
+    return f"{domain}{RESULT_SEPARATOR}{answer}"
 
 
 @dataclass(frozen=True)
@@ -153,10 +184,6 @@ def presence_records(model, term: str, status: Presence) -> MultiValueDimension:
     )
 
 
-def outcome_dimension(**rows) -> MultiValueDimension:
-    return MultiValueDimension("outcomes__domain", Outcome, "treatment", "domain", rows)
-
-
 def known_dimension(attribute: str) -> ConditionDimension:
     return ConditionDimension(((YesNo.YES.value, ATTRIBUTES[attribute].condition),), YesNo.NO.value)
 
@@ -171,7 +198,8 @@ def event_dimension(**rows) -> MultiValueDimension:
 
 
 SEVERE = 3  # the CTCAE grade from which an event is severe; which is not the same as serious
-DIMENSIONS: dict[str, ScalarDimension | MultiValueDimension | SetDimension | ConditionDimension] = {
+Dimension = ScalarDimension | MultiValueDimension | OutcomeDimension | SetDimension | ConditionDimension
+DIMENSIONS: dict[str, Dimension] = {
     "inhibitor": scalar_dimension(COURSE, "inhibitor__slug"),
     "indication": MultiValueDimension(
         "indications__code", Treatment.indications.through, "treatment", "indication__code"
@@ -204,9 +232,9 @@ DIMENSIONS: dict[str, ScalarDimension | MultiValueDimension | SetDimension | Con
     "study": scalar_dimension(STUDY, "slug"),
     "design": scalar_dimension(STUDY, "design"),
     "reading": ScalarDimension(STUDY, lambda path: missing_reason_sql(f"{path}extraction")),
-    "domain": outcome_dimension(),
-    "domain_known": outcome_dimension(result__in=KNOWN_RESULTS),
-    "domain_improved": outcome_dimension(result=Response.IMPROVED.value),
+    "domain": MultiValueDimension("outcomes__domain", Outcome, "treatment", "domain"),
+    "last_result": OutcomeDimension(),
+    "best_result": OutcomeDimension(best=True),
 }
 DIMENSIONS |= {f"known:{name}": known_dimension(name) for name in ATTRIBUTES}
 DIMENSIONS |= {f"whole:{name}": whole_dimension(name) for name in LISTS}

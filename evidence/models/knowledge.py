@@ -15,6 +15,7 @@ from .choices import Ascertainment, ListCompleteness, Presence, Response, Sex, S
 from .outcome import Outcome
 from .patient import Patient, PatientAutoantibody, PatientManifestation
 from .reference import AdverseEventCategory, Autoantibody, Indication, Manifestation, Therapy
+from .study import Study
 from .treatment import Treatment
 
 
@@ -154,8 +155,35 @@ NO_EVENT = field_condition(adverse_events=Ascertainment.EXPLICITLY_NONE)
 # None occurred, or the events are listed one by one.
 EVENT_CATEGORIES_KNOWN = NO_EVENT | field_condition(adverse_events=Ascertainment.EVENTS) & RelationExists(AdverseEvent)
 SERIOUS = RelationExists(AdverseEvent, Q(serious=YesNo.YES))
+EVENTS_NOT_SERIOUS = RelationExists(AdverseEvent) & ~RelationExists(AdverseEvent, ~Q(serious=YesNo.NO))
 # No serious event: none occurred, or every listed event is recorded as not serious.
-NOT_SERIOUS = NO_EVENT | RelationExists(AdverseEvent) & ~RelationExists(AdverseEvent, ~Q(serious=YesNo.NO))
+NOT_SERIOUS = NO_EVENT | EVENTS_NOT_SERIOUS
+
+
+@dataclass(frozen=True)
+class EventsOfStudyGraded(FieldCondition):
+    """The course's study had no adverse event, or says of at least one whether it was serious.
+
+    Where a study graded none, those with events are unknown to a man; counting its event-free
+    patients alone would find nobody with a serious event by how they were chosen.
+    """
+
+    condition: Q = field(default_factory=Q)
+
+    def q(self) -> Q:
+        # Each study's rows are looked at only until the first that settles it.
+        events = Treatment.objects.published().filter(
+            patient__study=OuterRef("pk"), adverse_events=Ascertainment.EVENTS
+        )
+        graded = AdverseEvent.objects.published().filter(
+            treatment__patient__study=OuterRef("pk"), serious__in=[YesNo.YES, YesNo.NO]
+        )
+        return Q(patient__study__in=Study.objects.filter(~Exists(events) | Exists(graded)).order_by().values("pk"))
+
+
+# Of whom seriousness is counted, which is the N of its shares: all events are graded (one serious event settles it),
+# or none occurred, in a study whose events are graded.
+SERIOUSNESS_COUNTED = SERIOUS | EVENTS_NOT_SERIOUS | NO_EVENT & EventsOfStudyGraded()
 
 
 LISTS = {
@@ -229,7 +257,7 @@ ATTRIBUTES = {
     "adverse_event": Attribute(
         "Adverse event categories", EVENT_CATEGORIES_KNOWN, "the categories of their adverse events are"
     ),
-    "serious": Attribute("Seriousness", SERIOUS | NOT_SERIOUS, "whether an adverse event was serious is"),
+    "serious": Attribute("Seriousness", SERIOUSNESS_COUNTED, "whether an adverse event was serious is"),
     "year": Attribute(
         "Year of publication", field_condition(patient__study__year__isnull=False), "the year of publication is"
     ),

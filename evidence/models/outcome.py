@@ -1,7 +1,11 @@
 """What happened in one domain under one course."""
 
+from collections.abc import Iterable
+from decimal import Decimal
+
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Case, F, IntegerField, Q, QuerySet, Value, When, Window
+from django.db.models.functions import RowNumber
 
 from .base import Keyed, KeyedQuerySet, one_of, within
 from .choices import Assessed, Domain, Response
@@ -26,10 +30,40 @@ def month_window(word: str) -> Q:
     return Q(at_months__gte=first) if last is None else Q(at_months__gte=first, at_months__lt=last)
 
 
+def window_of(month: Decimal | float | None) -> Assessed:
+    """About which month this is."""
+    if month is None:
+        return Assessed.UNKNOWN
+    return next(word for word, (_, last) in WINDOWS.items() if last is None or month < last)
+
+
+def months_among(words: Iterable[str]) -> Q:
+    """Outcomes assessed at about one of these months; without words, at any time or at none that is known."""
+    chosen = Q()
+    for word in words:
+        chosen |= month_window(word)
+    return chosen
+
+
 class OutcomeQuerySet(KeyedQuerySet):
     def under(self, treatments):
         """Outcomes of these courses."""
         return self.filter(treatment__in=treatments.order_by().values("pk"))
+
+    def one_per_patient_and_domain(self, *, best: bool = False) -> QuerySet:
+        """Of those with a stated result, the one that counts for each patient in each domain.
+
+        It is the last: of several courses (months count from the start of each) the one of the
+        latest course, there of the latest month, and one without a month only where none has one.
+        Of results at the same time “improved” counts only where no other differs. With `best` it
+        is an improved one if there is any.
+        """
+        improved = Case(When(result=Response.IMPROVED, then=Value(1)), default=Value(0), output_field=IntegerField())
+        latest = [F("treatment__number").desc(), F("at_months").desc(nulls_last=True)]
+        order = [improved.desc(), *latest] if best else [*latest, improved.asc()]
+        place = Window(RowNumber(), partition_by=["treatment__patient", "domain"], order_by=[*order, F("pk").asc()])
+        stated = self.exclude(result=Response.UNKNOWN)
+        return stated.order_by().annotate(place=place).filter(place=1)
 
 
 class Outcome(Keyed):

@@ -50,6 +50,11 @@ class Question:
     def value(self, name: str, default=None):
         return dict(self.parts).get(name, default)
 
+    @property
+    def outcome_months(self) -> tuple[str, ...]:
+        """About which months outcomes count, as words of `Assessed`; none: whatever their month."""
+        return self.value("assessed", ())
+
     def without(self, *names: str) -> "Question":
         return replace(self, parts=tuple(part for part in self.parts if part[0] not in names))
 

@@ -11,7 +11,6 @@ from .cohort import (
     events_by_category,
     headline_shares,
     match_summary,
-    outcomes_by_domain,
     response_by_indication_set,
     response_by_inhibitor,
 )
@@ -23,9 +22,11 @@ from .facets import Facet, Nearest, Option, filter_facets, nearest_questions
 from .flow import Flow, collection_flow, review_flow
 from .forest import Forest, forest_items, forest_plot
 from .groups import ChangeRow, GroupCover, group_changes, group_cover
+from .outcomes import outcome_months, outcome_rule, outcome_words, outcomes_by_domain
 from .overview import collection_counts, drug_evidence, inhibitors_given
 from .reviews import Comparison, reconcile_figures
 from .rules import RuleReport, rule_report, rule_rows
+from .sensitivity import ShareSensitivity, share_sensitivities
 from .shares import Share, format_number, pluralize, run_summaries
 from .similar import AGE_SPAN, Similar, closest_patients, criteria_of, similar_patients, similarity_criteria
 
@@ -50,6 +51,7 @@ __all__ = [
     "Option",
     "RuleReport",
     "Share",
+    "ShareSensitivity",
     "SideBySide",
     "Similar",
     "Swimmers",
@@ -75,6 +77,9 @@ __all__ = [
     "match_counts",
     "match_summary",
     "nearest_questions",
+    "outcome_months",
+    "outcome_rule",
+    "outcome_words",
     "outcomes_by_domain",
     "patient_levels",
     "pluralize",
@@ -85,6 +90,7 @@ __all__ = [
     "rule_report",
     "rule_rows",
     "run_summaries",
+    "share_sensitivities",
     "side_by_side",
     "similar_patients",
     "similarity_criteria",

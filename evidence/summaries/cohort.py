@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 from ..counting import Tally, Unit
 from ..models import ATTRIBUTES
-from ..models.choices import Ascertainment, Domain, Missing, Response, Sex, YesNo
+from ..models.choices import Ascertainment, Missing, Response, Sex, YesNo
 from ..questions.filters import FILTERS
 from ..questions.question import Question
 from ..questions.vocabulary import Vocabulary
 from ..statistics import median
+from .asked_for import is_asked_for, is_category_asked_for
 from .shares import (
     Share,
     Summary,
@@ -173,8 +174,7 @@ HEADLINES = [
 def headline_shares(question: Question) -> Summary:
     """Improved, relapsed, any and serious adverse events: patients, of those in whom it is known.
 
-    Seriousness is left out where events occurred and none of them is said to be serious or not: then it is known only
-    of those without any event, and “0 of those” would read as if the events had not been serious.
+    Of serious events nobody counts where events occurred and none in view is graded: see `NONE_GRADED`.
     """
     in_view, graded, *counters = yield [
         Tally(question, ("reading",)),
@@ -190,37 +190,25 @@ def headline_shares(question: Question) -> Summary:
     ]
     shares = []
     for i, (key, label, _, (_, value)) in enumerate(HEADLINES):
-        by_value, *known = counters[3 * i : 3 * i + 3]
+        by_value, *settling = counters[3 * i : 3 * i + 3]
         code = str(value.value)
-        shares.append(make_share(label, by_value[(code,)], known_of(code, in_view, *known), in_view, key=key))
-    return [make_share for make_share in shares if make_share.key != "serious" or not events_ungraded(graded)]
+        known, why = known_of(code, in_view, *settling), ""
+        if key == "serious" and events_ungraded(graded):
+            known, why = Counter(), NONE_GRADED
+        asked = is_asked_for(question, key)
+        shares.append(make_share(label, by_value[(code,)], known, in_view, key=key, asked_for=asked, why=why))
+    return shares
+
+
+# Then seriousness would be known only of those without any event: “0 of those” by how they were chosen. What is the
+# same for one study is part of what “known” means (`knowledge.SERIOUSNESS_COUNTED`).
+NONE_GRADED = "no adverse event in view is said to be serious or not"
 
 
 def events_ungraded(by_ascertainment: Counter) -> bool:
     """From a tally by (adverse_events, known:serious): events occurred, and none is said to be serious or not."""
     with_events = str(Ascertainment.EVENTS.value)
     return bool(by_ascertainment[(with_events, "no")]) and not by_ascertainment[(with_events, "yes")]
-
-
-def outcomes_by_domain(question: Question, *, every: bool = False) -> Summary:
-    """Per domain: patients with an improved result, of those with any coded result there.
-
-    Domains nobody has an outcome in are left out, unless `every` one is wanted.
-    """
-    in_view, seen, improved, by_reading = yield [
-        Tally(question, ("reading",)),
-        Tally(question, ("domain",)),
-        Tally(question, ("domain_improved",)),
-        Tally(question, ("domain_known", "reading")),
-    ]
-    known = defaultdict(Counter)
-    for (domain, reading), times in by_reading.items():
-        known[domain][(reading,)] = times
-    return [
-        make_share(domain.label, improved[(domain.value,)], known[domain.value], in_view, key=domain.value)
-        for domain in Domain
-        if every or seen[(domain.value,)]
-    ]
 
 
 @dataclass(frozen=True)
@@ -241,7 +229,7 @@ class Breakdown:
 def response_by_inhibitor(question: Question, vocabulary: Vocabulary) -> Summary:
     """Verdicts by drug, in treatments."""
     (tally,) = yield [Tally(question, ("inhibitor", "response", "reading"), Unit.TREATMENTS)]
-    return response_breakdowns(tally, lambda key, _: vocabulary.label("inhibitor", key))
+    return response_breakdowns(question, tally, lambda key, _: vocabulary.label("inhibitor", key))
 
 
 def response_by_indication_set(question: Question, vocabulary: Vocabulary) -> Summary:
@@ -258,10 +246,10 @@ def response_by_indication_set(question: Question, vocabulary: Vocabulary) -> Su
             return "indications not known"
         return f"at least {vocabulary.set_label(key)}" if partial else vocabulary.set_label(key)
 
-    return response_breakdowns(tally, label)
+    return response_breakdowns(question, tally, label)
 
 
-def response_breakdowns(tally: Counter, label) -> list[Breakdown]:
+def response_breakdowns(question: Question, tally: Counter, label) -> list[Breakdown]:
     """Rows from a tally by (key or (key, partial), response, reading)."""
     rows = defaultdict(Counter)
     missing = defaultdict(Counter)
@@ -283,6 +271,7 @@ def response_breakdowns(tally: Counter, label) -> list[Breakdown]:
             unknown[Missing.NOT_EXTRACTED],
             Unit.TREATMENTS,
             key,
+            asked_for=is_asked_for(question, "improved"),
         )
         made.append(Breakdown(label(key, partial), key, counts, improved, partial))
     return sorted(made, key=lambda row: (not row.key, -row.improved.in_view, row.label))
@@ -331,6 +320,7 @@ def events_by_category(question: Question, vocabulary: Vocabulary) -> Summary:
                 known_of(key, in_view, not_known, settled),
                 in_view,
                 key=key,
+                asked_for=is_category_asked_for(question, key),
             ),
             *(counter[(key,)] for counter in events),
         )

@@ -9,8 +9,20 @@ from ..models.choices import Sex, Subset
 from ..questions.question import Question
 from ..questions.vocabulary import Vocabulary
 from ..statistics import TwoByTwo, exact_comparison, newcombe_interval
-from .cohort import AgeAndSex, Answer, age_and_sex, headline_shares, match_summary, outcomes_by_domain
-from .shares import Share, Summary, format_number, known_of, known_tallies, make_share, run_summaries, run_together
+from .asked_for import DECIDED_BY
+from .cohort import AgeAndSex, Answer, age_and_sex, headline_shares, match_summary
+from .outcomes import outcome_rule, outcomes_by_domain
+from .shares import (
+    ASKED_FOR,
+    Share,
+    Summary,
+    format_number,
+    known_of,
+    known_tallies,
+    make_share,
+    run_summaries,
+    run_together,
+)
 
 FEWEST = 5  # patients known in a group, under which no p-value is printed
 SIMULATED = "simulated: no test"  # why simulated records have no p-value
@@ -128,11 +140,11 @@ def comparison_row(
     asks for (`asked` holds the names of its parts) is no finding. Not `tested`, no p-value is given.
     """
     if asked & (DECIDED_BY.get(one.key) or DECIDED_BY.get(heading, set())):
-        return Row(one.label, one, other, None, None, "asked for")
+        return Row(one.label, one, other, None, None, ASKED_FOR)
     if not one.known and not other.known:
-        return Row(one.label, one, other, None, None, NOBODY)
+        return Row(one.label, one, other, None, None, one.why or NOBODY)
     if not one.known or not other.known:
-        return Row(one.label, one, other, None, None, "known in nobody of one side")
+        return Row(one.label, one, other, None, None, one.why or other.why or "known in nobody of one side")
     if overlap:
         return Row(one.label, one, other, None, None, "the cohorts share patients")
     counts = (one.count, one.known, other.count, other.known)
@@ -154,6 +166,7 @@ class SideBySide:
     overlap: int
     groups: list[tuple[str, list[Row]]]
     tested: bool = True
+    outcome_rule: str = ""  # which outcome of a patient counts by domain, on each side
 
     @property
     def methods(self) -> tuple[str, str]:
@@ -179,18 +192,6 @@ class SideBySide:
 
 # Shown also where nobody has it; elsewhere only what occurs, or is known of nobody.
 WHOLE = {"What happened", "Improved, by domain"}
-ABOUT_EVENTS = {"adverse_events", "adverse_event", "serious"}
-# Parts of a question that decide a share, so that it says nothing new: by its key, or for all under a heading.
-DECIDED_BY = {
-    "improved": {"response"},
-    "relapsed": {"relapsed"},
-    "any_adverse_event": ABOUT_EVENTS,
-    "serious": ABOUT_EVENTS,
-    "female": {"sex"},
-    "Who they are": {"subset"},
-    "What it was given for (alone or with others)": {"indication"},
-    "Adverse events, by category": ABOUT_EVENTS,
-}
 
 
 def side_by_side(one: Question, other: Question, vocabulary: Vocabulary) -> SideBySide:
@@ -213,7 +214,23 @@ def side_by_side(one: Question, other: Question, vocabulary: Vocabulary) -> Side
             rows = [each for each in rows if each.one.count or each.other.count or known_of_nobody(each)]
         if rows:
             groups.append((heading, rows))
-    return SideBySide(first.answer, second.answer, first.people, second.people, overlap, groups, tested)
+    return SideBySide(
+        first.answer,
+        second.answer,
+        first.people,
+        second.people,
+        overlap,
+        groups,
+        tested,
+        outcome_rule_of_both(one, other),
+    )
+
+
+def outcome_rule_of_both(one: Question, other: Question) -> str:
+    """Which outcomes count by domain, where both sides ask for the same months, and where they do not."""
+    if one.outcome_months == other.outcome_months:
+        return f"By domain: {outcome_rule(one)}"
+    return f"By domain: A: {outcome_rule(one)} B: {outcome_rule(other)}"
 
 
 def known_of_nobody(row: Row) -> bool:

@@ -3,14 +3,11 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from decimal import Decimal
-
-from django.db.models import Q
 
 from ..counting import Tally, Unit
 from ..models import Outcome, Treatment
 from ..models.choices import Assessed
-from ..models.outcome import WINDOWS, month_window
+from ..models.outcome import months_among, window_of
 from ..questions.filters import matching_treatments
 from ..questions.question import Question
 from ..statistics import quartiles
@@ -28,19 +25,7 @@ LINES = 300  # single outcomes drawn
 def matching_outcomes(question: Question, measures: list[str]):
     """Outcomes by these measures under the courses that answer the question; of the months asked for, if any are."""
     found = Outcome.objects.under(matching_treatments(question)).filter(measure__in=measures)
-    if asked := question.value("assessed"):
-        chosen = Q()
-        for word in asked:
-            chosen |= month_window(word)
-        found = found.filter(chosen)
-    return found
-
-
-def window_of(month: Decimal | float | None) -> Assessed:
-    """About which month this is."""
-    if month is None:
-        return Assessed.UNKNOWN
-    return next(word for word, (_, last) in WINDOWS.items() if last is None or month < last)
+    return found.filter(months_among(question.outcome_months))
 
 
 @dataclass(frozen=True)

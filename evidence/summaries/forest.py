@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from math import isfinite
 
-from ..counting import Tally
+from ..counting import Tally, improved_value
 from ..models import GroupFinding, Study
 from ..models.choices import Design, Domain, FindingKind, Item, YesNo
+from ..models.outcome import window_of
 from ..questions.filters import describe_parts_not_asked, matching_groups
 from ..questions.question import Question
 from ..questions.vocabulary import Vocabulary
@@ -20,22 +21,29 @@ from ..statistics import (
     leave_one_out,
     pooled_proportion,
 )
-from .cohort import HEADLINES, events_ungraded
-from .shares import Summary, format_number, known_of, known_tallies, pluralize, run_summaries
+from .asked_for import is_asked_for
+from .cohort import HEADLINES, NONE_GRADED, events_ungraded
+from .outcomes import outcome_rule, outcome_words
+from .shares import ASKED_FOR, Summary, format_number, known_of, known_tallies, pluralize, run_summaries, run_together
 
-# How an item is counted of individual patients: (dimension, its value), and how it is seen whether it is known.
+# How an item is counted of individual patients: a dimension, its value that means yes, and who else is known: those
+# with another value, or those of whom a flag says so (`known_of`).
 COUNTED = {
-    key: ((dimension, str(value.value)), (f"known:{attribute}", YesNo.YES.value))
-    for key, _, attribute, (dimension, value) in HEADLINES
+    key: (dimension, str(value.value), "", f"known:{attribute}") for key, _, attribute, (dimension, value) in HEADLINES
 }
-COUNTED["stopped"] = (("stopped", YesNo.YES.value), ("known:stopped", YesNo.YES.value))
+COUNTED["stopped"] = ("stopped", YesNo.YES.value, "", "known:stopped")
 COUNTED |= {
-    f"improved_{domain.value}": (("domain_improved", domain.value), ("domain_known", domain.value)) for domain in Domain
+    f"improved_{domain.value}": (
+        "last_result",
+        improved_value(domain.value),
+        improved_value(domain.value, YesNo.NO.value),
+        "",
+    )
+    for domain in Domain
 }
-# Flags that say of each course whether it is known; the results of a domain are rows, some of which are known.
-CONDITIONS = {flag for _, (flag, _) in COUNTED.values() if flag.startswith("known:")}
 
-
+BY_OUTCOME = {item for item, (*_, flag) in COUNTED.items() if not flag}  # by one outcome of each patient
+WEEKS_IN_MONTH = 365.25 / 12 / 7
 MEASURE = "measure:"  # before the name of what groups alone report
 LEFT_OUT = 20  # studies up to which each is left out in turn; a page must not wait for more
 SELECTED = "selected cases"
@@ -47,6 +55,7 @@ class StudyRow:
 
     `case_report` marks a study of single cases. `selected` marks a row that is a count and no
     estimate, because cases published one by one are in it: it has no percentage and no interval.
+    Nor has one that is `asked_for`: a count of patients that the question itself decides.
     """
 
     label: str
@@ -60,6 +69,12 @@ class StudyRow:
     why: str = ""
     case_report: bool = False
     selected: bool = False
+    asked_for: bool = False
+
+    @property
+    def no_estimate(self) -> str:
+        """Why it is a count only, in a word or two; empty where it has a percentage."""
+        return ASKED_FOR if self.asked_for else SELECTED if self.selected else ""
 
     @property
     def fraction(self) -> str:
@@ -67,16 +82,16 @@ class StudyRow:
 
     @property
     def percent(self) -> float | None:
-        return 100 * self.count / self.known if self.known and not self.selected else None
+        return 100 * self.count / self.known if self.known and not self.no_estimate else None
 
     @property
     def percent_text(self) -> str:
-        return SELECTED if self.selected else f"{format_number(self.percent)} %" if self.known else ""
+        return self.no_estimate or (f"{format_number(self.percent)} %" if self.known else "")
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """The exact (Clopper-Pearson) 95 % interval, in percent; None of selected cases."""
-        if self.selected:
+        """The exact (Clopper-Pearson) 95 % interval, in percent; None of a count only."""
+        if self.no_estimate:
             return None
         found = clopper_pearson_interval(self.count, self.known)
         return found and (100 * found[0], 100 * found[1])
@@ -87,8 +102,10 @@ class StudyRow:
 
     @property
     def pooled(self) -> bool:
-        """Whether it goes into the pooled proportion: a study with one matching patient known does not."""
-        return self.counted and self.known > 1
+        """Whether it goes into the pooled proportion: a study with one matching patient known does not, nor what is
+        asked for.
+        """
+        return self.counted and self.known > 1 and not self.asked_for
 
 
 @dataclass(frozen=True)
@@ -111,6 +128,8 @@ class Forest:
     unknown_studies: int
     duplicates: int
     shared: bool
+    why: str = ""  # why nobody is counted
+    rule: str = ""  # which outcome of a patient counts
     not_asked: tuple[str, ...] = ()
 
     most_left_out = LEFT_OUT
@@ -208,39 +227,55 @@ def event_findings(question: Question):
     return GroupFinding.objects.within(question.collection).filter(group__in=treated, kind=FindingKind.EVENTS)
 
 
+@dataclass(frozen=True)
+class StudyCounts:
+    """Patients study by study: with an item, in whom it is known, in view, in the collection. `why` says why the item
+    is counted of nobody.
+    """
+
+    counted: Counter
+    known: Counter
+    in_view: Counter
+    everybody: Counter
+    why: str = ""
+
+
 def counts_by_study(question: Question, item: str) -> Summary:
-    """(counted, known, in view, in the collection) by study."""
-    (dimension, value), (flag, yes) = COUNTED[item]
-    counted, in_view, everybody, graded, *known = yield [
-        Tally(question, ("study", dimension)),
-        Tally(question, ("study",)),
-        Tally(Question(question.collection), ("study",)),
-        Tally(question, ("study", "adverse_events", "known:serious")),
-        *(
-            known_tallies(question, flag, dimension, by="study")
-            if flag in CONDITIONS
-            else [Tally(question, ("study", flag))]
-        ),
-    ]
-    left_out = studies_ungraded(graded) if item == Item.SERIOUS else set()
-    if flag in CONDITIONS:
-        knowing = {study: n for (study,), n in known_of(value, in_view, *known).items() if n}
-    else:
-        knowing = {study: n for (study, each), n in known[0].items() if each == yes}
-    return (
-        Counter({study: n for (study, each), n in counted.items() if each == value and study not in left_out}),
-        Counter({study: n for study, n in knowing.items() if study not in left_out}),
-        Counter({study: n for (study,), n in in_view.items()}),
-        Counter({study: n for (study,), n in everybody.items()}),
+    """The item in every study in view."""
+    found, everybody, graded = yield from run_together(
+        [
+            counts_of_item(question, item, "study"),
+            counter_of(Tally(Question(question.collection), ("study",))),
+            counter_of(Tally(question, ("adverse_events", "known:serious"))),
+        ]
     )
+    counted, known, in_view = found
+    everybody = Counter({study: n for (study,), n in everybody.items()})
+    if item == Item.SERIOUS and events_ungraded(graded):
+        return StudyCounts(Counter(), Counter(), in_view, everybody, NONE_GRADED)
+    return StudyCounts(counted, known, in_view, everybody)
 
 
-def studies_ungraded(graded: Counter) -> set[str]:
-    """Studies in which events occurred and none is said to be serious or not; see `cohort.headlines`."""
-    by_study = defaultdict(Counter)
-    for (study, events, known), times in graded.items():
-        by_study[study][(events, known)] += times
-    return {study for study, counter in by_study.items() if events_ungraded(counter)}
+def counter_of(tally: Tally) -> Summary:
+    (counter,) = yield [tally]
+    return counter
+
+
+def counts_of_item(question: Question, item: str, by: str) -> Summary:
+    """(counted, known, in view) patients by the values of a dimension; an item is one of COUNTED."""
+    dimension, yes, no, flag = COUNTED[item]
+    counted, in_view, *known = yield [
+        Tally(question, (dimension, by)),
+        Tally(question, (by,)),
+        *(known_tallies(question, flag, dimension, by=by) if flag else []),
+    ]
+    yes_by, known_by = Counter(), Counter()
+    for (value, key), n in counted.items():
+        yes_by[key] += n if value == yes else 0
+        known_by[key] += n if value in (yes, no) else 0
+    if flag:
+        known_by = Counter({key: n for (key,), n in known_of(yes, in_view, *known).items()})
+    return +yes_by, +known_by, Counter({key: n for (key,), n in in_view.items()})
 
 
 def forest_plot(question: Question, item: str, vocabulary: Vocabulary, *, shared: bool = False) -> Forest:
@@ -249,23 +284,27 @@ def forest_plot(question: Question, item: str, vocabulary: Vocabulary, *, shared
     People who may stand in several rows are counted once, where most of them are reported, unless `shared`.
     """
     label = forest_items(question)[item]
-    rows, unknown, in_view = [], 0, 0
+    rows, unknown, in_view, why, rule = [], 0, 0, "", ""
+    asked = is_asked_for(question, item)
     if item in COUNTED:
-        ((counted, known, matching, everybody),) = run_summaries(counts_by_study(question, item))
-        in_view = sum(matching.values())
-        unknown = sum(1 for study in matching if not known[study])
+        (found,) = run_summaries(counts_by_study(question, item))
+        in_view, why = sum(found.in_view.values()), found.why
+        unknown = sum(1 for study in found.in_view if not found.known[study])
         reports = case_report_slugs(question)
-        for study, n in known.items():
+        by_outcome = item in BY_OUTCOME
+        rule = outcome_rule(question) if by_outcome else ""
+        for study, n in found.known.items():
             rows.append(
                 StudyRow(
                     vocabulary.label("study", study),
                     study,
-                    "patients one by one",
-                    counted[study],
+                    f"patients one by one{f', {outcome_words(question)}' if by_outcome else ''}",
+                    found.counted[study],
                     n,
-                    matching[study] - n,
-                    case_report=study in reports or everybody[study] == 1,
+                    found.in_view[study] - n,
+                    case_report=study in reports or found.everybody[study] == 1,
                     selected=n == 1,
+                    asked_for=asked,
                 )
             )
     rows += group_rows(question, item)
@@ -278,7 +317,7 @@ def forest_plot(question: Question, item: str, vocabulary: Vocabulary, *, shared
     try:
         pooled = pooled_proportion([(row.count, row.known) for row in rows if row.pooled])
     except CannotPool as error:
-        refused = str(error)
+        refused = "the question itself decides who is counted" if asked else str(error)
     total, cases = add_up(counting, missing)
     return Forest(
         item=item,
@@ -292,6 +331,8 @@ def forest_plot(question: Question, item: str, vocabulary: Vocabulary, *, shared
         unknown_studies=unknown,
         duplicates=sum(not row.counted for row in rows),
         shared=shared,
+        why=why,
+        rule=rule,
         not_asked=tuple(describe_parts_not_asked(question, vocabulary)) if any(row.of_groups for row in rows) else (),
     )
 
@@ -309,7 +350,8 @@ def gather_singles(rows: list[StudyRow]) -> StudyRow | None:
         return None
     count = sum(row.count for row in alone)
     name = f"{pluralize(len(alone), 'studies')} with one matching patient known"
-    return StudyRow(name, "", "one matching patient each", count, len(alone), 0, selected=True)
+    asked = any(row.asked_for for row in alone)
+    return StudyRow(name, "", "one matching patient each", count, len(alone), 0, selected=True, asked_for=asked)
 
 
 def add_up(rows: list[StudyRow], missing: int) -> tuple[StudyRow, StudyRow | None]:
@@ -330,18 +372,25 @@ def add_up(rows: list[StudyRow], missing: int) -> tuple[StudyRow, StudyRow | Non
         sum(row.known for row in added),
         missing,
         selected=bool(cases) and not apart,
+        asked_for=any(row.asked_for for row in added),
     )
     if not apart:
         return total, None
     number = pluralize(len(cases), "case reports")
     count, known = sum(row.count for row in cases), sum(row.known for row in cases)
-    return total, StudyRow(number, "", "not added to groups", count, known, 0, selected=True)
+    asked = any(row.asked_for for row in cases)
+    return total, StudyRow(number, "", "not added to groups", count, known, 0, selected=True, asked_for=asked)
 
 
 def group_rows(question: Question, item: str) -> list[StudyRow]:
-    """What groups report of an item, added up over a study's groups; of several times, the last."""
+    """What groups report of an item, added up over a study's groups; of several times, the last.
+
+    Of outcomes, those at about the months that the question asks for, if it does.
+    """
     found = event_findings(question).select_related("group__study").order_by("group", "number")
     asked = [each for each in found if item == (each.item or f"{MEASURE}{each.measure}")]
+    if item in BY_OUTCOME and question.outcome_months:
+        asked = [each for each in asked if window_of(months_of(each)) in question.outcome_months]
     studies = defaultdict(list)
     for finding in last_of_each_group(asked):
         studies[finding.group.study].append(finding)
@@ -357,6 +406,11 @@ def group_rows(question: Question, item: str) -> list[StudyRow]:
         )
         for study, reported in studies.items()
     ]
+
+
+def months_of(finding: GroupFinding) -> float | None:
+    """When a finding was made, in months; None where its week is not known."""
+    return None if finding.at_weeks is None else float(finding.at_weeks) / WEEKS_IN_MONTH
 
 
 def last_of_each_group(findings: Iterable[GroupFinding]) -> list[GroupFinding]:

@@ -8,9 +8,14 @@ from functools import reduce
 from operator import or_
 
 import numpy as np
+from django.db.models import Q
 
-from ..models.choices import Match
+from ..counting import improved_value, last_results
+from ..models import AdverseEvent
+from ..models.choices import Domain, Match, YesNo
+from ..models.knowledge import NO_EVENT, SERIOUS, SERIOUSNESS_COUNTED, EventsOfStudyGraded, RelationExists
 from ..questions.three_answers import ThreeAnswers, list_answer
+from ..questions.vocabulary import Vocabulary
 from ..statistics import (
     ALL_RULES,
     Printed,
@@ -26,6 +31,9 @@ from ..statistics import (
 )
 from . import AGE_SPAN, Share, format_number
 from .comparison import FEWEST
+from .forest import StudyCounts
+from .outcomes import LAST
+from .sensitivity import ShareSensitivity, without_each_study
 from .shares import known_of
 
 
@@ -122,6 +130,53 @@ def rule_example(rule: Rule | ProgressionRule, examples: list[tuple]) -> str:
     return "; ".join(told)
 
 
+def last_outcome_example() -> str:
+    patients = [
+        ("improved at month 3, worsened at month 12", [[("improved", 3), ("worsened", 12)]]),
+        ("improved at no stated month, stable at month 6", [[("improved", None), ("stable", 6)]]),
+        ("at month 6 improved by one measure and stable by another", [[("improved", 6), ("stable", 6)]]),
+        ("worsened at month 12, improved at month 3 of a later treatment", [[("worsened", 12)], [("improved", 3)]]),
+    ]
+
+    def word(courses: list) -> str:
+        skin = [[(Domain.SKIN.value, result, month) for result, month in course] for course in courses]
+        return "improved" if last_results(skin) == [improved_value(Domain.SKIN.value)] else "not improved"
+
+    return "; ".join(f"{told}: {word(courses)}" for told, courses in patients)
+
+
+def seriousness_example() -> str:
+    treatments = [
+        # event said to be: serious, not serious, neither; none as stated; whether the study graded an event or had none
+        ("an event said to be serious", True, False, False, False, True),
+        ("an event said not to be serious", False, True, False, False, True),
+        ("one said not to be serious and one of which nothing is said", False, True, True, False, True),
+        ("no event, in a study that says of an event whether it was serious", False, False, False, True, True),
+        ("no event, in a study that says it of none of its events", False, False, False, True, False),
+        ("no event, in a study without any", False, False, False, True, True),
+    ]
+    columns = np.array([facts for _, *facts in treatments]).T
+    serious, not_serious, ungraded, none, graded = columns
+    held = {
+        SERIOUS: serious,
+        RelationExists(AdverseEvent): serious | not_serious | ungraded,
+        RelationExists(AdverseEvent, ~Q(serious=YesNo.NO)): serious | ungraded,
+        NO_EVENT: none,
+        EventsOfStudyGraded(): graded,
+    }
+    counted = SERIOUSNESS_COUNTED.evaluate(held.__getitem__)
+    words = ["counted" if each else "not known" for each in counted.tolist()]
+    return "; ".join(f"{treatment[0]}: {word}" for treatment, word in zip(treatments, words, strict=True))
+
+
+def sensitivity_example() -> str:
+    counts = StudyCounts(Counter(a=6, b=1, c=1), Counter(a=8, b=4, c=2), Counter(a=10, b=4, c=2), Counter())
+    words = Vocabulary({"study": {"a": "A", "b": "B", "c": "C"}})
+    left_out = sorted(without_each_study(counts, words), key=lambda each: each.percent)
+    found = ShareSensitivity(Share("Improved", 8, 14, 2, 0), 3, left_out[0], left_out[-1])
+    return "; ".join(text for _, text in found.facts)
+
+
 METHODS = [
     Method(
         "share",
@@ -165,6 +220,57 @@ METHODS = [
         "Casebook.",
         "4 patients: one improved and one verdict not known; stable and not known; stable twice; not known twice",
         several_treatments_example,
+    ),
+    Method(
+        "last-outcome",
+        "Improved, by domain",
+        "overview, Compare, forest plot, API",
+        "one outcome of each patient in each domain: n = improved, N = with a stated result",
+        f"Of several outcomes {LAST}. Months count from the start of a treatment, so the latest treatment goes before "
+        "the latest month. An outcome whose result is not stated is passed over. A question that names months "
+        "(assessed=3) counts the outcomes of these months only, by the same rule, and the page says so; the authors’ "
+        "overall verdict has no month. Any improved outcome at any time would count those who worsened later, and more "
+        "often the more is reported of a patient.",
+        "Casebook.",
+        "the skin of four patients",
+        last_outcome_example,
+    ),
+    Method(
+        "serious",
+        "Serious adverse events",
+        "overview, Compare, forest plot, Completeness, API",
+        "N = patients of whose events each is said to be serious or not (one that is serious settles it), and those of "
+        "whom it is stated that none occurred",
+        "Where a study had events and says of none of them whether it was serious, its patients without events do not "
+        "enter either: only they would be known, and nobody with a serious event could be among them. Where no event "
+        "in view is graded, nobody is counted, and it is said why. A filter asks about single patients: whoever had no "
+        "event had no serious one.",
+        "Casebook.",
+        "six treatments",
+        seriousness_example,
+    ),
+    Method(
+        "asked-for",
+        "Asked for",
+        "overview, Compare, forest plot, charts, API",
+        "no percentage and no interval where a part of the question decides the share",
+        "Of those who are asked to have improved, all have. Such a share is a count.",
+        "Casebook.",
+        "70 patients who are asked to have improved",
+        lambda: str(Share("Improved", 70, 70, 0, 0, asked_for=True)),
+    ),
+    Method(
+        "sensitivity",
+        "Sensitivity of a share",
+        "overview (sensitivity=on)",
+        "n / (N + m) and (n + m) / (N + m), with m not known; (n − nᵢ) / (N − Nᵢ) without study i; n at the last "
+        "outcome and n at the best",
+        "The first two are what the share could be at least and at most, whatever is true of those not known: worst "
+        "and best case of an improvement, best and worst case of a harm. Leaving out one study in turn shows whether "
+        "the share is one study’s. “Best ever” counts a patient with an improved outcome at any time, which flatters.",
+        "Casebook.",
+        "improved 8 of 14 (6/8, 1/4 and 1/2 in studies A, B and C), 2 not known",
+        sensitivity_example,
     ),
     Method(
         "wilson",

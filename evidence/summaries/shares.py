@@ -14,6 +14,7 @@ from ..statistics import wilson_interval
 SINGULAR = {"people": "person", "studies": "study", "boxes": "box"}  # where it is not the plural without its s
 FEW = 5  # known, under which an interval says more than a percentage
 
+ASKED_FOR = "asked for"  # in place of a percentage that the question itself decides
 SMALLEST = 0.1  # percent that a printed percentage can tell from nothing, and from all
 # A summary yields the tallies it needs and gets their counters back; `answers` drives several at once.
 Summary = Generator[list[Tally], list[Counter], Any]
@@ -68,7 +69,11 @@ def pluralize(count: int, unit: str) -> str:
 
 @dataclass(frozen=True)
 class Share:
-    """`count` of `known`, of one `unit`; those in whom it is not known are counted apart, by reason."""
+    """`count` of `known`, of one `unit`; those in whom it is not known are counted apart, by reason.
+
+    A share that is `asked_for` is decided by the question, so it has no percentage and no interval. `why` says why
+    something is counted of nobody.
+    """
 
     label: str
     count: int
@@ -77,6 +82,8 @@ class Share:
     not_extracted: int
     unit: str = Unit.PATIENTS
     key: str = ""
+    asked_for: bool = False
+    why: str = ""
 
     def __post_init__(self):
         if not 0 <= self.count <= self.known or self.not_reported < 0 or self.not_extracted < 0:
@@ -96,12 +103,14 @@ class Share:
 
     @property
     def percent(self) -> float | None:
-        """None where nobody is known: the percentage of nothing is not 0."""
-        return 100 * self.count / self.known if self.known else None
+        """None where nobody is known: the percentage of nothing is not 0. None too where it is asked for."""
+        return 100 * self.count / self.known if self.known and not self.asked_for else None
 
     @property
     def interval(self) -> tuple[float, float] | None:
         """The 95 % Wilson interval, in percent."""
+        if self.asked_for:
+            return None
         interval = wilson_interval(self.count, self.known)
         return interval and (100 * interval[0], 100 * interval[1])
 
@@ -114,6 +123,8 @@ class Share:
         """To one decimal; a few of very many are not 0.0 %, and all but a few are not 100.0 %."""
         if not self.known:
             return ""
+        if self.asked_for:
+            return ASKED_FOR
         if 0 < self.percent < SMALLEST / 2:
             return f"< {SMALLEST} %"
         if 100 - SMALLEST / 2 <= self.percent < 100:
@@ -134,6 +145,8 @@ class Share:
         """“44.9 % (31.9–58.7)”; where few are known “30.1–95.4 (75.0 %)”; an empty text where nobody is."""
         if not self.known:
             return ""
+        if self.asked_for:
+            return ASKED_FOR
         if self.few:
             return f"{self.interval_text} ({self.percent_text})"
         return f"{self.percent_text} ({self.interval_text})"
@@ -152,16 +165,26 @@ class Share:
 
     def __str__(self) -> str:
         if not self.known:
-            return f"none known ({self.missing_split or 'nobody in view'})"
+            why = f": {self.why}" if self.why else ""
+            return f"none known ({self.missing_split or 'nobody in view'}){why}"
+        fraction = f"{self.fraction} {unit_of(self.known, self.unit)}"
+        if self.asked_for:
+            return f"{fraction} ({ASKED_FOR}), {self.missing_text}"
         interval = f"95 % CI {self.interval_text}"
         rate = f"{interval}, {self.percent_text}" if self.few else f"{self.percent_text}, {interval}"
-        return f"{self.fraction} {unit_of(self.known, self.unit)} ({rate}), {self.missing_text}"
+        return f"{fraction} ({rate}), {self.missing_text}"
 
 
 def make_share(
-    label: str, count: int, known: Counter, in_view: Counter, unit: str = Unit.PATIENTS, key: str = ""
+    label: str,
+    count: int,
+    known: Counter,
+    in_view: Counter,
+    unit: str = Unit.PATIENTS,
+    key: str = "",
+    **said,
 ) -> Share:
-    """A share from counters by reading: missing = in view − known, reason by reason."""
+    """A share from counters by reading: missing = in view − known, reason by reason. `said` are its other fields."""
     missing = {reason: in_view[(reason.value,)] - known[(reason.value,)] for reason in Missing}
     return Share(
         label,
@@ -171,6 +194,7 @@ def make_share(
         missing[Missing.NOT_EXTRACTED],
         unit,
         key,
+        **said,
     )
 
 

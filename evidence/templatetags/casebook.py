@@ -168,20 +168,31 @@ def option(name: str, each) -> str:
 
 
 @register.simple_tag
-def share_rows(shares) -> SafeString:
+def share_rows(shares, sensitivities=None) -> SafeString:
     """Shares as rows of a table: fraction, percent, interval, missing by reason. Where few are known, the interval
-    comes first and the percentage stands behind it, quietly.
+    comes first and the percentage stands behind it, quietly. With `sensitivities`, by the share's key, each with a row
+    below it that says what it could be otherwise.
     """
-    return mark_safe("\n".join(map(share_row, shares)))  # noqa: S308
+    found = sensitivities or {}
+    rows = [share_row(share) + sensitivity_row(found.get(share.key)) for share in shares]
+    return mark_safe("\n".join(rows))  # noqa: S308
+
+
+def sensitivity_row(found) -> str:
+    if not found or not found.facts:
+        return ""
+    told = "".join(f"<div><dt>{name}</dt><dd>{escape(text)}</dd></div>" for name, text in found.facts)
+    return f'<tr class="sensitivity"><td colspan="6"><dl>{told}</dl></td></tr>'
 
 
 def share_row(share) -> str:
-    if share.known and share.few:
+    why = f'<br><span class="missing">{escape(share.why)}</span>' if share.why and not share.known else ""
+    if share.known and share.few and not share.asked_for:
         rate = f'<td class="number quiet" colspan="2">{share.rate_text}</td>'
     else:
         rate = number_cell(share.percent_text or "–") + number_cell(share.interval_text or "–")
     return (
-        f'<tr><th scope="row">{escape(share.label)}</th><td class="number"><b>{share.fraction}</b></td>'
+        f'<tr><th scope="row">{escape(share.label)}{why}</th><td class="number"><b>{share.fraction}</b></td>'
         f"{rate}{number_cell(share.not_reported)}{number_cell(share.not_extracted)}</tr>"
     )
 

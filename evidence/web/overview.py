@@ -11,10 +11,13 @@ from ..charts.chart import Chart
 from ..charts.registry import CHARTS, ChartSpec, drop_default_charts, selected_charts
 from ..questions.form_fields import truncated
 from ..questions.parsing import ParsedRequest, parse_request
+from ..summaries import ShareSensitivity
 from ..summaries.shares import Summary
 from ..tables import PATIENTS, Table
 from .collection_page import CollectionPage, Context, chart_summaries, draw_charts, head_of_page, render_page
 from .listing import Listing, make_listing
+
+SENSITIVITY_ON = "on"
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,11 @@ class Overview(Context):
 
     headlines: list = field(default_factory=list)
     domains: list = field(default_factory=list)
+    outcome_rule: str = ""  # which outcome of a patient counts in a domain
+    outcome_words: str = ""  # the same in a word or two
+    months: str = ""  # about when, where the question says so
+    sensitivities: dict[str, ShareSensitivity] | None = None  # by the share's key, where the address asks for them
+    sensitivity_query: str = ""  # the query string that asks for them, or no longer does
     charts: list[Chart] = field(default_factory=list)
     selected_charts: set[str] = field(default_factory=set)  # by name
     unknown_charts: list[str] = field(default_factory=list)  # names in the address that are no chart
@@ -47,11 +55,18 @@ def overview(request: HttpRequest, collection: str) -> HttpResponse:
 
 def overview_summaries(parsed: ParsedRequest, specs: list[ChartSpec]) -> dict[str, Summary]:
     """What the overview counts besides its frame: the shares of its table, and what the charts need."""
+    question, words = parsed.question, parsed.vocabulary
     return {
-        "headlines": summaries.headline_shares(parsed.question),
-        "domains": summaries.outcomes_by_domain(parsed.question),
+        "headlines": summaries.headline_shares(question),
+        "domains": summaries.outcomes_by_domain(question),
+        **({"sensitivities": summaries.share_sensitivities(question, words)} if asks_for_sensitivity(parsed) else {}),
         **chart_summaries(parsed, specs),
     }
+
+
+def asks_for_sensitivity(parsed: ParsedRequest) -> bool:
+    """Whether the address asks how much each share hangs on what is not known, and on single studies."""
+    return parsed.view_param("sensitivity") == SENSITIVITY_ON
 
 
 def overview_context(request: HttpRequest, page: CollectionPage, specs: list[ChartSpec]) -> Overview:
@@ -66,6 +81,11 @@ def overview_context(request: HttpRequest, page: CollectionPage, specs: list[Cha
     return Overview(
         headlines=page.counted["headlines"],
         domains=page.counted["domains"],
+        outcome_rule=summaries.outcome_rule(parsed.question),
+        outcome_words=summaries.outcome_words(parsed.question),
+        months=summaries.outcome_months(parsed.question),
+        sensitivities=page.counted.get("sensitivities"),
+        sensitivity_query=parsed.query(sensitivity="" if asks_for_sensitivity(parsed) else SENSITIVITY_ON),
         charts=draw_charts(page, specs),
         selected_charts={spec.name for spec in selected_charts(parsed)},
         unknown_charts=[truncated(name) for name in parsed.view.get("chart", ()) if name not in CHARTS],

@@ -7,6 +7,7 @@ of packed bits (`answering`, `bitsets`), which are then counted (`count`, `batch
 
 from .agreement import agreement_matrix, count_shared_patients
 from .count import count_tallies
+from .results import last_results
 from .row_keys import matching_treatments_of, row_keys, row_keys_under
 from .store import AT_ONCE, build_ahead, load_all_snapshots, snapshot_for
 
@@ -16,6 +17,7 @@ __all__ = [
     "build_ahead",
     "count_shared_patients",
     "count_tallies",
+    "last_results",
     "load_all_snapshots",
     "matching_treatments_of",
     "row_keys",

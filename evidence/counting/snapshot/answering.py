@@ -22,6 +22,7 @@ from ...questions.question import Question
 from ...questions.three_answers import ThreeAnswers, all_of
 from .bitsets import bits_at
 from .bulk_read import key_range, number_column, read_columns
+from .results import results_in
 from .snapshot import Snapshot
 
 MAX_CACHE_BYTES = 64 * 1024 * 1024  # bytes of answers kept for each snapshot
@@ -128,6 +129,15 @@ class QuestionBitsets:
         layout = self.snapshot.layout
         left = layout.treatments_to_patients(bits & ~self.axis_bits(open_in, YesNo.YES.value))
         return bits & layout.patients_to_treatments(left)
+
+    def results(self, question: Question, *, best: bool) -> np.ndarray:
+        """What the courses say of each domain in the months the question asks for: see `results.results_in`; kept."""
+        windows = tuple(sorted(question.outcome_months))
+        key = ("results", best, windows)
+        found = self.cache.get(key)
+        if found is None:
+            found = self.cache.put(key, results_in(self.snapshot.axes, self.snapshot.layout, windows, best=best))
+        return found
 
     @property
     def everybody(self) -> np.ndarray:

@@ -19,6 +19,8 @@ def can_batch(snapshot: Snapshot, tally: Tally) -> bool:
     """Whether a tally counts patients by one dimension, or by one within the few values of a second one of patients."""
     if tally.unit != Unit.PATIENTS or not 1 <= len(tally.dimensions) <= 2 or snapshot.layout.width > BLOCK:
         return False
+    if not all(name in snapshot.axes for name in tally.dimensions):
+        return False  # it depends on the question, and is made for each
     first, *second = (snapshot.axes[name] for name in tally.dimensions)
     few = all(axis.of_patient and axis.bits is not None and len(axis.values) <= MAX_SECOND_VALUES for axis in second)
     return first.bits is not None and few

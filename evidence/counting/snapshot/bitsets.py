@@ -59,6 +59,17 @@ class Layout:
             people[..., :words] |= bits[..., start : start + words]
         return people
 
+    def last_of_patients(self, bits: np.ndarray) -> np.ndarray:
+        """(..., width) courses -> those of them that are the last of their patient among these."""
+        if len(self.words) == 1:
+            return bits
+        found = bits.copy()
+        later = np.zeros((*bits.shape[:-1], self.words[0]), dtype=np.uint64)
+        for start, words in reversed(list(zip(self.starts, self.words, strict=True))):
+            found[..., start : start + words] &= ~later[..., :words]
+            later[..., :words] |= bits[..., start : start + words]
+        return found
+
     def patients_to_treatments(self, people: np.ndarray) -> np.ndarray:
         """(..., words[0]) patients -> (..., width) all their courses."""
         courses = np.concatenate([people[..., :words] for words in self.words], axis=-1)

@@ -43,6 +43,8 @@ from .bulk_read import (
     number_column,
     read_columns,
 )
+from .results import CONDITIONS as result_conditions
+from .results import MONTH, result_axes
 from .snapshot import Axis, KeyIndex, Snapshot
 
 MAX_BITMAP_VALUES = 40  # values up to which an axis gets a bitmap for each of them
@@ -105,7 +107,7 @@ class SnapshotBuilder:
             version=self.version.of(self.collection),
             token=self.version.token_of(self.collection),
             layout=self.layout,
-            axes={name: self.axes[name] for name in DIMENSIONS},
+            axes=self.axes,
             totals={str(unit): self.totals[unit] for unit in UNITS.values()},
             studies=self.studies,
             course_keys=self.course_keys,
@@ -281,14 +283,14 @@ class SnapshotBuilder:
 
     def read_table(self, table: "SourceTable") -> None:
         """Makes axes and conditions of the rows of a table."""
-        owners, valued, marked = table.rows()
+        owners, valued, marked, *more = table.rows()
         values = table.values()
         if table.of_patient:
             there, at = self.patient_index.find(owners)
         else:
             there, at = KeyIndex(self.sorted_keys).find(owners)
             at = self.sorted_places[at]
-        valued, marked = valued[there], marked[there]
+        valued, marked, more = valued[there], marked[there], [each[there] for each in more]
         for i, (name, dimension) in enumerate(table.dimensions.items()):
             counts = (marked >> i & 1).astype(bool)
             self.axes[name] = self.multi_value_axis(dimension, values, at[counts], valued[counts])
@@ -297,6 +299,9 @@ class SnapshotBuilder:
         for i, atom in enumerate(table.atoms, start=len(table.dimensions)):
             held = bits_at(at[(marked >> i & 1).astype(bool)], self.row_words(of_patient=table.of_patient))
             self.atoms[atom] = self.layout.patients_to_treatments(held) if table.of_patient else held
+        if table.model is Outcome:
+            held = marked >> (len(table.dimensions) + len(table.atoms))
+            self.axes |= result_axes(at, values, valued, held, *more, self.row_words(of_patient=False))
 
     def multi_value_axis(
         self, dimension: MultiValueDimension, values: list[str], at: np.ndarray, valued: np.ndarray
@@ -367,11 +372,13 @@ class SourceTable:
         By a range of keys rather than by joins; what belongs to other collections is left out later.
         """
         counted = [Q(**each.rows) for each in self.dimensions.values()] + [atom.where for atom in self.atoms]
+        counted += result_conditions if self.model is Outcome else []
         value = F(self.first.value.partition("__")[0])
         wanted = [
             number_column(F(self.first.owner)),
             (value, self.codes),
             number_column(bitmask_column([each or None for each in counted])),
+            *([number_column(MONTH)] if self.model is Outcome else []),
         ]
         self.rows = readers.read(self.model.objects.all(), self.first.owner, span, wanted)
 

@@ -8,11 +8,12 @@ import numpy as np
 
 from ...models import AdverseEvent, Outcome
 from ...questions.question import Question
-from ..dimensions import DIMENSIONS, MultiValueDimension
+from ..dimensions import DIMENSIONS, MultiValueDimension, OutcomeDimension
 from ..tally import Tally, Unit
 from . import batch_count
 from .answering import QuestionBitsets
 from .bitsets import WORD, bit_positions, intersection_counts, popcount, unpack_bits
+from .results import counting_results
 from .snapshot import Axis, Snapshot
 
 ROWS_OF = {Unit.EVENTS: AdverseEvent, Unit.OUTCOMES: Outcome}
@@ -24,8 +25,20 @@ MAX_BITMAP_CELLS = (
 class TreatmentSelection:
     """The courses of one question, in the shapes counting needs, each made once."""
 
-    def __init__(self, snapshot: Snapshot, courses: np.ndarray):
-        self.snapshot, self.courses = snapshot, courses
+    def __init__(self, snapshot: Snapshot, courses: np.ndarray, question: Question | None = None):
+        self.snapshot, self.courses, self.question = snapshot, courses, question
+        self.made: dict[str, Axis] = {}
+
+    def axis(self, name: str) -> Axis:
+        """The axis of a dimension: the snapshot's, or, where it depends on what is in view, one made for this."""
+        dimension = DIMENSIONS[name]
+        if not isinstance(dimension, OutcomeDimension):
+            return self.snapshot.axes[name]
+        if name not in self.made:
+            results = QuestionBitsets(self.snapshot).results(self.question, best=dimension.best)
+            layout = self.snapshot.layout
+            self.made[name] = counting_results(results, self.courses, layout, best=dimension.best)
+        return self.made[name]
 
     @cached_property
     def patients(self) -> np.ndarray:
@@ -47,7 +60,7 @@ def count_tallies(snapshot: Snapshot, tallies: Sequence[Tally]) -> list[Counter]
     for tally in dict.fromkeys(tallies):
         by_courses.setdefault(tally.courses, []).append(tally)
     for wanted, own in by_courses.items():
-        selection = TreatmentSelection(snapshot, bitsets.counted(*wanted))
+        selection = TreatmentSelection(snapshot, bitsets.counted(*wanted), wanted[0])
         batch = [tally for tally in own if batch_count.can_batch(snapshot, tally)]
         if batch:
             counters |= batch_count.count_batch(snapshot, selection.courses, selection.patients, batch)
@@ -63,7 +76,7 @@ class TallyCounter:
     def __init__(self, snapshot: Snapshot, selection: TreatmentSelection, tally: Tally):
         self.snapshot, self.layout, self.selection = snapshot, snapshot.layout, selection
         self.tally, self.unit, self.names = tally, tally.unit, tally.dimensions
-        self.axes = [snapshot.axes[name] for name in tally.dimensions]
+        self.axes = [selection.axis(name) for name in tally.dimensions]
 
     def counter(self) -> Counter:
         if not self.axes:
@@ -127,7 +140,8 @@ class TallyCounter:
     def is_row_axis(self, i: int) -> bool:
         """Whether an axis is of the very rows that are counted."""
         dimension = DIMENSIONS[self.names[i]]
-        return isinstance(dimension, MultiValueDimension) and dimension.model is ROWS_OF.get(self.unit)
+        several = isinstance(dimension, MultiValueDimension | OutcomeDimension)
+        return several and dimension.model is ROWS_OF.get(self.unit)
 
     def treatment_bits(self, axis: Axis) -> np.ndarray:
         return self.layout.patients_to_treatments(axis.bits) if axis.of_patient else axis.bits

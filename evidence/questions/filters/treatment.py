@@ -18,7 +18,7 @@ from .facts import EVERYBODY, NOBODY, ConditionFacts, Facts
 from .filter_kinds import AnyOf, Bound, NotKnown, QuestionFilter, Range, Search, SetOf
 
 # What changes the display only; the rest of an address is the question. KEPT stay when the question changes.
-DISPLAY_PARAMS = ("chart", "rule", "item", "shared", "with", "release")
+DISPLAY_PARAMS = ("chart", "sensitivity", "rule", "item", "shared", "with", "release")
 VIEW_PARAMS = {"sort", "page", *DISPLAY_PARAMS}
 
 
@@ -40,6 +40,21 @@ def recorded_with(word: str) -> Q:
         named = records.objects.filter(status=Presence.PRESENT, **{f"{term}__label__icontains": word})
         found |= Q(patient__in=named.values("patient"))
     return found
+
+
+class Seriousness(AnyOf):
+    """Whether a course had a serious event.
+
+    A course without any event had none, so the answer is settled, also where it is not counted in a share because its
+    study graded no event.
+    """
+
+    SETTLED = (YesNo.YES.value, YesNo.NO.value)
+
+    def answer(self, value, facts):
+        yes = facts.matching(self, value)
+        settled = facts.known(None) if self.unknown in value else facts.matching(self, self.SETTLED)
+        return ThreeAnswers(yes, settled & ~yes)
 
 
 YEAR = Range(
@@ -129,7 +144,7 @@ class TreatmentFilter(django_filters.FilterSet):
         attribute="adverse_events",
     )
     adverse_event = SetOf("Adverse event category", kind="adverse_event", listed="adverse_event", note=WHOLE_LISTS)
-    serious = AnyOf(
+    serious = Seriousness(
         "Serious adverse event", made=with_seriousness, choices=YesNo, unknown=YesNo.UNKNOWN, attribute="serious"
     )
     assessed = AnyOf(
