@@ -28,6 +28,7 @@ WORKED = {
         "baricitinib, ILD, perhaps more: yes"
     ),
     "several-treatments": "1/2 patients (95 % CI 9.5–90.5, 50.0 %), 2 not known (2 not extracted)",
+    "not-asked": "asked of groups: JAK inhibitor: tofacitinib; not asked of them: Sex: Female, Age from 40 years",
     "wilson": "31.9 to 58.7 %",
     "clopper-pearson": "30.7 to 59.8 %",
     "newcombe": "20.0 points, 5.2 to 33.4 %",
