@@ -46,6 +46,7 @@ WORKED = {
         "8/16 (50.0 %) if none of the 2 not known, 10/16 (62.5 %) if all; "
         "2/6 (33.3 %) without A to 7/10 (70.0 %) without B"
     ),
+    "not-asked": "asked of groups: JAK inhibitor: tofacitinib; not asked of them: Sex: Female, Age from 40 years",
     "wilson": "31.9 to 58.7 %",
     "clopper-pearson": "30.7 to 59.8 %",
     "newcombe": "20.0 points, 5.2 to 33.4 %",

@@ -12,8 +12,10 @@ from django.db.models import Q
 
 from ..counting import improved_value, last_results
 from ..models import AdverseEvent
-from ..models.choices import Domain, Match, YesNo
+from ..models.choices import Domain, Match, Sex, YesNo
 from ..models.knowledge import NO_EVENT, SERIOUS, SERIOUSNESS_COUNTED, EventsOfStudyGraded, RelationExists
+from ..questions.filters import asked_of_groups
+from ..questions.question import Question
 from ..questions.three_answers import ThreeAnswers, list_answer
 from ..questions.vocabulary import Vocabulary
 from ..statistics import (
@@ -177,6 +179,13 @@ def sensitivity_example() -> str:
     return "; ".join(text for _, text in found.facts)
 
 
+def not_asked_example() -> str:
+    words = Vocabulary({"inhibitor": {"tofacitinib": "tofacitinib"}})
+    question = Question(None, (("inhibitor", ("tofacitinib",)), ("sex", (Sex.FEMALE.value,)), ("age_min", 40)))
+    told = asked_of_groups(question, words)
+    return f"asked of groups: {told.words}; not asked of them: {', '.join(told.not_asked)}"
+
+
 METHODS = [
     Method(
         "share",
@@ -206,6 +215,19 @@ METHODS = [
         "Strong three-valued logic: Kleene SC. Introduction to Metamathematics. North-Holland, 1952, section 64.",
         "baricitinib for ILD, of five treatments",
         three_answers_example,
+    ),
+    Method(
+        "not-asked",
+        "What is not asked of groups",
+        "groups, their findings, studies, charts of groups, forest plot, bundle",
+        "a group is found by the parts of a question that a group can answer; the others are not asked of it",
+        "A group reported in aggregate has no one sex, age or response. A group that answers the other parts may hold "
+        "patients like these, and nobody can say whether it does. So the parts that were not asked stand beside it: on "
+        "pages, in the column not_asked of files, and as not_asked in the API. A study is found by its patients, of "
+        "whom every part is asked, or by its groups; where it is found by its groups alone its row says so.",
+        "Casebook.",
+        "tofacitinib, women from 40 years",
+        not_asked_example,
     ),
     Method(
         "several-treatments",
