@@ -13,7 +13,7 @@ ENV := set -a; asked="$(PORT)"; if [ -f .env ]; then . ./.env; fi; \
 	CASEBOOK_SECRET_KEY=$${CASEBOOK_SECRET_KEY:-$$(cat var/secret-key)}; \
 	CASEBOOK_HTTPS=$${CASEBOOK_HTTPS:-0}; PORT=$${asked:-$${PORT:-8000}}; set +a;
 
-.PHONY: run prepare test test-fast coverage test-browser bench bench-short lint format check help clean
+.PHONY: run prepare vendor test test-fast coverage mutate test-browser bench bench-short lint format check help clean
 
 run: prepare
 	@$(ENV) exec $(BIN)/gunicorn -c python:evidence.gunicorn_conf evidence.wsgi
@@ -38,10 +38,21 @@ var/secret-key:
 	@mkdir -p var
 	@umask 077; $(PYTHON) -c 'import secrets; print(secrets.token_urlsafe(50))' > $@
 
-var/static/.collected: $(STATIC) $(VENV)/.installed evidence/finders.py | var/secret-key
+var/static/.collected: $(STATIC) $(VENV)/.installed | var/secret-key
 	@echo "Collecting and compressing static files (once)"
 	@$(ENV) $(BIN)/python manage.py collectstatic --noinput --clear --verbosity 0
 	@touch $@
+
+# The scripts of others that we serve, fetched anew; static/vendor/README.md says what they must be.
+PLOTLY := plotly.js-basic-dist-min@4.1.1
+vendor:
+	@rm -rf var/vendor && mkdir -p var/vendor
+	@npm pack --silent --pack-destination var/vendor $(PLOTLY) > var/vendor/name
+	@tar xzf var/vendor/$$(cat var/vendor/name) -C var/vendor
+	@sum=$$(sha256sum var/vendor/package/plotly-basic.min.js | cut -d' ' -f1); echo "$(PLOTLY) $$sum"; \
+		grep -q "$$sum" static/vendor/README.md || { echo "This is not the hash in static/vendor/README.md; nothing is changed."; exit 1; }
+	@cp var/vendor/package/plotly-basic.min.js static/vendor/
+	@cp var/vendor/package/LICENSE static/vendor/plotly-basic.LICENSE
 
 # One process for each core, up to eight: each loads the evidence into a database of its own. A process with nothing
 # left to do takes tests from one that has. WORKERS=0 tests in one process, which a debugger needs.
@@ -60,6 +71,11 @@ test-fast: $(VENV)/.installed-dev
 
 coverage: $(VENV)/.installed-dev
 	@$(PYTEST) --cov --cov-report=term
+
+# The files of evidence/statistics/ and evidence/questions/ that differ from BASE (by default from origin/main, on main
+# from the last release), or FILES.
+mutate: $(VENV)/.installed-dev
+	@$(BIN)/python .ci/mutate.py $(if $(BASE),--base $(BASE)) $(FILES)
 
 test-browser: $(VENV)/.installed-dev var/static/.collected
 	@$(BIN)/python -m pytest -m browser
@@ -103,6 +119,7 @@ help:
 	@echo "make test          tests that need nothing but Python"
 	@echo "make test-fast     most of them in a quarter of the time, while working"
 	@echo "make coverage      make test, and which lines and branches it reached"
+	@echo "make mutate        what no test of statistics/ and questions/ notices in changed files; BASE=commit, FILES=names"
 	@echo "make test-browser  tests in a real Chromium"
 	@echo "make bench         measure beside other tools, an hour; SIZES=\"1000 100000\" takes ten minutes"
 	@echo "make bench-short   only that the measuring runs and that all answers agree"

@@ -27,7 +27,7 @@ WORKED = {
         "baricitinib, skin, perhaps more: open; baricitinib, skin, the complete list: no; "
         "baricitinib, ILD, perhaps more: yes"
     ),
-    "several-treatments": "1/2 patients (50.0 %, 95 % CI 9.5–90.5), 2 not known (2 not extracted)",
+    "several-treatments": "1/2 patients (95 % CI 9.5–90.5, 50.0 %), 2 not known (2 not extracted)",
     "last-outcome": (
         "improved at month 3, worsened at month 12: not improved; "
         "improved at no stated month, stable at month 6: not improved; "
@@ -54,6 +54,9 @@ WORKED = {
     "mrss-5-25": "response",
     "fvc-5": "response",
     "fvc-10": "no response",
+    "fvc-omeract": "progression; progression; not evaluable (FVC fell by 5 to under 10 %, and the change of DLCO is "
+    "not known); no progression",
+    "fvc-ppf": "progression; no progression; not evaluable (the measurements lie more than 12 months apart)",
 }
 
 

@@ -171,6 +171,7 @@ def pairs(draw) -> list[dict]:
     ]
 
 
+@pytest.mark.slow
 @settings(few, max_examples=25)
 @given(pair=pairs())
 def test_requests_with_different_answers_share_no_tag_and_no_kept_answer(world, as_a_server_does, settings, pair):

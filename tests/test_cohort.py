@@ -88,6 +88,7 @@ def test_many_tallies_take_one_query(world, engine, django_assert_num_queries):
             assert count(asked) == first
 
 
+@pytest.mark.slow
 def test_more_tallies_than_a_statement_holds_are_split(world):
     question = Question(world.collection)
     asked = [
@@ -111,6 +112,7 @@ SINGLE = ["inhibitor", "sex", "subset", "response", "relapsed", "adverse_events"
 MANY = ["indication", "prior", "manifestation", "autoantibody"]
 
 
+@pytest.mark.slow
 @few
 @given(question=addresses())
 def test_counts_agree_with_plain_loops(world, simulated, asking, question):

@@ -14,6 +14,7 @@ from evidence.counting.snapshot.build import build_snapshot
 from evidence.curation.generation import generate_collection
 from evidence.models import Collection, Patient, Study
 
+from .factories import make_treatment
 from .test_filters import addresses
 
 pytestmark = pytest.mark.slow
@@ -47,12 +48,24 @@ def tally(question, dimensions: tuple = (), unit: Unit = Unit.PATIENTS, which: s
 
 
 def drawn(patients: int, seed: int) -> Collection:
-    """A generated collection, with some of what generation leaves out: drafts and people reported twice."""
+    """A generated collection, with what generation leaves out or hardly draws: drafts, people reported twice, patients
+    with several courses of which not all lists are complete.
+    """
     slug = f"drawn-{next(names)}"
     for _ in generate_collection(slug, patients, seed):
         pass
     collection = Collection.objects.get(slug=slug)
     people = list(Patient.objects.filter(study__collection=collection).order_by("pk"))
+    for place, patient in enumerate(people[1::4]):
+        whole = ("complete", "partial", "not_stated")[place % 3]
+        make_treatment(
+            patient,
+            ("tofacitinib", "baricitinib")[place % 2],
+            indications=["ild", "skin"][: 1 + place % 2],
+            indications_completeness=whole,
+            events=[("infection", {})][: place % 2],
+            response=("improved", "unknown")[place % 2],
+        )
     for patient in people[3::7]:
         Patient.objects.filter(pk=patient.pk).update(state="draft")
     for patient in people[5::11]:

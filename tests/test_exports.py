@@ -2,7 +2,7 @@ import csv
 import io
 import json
 from unittest.mock import patch
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode
 from zipfile import ZipFile
 
 import pytest
@@ -141,8 +141,35 @@ def test_the_file_is_streamed_as_a_download(client, simulated):
     response = client.get(f"/{simulated.slug}/patients.csv")
     assert response.streaming
     assert response["Content-Type"] == "text/csv; charset=utf-8"
-    name = f"casebook-{simulated.slug}-patients-data-{DataVersion.current().of(simulated)}.csv"
+    name = f"casebook-simulated-{simulated.slug}-patients-data-{DataVersion.current().of(simulated)}.csv"
     assert response["Content-Disposition"] == f'attachment; filename="{name}"'
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["adverse-events.csv", "patients.tsv", "patients.jsonl", "patients.xlsx", "charts/adverse-events.csv",
+     "forest.csv", "bundle.zip", "phenopackets.json"],
+)  # fmt: skip
+def test_a_file_without_rows_carries_the_label_of_its_collection_too(client, simulated, name):
+    response = client.get(f"/{simulated.slug}/{name}?q=nobody-is-called-so")
+    content = b"".join(response.streaming_content) if response.streaming else response.content
+    kind, asked_by_name = simulated.caveat, response["Content-Disposition"]
+    assert f'filename="casebook-simulated-{simulated.slug}' in asked_by_name
+    link = response["Link"]
+    assert link.startswith(f"</{simulated.slug}/>; rel=\"collection\"; title*=UTF-8''")
+    assert unquote(link.partition("''")[2]) == kind
+    if name.endswith(".xlsx"):
+        book = load_workbook(io.BytesIO(content))
+        assert book["patients"].max_row == 1 and ("kind of evidence", kind) in list(book["about"].values)
+    elif name.endswith(".zip"):
+        readme = ZipFile(io.BytesIO(content)).read("README.txt").decode()
+        assert "SIMULATED RECORDS" in readme and "  patients.csv: 0 rows" in readme
+
+
+def test_a_published_file_says_that_it_is(client, published):
+    response = client.get("/published/patients.csv?q=nobody-is-called-so")
+    assert response["Link"] == "</published/>; rel=\"collection\"; title*=UTF-8''published"
+    assert "simulated" not in response["Content-Disposition"]
 
 
 def test_two_thousand_rows_take_one_round_and_one_more_row_takes_two(

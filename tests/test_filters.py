@@ -1,11 +1,12 @@
 from urllib.parse import urlencode
 
 import pytest
+from django.db.models import Q
 from django.http import QueryDict
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evidence.models import ATTRIBUTES, Patient
+from evidence.models import ATTRIBUTES, Patient, Therapy, Treatment
 from evidence.questions.filters import (
     FILTERS,
     TreatmentFilter,
@@ -16,8 +17,10 @@ from evidence.questions.filters import (
     treatments_known,
 )
 from evidence.questions.vocabulary import vocabulary
+from evidence.summaries import cohort_totals, run_summaries
 
 from . import plain
+from .factories import make_patient, make_study, make_treatment
 
 
 def matching(asking, world, address) -> list[str]:
@@ -190,7 +193,7 @@ CODES = {
     "sex": ["female", "male", "unknown"],
     "subset": ["diffuse", "limited", "unknown"],
     "autoantibody": ["ana", "anti-scl-70"],
-    "manifestation": ["ild", "skin", "renal"],
+    "manifestation": ["ild", "lung", "skin", "renal"],
     "prior": ["methotrexate", "prednisone"],
     "response": ["improved", "stable", "worsened", "not_improved", "unknown"],
     "relapsed": ["yes", "no", "unknown"],
@@ -230,6 +233,7 @@ several = settings(max_examples=60)
 few = settings(max_examples=15)  # where one example asks a hundred counts
 
 
+@pytest.mark.slow
 @several
 @given(question=addresses())
 def test_questions_agree_with_plain_loops(world, simulated, asking, question):
@@ -267,6 +271,7 @@ def test_whoever_matches_is_known(world, asking, question):
     assert set(matching_treatments(asked)) <= set(treatments_known(asked))
 
 
+@pytest.mark.slow
 @several
 @given(question=addresses())
 def test_filters_are_independent(world, asking, question):
@@ -287,10 +292,54 @@ def test_groups_answer_what_a_group_can_answer(world, asking):
     assert found("indication=gi&indication_match=none") == ["treated"]
     assert found("year_min=2021") == ["mixed"]
     assert found("sex=female") == ["control", "mixed", "treated"]
-    assert parts_not_asked(asking(world.collection, "sex=female&inhibitor=tofacitinib&age_min=3")) == [
-        "Sex",
-        "Age from",
-    ]
+    question = asking(world.collection, "sex=female&inhibitor=tofacitinib&age_min=3")
+    assert parts_not_asked(question).to_params() == [("sex", "female"), ("age_min", "3")]
+
+
+@pytest.fixture
+def treated_with(world):
+    """The drawn world with a patient who had methotrexate along with upadacitinib."""
+    patient = make_patient(make_study(world.collection, "eta"), "eta-1", antibodies=["anti-u1-rnp"])
+    course = make_treatment(patient, "upadacitinib", events=[("dyslipidaemia", {"description": "LDL 190"})])
+    course.concomitant_therapies.set(Therapy.objects.filter(code="methotrexate"))
+    return world
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("methotrexate", ["alpha-1", "alpha-3", "eta-1"]),  # before, before, along with it
+        ("METHO prednis", ["alpha-3"]),
+        ("interstitial", ["alpha-1", "alpha-2", "alpha-3"]),  # a manifestation, an indication; beta-1 has none
+        ("renal", []),  # looked for in alpha-1, and absent
+        ("scl-70", ["alpha-1"]),
+        ("Rinvoq", ["eta-1"]),
+        ("u1-RNP", ["eta-1"]),
+        ("dyslipid", ["eta-1"]),
+        ("ldl upadacitinib", ["eta-1"]),
+        ("hepatitis", ["alpha-3"]),
+    ],
+)
+def test_a_search_finds_what_a_patient_had(treated_with, asking, engine, words, expected):
+    question = asking(treated_with.collection, urlencode({"q": words}))
+    assert sorted({each.patient.slug for each in matching_treatments(question)}) == expected
+    (totals,) = run_summaries(cohort_totals(question))
+    assert totals.patients == len(expected)
+
+
+def test_a_search_for_methotrexate_finds_those_who_had_it(published, asking):
+    had = Treatment.objects.within(published).filter(
+        Q(patient__prior_therapies__code="methotrexate") | Q(concomitant_therapies__code="methotrexate")
+    )
+    assert set(matching_treatments(asking(published, "q=methotrexate"))) == set(had) and len(set(had)) == 3
+
+
+def test_the_longest_search_is_answered_for_studies_and_groups(world, asking):
+    words = "+".join(["tofacitinib"] * 10)
+    question = asking(world.collection, f"q={words}&prior=methotrexate&prior_match=exactly&sex=female")
+    assert [study.slug for study in matching_studies(question)] == ["alpha"]
+    assert [group.slug for group in matching_groups(question)] == ["treated"]
+    assert [group.slug for group in matching_groups(asking(world.collection, "q=Xeljanz"))] == ["treated"]
 
 
 def test_studies_answer_as_a_whole_or_by_a_course_or_by_a_group(world, published, asking):

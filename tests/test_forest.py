@@ -53,6 +53,17 @@ def literature(db):
     return collection
 
 
+def test_a_study_with_one_matching_patient_is_nowhere_called_a_study_of_one_patient(client, world):
+    """alpha has two women and one man: asked for men, it is a study with one matching patient."""
+    pages = [world.address("forest/?item=improved&sex=male"), "/methods/"]
+    texts = [text_of(client.get(page)) for page in pages]
+    texts.append(client.get(world.address("forest.csv?item=improved&sex=male")).content.decode())
+    texts.append(client.get("/api/v1/world/forest/?item=improved&sex=male").content.decode())
+    for text in texts:
+        assert "tudies of one patient" not in text and "tudy of one patient" not in text
+        assert "one matching patient" in text
+
+
 def test_by_hand(literature):
     found = forest(literature)
     assert lines(found) == {
@@ -61,6 +72,7 @@ def test_by_hand(literature):
         "series-b": ("1/5", True, True),
     }
     assert (found.singles.label, found.singles.fraction) == ("2 studies with one matching patient known", "2/2")
+    assert found.singles.what == "one matching patient each"
     assert (found.total.fraction, found.total.missing, found.unknown_studies) == ("12/21", 3, 1)
     assert found.pooled == pooled_proportion([(6, 8), (3, 6), (1, 5)]), "case reports are not pooled as studies"
 
@@ -71,7 +83,7 @@ def test_under_three_studies_nothing_is_pooled_and_the_page_says_why(client, lit
     assert found.pooled is None and "fewer than 3" in found.refused
     assert found.total.fraction == "8/14"
     body = client.get("/literature/forest/?study=series-a&study=series-b").content.decode()
-    assert "No pooled proportion: fewer than 3 studies of two or more patients." in body
+    assert "No pooled proportion: fewer than 3 studies with two or more matching patients known." in body
 
 
 def test_groups_that_report_n_of_n_are_rows_and_their_own_items(literature):
@@ -123,7 +135,7 @@ def test_a_group_is_never_added_to_case_reports(client, published):
     assert chart.sentence == (
         "Improved: joints: 5/5 without case reports (100.0 %, exact 95 % CI 47.8–100.0); 2/2 in 2 case reports, "
         "selected cases that are not added to groups; 2 not known. "
-        "Not pooled: fewer than 3 studies of two or more patients."
+        "Not pooled: fewer than 3 studies with two or more matching patients known."
     )
     cells = {row[0]: row[2:5] for row in chart.table.rows}
     assert cells["2 case reports"] == ["2/2", "selected cases", ""]
@@ -199,7 +211,7 @@ def test_each_study_is_left_out_in_turn(client, literature):
     text = text_of(client.get("/literature/forest/"))
     assert "Without each study in turn" in text and "series-a 6/8" in text
     three = client.get("/literature/forest/?study=series-a&study=series-b&study=series-c")
-    assert "series-a 6/8 Not pooled: fewer than 3 studies of two or more patients." in text_of(three)
+    assert "series-a 6/8 Not pooled: fewer than 3 studies with two or more matching patients known." in text_of(three)
 
 
 def test_of_many_studies_none_is_left_out(monkeypatch, client, literature):

@@ -33,7 +33,7 @@ from evidence.models import (
 )
 from evidence.models.base import Keyed
 from evidence.questions.question import Question
-from evidence.statistics import RULES
+from evidence.statistics import ALL_RULES
 from evidence.tables import TABLES
 
 from . import plain
@@ -149,7 +149,7 @@ def addresses(collection) -> list[str]:
         f"{base}?{'&'.join(f'chart={name}' for name in CHARTS)}",
         f"{base}similar/?sex=female&age=40",
         *(f"{base}forest/?item={item}" for item in summaries.forest_items(Question(collection))),
-        *(f"{base}rules/?rule={rule}" for rule in RULES),
+        *(f"{base}rules/?rule={rule}" for rule in ALL_RULES),
     ]
 
 

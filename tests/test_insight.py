@@ -11,7 +11,7 @@ from evidence.models import ATTRIBUTES, FlowStep, Outcome, Review, Treatment
 from evidence.models.choices import Assessed
 from evidence.questions.question import Question
 from evidence.questions.vocabulary import vocabulary
-from evidence.statistics import RULES, Derived
+from evidence.statistics import ALL_RULES, RULES, Derived
 from evidence.summaries import run_summaries
 from evidence.summaries.courses import swimmer_row, window_of
 from evidence.summaries.rules import is_discordant
@@ -113,7 +113,7 @@ def test_only_the_longest_courses_are_drawn(client, db):
 
 def test_a_timeline_draws_only_what_has_a_month(client, published):
     chart = client.get("/published/patients/fujita-2019-1/").context["chart"]
-    assert chart.sentence == "The length is known of 1 of 1 course; 1 of 2 outcomes and events has a month."
+    assert chart.sentence == "The length is known of 1 of 1 course; 1 of 2 outcomes or events has a month."
     assert chart.figure["data"][0]["x"] == [12]
     undated = client.get("/published/patients/prakashini-2023-1/").context["chart"]
     assert undated.figure == {} and "nothing to draw" in undated.sentence
@@ -171,14 +171,84 @@ def test_what_counts_as_disagreement(result, derived, expected):
 
 
 def test_where_nothing_is_measured_nobody_is_judged_and_nobody_dropped(client, published):
-    body = client.get("/published/rules/").content.decode()
-    assert "all 4 treatments are not evaluable" in body
+    assert "all 4 treatments are not evaluable" in text_of(client.get("/published/rules/"))
 
 
 def test_an_unknown_rule_is_told(client, world):
     response = client.get(world.address("rules/?rule=nonsense"))
     assert response.status_code == 400 and response.context["report"] is None
-    assert "“nonsense” is no rule. Known: mrss-5-25, fvc-5, fvc-10." in response.context["parsed"].problems
+    assert (
+        "“nonsense” is no rule. Known: mrss-5-25, fvc-5, fvc-10, fvc-omeract, fvc-ppf."
+        in response.context["parsed"].problems
+    )
+
+
+@pytest.fixture
+def breathing(db):
+    """Courses with an FVC of 70 % predicted at the start; what follows, and what the authors say."""
+    collection = make_collection("breathing")
+    study = make_study(collection)
+
+    def course(slug, followup, month, result, dlco=None, months_of_dlco=None):
+        treatment = make_treatment(make_patient(study, slug))
+        timed = {"baseline_month": 0 if month else None, "at_months": month}
+        Outcome.objects.create(
+            treatment=treatment, domain="lung", measure="FVC % predicted", result=result, baseline=70,
+            followup=followup, **timed,
+        )  # fmt: skip
+        for number, level in enumerate(dlco or [], start=2):
+            Outcome.objects.create(
+                treatment=treatment, number=number, domain="lung", measure="DLCO % predicted", baseline=60,
+                followup=level, **(timed | (months_of_dlco or {})),
+            )  # fmt: skip
+
+    course("b-1", 70, 6, "stable")
+    course("b-2", 63, 6, "stable")  # falls by 10 %
+    course("b-3", 66, 6, "worsened", dlco=[50])  # by 5.7 %, and DLCO by 16.7 %
+    course("b-4", 66, 6, "stable", dlco=[50], months_of_dlco={"at_months": 12})  # DLCO at another time
+    course("b-5", 66, 6, "improved", dlco=[50, 60])  # DLCO recorded twice: which is it?
+    course("b-6", 60, 18, "worsened")
+    course("b-7", 74, None, "worsened")
+    course("b-8", None, 6, "unknown")
+    return collection
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        ("fvc-omeract", "no progression; progression ≠; progression; not evaluable; not evaluable; progression; "
+         "no progression ≠; not evaluable"),
+        ("fvc-ppf", "no progression; progression ≠; no progression ≠; no progression; no progression; not evaluable; "
+         "not evaluable; not evaluable"),
+        ("fvc-5", "no response; worsening ≠; no response; no response; no response ≠; worsening; no response; "
+         "not evaluable"),
+    ],
+)  # fmt: skip
+def test_progression_stands_beside_response_for_fvc(breathing, rule, expected):
+    listed = sorted(summaries.rule_report(Question(breathing), ALL_RULES[rule]).listed, key=lambda each: each.patient)
+    assert "; ".join(f"{each.derived}{' ≠' if each.discordant else ''}" for each in listed) == expected
+    assert bool(listed[-1].why) and listed[-1].why == "follow-up not known"
+
+
+def test_a_progression_rule_on_its_page(client, breathing):
+    body = client.get("/breathing/rules/?rule=fvc-omeract").content.decode()
+    text = text_of(client.get("/breathing/rules/?rule=fvc-omeract"))
+    assert '<optgroup label="Progression">' in body and '<optgroup label="Response">' in body
+    assert "5 of 8 outcomes" in text and "authors and rule disagree in 2" in text
+    assert "10.3899/jrheum.141182" in text and "“Improved” and “stable” both agree with “no progression”" in text
+    assert "FVC fell by 5 to under 10 %, and the change of DLCO is not known" in text
+    assert "/breathing/rules/?rule=fvc-5" in body, "response stands beside progression"
+    assert "/breathing/rules/?rule=fvc-ppf" in client.get("/breathing/rules/?rule=fvc-10").content.decode()
+    assert "By the same measure" not in text_of(client.get("/breathing/rules/?rule=mrss-5-25"))
+
+
+def test_the_methods_page_works_the_progression_rules_out(client, db):
+    text = text_of(client.get("/methods/"))
+    why = "FVC fell by 5 to under 10 %, and the change of DLCO is not known"
+    assert f"progression; progression; not evaluable ({why}); no progression" in text
+    far = "the measurements lie more than 12 months apart"
+    assert f"progression; no progression; not evaluable ({far})" in text
+    assert "10.1164/rccm.202202-0399ST" in text
 
 
 # Completeness
@@ -228,7 +298,7 @@ def test_a_flow_says_what_it_does_not_know(client, published):
     found = boxes(summaries.collection_flow(published))
     assert found["included"] == "16 studies, 4 patients"
     assert found["identified"] == "records: not recorded"
-    assert "1 of 6 boxes have a number" in client.get("/published/flow/").content.decode()
+    assert "1 of 6 boxes has a number" in client.get("/published/flow/").content.decode()
     assert boxes(summaries.review_flow(Review.objects.get(slug="sener-2025")))["included"] == "18 studies, 87 patients"
     moriana = boxes(summaries.review_flow(Review.objects.get(slug="moriana-2022")))
     assert moriana["included"] == "studies: not extracted, 59 patients"

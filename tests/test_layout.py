@@ -2,6 +2,7 @@
 
 import ast
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -33,10 +34,9 @@ APART = {("web", "api"), ("api", "web"), ("web", "curation"), ("api", "curation"
 WIRING = {
     "apps": {"models"},
     "context_processors": set(),
-    "finders": set(),
     "gunicorn_conf": {"counting", "settings"},
     "middleware": {"models", "problems"},
-    "templatetags": {"downloads", "models"},
+    "templatetags": {"downloads", "models", "summaries"},
     "wsgi": set(),
 }
 
@@ -131,3 +131,37 @@ def test_only_summaries_and_counting_count():
     for name in ("web", "api", "downloads"):
         for path in modules(name):
             assert not re.search(r"\.aggregate\(|Count\(|Sum\(", path.read_text()), path
+
+
+# What somebody who follows one filter word has to read: files of `evidence` in which something runs, at most. A package
+# behind a public interface (`counting`, `summaries`, ...) can be read without being opened; then it is one stop.
+JOURNEYS = {"/published/?sex=female": (55, 30), "/published/patients.csv?sex=female": (34, 18)}
+INTERFACES = {"statistics", "counting", "summaries", "tables", "charts", "downloads", "models"}
+
+
+@pytest.mark.parametrize(("address", "most"), JOURNEYS.items())
+def test_the_way_of_a_filter_word_stays_short(client, published, address, most):
+    def read(sex: str) -> None:
+        response = client.get(address.replace("female", sex))
+        assert b"".join(response) if response.streaming else response.content
+
+    def note(frame, event: str, argument) -> None:
+        path = Path(frame.f_code.co_filename)
+        if event == "call" and path.is_relative_to(PACKAGE):
+            files.add(path.relative_to(PACKAGE))
+
+    files: set[Path] = set()
+    for sex in ("male", "unknown"):  # what is read once and kept is no part of the way
+        read(sex)
+    sys.setprofile(note)
+    try:
+        read("female")
+    finally:
+        sys.setprofile(None)
+    stops = {path.parts[0] if path.parts[0] in INTERFACES else str(path) for path in files}
+    assert len(files) <= most[0] and len(stops) <= most[1], (
+        len(files),
+        len(stops),
+        sorted(stops),
+        sorted(map(str, files)),
+    )

@@ -147,10 +147,29 @@ def test_nobody_matches_and_the_page_says_what_comes_nearest(client, world):
     assert "?inhibitor=baricitinib" in response.content.decode()
 
 
+def test_a_simulated_value_is_never_said_to_be_cited_by_another_publication(client, simulated):
+    study = simulated.studies.first()
+    patient = study.patients.first()
+    assert study.extraction == "secondary", "so that an empty value is one that was not extracted"
+    base = f"/{simulated.slug}/"
+    for address in ("studies/", f"studies/{study.slug}/", f"patients/{patient.slug}/"):
+        page = client.get(f"{base}{address}").content.decode()
+        assert "another publication" not in page.lower() and "simulated, from no publication" in page.lower(), address
+    assert b"nother publication" not in client.get(f"{base}patients/{patient.slug}/phenopacket.json").content
+    assert {row["extraction"] for row in client.get(f"/api/v1{base}studies/").json()["results"]} == {"simulated"}
+    assert "another publication" in client.get("/data-dictionary/").content.decode(), "said of published studies"
+
+
+def test_what_a_review_prints_as_missing_stands_beside_its_figure(client, db):
+    page = text_of(client.get("/reviews/moriana-2022/"))
+    assert "ILD without progression 28/29 patients 28/29 2 missing" in page
+    assert page.count("missing") == 1, "no other figure of it prints one"
+
+
 def test_groups_stand_beside_the_patients_also_where_nobody_matches(client, world):
     page = text_of(client.get(world.address("?inhibitor=tofacitinib&sex=male&age_max=20")))
-    assert "1 group in 1 study answers it in aggregate, covering 10 people." in page
-    assert "Groups have no one value for: Sex, Age to" in page
+    assert "1 group in 1 study may hold patients like these, covering 10 people." in page
+    assert "Not asked of them: Sex: Male; Age to 20 years." in page
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,11 @@
 """The repository itself: it stands alone, pins exactly, and its documents are true."""
 
+import hashlib
 import re
 import subprocess
 from pathlib import Path
 
+import plotly
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -99,14 +101,18 @@ def test_no_template_is_wider_than_a_screen():
 def test_static_files_are_named_in_templates_and_exist():
     for path in (ROOT / "templates").rglob("*.html"):
         for name in re.findall(r"{% static '([^']+)' %}", path.read_text()):
-            assert name == "vendor/plotly.min.js" or (ROOT / "static" / name).exists(), name
+            assert (ROOT / "static" / name).exists(), name
 
 
-def test_plotly_is_found_in_its_package():
-    from django.contrib.staticfiles import finders
-
-    assert finders.find("vendor/plotly.min.js").endswith("plotly.min.js")
-    assert finders.find("vendor/widgetbundle.js") is None
+def test_plotly_is_the_script_it_says_it_is():
+    """The file is the one README names, and of the version the Python package validates figures for."""
+    script = ROOT / "static" / "vendor" / "plotly-basic.min.js"
+    readme = (script.parent / "README.md").read_text()
+    assert hashlib.sha256(script.read_bytes()).hexdigest() in readme
+    (version,) = re.findall(r"plotly\.js \(basic - minified\) v([\d.]+)", script.read_text()[:300])
+    package = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
+    assert version == re.search(r"plotly\.js v([\d.]+)", package.read_text()[:300]).group(1)
+    assert f"| {version} |" in readme and f"plotly.js-basic-dist-min@{version}\n" in (ROOT / "Makefile").read_text()
 
 
 def test_make_targets_the_readme_names_exist():

@@ -214,10 +214,10 @@ def test_a_collection_nobody_knows_cannot_be_prepared(db):
 def test_answers_are_kept_within_bounds():
     import numpy as np
 
-    cache = BitsetCache(room=100)
+    cache = BitsetCache(max_bytes=100)
     for number in range(10):
         cache.put(number, np.zeros(5, dtype=np.uint64))
-        assert cache.used <= 100
+        assert cache.answers.currsize <= 100
     assert cache.get(0) is None and cache.get(9) is not None
 
 

@@ -40,7 +40,7 @@ def test_by_hand(world, engine):
     }
     assert list(told(found)) == ["alpha-1", "alpha-3", "beta-1"]
     assert found.exactly == [2, 1, 0, 1, 1, 0], "alpha-2 and alpha-4 agree in nothing"
-    assert found.sentence.startswith("None of 5 patients agrees in all 5; the closest (1) in 4 of them.")
+    assert found.sentence.startswith("None of 5 patients agrees in all 5; the closest one in 4 of them.")
 
 
 def test_of_equals_whoever_differs_less_comes_first(world, engine):
@@ -58,7 +58,7 @@ def test_who_agrees_in_everything(world):
 def test_nobody_agrees(world):
     found = ask(world.collection, subset="sine")
     assert found.cases == []
-    assert found.sentence.startswith("None of 5 patients is known to agree in any of the 1.")
+    assert found.sentence.startswith("None of 5 patients is known to agree in it.")
 
 
 def course_of(patient) -> plain.Course:

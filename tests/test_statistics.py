@@ -13,6 +13,7 @@ from evidence.statistics import (
     Derived,
     Printed,
     Progression,
+    attainable,
     clopper_pearson_interval,
     exact_comparison,
     fractions,
@@ -94,6 +95,8 @@ def test_median_and_mean():
         (24, 18, Derived.RESPONSE),  # falls by 6, exactly 25 %
         (24, 19, Derived.NO_RESPONSE),  # 5 points are not more than 5
         (40, 34, Derived.NO_RESPONSE),  # 6 points, but 15 %
+        (20, 15, Derived.NO_RESPONSE),  # exactly 25 %, but 5 points
+        (28, 22, Derived.NO_RESPONSE),  # 6 points, but 21 %
         (10, 20, Derived.NO_RESPONSE),
         (6, 0, Derived.RESPONSE),
         (5, 0, Derived.NOT_EVALUABLE),
@@ -252,6 +255,7 @@ def test_what_cannot_be_pooled_is_refused_with_the_reason(studies, why):
         pooled_proportion(studies)
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(st.lists(st.integers(2, 40).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))), min_size=3, max_size=9))
 def test_whatever_is_pooled_is_a_proportion_with_an_interval(studies):
@@ -291,6 +295,27 @@ def test_fractions_that_print_alike():
 
 
 @pytest.mark.parametrize(
+    ("value", "decimals", "denominator", "expected"),
+    [
+        ("13", 0, 8, [1]),  # 12.5 is rounded up
+        ("12", 0, 8, []),
+        ("0", 0, 5, [0]),
+        ("100", 0, 1, [1]),
+        ("101", 0, 100, []),  # nobody counts more than everybody
+        ("82.8", 1, 20_000, list(range(16_550, 16_570))),
+        ("0.04", 2, 10_000, [4]),
+    ],
+)
+def test_counts_that_a_printed_percentage_can_have_come_from(value, decimals, denominator, expected):
+    assert attainable(Printed(Decimal(value), decimals), denominator) == expected
+
+
+def test_fractions_and_ratios_begin_with_the_fewest_people():
+    assert fractions(Printed(Decimal(100), 0), 3) == [(1, 1), (2, 2), (3, 3)]
+    assert ratios(Printed(Decimal(1), 0), 3) == [(1, 1), (1, 2)]  # 1 : 2 is 0.5, rounded up
+
+
+@pytest.mark.parametrize(
     ("points", "baseline", "followup", "expected"),
     [
         (5, 60, 65, Derived.RESPONSE),
@@ -327,6 +352,10 @@ def test_every_rule_is_named_versioned_and_explained():
         (70, 66, (None, 51), Progression.NOT_EVALUABLE),  # an unknown DLCO is not a stable one
         (70, 66, (60, None), Progression.NOT_EVALUABLE),
         (70, 66, (0, 0), Progression.NOT_EVALUABLE),
+        (70, 66, (0, 51), Progression.NOT_EVALUABLE),  # no fall can be measured from 0
+        (100, 90.05, (None, None), Progression.NOT_EVALUABLE),  # 9.95 %, not yet 10
+        (70, 66, (0.9, 0.5), Progression.PROGRESSION),  # DLCO in whatever unit
+        (1, 1, (None, None), Progression.NO_PROGRESSION),
         (None, 66, (60, 50), Progression.NOT_EVALUABLE),
         (70, None, (60, 50), Progression.NOT_EVALUABLE),
         (0, 0, (60, 50), Progression.NOT_EVALUABLE),
@@ -355,6 +384,23 @@ def test_progression_of_fvc_within_a_year(baseline, followup, months, expected):
     rule = PROGRESSION_RULES["fvc-ppf"]
     assert rule.judge(baseline, followup, months=months) == expected
     assert bool(rule.why_not(baseline, followup, months=months)) == (expected == Progression.NOT_EVALUABLE)
+
+
+@pytest.mark.parametrize(
+    ("code", "baseline", "followup", "more", "why"),
+    [
+        ("fvc-omeract", None, 63, {}, "baseline not known"),
+        ("fvc-omeract", 70, None, {}, "follow-up not known"),
+        ("fvc-ppf", None, None, {"months": 6}, "baseline and follow-up not known"),
+        ("fvc-omeract", 0, 63, {}, "the baseline is no measurement"),
+        ("fvc-omeract", 70, 66, {}, "FVC fell by 5 to under 10 %, and the change of DLCO is not known"),
+        ("fvc-ppf", 70, 60, {}, "the time between the measurements is not known"),
+        ("fvc-ppf", 70, 60, {"months": 13}, "the measurements lie more than 12 months apart"),
+        ("fvc-ppf", 70, 60, {"months": 12}, ""),
+    ],
+)
+def test_a_reader_is_told_why_a_rule_of_progression_cannot_say(code, baseline, followup, more, why):
+    assert PROGRESSION_RULES[code].why_not(baseline, followup, **more) == why
 
 
 def test_a_stable_lung_is_no_response_and_no_progression():

@@ -80,6 +80,12 @@ def test_a_p_of_exactly_5_percent_goes_with_a_limit_of_exactly_1():
     assert (found.p, found.low, found.high) == (0.05, 1.0, inf)
 
 
+@pytest.mark.parametrize("table", [(3, 2, 1, 5), (-1, 2, 1, 5), (1, 5, 6, 5), (1, 5, -1, 5)])
+def test_each_count_lies_between_0_and_its_denominator(table):
+    with pytest.raises(ValueError, match="no comparison"):
+        exact_comparison(*table)
+
+
 def test_interval_and_p_are_named():
     found = exact_comparison(3, 8, 8, 9)
     assert "central" in found.p_method and "twice the smaller tail" in found.p_method

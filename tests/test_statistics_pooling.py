@@ -116,9 +116,10 @@ def test_leaving_out_one_study_is_pooling_the_others():
 
 def test_leaving_out_one_study_says_why_the_others_cannot_be_pooled():
     assert [(each.pooled, each.refused) for each in leave_one_out(LARGE)] == [
-        (None, "fewer than 3 studies of two or more patients")
+        (None, "fewer than 3 studies with two or more matching patients known")
     ] * 3
     found = leave_one_out([(0, 4), (0, 5), (0, 6), (1, 7)])
+    assert [each.index for each in found] == [0, 1, 2, 3]
     assert found[3].pooled is None
     assert "no study counts anybody" in found[3].refused
     assert found[0].pooled.mu == pytest.approx(logit(1 / 18), abs=1e-6)
@@ -146,6 +147,7 @@ sizes = st.sampled_from([1, 2, 7, 60, 3_000, 1_000_000])
 study = sizes.flatmap(lambda of: st.tuples(st.integers(0, of) | st.sampled_from([0, 1, of - 1, of]), st.just(of)))
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None)
 @given(st.lists(study, min_size=3, max_size=9))
 def test_whatever_the_sizes_something_finite_is_pooled_or_a_reason_given(studies):

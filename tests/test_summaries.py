@@ -40,7 +40,7 @@ def test_the_percent_of_nothing_is_none_known_and_never_zero():
 
 
 def test_one_of_one_is_never_read_as_certain():
-    assert str(Share("Improved", 1, 1, 0, 0)) == "1/1 patients (100.0 %, 95 % CI 20.7–100.0), none missing"
+    assert str(Share("Improved", 1, 1, 0, 0)) == "1/1 patient (95 % CI 20.7–100.0, 100.0 %), none missing"
 
 
 @pytest.mark.parametrize(("count", "known", "missing"), [(2, 1, 0), (-1, 1, 0), (0, 1, -1)])

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from evidence import summaries
 from evidence.counting import Tally, count
-from evidence.models import Manifestation, Patient
+from evidence.models import Manifestation, Patient, PatientManifestation, Treatment
 from evidence.questions.filters import matching_treatments, treatments_known
 from evidence.questions.question import Question
 from evidence.questions.vocabulary import vocabulary
@@ -246,6 +246,31 @@ drawn_worlds = settings(
 )
 
 
+def test_drawn_collections_have_what_the_rule_is_about(db, asking):
+    """Otherwise the tests below could not fail: lists of each completeness, a term whose wider one has no row of its
+    own, and patients of whose courses one says yes and another no or nothing.
+    """
+    collection = drawn(40, 1)
+    records = plain.all_courses(collection)
+    for name in ("prior_therapies", "manifestations", "autoantibodies"):
+        found = set(Patient.objects.filter(study__collection=collection).values_list(f"{name}_completeness", flat=True))
+        assert {"complete", "partial", "not_stated"} <= found, name
+    courses = Treatment.objects.within(collection)
+    for name in ("indications", "concomitant_therapies", "adverse_event_categories"):
+        found = set(courses.values_list(f"{name}_completeness", flat=True))
+        assert {"complete", "partial", "not_stated"} <= found, name
+    signs = PatientManifestation.objects.filter(patient__study__collection=collection)
+    for narrow, wide, status in (("ild", "lung", "present"), ("lung", "ild", "absent")):
+        alone = signs.filter(manifestation__code=narrow, status=status)
+        assert alone.exclude(patient__in=signs.filter(manifestation__code=wide).values("patient")).exists()
+    assert {"lung", "ild"} <= set(CODES["manifestation"]), "both are asked for"
+    said = {}
+    for course in records:
+        said.setdefault(course.patient, set()).add(plain.answer(course, {"indication": ["ild"]}))
+    assert {"yes", "no"} in said.values() and {"yes", "open"} in said.values()
+
+
+@pytest.mark.slow
 @drawn_worlds
 @given(patients=st.integers(1, 40), seed=st.integers(0, 10_000), address=addresses())
 def test_yes_no_and_open_agree_with_plain_loops(db, engine, asking, patients, seed, address):

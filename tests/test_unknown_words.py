@@ -12,6 +12,7 @@ NEEDED = {"compare_file": "a=sex%3Dmale&b=sex%3Dfemale&"}  # words without which
 PAGES = ["home", "inhibitors", "inhibitor", "reviews", "review", "patient", "study", "flow"]
 
 
+@pytest.mark.slow
 def test_every_address_refuses_a_word_it_does_not_know(client, world, released):
     for name, made_of in arguments("world").items():
         if name in PROBES:
@@ -27,6 +28,7 @@ def test_every_address_refuses_a_word_it_does_not_know(client, world, released):
 def test_a_page_says_which_word_it_does_not_take_and_leads_back(client, world, name):
     address = reverse(name, args=arguments("world")[name][0])
     refused = client.get(f"{address}?zz=1&release=")
+    assert refused.status_code == 400
     assert "“zz” is no word of this address; it takes" in text_of(refused)
     assert f'<a href="{address}">The same page without these words</a>' in refused.content.decode()
 

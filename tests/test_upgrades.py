@@ -49,13 +49,12 @@ def database_of_its_own(folder: Path) -> Iterator[str]:
             maintenance.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
-@pytest.fixture(scope="module")
-def upgraded(django_db_setup, tmp_path_factory) -> dict[str, dict]:
-    """What each earlier database holds once it is upgraded, and what loading said."""
-    with database_of_its_own(tmp_path_factory.mktemp("upgrades")) as address:
+def run_in_database_of_its_own(folder: Path, module: str, *arguments: str) -> dict:
+    """What a module prints as JSON when it is run in a process and in a database of its own."""
+    with database_of_its_own(folder) as address:
         environment = os.environ | {"DATABASE_URL": address, "CASEBOOK_SECRET_KEY": "for this test"}
         done = subprocess.run(
-            [sys.executable, "-m", "tests.upgrades.run", *map(str, FILES.values())],
+            [sys.executable, "-m", module, *arguments],
             cwd=ROOT,
             env=environment,
             capture_output=True,
@@ -64,6 +63,13 @@ def upgraded(django_db_setup, tmp_path_factory) -> dict[str, dict]:
         )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def upgraded(django_db_setup, tmp_path_factory) -> dict[str, dict]:
+    """What each earlier database holds once it is upgraded, and what loading said."""
+    folder = tmp_path_factory.mktemp("upgrades")
+    return run_in_database_of_its_own(folder, "tests.upgrades.run", *map(str, FILES.values()))
 
 
 def held_before(version: str, table: str, **known) -> dict:
@@ -118,3 +124,25 @@ def test_an_upgraded_install_waits_for_corrections_like_a_fresh_one(upgraded, ve
     there = {(model, key): fields for (model, key), fields in written.items() if key in held[model]}
     assert len(there) == len(written) - 16  # the removed patient, and what belonged to it
     assert {f"{model} {key}": fields for (model, key), fields in there.items()}.items() <= named.items()
+
+
+def test_lists_are_never_made_complete_by_the_upgrade(db, tmp_path):
+    """Migration 0008: a stated “none” stays one, what was listed may not be all, and silence stays silence."""
+    found = run_in_database_of_its_own(tmp_path, "tests.upgrades.lists")
+    prior = {slug: (lists["prior_therapies"], lists["listed"]) for slug, lists in found["after"].items()}
+    assert prior == {
+        "none-1": ("none", []),
+        "listed-1": ("partial", ["methotrexate"]),
+        "unnamed-1": ("partial", ["multiple-dmards-not-named"]),
+        "silent-1": ("not_stated", []),
+    }
+    others = {
+        lists[name] for lists in found["after"].values() for name in lists if name not in ("prior_therapies", "listed")
+    }
+    assert others == {"not_stated"}, "nobody has said of any other list that it is complete, though some have items"
+    assert found["back"] == {
+        "none-1": "explicitly_none",
+        "listed-1": "listed",
+        "unnamed-1": "listed",
+        "silent-1": "not_stated",
+    }

@@ -88,7 +88,7 @@ def test_a_database_without_a_version_keeps_nothing(db):
     made = []
     for _ in range(2):
         steady.cached_per_version(("thing",), None, lambda: made.append(1) or "thing")
-        steady.kept_until_any_change(("thing",), lambda: made.append(1) or "thing")
+        steady.cached_until_any_change(("thing",), lambda: made.append(1) or "thing")
     assert len(made) == 4
 
 

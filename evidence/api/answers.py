@@ -1,6 +1,7 @@
 """The answers of the API as plain values: from the same summaries, columns and charts as the pages."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import repeat
 from urllib.parse import urlencode
 
@@ -14,7 +15,7 @@ from ..downloads.rows import evidence_kind
 from ..models import Collection, Release
 from ..models.choices import Match
 from ..models.consistency import all_collections
-from ..questions.filters import FILTERS, SETS, Bound, Search, describe_question
+from ..questions.filters import FILTERS, SETS, AskedInWords, Bound, Search, asked_of_both, asked_of_patients
 from ..questions.parsing import ParsedRequest
 from ..questions.vocabulary import Vocabulary
 from ..summaries import Share, run_summaries
@@ -26,15 +27,17 @@ from .params import PageOfList, make_cursor
 Absolute = Callable[[str], str]  # a path on this host -> an address
 
 
-def answer_head(asked: ParsedRequest, absolute: Absolute) -> dict:
-    """What every answer says of itself."""
+def answer_head(asked: ParsedRequest, absolute: Absolute, in_words: AskedInWords | None = None) -> dict:
+    """What every answer says of itself; `in_words` is how the question was asked, where not all of it was."""
     collection = asked.collection
+    told = in_words or asked_of_patients(asked.question, asked.vocabulary)
     return {
         "collection": collection.slug,
         "evidence_kind": evidence_kind(collection),
         "release": release_status(collection).as_json(),
         "question": {
-            "words": describe_question(asked.question, asked.vocabulary),
+            "words": told.words,
+            "not_asked": told.not_asked,
             "query": asked.question.query(),
             "page": absolute(asked.question.page),
         },
@@ -63,7 +66,7 @@ def list_page(table: Table, asked: ParsedRequest, part: PageOfList, given: Query
         path = f"/api/v1/{asked.collection.slug}/{table.noun}/"
         return absolute(f"{path}?{urlencode(words)}" if words else path)
 
-    return answer_head(asked, absolute) | {
+    return answer_head(asked, absolute, table.in_words(question, asked.vocabulary)) | {
         "count": count,
         "next": address(stop) if stop < count else None,
         "previous": address(max(0, part.start - part.size)) if part.start else None,
@@ -168,7 +171,8 @@ def summary_json(asked: ParsedRequest, absolute: Absolute) -> dict:
             "oldest": people.oldest,
         },
         "sex": {str(sex): times for sex, times in sorted(people.sexes.items())},
-        "groups": cover.sentence if cover else "",
+        "groups": cover.sentence,
+        "groups_not_asked": cover.not_asked,
     }
 
 
@@ -202,7 +206,8 @@ def forest(item: str, shared: bool, asked: ParsedRequest, absolute: Absolute) ->
         }
         for row, each in found.without
     ]
-    return numbers(forest_chart(found, asked.collection), asked, absolute) | {
+    in_words = asked_of_both(asked.question, asked.vocabulary) if found.not_asked else None
+    return numbers(replace(forest_chart(found, asked.collection), in_words=in_words), asked, absolute) | {
         "item": item,
         "refused": found.refused,
         "without_each_study": without,
@@ -211,7 +216,7 @@ def forest(item: str, shared: bool, asked: ParsedRequest, absolute: Absolute) ->
 
 def numbers(drawn: Chart, asked: ParsedRequest, absolute: Absolute) -> dict:
     columns, found = drawn.table.for_programs
-    return answer_head(asked, absolute) | {
+    return answer_head(asked, absolute, drawn.in_words) | {
         "name": drawn.name,
         "title": drawn.title,
         "sentence": drawn.sentence,

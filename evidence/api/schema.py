@@ -51,7 +51,8 @@ def filter_parameters() -> list[OpenApiParameter]:
                 query_parameter(name, f"{each.label}{each.unit and f', in {each.unit}'}.", {"type": "integer"} | limits)
             )
         elif isinstance(each, Search):
-            told = "Words that all occur in the record or in its study; at most ten."
+            told = "Words that all occur in the record, in what the patient had (drugs, indications, manifestations, "
+            told += "autoantibodies, adverse events), or in its study; at most ten."
             found.append(
                 query_parameter(name, told, {"type": "string", "minLength": 1, "maxLength": each.extra["max_length"]})
             )

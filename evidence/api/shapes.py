@@ -39,7 +39,12 @@ ReleaseShape = component(
 )
 QuestionShape = component(
     "Question",
-    words=text_field("The question in words."),
+    words=text_field("The question in words, as it was asked of what is answered."),
+    not_asked=s.ListField(
+        child=s.CharField(),
+        help_text="Its parts that were not asked of groups, in words: a group has no one sex or age. Empty where every "
+        "part was asked.",
+    ),
     query=text_field("The question as a query string, always in the same spelling.", allow_blank=True),
     page=s.URLField(help_text="The page that shows the same."),
 )
@@ -135,7 +140,11 @@ Summary = component(
     age=Age(),
     sex=s.DictField(child=s.IntegerField()),
     groups=text_field(
-        "What groups answer the question, in words; their patients are not among these.", allow_blank=True
+        "What groups answer the question, or may hold patients who do, in words; their patients are not among these.",
+        allow_blank=True,
+    ),
+    groups_not_asked=s.ListField(
+        child=s.CharField(), help_text="Parts of the question that were not asked of these groups, in words."
     ),
 )
 CHART = {

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from ..models import Collection
 from ..models.choices import Response, Sex
 from ..questions.question import FilterLink
-from ..summaries import AgeAndSex, Breakdown, CategoryShare, Share
+from ..summaries import AgeAndSex, Breakdown, CategoryShare, Share, pluralize
 from ..summaries.cohort import RESPONSES
 from .chart import (
     COLOURS,
@@ -25,7 +25,6 @@ from .chart import (
 
 SHARE_HEADINGS = ["%", "95 % CI", "Not reported", "Not extracted"]
 SHARE_COLUMNS = ["n", "known", "percent", "ci_low", "ci_high", "not_reported", "not_extracted"]
-FEWEST = 5  # under this many known, a chart says so
 
 
 def share_cells(share: Share) -> list[str]:
@@ -95,7 +94,7 @@ def share_sentence(shares: Sequence[Share]) -> str:
     told = f"Most often {first.label}: {first}"
     if others:
         told += "; then " + ", ".join(f"{share.label} {share.fraction}" for share in others[:3])
-    few = " So few are known that the intervals matter more than the percentages." if first.known < FEWEST else ""
+    few = " So few are known that the intervals matter more than the percentages." if first.few else ""
     return f"{told}.{few}"
 
 
@@ -240,15 +239,15 @@ def event_chart(
     events = [row.events for row in rows]
     traces = [
         bars("Patients", patients, COUNT, "", [str(row.patients) for row in rows]),
-        bars("Events", events, SECOND, "/", [f"{row.events} events" for row in rows]),
+        bars("Events", events, SECOND, "/", [pluralize(row.events, "events") for row in rows]),
     ]
     layout = {
         "barmode": "group",
         "xaxis": count_axis("patients, and events", max(patients + events)),
         "yaxis": rows_axis(labels),
     }
-    told = "; ".join(f"{row.patients.label} in {row.patients}, {row.events} events" for row in rows[:2])
-    sentence = f"{told}. In all, {sum(events)} events are recorded."
+    told = "; ".join(f"{row.patients.label} in {row.patients}, {pluralize(row.events, 'events')}" for row in rows[:2])
+    sentence = f"{told}. In all, {pluralize(sum(events), 'events')} {'is' if sum(events) == 1 else 'are'} recorded."
     drawing = build_figure(collection, traces, rows=len(rows) * 2, **layout)
     return Chart(name, title, sentence, table, drawing, note, [steps, steps])
 

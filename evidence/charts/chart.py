@@ -7,6 +7,7 @@ from textwrap import wrap
 
 from ..models import Collection
 from ..models.choices import Response, Sex
+from ..questions.filters import AskedInWords
 from ..questions.question import FilterLink
 
 # Okabe and Ito's colour-blind-safe palette, used for meaning only; each meaning has a pattern too, never colour alone.
@@ -57,7 +58,10 @@ class ChartTable:
 
 @dataclass(frozen=True)
 class Chart:
-    """A figure as plain Plotly JSON, with its text twin. Without a figure, `sentence` says why there is none."""
+    """A figure as plain Plotly JSON, with its text twin. Without a figure, `sentence` says why there is none.
+
+    `in_words` is the question as it was asked of what the chart shows, where that is not all of it.
+    """
 
     name: str
     title: str
@@ -67,6 +71,7 @@ class Chart:
     note: str = ""
     # By trace and point: what choosing it asks, or the address it opens.
     marks: list[list[FilterLink | str | None]] = field(default_factory=list)
+    in_words: AskedInWords | None = None
 
     @property
     def figure_id(self) -> str:
@@ -97,6 +102,18 @@ WATERMARK = {
 }
 
 
+# A legend says what the colours mean and hides nothing: without one verdict, bars would lose their denominator.
+LEGEND = {
+    "orientation": "h",
+    "x": 0,
+    "y": 1.02,
+    "yanchor": "bottom",
+    "traceorder": "normal",
+    "itemclick": False,
+    "itemdoubleclick": False,
+}
+
+
 def build_figure(collection: Collection, traces: list[dict], *, rows: int, **layout) -> dict:
     """A figure in the house style. A simulated collection is marked inside the picture, so that a copy says so too."""
     height = FRAME + ROW * max(rows, 2)
@@ -108,7 +125,7 @@ def build_figure(collection: Collection, traces: list[dict], *, rows: int, **lay
         "hovermode": "closest",
         "dragmode": False,
         "uniformtext": {"mode": "hide", "minsize": 9},
-        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "traceorder": "normal"},
+        "legend": LEGEND,
         "annotations": marks,
     }
     return {"data": traces, "layout": house | layout}

@@ -4,6 +4,7 @@ from ..models import Collection
 from ..models.choices import Response, YesNo
 from ..summaries import Levels, Swimmers, format_number, pluralize
 from ..summaries.courses import LINES, LevelsAtMonth, Swimmer
+from ..summaries.shares import unit_of
 from .chart import (
     COLOURS,
     COUNT,
@@ -50,7 +51,7 @@ def people_chart(code: str, found: Levels, collection: Collection) -> Chart:
     table = ChartTable(headings, rows, {}, (columns, file))
     if not found.months:
         told = f"{found.measure} is recorded in {pluralize(found.recorded, 'outcomes')} here"
-        return Chart(name, title, f"{told}, in none of them with a number at baseline and at follow-up.", table)
+        return Chart(name, title, f"{told}, none with a number at baseline and at follow-up.", table)
     drawn, left = [], LINES
     for place, month in enumerate(found.months):
         drawn += month_traces(place, month, collection, left)
@@ -139,6 +140,11 @@ def months_text(value: float | None, missing: str = "not known") -> str:
     return missing if value is None else format_number(value).removesuffix(".0")
 
 
+def length_text(months: float | None, missing: str) -> str:
+    """“1 month”, “2.5 months”, or that it is missing."""
+    return missing if months is None else f"{months_text(months)} {unit_of(months, 'months')}"
+
+
 def swimmer_chart(found: Swimmers, collection: Collection) -> Chart:
     """Courses as bars from their start, with what happened when; a course of unknown length has an open end."""
     name, title = "swimmers", "Courses over time"
@@ -158,10 +164,11 @@ def swimmer_chart(found: Swimmers, collection: Collection) -> Chart:
     ]
     table = ChartTable(headings, rows)
     drawn = [each for each in found.courses if each.drawable]
+    dated = sum(bool(each.outcomes or each.events) for each in found.courses)
     sentence = (
         f"The length is known of {found.of_known_length} of {pluralize(found.treatments, 'treatments')}; "
-        f"{sum(bool(each.outcomes or each.events) for each in found.courses)} of the {len(found.courses)} listed here "
-        f"have an outcome or event with a month."
+        f"{dated} of the {len(found.courses)} listed here {'has' if dated == 1 else 'have'} an outcome or event with a "
+        "month."
     )
     if not drawn:
         return Chart(name, title, f"{sentence} So there is nothing to draw.", table)
@@ -203,9 +210,7 @@ def swimmer_traces(courses: list[Swimmer], labels: list[str], collection: Collec
             "opacity": [0.45 if each.months is not None else 0.25 for each in courses],
         },
         "width": 0.45,
-        "customdata": [
-            f"{months_text(each.months)} months" if each.months is not None else "length not known" for each in courses
-        ],
+        "customdata": [length_text(each.months, "length not known") for each in courses],
         "hovertemplate": "%{y}: %{customdata}<extra></extra>",
     }
     traces = [bars]
@@ -253,9 +258,7 @@ def timeline_chart(courses: list[Swimmer], before: list[tuple[str, str]], collec
     rows = [["Before", what, when] for what, when in before]
     for each in courses:
         course = f"{each.inhibitor}, course {each.number}" if len(courses) > 1 else each.inhibitor
-        rows.append(
-            [course, "given for", f"{months_text(each.months)} months" if each.months is not None else "not known"]
-        )
+        rows.append([course, "given for", length_text(each.months, "not known")])
         rows += [
             [course, f"{what}: {LABELS[result].lower()}", f"month {months_text(m)}"]
             for m, what, result in each.outcomes
@@ -270,7 +273,7 @@ def timeline_chart(courses: list[Swimmer], before: list[tuple[str, str]], collec
     undated = sum(each.undated for each in courses)
     sentence = (
         f"The length is known of {known} of {pluralize(len(courses), 'courses')}; {dated} of "
-        f"{pluralize(dated + undated, 'outcomes and events')} {'has' if dated == 1 else 'have'} a month."
+        f"{pluralize(dated + undated, 'outcomes or events')} {'has' if dated == 1 else 'have'} a month."
     )
     if not drawn:
         return Chart(name, title, f"{sentence} So there is nothing to draw.", table)

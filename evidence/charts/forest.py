@@ -6,6 +6,7 @@ from ..models import Collection
 from ..summaries import Forest, format_number
 from ..summaries.forest import SELECTED, StudyRow, degrees, percent_range
 from ..summaries.shares import ASKED_FOR
+from ..tables.column import SEPARATOR
 from .chart import (
     COUNT,
     NOT_KNOWN,
@@ -26,11 +27,12 @@ COLUMNS = [
     *("missing", "counted", "pooled", "note"),
     *("ci_z_low", "ci_z_high", "prediction_low", "prediction_high", "prediction_method"),
     *("prediction_z_low", "prediction_z_high", "tau2", "tau2_low", "tau2_high", "i2"),
+    "not_asked",
 ]
 
 
 def forest_chart(found: Forest, collection: Collection) -> Chart:
-    """Studies with exact intervals; a study of one patient is not drawn as a study of its own."""
+    """Studies with exact intervals; one with one matching patient known is not drawn by itself."""
     name, title = "forest", f"{found.label}, study by study"
     table = forest_table(found)
     if not found.total.known:
@@ -100,6 +102,8 @@ def forest_sentence(found: Forest) -> str:
         told += f"; {found.cases.fraction} in {found.cases.label}, {SELECTED} that are not added to groups"
     told += f"; {total.missing} not known." if total.missing else "; none missing."
     told += f" Of individual patients nobody is counted: {found.why}." if found.why else ""
+    if found.not_asked:
+        told += f" Not asked of groups, which may hold patients like these: {SEPARATOR.join(found.not_asked)}."
     if found.pooled:
         return (
             f"{told} Pooled over {found.studies} studies: {found.pooled_text}; "
@@ -198,6 +202,7 @@ def row_numbers(row: StudyRow, found: Forest) -> list:
         ("yes" if row.slug and row.pooled else "no") if found.pooled else None,
         row.no_estimate or row.why or None,
         *[None] * 11,
+        (SEPARATOR.join(found.not_asked) or None) if row.of_groups or row is found.total else None,
     ]
 
 
@@ -222,4 +227,5 @@ def pooled_numbers(found: Forest) -> list:
         *percents(pooled.prediction),
         *(pooled.tau2, low, high if isfinite(high) else None),
         pooled.i2,
+        SEPARATOR.join(found.not_asked) or None,
     ]

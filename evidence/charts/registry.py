@@ -1,10 +1,11 @@
 """The charts a reader can choose from: what each counts, and how it is drawn."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..models.treatment import SET_SEPARATOR
+from ..questions.filters import AskedInWords, asked_of_groups
 from ..questions.parsing import ParsedRequest
 from ..questions.question import FilterLink, Question
 from ..summaries.cohort import (
@@ -147,6 +148,14 @@ def draw_age_and_sex(asked: ParsedRequest, people, totals: Totals) -> Chart:
     return age_chart(people, asked.collection, choose=age_band_link(asked.question))
 
 
+def of_groups(drawn: Chart, in_words: AskedInWords) -> Chart:
+    """A chart of groups, saying which parts of the question were not asked of them."""
+    if not in_words.not_asked:
+        return drawn
+    told = f"Not asked of these groups: {'; '.join(in_words.not_asked)}. They may hold patients like these."
+    return replace(drawn, note=f"{told} {drawn.note}".rstrip(), in_words=in_words)
+
+
 def group_spec(measure: str, how: str) -> ChartSpec:
     """A measure in groups; left out where no group prints it, unless it is asked for by name."""
     label, names = MEASURES[measure]
@@ -157,7 +166,7 @@ def group_spec(measure: str, how: str) -> ChartSpec:
         rows = group_changes(asked.question, *names)
         if not rows and name not in asked.view.get("chart", ()):
             return None
-        return draws(label, rows, asked.collection, name)
+        return of_groups(draws(label, rows, asked.collection, name), asked_of_groups(asked.question, asked.vocabulary))
 
     titles = {"levels": f"{label} in groups: baseline to follow-up", "changes": f"Change in {label} in groups"}
     return ChartSpec(name, titles[how], draw, usual=measure == "mrss")

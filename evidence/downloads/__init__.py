@@ -1,7 +1,7 @@
 """What readers take away: lists in several formats, charts' numbers, the data dictionary, citations."""
 
 from .bundle import Bundle, bundle_pieces
-from .file_names import attachment_header, file_name
+from .file_names import attachment_header, file_name, file_stem
 from .formats import FILE_FORMATS, list_download
 from .rows import separated_text
 from .whole_files import chart_csv, citation_file, dictionary_csv
@@ -17,6 +17,7 @@ __all__ = [
     "citation_file",
     "dictionary_csv",
     "file_name",
+    "file_stem",
     "list_download",
     "separated_text",
 ]

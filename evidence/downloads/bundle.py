@@ -3,15 +3,16 @@ manifest by which all of it can be checked. The same data and the same question 
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from ..models.consistency import consistent_read
-from ..questions.filters import FILTERS, describe_question
+from ..questions.filters import FILTERS, describe_parts_not_asked, describe_question
 from ..questions.question import Question
 from ..questions.vocabulary import Vocabulary
+from ..summaries import pluralize
 from ..tables import TABLES, TIDY, Table, Tidy, order_records
 from ..tables.dictionary import HEADER, Entry, bundled, common, entry
 from .citations import LICENCE, citation_text
@@ -21,6 +22,11 @@ from .rows import CsvLines, cell_text, column_names, constant_columns, escape_fo
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the date of every entry: when it was made does not belong to what it holds
 WIDE = "patients-wide.csv"
 MISSING = ["", "not reported", "not extracted"]
+NOT_ASKED = """
+Not asked of groups: {parts}
+  Groups have no one value for this. Those that the other parts of the question find may hold patients like these, and
+  they are here with their studies: {files}
+"""
 TYPES = {"number": "number", "code": "string", "text": "string"}
 
 
@@ -44,12 +50,15 @@ class Pipe:
 
 @dataclass
 class Written:
-    """One file of a bundle, for the manifest."""
+    """One file of a bundle, for the manifest. `not_asked` are the parts of the question that were not asked of groups,
+    where rows are there for them.
+    """
 
     path: str
     rows: int | None
     bytes: int
     sha256: str
+    not_asked: list[str]
 
 
 class Bundle:
@@ -63,19 +72,32 @@ class Bundle:
     def pieces(self) -> Iterator[bytes]:
         with ZipFile(self.pipe, "w") as archive:
             for tidy in TIDY.values():
-                yield from self.put(archive, f"{tidy.noun}.csv", self.lines(tidy.table), counted=True)
+                not_asked = self.not_asked(tidy.table)
+                yield from self.put(
+                    archive, f"{tidy.noun}.csv", self.lines(tidy.table), counted=True, not_asked=not_asked
+                )
             yield from self.put(archive, WIDE, self.lines(TABLES["patients"]), counted=True)
             yield from self.put(archive, "dictionary.csv", self.dictionary(), counted=True)
             if not self.question.collection.is_simulated:
                 studies = list(TABLES["studies"].records(self.question).order_by("slug"))
+                not_asked = self.not_asked(TABLES["studies"])
                 for how in ("ris", "bib"):
-                    yield from self.put(archive, f"studies.{how}", [(citation_text(studies, how), 0)])
+                    text = citation_text(studies, how, self.question)
+                    yield from self.put(archive, f"studies.{how}", [(text, 0)], not_asked=not_asked)
             yield from self.put(archive, "README.txt", [(self.readme(), 0)])
             yield from self.put(archive, "datapackage.json", [(written_json(self.package()), 0)])
             yield from self.put(archive, "manifest.json", [(written_json(self.manifest()), 0)])
         yield from self.pipe.taken()
 
-    def put(self, archive: ZipFile, path: str, texts: Iterable[tuple[str, int]], *, counted=False) -> Iterator[bytes]:
+    def put(
+        self,
+        archive: ZipFile,
+        path: str,
+        texts: Iterable[tuple[str, int]],
+        *,
+        counted: bool = False,
+        not_asked: Sequence[str] = (),
+    ) -> Iterator[bytes]:
         """Writes one file from pieces of text, each with the number of its rows."""
         info = ZipInfo(path, EPOCH)
         info.compress_type, info.external_attr = ZIP_DEFLATED, 0o644 << 16
@@ -87,7 +109,7 @@ class Bundle:
                 digest.update(piece)
                 size, rows = size + len(piece), rows + number
                 yield from self.pipe.taken()
-        self.files.append(Written(path, rows if counted else None, size, digest.hexdigest()))
+        self.files.append(Written(path, rows if counted else None, size, digest.hexdigest(), list(not_asked)))
         yield from self.pipe.taken()
 
     def lines(self, table: Table) -> Iterator[tuple[str, int]]:
@@ -100,6 +122,10 @@ class Bundle:
             yield lines.of(rows), len(rows)
 
     # What explains it
+
+    def not_asked(self, table: Table) -> list[str]:
+        """The parts of the question that were not asked of all rows of a table, in words."""
+        return table.in_words(self.question, self.vocabulary).not_asked
 
     def entries(self) -> list[tuple[str, list[Entry]]]:
         """Every table of the bundle with its columns explained."""
@@ -120,8 +146,11 @@ class Bundle:
 
     def readme(self) -> str:
         collection = self.question.collection
-        listed = "\n".join(
-            f"  {each.path}" + (f": {each.rows} rows" if each.rows is not None else "") for each in self.files
+        counted = {each.path: f": {pluralize(each.rows, 'rows')}" for each in self.files if each.rows is not None}
+        listed = "\n".join(f"  {each.path}{counted.get(each.path, '')}" for each in self.files)
+        by_groups = [each.path for each in self.files if each.not_asked and each.rows is not None]
+        not_asked = NOT_ASKED.format(
+            parts="; ".join(describe_parts_not_asked(self.question, self.vocabulary)), files=", ".join(by_groups)
         )
         kind = "SIMULATED RECORDS. " + collection.caveat if collection.is_simulated else "Published evidence."
         return f"""Casebook: patient-level evidence on JAK inhibitors in systemic sclerosis
@@ -132,7 +161,7 @@ Collection: {collection.name}
 Question:   {self.words}
 Address:    {self.question.page}
 Release:    {self.standing.label}, {self.standing.at.isoformat()}
-
+{not_asked if by_groups else ""}
 Files
 {listed}
   datapackage.json: types and keys, as a Frictionless Data Package
@@ -163,7 +192,7 @@ How to read it
             "description": f"{self.words}. {evidence_kind(self.question.collection)}",
             "version": self.standing.label,
             "created": self.standing.at.isoformat(),
-            "resources": [table_resource(path, tidy, found[path]) for path, tidy in tables],
+            "resources": [table_resource(path, tidy, found[path], self.not_asked(tidy.table)) for path, tidy in tables],
         }
 
     def manifest(self) -> dict:
@@ -175,6 +204,7 @@ How to read it
             **self.standing.as_json(),
             "date": self.standing.at.isoformat(),
             "question": self.words,
+            "not_asked": describe_parts_not_asked(self.question, self.vocabulary),
             "asks_for": [FILTERS[name].label for name, _ in self.question],
             "address": self.question.page,
             "files": [vars(each) for each in self.files],
@@ -188,7 +218,7 @@ def written_json(data: dict) -> str:
     return json.dumps(data, ensure_ascii=False, indent=1) + "\n"
 
 
-def table_resource(path: str, tidy: Tidy, entries: list[Entry]) -> dict:
+def table_resource(path: str, tidy: Tidy, entries: list[Entry], not_asked: list[str]) -> dict:
     keys = [
         {"fields": list(columns), "reference": {"resource": noun, "fields": list(columns)}}
         for columns, noun in tidy.leads.items()
@@ -205,6 +235,7 @@ def table_resource(path: str, tidy: Tidy, entries: list[Entry]) -> dict:
         "format": "csv",
         "mediatype": "text/csv",
         "encoding": "utf-8",
+        **({"description": f"Not asked of groups: {'; '.join(not_asked)}"} if not_asked else {}),
         "schema": schema | ({"foreignKeys": keys} if keys else {}),
     }
 

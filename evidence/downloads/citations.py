@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from ..models import Study
 from ..models.choices import Design
+from ..questions.question import Question
+from ..tables.lookups import not_asked_of_studies
 
 LICENCE = (
     "The clinical facts belong to the publications they are cited from; cite those. Casebook's code is under the MIT "
@@ -116,7 +118,7 @@ def single_line(text: str) -> str:
     return " ".join(str(text).split())
 
 
-def ris_record(study: Study) -> str:
+def ris_record(study: Study, remark: str = "") -> str:
     """One record in RIS. A field that was not extracted is left out; the note says how much was read."""
     authors = authors_of(study)
     fields = [("TY", ris_type(study)), ("ID", study.slug)]
@@ -136,6 +138,7 @@ def ris_record(study: Study) -> str:
         ("N1", f"{study.nct} (ClinicalTrials.gov)" if study.nct else ""),
         ("N1", "There are more authors than are named here." if authors.others else ""),
         ("N1", f"Read for Casebook: {study.get_extraction_display().lower()}."),
+        ("N1", remark),
     ]
     return "".join(f"{tag}  - {single_line(value)}\r\n" for tag, value in fields if value) + "ER  - \r\n"
 
@@ -169,7 +172,7 @@ def bibtex_name(author: str) -> str:
     return ", ".join(filter(None, (surname, name.suffix, name.given)))
 
 
-def bibtex_entry(study: Study) -> str:
+def bibtex_entry(study: Study, remark: str = "") -> str:
     """One entry in BibTeX. A field that was not extracted is left out; the note says how much was read."""
     kind = {"JOUR": "article", "CPAPER": "inproceedings"}.get(ris_type(study), "misc")
     authors = authors_of(study)
@@ -184,7 +187,7 @@ def bibtex_entry(study: Study) -> str:
         ("pages", escape_bibtex(study.pages).replace("-", "--")),
         ("doi", escaped_identifier(study.doi)),
         ("url", escaped_identifier(study.link)),
-        ("note", escape_bibtex(f"Read for Casebook: {study.get_extraction_display().lower()}.")),
+        ("note", escape_bibtex(f"Read for Casebook: {study.get_extraction_display().lower()}. {remark}".rstrip())),
     ]
     body = ",\n".join(f"  {name} = {{{value}}}" for name, value in fields if value)
     return f"@{kind}{{{study.slug},\n{body}\n}}\n"
@@ -193,7 +196,12 @@ def bibtex_entry(study: Study) -> str:
 FORMATS = {"ris": (ris_record, "application/x-research-info-systems"), "bib": (bibtex_entry, "application/x-bibtex")}
 
 
-def citation_text(studies: Iterable[Study], how: str) -> str:
-    """Records of several studies. Raises KeyError for a format that is none of FORMATS."""
+def citation_text(studies: Iterable[Study], how: str, question: Question | None = None) -> str:
+    """Records of several studies. Of those that answer a question for their groups alone, a note says what was not
+    asked of these. Raises KeyError for a format that is none of FORMATS.
+    """
     write, _ = FORMATS[how]
-    return "\n".join(write(study) for study in studies)
+    found = list(studies)
+    not_asked = not_asked_of_studies([study.pk for study in found], question) if question else {}
+    remarks = {key: f"Listed for groups that were not asked: {'; '.join(parts)}." for key, parts in not_asked.items()}
+    return "\n".join(write(study, remarks.get(study.pk, "")) for study in found)

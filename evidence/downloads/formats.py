@@ -56,7 +56,7 @@ def list_download(table: Table, records: QuerySet, question: Question, how: str)
     Raises TooManyRows for a workbook that would not hold them.
     """
     written = FILE_FORMATS[how]
-    headers = attachment_header(file_name(question.collection, how, table.noun))
+    headers = attachment_header(file_name(question.collection, how, table.noun), question.collection)
     return StreamingHttpResponse(
         written.write(table, records, question), content_type=written.content_type, headers=headers
     )

@@ -10,7 +10,7 @@ from hashlib import sha256
 from django.http import HttpRequest, QueryDict
 
 from ..models import Collection, Release, ReleasedCollection
-from ..models.consistency import cached_per_version, current_version, kept_until_any_change
+from ..models.consistency import cached_per_version, cached_until_any_change, current_version
 from ..questions.question import Question
 from ..tables import TIDY, Table, batches
 
@@ -69,7 +69,7 @@ def release_by_number(number: int) -> Release | None:
     """The release of this number, if there is one."""
     if not number:
         return None
-    return kept_until_any_change(("release", number), lambda: Release.objects.filter(number=number).first())
+    return cached_until_any_change(("release", number), lambda: Release.objects.filter(number=number).first())
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def released_states(number: int) -> dict[str, ReleasedState]:
             for slug, changed, content, rows in rows
         }
 
-    return kept_until_any_change(("released", number), read)
+    return cached_until_any_change(("released", number), read)
 
 
 def has_changed_since(held: ReleasedState, collection: Collection) -> bool:

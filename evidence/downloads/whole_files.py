@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from django.http import HttpResponse
 
 from ..charts import Chart
-from ..models import Study
+from ..models import Collection, Study
 from ..questions.question import Question
+from ..tables.column import SEPARATOR
 from ..tables.dictionary import HEADER, dictionary
 from .citations import FORMATS, citation_text
 from .file_names import attachment_header, file_name
@@ -17,22 +18,26 @@ from .rows import BYTE_ORDER_MARK, CsvLines, constant_columns, escape_formula
 def chart_csv(chart: Chart, question: Question, asked: str | None = None) -> HttpResponse:
     """The numbers of a chart, each in a column of its own, with the question they answer on every row.
 
-    `asked` is the query string that asked for them, where it says more than the question.
+    `asked` is the query string that asked for them, where it says more than the question. Of groups, the parts of it
+    that were not asked of them stand beside it.
     """
     headings, rows = chart.table.for_programs
     collection = question.collection
     same = {"question": escape_formula(question.query() if asked is None else asked)}
+    if chart.in_words:
+        same["not_asked"] = escape_formula(SEPARATOR.join(chart.in_words.not_asked))
     same |= constant_columns(question, release_status(collection))
     lines = [
         [escape_formula(cell) if isinstance(cell, str) else cell for cell in row] + [*same.values()] for row in rows
     ]
     text = BYTE_ORDER_MARK + CsvLines().of([[*map(escape_formula, headings), *same], *lines])
-    return text_response(text, file_name(collection, "csv", chart.name), "text/csv")
+    return text_response(text, file_name(collection, "csv", chart.name), "text/csv", collection)
 
 
-def text_response(text: str, filename: str, content_type: str) -> HttpResponse:
+def text_response(text: str, filename: str, content_type: str, collection: Collection | None = None) -> HttpResponse:
     """A small file, whole."""
-    return HttpResponse(text, content_type=f"{content_type}; charset=utf-8", headers=attachment_header(filename))
+    headers = attachment_header(filename, collection)
+    return HttpResponse(text, content_type=f"{content_type}; charset=utf-8", headers=headers)
 
 
 def dictionary_csv() -> HttpResponse:
@@ -42,6 +47,7 @@ def dictionary_csv() -> HttpResponse:
     return text_response(text, "casebook-data-dictionary.csv", "text/csv")
 
 
-def citation_file(studies: Iterable[Study], filename: str, how: str) -> HttpResponse:
-    """Studies as RIS or BibTeX."""
-    return text_response(citation_text(studies, how), filename, FORMATS[how][1])
+def citation_file(studies: Iterable[Study], filename: str, how: str, question: Question | None = None) -> HttpResponse:
+    """Studies, of a question or single ones, as RIS or BibTeX."""
+    collection = question and question.collection
+    return text_response(citation_text(studies, how, question), filename, FORMATS[how][1], collection)

@@ -8,9 +8,11 @@ from django.db.models import QuerySet
 
 from ..models.consistency import consistent_read
 from ..questions.question import Question
+from ..questions.vocabulary import vocabulary
 from ..tables import Table
+from ..tables.column import SEPARATOR
 from ..tables.dictionary import HEADER, common, entry
-from .release_status import release_status
+from .release_status import ReleaseStatus, release_status
 from .rows import column_names, constant_columns, evidence_kind, row_batches, unchanged_cell
 
 MOST_ROWS = 1_048_575  # of a sheet, its header apart
@@ -85,14 +87,19 @@ def written(book: xlsxwriter.Workbook, table: Table, records: QuerySet, question
     for place, each in enumerate(entries, start=1):
         explained.write_row(place, 0, each.cells[1:])
     about = book.add_worksheet("about")
-    collection = question.collection
-    for place, row in enumerate(
-        [
-            ("collection", collection.name),
-            ("kind of evidence", evidence_kind(collection)),
-            ("question", question.query() or "everybody"),
-            ("release", now.label),
-            ("date", now.at.isoformat()),
-        ]
-    ):
+    for place, row in enumerate(about_list(table, question, now)):
         about.write_row(place, 0, row)
+
+
+def about_list(table: Table, question: Question, now: ReleaseStatus) -> list[tuple[str, str]]:
+    """What a workbook says of itself: (what, its value)."""
+    collection = question.collection
+    not_asked = table.in_words(question, vocabulary(collection)).not_asked
+    return [
+        ("collection", collection.name),
+        ("kind of evidence", evidence_kind(collection)),
+        ("question", question.query() or "everybody"),
+        *([("not asked of groups", SEPARATOR.join(not_asked))] if not_asked else []),
+        ("release", now.label),
+        ("date", now.at.isoformat()),
+    ]

@@ -4,12 +4,12 @@ Between two queries somebody may publish; then a count would be of yesterday and
 all reads see the same state, and its version is read once. Readers take no lock and block nobody.
 """
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Lock, local
 from typing import Any
 
+from cachetools import LRUCache
 from django.conf import settings
 from django.db import DatabaseError, connection
 
@@ -71,7 +71,7 @@ def read_transaction() -> Iterator[None]:
 
 
 MAX_CACHED = 2_000
-_kept: OrderedDict[tuple, Any] = OrderedDict()
+_cache: LRUCache[tuple, Any] = LRUCache(MAX_CACHED)
 _lock = Lock()
 
 
@@ -83,30 +83,27 @@ def cached_per_version(what: tuple, collection, make: Callable[[], Any]) -> Any:
     """
     now = current_version()
     token = now.shared_token if collection is None else now.token_of(collection)
-    return kept_under(token, (collection and collection.pk, *what), make)
+    return cached_under(token, (collection and collection.pk, *what), make)
 
 
-def kept_until_any_change(what: tuple, make: Callable[[], Any]) -> Any:
+def cached_until_any_change(what: tuple, make: Callable[[], Any]) -> Any:
     """The same for what a change of any kind may concern, a new release included."""
-    return kept_under(current_version().token, what, make)
+    return cached_under(current_version().token, what, make)
 
 
-def kept_under(token: str, what: tuple, make: Callable[[], Any]) -> Any:
+def cached_under(token: str, what: tuple, make: Callable[[], Any]) -> Any:
     """What `make()` gives, kept by a token of the data and a name. A database without a version keeps nothing."""
     key = (token, *what)
     with _lock:
-        if key in _kept:
-            _kept.move_to_end(key)
-            return _kept[key]
+        if key in _cache:
+            return _cache[key]
     made = make()
     if made is None or not token:
         return made
     if connection.in_atomic_block and not settings.TESTING:
         return made  # a transaction that writes may change it further under the same token
     with _lock:
-        _kept[key] = made
-        while len(_kept) > MAX_CACHED:
-            _kept.popitem(last=False)
+        _cache[key] = made
     return made
 
 
@@ -118,4 +115,4 @@ def all_collections() -> list[Collection]:
 def clear_cache() -> None:
     """Empties what is kept; tests need it, which go back to a version without going back to all of its data."""
     with _lock:
-        _kept.clear()
+        _cache.clear()

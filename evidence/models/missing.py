@@ -4,9 +4,13 @@ Where a paper was read in full, an empty value is *not reported*: the paper does
 registration or another paper's citation was read, it is *not extracted*: the paper may well say. Neither is *absent*.
 """
 
-from django.db.models import Case, CharField, Q, Value, When
+from django.db.models import Case, CharField, F, Q, Value, When
 
-from .choices import Extraction, Missing
+from .choices import CollectionKind, Extraction, Missing
+
+# Nothing is read for a simulated study; its `extraction` says only what an empty value of it means.
+SIMULATED = "simulated"
+READINGS = dict(Extraction.choices) | {SIMULATED: "Simulated, from no publication"}
 
 
 def missing_reason(extraction: str) -> Missing:
@@ -25,5 +29,14 @@ def missing_reason_sql(path: str) -> Case:
     return Case(
         When(missing_for(Missing.NOT_REPORTED, path), then=Value(Missing.NOT_REPORTED.value)),
         default=Value(Missing.NOT_EXTRACTED.value),
+        output_field=CharField(),
+    )
+
+
+def reading_sql() -> Case:
+    """How much of a study's source was read, one of READINGS, as a column of studies; see `Study.reading`."""
+    return Case(
+        When(collection__kind=CollectionKind.SIMULATED, then=Value(SIMULATED)),
+        default=F("extraction"),
         output_field=CharField(),
     )

@@ -8,7 +8,7 @@ from django.urls import reverse
 from .base import DOI, NCT, PMCID, PMID, Keyed, KeyedQuerySet, in_format, one_of, slug_format, within
 from .choices import CollectionKind, Design, Extraction, State
 from .constraints import CheckConstraint, UniqueConstraint
-from .missing import missing_reason
+from .missing import READINGS, SIMULATED, missing_reason
 from .reference import JAKInhibitor
 
 # First words of addresses that are not collections.
@@ -182,6 +182,16 @@ class Study(Keyed):
     def missing_reason(self):
         """What an empty value means for everything this study reports."""
         return missing_reason(self.extraction)
+
+    @property
+    def reading(self) -> str:
+        """How much of the source was read, one of READINGS: a simulated study has no source."""
+        return SIMULATED if self.collection.is_simulated else self.extraction
+
+    @property
+    def reading_label(self) -> str:
+        """The same in words."""
+        return READINGS[self.reading]
 
     @property
     def link(self) -> str:

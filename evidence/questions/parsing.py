@@ -6,7 +6,7 @@ from django.http import Http404, HttpRequest, QueryDict
 
 from ..models import Collection
 from ..models.consistency import all_collections
-from .filters import DISPLAY_PARAMS, SETS, Chip, TreatmentFilter, filter_chips
+from .filters import DISPLAY_PARAMS, SETS, Chip, TreatmentFilter, describe_question, filter_chips
 from .question import Question
 from .vocabulary import Vocabulary, vocabulary
 
@@ -50,6 +50,11 @@ class ParsedRequest:
         if self.question is None:
             return {}
         return {name: self.form.data.get(f"{name}_match") or "any" for name in SETS}
+
+    @property
+    def in_words(self) -> str:
+        """The question in words, for those who cannot see its chips."""
+        return describe_question(self.question_or_all, self.vocabulary)
 
     def entered_values(self, name: str) -> str:
         """What the field of a filter shows: what was typed, right or wrong."""

@@ -140,7 +140,7 @@ def pooled_proportion(studies: Sequence[tuple[int, int]]) -> Pooled:
     """
     studies = tuple((int(count), int(of)) for count, of in studies)
     if len(studies) < FEWEST:
-        raise CannotPool(f"fewer than {FEWEST} studies of two or more patients")
+        raise CannotPool(f"fewer than {FEWEST} studies with two or more matching patients known")
     for count, of in studies:
         if not 0 <= count <= of or not of:
             raise ValueError(f"{count} of {of} is no proportion")

@@ -1,4 +1,6 @@
-"""Named, versioned rules that say of two measurements whether a patient responded, whatever the authors say."""
+"""Named, versioned rules that say of two measurements whether a patient responded or progressed, whatever the authors
+say.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,6 +27,18 @@ class Progression(StrEnum):
     NOT_EVALUABLE = "not evaluable"
 
 
+Number = float | Decimal
+Pair = tuple[Number | None, Number | None]
+NOT_KNOWN: Pair = (None, None)
+
+
+def gaps_text(baseline: Number | None, followup: Number | None) -> str:
+    """“baseline and follow-up not known”; empty where both are known."""
+    named = {"baseline": baseline, "follow-up": followup}
+    gaps = [name for name, value in named.items() if value is None]
+    return f"{' and '.join(gaps)} not known" if gaps else ""
+
+
 @dataclass(frozen=True)
 class Rule:
     """One rule: which measure it reads, what it says, and where it comes from.
@@ -45,10 +59,31 @@ class Rule:
         """Everything the rule can say, in the order to show it."""
         return tuple(Derived)
 
-    def judge(self, baseline: float | None, followup: float | None) -> Derived:
-        if baseline is None or followup is None:
+    @property
+    def aim(self) -> str:
+        """What the rule tells, in one word."""
+        return "Response"
+
+    @property
+    def agreement(self) -> str:
+        """Which of the authors' verdicts disagree with none of the rule's, in a sentence."""
+        return "“Stable” beside “no response” is no disagreement."
+
+    def judge(
+        self, baseline: Number | None, followup: Number | None, *, months: Number | None = None, dlco: Pair = NOT_KNOWN
+    ) -> Derived:
+        """What the rule says. Neither the months between the measurements nor the DLCO matter to it."""
+        if gaps_text(baseline, followup):
             return Derived.NOT_EVALUABLE
         return self.verdict(baseline, followup)
+
+    def why_not(
+        self, baseline: Number | None, followup: Number | None, *, months: Number | None = None, dlco: Pair = NOT_KNOWN
+    ) -> str:
+        """Why the rule cannot say anything, in words for a reader; empty where it can."""
+        if self.judge(baseline, followup) != Derived.NOT_EVALUABLE:
+            return ""
+        return gaps_text(baseline, followup) or "the baseline is too low for the rule"
 
 
 def skin(baseline: float, followup: float) -> Derived:
@@ -92,7 +127,7 @@ RULES = {
                 f"FVC: change of ≥ {points} points % predicted",
                 "FVC % predicted",
                 f"Response: forced vital capacity (FVC) rises by {points} points of % predicted or more. Worsening: it "
-                f"falls by {points} points or more. Anything between is no response.",
+                f"falls by {points} points or more. Anything between is no response, also a lung that stays as it is.",
                 FVC_SOURCE,
                 lung(points),
             )
@@ -100,10 +135,6 @@ RULES = {
         ),
     ]
 }
-
-
-Number = float | Decimal
-Pair = tuple[Number | None, Number | None]
 
 
 @dataclass(frozen=True)
@@ -122,11 +153,25 @@ class ProgressionRule:
     explanation: str
     source: str
     verdict: Callable[["Assessment"], tuple[Progression, str]]
+    reads_dlco: bool = False
 
     @property
     def verdicts(self) -> tuple[StrEnum, ...]:
         """Everything the rule can say, in the order to show it."""
         return tuple(Progression)
+
+    @property
+    def aim(self) -> str:
+        """What the rule tells, in one word."""
+        return "Progression"
+
+    @property
+    def agreement(self) -> str:
+        """Which of the authors' verdicts disagree with none of the rule's, in a sentence."""
+        return (
+            "“Improved” and “stable” both agree with “no progression”; “not improved” disagrees with "
+            "nothing, because it leaves open whether the lung stayed as it was."
+        )
 
     def judge(
         self,
@@ -134,7 +179,7 @@ class ProgressionRule:
         followup: Number | None,
         *,
         months: Number | None = None,
-        dlco: Pair = (None, None),
+        dlco: Pair = NOT_KNOWN,
     ) -> Progression:
         """What the rule says of FVC at baseline and follow-up.
 
@@ -150,16 +195,14 @@ class ProgressionRule:
         followup: Number | None,
         *,
         months: Number | None = None,
-        dlco: Pair = (None, None),
+        dlco: Pair = NOT_KNOWN,
     ) -> str:
         """Why the rule cannot say anything, in words for a reader; empty where it can."""
         return self._judged(baseline, followup, months, dlco)[1]
 
     def _judged(self, baseline, followup, months, dlco) -> tuple[Progression, str]:
-        named = {"baseline": baseline, "follow-up": followup}
-        gaps = [name for name, value in named.items() if value is None]
-        if gaps:
-            return Progression.NOT_EVALUABLE, f"{' and '.join(gaps)} not known"
+        if gaps := gaps_text(baseline, followup):
+            return Progression.NOT_EVALUABLE, gaps
         if baseline <= 0:
             return Progression.NOT_EVALUABLE, "the baseline is no measurement"
         return self.verdict(Assessment(as_decimal(baseline), as_decimal(followup), months, dlco))
@@ -228,6 +271,7 @@ PROGRESSION_RULES = {
             "2015;42:2168-71 (doi 10.3899/jrheum.141182). Definitions of progression are not "
             "interchangeable.",
             omeract_progression,
+            reads_dlco=True,
         ),
         ProgressionRule(
             "fvc-ppf",
@@ -247,3 +291,6 @@ PROGRESSION_RULES = {
         ),
     ]
 }
+
+# All rules, those of response first: a reader chooses one of them by its code.
+ALL_RULES: dict[str, Rule | ProgressionRule] = RULES | PROGRESSION_RULES

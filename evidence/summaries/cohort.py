@@ -11,7 +11,17 @@ from ..questions.question import Question
 from ..questions.vocabulary import Vocabulary
 from ..statistics import median
 from .asked_for import is_asked_for, is_category_asked_for
-from .shares import Share, Summary, format_number, known_of, known_tallies, make_share, pluralize, yes_part
+from .shares import (
+    Share,
+    Summary,
+    format_number,
+    group_digits,
+    known_of,
+    known_tallies,
+    make_share,
+    pluralize,
+    yes_part,
+)
 
 RESPONSES = [Response.IMPROVED, Response.STABLE, Response.WORSENED, Response.NOT_IMPROVED]
 DECADE = 10
@@ -32,6 +42,11 @@ class Totals:
     outcomes: int
     events: int
     collection_patients: int
+
+    @property
+    def lead(self) -> str:
+        """“21 patients”."""
+        return pluralize(self.patients, Unit.PATIENTS)
 
     def of(self, unit: str) -> int | None:
         """How many there are of a unit whose list has a row for each; None for others."""
@@ -351,12 +366,15 @@ class AgeAndSex:
         sexes = ", ".join(f"{self.sexes.get(sex.value, 0)} {sex.label.lower()}" for sex in (Sex.FEMALE, Sex.MALE))
         unknown = self.sexes.get(Sex.UNKNOWN, 0)
         sexes += f", sex not known in {unknown}" if unknown else ""
+        if not self.known.in_view:
+            return "No patient is in view."
         if not self.ages:
             return f"Age is known in none of {pluralize(self.known.in_view, Unit.PATIENTS)}; {sexes}."
         span = f"median {format_number(self.median)} years, {self.youngest} to {self.oldest}"
         if self.youngest == self.oldest:
             span = f"{self.youngest} years"
-        return f"Age is known in {self.known.known} of {pluralize(self.known.in_view, Unit.PATIENTS)}: {span}; {sexes}."
+        known, of = group_digits(self.known.known), pluralize(self.known.in_view, Unit.PATIENTS)
+        return f"Age is known in {known} of {of}: {span}; {sexes}."
 
 
 def age_and_sex(question: Question) -> Summary:

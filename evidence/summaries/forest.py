@@ -10,7 +10,7 @@ from ..counting import Tally, improved_value
 from ..models import GroupFinding, Study
 from ..models.choices import Design, Domain, FindingKind, Item, YesNo
 from ..models.outcome import window_of
-from ..questions.filters import matching_groups
+from ..questions.filters import describe_parts_not_asked, matching_groups
 from ..questions.question import Question
 from ..questions.vocabulary import Vocabulary
 from ..statistics import (
@@ -24,7 +24,16 @@ from ..statistics import (
 from .asked_for import is_asked_for
 from .cohort import HEADLINES, NONE_GRADED, events_ungraded
 from .outcomes import outcome_rule, outcome_words
-from .shares import ASKED_FOR, Summary, format_number, known_of, known_tallies, run_summaries, run_together
+from .shares import (
+    ASKED_FOR,
+    Summary,
+    format_number,
+    known_of,
+    known_tallies,
+    pluralize,
+    run_summaries,
+    run_together,
+)
 
 # How an item is counted of individual patients: a dimension, its value that means yes, and who else is known: those
 # with another value, or those of whom a flag says so (`known_of`).
@@ -102,7 +111,9 @@ class StudyRow:
 
     @property
     def pooled(self) -> bool:
-        """Whether it goes into the pooled proportion: a study of one patient does not, nor what is asked for."""
+        """Whether it goes into the pooled proportion: a study with one matching patient known does not, nor what is
+        asked for.
+        """
         return self.counted and self.known > 1 and not self.asked_for
 
 
@@ -112,6 +123,7 @@ class Forest:
 
     `cases` are the case reports that `total` leaves out because groups are in it: a count of people
     chosen for publication is never added to an arm. Where no group is counted they are in `total`.
+    `not_asked` are the parts of the question that were not asked of the groups among the rows, in words.
     """
 
     item: str
@@ -127,6 +139,7 @@ class Forest:
     shared: bool
     why: str = ""  # why nobody is counted
     rule: str = ""  # which outcome of a patient counts
+    not_asked: tuple[str, ...] = ()
 
     most_left_out = LEFT_OUT
 
@@ -205,7 +218,7 @@ def percent_range(interval: tuple[float, float]) -> str:
 
 
 def degrees(df: int) -> str:
-    return f"{df} degree{'' if df == 1 else 's'} of freedom"
+    return f"{pluralize(df, 'degrees')} of freedom"
 
 
 def forest_items(question: Question) -> dict[str, str]:
@@ -329,6 +342,7 @@ def forest_plot(question: Question, item: str, vocabulary: Vocabulary, *, shared
         shared=shared,
         why=why,
         rule=rule,
+        not_asked=tuple(describe_parts_not_asked(question, vocabulary)) if any(row.of_groups for row in rows) else (),
     )
 
 
@@ -343,11 +357,10 @@ def gather_singles(rows: list[StudyRow]) -> StudyRow | None:
     alone = [row for row in rows if row.known == 1]
     if not alone:
         return None
-    number = "1 study" if len(alone) == 1 else f"{len(alone)} studies"
     count = sum(row.count for row in alone)
-    name = f"{number} with one matching patient known"
+    name = f"{pluralize(len(alone), 'studies')} with one matching patient known"
     asked = any(row.asked_for for row in alone)
-    return StudyRow(name, "", "one patient each", count, len(alone), 0, selected=True, asked_for=asked)
+    return StudyRow(name, "", "one matching patient each", count, len(alone), 0, selected=True, asked_for=asked)
 
 
 def add_up(rows: list[StudyRow], missing: int) -> tuple[StudyRow, StudyRow | None]:
@@ -372,7 +385,7 @@ def add_up(rows: list[StudyRow], missing: int) -> tuple[StudyRow, StudyRow | Non
     )
     if not apart:
         return total, None
-    number = "1 case report" if len(cases) == 1 else f"{len(cases)} case reports"
+    number = pluralize(len(cases), "case reports")
     count, known = sum(row.count for row in cases), sum(row.known for row in cases)
     asked = any(row.asked_for for row in cases)
     return total, StudyRow(number, "", "not added to groups", count, known, 0, selected=True, asked_for=asked)

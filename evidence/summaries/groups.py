@@ -8,8 +8,9 @@ from django.db.models import Exists, OuterRef, Q
 from ..models import Collection, GroupFinding, Study
 from ..models.choices import FindingKind
 from ..models.consistency import cached_per_version
-from ..questions.filters import GROUP_FILTERS, matching_groups, parts_not_asked
+from ..questions.filters import GROUP_FILTERS, describe_parts_not_asked, matching_groups
 from ..questions.question import Question
+from ..questions.vocabulary import vocabulary
 from .shares import pluralize
 
 NO_CHANGE_KINDS = [FindingKind.EVENTS, FindingKind.SHARE, FindingKind.MEDIAN_IQR, FindingKind.SCORE]
@@ -17,7 +18,9 @@ NO_CHANGE_KINDS = [FindingKind.EVENTS, FindingKind.SHARE, FindingKind.MEDIAN_IQR
 
 @dataclass(frozen=True)
 class GroupCover:
-    """How much aggregate evidence answers a question. People are not added to patients: some may be the same."""
+    """How much aggregate evidence answers a question, or may: `not_asked` are the parts that groups cannot answer, in
+    words. People are not added to patients: some may be the same.
+    """
 
     treated: int
     comparators: int
@@ -26,20 +29,27 @@ class GroupCover:
     mixed: int  # groups on several drugs, not reported apart, that answer the question but for its drug
     sharing: bool
     studies: int
-    unasked: list[str]
+    not_asked: list[str]
 
     @property
     def sentence(self) -> str:
         if not self.treated:
             return f"No group reported only in aggregate answers this question.{self.perhaps}"
-        verb = "answers" if self.treated == 1 else "answer"
-        counted = f"{pluralize(self.treated, 'groups')} in {pluralize(self.studies, 'studies')} "
-        counted += f"{verb} it in aggregate, covering "
+        if self.not_asked:
+            verb = "may hold patients like these"
+        else:
+            verb = "answers it in aggregate" if self.treated == 1 else "answer it in aggregate"
+        counted = f"{pluralize(self.treated, 'groups')} in {pluralize(self.studies, 'studies')} {verb}, covering "
         covered = f"{pluralize(self.people, 'people')}" if self.people else "an unknown number of people"
         if self.people and self.without_n:
             covered += f" and {pluralize(self.without_n, 'groups')} of unknown size"
         shared = " Some of these studies may report the same people." if self.sharing else ""
-        return f"{counted}{covered}.{self.perhaps}{shared}"
+        return f"{counted}{covered}.{self.left_out}{self.perhaps}{shared}"
+
+    @property
+    def left_out(self) -> str:
+        """What was not asked of the groups, as a sentence with a space before it."""
+        return f" Not asked of them: {'; '.join(self.not_asked)}." if self.not_asked else ""
 
     @property
     def perhaps(self) -> str:
@@ -57,7 +67,7 @@ def group_parts(question: Question) -> tuple:
 def group_cover(question: Question) -> GroupCover:
     """Counts the groups that answer the question, once per version for all questions that ask groups the same."""
     counted = cached_per_version(("cover", group_parts(question)), question.collection, lambda: count_groups(question))
-    return replace(counted, unasked=parts_not_asked(question))
+    return replace(counted, not_asked=describe_parts_not_asked(question, vocabulary(question.collection)))
 
 
 def count_groups(question: Question) -> GroupCover:
@@ -75,7 +85,7 @@ def count_groups(question: Question) -> GroupCover:
         mixed=sum(mixed and not answered for answered, _, _, mixed, _ in rows),
         sharing=share_people(question.collection, studies),
         studies=len(studies),
-        unasked=[],
+        not_asked=[],
     )
 
 

@@ -12,7 +12,7 @@ from ..questions.vocabulary import Vocabulary, vocabulary
 from ..statistics import Printed, fractions, ratios
 from .cohort import AgeAndSex, age_and_sex, events_by_category, headline_shares
 from .combinations import indication_sets
-from .shares import Share, format_number, make_share, run_summaries
+from .shares import Share, format_number, make_share, pluralize, run_summaries
 
 MOST_PATIENTS = 500  # of a review whose denominators are all tried
 
@@ -145,7 +145,7 @@ def share_key(code: str) -> str:
 
 def age_and_sex_value(code: str, people: AgeAndSex) -> tuple[float | None, str]:
     """Ages and the sex ratio, with the number of patients each is computed from."""
-    aged = f"{people.known.known} of {people.known.in_view} patients"
+    aged = f"{people.known.known} of {pluralize(people.known.in_view, 'patients')}"
     females, males = people.sexes.get("female", 0), people.sexes.get("male", 0)
     values = {
         "age_median": (people.median, aged),

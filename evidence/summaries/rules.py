@@ -1,32 +1,41 @@
 """Authors' verdicts beside what a named rule says of the same measurements."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from enum import StrEnum
 
-from django.db.models import Count
+from django.db.models import Count, Max, OuterRef, QuerySet, Subquery
 
 from ..counting import Tally, Unit
+from ..models import Outcome
 from ..models.choices import Response
 from ..models.missing import missing_reason
 from ..questions.question import Question
-from ..statistics import Derived, Rule
-from .courses import matching_outcomes
+from ..statistics import Derived, Progression, ProgressionRule, Rule
+from .courses import MEASURES, matching_outcomes
 from .shares import Summary, run_summaries
 
 LISTED = 2_000  # single outcomes listed beside a rule
 
 GOOD = {Response.IMPROVED.value}
+WITHOUT_PROGRESSION = {Response.IMPROVED.value, Response.STABLE.value}
 BAD = {Response.STABLE.value, Response.WORSENED.value, Response.NOT_IMPROVED.value}
 
 
-def is_discordant(result: str, derived: Derived) -> bool:
+def is_discordant(result: str, derived: StrEnum) -> bool:
     """Whether authors and rule say different things: improved against no response, or the other way round.
 
-    “Stable” beside “no response” is no disagreement; “stable” beside worsening is one.
+    “Stable” beside “no response” is no disagreement; “stable” beside worsening is one. Of progression: improved and
+    stable against progression, worsened against none; “not improved” leaves both open.
     """
     if derived == Derived.NOT_EVALUABLE or result == Response.UNKNOWN:
         return False
+    if derived == Progression.PROGRESSION:
+        return result in WITHOUT_PROGRESSION
+    if derived == Progression.NO_PROGRESSION:
+        return result == Response.WORSENED
     if derived == Derived.RESPONSE:
         return result in BAD
     if derived == Derived.WORSENING:
@@ -46,8 +55,9 @@ class Judged:
     followup: Decimal | None
     result: str
     overall: str
-    derived: Derived
     reading: str
+    derived: StrEnum
+    why: str  # why a rule cannot say anything
 
     @property
     def discordant(self) -> bool:
@@ -66,24 +76,12 @@ class Judged:
     def overall_label(self) -> str:
         return Response(self.overall).label
 
-    @property
-    def why(self) -> str:
-        """Why a rule cannot say anything."""
-        if self.derived != Derived.NOT_EVALUABLE:
-            return ""
-        if self.baseline is None or self.followup is None:
-            gaps = [
-                name for name, value in (("baseline", self.baseline), ("follow-up", self.followup)) if value is None
-            ]
-            return f"{' and '.join(gaps)} not known"
-        return "the baseline is too low for the rule"
-
 
 @dataclass(frozen=True)
 class RuleReport:
     """A rule beside the authors' verdicts on the same outcomes; `table[result][derived]` counts outcomes."""
 
-    rule: Rule
+    rule: Rule | ProgressionRule
     table: dict[str, Counter]
     listed: list[Judged]
     outcomes: int
@@ -94,7 +92,7 @@ class RuleReport:
     def evaluable(self) -> int:
         return self.outcomes - self.derived(Derived.NOT_EVALUABLE)
 
-    def derived(self, which: Derived) -> int:
+    def derived(self, which: StrEnum) -> int:
         return sum(counts[which] for counts in self.table.values())
 
     @property
@@ -109,28 +107,73 @@ class RuleReport:
         return self.treatments - self.with_measure
 
 
-def rule_report(question: Question, rule: Rule) -> RuleReport:
-    """Applies a rule to every outcome by its measure; none is dropped."""
-    found = matching_outcomes(question, [rule.measure])
-    table: dict[str, Counter] = {result.value: Counter() for result in Response}
-    # The rule sees each pair of numbers once, however many patients share it.
-    for result, baseline, followup, times in (
-        found.order_by().values_list("result", "baseline", "followup").annotate(times=Count("pk"))
-    ):
-        table[result][rule.judge(baseline, followup)] += times
-    path = "treatment__patient"
-    rows = found.order_by(f"{path}__slug", "treatment__number", "number").values_list(
-        f"{path}__slug",
-        "treatment__number",
-        "treatment__inhibitor__name",
-        "at_months",
-        "baseline",
-        "followup",
-        "result",
-        "treatment__response",
-        f"{path}__study__extraction",
+# What a rule may ask of an outcome: baseline, follow-up, when each was, and the DLCO at the same times.
+LEVELS = ("baseline", "followup")
+MONTHS = ("baseline_month", "at_months")
+DLCO = ("dlco_baseline", "dlco_followup")
+# Where the fields of `Judged` are found.
+PATHS = {
+    "patient": "treatment__patient__slug",
+    "course": "treatment__number",
+    "inhibitor": "treatment__inhibitor__name",
+    "month": "at_months",
+    "baseline": "baseline",
+    "followup": "followup",
+    "result": "result",
+    "overall": "treatment__response",
+    "reading": "treatment__patient__study__extraction",
+}
+
+
+def with_dlco(outcomes: QuerySet) -> QuerySet:
+    """Outcomes with the DLCO of the same course at the same months, where it is recorded once and both months are
+    known.
+    """
+    same = Outcome.objects.filter(
+        treatment=OuterRef("treatment"),
+        measure__in=MEASURES["dlco"][1],
+        baseline_month=OuterRef("baseline_month"),
+        at_months=OuterRef("at_months"),
     )
-    listed = [Judged(*row[:-1], rule.judge(row[4], row[5]), row[-1]) for row in rows[:LISTED]]
+    found = same.order_by().values("treatment")
+    once = found.annotate(times=Count("pk"), before=Max("baseline"), after=Max("followup")).filter(times=1)
+    return outcomes.annotate(
+        dlco_baseline=Subquery(once.values("before")), dlco_followup=Subquery(once.values("after"))
+    )
+
+
+def judged_by(rule: Rule | ProgressionRule, values: Mapping) -> tuple[StrEnum, str]:
+    """What a rule says of one outcome, and why it says nothing; `values` by the names that `measured_by` gives."""
+    levels, (first, last), dlco = (tuple(values.get(name) for name in names) for names in (LEVELS, MONTHS, DLCO))
+    asked = {"months": None if first is None or last is None else last - first, "dlco": dlco}
+    return rule.judge(*levels, **asked), rule.why_not(*levels, **asked)
+
+
+def measured_by(rule: Rule | ProgressionRule, outcomes: QuerySet) -> tuple[QuerySet, tuple[str, ...]]:
+    """The outcomes with all that a rule asks of them, and the names of it; what it does not ask costs time."""
+    if not isinstance(rule, ProgressionRule):
+        return outcomes, LEVELS
+    if not rule.reads_dlco:
+        return outcomes, LEVELS + MONTHS
+    return with_dlco(outcomes), LEVELS + MONTHS + DLCO
+
+
+def rule_report(question: Question, rule: Rule | ProgressionRule) -> RuleReport:
+    """Applies a rule to every outcome by its measure; none is dropped."""
+    found, measured = measured_by(rule, matching_outcomes(question, [rule.measure]))
+    table: dict[str, Counter] = {result.value: Counter() for result in Response}
+    # The rule sees each set of numbers once, however many patients share it.
+    for values in found.order_by().values("result", *measured).annotate(times=Count("pk")):
+        derived, _ = judged_by(rule, values)
+        table[values["result"]][derived] += values["times"]
+    rows = found.order_by(PATHS["patient"], PATHS["course"], "number")
+    listed = [
+        Judged(
+            **{field: row[path] for field, path in PATHS.items()},
+            **dict(zip(("derived", "why"), judged_by(rule, row), strict=True)),
+        )
+        for row in rows.values(*dict.fromkeys([*PATHS.values(), *measured]))[:LISTED]
+    ]
     listed.sort(key=lambda each: (not each.discordant, each.derived != Derived.NOT_EVALUABLE))
     ((treatments,),) = run_summaries(treatments_of(question))
     with_measure = found.order_by().values("treatment").distinct().count()
@@ -141,7 +184,7 @@ def rule_report(question: Question, rule: Rule) -> RuleReport:
 def rule_rows(report: RuleReport) -> list[tuple[str, list[tuple[int, bool]]]]:
     """The table of a report: the authors' result, then for each derived verdict how many, and whether they disagree."""
     return [
-        (Response(result).label, [(counts[each], is_discordant(result, each)) for each in Derived])
+        (Response(result).label, [(counts[each], is_discordant(result, each)) for each in report.rule.verdicts])
         for result, counts in report.table.items()
         if counts
     ]

@@ -11,13 +11,8 @@ from ..models.choices import Missing
 from ..questions.question import Question
 from ..statistics import wilson_interval
 
-SINGULAR = {
-    Unit.PATIENTS: "patient",
-    Unit.TREATMENTS: "treatment",
-    Unit.EVENTS: "adverse event",
-    Unit.OUTCOMES: "outcome",
-    Unit.STUDIES: "study",
-}
+SINGULAR = {"people": "person", "studies": "study", "boxes": "box"}  # where it is not the plural without its s
+FEW = 5  # known, under which an interval says more than a percentage
 
 ASKED_FOR = "asked for"  # in place of a percentage that the question itself decides
 SMALLEST = 0.1  # percent that a printed percentage can tell from nothing, and from all
@@ -55,9 +50,21 @@ def format_number(value: float | None, decimals: int = 1) -> str:
     return str(Decimal(repr(float(value))).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP))
 
 
+def group_digits(count: int) -> str:
+    """12 345 for 12345, with narrow spaces."""
+    return f"{count:,}".replace(",", "\u202f")
+
+
+def unit_of(count: float, unit: str) -> str:
+    """What so many are called: “patient” of one, “patients” of any other number; `unit` is the plural."""
+    if count != 1:
+        return unit
+    return " ".join(SINGULAR.get(word, word.removesuffix("s")) for word in unit.split(" "))
+
+
 def pluralize(count: int, unit: str) -> str:
-    """“1 patient”, “2 patients”."""
-    return f"{count:,} {SINGULAR.get(unit, unit.rstrip('s')) if count == 1 else unit}".replace(",", "\u202f")
+    """“1 patient”, “2 patients”; “1 outcome or event”."""
+    return f"{group_digits(count)} {unit_of(count, unit)}"
 
 
 @dataclass(frozen=True)
@@ -129,6 +136,22 @@ class Share:
         return f"{format_number(self.interval[0])}–{format_number(self.interval[1])}" if self.interval else ""
 
     @property
+    def few(self) -> bool:
+        """Whether so few are known that the interval comes before the percentage."""
+        return self.known < FEW
+
+    @property
+    def rate_text(self) -> str:
+        """“44.9 % (31.9–58.7)”; where few are known “30.1–95.4 (75.0 %)”; an empty text where nobody is."""
+        if not self.known:
+            return ""
+        if self.asked_for:
+            return ASKED_FOR
+        if self.few:
+            return f"{self.interval_text} ({self.percent_text})"
+        return f"{self.percent_text} ({self.interval_text})"
+
+    @property
     def missing_text(self) -> str:
         """“38 not known (38 not extracted)”, or “none missing”."""
         if not self.missing:
@@ -144,9 +167,10 @@ class Share:
         if not self.known:
             why = f": {self.why}" if self.why else ""
             return f"none known ({self.missing_split or 'nobody in view'}){why}"
-        if self.asked_for:
-            return f"{self.fraction} {self.unit} ({ASKED_FOR}), {self.missing_text}"
-        return f"{self.fraction} {self.unit} ({self.percent_text}, 95 % CI {self.interval_text}), {self.missing_text}"
+        interval = f"95 % CI {self.interval_text}"
+        rate = f"{interval}, {self.percent_text}" if self.few else f"{self.percent_text}, {interval}"
+        rate = ASKED_FOR if self.asked_for else rate
+        return f"{self.fraction} {unit_of(self.known, self.unit)} ({rate}), {self.missing_text}"
 
 
 def make_share(

@@ -9,7 +9,7 @@ from ..questions.filters import FILTERS
 from ..questions.question import MatchedSet, Question
 from ..questions.vocabulary import Vocabulary
 from .cohort import match_summary
-from .shares import Share, run_summaries
+from .shares import Share, pluralize, run_summaries
 
 SHOWN = 20  # patients listed
 AGE_SPAN = 10  # years that an age may be off
@@ -50,16 +50,17 @@ class Similar:
     @property
     def sentence(self) -> str:
         asked, everybody = len(self.criteria), self.exactly[-1]
-        of = f"{self.patients} patient{'' if self.patients == 1 else 's'}"
+        of = pluralize(self.patients, "patients")
         best = max((k for k, n in enumerate(self.exactly) if n), default=0)
         if everybody:
             agree = "agrees" if everybody == 1 else "agree"
             told = f"{everybody} of {of} {agree} in all {asked}" if asked > 1 else f"{everybody} of {of} {agree}"
         elif best:
-            told = f"None of {of} agrees in all {asked}; the closest ({self.exactly[best]}) in {best} of them"
+            closest = "the closest one" if self.exactly[best] == 1 else f"the closest {self.exactly[best]}"
+            told = f"None of {of} agrees in all {asked}; {closest} in {best} of them"
         else:
-            told = f"None of {of} is known to agree in any of the {asked}"
-        return f"{told}. So few patients cannot tell what would happen in another one."
+            told = f"None of {of} is known to agree in {f'any of the {asked}' if asked > 1 else 'it'}"
+        return f"{told}. What happened in some patients does not tell what would happen in another one."
 
 
 def similarity_criteria(

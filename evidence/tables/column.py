@@ -10,9 +10,11 @@ from django.db.models import F, Field, QuerySet
 from django.db.models.functions import Cast
 
 from ..models.missing import missing_reason
+from ..questions.filters import InWords, asked_of_patients
 from ..questions.question import Question
 
 SEPARATOR = "; "  # between the values of a list
+NOT_ASKED = "not_asked"  # the column that names parts of the question which were not asked of a row
 BATCH = 2000  # rows read, and lists looked up, at a time
 OUR_DEFINITION = "Casebook"
 
@@ -108,7 +110,10 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """One noun: its rows for a question, their columns, their order, and where a row leads."""
+    """One noun: its rows for a question, their columns, their order, and where a row leads.
+
+    `in_words` says how the question was asked of the rows: some parts of it cannot be asked of groups.
+    """
 
     noun: str
     title: str
@@ -117,6 +122,7 @@ class Table:
     extraction: str
     columns: list[Column]
     order: list[str]
+    in_words: InWords = asked_of_patients
 
     def sort_words(self) -> dict[str, Column]:
         return {column.name: column for column in self.columns if column.sortable}

@@ -8,8 +8,9 @@ from django.db.models import QuerySet
 from ..counting import matching_treatments_of
 from ..models import Patient, PatientAutoantibody, PatientManifestation, Study, StudyGroup, Treatment
 from ..models.choices import Ascertainment, ListCompleteness, Response, YesNo
-from ..questions.filters import matching_treatments
+from ..questions.filters import describe_parts_not_asked, matching_treatments, studies_without_groups
 from ..questions.question import Question
+from ..questions.vocabulary import vocabulary
 from .column import BatchLookup
 
 PAGE = 100  # rows up to which memory is asked; a file asks the database
@@ -89,3 +90,19 @@ def sharing_studies(keys: list[int], question: Question) -> dict[int, list[str]]
         links.filter(to_study__among=keys).order_by("pk").values_list("to_study", "from_study__slug")
     )
     return {key: sorted({*said.get(key, []), *heard.get(key, [])}) for key in {*said, *heard}}
+
+
+def not_asked_of_groups(keys: list[int], question: Question) -> dict[int, list[str]]:
+    """The parts of the question that no group can answer, in words; the same for all rows."""
+    not_asked = describe_parts_not_asked(question, vocabulary(question.collection))
+    return dict.fromkeys(keys, not_asked) if not_asked else {}
+
+
+def not_asked_of_studies(keys: list[int], question: Question) -> dict[int, list[str]]:
+    """The same for studies that are there for their groups alone; of all others every part was asked."""
+    not_asked = not_asked_of_groups(keys, question)
+    if not_asked:
+        answered = studies_without_groups(question).filter(pk__among=keys).order_by()
+        for key in answered.values_list("pk", flat=True):
+            del not_asked[key]
+    return not_asked

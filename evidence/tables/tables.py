@@ -8,7 +8,6 @@ from ..models.choices import (
     Ascertainment,
     Design,
     Domain,
-    Extraction,
     FindingKind,
     Item,
     ListCompleteness,
@@ -18,9 +17,16 @@ from ..models.choices import (
     Subset,
     YesNo,
 )
-from ..questions.filters import matching_groups, matching_studies, matching_treatments
+from ..models.missing import READINGS, reading_sql
+from ..questions.filters import (
+    asked_of_both,
+    asked_of_groups,
+    matching_groups,
+    matching_studies,
+    matching_treatments,
+)
 from . import lookups as lists
-from .column import Codes, Column, Table
+from .column import NOT_ASKED, Codes, Column, Lookup, Table
 
 RESPONSES = dict(Response.choices)
 YES_NO = dict(YesNo.choices)
@@ -91,6 +97,18 @@ def study_columns(path: str, *, on_page: bool = True) -> list[Column]:
         STUDY_NAME.at(f"{path}short_name", on_page=on_page),
         *(column.at(f"{path}{column.name}") for column in (YEAR, DESIGN, DOI)),
     ]
+
+
+def not_asked(of: str, lookup: Lookup) -> Column:
+    """The parts of the question that were not asked of a row, because groups cannot answer them."""
+    return Column(
+        NOT_ASKED,
+        "Not asked",
+        lookup=lookup,
+        meaning=f"Parts of the question that were not asked of this {of}, because a group has no one value for them; "
+        "it may hold patients like these. Empty where every part was asked.",
+        tells_missing=False,
+    )
 
 
 def completeness(of: str, field: str, *, on_case: bool = False) -> Column:
@@ -636,9 +654,9 @@ STUDIES = Table(
         Column(
             "extraction",
             "Read",
-            "extraction",
+            reading_sql,
             "How much of the source was read; decides what an empty value means.",
-            labels=dict(Extraction.choices),
+            labels=READINGS,
             on_page=True,
         ),
         Column(
@@ -729,7 +747,9 @@ STUDIES = Table(
             tells_missing=False,
         ),
         Column("notes", "Notes", "notes", "A curator's remarks on the study.", tells_missing=False),
+        not_asked("study", lists.not_asked_of_studies),
     ],
+    in_words=asked_of_both,
 )
 
 
@@ -803,7 +823,9 @@ GROUPS = Table(
             unit="weeks",
             on_page=True,
         ),
+        not_asked("group", lists.not_asked_of_groups),
     ],
+    in_words=asked_of_groups,
 )
 
 
@@ -889,7 +911,9 @@ FINDINGS = Table(
             tells_missing=False,
             on_page=True,
         ),
+        not_asked("finding's group", lists.not_asked_of_groups),
     ],
+    in_words=asked_of_groups,
 )
 
 TABLES = {table.noun: table for table in (PATIENTS, TREATMENTS, OUTCOMES, EVENTS, STUDIES, GROUPS, FINDINGS)}

@@ -6,7 +6,7 @@ from django.db.models import Case, CharField, F, Q, QuerySet, Value, When
 
 from ..models import Patient, PatientAutoantibody, PatientManifestation, Provenance, Treatment
 from ..models.choices import Method, Presence
-from ..questions.filters import matching_groups, matching_treatments
+from ..questions.filters import asked_of_both, matching_groups, matching_treatments
 from ..questions.question import Question
 from .column import Codes, Column, Table
 from .tables import (
@@ -148,6 +148,7 @@ PROVENANCE = Table(
     records=provenance,
     extraction="study__extraction",
     order=["study__slug", "number"],
+    in_words=asked_of_both,
     columns=[
         STUDY.at("study__slug"),
         Column("provenance", "Number", "number", "Number of the record within its study.", numeric=True, whole=True),

@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils.html import format_html, json_script
 from django.utils.safestring import SafeString, mark_safe
 
+from ..downloads import file_stem
 from ..downloads.release_status import (
     ReleaseStatus,
     RequestedRelease,
@@ -22,6 +23,7 @@ from ..downloads.release_status import latest_release as find_latest_release
 from ..models import Collection, DataVersion, Provenance, Release, Review, Study, consistency
 from ..models.choices import Response
 from ..models.consistency import current_version, stale_version
+from ..summaries.shares import group_digits, pluralize, unit_of
 
 register = template.Library()
 
@@ -80,10 +82,10 @@ def trim_zeros(value):
     return format(value.normalize(), "f") if hasattr(value, "normalize") else value
 
 
-@register.filter
-def group_digits(count: int) -> str:
-    """12 345 for 12345, with narrow spaces."""
-    return f"{count:,}".replace(",", "\u202f")
+register.simple_tag(file_stem, name="file_stem")
+register.filter("group_digits", group_digits)
+register.filter("counted", pluralize)  # {{ n|counted:"patients" }}: “1 patient”, “2 patients”
+register.filter("unit_of", unit_of)  # {{ n|unit_of:"patients" }}: “patient”, “patients”
 
 
 @register.filter
@@ -160,14 +162,16 @@ def option(name: str, each) -> str:
     return (
         f'<li{empty}><label for="{field}"><input type="checkbox" id="{field}" name="{name}" value="{code}"{ticked}> '
         f"<span>{escape(each.label)}</span> "
-        f'<span class="count">{each.count}<span class="unseen"> patients</span></span></label></li>\n'
+        f'<span class="count">{each.count}<span class="unseen"> {unit_of(each.count, "patients")}</span></span>'
+        "</label></li>\n"
     )
 
 
 @register.simple_tag
 def share_rows(shares, sensitivities=None) -> SafeString:
-    """Shares as rows of a table: fraction, percent, interval, missing by reason. With `sensitivities`, by the share's
-    key, each with a row below it that says what it could be otherwise.
+    """Shares as rows of a table: fraction, percent, interval, missing by reason. Where few are known, the interval
+    comes first and the percentage stands behind it, quietly. With `sensitivities`, by the share's key, each has a row
+    below it that says what it could be otherwise.
     """
     found = sensitivities or {}
     rows = [share_row(share) + sensitivity_row(found.get(share.key)) for share in shares]
@@ -182,13 +186,27 @@ def sensitivity_row(found) -> str:
 
 
 def share_row(share) -> str:
-    numbers = (share.percent_text or "–", share.interval_text or "–", share.not_reported, share.not_extracted)
+    if share.known and share.few and not share.asked_for:
+        rate = f'<td class="number quiet" colspan="2">{share.rate_text}</td>'
+    else:
+        rate = number_cell(share.percent_text or "–") + number_cell(share.interval_text or "–")
     why = f'<br><span class="missing">{escape(share.why)}</span>' if share.why and not share.known else ""
     return (
         f'<tr><th scope="row">{escape(share.label)}{why}</th><td class="number"><b>{share.fraction}</b></td>'
-        + "".join([f'<td class="number">{number}</td>' for number in numbers])
-        + "</tr>"
+        f"{rate}{number_cell(share.not_reported)}{number_cell(share.not_extracted)}</tr>"
     )
+
+
+def number_cell(number: int | str) -> str:
+    return f'<td class="number">{number}</td>'
+
+
+@register.simple_tag
+def share_rate(share) -> SafeString:
+    """A share's percentage with its interval in one cell, as `share_rows` sets them; a dash where nobody is known."""
+    if not share.known:
+        return mark_safe("–")
+    return format_html('<span class="quiet">{}</span>' if share.few else "{}", share.rate_text)
 
 
 @register.simple_tag(takes_context=True)
@@ -227,6 +245,17 @@ def chart_data(context, chart) -> SafeString:
 
     links = [[led(mark) for mark in marks] for marks in chart.marks]
     return json_script(chart.figure | {"links": links, "title": chart.title}, chart.figure_id)
+
+
+@register.simple_tag(takes_context=True)
+def chart_question(context) -> str:
+    """Of whom the chart of a page is, for its pictures: the question or questions and how many answer, or the case."""
+    if "compared" in context:
+        sides, compared = context["sides"], context["compared"]
+        return f"A: {sides['a'].in_words}, {compared.one.lead}; B: {sides['b'].in_words}, {compared.other.lead}"
+    if "patient" in context:
+        return f"{context['patient'].slug}, one case"
+    return f"{context['parsed'].in_words}: {context['totals'].lead}"
 
 
 @register.simple_tag(takes_context=True)

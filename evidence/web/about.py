@@ -6,7 +6,7 @@ from django.utils.html import json_script
 from django.utils.safestring import mark_safe
 from django.views.decorators.http import require_safe
 
-from ..downloads import attachment_header, dictionary_csv
+from ..downloads import attachment_header, dictionary_csv, file_stem
 from ..downloads.citations import LICENCE
 from ..downloads.phenopackets import LOSSES, terms_without_code
 from ..downloads.release_status import latest_release
@@ -60,7 +60,7 @@ def releases(request: HttpRequest) -> HttpResponse:
 def release_file(request: HttpRequest, number: int, slug: str) -> StreamingHttpResponse:
     """One collection of a release, as it was, piece by piece."""
     held = get_object_or_404(ReleasedCollection, release__number=number, slug=slug)
-    headers = attachment_header(f"casebook-{slug}-release-{number}.zip") | {"Content-Length": str(held.size)}
+    headers = attachment_header(f"{file_stem(held)}-release-{number}.zip", held) | {"Content-Length": str(held.size)}
     return StreamingHttpResponse(held.pieces(), content_type="application/zip", headers=headers)
 
 

@@ -11,7 +11,7 @@ from ..downloads.release_status import page_status, requested_release
 from ..questions.form_fields import truncated
 from ..questions.parsing import ParsedRequest, get_collection, parse_request
 from ..questions.request_checks import accept_params, head_response
-from ..statistics import RULES, Derived
+from ..statistics import ALL_RULES, ProgressionRule, Rule
 from ..summaries import collection_flow
 from .collection_page import CollectionPage, head_of_page, render_page
 from .files import chart_head, refuse_file
@@ -65,26 +65,32 @@ def rules(request: HttpRequest, collection: str) -> HttpResponse:
     """The authors' verdicts beside what a named rule derives from the same measurements."""
     parsed = parse_request(request, collection)
     code = parsed.view_param("rule") or USUAL_RULE
-    if code not in RULES:
-        parsed.problems.append(f"“{truncated(code)}” is no rule. Known: {', '.join(RULES)}.")
+    if code not in ALL_RULES:
+        parsed.problems.append(f"“{truncated(code)}” is no rule. Known: {', '.join(ALL_RULES)}.")
     if head := head_of_page(request, parsed):
         return head
     context = {
-        "rules": RULES.values(),
-        "rule": RULES.get(code),
+        "rules": ALL_RULES.values(),
+        "rule": ALL_RULES.get(code),
         "report": None,
     }
     if not parsed.problems:
-        report = summaries.rule_report(parsed.question, RULES[code])
+        report = summaries.rule_report(parsed.question, ALL_RULES[code])
         context |= {
             "report": report,
-            "derived": list(Derived),
+            "beside": rules_beside(report.rule),
+            "derived": report.rule.verdicts,
             "rows": summaries.rule_rows(report),
             "outcomes": report.listed[:LISTED],
             "more": report.outcomes - min(len(report.listed), LISTED),
         }
     page = CollectionPage.build(request, parsed, "rules")
     return render_page(request, page, "evidence/rules.html", context)
+
+
+def rules_beside(rule: Rule | ProgressionRule) -> list[Rule | ProgressionRule]:
+    """The rules that tell something else of the same measure."""
+    return [each for each in ALL_RULES.values() if each.measure == rule.measure and each.aim != rule.aim]
 
 
 @require_safe

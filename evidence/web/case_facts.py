@@ -143,7 +143,7 @@ class Facts:
     def __init__(self, table: Table, record: Model, study: Study, sources: Sources):
         self.table, self.record, self.sources = table, record, sources
         self.reason = study.missing_reason.label
-        self.origin = f"{study.short_name}: {study.get_extraction_display().lower()}. No note of its own."
+        self.origin = f"{study.short_name}: {study.reading_label.lower()}. No note of its own."
 
     def fact(self, column: Column) -> Fact:
         """The value of a column; a number without its unit."""

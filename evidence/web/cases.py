@@ -99,7 +99,7 @@ def phenopacket_of(request: HttpRequest, collection: str, slug: str) -> HttpResp
     person = get_record_or_404(collection, Patient.objects.within(home), "study__collection", slug=slug)
     if refused := refuse_file([], requested_release(request.GET, home)):
         return refused
-    headers = attachment_header(f"{person.slug}-phenopacket.json")
+    headers = attachment_header(f"{person.slug}-phenopacket.json", home)
     return HttpResponse(make_phenopacket(person, vocabulary(home)), content_type="application/json", headers=headers)
 
 

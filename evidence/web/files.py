@@ -60,9 +60,10 @@ def citations(request: HttpRequest, collection: str, how: str) -> HttpResponse:
     if refused := refuse_file(parsed.problems, requested_release(parsed.form.data, parsed.collection)):
         return refused
     name = file_name(parsed.collection, how, "studies")
-    if head := head_response(request, f"{FORMATS[how][1]}; charset=utf-8", attachment_header(name)):
+    if head := head_response(request, f"{FORMATS[how][1]}; charset=utf-8", attachment_header(name, parsed.collection)):
         return head
-    return citation_file(TABLES["studies"].records(parsed.question).order_by("short_name", "slug"), name, how)
+    studies = TABLES["studies"].records(parsed.question).order_by("short_name", "slug")
+    return citation_file(studies, name, how, parsed.question)
 
 
 @require_safe
@@ -71,7 +72,7 @@ def bundle(request: HttpRequest, collection: str) -> HttpResponse:
     parsed = parse_request(request, collection)
     if refused := refuse_file(parsed.problems, requested_release(parsed.form.data, parsed.collection)):
         return refused
-    headers = attachment_header(file_name(parsed.collection, "zip"))
+    headers = attachment_header(file_name(parsed.collection, "zip"), parsed.collection)
     written = bundle_pieces(parsed.question, parsed.vocabulary)
     return StreamingHttpResponse(written, content_type="application/zip", headers=headers)
 
@@ -82,7 +83,7 @@ def phenopackets(request: HttpRequest, collection: str) -> HttpResponse:
     parsed = parse_request(request, collection)
     if refused := refuse_file(parsed.problems, requested_release(parsed.form.data, parsed.collection)):
         return refused
-    headers = attachment_header(file_name(parsed.collection, "json", "phenopackets"))
+    headers = attachment_header(file_name(parsed.collection, "json", "phenopackets"), parsed.collection)
     written = cohort_phenopackets(parsed.question, parsed.vocabulary)
     return StreamingHttpResponse(written, content_type="application/json", headers=headers)
 
@@ -100,4 +101,5 @@ def chart_head(request: HttpRequest, collection: Collection, name: str) -> HttpR
     """The answer to HEAD of a chart's numbers as a file."""
     if request.method != "HEAD":
         return None
-    return head_response(request, "text/csv; charset=utf-8", attachment_header(file_name(collection, "csv", name)))
+    headers = attachment_header(file_name(collection, "csv", name), collection)
+    return head_response(request, "text/csv; charset=utf-8", headers)

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from ..questions.question import Question
 from ..questions.vocabulary import Vocabulary
 from ..tables import Column, Table, batches, page_records
-from ..tables.column import SEPARATOR
+from ..tables.column import NOT_ASKED, SEPARATOR
 
 PAGE = 50  # rows of a page
 
@@ -74,16 +74,23 @@ def make_listing(
     except (EmptyPage, PageNotAnInteger):
         page = paginator.get_page(asked)
         notices.append(f"There is no such page; this is page {page.number} of {paginator.num_pages}.")
-    columns = table.page_columns
+    columns = listed_columns(table, question, words)
     first = (page.number - 1) * PAGE
     records = page_records(table, question, sort, first, min(first + PAGE, total))
     shown = shown_rows(table, records, question, words) if total else []
     return Listing([make_heading(column, question, sort, address) for column in columns], shown, page, notices, sort)
 
 
+def listed_columns(table: Table, question: Question, words: Vocabulary) -> list[Column]:
+    """The columns of a page. What was not asked of a row is one of them where there is such a part."""
+    if not table.in_words(question, words).not_asked:
+        return table.page_columns
+    return [column for column in table.columns if column.on_page or column.name == NOT_ASKED]
+
+
 def shown_rows(table: Table, records: QuerySet, question: Question, words: Vocabulary) -> list[list[Cell]]:
     """The records as a page shows them."""
-    columns, slug = table.page_columns, question.collection.slug
+    columns, slug = listed_columns(table, question, words), question.collection.slug
     shown = []
     for batch in batches([*columns, *link_columns(table)], table, records, question):
         studies = batch.values[-1]

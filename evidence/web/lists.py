@@ -24,6 +24,7 @@ class ListPage(Context):
     listing: Listing | None = None
     page_links: list[tuple[str, str]] = field(default_factory=list)
     charts: list[Chart] = field(default_factory=list)
+    not_asked: list[str] = field(default_factory=list)  # parts of the question that were not asked of groups
 
 
 @require_safe
@@ -39,5 +40,11 @@ def records(request: HttpRequest, collection: str, noun: str) -> HttpResponse:
     specs = [CHARTS[name] for name in CHARTS_OF_LIST.get(noun, ())]
     page = CollectionPage.build(request, parsed, noun, **chart_summaries(parsed, specs))
     listing = make_listing(request, table, parsed.question, parsed.vocabulary, page.totals.of(table.unit))
-    content = ListPage(table, listing, page_links(listing, parsed.question), draw_charts(page, specs))
+    content = ListPage(
+        table,
+        listing,
+        page_links(listing, parsed.question),
+        draw_charts(page, specs),
+        table.in_words(parsed.question, parsed.vocabulary).not_asked,
+    )
     return render_page(request, page, "evidence/list.html", content)

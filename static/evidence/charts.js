@@ -132,16 +132,33 @@
     }
   }
 
+  const escaped = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
+
+  // Lines of at most so many letters; what has no space to break at is cut where it is full.
+  function broken(text, letters) {
+    const lines = [""];
+    for (const word of text.split(" ").flatMap((part) => part.match(new RegExp(`.{1,${letters}}`, "gu")) || [])) {
+      if (lines.at(-1) && lines.at(-1).length + 1 + word.length > letters) lines.push("");
+      lines[lines.length - 1] += `${lines.at(-1) ? " " : ""}${word}`;
+    }
+    return lines;
+  }
+
   function take(Plotly, canvas, format) {
     const figure = read(canvas);
     const width = Math.max(canvas.clientWidth, 640);
     const layout = themed(figure.layout, ON_PAPER);
+    // Whoever meets the picture alone must see of whom it is: the question, how many, of which release, and where.
+    const letters = Math.floor(width / 6.5);
+    const lines = [canvas.dataset.question, `Casebook · ${canvas.dataset.release} · ${decodeURI(location.href.split("#")[0])}`]
+      .flatMap((text) => broken(text, letters));
+    const top = 84 + 13 * lines.length;
     Object.assign(layout, {
       paper_bgcolor: "#ffffff",
       width,
-      height: figure.layout.height + 70,
-      title: { text: figure.title, x: 0.01, xanchor: "left", subtitle: { text: `Casebook · ${location.host}${location.pathname} · ${canvas.dataset.release}`, font: { size: 10 } } },
-      margin: { ...layout.margin, t: 104 },
+      height: figure.layout.height + top - figure.layout.margin.t,
+      title: { text: "simulated" in canvas.dataset ? `${figure.title} · SIMULATED, not evidence` : figure.title, x: 0.01, xanchor: "left", yref: "container", y: 1, yanchor: "top", pad: { t: 12 }, subtitle: { text: lines.map(escaped).join("<br>"), font: { size: 10 } } },
+      margin: { ...layout.margin, t: top },
     });
     return Plotly.downloadImage({ data: inked(figure.data, ON_PAPER), layout }, { format, filename: canvas.dataset.file, width, height: layout.height, scale: 2 });
   }

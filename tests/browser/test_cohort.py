@@ -3,6 +3,7 @@
 import csv
 import re
 from pathlib import Path
+from xml.etree import ElementTree
 
 import axe_playwright_python
 import pytest
@@ -125,9 +126,52 @@ def test_a_reader_picks_the_charts(visit, site):
     assert page.locator("#chart-swimmers").is_visible(), "the choice stands in the address"
 
 
+def words_of(picture: Path) -> str:
+    """What is written in an SVG, its lines in one."""
+    return " ".join(ElementTree.parse(picture).getroot().itertext())
+
+
+def test_a_picture_says_of_whom_it_is(visit, tmp_path):
+    page = visit(f"{SIM}?inhibitor=tofacitinib&indication=ild&indication=skin&indication_match=all&chart=age-and-sex")
+    with page.expect_download() as taking:
+        page.get_by_role("button", name="Picture as SVG").click()
+    taking.value.save_as(tmp_path / "chart.svg")
+    words = words_of(tmp_path / "chart.svg")
+    assert "Age and sex · SIMULATED, not evidence" in words, "where no bar can hide it"
+    assert "tofacitinib; Indication: all of Interstitial lung disease (ILD), Skin: 21 patients" in words, words
+    assert "indication=ild&indication=skin&indication_match=all" in words.replace(" ", ""), "the whole address"
+
+
+def test_a_legend_hides_nothing(visit):
+    page = visit(f"{SIM}?chart=response-by-inhibitor")
+    chart = page.locator("#chart-response-by-inhibitor")
+    before = chart.locator(".barlayer .point").count()
+    chart.locator(".legendtoggle").first.dispatch_event("click")
+    chart.locator(".legendtoggle").first.click(force=True)
+    page.wait_for_timeout(600)  # longer than Plotly waits for a second click
+    assert chart.locator(".barlayer .point").count() == before
+    assert page.locator(".plotly-notifier .notifier-note").count() == 0
+
+
+def test_charts_are_printed_in_the_colours_of_paper(chromium, site):
+    context = chromium.new_context(color_scheme="dark")
+    page = context.new_page()
+    page.goto(f"{site}{SIM}?chart=response-by-inhibitor")
+    drawn(page)
+    ink = "node => getComputedStyle(node).fill"
+    label = page.locator("#chart-response-by-inhibitor .ytick text").first
+    assert label.evaluate(ink) == "rgb(230, 233, 238)"
+    page.emulate_media(media="print")
+    assert label.evaluate(ink) == "rgb(28, 36, 48)"
+    context.close()
+
+
 def test_every_chart_can_be_taken_away(visit, tmp_path):
     page = visit(SIM)
-    chart, name = page.locator("#chart-indication-sets"), "casebook-sener-2025-reconstruction-indication-sets-release-1"
+    chart, name = (
+        page.locator("#chart-indication-sets"),
+        "casebook-simulated-sener-2025-reconstruction-indication-sets-release-1",
+    )
     for format, first in (("PNG", b"\x89PNG"), ("SVG", b"<svg")):
         with page.expect_download() as taking:
             chart.get_by_role("button", name=f"Picture as {format}").click()
@@ -139,6 +183,7 @@ def test_every_chart_can_be_taken_away(visit, tmp_path):
             assert "SIMULATED" in path.read_text(), "a copy says so too"
             assert "Indications, as combinations" in path.read_text()
             assert "· release 1" in path.read_text()
+            assert "everybody in the collection: 87 patients" in words_of(path)
     with page.expect_download() as taking:
         chart.get_by_role("link", name="Numbers as CSV").click()
     taking.value.save_as(tmp_path / "chart.csv")

@@ -154,7 +154,7 @@ def test_the_file_is_what_the_page_shows(visit, tmp_path):
     page = visit("/sener-2025-reconstruction/patients/?inhibitor=baricitinib")
     with page.expect_download() as download:
         page.get_by_text("Download these 12 as CSV").click()
-    assert download.value.suggested_filename == "casebook-sener-2025-reconstruction-patients-release-1.csv"
+    assert download.value.suggested_filename == "casebook-simulated-sener-2025-reconstruction-patients-release-1.csv"
     download.value.save_as(tmp_path / "file.csv")
     assert len((tmp_path / "file.csv").read_text(encoding="utf-8-sig").splitlines()) == 13
 

@@ -5,12 +5,12 @@ open: here are the facts they are made of. What is known, and what is on a list,
 values are asked of the database once per version of the data.
 """
 
-from collections import OrderedDict
 from collections.abc import Iterable
 from threading import Lock
 from typing import Any
 
 import numpy as np
+from cachetools import LRUCache
 from django.db.models import F, QuerySet
 
 from ...models import LISTS, TermTree, Treatment
@@ -31,26 +31,20 @@ MAX_CACHE_BYTES = 64 * 1024 * 1024  # bytes of answers kept for each snapshot
 class BitsetCache:
     """Answers by what was asked, the ones used last; safe to share among threads."""
 
-    def __init__(self, room: int = MAX_CACHE_BYTES):
-        self.room, self.used, self.lock = room, 0, Lock()
-        self.kept: OrderedDict[Any, np.ndarray] = OrderedDict()
+    def __init__(self, max_bytes: int = MAX_CACHE_BYTES):
+        self.answers: LRUCache[Any, np.ndarray] = LRUCache(max_bytes, getsizeof=lambda bits: bits.nbytes)
+        self.lock = Lock()
 
     def get(self, key) -> np.ndarray | None:
         with self.lock:
-            found = self.kept.get(key)
-            if found is not None:
-                self.kept.move_to_end(key)
-            return found
+            return self.answers.get(key)
 
     def put(self, key, bits: np.ndarray) -> np.ndarray:
+        """Keeps an answer, unless it alone is larger than the cache."""
         bits.setflags(write=False)
         with self.lock:
-            if key not in self.kept:
-                self.kept[key] = bits
-                self.used += bits.nbytes
-            while self.used > self.room and len(self.kept) > 1:
-                _, dropped = self.kept.popitem(last=False)
-                self.used -= dropped.nbytes
+            if bits.nbytes <= self.answers.maxsize:
+                self.answers[key] = bits
         return bits
 
 

@@ -56,7 +56,7 @@ def read_cases(patients: QuerySet, courses: QuerySet) -> Iterator[Case]:
     found = rows.iterator(chunk_size=BATCH)
     while batch := list(islice(found, BATCH)):
         keys = [key for key, *_ in batch]
-        studies = Study.objects.in_bulk({study for *_, study in batch})
+        studies = Study.objects.select_related("collection").in_bulk({study for *_, study in batch})
         signs, given = signs_of(keys), courses_of(keys, courses)
         for key, *facts, study in batch:
             yield Case(*facts, studies[study], signs[key], given[key])

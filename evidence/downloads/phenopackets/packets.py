@@ -6,7 +6,7 @@ from datetime import UTC
 from itertools import islice
 
 from ...models import Indication, Patient, Study
-from ...models.choices import Extraction, Presence, Response, Sex, Subset, YesNo
+from ...models.choices import Presence, Response, Sex, Subset, YesNo
 from ...models.consistency import consistent_read
 from ...models.treatment import SET_SEPARATOR
 from ...questions.filters import describe_question, matching_treatments
@@ -42,7 +42,7 @@ def external_reference(study: Study, *, simulated: bool) -> dict:
 
 def feature_evidence(study: Study, *, simulated: bool) -> list[dict]:
     """Where a feature comes from: how the source was read, and the source."""
-    read = ontology_class("read", study.extraction, f"Read: {Extraction(study.extraction).label.lower()}")
+    read = ontology_class("read", study.reading, f"Read: {study.reading_label.lower()}")
     return [{"evidenceCode": read, "reference": external_reference(study, simulated=simulated)}]
 
 

@@ -5,7 +5,19 @@ intersection of the answers to its parts. A set and its match word are one filte
 """
 
 from .filter_kinds import AnyOf, Bound, NotKnown, Range, Search, SetOf
-from .groups_and_studies import GROUP_FILTERS, matching_groups, matching_studies, parts_not_asked
+from .groups_and_studies import (
+    GROUP_FILTERS,
+    AskedInWords,
+    InWords,
+    asked_of_both,
+    asked_of_groups,
+    asked_of_patients,
+    describe_parts_not_asked,
+    matching_groups,
+    matching_studies,
+    parts_not_asked,
+    studies_without_groups,
+)
 from .treatment import (
     DISPLAY_PARAMS,
     FILTERS,
@@ -29,19 +41,26 @@ __all__ = [
     "RANGES",
     "SETS",
     "AnyOf",
+    "AskedInWords",
     "Bound",
     "Chip",
+    "InWords",
     "NotKnown",
     "Range",
     "Search",
     "SetOf",
     "TreatmentFilter",
+    "asked_of_both",
+    "asked_of_groups",
+    "asked_of_patients",
     "courses_open",
+    "describe_parts_not_asked",
     "describe_question",
     "filter_chips",
     "matching_groups",
     "matching_studies",
     "matching_treatments",
     "parts_not_asked",
+    "studies_without_groups",
     "treatments_known",
 ]

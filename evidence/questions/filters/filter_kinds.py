@@ -9,7 +9,7 @@ from typing import Any
 
 import django_filters
 from django.core.validators import EMPTY_VALUES
-from django.db.models import Exists, Q, QuerySet
+from django.db.models import Q, QuerySet
 
 from ...models import ATTRIBUTES
 from ...models.choices import Match, Missing
@@ -227,7 +227,10 @@ class NotKnown(QuestionFilter):
 
 
 class Search(QuestionFilter):
-    """Every word occurs somewhere in the record or in its study."""
+    """Every word occurs somewhere in the record or in its study.
+
+    `paths` lead to texts of the record, and `related` makes the condition for what stands in records of its own.
+    """
 
     field_class = SearchField
 
@@ -242,7 +245,7 @@ class Search(QuestionFilter):
             for path in self.paths:
                 found |= Q(**{f"{path}__icontains": word})
             if self.related:
-                found |= Q(Exists(self.related(word)))
+                found |= self.related(word)
             asked &= found
         return asked
 

@@ -1,4 +1,11 @@
-"""The same question asked of what stands beside the patients: groups, and studies as a whole."""
+"""The same question asked of what stands beside the patients: groups, and studies as a whole.
+
+A group cannot answer every part of a question: it has no one sex or age. Such parts are not asked of it, so it may hold
+patients like these, and nobody can say whether it does. What was not asked of which rows is said here alone.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import django_filters
 from django.db.models import Q, QuerySet
@@ -6,8 +13,9 @@ from django.db.models import Q, QuerySet
 from ...models import Study, StudyGroup
 from ...models.choices import Design, Match, Subset
 from ..question import Question
+from ..vocabulary import Vocabulary
 from .filter_kinds import AnyOf, Search, SetOf
-from .treatment import FILTERS, YEAR, matching_treatments
+from .treatment import YEAR, describe_question, filter_chips, matching_treatments
 
 INDICATED = {match: f"indicated_for_{match}" for match in Match.values}
 
@@ -15,7 +23,18 @@ INDICATED = {match: f"indicated_for_{match}" for match in Match.values}
 class GroupFilter(django_filters.FilterSet):
     """The same words asked of groups, as far as aggregate evidence can answer them."""
 
-    q = Search("Search", paths=["label", "study__short_name", "study__title", "study__authors", "study__journal"])
+    q = Search(
+        "Search",
+        paths=[
+            "label",
+            "inhibitor__name",
+            "inhibitor__brand",
+            "study__short_name",
+            "study__title",
+            "study__authors",
+            "study__journal",
+        ],
+    )
     inhibitor = AnyOf("JAK inhibitor", path="inhibitor__slug")
     indication = SetOf("Indication", kind="indication", verbs=INDICATED)
     subset = AnyOf("Disease subset", path="subset", choices=Subset)
@@ -32,17 +51,56 @@ GROUP_FILTERS = GroupFilter.base_filters
 
 
 def matching_groups(question: Question) -> QuerySet:
-    """The groups that answer those parts of the question a group can answer; `unasked` names the others."""
+    """The groups that answer those parts of the question a group can answer; see `parts_not_asked`."""
     asked = StudyGroup.objects.within(question.collection)
-    for name, value in question:
-        if name in GROUP_FILTERS:
-            asked = GROUP_FILTERS[name].filter(asked, value)
+    for name, value in question.only(*GROUP_FILTERS):
+        asked = GROUP_FILTERS[name].filter(asked, value)
     return asked
 
 
-def parts_not_asked(question: Question) -> list[str]:
-    """Labels of the parts no group can answer: a group has no one sex, age or response."""
-    return [FILTERS[name].label for name, _ in question if name not in GROUP_FILTERS]
+def parts_not_asked(question: Question) -> Question:
+    """The parts no group can answer: a group has no one sex, age or response."""
+    return question.without(*GROUP_FILTERS)
+
+
+def describe_parts_not_asked(question: Question, vocabulary: Vocabulary) -> list[str]:
+    """The parts that are not asked of groups, each in words: “Sex: Female”."""
+    return [chip.text for chip in filter_chips(parts_not_asked(question), vocabulary)]
+
+
+@dataclass(frozen=True)
+class AskedInWords:
+    """A question in words, as it was asked of certain rows. `not_asked` are its parts that were not asked of all."""
+
+    words: str
+    not_asked: list[str]
+
+
+# How a question was asked of the rows of a table.
+InWords = Callable[[Question, Vocabulary], AskedInWords]
+
+
+def asked_of_patients(question: Question, vocabulary: Vocabulary) -> AskedInWords:
+    """Of patients, and what belongs to them: every part."""
+    return AskedInWords(describe_question(question, vocabulary), [])
+
+
+def asked_of_groups(question: Question, vocabulary: Vocabulary) -> AskedInWords:
+    """Of groups, and what belongs to them: the parts a group can answer."""
+    asked = describe_question(question.only(*GROUP_FILTERS), vocabulary)
+    return AskedInWords(asked, describe_parts_not_asked(question, vocabulary))
+
+
+def asked_of_both(question: Question, vocabulary: Vocabulary) -> AskedInWords:
+    """Of rows some of which are there for their groups alone: every part, those not asked of groups with that word."""
+    left_out = parts_not_asked(question)
+    if not left_out.parts:
+        return asked_of_patients(question, vocabulary)
+    told = [
+        f"{chip.text} (not asked of groups)" if chip.name in left_out else chip.text
+        for chip in filter_chips(question, vocabulary)
+    ]
+    return AskedInWords("; ".join(told), describe_parts_not_asked(question, vocabulary))
 
 
 class StudyFilter(django_filters.FilterSet):
@@ -59,7 +117,16 @@ class StudyFilter(django_filters.FilterSet):
 
 STUDY_FILTERS = StudyFilter.base_filters
 STUDY_SEARCH = Search(
-    "Search", paths=["slug", "short_name", "title", "authors", "journal", "registered_inhibitor__name"]
+    "Search",
+    paths=[
+        "slug",
+        "short_name",
+        "title",
+        "authors",
+        "journal",
+        "registered_inhibitor__name",
+        "registered_inhibitor__brand",
+    ],
 )
 
 
@@ -69,20 +136,28 @@ def matching_studies(question: Question) -> QuerySet:
     Words about the study hold of the study. The remaining words have to hold of one of its courses or groups; a
     registered trial without patients yet can answer for its drug alone.
     """
+    return studies_answering(question, matching_groups)
+
+
+def studies_without_groups(question: Question) -> QuerySet:
+    """Those of them that answer without their groups, so that every part of the question was asked."""
+    return studies_answering(question, lambda asked: StudyGroup.objects.none())
+
+
+def studies_answering(question: Question, groups: Callable[[Question], QuerySet]) -> QuerySet:
+    """`matching_studies`, where `groups` finds the groups that a study can answer by."""
     asked = Study.objects.within(question.collection)
     for name, value in question.only(*STUDY_FILTERS):
         asked = STUDY_FILTERS[name].filter(asked, value)
     about_people = question.without(*STUDY_FILTERS, "q")
     if "q" in question:
-        by_people = asked.with_evidence(matching_treatments(question), matching_groups(question))
+        by_people = asked.with_evidence(matching_treatments(question), groups(question))
         asked = asked.filter(
             Q(pk__in=STUDY_SEARCH.filter(asked, question.value("q")).values("pk")) | Q(pk__in=by_people.values("pk"))
         )
     if not about_people.parts:
         return asked
-    answered = Q(
-        pk__in=asked.with_evidence(matching_treatments(about_people), matching_groups(about_people)).values("pk")
-    )
+    answered = Q(pk__in=asked.with_evidence(matching_treatments(about_people), groups(about_people)).values("pk"))
     if {name for name, _ in about_people} == {"inhibitor"}:
         answered |= Q(registered_inhibitor__slug__in=about_people.value("inhibitor"))
     return asked.filter(answered)

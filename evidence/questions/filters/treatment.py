@@ -5,10 +5,10 @@ from difflib import get_close_matches
 
 import django_filters
 from django import forms
-from django.db.models import OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from ...models import AdverseEvent, Collection, Treatment
-from ...models.choices import Ascertainment, Assessed, Design, Response, Sex, Subset, YesNo
+from ...models import AdverseEvent, Collection, Patient, PatientAutoantibody, PatientManifestation, Treatment
+from ...models.choices import Ascertainment, Assessed, Design, Presence, Response, Sex, Subset, YesNo
 from ...models.treatment import assessed_about, given, with_seriousness
 from ..form_fields import MatchedSetField, truncated
 from ..question import Question
@@ -22,8 +22,24 @@ DISPLAY_PARAMS = ("chart", "sensitivity", "rule", "item", "shared", "with", "rel
 VIEW_PARAMS = {"sort", "page", *DISPLAY_PARAMS}
 
 
-def events_described(word: str) -> QuerySet:
-    return AdverseEvent.objects.filter(treatment=OuterRef("pk"), description__icontains=word)
+def recorded_with(word: str) -> Q:
+    """Courses with this word in an adverse event, in an indication or another therapy of the course, or in an earlier
+    therapy, a manifestation or an autoantibody of the patient. What was looked for and is absent is not found.
+    """
+    event = Q(description__icontains=word) | Q(category__label__icontains=word)
+    found = Q(Exists(AdverseEvent.objects.filter(event, treatment=OuterRef("pk"))))
+    for links, term in (
+        (Treatment.indications.through, "indication"),
+        (Treatment.concomitant_therapies.through, "therapy"),
+    ):
+        named = links.objects.filter(**{f"{term}__label__icontains": word})
+        found |= Q(pk__in=named.values("treatment"))
+    earlier = Patient.prior_therapies.through.objects.filter(therapy__label__icontains=word)
+    found |= Q(patient__in=earlier.values("patient"))
+    for records, term in ((PatientManifestation, "manifestation"), (PatientAutoantibody, "autoantibody")):
+        named = records.objects.filter(status=Presence.PRESENT, **{f"{term}__label__icontains": word})
+        found |= Q(patient__in=named.values("patient"))
+    return found
 
 
 class Seriousness(AnyOf):
@@ -87,12 +103,13 @@ class TreatmentFilter(django_filters.FilterSet):
             "patient__notes",
             "patient__comorbidities",
             "inhibitor__name",
+            "inhibitor__brand",
             "patient__study__short_name",
             "patient__study__title",
             "patient__study__authors",
             "patient__study__journal",
         ],
-        related=events_described,
+        related=recorded_with,
     )
     inhibitor = AnyOf("JAK inhibitor", kind="inhibitor", made=given)
     indication = SetOf("Indication", kind="indication", listed="indication", note=WHOLE_LISTS)
