@@ -71,9 +71,9 @@ class Run:
         environment = os.environ | part.environment
         if part.reports:
             report = self.work / "reports" / f"{part.name}.xml"
-            asked = part.environment.get("PYTEST_ADDOPTS", "")
-            environment["PYTEST_ADDOPTS"] = f"{asked} --junitxml='{report}'"
-        with tempfile.TemporaryFile("w+", errors="replace") as said:
+            options = part.environment.get("PYTEST_ADDOPTS", "")
+            environment["PYTEST_ADDOPTS"] = f"{options} --junitxml='{report}'"
+        with tempfile.TemporaryFile("w+", errors="replace") as output:
             with self.printing:
                 if self.stopped:
                     raise Failed(part.name)
@@ -82,7 +82,7 @@ class Run:
                     cwd=ROOT,
                     env=environment,
                     stdin=subprocess.DEVNULL,
-                    stdout=said,
+                    stdout=output,
                     stderr=subprocess.STDOUT,
                     start_new_session=True,  # a group of its own, so that whatever it leaves behind can be ended
                 )
@@ -94,9 +94,9 @@ class Run:
             end(process)
             del self.running[part.name]
             self.seconds[part.name] = time.monotonic() - started
-            said.seek(0)
+            output.seek(0)
             if not self.stopped or outcome == "passed":
-                self.say(f"\n== {part.name}: {outcome} after {self.seconds[part.name]:.0f} s\n{said.read()}")
+                self.say(f"\n== {part.name}: {outcome} after {self.seconds[part.name]:.0f} s\n{output.read()}")
         if outcome != "passed":
             raise Failed(part.name)
 
@@ -113,15 +113,15 @@ class Run:
 
     def tests(self) -> dict[str, tuple[int, int]]:
         """Of each part that ran pytest: how many tests passed, how many failed or broke."""
-        found = {}
+        counts = {}
         for report in sorted((self.work / "reports").glob("*.xml")):
             suites = list(ElementTree.parse(report).iter("testsuite"))
             total, failed, skipped = (
                 sum(int(suite.get(name, 0)) for suite in suites for name in names)
                 for names in (["tests"], ["failures", "errors"], ["skipped"])
             )
-            found[report.stem] = (total - failed - skipped, failed)
-        return found
+            counts[report.stem] = (total - failed - skipped, failed)
+        return counts
 
 
 def end(process: subprocess.Popen) -> None:

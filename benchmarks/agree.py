@@ -42,11 +42,11 @@ def engine_numbers(collection: str, words: list) -> dict[str, Counter]:
     from evidence.questions.filters import TreatmentFilter
     from evidence.questions.vocabulary import vocabulary
 
-    home = Collection.objects.get(slug=collection)
-    form = TreatmentFilter(QueryDict(questions.urlencode(words)), vocabulary=vocabulary(home))
+    record = Collection.objects.get(slug=collection)
+    form = TreatmentFilter(QueryDict(questions.urlencode(words)), vocabulary=vocabulary(record))
     if not form.is_valid():
         raise SystemExit(form.problems())
-    question = form.question(home)
+    question = form.question(record)
     counters = count([Tally(question.without(name), (name,), Unit.TREATMENTS) for name in COUNTED_IN_COURSES])
     return {
         name: {value: number for (value,), number in counter.items()}
@@ -69,9 +69,9 @@ def check(ours: dict, theirs: dict, who: str, *, but_for: Collection[str] = ()) 
             raise SystemExit(f"{who} counts {theirs[unit]} {unit}, Casebook {ours[unit]}")
     for name, options in theirs["facets"].items():
         for code, number in options.items():
-            found = ours["facets"].get(name, {}).get(code, 0)
-            if found != number and not (name == "manifestation" and code in but_for):
-                raise SystemExit(f"{who} counts {number} for {name}={code}, Casebook {found}")
+            our_number = ours["facets"].get(name, {}).get(code, 0)
+            if our_number != number and not (name == "manifestation" and code in but_for):
+                raise SystemExit(f"{who} counts {number} for {name}={code}, Casebook {our_number}")
 
 
 def datasette_numbers(server, database: str, words: list) -> dict:
@@ -80,8 +80,8 @@ def datasette_numbers(server, database: str, words: list) -> dict:
     return {
         "treatments": answer["filtered_table_rows_count"],
         "facets": {
-            name: {str(each["value"]): each["count"] for each in found["results"]}
-            for name, found in facets.get("results", facets).items()
+            name: {str(option["value"]): option["count"] for option in facet["results"]}
+            for name, facet in facets.get("results", facets).items()
             # Its own choice is part of what a facet of Datasette counts; Casebook leaves it out, to offer the others.
             if name in COUNTED_IN_COURSES and name not in dict(words)
         },
@@ -92,8 +92,8 @@ def dash_numbers(server, words: list) -> dict:
     answer = json.loads(
         text_of(server.get("/_dash-update-component", {"Content-Type": "application/json"}, questions.dash(words))[1])
     )
-    told = answer["response"]["count"]["children"]
-    patients, courses = (int(number) for number in re.findall(r"\d+", told))
+    text = answer["response"]["count"]["children"]
+    patients, treatments = (int(number) for number in re.findall(r"\d+", text))
     facets = {}
     for fieldset in answer["response"]["facets"]["children"]:
         legend, *labels = fieldset["props"]["children"]
@@ -101,4 +101,4 @@ def dash_numbers(server, words: list) -> dict:
         if name in COUNTED_IN_COURSES:
             options = (label["props"]["children"].rpartition(" ") for label in labels)
             facets[name] = {code: int(number) for code, _, number in options}
-    return {"patients": patients, "treatments": courses, "facets": facets}
+    return {"patients": patients, "treatments": treatments, "facets": facets}

@@ -63,23 +63,23 @@ def download(server: servers.Server, path: str, pause: float = 0) -> dict:
 
 
 def measure(source: Path, flat: Path, collection: str, size: int) -> dict:
-    found = {"raw": raw(source, collection)}
+    results = {"raw": raw(source, collection)}
     server = servers.casebook("export", f"sqlite:///{source}", WEB_CONCURRENCY="1").start()
     try:
         # A small file first: what is loaded on first use is not the file's. Studies are asked as files always are.
         download(server, "/published/treatments.csv")
         download(server, f"/{collection}/treatments.csv?inhibitor=itacitinib&sex=male")
-        found["casebook"] = download(server, f"/{collection}/treatments.csv")
+        results["casebook"] = download(server, f"/{collection}/treatments.csv")
         if size <= 100_000:
-            found["patients"] = download(server, f"/{collection}/patients.csv")
+            results["patients"] = download(server, f"/{collection}/patients.csv")
         if size == 100_000:
-            found["slow_reader"] = download(server, f"/{collection}/treatments.csv", pause=0.15)
+            results["slow_reader"] = download(server, f"/{collection}/treatments.csv", pause=0.15)
     finally:
         server.stop()
     if (servers.PEERS / "datasette").exists():
         peer = servers.datasette(flat, tuned=True).start()
         try:
-            found["datasette"] = download(peer, f"/{flat.stem}/treatments.csv?_stream=on&_size=max")
+            results["datasette"] = download(peer, f"/{flat.stem}/treatments.csv?_stream=on&_size=max")
         finally:
             peer.stop()
-    return found
+    return results

@@ -40,8 +40,8 @@ def connect(database: str) -> None:
 def measure(database: str, collection: str, *, short: bool) -> dict:
     """In a process of its own, so that memory is its own."""
     command = [sys.executable, "-m", "benchmarks.inside", database, collection, "short" if short else "long"]
-    told = subprocess.run(command, cwd=servers.ROOT, check=True, capture_output=True, text=True).stdout
-    return json.loads(told.splitlines()[-1])
+    output = subprocess.run(command, cwd=servers.ROOT, check=True, capture_output=True, text=True).stdout
+    return json.loads(output.splitlines()[-1])
 
 
 def edit(database: str, collection: str) -> None:
@@ -86,13 +86,13 @@ def report(database: str, collection: str, *, short: bool) -> dict:
     from evidence.questions.question import MatchedSet
     from evidence.web.overview import overview_summaries
 
-    settings.ALLOWED_HOSTS, settings.KEEP_ANSWERS = ["*"], False
-    home = Collection.objects.get(slug=collection)
+    settings.ALLOWED_HOSTS, settings.CACHE_RESPONSES = ["*"], False
+    record = Collection.objects.get(slug=collection)
     started = time.perf_counter()
-    snapshot = build_snapshot(home)
-    found = {"build_s": round(time.perf_counter() - started, 2), "snapshot_mb": round(snapshot.nbytes / 1e6, 1)}
-    asked_of_page = parse_request(RequestFactory().get(questions.casebook(collection, questions.MAIN)), collection)
-    question, words = asked_of_page.question, asked_of_page.vocabulary
+    snapshot = build_snapshot(record)
+    results = {"build_s": round(time.perf_counter() - started, 2), "snapshot_mb": round(snapshot.nbytes / 1e6, 1)}
+    parsed = parse_request(RequestFactory().get(questions.casebook(collection, questions.MAIN)), collection)
+    question, vocabulary = parsed.question, parsed.vocabulary
     answers = QuestionBitsets(snapshot)
     cold = []
     with consistent_read():
@@ -108,18 +108,18 @@ def report(database: str, collection: str, *, short: bool) -> dict:
             cold.append(median(lambda code=code: answers.part_answer("manifestation", MatchedSet((code,), "none")), 1))
         cold.append(median(lambda: answers.part_answer("age_min", 50), 1))
         cold.append(median(lambda: answers.part_answer("q", "synthetic-77"), 1))
-        found["unseen_value_ms"] = sorted(cold)[len(cold) // 2]
-        found["unseen_value_worst_ms"] = max(cold)
-        asked = [
-            summaries.filter_facets(question, words, {}),
+        results["unseen_value_ms"] = sorted(cold)[len(cold) // 2]
+        results["unseen_value_worst_ms"] = max(cold)
+        page_summaries = [
+            summaries.filter_facets(question, vocabulary, {}),
             summaries.match_summary(question),
             summaries.cohort_totals(question),
-            summaries.match_counts(question, words),
-            *overview_summaries(asked_of_page, selected_charts(asked_of_page)).values(),
+            summaries.match_counts(question, vocabulary),
+            *overview_summaries(parsed, selected_charts(parsed)).values(),
         ]
-        tallies = next(summaries.shares.run_together(asked))
+        tallies = next(summaries.shares.run_together(page_summaries))
         count_tallies(snapshot, tallies)
-        found["bare_ms"] = median(lambda: count_tallies(snapshot, tallies), 3 if short else 25)
+        results["bare_ms"] = median(lambda: count_tallies(snapshot, tallies), 3 if short else 25)
     handler, factory = WSGIHandler(), RequestFactory()
     handler.get_response(factory.get(questions.casebook(collection, questions.MAIN)))
 
@@ -128,10 +128,10 @@ def report(database: str, collection: str, *, short: bool) -> dict:
 
     with CaptureQueriesContext(connection) as queries:
         page()
-    found["queries"] = len(queries)
-    found["page_ms"] = median(page, 3 if short else 25)
-    found["page_kb"] = round(len(page().content) / 1e3)
-    return found
+    results["queries"] = len(queries)
+    results["page_ms"] = median(page, 3 if short else 25)
+    results["page_kb"] = round(len(page().content) / 1e3)
+    return results
 
 
 if __name__ == "__main__":

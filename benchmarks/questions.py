@@ -55,15 +55,15 @@ def thousand(collection: str, seed: int = 1) -> list[str]:
         "adverse_event": ["infection", "hepatitis"],
         "missing": ["age", "response", "dose"],
     }
-    found: dict[str, None] = {}
-    while len(found) < 1000:
-        words = []
+    addresses: dict[str, None] = {}
+    while len(addresses) < 1000:
+        params = []
         for name in draw.sample(list(codes), draw.randint(1, 4)):
-            chosen = draw.sample(codes[name], draw.randint(1, min(2, len(codes[name]))))
-            words += [(name, code) for code in chosen]
-            if name in ("indication", "manifestation") and len(chosen) > 1:
-                words.append((f"{name}_match", draw.choice(["any", "all"])))
+            chosen_codes = draw.sample(codes[name], draw.randint(1, min(2, len(codes[name]))))
+            params += [(name, code) for code in chosen_codes]
+            if name in ("indication", "manifestation") and len(chosen_codes) > 1:
+                params.append((f"{name}_match", draw.choice(["any", "all"])))
         if draw.random() < 0.4:
-            words.append(("age_min", str(draw.randint(20, 70))))
-        found.setdefault(casebook(collection, words))
-    return list(found)
+            params.append(("age_min", str(draw.randint(20, 70))))
+        addresses.setdefault(casebook(collection, params))
+    return list(addresses)

@@ -17,9 +17,9 @@ GOALS = {"plain": (5, 120, 600), "datasette": (4, 30, 120), "dash": (3, 4, 10)}
 SIZES = ("1000", "100000", "1000000")
 
 
-def ratio(found: dict, name: str, question: str = "main") -> tuple[float, float, float] | None:
+def ratio(results: dict, name: str, question: str = "main") -> tuple[float, float, float] | None:
     """Median, least and greatest of the ratios to Casebook, round by round."""
-    pages = found["pages"][question]
+    pages = results["pages"][question]
     if name not in pages:
         return None
     rounds = zip(pages[name]["rounds"], pages["casebook"]["rounds"], strict=False)
@@ -32,12 +32,12 @@ def ms(value: float) -> str:
 
 
 def goal_row(
-    text: str, goal: str, found: float, *, least: float | None = None, most: float | None = None, unit=""
+    text: str, goal: str, value: float, *, least: float | None = None, most: float | None = None, unit=""
 ) -> str:
-    met = found >= least if least is not None else found <= most
+    met = value >= least if least is not None else value <= most
     limit = least if least is not None else most
-    gap = "met" if met else f"**missed** by {abs(found - limit) / limit * 100:.0f} %"
-    return f"| {text} | {goal} | {found:,.1f}{unit} | {gap} |"
+    gap = "met" if met else f"**missed** by {abs(value - limit) / limit * 100:.0f} %"
+    return f"| {text} | {goal} | {value:,.1f}{unit} | {gap} |"
 
 
 def goals(results: dict) -> list[str]:
@@ -63,7 +63,7 @@ def goals(results: dict) -> list[str]:
         if found.get("load"):
             for name, (text, limit) in list(LOADS.items())[1:]:
                 turns = zip(found["load"][name], found["load"]["empty"], strict=True)
-                share = statistics.median(100 * each["rate"] / empty["rate"] for each, empty in turns)
+                share = statistics.median(100 * run["rate"] / empty["rate"] for run, empty in turns)
                 text = f"{text} per second against an empty view, {int(size):,} patients"
                 rows.append(goal_row(text, f"≥ {limit} %", share, least=limit, unit=" %"))
     for size in ("100000", "1000000"):
@@ -160,7 +160,7 @@ def write(results: dict, path: Path) -> None:
 
 
 def cold(sizes: dict) -> list[str]:
-    told = {
+    labels = {
         "making the collection, s": ("data", "generated_s"),
         "database file, MB": ("data", "file_mb"),
         "reading a snapshot, s": ("inside", "build_s"),
@@ -171,8 +171,8 @@ def cold(sizes: dict) -> list[str]:
         "the whole page in process, ms": ("inside", "page_ms"),
     }
     return [
-        f"| {label} | " + " | ".join(f"{found[part][name]:,}" for found in sizes.values()) + " |"
-        for label, (part, name) in told.items()
+        f"| {label} | " + " | ".join(f"{result[part][name]:,}" for result in sizes.values()) + " |"
+        for label, (part, name) in labels.items()
     ]
 
 
@@ -180,25 +180,25 @@ def loads(sizes: dict) -> list[str]:
     lines = ["## Under load", "", "Eight connections (wrk), two workers of four threads.", ""]
     lines += ["| patients | empty view /s | kept answer /s | 304 /s | a thousand questions /s (p50, p99 ms) |"]
     lines += ["| ---: | ---: | ---: | ---: | ---: |"]
-    for size, found in sizes.items():
-        load = found.get("load")
+    for size, result in sizes.items():
+        load = result.get("load")
         if not load:
             continue
-        rates = [f"{statistics.median(each['rate'] for each in load[name]):,.0f}" for name in LOADS]
+        rates = [f"{statistics.median(run['rate'] for run in load[name]):,.0f}" for name in LOADS]
         mixed = load.get("thousand")
-        told = f"{mixed['rate']:,} ({mixed['p50']}, {mixed['p99']})" if mixed else "–"
-        lines.append(f"| {int(size):,} | {' | '.join(rates)} | {told} |")
+        thousand_text = f"{mixed['rate']:,} ({mixed['p50']}, {mixed['p99']})" if mixed else "–"
+        lines.append(f"| {int(size):,} | {' | '.join(rates)} | {thousand_text} |")
     lines += ["", "A thousand different questions, each asked once before (one after the other, nothing kept yet):", ""]
-    for size, found in sizes.items():
-        if "thousand" in found.get("load", {}):
-            lines.append(f"- {int(size):,} patients: {found['load']['thousand_first_s']} s")
+    for size, result in sizes.items():
+        if "thousand" in result.get("load", {}):
+            lines.append(f"- {int(size):,} patients: {result['load']['thousand_first_s']} s")
     lines += [
         "",
         "Readers while a curator publishes an edit of this very collection every second, for eight seconds:",
         "",
     ]
-    for size, found in sizes.items():
-        seen = found["publishing"]
+    for size, result in sizes.items():
+        seen = result["publishing"]
         lines.append(
             f"- {int(size):,} patients: {seen['answers']:,} answers, {seen['failed']} failed; "
             f"p50 {seen['p50']} ms, p99 {seen['p99']} ms, worst {seen['worst']} ms"
@@ -224,20 +224,22 @@ def downloads(sizes: dict) -> list[str]:
         "datasette": "Datasette, its flat table",
         "slow_reader": "treatments.csv to a slow reader",
     }
-    for size, found in sizes.items():
+    for size, result in sizes.items():
         for name, label in names.items():
-            each = found["exports"].get(name)
-            if each:
-                rest = [each.get(key, "–") for key in ("first_ms", "seconds", "more_mb")]
+            download = result["exports"].get(name)
+            if download:
+                rest = [download.get(key, "–") for key in ("first_ms", "seconds", "more_mb")]
                 cells = " | ".join(str(value) for value in rest)
-                lines.append(f"| {label}, {int(size):,} patients | {each['rows']:,} | {each['rate']:,} | {cells} |")
+                lines.append(
+                    f"| {label}, {int(size):,} patients | {download['rows']:,} | {download['rate']:,} | {cells} |"
+                )
     return [*lines, ""]
 
 
 def vitals(sizes: dict) -> list[str]:
-    if not any("vitals" in found for found in sizes.values()):
+    if not any("vitals" in result for result in sizes.values()):
         return []
-    told = {
+    labels = {
         "first contentful paint, ms": "fcp",
         "largest contentful paint, ms (good: up to 2,500)": "lcp",
         "cumulative layout shift (good: up to 0.1)": "cls",
@@ -251,10 +253,10 @@ def vitals(sizes: dict) -> list[str]:
     ]
     lines[-1] += "slower; median of three visits. Nothing is kept by the server."
     lines += ["", "| | " + " | ".join(f"{int(size):,}" for size in sizes) + " |", "| --- |" + " ---: |" * len(sizes)]
-    for label, name in told.items():
+    for label, name in labels.items():
         cells = []
-        for found in sizes.values():
-            value = found.get("vitals", {}).get(name)
+        for result in sizes.values():
+            value = result.get("vitals", {}).get(name)
             cells.append("–" if value is None else f"{value:,.2f}" if name == "cls" else f"{value:,.0f}")
         lines.append(f"| {label} | {' | '.join(cells)} |")
     return [*lines, ""]

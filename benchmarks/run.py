@@ -42,10 +42,12 @@ def main() -> None:
     results = {"machine": machine(), "sizes": json.loads(earlier.read_text())["sizes"] if earlier.exists() else {}}
     for size in options.sizes:
         say(f"== {size:,} patients")
-        found = measure(size, options.rounds, short=options.short, postgresql=size <= options.postgresql_up_to)
+        results_of_size = measure(
+            size, options.rounds, short=options.short, postgresql=size <= options.postgresql_up_to
+        )
         if not options.short:  # sizes measured earlier stay, since each is compared within itself
             results["sizes"] = dict(
-                sorted((results["sizes"] | {str(size): found}).items(), key=lambda each: int(each[0]))
+                sorted((results["sizes"] | {str(size): results_of_size}).items(), key=lambda item: int(item[0]))
             )
             earlier.write_text(json.dumps(results, indent=1))
     if not options.short and not options.no_report:
@@ -94,8 +96,8 @@ def data(size: int) -> tuple[Path, Path, str, dict]:
 def measure(size: int, rounds: int, *, short: bool, postgresql: bool) -> dict:
     source, flat_file, collection, notes = data(size)
     database = f"sqlite:///{source}"
-    found = {"data": notes, "inside": inside.measure(database, collection, short=short)}
-    say(f"  in process: {found['inside']}")
+    results = {"data": notes, "inside": inside.measure(database, collection, short=short)}
+    say(f"  in process: {results['inside']}")
     targets = {"casebook": servers.casebook("casebook", database)}
     targets["cached"] = servers.casebook("cached", database, CASEBOOK_KEEP_ANSWERS="1")
     targets["database"] = servers.casebook("database", database, CASEBOOK_ENGINE="database")
@@ -120,17 +122,17 @@ def measure(size: int, rounds: int, *, short: bool, postgresql: bool) -> dict:
         agreement(targets, database, flat_file.stem, collection)
         say("  all give the same numbers")
         if short:
-            return found
-        found["pages"] = pages(targets, flat_file.stem, collection, size, rounds)
-        found["load"] = load(targets["cached"], collection, size)
-        found["publishing"] = publishing(targets["cached"], database, collection)
+            return results
+        results["pages"] = pages(targets, flat_file.stem, collection, size, rounds)
+        results["load"] = load(targets["cached"], collection, size)
+        results["publishing"] = publishing(targets["cached"], database, collection)
     finally:
         for server in targets.values():
             server.stop()
         if postgres:
             postgres.stop()
-    found["exports"] = exports.measure(source, flat_file, collection, size)
-    return found
+    results["exports"] = exports.measure(source, flat_file, collection, size)
+    return results
 
 
 def agreement(targets: dict, database: str, flat_name: str, collection: str) -> None:
@@ -138,7 +140,7 @@ def agreement(targets: dict, database: str, flat_name: str, collection: str) -> 
     inside.connect(database)
     for words in questions.QUESTIONS.values():
         ours = agree.casebook_numbers(targets["casebook"], collection, words)
-        courses = {**ours, "facets": agree.engine_numbers(collection, words)}
+        by_treatment = {**ours, "facets": agree.engine_numbers(collection, words)}
         small = bool(words) or ours["patients"] <= LARGE
         for name in ("cached", "database", "postgresql"):
             if name in targets and (small or name != "database"):
@@ -149,8 +151,8 @@ def agreement(targets: dict, database: str, flat_name: str, collection: str) -> 
             )
             agree.check(ours, theirs, "plain", but_for=agree.wider_terms())
         if "dash" in targets:
-            agree.check(courses, agree.dash_numbers(targets["dash"], words), "Dash")
-            agree.check(courses, agree.datasette_numbers(targets["datasette"], flat_name, words), "Datasette")
+            agree.check(by_treatment, agree.dash_numbers(targets["dash"], words), "Dash")
+            agree.check(by_treatment, agree.datasette_numbers(targets["datasette"], flat_name, words), "Datasette")
 
 
 def asked(targets: dict, flat_name: str, collection: str, words: list) -> dict:
@@ -194,14 +196,14 @@ def fast(name: str, size: int) -> bool:
 
 
 def summary(rounds: list[list[float]]) -> dict:
-    everything = sorted(value for each in rounds for value in each)
-    medians = [statistics.median(each) for each in rounds]
+    everything = sorted(value for values in rounds for value in values)
+    medians = [statistics.median(values) for values in rounds]
     return {
         "p50": round(statistics.median(medians), 2),
         "low": round(min(medians), 2),
         "high": round(max(medians), 2),
         "p95": round(everything[int(0.95 * (len(everything) - 1))], 2),
-        "rounds": [round(each, 2) for each in medians],
+        "rounds": [round(values, 2) for values in medians],
         "requests": len(everything),
     }
 
@@ -216,13 +218,13 @@ def wrk(server: servers.Server, path: str, *headers: str, script: str = "", seco
     if script:
         command += ["-s", script]
     server.drain()
-    told = subprocess.run(
+    output = subprocess.run(
         [*command, f"http://127.0.0.1:{server.port}{path}"], capture_output=True, text=True, check=True
     ).stdout
-    rate = float(re.search(r"Requests/sec:\s+([\d.]+)", told).group(1))
-    latency = {p: re.search(rf"{p}%\s+([\d.]+)(\w+)", told).groups() for p in (50, 99)}
+    rate = float(re.search(r"Requests/sec:\s+([\d.]+)", output).group(1))
+    latency = {p: re.search(rf"{p}%\s+([\d.]+)(\w+)", output).groups() for p in (50, 99)}
     units = {"us": 1e-3, "ms": 1, "s": 1e3}
-    bad = re.search(r"Non-2xx or 3xx responses: (\d+)", told)
+    bad = re.search(r"Non-2xx or 3xx responses: (\d+)", output)
     return {
         "rate": round(rate),
         "bad": int(bad.group(1)) if bad else 0,
@@ -234,16 +236,16 @@ def load(server: servers.Server, collection: str, size: int) -> dict:
     """Cached answers against an empty view of the same server, and a thousand different questions."""
     path = questions.casebook(collection, questions.MAIN)
     tag = server.get(path)[2]["ETag"]
-    found: dict = {"empty": [], "cached": [], "not_modified": []}
+    results: dict = {"empty": [], "cached": [], "not_modified": []}
     for _ in range(11):  # short and many: a machine's mood changes by the second
-        found["empty"].append(wrk(server, "/healthz", seconds=1))
-        found["cached"].append(wrk(server, path, seconds=1))
-        found["not_modified"].append(wrk(server, path, f"If-None-Match: {tag}", seconds=1))
-    if found["empty"][0] is None:
+        results["empty"].append(wrk(server, "/healthz", seconds=1))
+        results["cached"].append(wrk(server, path, seconds=1))
+        results["not_modified"].append(wrk(server, path, f"If-None-Match: {tag}", seconds=1))
+    if results["empty"][0] is None:
         say("  left out: wrk is not installed, so no requests per second")
         return {}
     if size > LARGE:
-        return found  # a thousand questions never asked before would each be cold
+        return results  # a thousand questions never asked before would each be cold
     addresses = questions.thousand(collection)
     script = BENCH / "thousand.lua"
     lines = ",".join(json.dumps(address) for address in addresses)
@@ -253,9 +255,9 @@ def load(server: servers.Server, collection: str, size: int) -> dict:
     started = time.perf_counter()
     for address in addresses:
         server.timed(address)
-    found["thousand_first_s"] = round(time.perf_counter() - started, 1)
-    found["thousand"] = wrk(server, "/", script=str(script), seconds=10)
-    return found
+    results["thousand_first_s"] = round(time.perf_counter() - started, 1)
+    results["thousand"] = wrk(server, "/", script=str(script), seconds=10)
+    return results
 
 
 def publishing(server: servers.Server, database: str, collection: str) -> dict:

@@ -77,13 +77,13 @@ class Server:
 
     def pids(self) -> list[int]:
         """The server's processes."""
-        found = []
+        pids = []
         for stat in Path("/proc").glob("[0-9]*/stat"):
             with suppress(OSError, ValueError):
                 words = stat.read_text().rpartition(")")[2].split()
                 if int(words[2]) == self.process.pid:  # its process group
-                    found.append(int(stat.parent.name))
-        return found
+                    pids.append(int(stat.parent.name))
+        return pids
 
     def unique_memory(self) -> float:
         """Megabytes that belong to these processes alone."""
@@ -146,9 +146,9 @@ def plain(database: str) -> Server:
 def datasette(flat: Path, *, tuned: bool) -> Server:
     limits = {"sql_time_limit_ms": 900_000, "facet_time_limit_ms": 900_000, "max_returned_rows": 1000}
     shipped = {"max_csv_mb": 0}
-    chosen = limits | shipped | {"suggest_facets": "off"} if tuned else shipped
+    settings = limits | shipped | {"suggest_facets": "off"} if tuned else shipped
     command = [str(PEERS / "datasette"), "serve", "-i", str(flat), "-p", "{port}"]
-    for name, value in chosen.items():
+    for name, value in settings.items():
         command += ["--setting", name, str(value)]
     return Server("datasette" if tuned else "datasette-shipped", command)
 

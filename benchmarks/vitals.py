@@ -35,7 +35,7 @@ def visit(context, address: str) -> dict:
     page.add_init_script(WATCH)
     page.goto(address, wait_until="load")
     page.wait_for_selector(".js-plotly-plot .main-svg", timeout=120_000)
-    drawn = page.evaluate("performance.now()")
+    first_chart = page.evaluate("performance.now()")
     page.wait_for_timeout(1500)
     seen = page.evaluate("seen")
     took = page.evaluate(
@@ -50,7 +50,7 @@ def visit(context, address: str) -> dict:
         })"""
     )
     page.close()
-    return seen | {"first_chart": drawn, "filter": took}
+    return seen | {"first_chart": first_chart, "filter": took}
 
 
 def measure(server: servers.Server, collection: str, times: int = 3) -> dict:
@@ -65,16 +65,16 @@ def measure(server: servers.Server, collection: str, times: int = 3) -> dict:
             visits.append(visit(context, f"http://127.0.0.1:{server.port}{path}"))
             context.close()
         browser.close()
-    return {name: round(statistics.median(each[name] for each in visits), 3) for name in visits[0]}
+    return {name: round(statistics.median(one_visit[name] for one_visit in visits), 3) for name in visits[0]}
 
 
 def main() -> None:
     results = json.loads((BENCH / "results.json").read_text())
-    for size, found in results["sizes"].items():
+    for size, result in results["sizes"].items():
         server = servers.casebook("vitals", f"sqlite:///{BENCH / f'{size}.sqlite3'}").start()
         try:
-            found["vitals"] = measure(server, f"patients-{size}")
-            print(size, found["vitals"], flush=True)
+            result["vitals"] = measure(server, f"patients-{size}")
+            print(size, result["vitals"], flush=True)
         finally:
             server.stop()
     (BENCH / "results.json").write_text(json.dumps(results, indent=1))

@@ -3,6 +3,6 @@
 from django.http import HttpRequest
 
 
-def page(request: HttpRequest) -> dict:
+def default_context(request: HttpRequest) -> dict:
     """Pages that belong to no collection say so, instead of leaving the frame to guess."""
     return {"collection": None}

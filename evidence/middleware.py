@@ -1,4 +1,4 @@
-"""Doors: addresses a database cannot read, a database that is away, and answers that have been given before."""
+"""Addresses a database cannot read, a database that is away, and answers that have been given before."""
 
 import errno
 import logging
@@ -25,15 +25,15 @@ from .problems import is_for_programs, problem_response
 
 logger = logging.getLogger(__name__)
 # What belongs to no state of the evidence, or to one person alone.
-APART = ("/admin/", "/healthz", "/readyz", "/favicon.ico", f"/{settings.STATIC_URL.strip('/')}/")
+UNCACHED_PATHS = ("/admin/", "/healthz", "/readyz", "/favicon.ico", f"/{settings.STATIC_URL.strip('/')}/")
 VARY = ("Accept-Encoding", "HX-Request", "HX-Boosted", "HX-History-Restore-Request")  # headers that change an answer
-LATER = {"Retry-After": "30"}
-KEEP = 24 * 60 * 60  # seconds; a new version of the data has new keys, so nothing kept is ever wrong
+RETRY_LATER = {"Retry-After": "30"}
+CACHE_SECONDS = 24 * 60 * 60  # seconds; a new version of the data has new keys, so nothing kept is ever wrong
 COMPRESSED = ("application/zip", "application/vnd.openxmlformats")  # a workbook is a ZIP too
-LARGEST = 512 * 1024  # bytes of an answer worth keeping
+MAX_CACHED_BYTES = 512 * 1024  # bytes of an answer worth keeping
 
 
-def no_body_for_head(get_response):
+def head_middleware(get_response):
     """Answers HEAD with headers alone. What would be streamed is not even begun.
 
     Where a view has made no body, the length is left out: it would not be that of the answer to GET.
@@ -54,7 +54,7 @@ def no_body_for_head(get_response):
     return middleware
 
 
-def plain_address(get_response):
+def null_byte_middleware(get_response):
     """Answers an address with a NUL byte by 404: PostgreSQL cannot be asked for it, and nothing has such a name."""
 
     def middleware(request):
@@ -67,23 +67,27 @@ def plain_address(get_response):
     return middleware
 
 
-def away(request: HttpRequest, error: Exception) -> HttpResponse:
+def unavailable_response(request: HttpRequest, error: Exception) -> HttpResponse:
     logger.error("The database cannot be reached: %s", error)
     if is_for_programs(request):
         return problem_response(
             503, "The database cannot be reached. Ask again in half a minute.", headers={"Retry-After": "30"}
         )
-    return HttpResponse(render_to_string("503.html"), status=503, headers=LATER)
+    return HttpResponse(render_to_string("503.html"), status=503, headers=RETRY_LATER)
 
 
-def database_away(get_response):
+def database_unavailable_middleware(get_response):
     """Answers 503 with a plain page when the database cannot be reached, and logs why."""
 
     def middleware(request):
         return get_response(request)
 
     def process_exception(request, exception):
-        return away(request, exception) if isinstance(exception, OperationalError | InterfaceError) else None
+        return (
+            unavailable_response(request, exception)
+            if isinstance(exception, OperationalError | InterfaceError)
+            else None
+        )
 
     middleware.process_exception = process_exception
     return middleware
@@ -92,8 +96,8 @@ def database_away(get_response):
 def accepts_gzip(request: HttpRequest) -> bool:
     """Whether the reader takes gzip, and likes it no less than none (RFC 9110, section 12.5.3)."""
     weights = {}
-    for part in request.META.get("HTTP_ACCEPT_ENCODING", "").split(","):
-        coding, *parameters = part.split(";")
+    for item in request.META.get("HTTP_ACCEPT_ENCODING", "").split(","):
+        coding, *parameters = item.split(";")
         weights[coding.strip()] = weight_in(parameters)
     return 0 < weights.get("gzip", 0) >= weights.get("identity", 0)
 
@@ -111,7 +115,7 @@ def weight_in(parameters: list[str]) -> float:
     return 1
 
 
-class Gzip(GZipMiddleware):
+class NegotiatedGZipMiddleware(GZipMiddleware):
     """Compresses answers for those who accept it, but not what is compressed already.
 
     Django's own takes the mere word for consent, also in `gzip;q=0`.
@@ -123,7 +127,7 @@ class Gzip(GZipMiddleware):
         return super().process_response(request, response)
 
 
-def steady_answers(get_response):
+def cached_response_middleware(get_response):
     """Gives every reader one state of the data, and an answer that was given before without making it again.
 
     An answer's tag is made of the version of the data, of the code, and of all in the request that the
@@ -133,28 +137,28 @@ def steady_answers(get_response):
     """
 
     def middleware(request):
-        if request.method not in ("GET", "HEAD") or request.path_info.startswith(APART):
+        if request.method not in ("GET", "HEAD") or request.path_info.startswith(UNCACHED_PATHS):
             return get_response(request)
         try:
-            asked = what_is_asked(request)
+            request_key = request_identity(request)
         except DisallowedHost as error:
             if not is_for_programs(request):
                 raise  # Django logs it, and answers with its page
             logger.error("%s", error)
             return problem_response(400, "This server does not answer to this host name.")
         try:
-            given = answered_before(request, tag_of(asked, DataVersion.current()))
-            if given is not None:
-                return given
+            cached = cached_response(request, etag_of(request_key, DataVersion.current()))
+            if cached is not None:
+                return cached
             with consistent_read() as version:
-                return answer(request, tag_of(asked, version), get_response)
+                return make_response(request, etag_of(request_key, version), get_response)
         except (OperationalError, InterfaceError) as error:
-            return away(request, error)
+            return unavailable_response(request, error)
 
     return middleware
 
 
-def what_is_asked(request: HttpRequest) -> tuple:
+def request_identity(request: HttpRequest) -> tuple:
     """All in a request that its answer can depend on: its address as it was written, and headers.
 
     Words are neither sorted nor left out, since views look at all of them. Raises DisallowedHost.
@@ -172,30 +176,30 @@ def what_is_asked(request: HttpRequest) -> tuple:
     )
 
 
-def tag_of(asked: tuple, version: DataVersion) -> str:
+def etag_of(request_key: tuple, version: DataVersion) -> str:
     """The answer's name; empty where the database has no version, so that nothing can be kept."""
-    said = repr((version.token, CODE, asked))
-    return f'W/"{sha256(said.encode()).hexdigest()[:32]}"' if version.token else ""
+    text = repr((version.token, CODE, request_key))
+    return f'W/"{sha256(text.encode()).hexdigest()[:32]}"' if version.token else ""
 
 
-def answered_before(request: HttpRequest, tag: str) -> HttpResponse | None:
+def cached_response(request: HttpRequest, tag: str) -> HttpResponse | None:
     """An answer of this version that the reader has, or that the cache has."""
-    if not (tag and settings.KEEP_ANSWERS):
+    if not (tag and settings.CACHE_RESPONSES):
         return None
     if tag in parse_etags(request.headers.get("If-None-Match", "")):
-        return HttpResponseNotModified(headers=fresh(tag) | {"Vary": ", ".join(VARY)})
-    kept = kept_answer(f"answer:{tag}")
-    if kept is None:
+        return HttpResponseNotModified(headers=revalidation_headers(tag) | {"Vary": ", ".join(VARY)})
+    cached = read_cache(f"answer:{tag}")
+    if cached is None:
         return None
-    content, headers = kept
+    content, headers = cached
     return HttpResponse(content, headers=headers)
 
 
-def answer(request: HttpRequest, tag: str, get_response) -> HttpResponse:
+def make_response(request: HttpRequest, tag: str, get_response) -> HttpResponse:
     """Makes the answer, and keeps it if it is worth that: as sent, so that nothing is compressed twice."""
     response, connection = get_response(request), request.META.get("gunicorn.socket")
     if response.streaming and connection is not None:
-        response.streaming_content = while_read(response.streaming_content, connection)
+        response.streaming_content = stream_while_connected(response.streaming_content, connection)
     patch_vary_headers(response, VARY)
     if stale_version() is not None:
         response.headers["Cache-Control"] = "no-store"  # part of it is of an earlier version, for a moment
@@ -203,28 +207,28 @@ def answer(request: HttpRequest, tag: str, get_response) -> HttpResponse:
         response.headers.setdefault("Cache-Control", "no-store")  # what is not there may be in a moment
     if not tag or response.status_code != 200 or response.cookies or response.has_header("Cache-Control"):
         return response
-    for name, value in fresh(tag).items():
+    for name, value in revalidation_headers(tag).items():
         response.headers[name] = value
-    worth = request.method == "GET" and not response.streaming and len(response.content) <= LARGEST
-    if settings.KEEP_ANSWERS and worth:
-        keep_answer(f"answer:{tag}", (response.content, dict(response.items())))
+    worth = request.method == "GET" and not response.streaming and len(response.content) <= MAX_CACHED_BYTES
+    if settings.CACHE_RESPONSES and worth:
+        write_cache(f"answer:{tag}", (response.content, dict(response.items())))
     return response
 
 
-def while_read(pieces: Iterable[bytes], connection: socket.socket) -> Iterator[bytes]:
+def stream_while_connected(pieces: Iterable[bytes], connection: socket.socket) -> Iterator[bytes]:
     """The pieces of a file as long as somebody is there to read them.
 
     Raises BrokenPipeError once the reader has gone, so that the file does not look complete, and no
     more is made of it. An empty piece sends nothing and lets this look: what takes long to begin yields
     some on the way.
     """
-    for piece in pieces:
-        yield piece
-        if has_gone(connection):
+    for chunk in pieces:
+        yield chunk
+        if is_disconnected(connection):
             raise BrokenPipeError(errno.EPIPE, "The reader has gone.")
 
 
-def has_gone(connection: socket.socket) -> bool:
+def is_disconnected(connection: socket.socket) -> bool:
     """Whether the other end of a connection has been closed. What waits there to be read stays."""
     try:
         waiting = select.poll()
@@ -236,7 +240,7 @@ def has_gone(connection: socket.socket) -> bool:
         return connection.fileno() < 0
 
 
-def kept_answer(key: str) -> tuple[bytes, dict[str, str]] | None:
+def read_cache(key: str) -> tuple[bytes, dict[str, str]] | None:
     """What the cache holds; a cache that is away holds nothing, and costs speed instead of the answer."""
     try:
         return cache.get(key)
@@ -245,19 +249,19 @@ def kept_answer(key: str) -> tuple[bytes, dict[str, str]] | None:
         return None
 
 
-def keep_answer(key: str, answer: tuple[bytes, dict[str, str]]) -> None:
+def write_cache(key: str, content_and_headers: tuple[bytes, dict[str, str]]) -> None:
     try:
-        cache.set(key, answer, KEEP)
+        cache.set(key, content_and_headers, CACHE_SECONDS)
     except Exception as error:  # as above
         logger.warning("The cache cannot be reached: %s", error)
 
 
-def fresh(tag: str) -> dict[str, str]:
+def revalidation_headers(tag: str) -> dict[str, str]:
     """A reader's browser may keep an answer, and asks each time whether it still holds."""
     return {"ETag": tag, "Cache-Control": "no-cache"}
 
 
-def fingerprint(paths: Iterable[Path]) -> str:
+def code_fingerprint(paths: Iterable[Path]) -> str:
     """The code that makes the answers, as a short text: a new release makes them anew."""
     digest = sha256()
     for path in sorted(paths):
@@ -265,7 +269,7 @@ def fingerprint(paths: Iterable[Path]) -> str:
     return digest.hexdigest()[:12]
 
 
-CODE = fingerprint(
+CODE = code_fingerprint(
     [
         *(settings.BASE_DIR / "evidence").rglob("*.py"),
         *(settings.BASE_DIR / "templates").rglob("*.html"),

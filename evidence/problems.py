@@ -15,12 +15,14 @@ def is_for_programs(request: HttpRequest) -> bool:
 
 
 def problem_response(
-    status: int, detail: str, faults: Iterable[ParameterError] = (), headers: dict | None = None
+    status: int, detail: str, errors: Iterable[ParameterError] = (), headers: dict | None = None
 ) -> JsonResponse:
     """The answer to a request that cannot be answered. `detail` is a sentence for people."""
-    found = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
-    errors = [({"parameter": name} if name else {}) | {"detail": text} for name, text in faults]
-    if errors:
-        found["errors"] = errors
-    shown = {"ensure_ascii": False}
-    return JsonResponse(found, status=status, content_type=CONTENT_TYPE, headers=headers, json_dumps_params=shown)
+    content = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
+    described = [({"parameter": name} if name else {}) | {"detail": text} for name, text in errors]
+    if described:
+        content["errors"] = described
+    json_options = {"ensure_ascii": False}
+    return JsonResponse(
+        content, status=status, content_type=CONTENT_TYPE, headers=headers, json_dumps_params=json_options
+    )

@@ -54,18 +54,18 @@ def env_number(name: str, default: int) -> int:
 
 def env_list(name: str, default: str = "") -> list[str]:
     """A comma-separated list."""
-    return [part.strip() for part in (os.environ.get(name) or default).split(",") if part.strip()]
+    return [item.strip() for item in (os.environ.get(name) or default).split(",") if item.strip()]
 
 
 def env_networks(name: str, default: str) -> list[str]:
     """A comma-separated list of network addresses, such as 127.0.0.1 or 10.0.0.0/8."""
-    found = env_list(name, default)
-    for each in found:
+    networks = env_list(name, default)
+    for network in networks:
         try:
-            ip_network(each)
+            ip_network(network)
         except ValueError as error:
             raise ImproperlyConfigured(f"{name} holds addresses or networks: {error}.") from None
-    return found
+    return networks
 
 
 # The one difference under tests: no key is needed, http is plain, static files are not collected first.
@@ -98,17 +98,17 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "evidence.middleware.no_body_for_head",
+    "evidence.middleware.head_middleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "evidence.api.throttling.rate_limited",
-    "evidence.middleware.plain_address",
-    "evidence.middleware.database_away",
+    "evidence.middleware.null_byte_middleware",
+    "evidence.middleware.database_unavailable_middleware",
     "django_htmx.middleware.HtmxMiddleware",  # before what keeps answers, which differ for htmx
-    "evidence.middleware.steady_answers",
-    "evidence.middleware.Gzip",
+    "evidence.middleware.cached_response_middleware",
+    "evidence.middleware.NegotiatedGZipMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -127,7 +127,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "evidence.context_processors.page",
+                "evidence.context_processors.default_context",
             ],
             "builtins": ["evidence.templatetags.casebook"],
         },
@@ -170,7 +170,7 @@ SNAPSHOTS = Path(
 )  # of large collections, for all workers
 
 # 0 makes every answer anew, which is for measuring and for editing templates.
-KEEP_ANSWERS = env_flag("CASEBOOK_KEEP_ANSWERS", not DEBUG)
+CACHE_RESPONSES = env_flag("CASEBOOK_KEEP_ANSWERS", not DEBUG)
 
 # The API: reading by anybody, from anywhere; no cookies are looked at, so a page of another origin gains nothing.
 API_PER_MINUTE = env_number("CASEBOOK_API_PER_MINUTE", 600)  # requests of one network address; 0: no limit

@@ -160,7 +160,7 @@ def unlimited(settings):
     For tests of many examples, which would otherwise change a setting in each: every change is one more layer that
     each later reading of any setting passes.
     """
-    settings.KEEP_ANSWERS, settings.API_PER_MINUTE = False, 0
+    settings.CACHE_RESPONSES, settings.API_PER_MINUTE = False, 0
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from evidence.downloads.citations import bibtex_entry, ris_record
 from evidence.models import Review, Study
 from evidence.summaries.methods import METHODS
 from evidence.tables import TABLES, TIDY, Column
-from evidence.tables.dictionary import COMMON, RELEASE, bundled, dictionary
+from evidence.tables.dictionary import COMMON, RELEASE, bundle_entries, dictionary_entries
 
 from .factories import make_collection, make_study
 
@@ -81,7 +81,7 @@ def test_the_other_examples_by_a_second_way():
 
 def test_every_column_has_an_entry_that_says_what_it_means():
     alone, together = [*COMMON, RELEASE], COMMON
-    files = [*((*each, alone) for each in dictionary()), *((*each, together) for each in bundled())]
+    files = [*((*each, alone) for each in dictionary_entries()), *((*each, together) for each in bundle_entries())]
     assert len(files) == len(TABLES) + len(TIDY)
     for table, entries, besides in files:
         assert [each.name for each in entries] == [
@@ -104,7 +104,7 @@ def test_a_column_without_a_meaning_is_refused_where_it_is_declared():
 
 
 def test_the_api_describes_a_column_as_the_dictionary_does():
-    for noun, entries in ((table.noun, entries) for table, entries in dictionary()):
+    for noun, entries in ((table.noun, entries) for table, entries in dictionary_entries()):
         fields = PAGES[noun]().fields["results"].child.fields
         for each in entries[: -len([*COMMON, RELEASE])]:
             told = f"{each.label}. {each.meaning}" + (f" In {each.unit}." if each.unit else "")
@@ -115,12 +115,12 @@ def test_the_api_describes_a_column_as_the_dictionary_does():
 @pytest.mark.parametrize("noun", TABLES)
 def test_the_dictionary_has_the_columns_of_the_file(client, noun):
     header = client.get(f"/published/{noun}.csv").getvalue().decode("utf-8-sig").splitlines()[0].split(",")
-    entries = next(entries for table, entries in dictionary() if table.noun == noun)
+    entries = next(entries for table, entries in dictionary_entries() if table.noun == noun)
     assert [each.name for each in entries] == header
 
 
 def test_coded_columns_list_their_codes(client):
-    entries = {(each.file, each.name): each for _, entries in dictionary() for each in entries}
+    entries = {(each.file, each.name): each for _, entries in dictionary_entries() for each in entries}
     assert ("improved", "Improved") in entries["treatments.csv", "response"].values
     assert "unknown" not in dict(entries["treatments.csv", "response"].values), "missing is not a value"
     assert entries["patients.csv", "age_years"].unit == "years"
@@ -131,7 +131,7 @@ def test_coded_columns_list_their_codes(client):
 def test_the_dictionary_as_a_file(client):
     text = client.get("/data-dictionary.csv").content.decode("utf-8-sig")
     rows = list(csv.DictReader(text.splitlines()))
-    assert len(rows) == sum(len(entries) for _, entries in dictionary())
+    assert len(rows) == sum(len(entries) for _, entries in dictionary_entries())
     assert rows[0]["column"] == "patient"
 
 

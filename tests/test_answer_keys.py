@@ -34,9 +34,9 @@ SAME_ETAG_ONCE = [
 @pytest.mark.parametrize("turned", [False, True])
 def test_nobody_gets_the_answer_to_another_question(client, world, settings, pair, turned):
     first, then = reversed(pair) if turned else pair
-    settings.KEEP_ANSWERS = False
+    settings.CACHE_RESPONSES = False
     truth = client.get(world.address(then))
-    settings.KEEP_ANSWERS = True
+    settings.CACHE_RESPONSES = True
     asked = [client.get(world.address(address)) for address in (first, then, first, then)]
     for answer in (asked[1], asked[3]):
         assert (answer.status_code, answer.content) == (truth.status_code, truth.content)
@@ -177,9 +177,9 @@ def pairs(draw) -> list[dict]:
 def test_requests_with_different_answers_share_no_tag_and_no_kept_answer(world, as_a_server_does, settings, pair):
     settings.ALLOWED_HOSTS, settings.API_PER_MINUTE = ["testserver", "other.example"], 0
     settings.FORCE_SCRIPT_NAME = None  # a prefix is believed here, which it is not where Casebook serves
-    settings.KEEP_ANSWERS = False
+    settings.CACHE_RESPONSES = False
     truth = [ask(request) for request in pair]
-    settings.KEEP_ANSWERS = True
+    settings.CACHE_RESPONSES = True
     (_, one, body), (_, other, other_body) = truth
     if (truth[0][0], body) != (truth[1][0], other_body):
         assert one.get("ETag") is None or one.get("ETag") != other.get("ETag")

@@ -94,7 +94,7 @@ def test_a_head_request_says_what_a_get_would(client, world):
 
 
 def test_nothing_is_kept_where_that_is_asked_for(client, world, made, settings):
-    settings.KEEP_ANSWERS = False
+    settings.CACHE_RESPONSES = False
     tag = client.get(world.address())["ETag"]
     assert client.get(world.address(), headers={"If-None-Match": tag}).status_code == 200 and len(made) == 2
 

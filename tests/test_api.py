@@ -191,7 +191,7 @@ def forty_more(world_rows, django_db_blocker) -> remembered.Rows:
 
 @pytest.mark.parametrize("noun", TABLES)
 def test_a_page_costs_as_many_queries_for_one_row_as_for_forty(client, world, forty_more, noun, settings):
-    settings.KEEP_ANSWERS = False
+    settings.CACHE_RESPONSES = False
 
     def queries() -> int:
         client.get(f"/api/v1/world/{noun}/")  # reads what changed into memory
@@ -426,7 +426,7 @@ def test_an_answer_that_still_holds_is_not_sent_again(client, world):
 
 
 def test_an_empty_parameter_is_refused_though_the_answer_without_it_is_kept(client, world, settings):
-    settings.KEEP_ANSWERS = True
+    settings.CACHE_RESPONSES = True
     for _ in range(2):
         api(client, "world/patients/")
         assert "“sex” is empty" in refused(client, "world/patients/?sex=")["detail"]
@@ -435,7 +435,7 @@ def test_an_empty_parameter_is_refused_though_the_answer_without_it_is_kept(clie
 
 
 def test_a_kept_answer_names_the_host_it_is_asked_at(client, world, settings):
-    settings.KEEP_ANSWERS, settings.ALLOWED_HOSTS = True, ["one.example", "two.example"]
+    settings.CACHE_RESPONSES, settings.ALLOWED_HOSTS = True, ["one.example", "two.example"]
     for host in ("one.example", "two.example", "one.example"):
         answer = client.get("/api/v1/world/patients/?page_size=1", headers={"Host": host}).json()
         assert answer["next"].startswith(f"http://{host}/") and answer["question"]["page"].startswith(f"http://{host}/")

@@ -96,5 +96,5 @@ def test_compare_leaves_out_by_the_same_declaration(client, simulated):
     page = client.get(f"/{simulated.slug}/compare/?{query}")
     rows = {row.label: row for _, each in page.context["compared"].groups for row in each}
     row = rows["Improved (authors’ overall verdict)"]
-    assert (row.why, row.one.percent_text, row.exact) == ("asked for", "asked for", None)
+    assert (row.why, row.first.percent_text, row.exact) == ("asked for", "asked for", None)
     assert "asked for ()" not in text_of(page)

@@ -20,7 +20,7 @@ from .test_filters import addresses, few
 @pytest.fixture(autouse=True)
 def every_answer_made_anew(settings):
     """So that each has its context."""
-    settings.KEEP_ANSWERS = False
+    settings.CACHE_RESPONSES = False
 
 
 EVERY = "&".join(f"chart={name}" for name in CHARTS)
@@ -224,7 +224,7 @@ def test_a_chart_that_does_not_exist_is_told(client, world):
 
 
 def test_the_usual_charts_need_not_stand_in_the_address(client, world):
-    usual = "&".join(f"chart={each.name}" for each in CHARTS.values() if each.usual)
+    usual = "&".join(f"chart={each.name}" for each in CHARTS.values() if each.is_default)
     response = client.get(world.address(f"?{usual}&sex=female"), headers={"HX-Request": "true"})
     assert response.headers["HX-Push-Url"] == "/world/?sex=female"
     fewer = client.get(world.address("?chart=age-and-sex&sex=female"), headers={"HX-Request": "true"})

@@ -59,7 +59,7 @@ def test_every_figure_of_a_page_is_valid_plotly(client, db, address):
 
 
 def test_a_share_chart_draws_the_share_and_its_interval():
-    chart = charts.share_chart("x", "X", "Set", [share(), share("GI", 0, 0, 87)], PUBLISHED, nothing="")
+    chart = charts.share_chart("x", "X", "Set", [share(), share("GI", 0, 0, 87)], PUBLISHED, empty_text="")
     (bars,) = chart.figure["data"]
     assert bars["x"] == [round(100 * 22 / 49, 4)]
     assert round(bars["x"][0] - bars["error_x"]["arrayminus"][0], 1) == 31.9
@@ -73,12 +73,12 @@ def test_a_share_chart_draws_the_share_and_its_interval():
 
 
 def test_few_known_are_pointed_out():
-    chart = charts.share_chart("x", "X", "Set", [share("joints", 1, 1, 0)], PUBLISHED, nothing="")
+    chart = charts.share_chart("x", "X", "Set", [share("joints", 1, 1, 0)], PUBLISHED, empty_text="")
     assert "So few are known" in chart.sentence
 
 
 def test_nothing_known_is_said_and_not_drawn():
-    chart = charts.share_chart("x", "X", "Set", [share(count=0, known=0)], PUBLISHED, nothing="Nothing is known.")
+    chart = charts.share_chart("x", "X", "Set", [share(count=0, known=0)], PUBLISHED, empty_text="Nothing is known.")
     assert (chart.figure, chart.sentence) == ({}, "Nothing is known.")
 
 
@@ -101,14 +101,14 @@ def test_responses_add_up_to_all_treatments():
 
 
 def test_events_stand_beside_patients():
-    chart = charts.event_chart([CategoryShare(share("Infection", 1, 3, 2), 2)], PUBLISHED, nothing="")
+    chart = charts.event_chart([CategoryShare(share("Infection", 1, 3, 2), 2)], PUBLISHED, empty_text="")
     patients, events = chart.figure["data"]
     assert (patients["x"], events["x"]) == ([1], [2])
     (row,) = chart.table.rows
     assert row[:5] == ["Infection", "1", "2", "0", "2"], "patients with, without, not reported, not extracted"
     assert row[5:] == ["1/3", "33.3 %", "6.1–79.2", "2", "none stated", "none graded"]
     graded = CategoryShare(share("Infection", 1, 3, 2), 4, serious=1, not_serious=2, graded=2, severe=1)
-    (row,) = charts.event_chart([graded], PUBLISHED, nothing="").table.rows
+    (row,) = charts.event_chart([graded], PUBLISHED, empty_text="").table.rows
     assert row[8:] == ["4", "1 of 3", "1 of 2"]
 
 
@@ -208,14 +208,14 @@ def test_the_published_changes_name_their_comparators(client, db):
 
 
 def test_labels_from_the_data_cannot_become_markup():
-    chart = charts.share_chart("x", "X", "Set", [share("<a href='x'>b</a> & c")], PUBLISHED, nothing="")
+    chart = charts.share_chart("x", "X", "Set", [share("<a href='x'>b</a> & c")], PUBLISHED, empty_text="")
     assert "<a" not in chart.figure["data"][0]["y"][0]
     assert "&lt;a" in chart.figure["data"][0]["y"][0] and "&amp;" in chart.figure["data"][0]["y"][0]
 
 
 def test_a_simulated_chart_is_marked_inside_the_picture():
     def marks(collection):
-        return charts.share_chart("x", "X", "Set", [share()], collection, nothing="").figure["layout"]["annotations"]
+        return charts.share_chart("x", "X", "Set", [share()], collection, empty_text="").figure["layout"]["annotations"]
 
     assert marks(PUBLISHED) == []
     assert "SIMULATED" in marks(SIMULATED)[0]["text"]

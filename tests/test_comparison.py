@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def every_answer_made_anew(settings):
     """So that each has its context."""
-    settings.KEEP_ANSWERS = False
+    settings.CACHE_RESPONSES = False
 
 
 def comparing(collection, one="", other=""):
@@ -52,7 +52,7 @@ def test_by_hand(trial, asking):
     one, other = asking(trial, "inhibitor=tofacitinib"), asking(trial, "inhibitor=baricitinib")
     found = summaries.side_by_side(one, other, vocabulary(trial))
     row = rows_of(found)["Improved (authors’ overall verdict)"]
-    assert (row.one.fraction, row.one.missing, row.other.fraction) == ("3/8", 1, "8/9")
+    assert (row.first.fraction, row.first.missing, row.second.fraction) == ("3/8", 1, "8/9")
     # Wilson's limits of 3/8 are 0.1368 and 0.6943, of 8/9 0.5650 and 0.9801; Newcombe puts them together.
     assert row.difference_text == "−51.4 (−76.9 to −5.9)"
     assert row.exact == exact_comparison(3, 8, 8, 9)
@@ -73,7 +73,7 @@ def test_under_five_in_a_group_no_p_value_is_printed(trial, asking):
         make_treatment(make_patient(study, sex="male"), "filgotinib", response="improved")
     one, other = asking(trial, "inhibitor=filgotinib"), asking(trial, "inhibitor=tofacitinib")
     row = rows_of(summaries.side_by_side(one, other, vocabulary(trial)))["Improved (authors’ overall verdict)"]
-    assert row.one.fraction == "4/4"
+    assert row.first.fraction == "4/4"
     assert (row.p_text, row.why) == ("", "under 5 known")
     assert row.difference_text and row.odds_text, "counts and intervals stay"
 
@@ -82,9 +82,9 @@ def test_whoever_is_on_both_sides_cannot_be_compared(trial, asking):
     one, other = asking(trial, "inhibitor=tofacitinib"), asking(trial, "")
     found = summaries.side_by_side(one, other, vocabulary(trial))
     assert found.overlap_text == "9 in both, 0 only in A, 9 only in B."
-    assert found.tests == 0
+    assert found.test_count == 0
     assert all(row.difference is None for row in rows_of(found).values())
-    reasons = {row.why for row in rows_of(found).values() if row.one.known}
+    reasons = {row.why for row in rows_of(found).values() if row.first.known}
     assert reasons == {"the cohorts share patients"}
 
 
@@ -107,11 +107,11 @@ def test_who_is_on_both_sides_agrees_with_plain_loops(world, asking, engine, one
 def test_both_sides_are_what_their_own_pages_say(client, world, one, other):
     queries = [urlencode(each, doseq=True) for each in (one, other)]
     found = client.get(comparing(world.collection, *queries)).context["compared"]
-    for side, query in zip((found.one, found.other), queries, strict=True):
+    for side, query in zip((found.first, found.second), queries, strict=True):
         assert str(side) == str(client.get(world.address(f"?{query}")).context["answer"])
     for row in rows_of(found).values():
-        assert row.one.in_view == found.one.matching
-        assert row.other.in_view == found.other.matching
+        assert row.first.in_view == found.first.matching
+        assert row.second.in_view == found.second.matching
 
 
 def test_serious_events_are_counted_of_nobody_where_none_is_graded(client, db):
@@ -119,7 +119,7 @@ def test_serious_events_are_counted_of_nobody_where_none_is_graded(client, db):
         "/sener-2025-reconstruction/compare/?a=inhibitor%3Dtofacitinib&b=inhibitor%3Dbaricitinib"
     ).context["compared"]
     row = rows_of(found)["Serious adverse event"]
-    assert (row.one.fraction, row.other.fraction) == ("none known", "none known")
+    assert (row.first.fraction, row.second.fraction) == ("none known", "none known")
     assert row.why == "no adverse event in view is said to be serious or not"
 
 
@@ -180,8 +180,8 @@ def test_simulated_records_have_no_p_value_and_the_page_says_why_once(client, db
     found = page.context["compared"]
     rows = rows_of(found)
     improved = rows["Improved (authors’ overall verdict)"]
-    assert improved.exact and not improved.few, "it is no question of numbers"
-    assert found.tests == 0 and all(row.p_text == "" for row in rows.values())
+    assert improved.exact and not improved.has_few_known, "it is no question of numbers"
+    assert found.test_count == 0 and all(row.p_text == "" for row in rows.values())
     text = text_of(page)
     assert text.count("no p-value is given") == 1 and "xact p" not in text
     assert "of twenty true" not in text
@@ -219,7 +219,7 @@ def test_what_is_known_of_nobody_keeps_its_row(client, trial):
     page = client.get(f"/two-drugs/compare/?{query}")
     relapsed, skin = (rows_of(page.context["compared"])[label] for label in ("Relapsed", "Skin"))
     for row in (relapsed, skin):
-        assert (row.one.known, row.other.known, row.why) == (0, 0, "not known on either side")
+        assert (row.first.known, row.second.known, row.why) == (0, 0, "not known on either side")
     assert "Relapsed none known – 9 none known – 9 – – not known on either side" in text_of(page)
     file = client.get(f"/two-drugs/compare.csv?{query}").content.decode("utf-8-sig")
     notes = {line["label"]: line["note"] for line in csv.DictReader(file.splitlines())}

@@ -141,7 +141,7 @@ def test_the_file_is_streamed_as_a_download(client, simulated):
     response = client.get(f"/{simulated.slug}/patients.csv")
     assert response.streaming
     assert response["Content-Type"] == "text/csv; charset=utf-8"
-    name = f"casebook-simulated-{simulated.slug}-patients-data-{DataVersion.current().of(simulated)}.csv"
+    name = f"casebook-simulated-{simulated.slug}-patients-data-{DataVersion.current().version_of(simulated)}.csv"
     assert response["Content-Disposition"] == f'attachment; filename="{name}"'
 
 
@@ -322,10 +322,10 @@ def test_a_text_in_a_workbook_stays_a_text(client, world, text):
 
 
 def test_who_waits_for_a_workbook_knows_how_long(client, world, monkeypatch, settings):
-    settings.KEEP_ANSWERS = False
-    assert FILE_FORMATS["csv"].wait(10_000_000) == FILE_FORMATS["xlsx"].wait(10_000) == ""
-    assert FILE_FORMATS["xlsx"].wait(100_000) == "begins after 33 s"
-    assert FILE_FORMATS["xlsx"].wait(1_000_000) == "begins after 6 min"
+    settings.CACHE_RESPONSES = False
+    assert FILE_FORMATS["csv"].waiting_time(10_000_000) == FILE_FORMATS["xlsx"].waiting_time(10_000) == ""
+    assert FILE_FORMATS["xlsx"].waiting_time(100_000) == "begins after 33 s"
+    assert FILE_FORMATS["xlsx"].waiting_time(1_000_000) == "begins after 6 min"
     assert "begins after" not in client.get(world.address("patients/")).content.decode()
     monkeypatch.setattr("evidence.downloads.formats.WORTH_SAYING", 0.001)
     assert "(begins after 0 s)" in client.get(world.address("patients/")).content.decode()

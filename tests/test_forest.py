@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def every_answer_made_anew(settings):
     """So that each has its context."""
-    settings.KEEP_ANSWERS = False
+    settings.CACHE_RESPONSES = False
 
 
 def forest(collection, item="improved", question=None, **more):

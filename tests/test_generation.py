@@ -78,7 +78,7 @@ def test_it_makes_a_new_version_of_the_data(db):
     generate(10)
     after = DataVersion.current()
     assert after.number > before.number
-    assert after.of(Collection.objects.get(slug="synthetic")) == after.number
+    assert after.version_of(Collection.objects.get(slug="synthetic")) == after.number
 
 
 def test_another_run_replaces_only_when_told_to(db):

@@ -94,7 +94,7 @@ def test_head_builds_no_file(client, db, monkeypatch, address):
     def built(*given, **more):
         raise RuntimeError(NO_ROWS)
 
-    monkeypatch.setattr("evidence.downloads.rows.batches", built)
+    monkeypatch.setattr("evidence.downloads.rows.read_batches", built)
     with pytest.raises(RuntimeError, match=NO_ROWS):
         asked("GET", address)
     assert asked("HEAD", address)[0] == 200

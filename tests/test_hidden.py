@@ -191,7 +191,7 @@ def test_hidden_records_have_no_address_and_are_found_by_no_search(client, world
     for noun in TABLES:
         assert rows(client, world.address(f"{noun}.csv?q={MARK}")) == []
     drug = client.get(f"/inhibitors/{DRUG}/").context["evidence"].counts
-    assert [each.anything for each in drug if each.collection == world.collection] == [False]
+    assert [each.has_anything for each in drug if each.collection == world.collection] == [False]
 
 
 def rows(client, address: str) -> list[dict]:

@@ -13,8 +13,8 @@ from evidence.questions.question import Question
 from evidence.questions.vocabulary import vocabulary
 from evidence.statistics import ALL_RULES, RULES, Derived
 from evidence.summaries import run_summaries
-from evidence.summaries.courses import swimmer_row, window_of
 from evidence.summaries.rules import is_discordant
+from evidence.summaries.treatments import swimmer_row, window_of
 
 from . import plain
 from .factories import make_collection, make_patient, make_study, make_treatment
@@ -63,7 +63,7 @@ def test_levels_by_hand_with_months_kept_apart(measured):
     assert at[Assessed.MONTH_6].baseline == (21, 22, 23)
     assert at[Assessed.MONTH_6].followup == (13, 14, 15)
     assert at[Assessed.MONTH_6].change == (-10, -8, -6)
-    chart = charts.people_chart("mrss", found, measured)
+    chart = charts.patient_levels_chart("mrss", found, measured)
     assert chart.sentence.startswith("mRSS is known before and after in 3 of 4 outcomes that record it, of 3 patients")
     assert "month 6: median 22.0 to 14.0 (n = 2)" in chart.sentence
     assert len(chart.table.for_programs[1]) == 3, "the file has every patient"
@@ -139,7 +139,7 @@ def test_a_rule_beside_the_authors_by_hand(client, measured):
     assert (report.outcomes, report.evaluable, report.discordant) == (4, 2, 1)
     assert (report.treatments, report.without_measure) == (5, 1)
     assert report.table["improved"] == {Derived.RESPONSE: 1, Derived.NO_RESPONSE: 1, Derived.NOT_EVALUABLE: 1}
-    listed = [(each.patient, each.derived, each.discordant, each.why) for each in report.listed]
+    listed = [(each.patient, each.derived, each.discordant, each.why) for each in report.judged_rows]
     assert listed == [
         ("m-2", Derived.NO_RESPONSE, True, ""),
         ("m-3", Derived.NOT_EVALUABLE, False, "the baseline is too low for the rule"),
@@ -225,7 +225,9 @@ def breathing(db):
     ],
 )  # fmt: skip
 def test_progression_stands_beside_response_for_fvc(breathing, rule, expected):
-    listed = sorted(summaries.rule_report(Question(breathing), ALL_RULES[rule]).listed, key=lambda each: each.patient)
+    listed = sorted(
+        summaries.rule_report(Question(breathing), ALL_RULES[rule]).judged_rows, key=lambda each: each.patient
+    )
     assert "; ".join(f"{each.derived}{' ≠' if each.discordant else ''}" for each in listed) == expected
     assert bool(listed[-1].why) and listed[-1].why == "follow-up not known"
 
@@ -322,4 +324,4 @@ def test_a_flow_adds_reasons_up_only_where_all_are_known(published):
 def test_swimmer_reads_one_course(measured):
     course = Treatment.objects.get(patient__slug="m-1")
     found = swimmer_row(course)
-    assert (found.months, found.end, found.undated, found.drawable) == (3, 6, 0, True)
+    assert (found.months, found.last_month, found.undated, found.is_drawable) == (3, 6, 0, True)

@@ -83,7 +83,7 @@ def test_the_whole_comparison_changes_nothing_either(db):
     LoadedRecord.objects.filter(model="*").delete()
     before = DataVersion.current().number
     report = load_records(read_all())
-    assert (report.outcomes, report.kept) == ({"unchanged": 430}, [])
+    assert (report.outcomes, report.preserved) == ({"unchanged": 430}, [])
     assert DataVersion.current().number == before
 
 

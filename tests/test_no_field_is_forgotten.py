@@ -19,7 +19,7 @@ from evidence.models import (
     Treatment,
 )
 from evidence.questions.question import Question
-from evidence.tables import TABLES, TIDY, batches
+from evidence.tables import TABLES, TIDY, read_batches
 
 from . import plain
 from .factories import make_collection, make_group, make_patient, make_study, make_treatment
@@ -131,7 +131,7 @@ def rows_of_files(collection) -> list:
     for table in [*TABLES.values(), *(tidy.table for tidy in TIDY.values())]:
         columns = table.file_columns
         records = table.records(question)
-        found.append([table.noun, *(batch.values for batch in batches(columns, table, records, question))])
+        found.append([table.noun, *(batch.values for batch in read_batches(columns, table, records, question))])
     return found
 
 

@@ -193,7 +193,7 @@ def test_a_page_of_one_month_says_so(client, study, unlimited):
     assert "1/2" in forest.sentence and "Only outcomes at about month 3 (2 to under 4.5) count" in forest.note
     rows = client.get("/followed/compare/?a=assessed%3D3&b=assessed%3D12").context["compared"].groups
     (row,) = [row for heading, each in rows if heading == "Improved, by domain" for row in each if row.label == "Skin"]
-    assert (row.one.fraction, row.other.fraction) == ("1/2", "0/1")
+    assert (row.first.fraction, row.second.fraction) == ("1/2", "0/1")
 
 
 # How much hangs on what
@@ -250,7 +250,7 @@ def test_sensitivity_of_the_headlines_by_hand(client, world, unlimited):
 
 
 def test_sensitivity_costs_no_more_queries_for_more_patients(client, studies, settings, django_assert_max_num_queries):
-    settings.KEEP_ANSWERS, settings.COHORT_ENGINE = False, "database"
+    settings.CACHE_RESPONSES, settings.COHORT_ENGINE = False, "database"
     for _ in range(2):
         client.get("/followed/?sensitivity=on")
         with django_assert_max_num_queries(5):

@@ -8,7 +8,7 @@ from evidence.curation import fixture_files
 from evidence.curation.reconstruction import (
     CannotReconstruct,
     Printed,
-    attainable,
+    attainable_counts,
     fixture_records,
     largest_denominator,
     plan_reconstruction,
@@ -21,7 +21,7 @@ def percent(value: str) -> Printed:
 
 
 def attainable_denominators(*values: str, largest: int = 87) -> list[int]:
-    return [n for n in range(1, largest + 1) if all(attainable(percent(value), n) for value in values)]
+    return [n for n in range(1, largest + 1) if all(attainable_counts(percent(value), n) for value in values)]
 
 
 def test_attainable_denominators_are_those_of_the_published_reasoning():

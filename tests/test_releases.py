@@ -162,7 +162,7 @@ def test_every_page_names_the_release(client, world, released):
 
 
 def test_a_new_release_makes_new_answers(client, world, settings):
-    settings.KEEP_ANSWERS = True
+    settings.CACHE_RESPONSES = True
     first = client.get("/world/")
     assert "These data are in no release yet." in text_of(first)
     make_release()
@@ -181,7 +181,7 @@ def test_every_row_of_a_file_names_the_release(client, world, released, noun):
     assert rows <= {"1"} and (rows or noun == "findings")
     assert client.get(address)["Content-Disposition"].endswith(f'casebook-world-{noun}-release-1.jsonl"')
     edit(age_years=41)
-    version = DataVersion.current().of(world.collection)
+    version = DataVersion.current().version_of(world.collection)
     assert releases(address) <= {f"1, changed since (data version {version})"}
     assert client.get(address)["Content-Disposition"].endswith(f'casebook-world-{noun}-data-{version}.jsonl"')
 
@@ -198,10 +198,10 @@ def test_charts_and_workbooks_name_it_too(client, world, released):
 def test_only_what_the_records_say_counts_as_a_change(client, world, released):
     """Not an edit that was taken back, nor what all collections share; but a code that the rows hold does."""
     edit(age_years=41)
-    assert release_status(world.collection).moved and "moved on" in text_of(client.get("/world/?release=1"))
+    assert release_status(world.collection).has_changed and "moved on" in text_of(client.get("/world/?release=1"))
     edit(age_years=40)
-    assert not release_status(world.collection).moved
-    assert DataVersion.current().of(world.collection) > released.collections.get(slug="world").version
+    assert not release_status(world.collection).has_changed
+    assert DataVersion.current().version_of(world.collection) > released.collections.get(slug="world").version
     make_collection("another")
     Indication.objects.filter(code="ild").get().save()
     assert release_status(world.collection).is_released
@@ -209,15 +209,15 @@ def test_only_what_the_records_say_counts_as_a_change(client, world, released):
     indication = Indication.objects.get(code="ild")
     indication.code = "interstitial"
     indication.save()
-    assert release_status(world.collection).moved
+    assert release_status(world.collection).has_changed
 
 
 def test_a_large_collection_has_changed_as_soon_as_it_was_edited(world, released, monkeypatch):
     monkeypatch.setattr("evidence.downloads.release_status.MAX_COMPARED_PATIENTS", 4)
-    assert not release_status(world.collection).moved
+    assert not release_status(world.collection).has_changed
     edit(age_years=41)
     edit(age_years=40)
-    assert release_status(world.collection).moved
+    assert release_status(world.collection).has_changed
 
 
 def test_a_bundle_stays_the_same_bytes_while_other_collections_change(client, world, released):
@@ -331,7 +331,7 @@ def test_the_citation_names_the_release(client, world, released):
 
 
 def test_naming_the_release_costs_a_page_no_query(client, world, released, settings):
-    settings.KEEP_ANSWERS = False
+    settings.CACHE_RESPONSES = False
     client.get("/world/")
     with CaptureQueriesContext(connection) as asked:
         client.get("/world/")

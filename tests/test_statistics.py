@@ -13,16 +13,16 @@ from evidence.statistics import (
     Derived,
     Printed,
     Progression,
-    attainable,
+    attainable_counts,
     clopper_pearson_interval,
     exact_comparison,
-    fractions,
     mean,
     median,
     newcombe_interval,
     pooled_proportion,
+    possible_fractions,
+    possible_ratios,
     quartiles,
-    ratios,
     sensitivity,
     wilson_interval,
 )
@@ -283,14 +283,14 @@ def test_fractions_that_print_alike():
     """The denominators of the reconstruction's rules, up to 87 patients."""
 
     def of(value, decimals=1):
-        return sorted({of for _, of in fractions(Printed(Decimal(value), decimals), 87)})
+        return sorted({of for _, of in possible_fractions(Printed(Decimal(value), decimals), 87)})
 
     assert of("82.8") == [29, 58, 64, 87]
     assert of("5.9") == [17, 34, 51, 68, 85]
     assert of("87.5") == [8, 16, 24, 32, 40, 48, 56, 64, 72, 80]
     assert 49 in of("44.9") and 49 in of("38.8")
     assert len(of("50", 0)) > 40
-    ratio = sorted({sum(pair) for pair in ratios(Printed(Decimal("4.9"), 1), 87)})
+    ratio = sorted({sum(pair) for pair in possible_ratios(Printed(Decimal("4.9"), 1), 87)})
     assert ratio == [41, 47, 53, 59, 65, 71, 77, 82, 83]
 
 
@@ -307,12 +307,12 @@ def test_fractions_that_print_alike():
     ],
 )
 def test_counts_that_a_printed_percentage_can_have_come_from(value, decimals, denominator, expected):
-    assert attainable(Printed(Decimal(value), decimals), denominator) == expected
+    assert attainable_counts(Printed(Decimal(value), decimals), denominator) == expected
 
 
 def test_fractions_and_ratios_begin_with_the_fewest_people():
-    assert fractions(Printed(Decimal(100), 0), 3) == [(1, 1), (2, 2), (3, 3)]
-    assert ratios(Printed(Decimal(1), 0), 3) == [(1, 1), (1, 2)]  # 1 : 2 is 0.5, rounded up
+    assert possible_fractions(Printed(Decimal(100), 0), 3) == [(1, 1), (2, 2), (3, 3)]
+    assert possible_ratios(Printed(Decimal(1), 0), 3) == [(1, 1), (1, 2)]  # 1 : 2 is 0.5, rounded up
 
 
 @pytest.mark.parametrize(

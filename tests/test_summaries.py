@@ -165,7 +165,7 @@ def test_ages_by_hand(world):
 
 def test_groups_by_hand(world):
     cover = summaries.group_cover(Question(world.collection))
-    assert (cover.treated, cover.comparators, cover.people, cover.without_n, cover.studies) == (2, 1, 10, 1, 2)
+    assert (cover.treated, cover.comparators, cover.people_count, cover.without_n, cover.studies) == (2, 1, 10, 1, 2)
     assert (
         cover.sentence
         == "2 groups in 2 studies answer it in aggregate, covering 10 people and 1 group of unknown size."

@@ -35,31 +35,33 @@ ROWS = [
 
 def numbers(inhibitors, indications, match):
     def mask(without=None):
-        held = np.ones(len(frame), dtype=bool)
+        selected = np.ones(len(frame), dtype=bool)
         if inhibitors and without != "inhibitor":
-            held &= frame["inhibitor"].isin(inhibitors).to_numpy()
+            selected &= frame["inhibitor"].isin(inhibitors).to_numpy()
         if indications:
-            chosen = [flags[f"indication__{code}"] for code in indications]
-            held &= np.logical_and.reduce(chosen) if match == "all" else np.logical_or.reduce(chosen)
-        return held
+            columns_chosen = [flags[f"indication__{code}"] for code in indications]
+            selected &= (
+                np.logical_and.reduce(columns_chosen) if match == "all" else np.logical_or.reduce(columns_chosen)
+            )
+        return selected
 
-    held = mask()
-    found = frame[held]
+    selected = mask()
+    rows = frame[selected]
     facets = {}
     for name in CATEGORIES:
-        part = frame[mask(name)] if name == "inhibitor" and inhibitors else found
+        part = frame[mask(name)] if name == "inhibitor" and inhibitors else rows
         facets[name] = part[name].value_counts().to_dict()
     for name, columns in FLAGS.items():
-        facets[name] = {column.partition("__")[2]: int(flags[column][held].sum()) for column in columns}
-    return found, {
-        "patients": int(found["patient"].nunique()),
-        "treatments": len(found),
+        facets[name] = {column.partition("__")[2]: int(flags[column][selected].sum()) for column in columns}
+    return rows, {
+        "patients": int(rows["patient"].nunique()),
+        "treatments": len(rows),
         "facets": facets,
-        "sets": found["indication_set"].value_counts().to_dict(),
-        "response_by_inhibitor": pd.crosstab(found["inhibitor"], found["response"]).stack().to_dict(),
-        "response_by_set": pd.crosstab(found["indication_set"], found["response"]).stack().to_dict(),
-        "events": found.filter(like="events__").sum().to_dict(),
-        "ages": found.groupby([found["age"] // 10 * 10, "sex"], observed=True)["patient"].nunique().to_dict(),
+        "sets": rows["indication_set"].value_counts().to_dict(),
+        "response_by_inhibitor": pd.crosstab(rows["inhibitor"], rows["response"]).stack().to_dict(),
+        "response_by_set": pd.crosstab(rows["indication_set"], rows["response"]).stack().to_dict(),
+        "events": rows.filter(like="events__").sum().to_dict(),
+        "ages": rows.groupby([rows["age"] // 10 * 10, "sex"], observed=True)["patient"].nunique().to_dict(),
     }
 
 
@@ -83,15 +85,15 @@ app.layout = html.Div(
     [Input(each, "value") for each in ("inhibitors", "indications", "match")],
 )
 def answer(inhibitors, indications, match):
-    found, n = numbers(inhibitors, indications, match)
+    rows_found, n = numbers(inhibitors, indications, match)
     facets = [
         html.Fieldset([html.Legend(name), *(html.Label(f"{code} {count}") for code, count in options.items())])
         for name, options in n["facets"].items()
     ]
-    drawn = ("sets", "response_by_inhibitor", "response_by_set", "events", "ages")
+    chart_names = ("sets", "response_by_inhibitor", "response_by_set", "events", "ages")
     charts = [
-        dcc.Graph(figure=go.Figure(go.Bar(x=[str(each) for each in n[name]], y=list(n[name].values()))))
-        for name in drawn
+        dcc.Graph(figure=go.Figure(go.Bar(x=[str(value) for value in n[name]], y=list(n[name].values()))))
+        for name in chart_names
     ]
-    rows = [html.Tr([html.Td(str(cell)) for cell in row]) for row in found[ROWS].head(50).itertuples(index=False)]
+    rows = [html.Tr([html.Td(str(cell)) for cell in row]) for row in rows_found[ROWS].head(50).itertuples(index=False)]
     return f"{n['patients']} patients, {n['treatments']} courses", facets, charts, rows

@@ -79,8 +79,8 @@ class PlainFilter(django_filters.FilterSet):
 
     def __init__(self, *args, choices, **kwargs):
         super().__init__(*args, **kwargs)
-        for name, each in self.filters.items():
-            each.extra["choices"] = [(code, code) for code in choices[name]]
+        for name, url_filter in self.filters.items():
+            url_filter.extra["choices"] = [(code, code) for code in choices[name]]
 
 
 def courses(data, collection, choices):
@@ -96,7 +96,7 @@ def courses(data, collection, choices):
 def numbers(request, collection):
     """Everything the page shows, as plain numbers."""
     choices = options()
-    asked = courses(request.GET, collection, choices)
+    treatments = courses(request.GET, collection, choices)
     facets = {}
     for name, field in {**SINGLE, **SEVERAL}.items():
         data = request.GET.copy()
@@ -107,24 +107,24 @@ def numbers(request, collection):
             code: others.filter(**{field: code}, **PRESENT.get(name, {})).values("patient").distinct().count()
             for code in choices[name]
         }
-    people = Patient.objects.filter(pk__in=asked.values("patient"))
+    patients = Patient.objects.filter(pk__in=treatments.values("patient"))
     ages = Counter()
-    for age, sex in people.values_list("age_years", "sex"):
+    for age, sex in patients.values_list("age_years", "sex"):
         ages[f"{'unknown' if age is None else age // 10 * 10} {sex}"] += 1
     events = Counter()
-    for course in asked.prefetch_related("events__category"):
+    for course in treatments.prefetch_related("events__category"):
         for event in course.events.all():
             events[event.category.code] += 1
     return {
-        "patients": people.count(),
-        "treatments": asked.count(),
+        "patients": patients.count(),
+        "treatments": treatments.count(),
         "facets": facets,
-        "sets": Counter(asked.values_list("indication_set", flat=True)),
+        "sets": Counter(treatments.values_list("indication_set", flat=True)),
         "response_by_inhibitor": Counter(
-            f"{drug} {response}" for drug, response in asked.values_list("inhibitor__slug", "response")
+            f"{drug} {response}" for drug, response in treatments.values_list("inhibitor__slug", "response")
         ),
         "response_by_set": Counter(
-            f"{key} {response}" for key, response in asked.values_list("indication_set", "response")
+            f"{key} {response}" for key, response in treatments.values_list("indication_set", "response")
         ),
         "events": events,
         "ages": ages,

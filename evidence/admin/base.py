@@ -41,11 +41,11 @@ class InlineForm(ModelForm):
 
     def add_error(self, field, error):
         error = error if isinstance(error, ValidationError) else ValidationError(error)
-        told = error.error_dict if hasattr(error, "error_dict") else {field: error.error_list}
-        for name, errors in told.items():
-            super().add_error(name if self.shows(name) else None, errors)
+        errors_by_field = error.error_dict if hasattr(error, "error_dict") else {field: error.error_list}
+        for name, errors in errors_by_field.items():
+            super().add_error(name if self.has_visible_input(name) else None, errors)
 
-    def shows(self, name: str | None) -> bool:
+    def has_visible_input(self, name: str | None) -> bool:
         """Whether the row has a visible input of this name."""
         return name in self.fields and not self[name].is_hidden
 
@@ -67,17 +67,17 @@ class InlineFormSet(BaseInlineFormSet):
             form.next_number = self.next_number
 
     @cached_property
-    def numbers(self):
+    def free_numbers(self):
         """The numbers after all that existing rows have or that were typed into new ones."""
-        taken = [record.number for record in self.get_queryset()]
+        used_numbers = [record.number for record in self.get_queryset()]
         field = self.form.base_fields["number"]
         for form in self.forms:
             with suppress(ValidationError):
-                taken.append(field.to_python(form["number"].data) or 0)
-        return count(max(taken, default=0) + 1)
+                used_numbers.append(field.to_python(form["number"].data) or 0)
+        return count(max(used_numbers, default=0) + 1)
 
     def next_number(self) -> int:
-        return next(self.numbers)
+        return next(self.free_numbers)
 
 
 class Inline(NumbersAsText, admin.TabularInline):
@@ -95,8 +95,8 @@ class PublicationAdmin(RecordAdmin):
     list_per_page = 50
 
     def view_on_site(self, record):
-        shown = record.pk and type(record).objects.published().filter(pk=record.pk).exists()
-        return record.get_absolute_url() if shown else None
+        is_published = record.pk and type(record).objects.published().filter(pk=record.pk).exists()
+        return record.get_absolute_url() if is_published else None
 
     def get_view_on_site_url(self, obj=None):
         return self.view_on_site(obj) if obj is not None else None

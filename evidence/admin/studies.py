@@ -99,7 +99,8 @@ class AutoantibodyInline(Inline):
 class TreatmentInline(Inline):
     model = Treatment
     fields = ["number", "inhibitor", "indication_set", "dose", "duration_months", "response", "adverse_events"]
-    readonly_fields = ["indication_set"]  # chosen on the course's own page: a list per row would cost a query per row
+    # chosen on the treatment's own page: a list per row would cost a query per row
+    readonly_fields = ["indication_set"]
     autocomplete_fields = ["inhibitor"]
 
     def get_queryset(self, request):

@@ -19,18 +19,18 @@ from ..questions.filters import FILTERS, SETS, AskedInWords, Bound, Search, aske
 from ..questions.parsing import ParsedRequest
 from ..questions.vocabulary import Vocabulary
 from ..summaries import Share, run_summaries
-from ..tables import TABLES, Batch, Column, Table, batches, page_records
+from ..tables import TABLES, Batch, Column, Table, page_records, read_batches
 from ..tables.column import SEPARATOR
-from ..tables.dictionary import Entry, dictionary
+from ..tables.dictionary import Entry, dictionary_entries
 from .params import PageOfList, make_cursor
 
 Absolute = Callable[[str], str]  # a path on this host -> an address
 
 
-def answer_head(asked: ParsedRequest, absolute: Absolute, in_words: AskedInWords | None = None) -> dict:
+def answer_head(parsed: ParsedRequest, absolute: Absolute, in_words: AskedInWords | None = None) -> dict:
     """What every answer says of itself; `in_words` is how the question was asked, where not all of it was."""
-    collection = asked.collection
-    told = in_words or asked_of_patients(asked.question, asked.vocabulary)
+    collection = parsed.collection
+    told = in_words or asked_of_patients(parsed.question, parsed.vocabulary)
     return {
         "collection": collection.slug,
         "evidence_kind": evidence_kind(collection),
@@ -38,8 +38,8 @@ def answer_head(asked: ParsedRequest, absolute: Absolute, in_words: AskedInWords
         "question": {
             "words": told.words,
             "not_asked": told.not_asked,
-            "query": asked.question.query(),
-            "page": absolute(asked.question.page),
+            "query": parsed.question.query(),
+            "page": absolute(parsed.question.page),
         },
     }
 
@@ -47,40 +47,42 @@ def answer_head(asked: ParsedRequest, absolute: Absolute, in_words: AskedInWords
 # Lists
 
 
-def list_page(table: Table, asked: ParsedRequest, part: PageOfList, given: QueryDict, absolute: Absolute) -> dict:
+def list_page(
+    table: Table, parsed: ParsedRequest, page: PageOfList, query_params: QueryDict, absolute: Absolute
+) -> dict:
     """One page of a list: the whole count beside the rows, and where the next and the previous page are."""
-    question = asked.question
-    count = how_many(table, asked)
-    stop = min(part.start + part.size, count)
-    records = page_records(table, question, part.sort, part.start, stop)
-    kind, found = evidence_kind(asked.collection), []
-    if part.start < stop:
-        for batch in batches(part.columns, table, records, question):
-            found += [dict(row) for row in zip(*row_cells(part.columns, batch), repeat(("evidence_kind", kind)))]
+    question = parsed.question
+    count = how_many(table, parsed)
+    stop = min(page.start + page.size, count)
+    records = page_records(table, question, page.sort, page.start, stop)
+    kind, results = evidence_kind(parsed.collection), []
+    if page.start < stop:
+        for batch in read_batches(page.columns, table, records, question):
+            results += [dict(row) for row in zip(*row_cells(page.columns, batch), repeat(("evidence_kind", kind)))]
 
-    def address(start: int) -> str:
-        kept = [(name, value) for name, value in given.lists() if name != "cursor"]
-        words = [(name, each) for name, values in kept for each in values if each]
+    def page_url(start: int) -> str:
+        params = [(name, value) for name, value in query_params.lists() if name != "cursor"]
+        pairs = [(name, value) for name, values in params for value in values if value]
         if start:
-            words.append(("cursor", make_cursor(start, table, asked, part.sort)))
-        path = f"/api/v1/{asked.collection.slug}/{table.noun}/"
-        return absolute(f"{path}?{urlencode(words)}" if words else path)
+            pairs.append(("cursor", make_cursor(start, table, parsed, page.sort)))
+        path = f"/api/v1/{parsed.collection.slug}/{table.noun}/"
+        return absolute(f"{path}?{urlencode(pairs)}" if pairs else path)
 
-    return answer_head(asked, absolute, table.in_words(question, asked.vocabulary)) | {
+    return answer_head(parsed, absolute, table.in_words(question, parsed.vocabulary)) | {
         "count": count,
-        "next": address(stop) if stop < count else None,
-        "previous": address(max(0, part.start - part.size)) if part.start else None,
-        "results": found,
+        "next": page_url(stop) if stop < count else None,
+        "previous": page_url(max(0, page.start - page.size)) if page.start else None,
+        "results": results,
     }
 
 
 def row_cells(columns: list[Column], batch: Batch) -> list:
     """Each column as (name, value) pairs, and why its empty values are empty."""
-    named = [
+    cells = [
         [(column.name, value) for value in split_lists(column, values, batch.reasons)]
         for column, values in zip(columns, batch.values, strict=True)
     ]
-    return [*named, [("empty_means", reason) for reason in batch.reasons]]
+    return [*cells, [("empty_means", reason) for reason in batch.reasons]]
 
 
 def split_lists(column: Column, values: list, reasons: list[str]) -> list:
@@ -88,141 +90,141 @@ def split_lists(column: Column, values: list, reasons: list[str]) -> list:
     if not column.lookup:
         return values
     return [
-        value and [None if each == reason else each for each in value.split(SEPARATOR)]
+        value and [None if item == reason else item for item in value.split(SEPARATOR)]
         for value, reason in zip(values, reasons, strict=True)
     ]
 
 
-def how_many(table: Table, asked: ParsedRequest) -> int:
+def how_many(table: Table, parsed: ParsedRequest) -> int:
     """The rows of the whole list, as its page counts them."""
-    (totals,) = run_summaries(summaries.cohort_totals(asked.question))
-    counted = totals.of(table.unit)
-    return table.records(asked.question).count() if counted is None else counted
+    (totals,) = run_summaries(summaries.cohort_totals(parsed.question))
+    count = totals.of(table.unit)
+    return table.records(parsed.question).count() if count is None else count
 
 
 # Numbers
 
 
-def share_json(found: Share) -> dict:
+def share_json(share: Share) -> dict:
     """A share, whole: nobody should have the percentage alone."""
     return {
-        "label": found.label,
-        "key": found.key,
-        "count": found.count,
-        "known": found.known,
-        "not_reported": found.not_reported,
-        "not_extracted": found.not_extracted,
-        "unit": str(found.unit),
-        "percent": found.percent,
-        "interval_95": found.interval and list(found.interval),
-        "asked_for": found.asked_for,
-        "text": str(found),
+        "label": share.label,
+        "key": share.key,
+        "count": share.count,
+        "known": share.known,
+        "not_reported": share.not_reported,
+        "not_extracted": share.not_extracted,
+        "unit": str(share.unit),
+        "percent": share.percent,
+        "interval_95": share.interval and list(share.interval),
+        "asked_for": share.asked_for,
+        "text": str(share),
     }
 
 
-def summary_json(asked: ParsedRequest, absolute: Absolute) -> dict:
+def summary_json(parsed: ParsedRequest, absolute: Absolute) -> dict:
     """All shares of a question."""
-    question, words = asked.question, asked.vocabulary
-    answer, totals, headlines, domains, drugs, sets, combined, events, people = run_summaries(
+    question, vocabulary = parsed.question, parsed.vocabulary
+    match, totals, headlines, domains, by_inhibitor, by_indication_set, combined, events, demographics = run_summaries(
         summaries.match_summary(question),
         summaries.cohort_totals(question),
         summaries.headline_shares(question),
         summaries.outcomes_by_domain(question),
-        summaries.response_by_inhibitor(question, words),
-        summaries.response_by_indication_set(question, words),
-        summaries.value_combinations(question, "indication", words),
-        summaries.events_by_category(question, words),
+        summaries.response_by_inhibitor(question, vocabulary),
+        summaries.response_by_indication_set(question, vocabulary),
+        summaries.value_combinations(question, "indication", vocabulary),
+        summaries.events_by_category(question, vocabulary),
         summaries.age_and_sex(question),
     )
-    cover = summaries.group_cover(question)
-    return answer_head(asked, absolute) | {
-        "sentence": str(answer),
+    group_cover = summaries.group_cover(question)
+    return answer_head(parsed, absolute) | {
+        "sentence": str(match),
         "answer": {
-            "matching": answer.matching,
-            "open": answer.open,
-            "open_not_reported": answer.open_not_reported,
-            "open_not_extracted": answer.open_not_extracted,
+            "matching": match.matching,
+            "open": match.open,
+            "open_not_reported": match.open_not_reported,
+            "open_not_extracted": match.open_not_extracted,
         },
         "totals": {name: getattr(totals, name) for name in ("patients", "treatments", "studies", "outcomes", "events")},
-        "headlines": [share_json(each) for each in headlines],
-        "improved_by_domain": [share_json(each) for each in domains],
+        "headlines": [share_json(share) for share in headlines],
+        "improved_by_domain": [share_json(share) for share in domains],
         "improved_by_domain_rule": summaries.outcome_rule(question),
-        "indication_sets": [share_json(each) for each in combined.sets],
+        "indication_sets": [share_json(share) for share in combined.sets],
         "indication_sets_at_least": [
             {"label": label, "key": key, "patients": patients} for key, label, patients in combined.at_least
         ],
-        "response_by_inhibitor": [breakdown_json(each) for each in drugs],
-        "response_by_indication_set": [breakdown_json(each) for each in sets],
+        "response_by_inhibitor": [breakdown_json(breakdown) for breakdown in by_inhibitor],
+        "response_by_indication_set": [breakdown_json(breakdown) for breakdown in by_indication_set],
         "adverse_events": [
-            share_json(each.patients)
+            share_json(category.patients)
             | {
-                "events": each.events,
-                "serious": each.serious,
-                "not_serious": each.not_serious,
-                "graded": each.graded,
-                "grade_3_or_more": each.severe,
+                "events": category.events,
+                "serious": category.serious,
+                "not_serious": category.not_serious,
+                "graded": category.graded,
+                "grade_3_or_more": category.severe,
             }
-            for each in events
+            for category in events
         ],
         "age": {
-            "known": share_json(people.known),
-            "median": people.median,
-            "youngest": people.youngest,
-            "oldest": people.oldest,
+            "known": share_json(demographics.known),
+            "median": demographics.median,
+            "youngest": demographics.youngest,
+            "oldest": demographics.oldest,
         },
-        "sex": {str(sex): times for sex, times in sorted(people.sexes.items())},
-        "groups": cover.sentence,
-        "groups_not_asked": cover.not_asked,
+        "sex": {str(sex): count for sex, count in sorted(demographics.sexes.items())},
+        "groups": group_cover.sentence,
+        "groups_not_asked": group_cover.not_asked,
     }
 
 
-def breakdown_json(found) -> dict:
+def breakdown_json(breakdown) -> dict:
     return {
-        "label": found.label,
-        "key": found.key,
-        "list_may_not_be_complete": found.partial,
-        "verdicts": found.counts,
-        "improved": share_json(found.improved),
+        "label": breakdown.label,
+        "key": breakdown.key,
+        "list_may_not_be_complete": breakdown.partial,
+        "verdicts": breakdown.counts,
+        "improved": share_json(breakdown.improved),
     }
 
 
-def chart_json(name: str, asked: ParsedRequest, absolute: Absolute) -> dict:
+def chart_json(name: str, parsed: ParsedRequest, absolute: Absolute) -> dict:
     """A chart's numbers, as its file has them."""
-    return numbers(build_chart(asked, name), asked, absolute)
+    return chart_numbers(build_chart(parsed, name), parsed, absolute)
 
 
-def forest(item: str, shared: bool, asked: ParsedRequest, absolute: Absolute) -> dict:
+def forest_json(item: str, shared: bool, parsed: ParsedRequest, absolute: Absolute) -> dict:
     """The numbers of a forest plot, as its file has them, and what is pooled without each study.
 
     Raises KeyError for an item that is not in `summaries.forest_items`.
     """
-    found = summaries.forest_plot(asked.question, item, asked.vocabulary, shared=shared)
-    without = [
+    plot = summaries.forest_plot(parsed.question, item, parsed.vocabulary, shared=shared)
+    leave_one_out = [
         {
             "study": row.slug,
-            "percent": each.pooled and 100 * each.pooled.proportion,
-            "interval_95_t": each.pooled and [100 * end for end in each.pooled.interval_t],
-            "refused": each.refused,
+            "percent": reduced.pooled and 100 * reduced.pooled.proportion,
+            "interval_95_t": reduced.pooled and [100 * end for end in reduced.pooled.interval_t],
+            "refused": reduced.refused,
         }
-        for row, each in found.without
+        for row, reduced in plot.without
     ]
-    in_words = asked_of_both(asked.question, asked.vocabulary) if found.not_asked else None
-    return numbers(replace(forest_chart(found, asked.collection), in_words=in_words), asked, absolute) | {
+    in_words = asked_of_both(parsed.question, parsed.vocabulary) if plot.not_asked else None
+    return chart_numbers(replace(forest_chart(plot, parsed.collection), in_words=in_words), parsed, absolute) | {
         "item": item,
-        "refused": found.refused,
-        "without_each_study": without,
+        "refused": plot.refused,
+        "without_each_study": leave_one_out,
     }
 
 
-def numbers(drawn: Chart, asked: ParsedRequest, absolute: Absolute) -> dict:
-    columns, found = drawn.table.for_programs
-    return answer_head(asked, absolute, drawn.in_words) | {
-        "name": drawn.name,
-        "title": drawn.title,
-        "sentence": drawn.sentence,
-        "note": drawn.note,
+def chart_numbers(chart: Chart, parsed: ParsedRequest, absolute: Absolute) -> dict:
+    columns, rows = chart.table.for_programs
+    return answer_head(parsed, absolute, chart.in_words) | {
+        "name": chart.name,
+        "title": chart.title,
+        "sentence": chart.sentence,
+        "note": chart.note,
         "columns": columns,
-        "rows": [[cell if cell != "" else None for cell in row] for row in found],
+        "rows": [[cell if cell != "" else None for cell in row] for row in rows],
     }
 
 
@@ -232,7 +234,7 @@ def numbers(drawn: Chart, asked: ParsedRequest, absolute: Absolute) -> dict:
 def api_root(absolute: Absolute) -> dict:
     """The collections, and where to go on."""
     return {
-        "collections": [collection_json(each, absolute) for each in all_collections()],
+        "collections": [collection_json(collection, absolute) for collection in all_collections()],
         "releases": absolute("/api/v1/releases/"),
         "dictionary": absolute("/api/v1/dictionary/"),
         "schema": absolute("/api/schema/"),
@@ -259,25 +261,25 @@ def collection_json(collection: Collection, absolute: Absolute) -> dict:
     }
 
 
-def filters_json(collection: Collection, words: Vocabulary) -> dict:
+def filters_json(collection: Collection, vocabulary: Vocabulary) -> dict:
     """Every word a question can be asked in, with its values."""
     return {
         "collection": collection.slug,
         "evidence_kind": evidence_kind(collection),
-        "filters": [filter_json(name, words) for name in FILTERS],
+        "filters": [filter_json(name, vocabulary) for name in FILTERS],
     }
 
 
-def filter_json(name: str, words: Vocabulary) -> dict:
-    asked = FILTERS[name]
-    options = {} if isinstance(asked, Bound | Search) else asked.options(words)
+def filter_json(name: str, vocabulary: Vocabulary) -> dict:
+    url_filter = FILTERS[name]
+    options = {} if isinstance(url_filter, Bound | Search) else url_filter.options(vocabulary)
     return {
         "name": name,
-        "label": asked.label,
+        "label": url_filter.label,
         "match": list(Match.values) if name in SETS else [],
         "values": [{"value": value, "label": label} for value, label in options.items()],
-        "minimum": asked.extra.get("min_value"),
-        "maximum": asked.extra.get("max_value"),
+        "minimum": url_filter.extra.get("min_value"),
+        "maximum": url_filter.extra.get("max_value"),
     }
 
 
@@ -286,33 +288,37 @@ def releases_json(absolute: Absolute) -> dict:
     return {
         "releases": [
             {
-                "release": each.number,
-                "released_at": each.released_at.isoformat(),
-                "data_version": each.data_version,
-                "content_hash": each.content_hash,
-                "notes": each.notes,
+                "release": release.number,
+                "released_at": release.released_at.isoformat(),
+                "data_version": release.data_version,
+                "content_hash": release.content_hash,
+                "notes": release.notes,
                 "collections": [
                     {
-                        "collection": held.slug,
-                        "evidence_kind": evidence_kind(held),
-                        "rows": dict(held.rows),
-                        "changes": dict(held.changes),
-                        "content_hash": held.content_hash,
-                        "archive": absolute(f"/releases/{each.number}/{held.slug}.zip"),
-                        "sha256": held.sha256,
-                        "bytes": held.size,
+                        "collection": released.slug,
+                        "evidence_kind": evidence_kind(released),
+                        "rows": dict(released.rows),
+                        "changes": dict(released.changes),
+                        "content_hash": released.content_hash,
+                        "archive": absolute(f"/releases/{release.number}/{released.slug}.zip"),
+                        "sha256": released.sha256,
+                        "bytes": released.size,
                     }
-                    for held in each.collections.all()
+                    for released in release.collections.all()
                 ],
             }
-            for each in Release.objects.prefetch_related("collections")
+            for release in Release.objects.prefetch_related("collections")
         ]
     }
 
 
 def dictionary_json() -> dict:
     """The data dictionary of the lists."""
-    return {"lists": [{"list": table.noun, "fields": list(map(field_json, found))} for table, found in dictionary()]}
+    return {
+        "lists": [
+            {"list": table.noun, "fields": list(map(field_json, columns))} for table, columns in dictionary_entries()
+        ]
+    }
 
 
 def field_json(entry: Entry) -> dict:

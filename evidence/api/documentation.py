@@ -24,7 +24,7 @@ class Parameter:
     kind: str
     values: list[str]
     more: int  # values that are left out
-    told: str
+    description: str
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Address:
 
     anchor: str
     path: str
-    told: str
+    description: str
     parameters: list[Parameter]
     example: str
     href: str  # the address itself, for the first collection
@@ -49,28 +49,30 @@ def api_documentation(request: HttpRequest) -> HttpResponse:
     groups: dict[str, list[Address]] = {}
     for path, methods in schema["paths"].items():
         operation = methods["get"]
-        given = [describe_parameter(each) for each in operation.get("parameters", ()) if each["in"] == "query"]
-        groups.setdefault(operation["tags"][0], []).append(describe_operation(path, operation, given))
+        query_parameters = [
+            describe_parameter(parameter) for parameter in operation.get("parameters", ()) if parameter["in"] == "query"
+        ]
+        groups.setdefault(operation["tags"][0], []).append(describe_operation(path, operation, query_parameters))
     filters = groups["Numbers"][0].parameters
     context = {
         "groups": groups,
         "filters": filters,
-        "asked": {each.name for each in filters},
+        "filter_names": {parameter.name for parameter in filters},
         "limit": settings.API_PER_MINUTE,
         "base": request.build_absolute_uri("/api/v1/"),
     }
     return render(request, "evidence/api.html", context)
 
 
-def describe_operation(path: str, operation: dict, given: list[Parameter]) -> Address:
+def describe_operation(path: str, operation: dict, parameters: list[Parameter]) -> Address:
     content = operation["responses"]["200"]["content"]["application/json"]
     href = path
-    for each in operation.get("parameters", ()):
-        if each["in"] == "path" and (values := each["schema"].get("enum")):
-            href = href.replace(f"{{{each['name']}}}", values[0])
-    told = code_spans(" ".join(operation.get("description", "").split()))
+    for parameter in operation.get("parameters", ()):
+        if parameter["in"] == "path" and (values := parameter["schema"].get("enum")):
+            href = href.replace(f"{{{parameter['name']}}}", values[0])
+    description = code_spans(" ".join(operation.get("description", "").split()))
     example = json.dumps(shorten_lists(content.get("example", {})), ensure_ascii=False, indent=1)
-    return Address(operation["operationId"], path, told, given, example, href)
+    return Address(operation["operationId"], path, description, parameters, example, href)
 
 
 def code_spans(text: str) -> SafeString:
@@ -78,24 +80,28 @@ def code_spans(text: str) -> SafeString:
     return mark_safe(re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text)))  # noqa: S308 (escaped before)
 
 
-def describe_parameter(each: dict) -> Parameter:
-    schema = each["schema"]
+def describe_parameter(parameter: dict) -> Parameter:
+    schema = parameter["schema"]
     items = schema.get("items", schema)
     values = [str(value) for value in items.get("enum", ())]
     kind = items.get("type", "string")
     if "minimum" in items:
         kind += f", {items['minimum']} to {items['maximum']}"
     if schema.get("type") == "array":
-        kind += ", several" if each.get("explode", True) else "s, separated by commas"
+        kind += ", several" if parameter.get("explode", True) else "s, separated by commas"
     return Parameter(
-        each["name"], kind, values[:MOST_VALUES], max(0, len(values) - MOST_VALUES), each.get("description", "")
+        parameter["name"],
+        kind,
+        values[:MOST_VALUES],
+        max(0, len(values) - MOST_VALUES),
+        parameter.get("description", ""),
     )
 
 
 def shorten_lists(value):
     """An example with its lists cut short."""
     if isinstance(value, dict):
-        return {name: shorten_lists(each) for name, each in value.items()}
+        return {name: shorten_lists(item) for name, item in value.items()}
     if isinstance(value, list):
-        return [shorten_lists(each) for each in value[:MOST_ROWS]] + (["…"] if len(value) > MOST_ROWS else [])
+        return [shorten_lists(item) for item in value[:MOST_ROWS]] + (["…"] if len(value) > MOST_ROWS else [])
     return value

@@ -6,28 +6,28 @@ from ..summaries.forest import LEFT_OUT
 from ..tables import TABLES, Column, Table
 
 
-def component(name: str, /, **fields: s.Field) -> type[s.Serializer]:
+def make_component(name: str, /, **fields: s.Field) -> type[s.Serializer]:
     """A component of the schema."""
     return type(name, (s.Serializer,), fields)
 
 
-def text_field(meaning: str = "", **more) -> s.CharField:
-    return s.CharField(help_text=meaning, **more)
+def text_field(meaning: str = "", **options) -> s.CharField:
+    return s.CharField(help_text=meaning, **options)
 
 
-def integer_field(meaning: str = "", **more) -> s.IntegerField:
-    return s.IntegerField(help_text=meaning, **more)
+def integer_field(meaning: str = "", **options) -> s.IntegerField:
+    return s.IntegerField(help_text=meaning, **options)
 
 
-def number_field(meaning: str = "", **more) -> s.FloatField:
-    return s.FloatField(help_text=meaning, **more)
+def number_field(meaning: str = "", **options) -> s.FloatField:
+    return s.FloatField(help_text=meaning, **options)
 
 
 EMPTY_MEANS = "What null means in this row: “not reported” (the paper was read in full and does not say) or “not "
 EMPTY_MEANS += "extracted” (only an abstract, a registration or a citation was read). Never “none”."
 KIND = "“published”, or the caveat of a simulated collection."
 
-ReleaseShape = component(
+ReleaseShape = make_component(
     "Release",
     release=integer_field(
         "Number of the latest release that holds the collection; null before the first.", allow_null=True
@@ -37,7 +37,7 @@ ReleaseShape = component(
     content_hash=text_field("SHA-256 over all tables of the release.", required=False),
     data_version=integer_field("Rises with every change of the collection."),
 )
-QuestionShape = component(
+QuestionShape = make_component(
     "Question",
     words=text_field("The question in words, as it was asked of what is answered."),
     not_asked=s.ListField(
@@ -75,8 +75,8 @@ SHARE = {
     "asked_for": s.BooleanField(help_text="Whether the question itself decides the share, so that it is no rate."),
     "text": text_field("The share in words, as pages print it."),
 }
-ShareShape = component("Share", **SHARE)
-EventShare = component(
+ShareShape = make_component("Share", **SHARE)
+EventShare = make_component(
     "AdverseEventShare",
     **SHARE,
     events=integer_field("How many events; a patient may have several."),
@@ -85,7 +85,7 @@ EventShare = component(
     graded=integer_field("Events with a CTCAE grade."),
     grade_3_or_more=integer_field("Of these, of grade 3 or more."),
 )
-BreakdownShape = component(
+BreakdownShape = make_component(
     "Breakdown",
     label=text_field(),
     key=text_field(allow_blank=True),
@@ -93,27 +93,27 @@ BreakdownShape = component(
     verdicts=s.DictField(child=s.IntegerField(), help_text="Treatments by the authors' overall verdict."),
     improved=ShareShape(),
 )
-AnswerShape = component(
+AnswerShape = make_component(
     "Answer",
     matching=integer_field("Patients whom the question answers with yes, by one of their treatments."),
     open=integer_field("Patients of whom it is open; of all others the answer is no."),
     open_not_reported=integer_field("Of these, because the paper was read in full and does not say."),
     open_not_extracted=integer_field("Of these, because only an abstract, a registration or a citation was read."),
 )
-AtLeast = component(
+AtLeast = make_component(
     "AtLeast",
     label=text_field(),
     key=text_field("The codes, joined by +."),
     patients=integer_field("Patients who have at least these, of a list that may not be complete."),
 )
-Age = component(
+Age = make_component(
     "Age",
     known=ShareShape(),
     median=number_field("Years.", allow_null=True),
     youngest=integer_field("Years.", allow_null=True),
     oldest=integer_field("Years.", allow_null=True),
 )
-Totals = component(
+Totals = make_component(
     "Totals",
     patients=integer_field(),
     treatments=integer_field(),
@@ -121,7 +121,7 @@ Totals = component(
     outcomes=integer_field(),
     events=integer_field(),
 )
-Summary = component(
+Summary = make_component(
     "Summary",
     **HEAD,
     sentence=text_field("The answer in one sentence."),
@@ -155,8 +155,8 @@ CHART = {
     "columns": s.ListField(child=s.CharField()),
     "rows": s.ListField(child=s.ListField(child=s.JSONField()), help_text="Cells in the order of the columns."),
 }
-ChartShape = component("Chart", **HEAD, **CHART)
-WithoutStudyShape = component(
+ChartShape = make_component("Chart", **HEAD, **CHART)
+WithoutStudyShape = make_component(
     "WithoutStudy",
     study=text_field("The slug of the study that is left out."),
     percent=number_field("The pooled proportion without it, in percent; null if refused.", allow_null=True),
@@ -169,7 +169,7 @@ WithoutStudyShape = component(
     ),
     refused=text_field("Why the others cannot be pooled.", allow_blank=True),
 )
-ForestShape = component(
+ForestShape = make_component(
     "Forest",
     **HEAD,
     **CHART,
@@ -181,7 +181,7 @@ ForestShape = component(
         f"of more than {LEFT_OUT} studies.",
     ),
 )
-CollectionShape = component(
+CollectionShape = make_component(
     "Collection",
     collection=text_field("The collection's slug."),
     name=text_field(),
@@ -196,7 +196,7 @@ CollectionShape = component(
     phenopackets=s.URLField(),
     bundle=s.URLField(),
 )
-Start = component(
+Start = make_component(
     "Start",
     collections=CollectionShape(many=True),
     releases=s.URLField(),
@@ -204,8 +204,8 @@ Start = component(
     schema=s.URLField(),
     documentation=s.URLField(),
 )
-ValueShape = component("Value", value=text_field(), label=text_field())
-FilterShape = component(
+ValueShape = make_component("Value", value=text_field(), label=text_field())
+FilterShape = make_component(
     "Filter",
     name=text_field("The word in an address."),
     label=text_field(),
@@ -214,8 +214,10 @@ FilterShape = component(
     minimum=integer_field(allow_null=True),
     maximum=integer_field(allow_null=True),
 )
-Filters = component("Filters", collection=text_field(), evidence_kind=text_field(KIND), filters=FilterShape(many=True))
-ArchiveShape = component(
+Filters = make_component(
+    "Filters", collection=text_field(), evidence_kind=text_field(KIND), filters=FilterShape(many=True)
+)
+ArchiveShape = make_component(
     "ReleasedCollection",
     collection=text_field(),
     evidence_kind=text_field(KIND),
@@ -228,7 +230,7 @@ ArchiveShape = component(
     sha256=text_field("Of the ZIP."),
     bytes=integer_field(),
 )
-ReleaseEntry = component(
+ReleaseEntry = make_component(
     "ReleaseEntry",
     release=integer_field(),
     released_at=s.DateTimeField(),
@@ -237,8 +239,8 @@ ReleaseEntry = component(
     notes=text_field(allow_blank=True),
     collections=ArchiveShape(many=True),
 )
-Releases = component("Releases", releases=ReleaseEntry(many=True))
-FieldShape = component(
+Releases = make_component("Releases", releases=ReleaseEntry(many=True))
+FieldShape = make_component(
     "Field",
     field=text_field(),
     label=text_field(),
@@ -250,10 +252,12 @@ FieldShape = component(
     missing=text_field(),
     source=text_field(),
 )
-Fields = component("Fields", list=text_field(), fields=FieldShape(many=True))
-Dictionary = component("Dictionary", lists=Fields(many=True))
-Fault = component("Fault", parameter=text_field("The parameter that is wrong.", required=False), detail=text_field())
-ProblemShape = component(
+Fields = make_component("Fields", list=text_field(), fields=FieldShape(many=True))
+Dictionary = make_component("Dictionary", lists=Fields(many=True))
+Fault = make_component(
+    "Fault", parameter=text_field("The parameter that is wrong.", required=False), detail=text_field()
+)
+ProblemShape = make_component(
     "Problem",
     type=text_field("Always about:blank: the status says what kind of problem it is."),
     title=text_field(),
@@ -265,24 +269,24 @@ ProblemShape = component(
 
 def column_field(column: Column) -> s.Field:
     """A column as a field of a row; everything can be null, and nothing is there that was not asked for."""
-    told = f"{column.label}. {column.meaning}" + (f" In {column.unit}." if column.unit else "")
-    more = {"help_text": told, "allow_null": True, "required": False}
+    help_text = f"{column.label}. {column.meaning}" + (f" In {column.unit}." if column.unit else "")
+    options = {"help_text": help_text, "allow_null": True, "required": False}
     if column.numeric:
-        return s.IntegerField(**more) if column.whole else s.FloatField(**more)
+        return s.IntegerField(**options) if column.whole else s.FloatField(**options)
     if column.lookup:
-        return s.ListField(child=s.CharField(allow_null=True), **more)
-    return s.CharField(**more)
+        return s.ListField(child=s.CharField(allow_null=True), **options)
+    return s.CharField(**options)
 
 
 def row_schema(table: Table) -> type[s.Serializer]:
     name = "".join(word.capitalize() for word in table.noun.split("-")) + "Row"
     fields = {column.name: column_field(column) for column in table.file_columns}
-    return component(name, **fields, empty_means=text_field(EMPTY_MEANS), evidence_kind=text_field(KIND))
+    return make_component(name, **fields, empty_means=text_field(EMPTY_MEANS), evidence_kind=text_field(KIND))
 
 
 def page_schema(table: Table) -> type[s.Serializer]:
     name = "".join(word.capitalize() for word in table.noun.split("-")) + "Page"
-    return component(
+    return make_component(
         name,
         **HEAD,
         count=integer_field("Rows of the whole list."),

@@ -28,11 +28,11 @@ class ByAddress(SimpleRateThrottle):
         return f"api-rate:{self.get_ident(request)}"
 
     @property
-    def left(self) -> int:
+    def requests_left(self) -> int:
         return max(0, self.num_requests - len(self.history))
 
     @property
-    def seconds(self) -> int:
+    def seconds_to_wait(self) -> int:
         """Until the oldest request counted leaves the window."""
         return ceil(self.duration - (self.now - self.history[-1])) if self.history else self.duration
 
@@ -43,7 +43,7 @@ def is_proxy(peer: str) -> bool:
         address = ip_address(peer)
     except ValueError:  # a socket of this machine has none
         return False
-    return any(address in ip_network(each) for each in settings.PROXIES)
+    return any(address in ip_network(network) for network in settings.PROXIES)
 
 
 def rate_limited(get_response):
@@ -64,12 +64,12 @@ def rate_limited(get_response):
         if allowed:
             response = get_response(request)
         else:
-            wait = throttle.seconds
+            wait = throttle.seconds_to_wait
             detail = f"More than {settings.API_PER_MINUTE} requests in a minute. Ask again in {wait} s. Whole lists "
             detail += "come faster as files, such as patients.csv."
             response = problem_response(429, detail, headers={"Retry-After": str(wait)})
         response.headers["RateLimit-Policy"] = f'"address";q={throttle.num_requests};w={WINDOW}'
-        response.headers["RateLimit"] = f'"address";r={throttle.left};t={throttle.seconds}'
+        response.headers["RateLimit"] = f'"address";r={throttle.requests_left};t={throttle.seconds_to_wait}'
         return response
 
     return middleware

@@ -34,11 +34,11 @@ class Read(APIView):
     http_method_names = ["get", "head"]
     content_negotiation_class = AlwaysJSON
 
-    def answer(self, make: Callable[[], dict]) -> HttpResponse:
-        """What `make()` gives, once all parameters are found right; for HEAD nothing is made."""
+    def make_answer(self, make_answer: Callable[[], dict]) -> HttpResponse:
+        """What `make_answer()` gives, once all parameters are found right; for HEAD nothing is made."""
         if self.request.method == "HEAD":
             return HttpResponse(content_type="application/json")
-        return Response(make())
+        return Response(make_answer())
 
 
 class Start(Read):
@@ -48,7 +48,7 @@ class Start(Read):
     def get(self, request: HttpRequest) -> Response:
         """The collections, and the addresses below each. Everything else begins here."""
         refuse_parameters(request.query_params)
-        return self.answer(lambda: answers.api_root(request.build_absolute_uri))
+        return self.make_answer(lambda: answers.api_root(request.build_absolute_uri))
 
 
 class Releases(Read):
@@ -60,7 +60,7 @@ class Releases(Read):
     def get(self, request: HttpRequest) -> Response:
         """States of the evidence that stay as they were, with hashes, what changed, and archives."""
         refuse_parameters(request.query_params)
-        return self.answer(lambda: answers.releases_json(request.build_absolute_uri))
+        return self.make_answer(lambda: answers.releases_json(request.build_absolute_uri))
 
 
 class Dictionary(Read):
@@ -72,7 +72,7 @@ class Dictionary(Read):
     def get(self, request: HttpRequest) -> Response:
         """The data dictionary: what each field means, its unit, its values, and how missing is written."""
         refuse_parameters(request.query_params)
-        return self.answer(answers.dictionary_json)
+        return self.make_answer(answers.dictionary_json)
 
 
 class Collection(Read):
@@ -84,8 +84,8 @@ class Collection(Read):
     def get(self, request: HttpRequest, collection: str) -> Response:
         """One body of evidence, and the addresses below it. Collections are never mixed."""
         refuse_parameters(request.query_params)
-        home = get_collection(collection)
-        return self.answer(lambda: answers.collection_json(home, request.build_absolute_uri))
+        collection_record = get_collection(collection)
+        return self.make_answer(lambda: answers.collection_json(collection_record, request.build_absolute_uri))
 
 
 class Filters(Read):
@@ -97,8 +97,8 @@ class Filters(Read):
     def get(self, request: HttpRequest, collection: str) -> Response:
         """Every word a question can be asked in, with the values it takes in this collection."""
         refuse_parameters(request.query_params)
-        home = get_collection(collection)
-        return self.answer(lambda: answers.filters_json(home, vocabulary(home)))
+        collection_record = get_collection(collection)
+        return self.make_answer(lambda: answers.filters_json(collection_record, vocabulary(collection_record)))
 
 
 class Summary(Read):
@@ -111,7 +111,7 @@ class Summary(Read):
     def get(self, request: HttpRequest, collection: str) -> Response:
         """All shares of a question: each count with its denominator, interval and missing, by reason."""
         question = parse_api_request(request.query_params, collection)
-        return self.answer(lambda: answers.summary_json(question, request.build_absolute_uri))
+        return self.make_answer(lambda: answers.summary_json(question, request.build_absolute_uri))
 
 
 class Chart(Read):
@@ -126,7 +126,7 @@ class Chart(Read):
         question = parse_api_request(request.query_params, collection)
         if name not in CHARTS:
             raise Http404("There is no such chart.")
-        return self.answer(lambda: answers.chart_json(name, question, request.build_absolute_uri))
+        return self.make_answer(lambda: answers.chart_json(name, question, request.build_absolute_uri))
 
 
 class Forest(Read):
@@ -140,10 +140,10 @@ class Forest(Read):
         """One proportion study by study: exact intervals, the raw total, and where it can be justified the pooled
         proportion with intervals by t and by z, `tau2` on the log odds, and the same without each study in turn.
         """
-        given = request.query_params
-        question = parse_api_request(given, collection, FOREST)
-        item, shared = forest_words(given, question)
-        return Response(answers.forest(item, shared, question, request.build_absolute_uri))
+        params = request.query_params
+        parsed = parse_api_request(params, collection, FOREST)
+        item, shared = forest_words(params, parsed)
+        return Response(answers.forest_json(item, shared, parsed, request.build_absolute_uri))
 
 
 class Rows(Read):
@@ -151,13 +151,11 @@ class Rows(Read):
 
     table: Table
 
-    def rows(self, request: HttpRequest, collection: str) -> Response:
-        given = request.query_params
-        question = parse_api_request(given, collection, ROWS)
-        asked_part = page_of_list(given, self.table, question)
-        return self.answer(
-            lambda: answers.list_page(self.table, question, asked_part, given, request.build_absolute_uri)
-        )
+    def list_rows(self, request: HttpRequest, collection: str) -> Response:
+        params = request.query_params
+        parsed = parse_api_request(params, collection, ROWS)
+        page = page_of_list(params, self.table, parsed)
+        return self.make_answer(lambda: answers.list_page(self.table, parsed, page, params, request.build_absolute_uri))
 
 
 def list_of(table: Table) -> type[Rows]:
@@ -172,7 +170,7 @@ def list_of(table: Table) -> type[Rows]:
         "`count` is of the whole list. Null is not “none”: `empty_means` says why a value is empty.",
     )
     def get(self, request: HttpRequest, collection: str) -> Response:
-        return self.rows(request, collection)
+        return self.list_rows(request, collection)
 
     return type(f"{table.noun.title().replace('-', '')}List", (Rows,), {"table": table, "get": get})
 
@@ -186,11 +184,11 @@ class Schema(SpectacularJSONAPIView):
     http_method_names = ["get", "head"]
     content_negotiation_class = AlwaysJSON
 
-    def initial(self, request: HttpRequest, *given, **named) -> None:
-        super().initial(request, *given, **named)
+    def initial(self, request: HttpRequest, *args, **kwargs) -> None:
+        super().initial(request, *args, **kwargs)
         refuse_parameters(request.query_params)
 
-    def head(self, request: HttpRequest, *given, **named) -> HttpResponse:
+    def head(self, request: HttpRequest, *args, **kwargs) -> HttpResponse:
         """Like `get`, without making the schema."""
         headers = {"Content-Disposition": f'inline; filename="{self._get_filename(request, None)}"'}
         return HttpResponse(content_type=self.renderer_classes[0].media_type, headers=headers)

@@ -4,8 +4,8 @@ from .bars import age_chart, event_chart, response_chart, share_chart
 from .changes import change_chart, level_chart
 from .chart import Chart, ChartTable
 from .compare import compare_chart
-from .courses import people_chart, swimmer_chart, timeline_chart
 from .forest import forest_chart
+from .treatments import patient_levels_chart, swimmer_chart, timeline_chart
 from .upset import upset_chart
 
 __all__ = [
@@ -17,7 +17,7 @@ __all__ = [
     "event_chart",
     "forest_chart",
     "level_chart",
-    "people_chart",
+    "patient_levels_chart",
     "response_chart",
     "share_chart",
     "swimmer_chart",

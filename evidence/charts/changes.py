@@ -23,8 +23,8 @@ def format_decimal(value, sign: bool = False) -> str:
     """A decimal without needless zeros; a minus sign that is one."""
     if value is None:
         return ""
-    written = format(value.normalize(), "+f" if sign and value else "f")
-    return written.replace("-", "−")
+    text = format(value.normalize(), "+f" if sign and value else "f")
+    return text.replace("-", "−")
 
 
 def with_spread(value, sd) -> str:
@@ -36,9 +36,9 @@ def with_spread(value, sd) -> str:
 
 
 def row_label(row: ChangeRow) -> str:
-    when = f", week\u00a0{format_decimal(row.weeks)}" if row.weeks is not None else ""
-    of = f", n\u00a0=\u00a0{row.n}" if row.n is not None else ""
-    return f"{row.study}: {row.group}{when}{of}, {row.average}"
+    time = f", week\u00a0{format_decimal(row.weeks)}" if row.weeks is not None else ""
+    size = f", n\u00a0=\u00a0{row.n}" if row.n is not None else ""
+    return f"{row.study}: {row.group}{time}{size}, {row.average}"
 
 
 def change_cells(row: ChangeRow) -> list[str]:
@@ -68,15 +68,15 @@ def change_table(rows: Sequence[ChangeRow]) -> ChartTable:
 def level_chart(measure: str, rows: Sequence[ChangeRow], collection: Collection, name: str = "group-levels") -> Chart:
     """Baseline and follow-up levels, joined; standard deviations where printed."""
     title = f"{measure} in groups: baseline to follow-up"
-    drawn = [row for row in rows if row.baseline is not None and row.followup is not None]
+    complete_rows = [row for row in rows if row.baseline is not None and row.followup is not None]
     table = change_table(rows)
-    if not drawn:
+    if not complete_rows:
         return Chart(name, title, f"No group prints {measure} both at baseline and at follow-up.", table)
-    labels = [label_text(row_label(row), 34) for row in drawn]
+    labels = [label_text(row_label(row), 34) for row in complete_rows]
     joins = {
         "type": "scatter",
         "mode": "lines",
-        "x": [x for row in drawn for x in (float(row.baseline), float(row.followup), None)],
+        "x": [x for row in complete_rows for x in (float(row.baseline), float(row.followup), None)],
         "y": [y for label in labels for y in (label, label, None)],
         "line": {"color": "#8A8F98", "width": 2},
         "hoverinfo": "skip",
@@ -84,46 +84,54 @@ def level_chart(measure: str, rows: Sequence[ChangeRow], collection: Collection,
     }
     traces = [
         joins,
-        level_points("Baseline", labels, [(row.baseline, row.baseline_sd) for row in drawn], SECOND, "circle-open"),
-        level_points("Follow-up", labels, [(row.followup, row.followup_sd) for row in drawn], COUNT, "circle"),
+        level_points(
+            "Baseline", labels, [(row.baseline, row.baseline_sd) for row in complete_rows], SECOND, "circle-open"
+        ),
+        level_points("Follow-up", labels, [(row.followup, row.followup_sd) for row in complete_rows], COUNT, "circle"),
     ]
     layout = {
         "xaxis": value_axis(f"{measure} (bars: ± 1 SD where printed)", rangemode="tozero"),
         "yaxis": rows_axis(labels),
     }
-    told = "; ".join(
-        f"{row.study}, {row.group}: {format_decimal(row.baseline)} to {format_decimal(row.followup)}" for row in drawn
+    levels = "; ".join(
+        f"{row.study}, {row.group}: {format_decimal(row.baseline)} to {format_decimal(row.followup)}"
+        for row in complete_rows
     )
     return Chart(
-        name, title, f"{told}.", table, build_figure(collection, traces, rows=len(drawn) + 1, **layout), PRINTED_AS
+        name,
+        title,
+        f"{levels}.",
+        table,
+        build_figure(collection, traces, rows=len(complete_rows) + 1, **layout),
+        PRINTED_AS,
     )
 
 
 def change_chart(measure: str, rows: Sequence[ChangeRow], collection: Collection, name: str = "group-changes") -> Chart:
     """Changes, one row each; standard deviations where printed."""
     title = f"Change in {measure} in groups"
-    drawn = [row for row in rows if row.difference is not None]
-    table = change_table(drawn)
-    if not drawn:
+    changed_rows = [row for row in rows if row.difference is not None]
+    table = change_table(changed_rows)
+    if not changed_rows:
         return Chart(name, title, f"No group prints a change in {measure}.", table)
-    labels = [label_text(row_label(row), 34) for row in drawn]
+    labels = [label_text(row_label(row), 34) for row in changed_rows]
     traces = []
-    for of, is_treated, colour, symbol in [
+    for arm, is_treated, colour, symbol in [
         ("JAK inhibitor", True, COUNT, "circle"),
         ("Comparator", False, SECOND, "diamond"),
     ]:
         for computed in (False, True):
-            some = [
+            points = [
                 (label, row)
-                for label, row in zip(labels, drawn, strict=True)
+                for label, row in zip(labels, changed_rows, strict=True)
                 if (row.treated, row.computed) == (is_treated, computed)
             ]
-            if some:
+            if points:
                 traces.append(
                     level_points(
-                        f"{of}, subtracted" if computed else of,
-                        [label for label, _ in some],
-                        [(row.difference, row.change_sd) for _, row in some],
+                        f"{arm}, subtracted" if computed else arm,
+                        [label for label, _ in points],
+                        [(row.difference, row.change_sd) for _, row in points],
                         colour,
                         f"{symbol}-open" if computed else symbol,
                     )
@@ -138,10 +146,10 @@ def change_chart(measure: str, rows: Sequence[ChangeRow], collection: Collection
         "yaxis": rows_axis(labels),
     }
     note = PRINTED_AS
-    if any(row.computed for row in drawn):
+    if any(row.computed for row in changed_rows):
         note = f"{SUBTRACTED} {note}"
-    drawing = build_figure(collection, traces, rows=len(drawn), **layout)
-    return Chart(name, title, change_sentence(drawn), table, drawing, note)
+    figure = build_figure(collection, traces, rows=len(changed_rows), **layout)
+    return Chart(name, title, change_sentence(changed_rows), table, figure, note)
 
 
 def change_sentence(rows: Sequence[ChangeRow]) -> str:
@@ -149,16 +157,16 @@ def change_sentence(rows: Sequence[ChangeRow]) -> str:
     comparator by name.
     """
     computed = sum(row.computed for row in rows)
-    counted = []
+    counts = []
     if computed < len(rows):
-        counted.append(pluralize(len(rows) - computed, "printed changes"))
+        counts.append(pluralize(len(rows) - computed, "printed changes"))
     if computed:
-        counted.append(f"{pluralize(computed, 'changes')} subtracted from printed levels")
+        counts.append(f"{pluralize(computed, 'changes')} subtracted from printed levels")
     by_week = defaultdict(list)
     for row in rows:
         by_week[row.weeks].append(row)
     weeks = sorted(by_week, key=lambda week: (week is None, week or 0))
-    return ". ".join([" and ".join(counted), *(week_sentence(week, by_week[week]) for week in weeks)]) + "."
+    return ". ".join([" and ".join(counts), *(week_sentence(week, by_week[week]) for week in weeks)]) + "."
 
 
 def week_sentence(week: Decimal | None, rows: Sequence[ChangeRow]) -> str:
@@ -167,19 +175,19 @@ def week_sentence(week: Decimal | None, rows: Sequence[ChangeRow]) -> str:
     for row in rows:
         if row.treated:
             treated[row.difference_of].append(row.difference)
-    told = []
-    for what, values in treated.items():
+    changes = []
+    for average, values in treated.items():
         low, high = (format_decimal(end, sign=True) for end in (min(values), max(values)))
         if len(values) == 1:
-            told.append(f"JAK inhibitor, {what} {low}")
+            changes.append(f"JAK inhibitor, {average} {low}")
         else:
-            told.append(f"JAK inhibitor, {what} {low} to {high} ({pluralize(len(values), 'groups')})")
+            changes.append(f"JAK inhibitor, {average} {low} to {high} ({pluralize(len(values), 'groups')})")
     for row in rows:
         if not row.treated:
             value = format_decimal(row.difference, sign=True)
-            told.append(f"comparator {row.group} ({row.study}), {row.difference_of} {value}")
-    when = "Time not stated" if week is None else f"Week {format_decimal(week)}"
-    return f"{when}: {'; '.join(told)}"
+            changes.append(f"comparator {row.group} ({row.study}), {row.difference_of} {value}")
+    time = "Time not stated" if week is None else f"Week {format_decimal(week)}"
+    return f"{time}: {'; '.join(changes)}"
 
 
 def level_points(name: str, labels: list[str], values: list[tuple], colour: str, symbol: str) -> dict:

@@ -81,7 +81,7 @@ class Chart:
     def height(self) -> str:
         """The room the page keeps for the figure before any script has run, as a CSS class."""
         pixels = self.figure["layout"]["height"] if self.figure else 0
-        return f"room-{pixels // ROW}"
+        return f"h-{pixels // ROW}"
 
 
 def label_text(label: str, width: int = LABEL) -> str:
@@ -131,7 +131,7 @@ def build_figure(collection: Collection, traces: list[dict], *, rows: int, **lay
     return {"data": traces, "layout": house | layout}
 
 
-def error_bars(middles: Sequence[float], ends: Sequence[tuple[float, float]], **more) -> dict:
+def error_bars(middles: Sequence[float], ends: Sequence[tuple[float, float]], **options) -> dict:
     """Error bars from a low to a high end around each value."""
     return {
         "type": "data",
@@ -140,16 +140,16 @@ def error_bars(middles: Sequence[float], ends: Sequence[tuple[float, float]], **
         "arrayminus": [round(middle - low, 4) for middle, (low, _) in zip(middles, ends, strict=True)],
         "thickness": 1.5,
         "width": 4,
-    } | more
+    } | options
 
 
-def value_axis(title: str = "", **more) -> dict:
-    return {"title": {"text": title}, "automargin": True, "fixedrange": True, "zeroline": False} | more
+def value_axis(title: str = "", **options) -> dict:
+    return {"title": {"text": title}, "automargin": True, "fixedrange": True, "zeroline": False} | options
 
 
-def count_axis(title: str, most: int) -> dict:
+def count_axis(title: str, maximum: int) -> dict:
     """An axis of whole numbers, without halves between them."""
-    return value_axis(title, rangemode="tozero", tickformat="d") | ({"dtick": 1} if most < 6 else {})
+    return value_axis(title, rangemode="tozero", tickformat="d") | ({"dtick": 1} if maximum < 6 else {})
 
 
 def rows_axis(labels: list[str]) -> dict:

@@ -14,67 +14,67 @@ COLUMNS = [
 ]
 
 
-def compare_chart(found: SideBySide, collection: Collection) -> Chart:
+def compare_chart(comparison: SideBySide, collection: Collection) -> Chart:
     """Each share of both cohorts as a point with its Wilson interval; what is known of nobody is not drawn."""
     name, title = "compare", "A and B, share by share"
-    rows = [row for _, rows in found.groups for row in rows]
+    rows = [row for _, rows in comparison.groups for row in rows]
     table = ChartTable(
         HEADINGS, [comparison_cells(row) for row in rows], {}, (COLUMNS, [comparison_numbers(row) for row in rows])
     )
-    drawn = [row for row in rows if row.one.percent is not None or row.other.percent is not None]
-    if not drawn:
-        known = any(row.one.known or row.other.known for row in rows)
-        told = "All that is known is asked for." if known else "Nothing is known of either cohort."
-        return Chart(name, title, told, table)
-    labels = [label_text(row.label, 30) for row in drawn]
+    known_rows = [row for row in rows if row.first.percent is not None or row.second.percent is not None]
+    if not known_rows:
+        known = any(row.first.known or row.second.known for row in rows)
+        fractions = "All that is known is asked for." if known else "Nothing is known of either cohort."
+        return Chart(name, title, fractions, table)
+    labels = [label_text(row.label, 30) for row in known_rows]
     traces = [
-        share_points("A", [row.one for row in drawn], COUNT, "circle", -0.16),
-        share_points("B", [row.other for row in drawn], SECOND, "diamond-open", 0.16),
+        share_points("A", [row.first for row in known_rows], COUNT, "circle", -0.16),
+        share_points("B", [row.second for row in known_rows], SECOND, "diamond-open", 0.16),
     ]
-    places = list(range(len(labels)))
+    positions = list(range(len(labels)))
     layout = {
         "xaxis": value_axis("% of patients known, 95 % CI", range=[-1, 101]),
-        "yaxis": value_axis(tickvals=places, ticktext=labels, range=[len(labels) - 0.5, -0.5]),
+        "yaxis": value_axis(tickvals=positions, ticktext=labels, range=[len(labels) - 0.5, -0.5]),
     }
-    note = f"Bars are Wilson’s 95 % intervals. {found.outcome_rule}"
-    if not found.tested:
+    note = f"Bars are Wilson’s 95 % intervals. {comparison.outcome_rule}"
+    if not comparison.tested:
         note += " The records are simulated, so nothing is tested."
-    told = "; ".join(f"{row.label} {row.one.fraction} against {row.other.fraction}" for row in drawn[:4])
-    drawing = build_figure(collection, traces, rows=len(drawn), **layout)
-    return Chart(name, title, f"{told}.", table, drawing, note)
+    fractions = "; ".join(f"{row.label} {row.first.fraction} against {row.second.fraction}" for row in known_rows[:4])
+    figure = build_figure(collection, traces, rows=len(known_rows), **layout)
+    return Chart(name, title, f"{fractions}.", table, figure, note)
 
 
 def share_points(name: str, shares: list, colour: str, symbol: str, shift: float) -> dict:
-    known = [(place + shift, share) for place, share in enumerate(shares) if share.percent is not None]
+    points = [(position + shift, share) for position, share in enumerate(shares) if share.percent is not None]
     return {
         "type": "scatter",
         "mode": "markers",
         "name": name,
-        "y": [place for place, _ in known],
-        "x": [round(share.percent, 4) for _, share in known],
+        "y": [position for position, _ in points],
+        "x": [round(share.percent, 4) for _, share in points],
         "marker": {"color": colour, "symbol": symbol, "size": 10, "line": {"width": 2}},
-        "error_x": error_bars([share.percent for _, share in known], [share.interval for _, share in known]),
-        "customdata": [f"{label_text(share.label, 60)}: {share}" for _, share in known],
+        "error_x": error_bars([share.percent for _, share in points], [share.interval for _, share in points]),
+        "customdata": [f"{label_text(share.label, 60)}: {share}" for _, share in points],
         "hovertemplate": "%{customdata}<extra>" + name + "</extra>",
     }
 
 
 def comparison_cells(row) -> list[str]:
-    sides = [[share.fraction, share.interval_text, str(share.missing)] for share in (row.one, row.other)]
-    return [row.label, *sides[0], *sides[1]]
+    cohorts = [[share.fraction, share.interval_text, str(share.missing)] for share in (row.first, row.second)]
+    return [row.label, *cohorts[0], *cohorts[1]]
 
 
 def comparison_numbers(row) -> list:
     """One row for a program; differences in percentage points, and nothing where nothing is printed, which `note`
     explains.
     """
-    sides = [[share.count, share.known, share.not_reported, share.not_extracted] for share in (row.one, row.other)]
+    cohorts = [[share.count, share.known, share.not_reported, share.not_extracted] for share in (row.first, row.second)]
     exact = row.exact
     odds = [None] * 3 if exact is None or not row.odds_text else [exact.odds_ratio, exact.low, exact.high]
     return [
         row.label,
-        *sides[0],
-        *sides[1],
+        *cohorts[0],
+        *cohorts[1],
         *(row.difference or [None] * 3),
         *odds,
         exact.p if row.p_text else None,

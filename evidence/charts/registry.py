@@ -17,17 +17,17 @@ from ..summaries.cohort import (
     response_by_inhibitor,
 )
 from ..summaries.combinations import value_combinations
-from ..summaries.courses import MEASURES, patient_levels, swimmer_rows
 from ..summaries.groups import group_changes
 from ..summaries.shares import pluralize, run_summaries
+from ..summaries.treatments import MEASURES, patient_levels, swimmer_rows
 from ..tables import TABLES, page_records
 from .bars import age_chart, event_chart, response_chart
 from .changes import change_chart, level_chart
 from .chart import Chart
-from .courses import people_chart, swimmer_chart
+from .treatments import patient_levels_chart, swimmer_chart
 from .upset import upset_chart
 
-SWIMMERS = 40  # courses of a swimmer plot
+SWIMMERS = 40  # treatments of a swimmer plot
 
 
 @dataclass(frozen=True)
@@ -40,52 +40,52 @@ class ChartSpec:
     label: str
     draw: Callable[[ParsedRequest, Any, Totals], Chart | None]
     counts: Callable[[ParsedRequest], Any] | None = None
-    usual: bool = False
+    is_default: bool = False
 
 
-def selected_charts(asked: ParsedRequest) -> list[ChartSpec]:
+def selected_charts(parsed: ParsedRequest) -> list[ChartSpec]:
     """The charts the address names, or the usual ones."""
-    names = [name for name in asked.view.get("chart", ()) if name in CHARTS]
-    return [each for each in CHARTS.values() if (each.name in names if names else each.usual)]
+    names = [name for name in parsed.view.get("chart", ()) if name in CHARTS]
+    return [spec for spec in CHARTS.values() if (spec.name in names if names else spec.is_default)]
 
 
-def drop_default_charts(asked: ParsedRequest) -> None:
+def drop_default_charts(parsed: ParsedRequest) -> None:
     """Forgets a choice that is the usual one: the form always says which charts are ticked, the address need not."""
-    if set(asked.view.get("chart", ())) == {each.name for each in CHARTS.values() if each.usual}:
-        del asked.view["chart"]
+    if set(parsed.view.get("chart", ())) == {spec.name for spec in CHARTS.values() if spec.is_default}:
+        del parsed.view["chart"]
 
 
-def build_chart(asked: ParsedRequest, name: str) -> Chart:
+def build_chart(parsed: ParsedRequest, name: str) -> Chart:
     """A chart by its name, also where there is nothing to show. Raises KeyError."""
-    drawn, asked.view["chart"] = CHARTS[name], [name]
-    totals, *rest = run_summaries(cohort_totals(asked.question), *([drawn.counts(asked)] if drawn.counts else []))
-    return drawn.draw(asked, rest[0] if rest else None, totals)
+    spec, parsed.view["chart"] = CHARTS[name], [name]
+    totals, *counted = run_summaries(cohort_totals(parsed.question), *([spec.counts(parsed)] if spec.counts else []))
+    return spec.draw(parsed, counted[0] if counted else None, totals)
 
 
 # What choosing a mark asks
 
 
 def response_link(question: Question, name: str) -> Callable:
-    """A verdict on the courses of one drug or indication set; without a verdict, all of its courses."""
+    """A verdict on the treatments of one drug or indication set; without a verdict, all of its treatments."""
 
-    def choose(row, response: str | None) -> FilterLink | None:
-        said = {"response": (str(response),)} if response else {}
+    def verdict_link(row, response: str | None) -> FilterLink | None:
+        response_part = {"response": (str(response),)} if response else {}
         if name == "inhibitor":
-            return question.toggle(inhibitor=(row.key,), **said)
+            return question.toggle(inhibitor=(row.key,), **response_part)
         if row.partial:  # no address says “at least these, of a list that may not be complete”
             return None
         if not row.key:
             missing = tuple(sorted({*question.value("missing", ()), "indication"}))
-            return question.toggle(missing=missing, **said)
-        return question.exactly("indication", row.key.split(SET_SEPARATOR), **said)
+            return question.toggle(missing=missing, **response_part)
+        return question.exactly("indication", row.key.split(SET_SEPARATOR), **response_part)
 
-    return choose
+    return verdict_link
 
 
 def age_band_link(question: Question) -> Callable:
     """A decade of age, within the ages that are asked for already."""
 
-    def choose(band: str, sex: str | None) -> FilterLink:
+    def band_link(band: str, sex: str | None) -> FilterLink:
         low, high = map(int, band.split("–"))
         ages = {
             "age_min": max(low, question.value("age_min", low)),
@@ -93,59 +93,61 @@ def age_band_link(question: Question) -> Callable:
         }
         return question.toggle(**ages, **({"sex": (sex,)} if sex else {}))
 
-    return choose
+    return band_link
 
 
 # How each is drawn
 
 
-def upset_spec(kind: str, name: str, title: str, nothing: str, *, usual: bool = False) -> ChartSpec:
-    def draw(asked: ParsedRequest, found, totals: Totals) -> Chart:
-        question = asked.question
+def upset_spec(kind: str, name: str, title: str, empty_text: str, *, is_default: bool = False) -> ChartSpec:
+    def draw_upset(parsed: ParsedRequest, combinations, totals: Totals) -> Chart:
+        question = parsed.question
         return upset_chart(
             name,
             title,
-            found,
-            asked.collection,
-            nothing=nothing,
-            exactly=lambda codes: question.exactly(kind, codes),
-            among=lambda code: question.refine(kind, code),
+            combinations,
+            parsed.collection,
+            empty_text=empty_text,
+            exact_link=lambda codes: question.exactly(kind, codes),
+            value_link=lambda code: question.refine(kind, code),
         )
 
-    return ChartSpec(name, title, draw, lambda asked: value_combinations(asked.question, kind, asked.vocabulary), usual)
-
-
-def draw_response_by_inhibitor(asked: ParsedRequest, rows, totals: Totals) -> Chart:
-    choose = response_link(asked.question, "inhibitor")
-    return response_chart(
-        "response-by-inhibitor", "Response by JAK inhibitor", "JAK inhibitor", rows, asked.collection, choose=choose
+    return ChartSpec(
+        name, title, draw_upset, lambda parsed: value_combinations(parsed.question, kind, parsed.vocabulary), is_default
     )
 
 
-def draw_response_by_indication(asked: ParsedRequest, rows, totals: Totals) -> Chart:
+def draw_response_by_inhibitor(parsed: ParsedRequest, rows, totals: Totals) -> Chart:
+    link_of = response_link(parsed.question, "inhibitor")
+    return response_chart(
+        "response-by-inhibitor", "Response by JAK inhibitor", "JAK inhibitor", rows, parsed.collection, link_of=link_of
+    )
+
+
+def draw_response_by_indication(parsed: ParsedRequest, rows, totals: Totals) -> Chart:
     return response_chart(
         "response-by-indication",
         "Response by indications",
         "Indications together",
         rows,
-        asked.collection,
-        choose=response_link(asked.question, "indication"),
+        parsed.collection,
+        link_of=response_link(parsed.question, "indication"),
     )
 
 
-def draw_adverse_events(asked: ParsedRequest, rows, totals: Totals) -> Chart:
-    nothing = f"No adverse event is recorded in the {pluralize(totals.patients, 'patients')} in view."
-    nothing += " That is not the same as none having occurred: see how many are not known."
+def draw_adverse_events(parsed: ParsedRequest, rows, totals: Totals) -> Chart:
+    empty_text = f"No adverse event is recorded in the {pluralize(totals.patients, 'patients')} in view."
+    empty_text += " That is not the same as none having occurred: see how many are not known."
     return event_chart(
         rows,
-        asked.collection,
-        nothing=nothing,
-        choose=lambda code: asked.question.refine("adverse_event", code),
+        parsed.collection,
+        empty_text=empty_text,
+        link_of=lambda code: parsed.question.refine("adverse_event", code),
     )
 
 
-def draw_age_and_sex(asked: ParsedRequest, people, totals: Totals) -> Chart:
-    return age_chart(people, asked.collection, choose=age_band_link(asked.question))
+def draw_age_and_sex(parsed: ParsedRequest, demographics, totals: Totals) -> Chart:
+    return age_chart(demographics, parsed.collection, link_of=age_band_link(parsed.question))
 
 
 def of_groups(drawn: Chart, in_words: AskedInWords) -> Chart:
@@ -156,75 +158,77 @@ def of_groups(drawn: Chart, in_words: AskedInWords) -> Chart:
     return replace(drawn, note=f"{told} {drawn.note}".rstrip(), in_words=in_words)
 
 
-def group_spec(measure: str, how: str) -> ChartSpec:
+def group_spec(measure: str, shown: str) -> ChartSpec:
     """A measure in groups; left out where no group prints it, unless it is asked for by name."""
     label, names = MEASURES[measure]
-    name = f"group-{how}" if measure == "mrss" else f"group-{how}-{measure}"
-    draws = {"levels": level_chart, "changes": change_chart}[how]
+    name = f"group-{shown}" if measure == "mrss" else f"group-{shown}-{measure}"
+    draws = {"levels": level_chart, "changes": change_chart}[shown]
 
-    def draw(asked: ParsedRequest, _, totals: Totals) -> Chart | None:
-        rows = group_changes(asked.question, *names)
-        if not rows and name not in asked.view.get("chart", ()):
+    def draw_groups(parsed: ParsedRequest, _, totals: Totals) -> Chart | None:
+        rows = group_changes(parsed.question, *names)
+        if not rows and name not in parsed.view.get("chart", ()):
             return None
-        return of_groups(draws(label, rows, asked.collection, name), asked_of_groups(asked.question, asked.vocabulary))
+        return of_groups(
+            draws(label, rows, parsed.collection, name), asked_of_groups(parsed.question, parsed.vocabulary)
+        )
 
     titles = {"levels": f"{label} in groups: baseline to follow-up", "changes": f"Change in {label} in groups"}
-    return ChartSpec(name, titles[how], draw, usual=measure == "mrss")
+    return ChartSpec(name, titles[shown], draw_groups, is_default=measure == "mrss")
 
 
 def patient_levels_spec(measure: str) -> ChartSpec:
     label, _ = MEASURES[measure]
 
-    def draw(asked: ParsedRequest, _, totals: Totals) -> Chart:
-        return people_chart(measure, patient_levels(asked.question, measure), asked.collection)
+    def draw_levels(parsed: ParsedRequest, _, totals: Totals) -> Chart:
+        return patient_levels_chart(measure, patient_levels(parsed.question, measure), parsed.collection)
 
-    return ChartSpec(f"{measure}-levels", f"{label} in single patients: baseline to follow-up", draw)
+    return ChartSpec(f"{measure}-levels", f"{label} in single patients: baseline to follow-up", draw_levels)
 
 
-def draw_swimmers(asked: ParsedRequest, _, totals: Totals) -> Chart:
-    """The longest courses. The list of treatments says which they are, so that both show the same."""
-    courses = page_records(TABLES["treatments"], asked.question, "-duration_months", 0, SWIMMERS)
-    courses = courses.select_related("patient", "inhibitor").prefetch_related("outcomes", "events__category")
-    return swimmer_chart(swimmer_rows(asked.question, courses), asked.collection)
+def draw_swimmers(parsed: ParsedRequest, _, totals: Totals) -> Chart:
+    """The longest treatments. The list of treatments says which they are, so that both show the same."""
+    treatments = page_records(TABLES["treatments"], parsed.question, "-duration_months", 0, SWIMMERS)
+    treatments = treatments.select_related("patient", "inhibitor").prefetch_related("outcomes", "events__category")
+    return swimmer_chart(swimmer_rows(parsed.question, treatments), parsed.collection)
 
 
 CHARTS = {
-    each.name: each
-    for each in [
+    spec.name: spec
+    for spec in [
         upset_spec(
             "indication",
             "indication-sets",
             "Indications, as combinations",
             "The indications are known of none of these patients.",
-            usual=True,
+            is_default=True,
         ),
         ChartSpec(
             "response-by-inhibitor",
             "Response by JAK inhibitor",
             draw_response_by_inhibitor,
-            lambda asked: response_by_inhibitor(asked.question, asked.vocabulary),
-            usual=True,
+            lambda parsed: response_by_inhibitor(parsed.question, parsed.vocabulary),
+            is_default=True,
         ),
         ChartSpec(
             "response-by-indication",
             "Response by indications",
             draw_response_by_indication,
-            lambda asked: response_by_indication_set(asked.question, asked.vocabulary),
-            usual=True,
+            lambda parsed: response_by_indication_set(parsed.question, parsed.vocabulary),
+            is_default=True,
         ),
         ChartSpec(
             "adverse-events",
             "Adverse events by category",
             draw_adverse_events,
-            lambda asked: events_by_category(asked.question, asked.vocabulary),
-            usual=True,
+            lambda parsed: events_by_category(parsed.question, parsed.vocabulary),
+            is_default=True,
         ),
         ChartSpec(
             "age-and-sex",
             "Age and sex",
             draw_age_and_sex,
-            lambda asked: age_and_sex(asked.question),
-            usual=True,
+            lambda parsed: age_and_sex(parsed.question),
+            is_default=True,
         ),
         group_spec("mrss", "levels"),
         group_spec("mrss", "changes"),

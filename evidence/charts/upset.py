@@ -16,66 +16,66 @@ BARS, ROW, GAP = 170, 26, 28  # pixels: the bars above, a row of dots, the numbe
 def upset_chart(
     name: str,
     title: str,
-    found: Combinations,
+    combinations: Combinations,
     collection: Collection,
     *,
-    nothing: str,
-    exactly: Callable[[list[str]], FilterLink | None] = no_link,
-    among: Callable[[str], FilterLink | None] = no_link,
+    empty_text: str,
+    exact_link: Callable[[list[str]], FilterLink | None] = no_link,
+    value_link: Callable[[str], FilterLink | None] = no_link,
 ) -> Chart:
     """Combinations as percentages of those in whom they are known, with Wilson intervals.
 
-    `exactly` gives what choosing a combination asks, `among` what choosing one value asks.
+    `exact_link` gives what choosing a combination asks, `value_link` what choosing one value asks.
     """
-    table = upset_table(found, exactly, among)
-    drawn = [share for share in found.sets if share.known][:MOST]
-    if not drawn:
-        return Chart(name, title, found.at_least_text or nothing, table)
-    codes = [set(share.key.split(SET_SEPARATOR)) for share in drawn]
-    values = [value for value in found.values if any(value[0] in each for each in codes)]
-    bars, dots = bar_trace(drawn), dot_traces(codes, values)
+    table = upset_table(combinations, exact_link, value_link)
+    shares = [share for share in combinations.sets if share.known][:MOST]
+    if not shares:
+        return Chart(name, title, combinations.at_least_text or empty_text, table)
+    codes = [set(share.key.split(SET_SEPARATOR)) for share in shares]
+    values = [value for value in combinations.values if any(value[0] in combination for combination in codes)]
+    bars, dots = bar_trace(shares), dot_traces(codes, values)
     height = BARS + GAP + ROW * len(values)
     top = (ROW * len(values)) / height
-    drawing = build_figure(
+    figure = build_figure(
         collection,
         [bars, *dots],
         rows=-(-height // 40),
         xaxis=value_axis(
-            range=[-0.6, len(drawn) - 0.4],
-            tickvals=list(range(len(drawn))),
-            ticktext=[str(share.count) for share in drawn],
+            range=[-0.6, len(shares) - 0.4],
+            tickvals=list(range(len(shares))),
+            ticktext=[str(share.count) for share in shares],
             tickangle=0,
             showgrid=False,
             anchor="y",
         ),
         yaxis=value_axis(
-            f"% of {drawn[0].known} with a complete list",
+            f"% of {shares[0].known} with a complete list",
             domain=[top + GAP / height, 1],
             rangemode="tozero",
-            range=[0, axis_maximum(drawn)],
+            range=[0, axis_maximum(shares)],
         ),
         yaxis2=value_axis(
             domain=[0, top],
             range=[len(values) - 0.5, -0.5],
             tickvals=list(range(len(values))),
-            ticktext=[f"{label_text(label, 30)} · {times}" for _, label, times in values],
+            ticktext=[f"{label_text(label, 30)} · {count}" for _, label, count in values],
             showgrid=False,
         ),
         showlegend=False,
         bargap=0.3,
     )
-    left_out = len(found.sets) - len(drawn)
+    undrawn = len(combinations.sets) - len(shares)
     note = (
         "Each bar is one combination, exactly: a patient with more stands under that one instead. Beside each row: the "
         "patients with that value, alone or with others."
     )
-    note += f" {found.at_least_text}" if found.at_least else ""
-    note += f" The {left_out} rarest combinations are not drawn." if left_out else ""
-    if len(found.sets) > TABLED:
-        note += f" The table has the {TABLED} most frequent; the file has all {len(found.sets)}."
-    marks = [[exactly(share.key.split(SET_SEPARATOR)) for share in drawn], [], *[[] for _ in dots[1:]]]
-    marks[-1] = [among(values[row][0]) for each in codes for row in rows_of(each, values)]
-    return Chart(name, title, share_sentence(drawn), table, drawing, note, marks)
+    note += f" {combinations.at_least_text}" if combinations.at_least else ""
+    note += f" The {undrawn} rarest combinations are not drawn." if undrawn else ""
+    if len(combinations.sets) > TABLED:
+        note += f" The table has the {TABLED} most frequent; the file has all {len(combinations.sets)}."
+    marks = [[exact_link(share.key.split(SET_SEPARATOR)) for share in shares], [], *[[] for _ in dots[1:]]]
+    marks[-1] = [value_link(values[row][0]) for combination in codes for row in rows_of(combination, values)]
+    return Chart(name, title, share_sentence(shares), table, figure, note, marks)
 
 
 def axis_maximum(shares: list[Share]) -> float:
@@ -101,32 +101,32 @@ def rows_of(codes: set[str], values: list[tuple]) -> list[int]:
 def dot_traces(codes: list[set[str]], values: list[tuple]) -> list[dict]:
     """All places of the grid, faint; lines that join a combination's values; its values, filled."""
     columns, rows = range(len(codes)), range(len(values))
-    inside = [(column, row) for column in columns for row in rows_of(codes[column], values)]
-    joined = [
+    filled = [(column, row) for column in columns for row in rows_of(codes[column], values)]
+    line_points = [
         point
         for column in columns
         for point in (*((column, row) for row in rows_of(codes[column], values)), (None, None))
     ]
 
-    def dots(points: list[tuple], **more) -> dict:
+    def dot_trace(points: list[tuple], **options) -> dict:
         return {
             "type": "scatter",
             "x": [x for x, _ in points],
             "y": [y for _, y in points],
             "yaxis": "y2",
             "hoverinfo": "skip",
-        } | more
+        } | options
 
-    names = [values[row][1] for _, row in inside]
+    names = [values[row][1] for _, row in filled]
     return [
-        dots(
+        dot_trace(
             [(column, row) for column in columns for row in rows],
             mode="markers",
             marker={"color": NOT_KNOWN, "size": 9, "symbol": "circle-open", "opacity": 0.5},
         ),
-        dots(joined, mode="lines", line={"color": COUNT, "width": 2}),
-        dots(
-            inside,
+        dot_trace(line_points, mode="lines", line={"color": COUNT, "width": 2}),
+        dot_trace(
+            filled,
             mode="markers",
             marker={"color": COUNT, "size": 11},
             customdata=names,
@@ -136,23 +136,26 @@ def dot_traces(codes: list[set[str]], values: list[tuple]) -> list[dict]:
     ]
 
 
-def upset_table(found: Combinations, exactly: Callable, among: Callable) -> ChartTable:
+def upset_table(combinations: Combinations, exact_link: Callable, value_link: Callable) -> ChartTable:
     """Combinations first, each exactly; then those of lists that may not be complete; then each value by itself."""
-    sets = found.sets[:TABLED]
-    shares = [*sets, *([found.none] if found.none else [])]
+    tabled = combinations.sets[:TABLED]
+    shares = [*tabled, *([combinations.none] if combinations.none else [])]
     headings = ["Together", "patients, n/N", *SHARE_HEADINGS]
     rows = [[share.label, *share_cells(share)] for share in shares]
-    rows += [[f"{label}, at least", str(times), *[""] * 4] for _, label, times in found.at_least[:TABLED]]
-    rows += [[f"{label}, alone or with others", str(times), *[""] * 4] for _, label, times in found.values]
-    steps = {(i, 0): exactly(share.key.split(SET_SEPARATOR)) for i, share in enumerate(sets)}
-    steps |= {(len(rows) - len(found.values) + i, 0): among(code) for i, (code, _, _) in enumerate(found.values)}
-    every = [*found.sets, *([found.none] if found.none else [])]
-    file = [[share.label, "exactly", *share_numbers(share)] for share in every]
-    file += [[label, "at least", times, *[None] * 6] for _, label, times in found.at_least]
-    file += [[label, "among others", times, *[None] * 6] for _, label, times in found.values]
+    rows += [[f"{label}, at least", str(count), *[""] * 4] for _, label, count in combinations.at_least[:TABLED]]
+    rows += [[f"{label}, alone or with others", str(count), *[""] * 4] for _, label, count in combinations.values]
+    links = {(i, 0): exact_link(share.key.split(SET_SEPARATOR)) for i, share in enumerate(tabled)}
+    links |= {
+        (len(rows) - len(combinations.values) + i, 0): value_link(code)
+        for i, (code, _, _) in enumerate(combinations.values)
+    }
+    all_shares = [*combinations.sets, *([combinations.none] if combinations.none else [])]
+    file = [[share.label, "exactly", *share_numbers(share)] for share in all_shares]
+    file += [[label, "at least", count, *[None] * 6] for _, label, count in combinations.at_least]
+    file += [[label, "among others", count, *[None] * 6] for _, label, count in combinations.values]
     return ChartTable(
         headings,
         rows,
-        {place: step for place, step in steps.items() if step is not None},
+        {cell: link for cell, link in links.items() if link is not None},
         (["label", "match", *SHARE_COLUMNS], file),
     )

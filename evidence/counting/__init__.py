@@ -1,7 +1,7 @@
-"""Which courses answer a question, and how many of each: the one place that counts.
+"""Which treatments answer a question, and how many of each: the one place that counts.
 
 `summaries` asks; nobody goes round. There are two engines with one interface. The snapshot answers from memory; the
-database answers what does not fit there, and is what the snapshot is held against in tests. Nothing above this room
+database answers what does not fit there, and is what the snapshot is held against in tests. Nothing above this package
 knows which of them answered.
 """
 
@@ -52,11 +52,11 @@ def count(tallies: Sequence[Tally]) -> list[Counter]:
             by_engine[collection] = snapshot_for(collection), []
         by_engine[collection][1].append(tally)
     left_to_database = []
-    for engine, own in by_engine.values():
+    for engine, engine_tallies in by_engine.values():
         if engine is None:
-            left_to_database += own
+            left_to_database += engine_tallies
         else:
-            counters |= zip(own, snapshot.count_tallies(engine, own), strict=True)
+            counters |= zip(engine_tallies, snapshot.count_tallies(engine, engine_tallies), strict=True)
     if left_to_database:
         counters |= zip(left_to_database, database.count_tallies(left_to_database), strict=True)
     return [counters[tally] for tally in tallies]

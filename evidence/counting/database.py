@@ -1,6 +1,6 @@
 """Counting by SQL: every tally is one GROUP BY, and all tallies of a page travel in one statement.
 
-The courses that answer a question are found once, in a common table expression, however many tallies are of them.
+The treatments that answer a question are found once, in a common table expression, however many tallies are of them.
 """
 
 from collections import Counter
@@ -14,7 +14,7 @@ from django.db.models.functions import Cast
 
 from ..models import Treatment
 from ..models.choices import YesNo
-from ..questions.filters import courses_open, matching_treatments
+from ..questions.filters import matching_treatments, open_treatments
 from ..questions.question import Question
 from .dimensions import (
     DIMENSIONS,
@@ -39,49 +39,49 @@ STATEMENT = 400  # tallies in one statement; SQLite takes at most 500 SELECTs, a
 def count_tallies(tallies: Sequence[Tally]) -> list[Counter]:
     """One Counter per tally, in order. One query for up to 400 different tallies."""
     different = list(dict.fromkeys(tallies))
-    answers: dict[Tally, Counter] = {tally: Counter() for tally in different}
+    counters: dict[Tally, Counter] = {tally: Counter() for tally in different}
     for start in range(0, len(different), STATEMENT):
         batch = different[start : start + STATEMENT]
-        asked = {key: f"asked_{i}" for i, key in enumerate(dict.fromkeys(tally.courses for tally in batch))}
+        cte_names = {key: f"asked_{i}" for i, key in enumerate(dict.fromkeys(tally.selection_key for tally in batch))}
         width = max(len(tally.dimensions) for tally in batch)
         selects = [
-            each
+            select
             for i, tally in enumerate(batch)
-            for each in select_counts(i, tally, keys_in_cte(asked[tally.courses]), width)
+            for select in select_counts(i, tally, keys_in_cte(cte_names[tally.selection_key]), width)
         ]
-        for position, *values, number in run_union(asked, selects):
+        for position, *values, number in run_union(cte_names, selects):
             tally = batch[position]
-            answers[tally][dimension_values(tally, values)] += number
-    return [tally.largest(answers[tally]) for tally in tallies]
+            counters[tally][dimension_values(tally, values)] += number
+    return [tally.largest_values(counters[tally]) for tally in tallies]
 
 
-def run_union(asked: dict[tuple[Question, bool, str, str], str], selects: list[QuerySet]) -> list[tuple]:
-    """Runs all selects in one statement, after the courses of each question, by the names the selects know them by."""
-    first, *others = selects
-    united = first.union(*others, all=True) if others else first
-    sql, params = united.query.sql_with_params()
-    tables, given = [], []
-    for wanted, name in asked.items():
-        rows = counted_treatments(*wanted)
-        found, more = rows.order_by().values("pk").query.sql_with_params()
-        tables.append(f"{name} (id) AS MATERIALIZED ({found})")
-        given += more
+def run_union(cte_names: dict[tuple[Question, bool, str, str], str], selects: list[QuerySet]) -> list[tuple]:
+    """Runs all selects in one statement, after the treatments of each question, by the names the selects know them by."""
+    first, *rest = selects
+    union = first.union(*rest, all=True) if rest else first
+    sql, params = union.query.sql_with_params()
+    tables, cte_params = [], []
+    for selection, name in cte_names.items():
+        rows = counted_treatments(*selection)
+        sql_of_rows, params_of_rows = rows.order_by().values("pk").query.sql_with_params()
+        tables.append(f"{name} (id) AS MATERIALIZED ({sql_of_rows})")
+        cte_params += params_of_rows
     with connection.cursor() as cursor:
-        cursor.execute(f"WITH {', '.join(tables)} {sql}", [*given, *params])
+        cursor.execute(f"WITH {', '.join(tables)} {sql}", [*cte_params, *params])
         return cursor.fetchall()
 
 
 def keys_in_cte(name: str) -> RawSQL:
-    """The primary keys of the courses of one question."""
+    """The primary keys of the treatments of one question."""
     return RawSQL(f"SELECT id FROM {name}", [])  # noqa: S608, S611 (a name of ours)
 
 
 def counted_treatments(question: Question, is_open: bool, open_part: str, open_in: str) -> QuerySet:
-    """The courses that count in a tally: see there."""
-    rows = courses_open(question, open_part) if is_open else matching_treatments(question)
+    """The treatments that count in a tally: see there."""
+    rows = open_treatments(question, open_part) if is_open else matching_treatments(question)
     if open_in:
-        left = rows.filter(DIMENSIONS[open_in].without(YesNo.YES))
-        rows = rows.filter(patient__in=left.order_by().values("patient"))
+        not_counted = rows.filter(DIMENSIONS[open_in].without_value(YesNo.YES))
+        rows = rows.filter(patient__in=not_counted.order_by().values("patient"))
     return rows
 
 
@@ -93,14 +93,14 @@ def select_counts(position: int, tally: Tally, courses: RawSQL, width: int) -> I
     rows = Treatment.objects.filter(pk__in=courses)
     parts = [dimension_parts(DIMENSIONS[name], courses, tally.question) for name in tally.dimensions]
     padding = {f"value_{i}": Value(None, CharField()) for i in range(len(parts), width)}
-    for chosen in product(*parts):
-        counted = rows
-        for condition, _ in chosen:
+    for combination in product(*parts):
+        selected = rows
+        for condition, _ in combination:
             if condition is not None:
-                counted = counted.filter(condition)
-        values = {f"value_{i}": Cast(expression, CharField()) for i, (_, expression) in enumerate(chosen)}
+                selected = selected.filter(condition)
+        values = {f"value_{i}": Cast(expression, CharField()) for i, (_, expression) in enumerate(combination)}
         yield (
-            counted.order_by()
+            selected.order_by()
             .annotate(position=Value(position, IntegerField()), **values, **padding)
             .values("position", *values, *padding)
             .annotate(number=Count(COUNTED[tally.unit], distinct=True))
@@ -109,22 +109,22 @@ def select_counts(position: int, tally: Tally, courses: RawSQL, width: int) -> I
 
 
 def dimension_parts(dimension: Dimension, courses: RawSQL, question: Question) -> list[tuple[Q | None, object]]:
-    """(which rows count, their value as seen from a course); no two parts give the same value."""
+    """(which rows count, their value as seen from a treatment); no two parts give the same value."""
     if isinstance(dimension, ScalarDimension):
         return [(None, dimension.value(dimension.level))]
     if isinstance(dimension, SetDimension):
-        return [(None, dimension.column())]
+        return [(None, dimension.joined_codes())]
     if isinstance(dimension, ConditionDimension):
-        return [(None, dimension.case())]
+        return [(None, dimension.case_expression())]
     if isinstance(dimension, OutcomeDimension):
         return [dimension.part(courses, question)]
-    return dimension.parts()
+    return dimension.value_parts()
 
 
 def dimension_values(tally: Tally, values: list) -> tuple:
     """The values of a tally's dimensions; sets in their one spelling."""
-    found = []
+    key = []
     for name, value in zip(tally.dimensions, values, strict=False):
         dimension = DIMENSIONS[name]
-        found.append(dimension.canonical_key(value) if isinstance(dimension, SetDimension) else value)
-    return tuple(found)
+        key.append(dimension.canonical_key(value) if isinstance(dimension, SetDimension) else value)
+    return tuple(key)

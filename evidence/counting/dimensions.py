@@ -1,6 +1,6 @@
-"""What courses can be counted by: a name, and where its value stands. One declaration, read by both engines.
+"""What treatments can be counted by: a name, and where its value stands. One declaration, read by both engines.
 
-The database reaches a value from the course, by a path; the snapshot reads each table once, from its own side.
+The database reaches a value from the treatment, by a path; the snapshot reads each table once, from its own side.
 """
 
 from collections.abc import Callable, Iterator
@@ -31,12 +31,12 @@ from ..models.treatment import SET_SEPARATOR
 from ..questions.question import Question
 
 RESULT_SEPARATOR = ":"  # between a domain and whether there was an improvement
-COURSE, PATIENT, STUDY = "", "patient__", "patient__study__"  # levels, as paths from a course
+TREATMENT, PATIENT, STUDY = "", "patient__", "patient__study__"  # levels, as paths from a treatment
 
 
 @dataclass(frozen=True)
 class ScalarDimension:
-    """A dimension with one value per course, patient or study; `value` makes its expression from the path to there."""
+    """A dimension with one value per treatment, patient or study; `value` makes its expression from the path to there."""
 
     level: str
     value: Callable[[str], object]
@@ -44,10 +44,10 @@ class ScalarDimension:
 
 @dataclass(frozen=True)
 class MultiValueDimension:
-    """A dimension with any number of values; a course counts once under each, and under None where it has no row.
+    """A dimension with any number of values; a treatment counts once under each, and under None where it has no row.
 
-    `path` leads from a course to the value. The rows are those of `model`, which name their `owner` (a course or a
-    patient) and have the value at `value`. With `rows`, only rows with these values count, and a course without such
+    `path` leads from a treatment to the value. The rows are those of `model`, which name their `owner` (a treatment or a
+    patient) and have the value at `value`. With `rows`, only rows with these values count, and a treatment without such
     a row counts nowhere. With `terms`, a row counts for other terms too: for all that its own is part of, or, where it
     says that a term is `absent`, for all that are part of it.
     """
@@ -63,17 +63,17 @@ class MultiValueDimension:
     def counted_for(self) -> dict[str, frozenset[str]]:
         """The terms whose rows count for a term, itself included; terms for which no others do are left out."""
         tree = term_tree(self.terms) if self.terms else FLAT
-        counted = tree.wider if self.absent else tree.narrower
-        return {code: frozenset((code, *others)) for code, others in counted.items()}
+        related = tree.wider if self.absent else tree.narrower
+        return {code: frozenset((code, *other_codes)) for code, other_codes in related.items()}
 
-    def parts(self) -> list[tuple[Q | None, object]]:
+    def value_parts(self) -> list[tuple[Q | None, object]]:
         """(which rows count, their value): terms by themselves, then each that others count for."""
-        rows, several = self.condition() if self.rows else None, self.counted_for()
-        if not several:
+        rows, counted_for = self.condition() if self.rows else None, self.counted_for()
+        if not counted_for:
             return [(rows, F(self.path))]
-        alone = [code for code in term_tree(self.terms).codes if code not in several]
-        parts = [(rows & Q(**{f"{self.path}__in": alone}), F(self.path))]
-        parts += [(rows & Q(**{f"{self.path}__in": sorted(own)}), Value(code)) for code, own in several.items()]
+        single_codes = [code for code in term_tree(self.terms).codes if code not in counted_for]
+        parts = [(rows & Q(**{f"{self.path}__in": single_codes}), F(self.path))]
+        parts += [(rows & Q(**{f"{self.path}__in": sorted(codes)}), Value(code)) for code, codes in counted_for.items()]
         return parts
 
     @property
@@ -81,7 +81,7 @@ class MultiValueDimension:
         return self.owner == "patient"
 
     def condition(self) -> Q:
-        """`rows` as a condition on the course."""
+        """`rows` as a condition on the treatment."""
         table = self.path.removesuffix(self.value)
         return Q(**{f"{table}{name}": value for name, value in self.rows.items()})
 
@@ -90,7 +90,7 @@ class MultiValueDimension:
 class OutcomeDimension:
     """Whether a patient improved, domain by domain: `skin:yes`, `skin:no`, by one outcome of each domain.
 
-    The outcome is the last of the courses in view (`Outcome.objects.one_per_patient_and_domain`), of the months that
+    The outcome is the last of the treatments in view (`Outcome.objects.one_per_patient_and_domain`), of the months that
     the question asks for; with `best`, an improved one if there is any.
     """
 
@@ -99,7 +99,7 @@ class OutcomeDimension:
     model = Outcome
 
     def part(self, courses, question: Question) -> tuple[Q, object]:
-        """(which rows count, their value). `courses` is what gives the primary keys of the courses in view."""
+        """(which rows count, their value). `treatments` is what gives the primary keys of the treatments in view."""
         seen = Outcome.objects.filter(months_among(question.outcome_months), treatment__in=courses)
         yes_or_no = Case(
             When(outcomes__result=Response.IMPROVED.value, then=Value(YesNo.YES.value)),
@@ -125,18 +125,22 @@ class SetDimension:
 
     of: str
 
-    def column(self) -> Subquery:
+    def joined_codes(self) -> Subquery:
         """The codes, joined in whatever order the database finds them."""
-        many = DIMENSIONS[self.of]
-        rows = many.model.objects.filter(**{many.owner: OuterRef("patient")}, **many.rows).order_by()
-        several = many.counted_for()
-        alone = rows.exclude(**{f"{many.value}__in": sorted(several)}) if several else rows
-        found = alone.values(many.owner).annotate(codes=JoinedText(many.value, SET_SEPARATOR)).values("codes")
-        codes = Coalesce(Subquery(found), Value(""), output_field=CharField())
-        for code, own in several.items():
-            there = Exists(rows.filter(**{f"{many.value}__in": sorted(own)}))
-            more = Case(When(there, then=Value(SET_SEPARATOR + code)), default=Value(""), output_field=CharField())
-            codes = Concat(codes, more, output_field=CharField())
+        dimension = DIMENSIONS[self.of]
+        rows = dimension.model.objects.filter(**{dimension.owner: OuterRef("patient")}, **dimension.rows).order_by()
+        counted_for = dimension.counted_for()
+        single_rows = rows.exclude(**{f"{dimension.value}__in": sorted(counted_for)}) if counted_for else rows
+        joined = (
+            single_rows.values(dimension.owner)
+            .annotate(codes=JoinedText(dimension.value, SET_SEPARATOR))
+            .values("codes")
+        )
+        codes = Coalesce(Subquery(joined), Value(""), output_field=CharField())
+        for code, terms in counted_for.items():
+            has_any = Exists(rows.filter(**{f"{dimension.value}__in": sorted(terms)}))
+            suffix = Case(When(has_any, then=Value(SET_SEPARATOR + code)), default=Value(""), output_field=CharField())
+            codes = Concat(codes, suffix, output_field=CharField())
         return codes
 
     def canonical_key(self, codes: str) -> str:
@@ -146,7 +150,7 @@ class SetDimension:
 
 @dataclass(frozen=True)
 class ConditionDimension:
-    """A dimension of conditions on a course: the value of the first that holds, or `otherwise`."""
+    """A dimension of conditions on a treatment: the value of the first that holds, or `otherwise`."""
 
     conditions: tuple[tuple[str, Condition], ...]
     otherwise: str
@@ -156,14 +160,14 @@ class ConditionDimension:
         for _, condition in self.conditions:
             yield from condition.atoms()
 
-    def without(self, value: str) -> Q:
-        """The courses whose value is not this one, which has to be the first."""
+    def without_value(self, value: str) -> Q:
+        """The treatments whose value is not this one, which has to be the first."""
         (first, condition), *_ = self.conditions
         if first != value:
             raise ValueError(f"{value} is not the first value")
         return ~condition.q()
 
-    def case(self) -> Case:
+    def case_expression(self) -> Case:
         cases = [When(condition.q(), then=Value(value)) for value, condition in self.conditions]
         return Case(*cases, default=Value(self.otherwise), output_field=CharField())
 
@@ -200,11 +204,11 @@ def event_dimension(**rows) -> MultiValueDimension:
 SEVERE = 3  # the CTCAE grade from which an event is severe; which is not the same as serious
 Dimension = ScalarDimension | MultiValueDimension | OutcomeDimension | SetDimension | ConditionDimension
 DIMENSIONS: dict[str, Dimension] = {
-    "inhibitor": scalar_dimension(COURSE, "inhibitor__slug"),
+    "inhibitor": scalar_dimension(TREATMENT, "inhibitor__slug"),
     "indication": MultiValueDimension(
         "indications__code", Treatment.indications.through, "treatment", "indication__code"
     ),
-    "indication_set": scalar_dimension(COURSE, "indication_set"),
+    "indication_set": scalar_dimension(TREATMENT, "indication_set"),
     "sex": scalar_dimension(PATIENT, "sex"),
     "age": scalar_dimension(PATIENT, "age_years"),
     "subset": scalar_dimension(PATIENT, "subset"),
@@ -217,10 +221,10 @@ DIMENSIONS: dict[str, Dimension] = {
     ),
     "manifestation_set": SetDimension("manifestation"),
     "prior_set": SetDimension("prior"),
-    "response": scalar_dimension(COURSE, "response"),
-    "relapsed": scalar_dimension(COURSE, "relapsed"),
-    "stopped": scalar_dimension(COURSE, "stopped"),
-    "adverse_events": scalar_dimension(COURSE, "adverse_events"),
+    "response": scalar_dimension(TREATMENT, "response"),
+    "relapsed": scalar_dimension(TREATMENT, "relapsed"),
+    "stopped": scalar_dimension(TREATMENT, "stopped"),
+    "adverse_events": scalar_dimension(TREATMENT, "adverse_events"),
     "adverse_event": event_dimension(),
     "event_serious": event_dimension(serious=YesNo.YES.value),
     "event_not_serious": event_dimension(serious=YesNo.NO.value),

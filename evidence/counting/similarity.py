@@ -7,7 +7,7 @@ import numpy as np
 from django.db.models import QuerySet
 
 from ..models import Collection, Patient
-from ..questions.filters import courses_open, matching_treatments
+from ..questions.filters import matching_treatments, open_treatments
 from ..questions.question import Question
 from . import snapshot
 from .snapshot import snapshot_for
@@ -39,39 +39,41 @@ class AgreementRanking:
 
 
 def rank_by_agreement(
-    collection: Collection, criteria: Sequence[Question], most: int, apart: int | None = None
+    collection: Collection, criteria: Sequence[Question], limit: int, excluded: int | None = None
 ) -> AgreementRanking:
-    """The `most` patients who agree with most criteria; of equal ones, those who differ in fewest, then by public id.
+    """The `limit` patients who agree with most criteria; of equal ones, those who differ in fewest, then by public id.
 
     A criterion is a question with one thing asked. A patient of whom it is not known neither agrees nor differs.
-    `apart` is the primary key of a patient who is left out.
+    `excluded` is the primary key of a patient who is left out.
     """
-    keys, agreeing, knowing = agreement_matrix(collection, criteria)
-    if apart is not None:
-        others = keys != apart
-        keys, agreeing, knowing = keys[others], agreeing[:, others], knowing[:, others]
-    agrees = agreeing.sum(axis=0, dtype=np.int64)
-    differs = (knowing & ~agreeing).sum(axis=0, dtype=np.int64)
-    order = np.lexsort((np.arange(len(keys)), differs, -agrees))
-    found = [
+    keys, agrees_with, is_known = agreement_matrix(collection, criteria)
+    if excluded is not None:
+        kept_columns = keys != excluded
+        keys, agrees_with, is_known = keys[kept_columns], agrees_with[:, kept_columns], is_known[:, kept_columns]
+    agreed_count = agrees_with.sum(axis=0, dtype=np.int64)
+    differing_count = (is_known & ~agrees_with).sum(axis=0, dtype=np.int64)
+    order = np.lexsort((np.arange(len(keys)), differing_count, -agreed_count))
+    ranked = [
         CriteriaAgreement(
             int(keys[i]),
-            tuple(bool(a) if k else None for a, k in zip(agreeing[:, i].tolist(), knowing[:, i].tolist(), strict=True)),
+            tuple(
+                bool(a) if k else None for a, k in zip(agrees_with[:, i].tolist(), is_known[:, i].tolist(), strict=True)
+            ),
         )
-        for i in order[:most].tolist()
-        if agrees[i]
+        for i in order[:limit].tolist()
+        if agreed_count[i]
     ]
-    return AgreementRanking(found, np.bincount(agrees, minlength=len(criteria) + 1).tolist())
+    return AgreementRanking(ranked, np.bincount(agreed_count, minlength=len(criteria) + 1).tolist())
 
 
 def agreement_matrix(collection: Collection, criteria: Sequence[Question]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(patients' keys by public id, who agrees with each criterion, of whom each is yes, or no in all courses)."""
+    """(patients' keys by public id, who agrees with each criterion, of whom each is yes, or no in all treatments)."""
     engine = snapshot_for(collection)
     if engine is None:
-        keys, agreeing, known = agreement_matrix_from_database(collection, criteria)
+        keys, agrees_with, is_known = agreement_matrix_from_database(collection, criteria)
     else:
-        keys, agreeing, known = snapshot.agreement_matrix(engine, criteria)
-    return keys, stack_rows(agreeing, len(keys)), stack_rows(known, len(keys))
+        keys, agrees_with, is_known = snapshot.agreement_matrix(engine, criteria)
+    return keys, stack_rows(agrees_with, len(keys)), stack_rows(is_known, len(keys))
 
 
 def agreement_matrix_from_database(
@@ -81,9 +83,9 @@ def agreement_matrix_from_database(
     patients = Patient.objects.within(collection).counted().filter(treatments__isnull=False)
     patients = patients.distinct().order_by("slug")
     keys = np.fromiter(patients.values_list("pk", flat=True), dtype=np.int64)
-    agreeing = [np.isin(keys, patient_keys(matching_treatments(criterion))) for criterion in criteria]
-    known = [~np.isin(keys, patient_keys(courses_open(criterion))) for criterion in criteria]
-    return keys, agreeing, known
+    agrees_with = [np.isin(keys, patient_keys(matching_treatments(criterion))) for criterion in criteria]
+    is_known = [~np.isin(keys, patient_keys(open_treatments(criterion))) for criterion in criteria]
+    return keys, agrees_with, is_known
 
 
 def patient_keys(treatments: QuerySet) -> np.ndarray:

@@ -25,13 +25,13 @@ def bulk_write(model: type[models.Model], columns: dict[str, Sequence]) -> int:
     names, values = [], []
     for field in model._meta.concrete_fields:
         if field.attname in columns:
-            given = columns[field.attname]
+            column_values = columns[field.attname]
         elif field.primary_key:
             continue
         else:
-            given = repeat(field.get_db_prep_save(field.get_default(), connection), length)
+            column_values = repeat(field.get_db_prep_save(field.get_default(), connection), length)
         names.append(connection.ops.quote_name(field.column))
-        values.append(given)
+        values.append(column_values)
     insert_rows(connection.ops.quote_name(model._meta.db_table), names, zip(*values, strict=True))
     return length
 

@@ -2,7 +2,7 @@
 
 Nothing here is medical knowledge. Terms come from the loaded vocabulary; how often each occurs follows from its place
 in its list (the k-th in proportion to 1/k), and every other number is drawn evenly from a plain range. What is meant to
-be realistic is what software feels: studies of 1 to 500 patients, missing values, several courses, several
+be realistic is what software feels: studies of 1 to 500 patients, missing values, several treatments, several
 indications, outcomes by month, events that repeat.
 """
 
@@ -83,12 +83,12 @@ def harmonic_weights(count: int) -> np.ndarray:
 def study_sizes(patients: int, rng: np.random.Generator) -> list[int]:
     """Sizes from 1 to 500 that add up; small studies are as frequent per order of magnitude as large ones."""
     sizes = []
-    while (left := patients - sum(sizes)) > 0 and len(sizes) < 32:
-        sizes.append(min(left, int(LARGEST_STUDY ** rng.random())))
-    if (left := patients - sum(sizes)) > 0:
-        drawn = (LARGEST_STUDY ** rng.random(left // 20 + 64)).astype(int)
-        enough = int(np.searchsorted(np.cumsum(drawn), left)) + 1
-        sizes += drawn[:enough].tolist()
+    while (remaining := patients - sum(sizes)) > 0 and len(sizes) < 32:
+        sizes.append(min(remaining, int(LARGEST_STUDY ** rng.random())))
+    if (remaining := patients - sum(sizes)) > 0:
+        batch = (LARGEST_STUDY ** rng.random(remaining // 20 + 64)).astype(int)
+        enough = int(np.searchsorted(np.cumsum(batch), remaining)) + 1
+        sizes += batch[:enough].tolist()
         sizes[-1] -= sum(sizes) - patients
     return sizes
 
@@ -106,33 +106,35 @@ class Terms:
     parts: list[tuple[int, int]]  # places of manifestations, and of one that each is part of
 
     @classmethod
-    def loaded(cls) -> "Terms":
+    def from_database(cls) -> "Terms":
         """Raises CannotGenerate where no vocabulary is loaded."""
 
-        def keys(model) -> np.ndarray:
-            found = np.array(list(model.objects.values_list("pk", flat=True)), dtype=np.int64)
-            if not len(found):
+        def keys_of(model) -> np.ndarray:
+            keys_found = np.array(list(model.objects.values_list("pk", flat=True)), dtype=np.int64)
+            if not len(keys_found):
                 raise CannotGenerate(f"No {model._meta.verbose_name} is loaded; run load_evidence first.")
-            return found
+            return keys_found
 
         inhibitors = np.array(list(JAKInhibitor.objects.order_by("pk").values_list("pk", flat=True)), dtype=np.int64)
         if not len(inhibitors):
             raise CannotGenerate("No inhibitor is loaded; run load_evidence first.")
-        keys(Indication)
+        keys_of(Indication)
         return cls(
             inhibitors,
             list(Indication.objects.all()),
-            keys(Manifestation),
-            keys(Autoantibody),
-            keys(Therapy),
-            keys(AdverseEventCategory),
+            keys_of(Manifestation),
+            keys_of(Autoantibody),
+            keys_of(Therapy),
+            keys_of(AdverseEventCategory),
             cls.parts_of_others(),
         )
 
     @staticmethod
     def parts_of_others() -> list[tuple[int, int]]:
         codes, tree = list(Manifestation.objects.values_list("code", flat=True)), term_tree(Manifestation)
-        return [(codes.index(code), codes.index(each)) for code, wider in tree.wider.items() for each in wider]
+        return [
+            (codes.index(code), codes.index(wider_code)) for code, wider in tree.wider.items() for wider_code in wider
+        ]
 
 
 class Pen:
@@ -147,12 +149,12 @@ class Pen:
         keys = np.arange(first, first + count)
         self.next[model] += count
         if count:
-            plain = {name: self.column(values, count) for name, values in columns.items()}
-            bulk_write(model, {model._meta.pk.attname: keys.tolist()} | plain)
+            plain_columns = {name: self.as_column(values, count) for name, values in columns.items()}
+            bulk_write(model, {model._meta.pk.attname: keys.tolist()} | plain_columns)
         return keys
 
     @staticmethod
-    def column(values, count: int) -> list:
+    def as_column(values, count: int) -> list:
         if isinstance(values, np.ndarray):
             return values.tolist()
         return values if isinstance(values, list) else [values] * count
@@ -164,45 +166,49 @@ class Drawing:
     def __init__(self, collection: Collection, patients: int, seed: int):
         self.collection, self.patients, self.seed = collection, patients, seed
         self.rng = np.random.default_rng(seed)
-        self.terms = Terms.loaded()
+        self.terms = Terms.from_database()
         self.pen = Pen()
 
-    def choose(self, values, count: int, p=None) -> np.ndarray:
+    def draw_choice(self, values, count: int, p=None) -> np.ndarray:
         # Plain texts: a member of an enumeration costs the database driver ten times as much.
-        values = np.array([str(each) if isinstance(each, str) else each for each in values])
+        values = np.array([str(value) if isinstance(value, str) else value for value in values])
         return values[self.rng.choice(len(values), count, p=p)]
 
-    def coded(self, values: list[str], unknown: str, known: np.ndarray) -> np.ndarray:
+    def draw_coded(self, values: list[str], unknown_code: str, is_known: np.ndarray) -> np.ndarray:
         """One of `values` where known, else the code for not known."""
-        return np.where(known, self.choose(values, len(known), harmonic_weights(len(values))), str(unknown))
+        return np.where(
+            is_known, self.draw_choice(values, len(is_known), harmonic_weights(len(values))), str(unknown_code)
+        )
 
-    def chance(self, probability, count: int) -> np.ndarray:
+    def draw_chance(self, probability, count: int) -> np.ndarray:
         return self.rng.random(count) < probability
 
-    def maybe(self, values: np.ndarray, known: np.ndarray) -> list:
+    def none_where_unknown(self, values: np.ndarray, are_known: np.ndarray) -> list:
         """The values, None where not known."""
-        return [value if there else None for value, there in zip(values.tolist(), known.tolist(), strict=True)]
+        return [
+            value if is_known else None for value, is_known in zip(values.tolist(), are_known.tolist(), strict=True)
+        ]
 
-    def draw(self) -> Iterator[int]:
+    def draw_batches(self) -> Iterator[int]:
         """Writes everything; yields the number of patients written so far, batch by batch."""
         sizes = study_sizes(self.patients, self.rng)
-        done, batch, first = 0, [], 1
+        written, batch, first = 0, [], 1
         for size in sizes:
             batch.append(size)
             if sum(batch) >= BATCH:
-                self.studies(batch, first, done)
-                first, done, batch = first + len(batch), done + sum(batch), []
-                yield done
+                self.write_studies(batch, first, written)
+                first, written, batch = first + len(batch), written + sum(batch), []
+                yield written
         if batch:
-            self.studies(batch, first, done)
-            yield done + sum(batch)
+            self.write_studies(batch, first, written)
+            yield written + sum(batch)
         keys_written(model for model in self.pen.next)
 
-    def studies(self, sizes: list[int], first: int, done: int) -> None:
+    def write_studies(self, sizes: list[int], first: int, written: int) -> None:
         """Some studies with everything in them."""
         count, numbers = len(sizes), range(first, first + len(sizes))
-        readings = self.choose([str(each) for each in KNOWN], count, [0.6, 0.3, 0.1])
-        several = self.choose([Design.CASE_SERIES, Design.RETROSPECTIVE_COHORT, Design.OPEN_LABEL_TRIAL], count)
+        extractions = self.draw_choice([str(extraction) for extraction in KNOWN], count, [0.6, 0.3, 0.1])
+        designs = self.draw_choice([Design.CASE_SERIES, Design.RETROSPECTIVE_COHORT, Design.OPEN_LABEL_TRIAL], count)
         keys = self.pen.write(
             Study,
             count,
@@ -213,62 +219,74 @@ class Drawing:
             year=self.rng.integers(2012, 2027, count),
             design=[
                 str(Design.CASE_REPORT) if size == 1 else design
-                for size, design in zip(sizes, several.tolist(), strict=True)
+                for size, design in zip(sizes, designs.tolist(), strict=True)
             ],
-            extraction=readings.tolist(),
+            extraction=extractions.tolist(),
             state=str(State.PUBLISHED),
         )
         of_study = np.repeat(np.arange(count), sizes)
-        share = np.array([KNOWN[Extraction(reading)] for reading in readings])[of_study]
-        self.people(keys[of_study], share, done)
+        share = np.array([KNOWN[Extraction(extraction)] for extraction in extractions])[of_study]
+        self.write_patients(keys[of_study], share, written)
 
-    def people(self, studies: np.ndarray, known: np.ndarray, done: int) -> None:
-        """Patients of these studies; `known` is the chance that any one item is known."""
-        count, numbers = len(studies), range(done + 1, done + len(studies) + 1)
+    def write_patients(self, studies: np.ndarray, known_share: np.ndarray, written: int) -> None:
+        """Patients of these studies; `known_share` is the chance that any one item is known."""
+        count, numbers = len(studies), range(written + 1, written + len(studies) + 1)
         terms = self.terms
-        prior = self.chance(known, count)
-        times = np.where(prior, self.rng.integers(0, 4, count), 0)
-        signs, with_signs = self.presence(len(terms.manifestations), 0.4 * known, terms.parts)
-        antibodies, with_antibodies = self.presence(len(terms.autoantibodies), 0.6 * known)
-        nothing = np.zeros(count, dtype=bool)
+        prior = self.draw_chance(known_share, count)
+        therapy_counts = np.where(prior, self.rng.integers(0, 4, count), 0)
+        signs, with_signs = self.draw_presence(len(terms.manifestations), 0.4 * known_share, terms.parts)
+        antibodies, with_antibodies = self.draw_presence(len(terms.autoantibodies), 0.6 * known_share)
+        never = np.zeros(count, dtype=bool)
         keys = self.pen.write(
             Patient,
             count,
             study_id=studies,
             slug=[f"{SIMULATED_PREFIX}{self.collection.slug}-{number:07d}" for number in numbers],
             label=[f"Synthetic patient {number}" for number in numbers],
-            sex=self.coded([Sex.FEMALE, Sex.MALE], Sex.UNKNOWN, self.chance(known, count)),
-            age_years=self.maybe(self.rng.integers(18, 86, count), self.chance(known, count)),
-            disease_duration_months=self.maybe(self.rng.integers(0, 361, count), self.chance(known, count)),
-            subset=self.coded(
-                [each for each in Subset if each != Subset.UNKNOWN], Subset.UNKNOWN, self.chance(known, count)
+            sex=self.draw_coded([Sex.FEMALE, Sex.MALE], Sex.UNKNOWN, self.draw_chance(known_share, count)),
+            age_years=self.none_where_unknown(self.rng.integers(18, 86, count), self.draw_chance(known_share, count)),
+            disease_duration_months=self.none_where_unknown(
+                self.rng.integers(0, 361, count), self.draw_chance(known_share, count)
             ),
-            prior_therapies_completeness=self.completeness(times > 0, prior),
-            manifestations_completeness=self.completeness(with_signs.any(axis=1), nothing),
-            autoantibodies_completeness=self.completeness(with_antibodies.any(axis=1), self.chance(0.2, count)),
+            subset=self.draw_coded(
+                [subset for subset in Subset if subset != Subset.UNKNOWN],
+                Subset.UNKNOWN,
+                self.draw_chance(known_share, count),
+            ),
+            prior_therapies_completeness=self.draw_completeness(therapy_counts > 0, prior),
+            manifestations_completeness=self.draw_completeness(with_signs.any(axis=1), never),
+            autoantibodies_completeness=self.draw_completeness(
+                with_antibodies.any(axis=1), self.draw_chance(0.2, count)
+            ),
             state=str(State.PUBLISHED),
         )
-        self.links(PRIOR, "patient_id", keys, "therapy_id", terms.therapies, times)
-        self.statuses(PatientManifestation, "manifestation_id", terms.manifestations, keys, signs, with_signs)
-        self.statuses(PatientAutoantibody, "autoantibody_id", terms.autoantibodies, keys, antibodies, with_antibodies)
-        courses = 1 + self.chance(0.1, count).astype(int) + self.chance(0.02, count).astype(int)
-        self.courses(np.repeat(keys, courses), place_in_row(courses), np.repeat(known, courses))
+        self.write_links(PRIOR, "patient_id", keys, "therapy_id", terms.therapies, therapy_counts)
+        self.write_statuses(PatientManifestation, "manifestation_id", terms.manifestations, keys, signs, with_signs)
+        self.write_statuses(
+            PatientAutoantibody, "autoantibody_id", terms.autoantibodies, keys, antibodies, with_antibodies
+        )
+        treatment_counts = 1 + self.draw_chance(0.1, count).astype(int) + self.draw_chance(0.02, count).astype(int)
+        self.write_treatments(
+            np.repeat(keys, treatment_counts), place_in_row(treatment_counts), np.repeat(known_share, treatment_counts)
+        )
 
-    def links(self, model, owner: str, owners: np.ndarray, term: str, terms: np.ndarray, times: np.ndarray) -> None:
-        """`times` different terms for each owner."""
+    def write_links(
+        self, model, owner: str, owners: np.ndarray, term: str, terms: np.ndarray, counts: np.ndarray
+    ) -> None:
+        """`counts` different terms for each owner."""
         ranks = np.argsort(self.rng.random((len(owners), len(terms))) / harmonic_weights(len(terms)), axis=1)
-        rows, places = np.nonzero(np.arange(len(terms)) < np.minimum(times, len(terms))[:, None])
-        self.pen.write(model, len(rows), **{owner: owners[rows], term: terms[ranks[rows, places]]})
+        rows, ranks_used = np.nonzero(np.arange(len(terms)) < np.minimum(counts, len(terms))[:, None])
+        self.pen.write(model, len(rows), **{owner: owners[rows], term: terms[ranks[rows, ranks_used]]})
 
-    def completeness(self, listed: np.ndarray, none: np.ndarray) -> np.ndarray:
-        """How whole the lists are that have items; those without are stated to be empty where `none`."""
-        drawn = self.rng.random(len(listed))
-        partial = np.where(drawn < 0.9, str(ListCompleteness.PARTIAL), str(ListCompleteness.NOT_STATED))
-        said = np.where(drawn < 0.7, str(ListCompleteness.COMPLETE), partial)
-        empty = np.where(none, str(ListCompleteness.NONE), str(ListCompleteness.NOT_STATED))
-        return np.where(listed, said, empty)
+    def draw_completeness(self, has_items: np.ndarray, is_empty: np.ndarray) -> np.ndarray:
+        """How whole the lists are that have items; those without are stated to be empty where `is_empty`."""
+        draws = self.rng.random(len(has_items))
+        partial = np.where(draws < 0.9, str(ListCompleteness.PARTIAL), str(ListCompleteness.NOT_STATED))
+        stated = np.where(draws < 0.7, str(ListCompleteness.COMPLETE), partial)
+        empty = np.where(is_empty, str(ListCompleteness.NONE), str(ListCompleteness.NOT_STATED))
+        return np.where(has_items, stated, empty)
 
-    def presence(
+    def draw_presence(
         self, terms: int, chance: np.ndarray, parts: Iterable[tuple[int, int]] = ()
     ) -> tuple[np.ndarray, np.ndarray]:
         """(patients, terms) which terms are recorded, by chance, and which of these as present.
@@ -277,104 +295,110 @@ class Drawing:
         """
         recorded = self.rng.random((len(chance), terms)) < chance[:, None]
         present = recorded & (self.rng.random((len(chance), terms)) < 0.3 + 0.6 / (1 + np.arange(terms)))
-        for narrow, wide in parts:
-            present[:, wide] |= recorded[:, wide] & present[:, narrow]
+        for narrower, wider in parts:
+            present[:, wider] |= recorded[:, wider] & present[:, narrower]
         return recorded, present
 
-    def statuses(
+    def write_statuses(
         self, model, term: str, terms: np.ndarray, patients: np.ndarray, recorded: np.ndarray, present: np.ndarray
     ) -> None:
-        rows, places = np.nonzero(recorded)
-        status = np.where(present[rows, places], str(Presence.PRESENT), str(Presence.ABSENT))
-        self.pen.write(model, len(rows), patient_id=patients[rows], **{term: terms[places]}, status=status)
+        rows, columns = np.nonzero(recorded)
+        status = np.where(present[rows, columns], str(Presence.PRESENT), str(Presence.ABSENT))
+        self.pen.write(model, len(rows), patient_id=patients[rows], **{term: terms[columns]}, status=status)
 
-    def courses(self, patients: np.ndarray, numbers: np.ndarray, known: np.ndarray) -> None:
+    def write_treatments(self, patients: np.ndarray, numbers: np.ndarray, known_share: np.ndarray) -> None:
         count, terms = len(patients), self.terms
-        indicated, sets = self.indications(count, self.chance(known, count))
-        ascertained = self.chance(known, count)
-        eventful = ascertained & self.chance(0.45, count)
+        indicated, indication_sets = self.draw_indications(count, self.draw_chance(known_share, count))
+        ascertained = self.draw_chance(known_share, count)
+        eventful = ascertained & self.draw_chance(0.45, count)
         stated = np.where(eventful, str(Ascertainment.EVENTS), str(Ascertainment.EXPLICITLY_NONE))
-        listed = eventful & self.chance(0.95, count)
-        along = np.where(self.chance(0.5 * known, count), self.rng.integers(1, 3, count), 0)
-        stopped = self.coded([YesNo.NO, YesNo.YES], YesNo.UNKNOWN, self.chance(known, count))
+        has_listed_events = eventful & self.draw_chance(0.95, count)
+        concomitant_counts = np.where(self.draw_chance(0.5 * known_share, count), self.rng.integers(1, 3, count), 0)
+        stopped = self.draw_coded([YesNo.NO, YesNo.YES], YesNo.UNKNOWN, self.draw_chance(known_share, count))
         responses = [Response.IMPROVED, Response.STABLE, Response.WORSENED]
         keys = self.pen.write(
             Treatment,
             count,
             patient_id=patients,
             number=numbers,
-            inhibitor_id=self.choose(terms.inhibitors, count, harmonic_weights(len(terms.inhibitors))),
-            dose=self.coded(
-                ["synthetic dose A", "synthetic dose B", "synthetic dose C"], "", self.chance(known, count)
+            inhibitor_id=self.draw_choice(terms.inhibitors, count, harmonic_weights(len(terms.inhibitors))),
+            dose=self.draw_coded(
+                ["synthetic dose A", "synthetic dose B", "synthetic dose C"], "", self.draw_chance(known_share, count)
             ),
-            duration_months=self.maybe(self.rng.integers(1, 61, count), self.chance(known, count)),
-            indication_set=sets,
-            indications_completeness=self.completeness(indicated.any(axis=1), np.zeros(count, dtype=bool)),
-            concomitant_therapies_completeness=self.completeness(along > 0, self.chance(0.3 * known, count)),
-            response=self.coded(responses, Response.UNKNOWN, self.chance(known, count)),
-            relapsed=self.coded([YesNo.NO, YesNo.YES], YesNo.UNKNOWN, self.chance(0.6 * known, count)),
+            duration_months=self.none_where_unknown(
+                self.rng.integers(1, 61, count), self.draw_chance(known_share, count)
+            ),
+            indication_set=indication_sets,
+            indications_completeness=self.draw_completeness(indicated.any(axis=1), np.zeros(count, dtype=bool)),
+            concomitant_therapies_completeness=self.draw_completeness(
+                concomitant_counts > 0, self.draw_chance(0.3 * known_share, count)
+            ),
+            response=self.draw_coded(responses, Response.UNKNOWN, self.draw_chance(known_share, count)),
+            relapsed=self.draw_coded([YesNo.NO, YesNo.YES], YesNo.UNKNOWN, self.draw_chance(0.6 * known_share, count)),
             adverse_events=np.where(ascertained, stated, str(Ascertainment.NOT_STATED)),
-            adverse_event_categories_completeness=self.completeness(listed, np.zeros(count, dtype=bool)),
+            adverse_event_categories_completeness=self.draw_completeness(
+                has_listed_events, np.zeros(count, dtype=bool)
+            ),
             stopped=stopped,
             stop_reason=np.where(stopped == YesNo.YES, "synthetic reason", ""),
         )
-        rows, places = np.nonzero(indicated)
-        chosen = np.array([each.pk for each in terms.indications])[places]
-        self.pen.write(INDICATED, len(rows), treatment_id=keys[rows], indication_id=chosen)
-        self.links(ALONG, "treatment_id", keys, "therapy_id", terms.therapies, along)
-        self.outcomes(keys, known)
-        self.events(keys[listed])
+        rows, columns = np.nonzero(indicated)
+        indication_keys = np.array([indication.pk for indication in terms.indications])[columns]
+        self.pen.write(INDICATED, len(rows), treatment_id=keys[rows], indication_id=indication_keys)
+        self.write_links(ALONG, "treatment_id", keys, "therapy_id", terms.therapies, concomitant_counts)
+        self.write_outcomes(keys, known_share)
+        self.write_events(keys[has_listed_events])
 
-    def indications(self, count: int, known: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    def draw_indications(self, count: int, is_known: np.ndarray) -> tuple[np.ndarray, list[str]]:
         """(count, terms) truth values, and the key of each row's set."""
         terms = self.terms.indications
-        times = np.where(known, self.rng.integers(1, min(MOST_INDICATIONS, len(terms)) + 1, count), 0)
+        counts = np.where(is_known, self.rng.integers(1, min(MOST_INDICATIONS, len(terms)) + 1, count), 0)
         ranks = np.argsort(
             np.argsort(self.rng.random((count, len(terms))) / harmonic_weights(len(terms)), axis=1), axis=1
         )
-        indicated = ranks < times[:, None]
+        indicated = ranks < counts[:, None]
         bits = indicated @ (1 << np.arange(len(terms)))
         names = {bit: set_key(terms[i].code for i in range(len(terms)) if bit >> i & 1) for bit in set(bits.tolist())}
         return indicated, [names[bit] for bit in bits.tolist()]
 
-    def outcomes(self, courses: np.ndarray, known: np.ndarray) -> None:
-        times = self.rng.integers(0, 6, len(courses))
-        owners, count = np.repeat(courses, times), int(times.sum())
-        known = np.repeat(known, times)
-        domains = [str(each) for each in Domain]
-        chosen = self.rng.choice(len(domains), count, p=harmonic_weights(len(domains)))
-        measures = [MEASURES.get(Domain(each), SYNTHETIC_SCORE) for each in domains]
-        top = np.array([most for _, most in measures])[chosen]
-        numbered = self.chance(known, count)
+    def write_outcomes(self, treatments: np.ndarray, known_share: np.ndarray) -> None:
+        counts = self.rng.integers(0, 6, len(treatments))
+        owners, count = np.repeat(treatments, counts), int(counts.sum())
+        known_share = np.repeat(known_share, counts)
+        domains = [str(domain) for domain in Domain]
+        domain_numbers = self.rng.choice(len(domains), count, p=harmonic_weights(len(domains)))
+        measures = [MEASURES.get(Domain(domain), SYNTHETIC_SCORE) for domain in domains]
+        maxima = np.array([maximum for _, maximum in measures])[domain_numbers]
+        has_numbers = self.draw_chance(known_share, count)
         responses = [Response.IMPROVED, Response.STABLE, Response.WORSENED]
         self.pen.write(
             Outcome,
             count,
             treatment_id=owners,
-            number=place_in_row(times),
-            domain=np.array(domains)[chosen],
-            measure=np.array([name for name, _ in measures])[chosen],
-            baseline=self.maybe(self.rng.integers(0, top + 1), numbered),
-            followup=self.maybe(self.rng.integers(0, top + 1), numbered),
-            baseline_month=self.maybe(np.zeros(count, dtype=int), numbered),
-            at_months=self.maybe(self.choose(MONTHS, count), numbered),
-            result=self.coded(responses, Response.UNKNOWN, self.chance(known, count)),
+            number=place_in_row(counts),
+            domain=np.array(domains)[domain_numbers],
+            measure=np.array([name for name, _ in measures])[domain_numbers],
+            baseline=self.none_where_unknown(self.rng.integers(0, maxima + 1), has_numbers),
+            followup=self.none_where_unknown(self.rng.integers(0, maxima + 1), has_numbers),
+            baseline_month=self.none_where_unknown(np.zeros(count, dtype=int), has_numbers),
+            at_months=self.none_where_unknown(self.draw_choice(MONTHS, count), has_numbers),
+            result=self.draw_coded(responses, Response.UNKNOWN, self.draw_chance(known_share, count)),
         )
 
-    def events(self, courses: np.ndarray) -> None:
-        times = 1 + self.chance(0.3, len(courses)).astype(int)
-        owners, count = np.repeat(courses, times), int(times.sum())
+    def write_events(self, treatments: np.ndarray) -> None:
+        counts = 1 + self.draw_chance(0.3, len(treatments)).astype(int)
+        owners, count = np.repeat(treatments, counts), int(counts.sum())
         categories = self.terms.categories
         self.pen.write(
             AdverseEvent,
             count,
             treatment_id=owners,
-            number=place_in_row(times),
-            category_id=self.choose(categories, count, harmonic_weights(len(categories))),
+            number=place_in_row(counts),
+            category_id=self.draw_choice(categories, count, harmonic_weights(len(categories))),
             description="synthetic event",
-            grade=self.maybe(self.rng.integers(1, 5, count), self.chance(0.5, count)),
-            serious=self.coded([YesNo.NO, YesNo.YES], YesNo.UNKNOWN, self.chance(0.6, count)),
-            onset_months=self.maybe(self.choose(MONTHS, count), self.chance(0.5, count)),
+            grade=self.none_where_unknown(self.rng.integers(1, 5, count), self.draw_chance(0.5, count)),
+            serious=self.draw_coded([YesNo.NO, YesNo.YES], YesNo.UNKNOWN, self.draw_chance(0.6, count)),
+            onset_months=self.none_where_unknown(self.draw_choice(MONTHS, count), self.draw_chance(0.5, count)),
         )
 
 
@@ -408,7 +432,7 @@ def generate_collection(slug: str, patients: int, seed: int, *, replace: bool = 
             caveat=simulated_caveat(patients, seed),
             position=100,
         )
-        yield from Drawing(collection, patients, seed).draw()
+        yield from Drawing(collection, patients, seed).draw_batches()
         DataVersion.bump()
         update_statistics()
 
@@ -416,22 +440,22 @@ def generate_collection(slug: str, patients: int, seed: int, *, replace: bool = 
 def is_generated(collection: Collection) -> bool:
     """Whether this command drew the collection: simulated, in no fixture, and every study named as it names them."""
     in_fixtures = LoadedRecord.objects.filter(model="evidence.collection", key=f'["{collection.slug}"]').exists()
-    others = collection.studies.exclude(slug__startswith="synthetic-").exists()
-    return collection.is_simulated and not in_fixtures and not others
+    has_other_studies = collection.studies.exclude(slug__startswith="synthetic-").exists()
+    return collection.is_simulated and not in_fixtures and not has_other_studies
 
 
 def remove_collection(collection: Collection) -> None:
     """Deletes a generated collection with all its records, table by table, the innermost first."""
     studies = Study.objects.filter(collection=collection)
     patients = Patient.objects.filter(study__in=studies)
-    courses = Treatment.objects.filter(patient__in=patients)
+    treatments = Treatment.objects.filter(patient__in=patients)
     for model, condition in [
         (Provenance, {"study__in": studies}),
         (StudyGroup, {"study__in": studies}),
-        (AdverseEvent, {"treatment__in": courses}),
-        (Outcome, {"treatment__in": courses}),
-        (ALONG, {"treatment__in": courses}),
-        (INDICATED, {"treatment__in": courses}),
+        (AdverseEvent, {"treatment__in": treatments}),
+        (Outcome, {"treatment__in": treatments}),
+        (ALONG, {"treatment__in": treatments}),
+        (INDICATED, {"treatment__in": treatments}),
         (Treatment, {"patient__in": patients}),
         (PatientManifestation, {"patient__in": patients}),
         (PatientAutoantibody, {"patient__in": patients}),

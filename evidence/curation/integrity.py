@@ -44,7 +44,7 @@ def integrity_issue(record, problem: str) -> IntegrityIssue:
 
 def broken_rules(rules: Iterable[Callable[[], Iterator[IntegrityIssue]]] | None = None) -> list[IntegrityIssue]:
     """Every broken rule in the database, or of some `rules`, in a steady order."""
-    return [found for rule in (RULES if rules is None else rules) for found in rule()]
+    return [issue for rule in (RULES if rules is None else rules) for issue in rule()]
 
 
 def integrity_issues() -> list[str]:
@@ -56,15 +56,15 @@ def figures_that_differ() -> Iterator[str]:
     for review in Review.objects.all():
         for row in reconcile_figures(review, list(review.figures.select_related("review"))):
             if row.unexpected:
-                given = f"{row.recomputed} ({row.basis})" if row.value is not None else "not computable"
+                recomputed = f"{row.recomputed} ({row.basis})" if row.value is not None else "not computable"
                 name = f"evidence.printedfigure {review.slug} / {row.figure.code}"
                 yield (
-                    f"{name}: printed {row.printed}, records give {given}. When last seen: {row.expected.label}; "
+                    f"{name}: printed {row.printed}, records give {recomputed}. When last seen: {row.expected.label}; "
                     f"now: {row.verdict.label}. Find out why, then write a note and the new verdict"
                 )
 
 
-def patients_without_course() -> Iterator[IntegrityIssue]:
+def patients_without_treatment() -> Iterator[IntegrityIssue]:
     for patient in Patient.objects.filter(treatments__isnull=True):
         yield integrity_issue(patient, "has no course of a JAK inhibitor, so no question can reach this patient")
 
@@ -73,8 +73,8 @@ def lists_disagree() -> Iterator[IntegrityIssue]:
     """A list that is said to be empty has no item; one that is said to be there has at least one."""
     rows = {
         "prior_therapies": (Patient, Exists(Patient.prior_therapies.through.objects.filter(patient=OuterRef("pk")))),
-        "manifestations": (Patient, present(PatientManifestation)),
-        "autoantibodies": (Patient, present(PatientAutoantibody)),
+        "manifestations": (Patient, has_present_row(PatientManifestation)),
+        "autoantibodies": (Patient, has_present_row(PatientAutoantibody)),
         "indications": (Treatment, Exists(Treatment.indications.through.objects.filter(treatment=OuterRef("pk")))),
         "concomitant_therapies": (
             Treatment,
@@ -88,12 +88,12 @@ def lists_disagree() -> Iterator[IntegrityIssue]:
             records = records.select_related("patient")
         for record in records.filter(listed=True, **{f"{name}_completeness": ListCompleteness.NONE}):
             yield integrity_issue(record, f"{label} are listed, but said to be none")
-        said = [ListCompleteness.COMPLETE, ListCompleteness.PARTIAL]
-        for record in records.filter(listed=False, **{f"{name}_completeness__in": said}):
+        stated = [ListCompleteness.COMPLETE, ListCompleteness.PARTIAL]
+        for record in records.filter(listed=False, **{f"{name}_completeness__in": stated}):
             yield integrity_issue(record, f"the list of {label} is said to be there, but nothing is listed")
 
 
-def present(model) -> Exists:
+def has_present_row(model) -> Exists:
     return Exists(model.objects.filter(patient=OuterRef("pk"), status=Presence.PRESENT))
 
 
@@ -101,7 +101,7 @@ def terms_part_of_themselves() -> Iterator[IntegrityIssue]:
     """Terms in a circle; of each circle, the one whose code comes first."""
     wider = read_tree(Manifestation).wider
     for term in Manifestation.objects.all():
-        circle = [each for each in wider.get(term.code, ()) if term.code in wider.get(each, ())]
+        circle = [code for code in wider.get(term.code, ()) if term.code in wider.get(code, ())]
         if circle and term.code < min(circle):
             yield integrity_issue(term, "is part of itself, by way of the terms it is part of")
 
@@ -135,9 +135,9 @@ def same_person_links() -> Iterator[IntegrityIssue]:
 
 
 def same_person_links_are_seen() -> Iterator[IntegrityIssue]:
-    shown = Patient.objects.published().values("pk")
+    published = Patient.objects.published().values("pk")
     linked = Patient.objects.published().filter(same_as__isnull=False).select_related("same_as")
-    for patient in linked.exclude(same_as__in=shown):
+    for patient in linked.exclude(same_as__in=published):
         yield integrity_issue(
             patient, f"is linked to {patient.same_as}, which readers do not see, so another report counts instead of it"
         )
@@ -145,7 +145,7 @@ def same_person_links_are_seen() -> Iterator[IntegrityIssue]:
 
 def indication_sets_in_step() -> Iterator[IntegrityIssue]:
     for treatment in Treatment.objects.select_related("patient").prefetch_related("indications"):
-        if treatment.indication_set != set_key(each.code for each in treatment.indications.all()):
+        if treatment.indication_set != set_key(indication.code for indication in treatment.indications.all()):
             yield integrity_issue(
                 treatment, f"its indication set reads “{treatment.indication_set}”, which its indications do not"
             )
@@ -183,9 +183,9 @@ def shared_patients_within_collection() -> Iterator[IntegrityIssue]:
 
 
 def sharing_links_are_seen() -> Iterator[IntegrityIssue]:
-    shown = Study.objects.published().order_by().values("pk")
+    published = Study.objects.published().order_by().values("pk")
     links = Study.may_share_patients_with.through.objects.select_related("from_study__collection", "to_study")
-    unseen = links.filter(from_study__in=shown).exclude(to_study__in=shown)
+    unseen = links.filter(from_study__in=published).exclude(to_study__in=published)
     for link in unseen.order_by("from_study__slug", "to_study__slug"):
         yield integrity_issue(
             link.from_study, f"is said to share patients with {link.to_study.slug}, which readers do not see"
@@ -210,7 +210,7 @@ def provenance_of_own_study() -> Iterator[IntegrityIssue]:
 
 # What every record has to keep; `load_evidence` refuses a fixture that breaks one.
 RECORD_RULES = [
-    patients_without_course,
+    patients_without_treatment,
     lists_disagree,
     terms_part_of_themselves,
     present_under_absent,

@@ -33,7 +33,7 @@ class LoadReport:
     """What a load did: records by outcome, and those kept because a curator changed or removed them."""
 
     outcomes: Counter = field(default_factory=Counter)
-    kept: list[str] = field(default_factory=list)
+    preserved: list[str] = field(default_factory=list)
 
     @property
     def changed(self) -> int:
@@ -45,11 +45,11 @@ def load_records(
 ) -> LoadReport:
     """Loads every record in one transaction. Raises BrokenFixture, and changes nothing, if any record is wrong."""
     records = list(records)
-    report, errors, places, removed = LoadReport(), [], {}, set()
+    report, errors, place_by_identity, removed = LoadReport(), [], {}, set()
     with transaction.atomic():
         state = state_of(records)
-        last = LoadedRecord.objects.filter(model=WHOLE).first()
-        if last and last.digest == state:
+        last_load = LoadedRecord.objects.filter(model=WHOLE).first()
+        if last_load and last_load.digest == state:
             report.outcomes["unchanged"] = len(records)
             return report
         ledger = {(entry.model, entry.key): entry for entry in LoadedRecord.objects.all()}
@@ -58,9 +58,9 @@ def load_records(
             try:
                 candidate = build_candidate(record)
                 identity = (record.model, candidate.key)
-                if identity in places:
-                    raise RecordError(f"the same record stands in {places[identity]}")
-                places[identity] = record.place
+                if identity in place_by_identity:
+                    raise RecordError(f"the same record stands in {place_by_identity[identity]}")
+                place_by_identity[identity] = record.place
                 outcome = save_if_changed(candidate, ledger.get((record.model, json.dumps(candidate.key))))
                 if outcome == REMOVED:
                     removed.add(identity)
@@ -78,12 +78,12 @@ def load_records(
                 break
             report.outcomes[outcome] += 1
             if outcome.startswith("kept"):
-                report.kept.append(f"{record.place} {' / '.join(map(str, candidate.key))}: {outcome}")
+                report.preserved.append(f"{record.place} {' / '.join(map(str, candidate.key))}: {outcome}")
         if not errors:
             errors = [
-                f"{places[found.model, found.key]} {' / '.join(map(str, found.key))}: {found.problem}"
-                for found in broken_rules(RECORD_RULES)
-                if (found.model, found.key) in places
+                f"{place_by_identity[issue.model, issue.key]} {' / '.join(map(str, issue.key))}: {issue.problem}"
+                for issue in broken_rules(RECORD_RULES)
+                if (issue.model, issue.key) in place_by_identity
             ]
         if errors:
             raise BrokenFixture("\n".join(errors[:SHOWN_ERRORS] + first_errors(errors)))
@@ -96,8 +96,8 @@ def state_of(records: list[FixtureRecord]) -> str:
 
     The data version stands for the database, since every write raises it.
     """
-    written = json.dumps([[record.file, record.model, record.fields] for record in records], sort_keys=True)
-    return hashlib.sha256(f"{DataVersion.current().number} {written}".encode()).hexdigest()
+    text = json.dumps([[record.file, record.model, record.fields] for record in records], sort_keys=True)
+    return hashlib.sha256(f"{DataVersion.current().number} {text}".encode()).hexdigest()
 
 
 def first_errors(errors: list[str]) -> list[str]:
@@ -112,18 +112,18 @@ class RecordError(Exception):
 class NoSuchRecord(RecordError):
     """A reference to a record that is not there; `wanted` is its model's label and key."""
 
-    def __init__(self, name: str, target, words):
-        super().__init__(f"field {name}: there is no {target._meta.verbose_name} {words!r}")
-        self.wanted = (target._meta.label_lower, tuple(words))
+    def __init__(self, name: str, target, natural_key):
+        super().__init__(f"field {name}: there is no {target._meta.verbose_name} {natural_key!r}")
+        self.wanted = (target._meta.label_lower, tuple(natural_key))
 
 
 def written_key(record: FixtureRecord) -> tuple:
     """A record's natural key as its fields spell it, without asking the database for what it refers to."""
-    model, words = apps.get_model(record.model), []
+    model, key = apps.get_model(record.model), []
     for step in dict.fromkeys(path.split("__")[0] for path in model.KEY):
         value = record.fields.get(step, model._meta.get_field(step).get_default())
-        words.extend(value if isinstance(value, list) else [value])
-    return tuple(words)
+        key.extend(value if isinstance(value, list) else [value])
+    return tuple(key)
 
 
 @dataclass
@@ -154,7 +154,7 @@ def build_candidate(record: FixtureRecord) -> Candidate:
         except FieldDoesNotExist:
             raise RecordError(f"field {name}: there is no such field") from None
         if isinstance(column, models.ManyToManyField):
-            links[name] = sorted(resolve_reference(column, name, words).pk for words in as_list(name, value))
+            links[name] = sorted(resolve_reference(column, name, reference).pk for reference in as_list(name, value))
         elif isinstance(column, models.ForeignKey):
             setattr(instance, name, None if value is None else resolve_reference(column, name, value))
         else:
@@ -174,13 +174,13 @@ def as_list(name: str, value) -> list:
     return value
 
 
-def resolve_reference(column, name: str, words) -> Keyed:
+def resolve_reference(column, name: str, natural_key) -> Keyed:
     """The record a reference names by its natural key."""
     target = column.related_model
     try:
-        return target._default_manager.get_by_natural_key(*as_list(name, words))
+        return target._default_manager.get_by_natural_key(*as_list(name, natural_key))
     except (ObjectDoesNotExist, ValueError, TypeError):
-        raise NoSuchRecord(name, target, words) from None
+        raise NoSuchRecord(name, target, natural_key) from None
 
 
 def save_if_changed(candidate: Candidate, loaded: LoadedRecord | None) -> str:
@@ -193,62 +193,67 @@ def save_if_changed(candidate: Candidate, loaded: LoadedRecord | None) -> str:
         save_candidate(candidate, candidate.record, candidate.record._meta.many_to_many)
         record_loaded(candidate, loaded)
         return "new"
-    there = {each.name for each in (*model._meta.concrete_fields, *model._meta.many_to_many)}
-    spoken_of = there.intersection(candidate.named.union(loaded.fields if loaded else ()))
-    wanted = fingerprints(candidate.record, candidate.links, spoken_of)
-    held = fingerprints(existing, held_links(existing), spoken_of)
-    if held == wanted:
+    field_names = {column.name for column in (*model._meta.concrete_fields, *model._meta.many_to_many)}
+    named = field_names.intersection(candidate.named.union(loaded.fields if loaded else ()))
+    fixture_values = field_fingerprints(candidate.record, candidate.links, named)
+    stored_values = field_fingerprints(existing, held_links(existing), named)
+    if stored_values == fixture_values:
         record_loaded(candidate, loaded)
         return "unchanged"
     edited = EDITED if loaded and as_before(candidate, loaded) else f"{EDITED}; the fixture differs"
     if loaded is not None and not loaded.fields:  # from a version that kept no fingerprints, and edited since
         record_loaded(candidate, loaded)
         return edited
-    if loaded is None or not untouched(held, wanted, loaded, fingerprints(model(), {}, spoken_of)):
+    if loaded is None or not is_untouched(
+        stored_values, fixture_values, loaded, field_fingerprints(model(), {}, named)
+    ):
         return edited
     for column in model._meta.concrete_fields:
-        if column.name in spoken_of:
+        if column.name in named:
             setattr(existing, column.attname, getattr(candidate.record, column.attname))
     try:
-        save_candidate(candidate, existing, [each for each in model._meta.many_to_many if each.name in spoken_of])
+        save_candidate(candidate, existing, [column for column in model._meta.many_to_many if column.name in named])
     except RecordError:
         candidate.record.pk = existing.pk
         candidate.record._state.adding = False  # so that validation does not take it for its own duplicate
-        validate(candidate.record)
+        validate_record(candidate.record)
         return edited  # the fixture is right, but not together with what a curator entered beside it
     record_loaded(candidate, loaded)
     return "updated"
 
 
-def untouched(held: dict, wanted: dict, loaded: LoadedRecord, blank: dict) -> bool:
+def is_untouched(stored_values: dict, fixture_values: dict, loaded: LoadedRecord, blank: dict) -> bool:
     """Whether a stored record is as it was loaded. A field the fixture names for the first time stands
     as if nobody had entered anything, or as the fixture wants it.
     """
-    expected = {name: (loaded.fields[name],) if name in loaded.fields else (blank[name], wanted[name]) for name in held}
-    return all(held[name] in expected[name] for name in held)
+    expected = {
+        name: (loaded.fields[name],) if name in loaded.fields else (blank[name], fixture_values[name])
+        for name in stored_values
+    }
+    return all(stored_values[name] in expected[name] for name in stored_values)
 
 
 def as_before(candidate: Candidate, loaded: LoadedRecord) -> bool:
     """Whether the fixture says what it said when it was last loaded."""
-    return fingerprints(candidate.record, candidate.links, candidate.named) == loaded.fields
+    return field_fingerprints(candidate.record, candidate.links, candidate.named) == loaded.fields
 
 
 def save_candidate(candidate: Candidate, record: Keyed, lists: Iterable) -> None:
     """Validates and writes a record with these to-many fields of the candidate."""
-    validate(record)
+    validate_record(record)
     record.save()
     for column in lists:
         if column.remote_field.through._meta.auto_created:
             getattr(record, column.name).set(candidate.links.get(column.name, []))
 
 
-def validate(record: Keyed) -> None:
+def validate_record(record: Keyed) -> None:
     """Raises RecordError, naming the field."""
     try:
         record.full_clean()
     except ValidationError as error:
-        told = "; ".join(f"field {name}: {' '.join(texts)}" for name, texts in error.message_dict.items())
-        raise RecordError(told.replace("field __all__: ", "")) from None
+        message = "; ".join(f"field {name}: {' '.join(texts)}" for name, texts in error.message_dict.items())
+        raise RecordError(message.replace("field __all__: ", "")) from None
 
 
 def record_loaded(candidate: Candidate, loaded: LoadedRecord | None) -> None:
@@ -256,7 +261,7 @@ def record_loaded(candidate: Candidate, loaded: LoadedRecord | None) -> None:
     if loaded and as_before(candidate, loaded):
         return
     entry = loaded or LoadedRecord(model=candidate.record._meta.label_lower, key=json.dumps(candidate.key))
-    entry.fields = fingerprints(candidate.record, candidate.links, candidate.named)
+    entry.fields = field_fingerprints(candidate.record, candidate.links, candidate.named)
     entry.digest = ""
     entry.save()
 
@@ -270,14 +275,14 @@ def held_links(record: Keyed) -> dict[str, list[int]]:
     }
 
 
-def fingerprints(record: Keyed, links: dict[str, list[int]], names: Iterable[str]) -> dict[str, str]:
+def field_fingerprints(record: Keyed, links: dict[str, list[int]], names: Iterable[str]) -> dict[str, str]:
     """A short text for the value of each of these fields; equal values have equal ones."""
-    found = {}
+    by_name = {}
     for name in sorted(names):
         column = record._meta.get_field(name)
         value = links.get(name, []) if column.many_to_many else canonical_value(getattr(record, column.attname))
-        found[name] = hashlib.sha256(json.dumps(value).encode()).hexdigest()[:16]
-    return found
+        by_name[name] = hashlib.sha256(json.dumps(value).encode()).hexdigest()[:16]
+    return by_name
 
 
 def canonical_value(value) -> str | None:

@@ -49,56 +49,60 @@ def make_release(notes: str = "") -> Release:
     where there is nothing to release.
     """
     with transaction.atomic(), consistent_read():
-        now = DataVersion.objects.select_for_update().filter(pk=1).first()
-        collections = [each for each in Collection.objects.all() if not is_generated(each)]
-        if now is None or not collections:
+        version = DataVersion.objects.select_for_update().filter(pk=1).first()
+        collections = [collection for collection in Collection.objects.all() if not is_generated(collection)]
+        if version is None or not collections:
             raise CannotRelease("There is no evidence to release.")
-        if found := integrity_issues():
-            raise CannotRelease("The evidence has faults:\n" + "\n".join(f"  {each}" for each in found))
-        before = Release.objects.first()
-        made = Release(
-            number=before.number + 1 if before else 1,
+        if issues := integrity_issues():
+            raise CannotRelease("The evidence has faults:\n" + "\n".join(f"  {issue}" for issue in issues))
+        previous = Release.objects.first()
+        release = Release(
+            number=previous.number + 1 if previous else 1,
             released_at=timezone.now(),
-            data_version=now.number,
+            data_version=version.number,
             notes=notes,
         )
-        digests = {each.slug: content_hash(each) for each in collections}
-        made.content_hash = combined_hash(digests.items())
-        if before and before.content_hash == made.content_hash:
-            raise CannotRelease(f"Nothing has changed since {before}: its content is {before.content_hash}.")
-        made.save()
+        digests = {collection.slug: content_hash(collection) for collection in collections}
+        release.content_hash = combined_hash(digests.items())
+        if previous and previous.content_hash == release.content_hash:
+            raise CannotRelease(f"Nothing has changed since {previous}: its content is {previous.content_hash}.")
+        release.save()
         for collection in collections:
-            store_archive(made, before, collection, digests[collection.slug], now)
-        now.released(made.number)
-    return made
+            store_archive(release, previous, collection, digests[collection.slug], version)
+        version.released(release.number)
+    return release
 
 
-def bundle_of(collection: Collection, standing: ReleaseStatus) -> Bundle:
-    return Bundle(Question(collection), vocabulary(collection), standing)
+def bundle_of(collection: Collection, status: ReleaseStatus) -> Bundle:
+    return Bundle(Question(collection), vocabulary(collection), status)
 
 
 def store_archive(
-    made: Release, before: Release | None, collection: Collection, content: str, now: DataVersion
+    release: Release, previous: Release | None, collection: Collection, content: str, data_version: DataVersion
 ) -> None:
     """Writes the archive of one collection, a megabyte at a time."""
-    version = now.of(collection)
-    bundle = bundle_of(collection, ReleaseStatus(made, False, version, now.changed_at))
+    version = data_version.version_of(collection)
+    bundle = bundle_of(collection, ReleaseStatus(release, False, version, data_version.changed_at))
     with tempfile.SpooledTemporaryFile(SPOOLED) as file:
         digest = sha256()
-        for piece in bundle.pieces():
-            digest.update(piece)
-            file.write(piece)
+        for chunk in bundle.pieces():
+            digest.update(chunk)
+            file.write(chunk)
         size = file.tell()
         stored = ReleasedCollection.objects.create(
-            release=made,
+            release=release,
             slug=collection.slug,
             name=collection.name,
             kind=collection.kind,
             caveat=collection.caveat,
             version=version,
             content_hash=content,
-            rows=[(each.path.removesuffix(".csv"), each.rows) for each in bundle.files if each.path in TABLE_FILES],
-            changes=list(count_changes(before, collection.slug, file).items()),
+            rows=[
+                (file_entry.path.removesuffix(".csv"), file_entry.rows)
+                for file_entry in bundle.files
+                if file_entry.path in TABLE_FILES
+            ],
+            changes=list(count_changes(previous, collection.slug, file).items()),
             size=size,
             sha256=digest.hexdigest(),
         )
@@ -113,30 +117,34 @@ TABLE_FILES = {f"{noun}.csv" for noun in TIDY}
 # What changed
 
 
-def count_changes(before: Release | None, slug: str, now: BinaryIO) -> dict[str, dict[str, int]]:
+def count_changes(previous: Release | None, slug: str, archive_file: BinaryIO) -> dict[str, dict[str, int]]:
     """How many rows of each table were added, changed and removed since a release; tables without any are left out."""
-    earlier = before and before.collections.filter(slug=slug).first()
-    if earlier is None:
+    previous_collection = previous and previous.collections.filter(slug=slug).first()
+    if previous_collection is None:
         return {}
-    found = {}
+    changes = {}
     with tempfile.SpooledTemporaryFile(SPOOLED) as file:
-        file.writelines(earlier.pieces())
-        with ZipFile(file) as then, ZipFile(now) as today:
+        file.writelines(previous_collection.pieces())
+        with ZipFile(file) as previous_archive, ZipFile(archive_file) as archive:
             for tidy in TIDY.values():
-                if any(counts := changed_rows(tidy, then, today).values()):
-                    found[tidy.noun] = dict(zip(("added", "changed", "removed"), counts, strict=True))
-    return found
+                if any(counts := changed_rows(tidy, previous_archive, archive).values()):
+                    changes[tidy.noun] = dict(zip(("added", "changed", "removed"), counts, strict=True))
+    return changes
 
 
-def changed_rows(tidy: Tidy, then: ZipFile, today: ZipFile) -> dict[str, int]:
+def changed_rows(tidy: Tidy, previous_archive: ZipFile, archive: ZipFile) -> dict[str, int]:
     """Counts by comparing the columns both have, so that a column added to Casebook is no change of every record."""
     path = f"{tidy.noun}.csv"
-    columns = [name for name in header_of(then, path) if name in header_of(today, path) and name not in COMMON]
-    old, new = (dict(rows_of(archive, path, tidy.key, columns)) for archive in (then, today))
+    columns = [
+        name for name in header_of(previous_archive, path) if name in header_of(archive, path) and name not in COMMON
+    ]
+    old_rows, new_rows = (
+        dict(rows_of(either_archive, path, tidy.key, columns)) for either_archive in (previous_archive, archive)
+    )
     return {
-        "added": len(new.keys() - old.keys()),
-        "changed": sum(1 for key in new.keys() & old.keys() if new[key] != old[key]),
-        "removed": len(old.keys() - new.keys()),
+        "added": len(new_rows.keys() - old_rows.keys()),
+        "changed": sum(1 for key in new_rows.keys() & old_rows.keys() if new_rows[key] != old_rows[key]),
+        "removed": len(old_rows.keys() - new_rows.keys()),
     }
 
 
@@ -153,5 +161,5 @@ def rows_of(archive: ZipFile, path: str, key: tuple[str, ...], columns: list[str
         return
     with archive.open(path) as file:
         for row in csv.DictReader(io.TextIOWrapper(file, "utf-8", newline="")):
-            said = "\x00".join(row[name] for name in columns)
-            yield tuple(row[name] for name in key), sha256(said.encode()).digest()[:16]
+            other_values = "\x00".join(row[name] for name in columns)
+            yield tuple(row[name] for name in key), sha256(other_values.encode()).digest()[:16]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from ..models import set_key
-from ..statistics import Printed, attainable
+from ..statistics import Printed, attainable_counts
 
 COLLECTION = "{review}-reconstruction"
 # Figures counted over the same patients, so that one denominator has to serve both.
@@ -46,13 +46,17 @@ class Plan:
 
 def plan_reconstruction(figures: dict[str, Printed], patients: int | None, articles: int | None) -> Plan:
     """The largest attainable denominators. Raises CannotReconstruct if a figure is missing or unattainable."""
-    lacking = sorted(NEEDED - set(figures))
-    if lacking or not patients or not articles:
-        raise CannotReconstruct(f"The review does not print what is needed: {', '.join(lacking) or 'its totals'}.")
+    missing_figures = sorted(NEEDED - set(figures))
+    if missing_figures or not patients or not articles:
+        raise CannotReconstruct(
+            f"The review does not print what is needed: {', '.join(missing_figures) or 'its totals'}."
+        )
     counts = {}
     for codes in TOGETHER:
-        denominator, found = largest_denominator([figures[code] for code in codes], patients, codes[0] in EXCLUSIVE)
-        counts |= {code: (count, denominator) for code, count in zip(codes, found, strict=True)}
+        denominator, counts_found = largest_denominator(
+            [figures[code] for code in codes], patients, codes[0] in EXCLUSIVE
+        )
+        counts |= {code: (count, denominator) for code, count in zip(codes, counts_found, strict=True)}
     females, males = largest_ratio(figures["sex_ratio"], patients)
     median = figures["age_median"].value
     aged = patients if (2 * median) % 2 == 0 or patients % 2 == 0 else patients - 1  # a half year needs an even number
@@ -63,9 +67,9 @@ def plan_reconstruction(figures: dict[str, Printed], patients: int | None, artic
 def largest_denominator(group: list[Printed], patients: int, exclusive: bool) -> tuple[int, list[int]]:
     """The largest denominator that serves every figure of the group, with their counts."""
     for denominator in range(patients, 0, -1):
-        counts = [attainable(printed, denominator) for printed in group]
-        if all(counts) and (not exclusive or sum(found[0] for found in counts) <= denominator):
-            return denominator, [found[0] for found in counts]
+        counts = [attainable_counts(printed, denominator) for printed in group]
+        if all(counts) and (not exclusive or sum(possible[0] for possible in counts) <= denominator):
+            return denominator, [possible[0] for possible in counts]
     raise CannotReconstruct(f"No denominator up to {patients} gives {', '.join(str(p.value) for p in group)} %.")
 
 
@@ -78,9 +82,9 @@ def largest_ratio(printed: Printed, patients: int) -> tuple[int, int]:
     raise CannotReconstruct(f"No number of patients up to {patients} gives a ratio of {printed.value}.")
 
 
-def number_from(seed: str, *words) -> int:
+def number_from(seed: str, *parts) -> int:
     """A number that depends on these words alone, on every machine and in every version of Python."""
-    return int.from_bytes(hashlib.sha256("/".join(map(str, (seed, *words))).encode()).digest()[:8])
+    return int.from_bytes(hashlib.sha256("/".join(map(str, (seed, *parts))).encode()).digest()[:8])
 
 
 def deal_values(seed: str, attribute: str, patients: int, values: list) -> list:
@@ -96,11 +100,11 @@ def draw_ages(figures: Plan, seed: str) -> list[int]:
     """Whole-year ages with the printed youngest, median and oldest."""
     youngest, median, oldest = figures.ages
     low, high = int(median), int(median) + (0 if median == int(median) else 1)
-    half = figures.aged // 2
-    below = [youngest + number_from(seed, "below", i) % (low - youngest + 1) for i in range(half - 2)]
-    above = [high + number_from(seed, "above", i) % (oldest - high + 1) for i in range(half - 2)]
+    half_size = figures.aged // 2
+    younger = [youngest + number_from(seed, "below", i) % (low - youngest + 1) for i in range(half_size - 2)]
+    older = [high + number_from(seed, "above", i) % (oldest - high + 1) for i in range(half_size - 2)]
     middle = [low, high] + ([low] if figures.aged % 2 else [])
-    return [youngest, *below, *middle, *above, oldest]
+    return [youngest, *younger, *middle, *older, oldest]
 
 
 def article_sizes(figures: Plan, seed: str) -> list[int]:
@@ -112,7 +116,7 @@ def article_sizes(figures: Plan, seed: str) -> list[int]:
 
 
 def fixture_records(review: str, figures: Plan, seed: str) -> Iterator[tuple[str, dict]]:
-    """The fixture: articles, patients, courses and adverse events, as (model, fields) pairs."""
+    """The fixture: articles, patients, treatments and adverse events, as (model, fields) pairs."""
     collection = COLLECTION.format(review=review)
     columns = draw_attributes(figures, seed)
     patient = 0
@@ -141,34 +145,37 @@ def fixture_records(review: str, figures: Plan, seed: str) -> Iterator[tuple[str
 def draw_attributes(figures: Plan, seed: str) -> dict[str, list]:
     """One column per attribute, each drawn on its own; None is not known."""
 
-    def column(name: str, *runs: tuple[object, int]) -> list:
-        return deal_values(seed, name, figures.patients, [value for value, times in runs for _ in range(times)])
+    def deal_column(name: str, *runs: tuple[object, int]) -> list:
+        return deal_values(seed, name, figures.patients, [value for value, count in runs for _ in range(count)])
 
     tofacitinib, inhibitors = figures.counts["inhibitor_tofacitinib"]
     baricitinib, _ = figures.counts["inhibitor_baricitinib"]
-    ild_skin, sets = figures.counts["indication_ild_skin"]
+    ild_skin, with_set = figures.counts["indication_ild_skin"]
     gi_skin, _ = figures.counts["indication_gi_skin"]
     improved, responses = figures.counts["improved"]
     relapsed, relapses = figures.counts["relapsed"]
     with_event, stated = figures.counts["any_adverse_event"]
     infections, _ = figures.counts["ae_infection"]
-    others = sets - ild_skin - gi_skin
-    arbitrary = [ARBITRARY_SETS[i % len(ARBITRARY_SETS)] for i in range(others)]
+    arbitrary_count = with_set - ild_skin - gi_skin
+    arbitrary = [ARBITRARY_SETS[i % len(ARBITRARY_SETS)] for i in range(arbitrary_count)]
     return {
-        "sex": column("sex", ("female", figures.females), ("male", figures.males)),
+        "sex": deal_column("sex", ("female", figures.females), ("male", figures.males)),
         "age_years": deal_values(seed, "age", figures.patients, draw_ages(figures, seed)),
-        "inhibitor": column(
+        "inhibitor": deal_column(
             "inhibitor",
             ("tofacitinib", tofacitinib),
             ("baricitinib", baricitinib),
             ("other-or-not-named", inhibitors - tofacitinib - baricitinib),
         ),
-        "indications": column(
-            "indications", (["ild", "skin"], ild_skin), (["gi", "skin"], gi_skin), *((one, 1) for one in arbitrary)
+        "indications": deal_column(
+            "indications",
+            (["ild", "skin"], ild_skin),
+            (["gi", "skin"], gi_skin),
+            *((combination, 1) for combination in arbitrary),
         ),
-        "response": column("response", ("improved", improved), ("not_improved", responses - improved)),
-        "relapsed": column("relapsed", ("yes", relapsed), ("no", relapses - relapsed)),
-        "event": column(
+        "response": deal_column("response", ("improved", improved), ("not_improved", responses - improved)),
+        "relapsed": deal_column("relapsed", ("yes", relapsed), ("no", relapses - relapsed)),
+        "event": deal_column(
             "event",
             ("infection", infections),
             ("other-or-not-named", with_event - infections),
@@ -178,7 +185,7 @@ def draw_attributes(figures: Plan, seed: str) -> dict[str, list]:
 
 
 def patient_records(collection: str, study: str, slug: str, number: int, values: dict) -> Iterator[tuple[str, dict]]:
-    """One simulated patient with one course, and an adverse event if one was drawn.
+    """One simulated patient with one treatment, and an adverse event if one was drawn.
 
     What was drawn is all there is: the review counts combinations, and categories of all that occurred.
     """

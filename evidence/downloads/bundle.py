@@ -14,7 +14,7 @@ from ..questions.question import Question
 from ..questions.vocabulary import Vocabulary
 from ..summaries import pluralize
 from ..tables import TABLES, TIDY, Table, Tidy, order_records
-from ..tables.dictionary import HEADER, Entry, bundled, common, entry
+from ..tables.dictionary import HEADER, Entry, bundle_entries, column_entry, common_entries
 from .citations import LICENCE, citation_text
 from .release_status import ReleaseStatus, release_status
 from .rows import CsvLines, cell_text, column_names, constant_columns, escape_formula, evidence_kind, row_batches
@@ -36,14 +36,14 @@ class Pipe:
     def __init__(self):
         self.pieces: list[bytes] = []
 
-    def write(self, piece: bytes) -> int:
-        self.pieces.append(bytes(piece))
-        return len(piece)
+    def write(self, chunk: bytes) -> int:
+        self.pieces.append(bytes(chunk))
+        return len(chunk)
 
     def flush(self) -> None:
         """Nothing is held back."""
 
-    def taken(self) -> Iterator[bytes]:
+    def take_chunks(self) -> Iterator[bytes]:
         pieces, self.pieces = self.pieces, []
         return iter(pieces)
 
@@ -64,8 +64,8 @@ class Written:
 class Bundle:
     """One bundle being written. It yields its bytes as they come; memory holds one batch of rows."""
 
-    def __init__(self, question: Question, vocabulary: Vocabulary, standing: ReleaseStatus):
-        self.question, self.vocabulary, self.standing = question, vocabulary, standing
+    def __init__(self, question: Question, vocabulary: Vocabulary, status: ReleaseStatus):
+        self.question, self.vocabulary, self.status = question, vocabulary, status
         self.files: list[Written] = []
         self.pipe = Pipe()
 
@@ -73,23 +73,23 @@ class Bundle:
         with ZipFile(self.pipe, "w") as archive:
             for tidy in TIDY.values():
                 not_asked = self.not_asked(tidy.table)
-                yield from self.put(
-                    archive, f"{tidy.noun}.csv", self.lines(tidy.table), counted=True, not_asked=not_asked
+                yield from self.write_file(
+                    archive, f"{tidy.noun}.csv", self.table_lines(tidy.table), counted=True, not_asked=not_asked
                 )
-            yield from self.put(archive, WIDE, self.lines(TABLES["patients"]), counted=True)
-            yield from self.put(archive, "dictionary.csv", self.dictionary(), counted=True)
+            yield from self.write_file(archive, WIDE, self.table_lines(TABLES["patients"]), counted=True)
+            yield from self.write_file(archive, "dictionary.csv", self.dictionary_lines(), counted=True)
             if not self.question.collection.is_simulated:
                 studies = list(TABLES["studies"].records(self.question).order_by("slug"))
                 not_asked = self.not_asked(TABLES["studies"])
-                for how in ("ris", "bib"):
-                    text = citation_text(studies, how, self.question)
-                    yield from self.put(archive, f"studies.{how}", [(text, 0)], not_asked=not_asked)
-            yield from self.put(archive, "README.txt", [(self.readme(), 0)])
-            yield from self.put(archive, "datapackage.json", [(written_json(self.package()), 0)])
-            yield from self.put(archive, "manifest.json", [(written_json(self.manifest()), 0)])
-        yield from self.pipe.taken()
+                for citation_format in ("ris", "bib"):
+                    text = citation_text(studies, citation_format, self.question)
+                    yield from self.write_file(archive, f"studies.{citation_format}", [(text, 0)], not_asked=not_asked)
+            yield from self.write_file(archive, "README.txt", [(self.readme_text(), 0)])
+            yield from self.write_file(archive, "datapackage.json", [(written_json(self.data_package()), 0)])
+            yield from self.write_file(archive, "manifest.json", [(written_json(self.manifest_content()), 0)])
+        yield from self.pipe.take_chunks()
 
-    def put(
+    def write_file(
         self,
         archive: ZipFile,
         path: str,
@@ -104,22 +104,22 @@ class Bundle:
         digest, size, rows = sha256(), 0, 0
         with archive.open(info, "w", force_zip64=True) as file:
             for text, number in texts:
-                piece = text.encode()
-                file.write(piece)
-                digest.update(piece)
-                size, rows = size + len(piece), rows + number
-                yield from self.pipe.taken()
+                chunk = text.encode()
+                file.write(chunk)
+                digest.update(chunk)
+                size, rows = size + len(chunk), rows + number
+                yield from self.pipe.take_chunks()
         self.files.append(Written(path, rows if counted else None, size, digest.hexdigest(), list(not_asked)))
-        yield from self.pipe.taken()
+        yield from self.pipe.take_chunks()
 
-    def lines(self, table: Table) -> Iterator[tuple[str, int]]:
-        lines, same = CsvLines(), constant_columns(self.question)
-        yield lines.of([column_names(table, same)]), 0
+    def table_lines(self, table: Table) -> Iterator[tuple[str, int]]:
+        lines, constants = CsvLines(), constant_columns(self.question)
+        yield lines.as_text([column_names(table, constants)]), 0
         for batch in row_batches(
-            table, order_records(table, table.records(self.question), ""), self.question, same, cell_text
+            table, order_records(table, table.records(self.question), ""), self.question, constants, cell_text
         ):
             rows = list(batch)
-            yield lines.of(rows), len(rows)
+            yield lines.as_text(rows), len(rows)
 
     # What explains it
 
@@ -127,28 +127,35 @@ class Bundle:
         """The parts of the question that were not asked of all rows of a table, in words."""
         return table.in_words(self.question, self.vocabulary).not_asked
 
-    def entries(self) -> list[tuple[str, list[Entry]]]:
+    def dictionary_entries(self) -> list[tuple[str, list[Entry]]]:
         """Every table of the bundle with its columns explained."""
-        wide = TABLES["patients"]
-        explained = [*(entry(wide, column) for column in wide.file_columns), *common(wide, alone=False)]
-        return [*((f"{table.noun}.csv", found) for table, found in bundled()), (WIDE, explained)]
+        wide_table = TABLES["patients"]
+        wide_entries = [
+            *(column_entry(wide_table, column) for column in wide_table.file_columns),
+            *common_entries(wide_table, stands_alone=False),
+        ]
+        return [*((f"{table.noun}.csv", entries) for table, entries in bundle_entries()), (WIDE, wide_entries)]
 
-    def dictionary(self) -> Iterator[tuple[str, int]]:
-        rows = [(path, *each.cells[1:]) for path, found in self.entries() for each in found]
+    def dictionary_lines(self) -> Iterator[tuple[str, int]]:
+        rows = [
+            (path, *dictionary_entry.cells[1:])
+            for path, entries in self.dictionary_entries()
+            for dictionary_entry in entries
+        ]
         lines = CsvLines()
-        yield lines.of([HEADER]), 0
-        yield lines.of([map(escape_formula, row) for row in rows]), len(rows)
+        yield lines.as_text([HEADER]), 0
+        yield lines.as_text([map(escape_formula, row) for row in rows]), len(rows)
 
     @property
-    def words(self) -> str:
+    def question_text(self) -> str:
         """The question in words."""
         return describe_question(self.question, self.vocabulary)
 
-    def readme(self) -> str:
+    def readme_text(self) -> str:
         collection = self.question.collection
-        counted = {each.path: f": {pluralize(each.rows, 'rows')}" for each in self.files if each.rows is not None}
-        listed = "\n".join(f"  {each.path}{counted.get(each.path, '')}" for each in self.files)
-        by_groups = [each.path for each in self.files if each.not_asked and each.rows is not None]
+        counted = {file.path: f": {pluralize(file.rows, 'rows')}" for file in self.files if file.rows is not None}
+        file_list = "\n".join(f"  {file.path}{counted.get(file.path, '')}" for file in self.files)
+        by_groups = [file.path for file in self.files if file.not_asked and file.rows is not None]
         not_asked = NOT_ASKED.format(
             parts="; ".join(describe_parts_not_asked(self.question, self.vocabulary)), files=", ".join(by_groups)
         )
@@ -158,12 +165,12 @@ class Bundle:
 {kind}
 
 Collection: {collection.name}
-Question:   {self.words}
+Question:   {self.question_text}
 Address:    {self.question.page}
-Release:    {self.standing.label}, {self.standing.at.isoformat()}
+Release:    {self.status.label}, {self.status.since.isoformat()}
 {not_asked if by_groups else ""}
 Files
-{listed}
+{file_list}
   datapackage.json: types and keys, as a Frictionless Data Package
   manifest.json: rows and SHA-256 of every file
 
@@ -180,35 +187,37 @@ How to read it
 {LICENCE} Do not attempt to identify anyone. Casebook informs; it does not advise.
 """
 
-    def package(self) -> dict:
+    def data_package(self) -> dict:
         """A Frictionless Data Package: fields with types, primary and foreign keys."""
-        wide = Tidy(TABLES["patients"], ("patient",), {})
-        tables = [(f"{tidy.noun}.csv", tidy) for tidy in TIDY.values()] + [(WIDE, wide)]
-        found = dict(self.entries())
+        wide_table = Tidy(TABLES["patients"], ("patient",), {})
+        tables = [(f"{tidy.noun}.csv", tidy) for tidy in TIDY.values()] + [(WIDE, wide_table)]
+        entries_by_path = dict(self.dictionary_entries())
         return {
             "profile": "tabular-data-package",
             "name": f"casebook-{self.question.collection.slug}",
             "title": f"Casebook: {self.question.collection.name}",
-            "description": f"{self.words}. {evidence_kind(self.question.collection)}",
-            "version": self.standing.label,
-            "created": self.standing.at.isoformat(),
-            "resources": [table_resource(path, tidy, found[path], self.not_asked(tidy.table)) for path, tidy in tables],
+            "description": f"{self.question_text}. {evidence_kind(self.question.collection)}",
+            "version": self.status.label,
+            "created": self.status.since.isoformat(),
+            "resources": [
+                table_resource(path, tidy, entries_by_path[path], self.not_asked(tidy.table)) for path, tidy in tables
+            ],
         }
 
-    def manifest(self) -> dict:
+    def manifest_content(self) -> dict:
         collection = self.question.collection
         return {
             "made_by": "Casebook",
             "collection": collection.slug,
             "evidence_kind": evidence_kind(collection),
-            **self.standing.as_json(),
-            "date": self.standing.at.isoformat(),
-            "question": self.words,
+            **self.status.as_json(),
+            "date": self.status.since.isoformat(),
+            "question": self.question_text,
             "not_asked": describe_parts_not_asked(self.question, self.vocabulary),
             "asks_for": [FILTERS[name].label for name, _ in self.question],
             "address": self.question.page,
-            "files": [vars(each) for each in self.files],
-            "how_to_cite": f"Casebook, {collection.name}, release {self.standing.label}, {self.question.page}; and the "
+            "files": [vars(file) for file in self.files],
+            "how_to_cite": f"Casebook, {collection.name}, release {self.status.label}, {self.question.page}; and the "
             "studies themselves",
             "licence": LICENCE,
         }
@@ -224,7 +233,7 @@ def table_resource(path: str, tidy: Tidy, entries: list[Entry], not_asked: list[
         for columns, noun in tidy.leads.items()
     ]
     schema = {
-        "fields": [schema_field(each, tidy) for each in entries],
+        "fields": [schema_field(explained_column, tidy) for explained_column in entries],
         "missingValues": MISSING,
         "primaryKey": list(tidy.key),
     }
@@ -240,19 +249,19 @@ def table_resource(path: str, tidy: Tidy, entries: list[Entry], not_asked: list[
     }
 
 
-def schema_field(each: Entry, tidy: Tidy) -> dict:
+def schema_field(entry: Entry, tidy: Tidy) -> dict:
     """A column as Table Schema describes it."""
-    kind = TYPES.get(each.type, "string")
-    found = {
-        "name": each.name,
-        "title": each.label,
-        "type": "integer" if each.whole else kind,
-        "description": each.meaning,
+    kind = TYPES.get(entry.type, "string")
+    described = {
+        "name": entry.name,
+        "title": entry.label,
+        "type": "integer" if entry.whole else kind,
+        "description": entry.meaning,
     }
-    constraints = {"required": True} if each.name in tidy.key else {}
-    if each.values and each.type == "code":
-        constraints["enum"] = [code for code, _ in each.values]
-    return found | ({"constraints": constraints} if constraints else {})
+    constraints = {"required": True} if entry.name in tidy.key else {}
+    if entry.values and entry.type == "code":
+        constraints["enum"] = [code for code, _ in entry.values]
+    return described | ({"constraints": constraints} if constraints else {})
 
 
 def bundle_pieces(question: Question, vocabulary: Vocabulary) -> Iterator[bytes]:

@@ -62,9 +62,9 @@ class Name:
 
 def authors_of(study: Study) -> Authors:
     """The authors one by one. “et al.” is no author, wherever it stands."""
-    written = [" ".join(name.split()) for name in study.authors.split(";")]
-    names = [OTHERS.sub("", name) for name in written]
-    return Authors([name for name in names if name], others=names != written)
+    printed_names = [" ".join(name.split()) for name in study.authors.split(";")]
+    names = [OTHERS.sub("", name) for name in printed_names]
+    return Authors([name for name in names if name], others=names != printed_names)
 
 
 def parse_author(author: str) -> Name | None:
@@ -72,13 +72,13 @@ def parse_author(author: str) -> Name | None:
 
     Certain is a surname, then initials, as in “Alegre Sancho JJ”, “Fujita, Y.” or “Smith JA Jr”.
     """
-    before, comma, after = author.partition(",")
-    words = before.split()
+    before_comma, comma, after_comma = author.partition(",")
+    words = before_comma.split()
     suffix = words.pop() if not comma and words and words[-1].rstrip(".") in SUFFIXES else ""
-    place = next((place for place, word in enumerate(words) if are_initials(word)), len(words))
-    surname, initials = words[:place], words[place:]
+    position = next((position for position, word in enumerate(words) if are_initials(word)), len(words))
+    surname, initials = words[:position], words[position:]
     if comma:
-        initials = [] if initials else after.split()
+        initials = [] if initials else after_comma.split()
     if not initials or not all(map(are_initials, initials)) or not is_surname(surname):
         return None
     return Name(" ".join(surname), " ".join(map(with_full_stops, initials)), suffix.rstrip("."))
@@ -166,9 +166,9 @@ def bibtex_name(author: str) -> str:
         return f"{{{escape_bibtex(author)}}}"
     # BibTeX finds particles at the beginning; one between other words would make it part a surname.
     words = name.surname.split()
-    begins = next(place for place, word in enumerate(words) if word not in PARTICLES)
-    whole = PARTICLES.isdisjoint(words[begins:])
-    surname = name.surname if whole else f"{{{name.surname}}}"
+    surname_start = next(position for position, word in enumerate(words) if word not in PARTICLES)
+    has_no_inner_particle = PARTICLES.isdisjoint(words[surname_start:])
+    surname = name.surname if has_no_inner_particle else f"{{{name.surname}}}"
     return ", ".join(filter(None, (surname, name.suffix, name.given)))
 
 
@@ -196,11 +196,11 @@ def bibtex_entry(study: Study, remark: str = "") -> str:
 FORMATS = {"ris": (ris_record, "application/x-research-info-systems"), "bib": (bibtex_entry, "application/x-bibtex")}
 
 
-def citation_text(studies: Iterable[Study], how: str, question: Question | None = None) -> str:
+def citation_text(studies: Iterable[Study], citation_format: str, question: Question | None = None) -> str:
     """Records of several studies. Of those that answer a question for their groups alone, a note says what was not
     asked of these. Raises KeyError for a format that is none of FORMATS.
     """
-    write, _ = FORMATS[how]
+    write, _ = FORMATS[citation_format]
     found = list(studies)
     not_asked = not_asked_of_studies([study.pk for study in found], question) if question else {}
     remarks = {key: f"Listed for groups that were not asked: {'; '.join(parts)}." for key, parts in not_asked.items()}

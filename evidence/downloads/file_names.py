@@ -25,6 +25,6 @@ def file_stem(collection: Collection | ReleasedCollection) -> str:
     return f"casebook-{'simulated-' if collection.is_simulated else ''}{collection.slug}"
 
 
-def file_name(collection: Collection, ending: str, what: str = "") -> str:
+def file_name(collection: Collection, ending: str, subject: str = "") -> str:
     """The name of a file of a collection, with the release or the data version it is of."""
-    return f"{file_stem(collection)}{what and f'-{what}'}{release_status(collection).part_of_filename}.{ending}"
+    return f"{file_stem(collection)}{subject and f'-{subject}'}{release_status(collection).part_of_filename}.{ending}"

@@ -28,7 +28,7 @@ class Format:
     write: Callable[[Table, QuerySet, Question], object]
     rate: int | None = None
 
-    def wait(self, rows: int) -> str:
+    def waiting_time(self, rows: int) -> str:
         """How long one waits for the download to begin, where that is long enough to be said."""
         seconds = rows / self.rate if self.rate else 0
         if seconds < WORTH_SAYING:
@@ -50,13 +50,13 @@ FILE_FORMATS = {
 }
 
 
-def list_download(table: Table, records: QuerySet, question: Question, how: str) -> StreamingHttpResponse:
+def list_download(table: Table, records: QuerySet, question: Question, extension: str) -> StreamingHttpResponse:
     """The download. Validate the question first: once a row is out, no error can be told.
 
     Raises TooManyRows for a workbook that would not hold them.
     """
-    written = FILE_FORMATS[how]
-    headers = attachment_header(file_name(question.collection, how, table.noun), question.collection)
+    file_format = FILE_FORMATS[extension]
+    headers = attachment_header(file_name(question.collection, extension, table.noun), question.collection)
     return StreamingHttpResponse(
-        written.write(table, records, question), content_type=written.content_type, headers=headers
+        file_format.write(table, records, question), content_type=file_format.content_type, headers=headers
     )

@@ -12,7 +12,7 @@ from django.http import HttpRequest, QueryDict
 from ..models import Collection, Release, ReleasedCollection
 from ..models.consistency import cached_per_version, cached_until_any_change, current_version
 from ..questions.question import Question
-from ..tables import TIDY, Table, batches
+from ..tables import TIDY, Table, read_batches
 
 MAX_COMPARED_PATIENTS = 20_000  # patients up to which contents are compared; beyond, an edit alone counts as a change
 
@@ -28,23 +28,23 @@ class ReleaseStatus:
     """
 
     release: Release | None
-    moved: bool
+    has_changed: bool
     current: int
     changed_at: datetime
 
     @property
     def is_released(self) -> bool:
-        return self.release is not None and not self.moved
+        return self.release is not None and not self.has_changed
 
     @property
     def label(self) -> str:
         """As files and answers say it: “1”, “1, changed since (data version 9)”, “none (data version 9)”."""
         if self.release is None:
             return f"none (data version {self.current})"
-        return f"{self.release.number}" + (f", changed since (data version {self.current})" if self.moved else "")
+        return f"{self.release.number}" + (f", changed since (data version {self.current})" if self.has_changed else "")
 
     @property
-    def at(self) -> datetime:
+    def since(self) -> datetime:
         """When this state began: the release's own date, or the last change."""
         return self.release.released_at if self.is_released else self.changed_at
 
@@ -54,10 +54,10 @@ class ReleaseStatus:
         return f"-release-{self.release.number}" if self.is_released else f"-data-{self.current}"
 
     def as_json(self) -> dict:
-        found = {"release": self.release and self.release.number, "changed_since": self.moved}
+        status = {"release": self.release and self.release.number, "changed_since": self.has_changed}
         if self.release is not None:
-            found |= {"released_at": self.release.released_at.isoformat(), "content_hash": self.release.content_hash}
-        return found | {"data_version": self.current}
+            status |= {"released_at": self.release.released_at.isoformat(), "content_hash": self.release.content_hash}
+        return status | {"data_version": self.current}
 
 
 def latest_release() -> Release | None:
@@ -84,34 +84,34 @@ class ReleasedState:
 def released_states(number: int) -> dict[str, ReleasedState]:
     """The collections of a release, by slug."""
 
-    def read() -> dict[str, ReleasedState]:
-        found = ReleasedCollection.objects.filter(release__number=number)
-        rows = found.values_list("slug", "version", "content_hash", "rows")
+    def read_states() -> dict[str, ReleasedState]:
+        records = ReleasedCollection.objects.filter(release__number=number)
+        rows = records.values_list("slug", "version", "content_hash", "rows")
         return {
             slug: ReleasedState(changed, content, dict(rows).get("patients", 0))
             for slug, changed, content, rows in rows
         }
 
-    return cached_until_any_change(("released", number), read)
+    return cached_until_any_change(("released", number), read_states)
 
 
-def has_changed_since(held: ReleasedState, collection: Collection) -> bool:
+def has_changed_since(released: ReleasedState, collection: Collection) -> bool:
     """Whether a collection says something else than it did. A new version alone does not mean so: what all collections
     share may have changed, or an edit may have been taken back.
     """
-    if current_version().of(collection) <= held.version:
+    if current_version().version_of(collection) <= released.version:
         return False
-    return held.patients > MAX_COMPARED_PATIENTS or content_hash(collection) != held.content_hash
+    return released.patients > MAX_COMPARED_PATIENTS or content_hash(collection) != released.content_hash
 
 
 def release_status(collection: Collection) -> ReleaseStatus:
     """How a collection stands to the latest release; a release that does not hold it is none for it."""
-    now = current_version()
+    version = current_version()
     release = latest_release()
-    held = released_states(release.number).get(collection.slug) if release else None
-    moved = held is not None and has_changed_since(held, collection)
-    current = now.of(collection) if held is None or moved else held.version
-    return ReleaseStatus(release if held else None, moved, current, now.changed_at)
+    released = released_states(release.number).get(collection.slug) if release else None
+    has_changed = released is not None and has_changed_since(released, collection)
+    current = version.version_of(collection) if released is None or has_changed else released.version
+    return ReleaseStatus(release if released else None, has_changed, current, version.changed_at)
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ class RequestedRelease:
     """What became of the release an address names. `problem` says why there is none of that number."""
 
     release: Release | None = None
-    moved: bool = False
+    has_changed: bool = False
     problem: str = ""
 
     @property
@@ -128,19 +128,19 @@ class RequestedRelease:
         return f"/releases/#release-{self.release.number}"
 
     @property
-    def moved_on(self) -> str:
+    def changed_text(self) -> str:
         """Why an exact answer cannot be given, for whoever asked for one."""
-        when = f"{self.release.released_at:%-d %B %Y}"
+        date = f"{self.release.released_at:%-d %B %Y}"
         return (
-            f"The data have changed since release {self.release.number} of {when}. All of that release is at "
+            f"The data have changed since release {self.release.number} of {date}. All of that release is at "
             f"{self.archive}; without “release” this address gives the data of today."
         )
 
 
 def requested_release(data: QueryDict, collection: Collection) -> RequestedRelease | None:
     """What an address that names a release, such as `release=1`, can expect of today's data; None if it names none."""
-    named = next(filter(None, data.getlist("release")), "")
-    return find_requested_release(named, collection) if named else None
+    number = next(filter(None, data.getlist("release")), "")
+    return find_requested_release(number, collection) if number else None
 
 
 def find_requested_release(text: str, collection: Collection) -> RequestedRelease:
@@ -149,10 +149,10 @@ def find_requested_release(text: str, collection: Collection) -> RequestedReleas
     release = release_by_number(number)
     if release is None:
         return RequestedRelease(problem="There is no such release. The releases are listed at /releases/.")
-    held = released_states(number).get(collection.slug)
-    if held is None:
+    released = released_states(number).get(collection.slug)
+    if released is None:
         return RequestedRelease(problem=f"Release {number} does not hold this collection.")
-    return RequestedRelease(release, has_changed_since(held, collection))
+    return RequestedRelease(release, has_changed_since(released, collection))
 
 
 def page_status(request: HttpRequest, collection: Collection, problems: list[str]) -> int:
@@ -167,17 +167,17 @@ def page_status(request: HttpRequest, collection: Collection, problems: list[str
 def content_hash(collection: Collection) -> str:
     """The SHA-256 of what a collection's tidy tables hold; nothing of where, when or as what they were released."""
 
-    def digest() -> str:
+    def compute_hash() -> str:
         question = Question(collection)
         return combined_hash((tidy.noun, combined_hash(row_hashes(tidy.table, question))) for tidy in TIDY.values())
 
-    return cached_per_version(("content",), collection, digest)
+    return cached_per_version(("content",), collection, compute_hash)
 
 
 def row_hashes(table: Table, question: Question) -> Iterator[tuple[str, str]]:
     """Each row with its hash. Databases sort texts in different orders, so the order says nothing."""
     yield "columns", hash_values([column.name for column in table.file_columns])
-    for batch in batches(table.file_columns, table, table.records(question).order_by(), question):
+    for batch in read_batches(table.file_columns, table, table.records(question).order_by(), question):
         for row in zip(*batch.values, batch.reasons, strict=True):
             yield "row", hash_values(row)
 
@@ -186,6 +186,6 @@ def hash_values(values) -> str:
     return sha256(json.dumps(values, ensure_ascii=False).encode()).hexdigest()
 
 
-def combined_hash(named: Iterable[tuple[str, str]]) -> str:
+def combined_hash(hashes: Iterable[tuple[str, str]]) -> str:
     """One hash over several, each with a name, whatever their order."""
-    return hash_values(sorted(f"{name} {digest}" for name, digest in named))
+    return hash_values(sorted(f"{name} {digest}" for name, digest in hashes))

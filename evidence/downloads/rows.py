@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 from ..models import Collection, ReleasedCollection
 from ..models.consistency import consistent_read
 from ..questions.question import Question
-from ..tables import Batch, Column, Table, batches
+from ..tables import Batch, Column, Table, read_batches
 from ..tables.column import map_values
 from .release_status import ReleaseStatus, release_status
 
@@ -74,7 +74,7 @@ class CsvLines:
         self.text = StringIO()
         self.writer = csv.writer(self.text, delimiter=separator)
 
-    def of(self, rows) -> str:
+    def as_text(self, rows) -> str:
         self.writer.writerows(rows)
         text = self.text.getvalue()
         self.text.seek(0)
@@ -85,34 +85,41 @@ class CsvLines:
 Same = dict[str, str]  # what is the same on every row of a file: its column, its value
 
 
-def constant_columns(question: Question, standing: ReleaseStatus | None = None) -> Same:
+def constant_columns(question: Question, status: ReleaseStatus | None = None) -> Same:
     """The collection and its kind, and for a file that stands alone the release."""
     collection = question.collection
-    found = {"collection": collection.slug, "evidence_kind": escape_formula(evidence_kind(collection))}
-    return found | ({"release": standing.label} if standing else {})
+    constants = {"collection": collection.slug, "evidence_kind": escape_formula(evidence_kind(collection))}
+    return constants | ({"release": status.label} if status else {})
 
 
-def column_names(table: Table, same: Same) -> list[str]:
+def column_names(table: Table, constants: Same) -> list[str]:
     """The names of a file's columns, what every file has besides included."""
-    return [*(column.name for column in table.file_columns), "empty_means", *same]
+    return [*(column.name for column in table.file_columns), "empty_means", *constants]
 
 
 def row_batches(
     table: Table,
     records: QuerySet,
     question: Question,
-    same: Same,
+    constants: Same,
     cells: Callable[[Column, Sequence, Sequence[str]], list],
 ) -> Iterator[Iterator[tuple]]:
     """The rows in batches of up to 2,000, all of one state of the data; `cells` says how a column is written."""
     with consistent_read():
-        for batch in batches(table.file_columns, table, records, question):
-            yield batch_rows(table.file_columns, batch, same, cells)
+        for batch in read_batches(table.file_columns, table, records, question):
+            yield batch_rows(table.file_columns, batch, constants, cells)
 
 
-def batch_rows(columns: list[Column], batch: Batch, same: Same, cells: Callable) -> Iterator[tuple]:
-    found = [cells(column, values, batch.reasons) for column, values in zip(columns, batch.values, strict=True)]
-    return zip(*found, batch.reasons, *(repeat(each, len(batch)) for each in same.values()), strict=True)
+def batch_rows(columns: list[Column], batch: Batch, constants: Same, cells: Callable) -> Iterator[tuple]:
+    columns_of_cells = [
+        cells(column, values, batch.reasons) for column, values in zip(columns, batch.values, strict=True)
+    ]
+    return zip(
+        *columns_of_cells,
+        batch.reasons,
+        *(repeat(constant, len(batch)) for constant in constants.values()),
+        strict=True,
+    )
 
 
 def unchanged_cell(column: Column, values: Sequence, reasons: Sequence[str]) -> list:
@@ -124,16 +131,16 @@ def separated_text(table: Table, records: QuerySet, question: Question, separato
     """The file in pieces of up to 2,000 rows, header first."""
     lines = CsvLines(separator)
     with consistent_read():
-        same = constant_columns(question, release_status(question.collection))
-        yield BYTE_ORDER_MARK + lines.of([column_names(table, same)])
-        for batch in row_batches(table, records, question, same, cell_text):
-            yield lines.of(batch)
+        constants = constant_columns(question, release_status(question.collection))
+        yield BYTE_ORDER_MARK + lines.as_text([column_names(table, constants)])
+        for batch in row_batches(table, records, question, constants, cell_text):
+            yield lines.as_text(batch)
 
 
 def json_lines(table: Table, records: QuerySet, question: Question) -> Iterator[str]:
     """A JSON object for each row; what is missing is null, and `empty_means` says why."""
     with consistent_read():
-        same = constant_columns(question, release_status(question.collection))
-        names = column_names(table, same)
-        for batch in row_batches(table, records, question, same, unchanged_cell):
+        constants = constant_columns(question, release_status(question.collection))
+        names = column_names(table, constants)
+        for batch in row_batches(table, records, question, constants, unchanged_cell):
             yield "".join(f"{json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False)}\n" for row in batch)

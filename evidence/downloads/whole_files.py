@@ -8,29 +8,30 @@ from ..charts import Chart
 from ..models import Collection, Study
 from ..questions.question import Question
 from ..tables.column import SEPARATOR
-from ..tables.dictionary import HEADER, dictionary
+from ..tables.dictionary import HEADER, dictionary_entries
 from .citations import FORMATS, citation_text
 from .file_names import attachment_header, file_name
 from .release_status import release_status
 from .rows import BYTE_ORDER_MARK, CsvLines, constant_columns, escape_formula
 
 
-def chart_csv(chart: Chart, question: Question, asked: str | None = None) -> HttpResponse:
+def chart_csv(chart: Chart, question: Question, query_string: str | None = None) -> HttpResponse:
     """The numbers of a chart, each in a column of its own, with the question they answer on every row.
 
-    `asked` is the query string that asked for them, where it says more than the question. Of groups, the parts of it
+    `query_string` is the query string that asked for them, where it says more than the question. Of groups, the parts of it
     that were not asked of them stand beside it.
     """
     headings, rows = chart.table.for_programs
     collection = question.collection
-    same = {"question": escape_formula(question.query() if asked is None else asked)}
+    constants = {"question": escape_formula(question.query() if query_string is None else query_string)}
     if chart.in_words:
-        same["not_asked"] = escape_formula(SEPARATOR.join(chart.in_words.not_asked))
-    same |= constant_columns(question, release_status(collection))
+        constants["not_asked"] = escape_formula(SEPARATOR.join(chart.in_words.not_asked))
+    constants |= constant_columns(question, release_status(collection))
     lines = [
-        [escape_formula(cell) if isinstance(cell, str) else cell for cell in row] + [*same.values()] for row in rows
+        [escape_formula(cell) if isinstance(cell, str) else cell for cell in row] + [*constants.values()]
+        for row in rows
     ]
-    text = BYTE_ORDER_MARK + CsvLines().of([[*map(escape_formula, headings), *same], *lines])
+    text = BYTE_ORDER_MARK + CsvLines().as_text([[*map(escape_formula, headings), *constants], *lines])
     return text_response(text, file_name(collection, "csv", chart.name), "text/csv", collection)
 
 
@@ -42,12 +43,16 @@ def text_response(text: str, filename: str, content_type: str, collection: Colle
 
 def dictionary_csv() -> HttpResponse:
     """The data dictionary as a file."""
-    rows = [map(escape_formula, each.cells) for _, entries in dictionary() for each in entries]
-    text = BYTE_ORDER_MARK + CsvLines().of([HEADER, *rows])
+    rows = [map(escape_formula, entry.cells) for _, entries in dictionary_entries() for entry in entries]
+    text = BYTE_ORDER_MARK + CsvLines().as_text([HEADER, *rows])
     return text_response(text, "casebook-data-dictionary.csv", "text/csv")
 
 
-def citation_file(studies: Iterable[Study], filename: str, how: str, question: Question | None = None) -> HttpResponse:
+def citation_file(
+    studies: Iterable[Study], filename: str, citation_format: str, question: Question | None = None
+) -> HttpResponse:
     """Studies, of a question or single ones, as RIS or BibTeX."""
     collection = question and question.collection
-    return text_response(citation_text(studies, how, question), filename, FORMATS[how][1], collection)
+    return text_response(
+        citation_text(studies, citation_format, question), filename, FORMATS[citation_format][1], collection
+    )

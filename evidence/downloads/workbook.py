@@ -11,7 +11,7 @@ from ..questions.question import Question
 from ..questions.vocabulary import vocabulary
 from ..tables import Table
 from ..tables.column import SEPARATOR
-from ..tables.dictionary import HEADER, common, entry
+from ..tables.dictionary import HEADER, column_entry, common_entries
 from .release_status import ReleaseStatus, release_status
 from .rows import column_names, constant_columns, evidence_kind, row_batches, unchanged_cell
 
@@ -32,25 +32,25 @@ def workbook_pieces(table: Table, records: QuerySet, question: Question) -> Iter
     """
     if records.count() > MOST_ROWS:
         raise TooManyRows(f"A workbook holds at most {MOST_ROWS:,} rows. Use CSV, TSV or JSON Lines.")
-    return pieces(table, records, question)
+    return workbook_chunks(table, records, question)
 
 
-def pieces(table: Table, records: QuerySet, question: Question) -> Iterator[bytes]:
+def workbook_chunks(table: Table, records: QuerySet, question: Question) -> Iterator[bytes]:
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile(dir=folder) as file:
         with consistent_read():
-            book = opened(file, folder)
+            book = open_workbook(file, folder)
             try:
-                yield from written(book, table, records, question)
+                yield from fill_workbook(book, table, records, question)
                 book.close()
             finally:
                 for sheet in book.worksheets():
                     sheet.row_data_fh.close()  # still open where the work was given up
         file.seek(0)
-        while piece := file.read(CHUNK):
-            yield piece
+        while chunk := file.read(CHUNK):
+            yield chunk
 
 
-def opened(file, folder: str) -> xlsxwriter.Workbook:
+def open_workbook(file, folder: str) -> xlsxwriter.Workbook:
     """An empty workbook that writes to the file, by way of files in the folder.
 
     Texts stay texts: no cell becomes a formula, a link or a number because of how it begins.
@@ -66,29 +66,29 @@ def opened(file, folder: str) -> xlsxwriter.Workbook:
     return xlsxwriter.Workbook(file, options)
 
 
-def written(book: xlsxwriter.Workbook, table: Table, records: QuerySet, question: Question) -> Iterator[bytes]:
+def fill_workbook(book: xlsxwriter.Workbook, table: Table, records: QuerySet, question: Question) -> Iterator[bytes]:
     """Fills the workbook, pausing with an empty piece after each batch of rows."""
-    now = release_status(question.collection)
-    same = constant_columns(question, now)
-    book.set_properties({"title": f"Casebook: {table.title}", "created": now.at.replace(tzinfo=None)})
+    status = release_status(question.collection)
+    constants = constant_columns(question, status)
+    book.set_properties({"title": f"Casebook: {table.title}", "created": status.since.replace(tzinfo=None)})
     bold = book.add_format({"bold": True})
     sheet = book.add_worksheet(table.noun)
     sheet.freeze_panes(1, 0)
-    sheet.write_row(0, 0, column_names(table, same), bold)
-    place = 0
-    for batch in row_batches(table, records, question, same, unchanged_cell):
+    sheet.write_row(0, 0, column_names(table, constants), bold)
+    row_number = 0
+    for batch in row_batches(table, records, question, constants, unchanged_cell):
         for row in batch:
-            place += 1
-            sheet.write_row(place, 0, row)
+            row_number += 1
+            sheet.write_row(row_number, 0, row)
         yield b""
-    explained = book.add_worksheet("columns")
-    explained.write_row(0, 0, HEADER[1:], bold)  # the file is this one
-    entries = [*(entry(table, column) for column in table.file_columns), *common(table)]
-    for place, each in enumerate(entries, start=1):
-        explained.write_row(place, 0, each.cells[1:])
-    about = book.add_worksheet("about")
-    for place, row in enumerate(about_list(table, question, now)):
-        about.write_row(place, 0, row)
+    columns_sheet = book.add_worksheet("columns")
+    columns_sheet.write_row(0, 0, HEADER[1:], bold)  # the file is this one
+    entries = [*(column_entry(table, column) for column in table.file_columns), *common_entries(table)]
+    for row_number, explained_column in enumerate(entries, start=1):
+        columns_sheet.write_row(row_number, 0, explained_column.cells[1:])
+    about_sheet = book.add_worksheet("about")
+    for row_number, row in enumerate(about_list(table, question, status)):
+        about_sheet.write_row(row_number, 0, row)
 
 
 def about_list(table: Table, question: Question, now: ReleaseStatus) -> list[tuple[str, str]]:
@@ -101,5 +101,5 @@ def about_list(table: Table, question: Question, now: ReleaseStatus) -> list[tup
         ("question", question.query() or "everybody"),
         *([("not asked of groups", SEPARATOR.join(not_asked))] if not_asked else []),
         ("release", now.label),
-        ("date", now.at.isoformat()),
+        ("date", now.since.isoformat()),
     ]

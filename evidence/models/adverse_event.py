@@ -3,7 +3,7 @@
 from django.core.exceptions import ValidationError
 from django.db import models
 
-from .base import Keyed, KeyedQuerySet, one_of, within
+from .base import Keyed, KeyedQuerySet, one_of, range_constraint
 from .choices import Ascertainment, YesNo
 from .constraints import UniqueConstraint
 from .reference import AdverseEventCategory
@@ -11,12 +11,12 @@ from .reference import AdverseEventCategory
 
 class AdverseEventQuerySet(KeyedQuerySet):
     def under(self, treatments):
-        """Adverse events under these courses."""
+        """Adverse events under these treatments."""
         return self.filter(treatment__in=treatments.order_by().values("pk"))
 
 
 class AdverseEvent(Keyed):
-    """One adverse event under one course, in one category. A second event in one patient is no second patient."""
+    """One adverse event under one treatment, in one category. A second event in one patient is no second patient."""
 
     KEY = ("treatment__patient__slug", "treatment__number", "number")
     PART_OF = ("treatment",)
@@ -46,8 +46,8 @@ class AdverseEvent(Keyed):
             ),
             one_of("serious", YesNo),
             one_of("led_to_stop", YesNo),
-            within("grade", 1, 5, "A CTCAE grade is between 1 and 5."),
-            within("onset_months", 0, 1200, "Onset is between month 0 and month 1200."),
+            range_constraint("grade", 1, 5, "A CTCAE grade is between 1 and 5."),
+            range_constraint("onset_months", 0, 1200, "Onset is between month 0 and month 1200."),
         ]
 
     def __str__(self) -> str:

@@ -26,7 +26,7 @@ def in_format(field: str, pattern: str, example: str) -> CheckConstraint:
     )
 
 
-def within(field: str, low: float, high: float, message: str) -> CheckConstraint:
+def range_constraint(field: str, low: float, high: float, message: str) -> CheckConstraint:
     """A number is empty (not known) or between `low` and `high`, both included."""
     return CheckConstraint(
         name=f"%(class)s_{field}_range",
@@ -44,15 +44,15 @@ def one_of(field: str, choices, *, blank: bool = False) -> CheckConstraint:
     )
 
 
-def completeness(of: str, **more) -> models.CharField:
+def completeness_field(of: str, **options) -> models.CharField:
     """The field that says whether a list of terms is whole; its constraint is `one_of(..., ListCompleteness)`."""
     return models.CharField(
         f"list of {of}",
         max_length=10,
         choices=ListCompleteness.choices,
         default=ListCompleteness.NOT_STATED,
-        help_text=more.pop("help_text", "Whether there may be more than is listed."),
-        **more,
+        help_text=options.pop("help_text", "Whether there may be more than is listed."),
+        **options,
     )
 
 
@@ -67,8 +67,8 @@ def field_at(model: type[models.Model], path: str) -> models.Field:
 class KeyedQuerySet(models.QuerySet):
     """Records found again by the words a person would use, never by a database number."""
 
-    def get_by_natural_key(self, *words):
-        return self.get(**dict(zip(self.model.KEY, words, strict=True)))
+    def get_by_natural_key(self, *key):
+        return self.get(**dict(zip(self.model.KEY, key, strict=True)))
 
     def published(self):
         """Records readers may see; see `published_at`."""
@@ -86,15 +86,15 @@ def published_at(model: type["Keyed"], path: str = "") -> Q:
         condition &= Q(**{f"{path}state": State.PUBLISHED})
     for owner in model.PART_OF:
         field = model._meta.get_field(owner)
-        shown = published_at(field.related_model, f"{path}{owner}__")
-        condition &= shown | Q(**{f"{path}{owner}__isnull": True}) if field.null else shown
+        owner_published = published_at(field.related_model, f"{path}{owner}__")
+        condition &= owner_published | Q(**{f"{path}{owner}__isnull": True}) if field.null else owner_published
     return condition
 
 
 class Keyed(models.Model):
     """A record with a natural key: `KEY` names its parts, as lookups.
 
-    `PART_OF` names the fields that lead to the records it is part of, as a course is part of a
+    `PART_OF` names the fields that lead to the records it is part of, as a treatment is part of a
     patient: readers see it with them and not without.
     """
 
@@ -105,10 +105,10 @@ class Keyed(models.Model):
         abstract = True
 
     def natural_key(self) -> tuple:
-        words = []
+        key = []
         for path in self.KEY:
             value = self
             for step in path.split("__"):
                 value = getattr(value, step)
-            words.append(value)
-        return tuple(words)
+            key.append(value)
+        return tuple(key)

@@ -76,7 +76,7 @@ class YesNo(TextChoices):
 
 
 class Ascertainment(TextChoices):
-    """Whether a source says anything about adverse events under a course."""
+    """Whether a source says anything about adverse events under a treatment."""
 
     EVENTS = "events", "Adverse events reported"
     EXPLICITLY_NONE = "explicitly_none", "Stated: none occurred"
@@ -92,7 +92,7 @@ class ListCompleteness(TextChoices):
     NOT_STATED = "not_stated", "Not stated"
 
     @classmethod
-    def whole(cls) -> list[str]:
+    def complete_values(cls) -> list[str]:
         """The values under which what is not on the list is absent."""
         return [cls.COMPLETE.value, cls.NONE.value]
 

@@ -75,36 +75,36 @@ _cache: LRUCache[tuple, Any] = LRUCache(MAX_CACHED)
 _lock = Lock()
 
 
-def cached_per_version(what: tuple, collection, make: Callable[[], Any]) -> Any:
-    """What `make()` gives, made once for each version of the collection; `what` names it.
+def cached_per_version(name: tuple, collection, compute: Callable[[], Any]) -> Any:
+    """What `compute()` gives, made once for each version of the collection; `name` names it.
 
     Without a collection, it is kept as long as nothing changes that all collections share. The value is shared among
     threads and must not be changed. Bounded: what was asked for longest ago goes first. None is not kept.
     """
-    now = current_version()
-    token = now.shared_token if collection is None else now.token_of(collection)
-    return cached_under(token, (collection and collection.pk, *what), make)
+    version = current_version()
+    token = version.shared_token if collection is None else version.token_of(collection)
+    return cached_under(token, (collection and collection.pk, *name), compute)
 
 
-def cached_until_any_change(what: tuple, make: Callable[[], Any]) -> Any:
+def cached_until_any_change(name: tuple, compute: Callable[[], Any]) -> Any:
     """The same for what a change of any kind may concern, a new release included."""
-    return cached_under(current_version().token, what, make)
+    return cached_under(current_version().token, name, compute)
 
 
-def cached_under(token: str, what: tuple, make: Callable[[], Any]) -> Any:
-    """What `make()` gives, kept by a token of the data and a name. A database without a version keeps nothing."""
-    key = (token, *what)
+def cached_under(token: str, name: tuple, compute: Callable[[], Any]) -> Any:
+    """What `compute()` gives, kept by a token of the data and a name. A database without a version keeps nothing."""
+    key = (token, *name)
     with _lock:
         if key in _cache:
             return _cache[key]
-    made = make()
-    if made is None or not token:
-        return made
+    value = compute()
+    if value is None or not token:
+        return value
     if connection.in_atomic_block and not settings.TESTING:
-        return made  # a transaction that writes may change it further under the same token
+        return value  # a transaction that writes may change it further under the same token
     with _lock:
-        _cache[key] = made
-    return made
+        _cache[key] = value
+    return value
 
 
 def all_collections() -> list[Collection]:

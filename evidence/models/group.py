@@ -3,7 +3,7 @@
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
 
-from .base import Keyed, KeyedQuerySet, one_of, slug_format, within
+from .base import Keyed, KeyedQuerySet, one_of, range_constraint, slug_format
 from .choices import FindingKind, Item, Subset
 from .constraints import CheckConstraint, UniqueConstraint
 from .reference import Indication, JAKInhibitor
@@ -157,7 +157,7 @@ class GroupFinding(Keyed):
                 condition=Q(item="") | Q(kind=FindingKind.EVENTS),
                 violation_error_message="Only “events of n” can count as something counted of patients.",
             ),
-            within("percent", 0, 100, "A percentage is between 0 and 100."),
+            range_constraint("percent", 0, 100, "A percentage is between 0 and 100."),
             CheckConstraint(
                 name="finding_events_within_n",
                 condition=Q(events__isnull=True) | Q(n__isnull=True) | Q(events__lte=F("n")),

@@ -1,4 +1,4 @@
-"""The one rule a table's own constraints cannot hold: an adverse event needs a course that says there were events.
+"""The one rule a table's own constraints cannot hold: an adverse event needs a treatment that says there were events.
 
 Written as database triggers after every migration, and on SQLite taken away before it: SQLite drops a table's triggers
 when a migration remakes the table, and refuses to remake one that another table's trigger asks about. The message is

@@ -1,4 +1,4 @@
-"""What it means that something is known of a course, attribute by attribute: the N of every share.
+"""What it means that something is known of a treatment, attribute by attribute: the N of every share.
 
 A condition is written once and read in two ways: as SQL by the database, and by whoever has read the tables already
 and needs no further query (`Condition.atoms` says what to look at, `Condition.evaluate` puts the answers together).
@@ -20,7 +20,7 @@ from .treatment import Treatment
 
 
 class Condition:
-    """Something that holds of a course or does not. Conditions are joined by &, | and ~."""
+    """Something that holds of a treatment or does not. Conditions are joined by &, | and ~."""
 
     def __and__(self, other: "Condition") -> "Condition":
         return CombinedCondition(self, other, all)
@@ -46,7 +46,7 @@ class Condition:
 
 @dataclass(frozen=True)
 class FieldCondition(Condition):
-    """A condition on the course's or its patient's own columns."""
+    """A condition on the treatment's or its patient's own columns."""
 
     condition: Q
 
@@ -56,7 +56,7 @@ class FieldCondition(Condition):
 
 @dataclass(frozen=True)
 class RelationExists(Condition):
-    """There is a row of `model` for the course, or for its patient, on which `where` holds."""
+    """There is a row of `model` for the treatment, or for its patient, on which `where` holds."""
 
     model: type
     where: Q = field(default_factory=Q)
@@ -78,36 +78,36 @@ class RelationExists(Condition):
 class CombinedCondition(Condition):
     """Both conditions, or either."""
 
-    one: Condition
-    other: Condition
-    how: Callable
+    first: Condition
+    second: Condition
+    combine: Callable
 
     def q(self) -> Q:
-        return self.one.q() & self.other.q() if self.how is all else self.one.q() | self.other.q()
+        return self.first.q() & self.second.q() if self.combine is all else self.first.q() | self.second.q()
 
     def atoms(self):
-        yield from self.one.atoms()
-        yield from self.other.atoms()
+        yield from self.first.atoms()
+        yield from self.second.atoms()
 
     def evaluate(self, answers):
-        one, other = self.one.evaluate(answers), self.other.evaluate(answers)
-        return one & other if self.how is all else one | other
+        first, second = self.first.evaluate(answers), self.second.evaluate(answers)
+        return first & second if self.combine is all else first | second
 
 
 @dataclass(frozen=True)
 class NegatedCondition(Condition):
     """The condition does not hold."""
 
-    one: Condition
+    first: Condition
 
     def q(self) -> Q:
-        return ~self.one.q()
+        return ~self.first.q()
 
     def atoms(self):
-        yield from self.one.atoms()
+        yield from self.first.atoms()
 
     def evaluate(self, answers):
-        return ~self.one.evaluate(answers)
+        return ~self.first.evaluate(answers)
 
 
 def field_condition(**values) -> Condition:
@@ -116,9 +116,9 @@ def field_condition(**values) -> Condition:
 
 @dataclass(frozen=True)
 class TermList:
-    """A list of terms that a course or its patient has.
+    """A list of terms that a treatment or its patient has.
 
-    Its rows are those of `model`, which name their owner (a course or a patient) and a term of the table `terms` at
+    Its rows are those of `model`, which name their owner (a treatment or a patient) and a term of the table `terms` at
     `term`. `whole` says when the list is, so that what is not on it is absent. With `looked_for`, a row says by its
     status whether the term is present or absent.
     """
@@ -146,9 +146,9 @@ class TermList:
         return self.rows(~Q(**{f"{self.term}__code__in": sorted(codes)}))
 
 
-def whole(name: str) -> Condition:
+def complete_list(name: str) -> Condition:
     """The list is complete, or there is nothing to list, as stated."""
-    return field_condition(**{f"{name}_completeness__in": ListCompleteness.whole()})
+    return field_condition(**{f"{name}_completeness__in": ListCompleteness.complete_values()})
 
 
 NO_EVENT = field_condition(adverse_events=Ascertainment.EXPLICITLY_NONE)
@@ -162,7 +162,7 @@ NOT_SERIOUS = NO_EVENT | EVENTS_NOT_SERIOUS
 
 @dataclass(frozen=True)
 class EventsOfStudyGraded(FieldCondition):
-    """The course's study had no adverse event, or says of at least one whether it was serious.
+    """The treatment's study had no adverse event, or says of at least one whether it was serious.
 
     Where a study graded none, those with events are unknown to a man; counting its event-free
     patients alone would find nobody with a serious event by how they were chosen.
@@ -187,30 +187,30 @@ SERIOUSNESS_COUNTED = SERIOUS | EVENTS_NOT_SERIOUS | NO_EVENT & EventsOfStudyGra
 
 
 LISTS = {
-    "indication": TermList(Treatment.indications.through, "indication", Indication, whole("indications")),
+    "indication": TermList(Treatment.indications.through, "indication", Indication, complete_list("indications")),
     "autoantibody": TermList(
-        PatientAutoantibody, "autoantibody", Autoantibody, whole("patient__autoantibodies"), looked_for=True
+        PatientAutoantibody, "autoantibody", Autoantibody, complete_list("patient__autoantibodies"), looked_for=True
     ),
     "manifestation": TermList(
-        PatientManifestation, "manifestation", Manifestation, whole("patient__manifestations"), looked_for=True
+        PatientManifestation, "manifestation", Manifestation, complete_list("patient__manifestations"), looked_for=True
     ),
-    "prior": TermList(Patient.prior_therapies.through, "therapy", Therapy, whole("patient__prior_therapies")),
+    "prior": TermList(Patient.prior_therapies.through, "therapy", Therapy, complete_list("patient__prior_therapies")),
     "adverse_event": TermList(
-        AdverseEvent, "category", AdverseEventCategory, NO_EVENT | whole("adverse_event_categories")
+        AdverseEvent, "category", AdverseEventCategory, NO_EVENT | complete_list("adverse_event_categories")
     ),
 }
 
 
 @dataclass(frozen=True)
 class Attribute:
-    """An attribute of a course or of its patient, and the condition on which it is known.
+    """An attribute of a treatment or of its patient, and the condition on which it is known.
 
-    `told` begins the sentence that says of patients that it is not: “their age is” (not reported).
+    `opening` begins the sentence that says of patients that it is not: “their age is” (not reported).
     """
 
     label: str
     condition: Condition
-    told: str = ""
+    opening: str = ""
 
     @cached_property
     def known(self) -> Q:

@@ -1,4 +1,4 @@
-"""What happened in one domain under one course."""
+"""What happened in one domain under one treatment."""
 
 from collections.abc import Iterable
 from decimal import Decimal
@@ -7,11 +7,11 @@ from django.db import models
 from django.db.models import Case, F, IntegerField, Q, QuerySet, Value, When, Window
 from django.db.models.functions import RowNumber
 
-from .base import Keyed, KeyedQuerySet, one_of, within
+from .base import Keyed, KeyedQuerySet, one_of, range_constraint
 from .choices import Assessed, Domain, Response
 from .constraints import CheckConstraint, UniqueConstraint
 
-# From (included) to (left out), in months since the start of the course.
+# From (included) to (left out), in months since the start of the treatment.
 WINDOWS = {
     Assessed.MONTH_1: (0, 2),
     Assessed.MONTH_3: (2, 4.5),
@@ -22,11 +22,11 @@ WINDOWS = {
 }
 
 
-def month_window(word: str) -> Q:
+def month_window(code: str) -> Q:
     """Outcomes assessed at about this month; `unknown` stands for those without a month."""
-    if word == Assessed.UNKNOWN:
+    if code == Assessed.UNKNOWN:
         return Q(at_months__isnull=True)
-    first, last = WINDOWS[Assessed(word)]
+    first, last = WINDOWS[Assessed(code)]
     return Q(at_months__gte=first) if last is None else Q(at_months__gte=first, at_months__lt=last)
 
 
@@ -34,7 +34,7 @@ def window_of(month: Decimal | float | None) -> Assessed:
     """About which month this is."""
     if month is None:
         return Assessed.UNKNOWN
-    return next(word for word, (_, last) in WINDOWS.items() if last is None or month < last)
+    return next(window for window, (_, last) in WINDOWS.items() if last is None or month < last)
 
 
 def months_among(words: Iterable[str]) -> Q:
@@ -47,14 +47,14 @@ def months_among(words: Iterable[str]) -> Q:
 
 class OutcomeQuerySet(KeyedQuerySet):
     def under(self, treatments):
-        """Outcomes of these courses."""
+        """Outcomes of these treatments."""
         return self.filter(treatment__in=treatments.order_by().values("pk"))
 
     def one_per_patient_and_domain(self, *, best: bool = False) -> QuerySet:
         """Of those with a stated result, the one that counts for each patient in each domain.
 
-        It is the last: of several courses (months count from the start of each) the one of the
-        latest course, there of the latest month, and one without a month only where none has one.
+        It is the last: of several treatments (months count from the start of each) the one of the
+        latest treatment, there of the latest month, and one without a month only where none has one.
         Of results at the same time “improved” counts only where no other differs. With `best` it
         is an improved one if there is any.
         """
@@ -102,7 +102,7 @@ class Outcome(Keyed):
             ),
             one_of("domain", Domain),
             one_of("result", Response),
-            within("at_months", 0, 1200, "An outcome is assessed between month 0 and month 1200."),
+            range_constraint("at_months", 0, 1200, "An outcome is assessed between month 0 and month 1200."),
             CheckConstraint(
                 name="outcome_followup_not_before_baseline",
                 condition=Q(baseline_month__isnull=True)

@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
 from django.urls import reverse
 
-from .base import Keyed, KeyedQuerySet, completeness, one_of, slug_format, within
+from .base import Keyed, KeyedQuerySet, completeness_field, one_of, range_constraint, slug_format
 from .choices import ListCompleteness, Presence, Sex, State, Subset
 from .constraints import CheckConstraint, UniqueConstraint
 from .persons import counted_elsewhere, reports_of
@@ -28,7 +28,7 @@ class PatientQuerySet(KeyedQuerySet):
         return self.filter(pk__in=reports_of(patient))
 
     def with_treatment(self, treatments):
-        """Patients with at least one of these courses."""
+        """Patients with at least one of these treatments."""
         return self.filter(Exists(treatments.filter(patient=OuterRef("pk"))))
 
 
@@ -62,11 +62,11 @@ class Patient(Keyed):
     classification = models.CharField("classification criteria", max_length=160, blank=True)
     comorbidities = models.TextField(blank=True, help_text="Separated by semicolons. Empty: not known.")
     prior_therapies = models.ManyToManyField(Therapy, blank=True, related_name="patients_before")
-    prior_therapies_completeness = completeness("prior therapies")
+    prior_therapies_completeness = completeness_field("prior therapies")
     manifestations = models.ManyToManyField(Manifestation, through="PatientManifestation", related_name="patients")
-    manifestations_completeness = completeness("manifestations present")
+    manifestations_completeness = completeness_field("manifestations present")
     autoantibodies = models.ManyToManyField(Autoantibody, through="PatientAutoantibody", related_name="patients")
-    autoantibodies_completeness = completeness("autoantibodies present")
+    autoantibodies_completeness = completeness_field("autoantibodies present")
     same_as = models.ForeignKey(
         "self",
         null=True,
@@ -89,9 +89,9 @@ class Patient(Keyed):
             one_of("manifestations_completeness", ListCompleteness),
             one_of("autoantibodies_completeness", ListCompleteness),
             one_of("state", State),
-            within("age_years", 0, 120, "Age is between 0 and 120 years."),
-            within("disease_duration_months", 0, 1440, "Disease duration is between 0 and 1440 months."),
-            within("dlco_percent", 0, 200, "DLCO is between 0 and 200 percent of predicted."),
+            range_constraint("age_years", 0, 120, "Age is between 0 and 120 years."),
+            range_constraint("disease_duration_months", 0, 1440, "Disease duration is between 0 and 1440 months."),
+            range_constraint("dlco_percent", 0, 200, "DLCO is between 0 and 200 percent of predicted."),
             CheckConstraint(
                 name="patient_not_same_as_itself",
                 condition=Q(same_as__isnull=True) | ~Q(same_as=F("pk")),
@@ -106,12 +106,14 @@ class Patient(Keyed):
         return reverse("patient", args=[self.study.collection.slug, self.slug])
 
     def clean(self):
-        other = self.same_as
-        if other is not None and other.same_as_id is not None:
-            raise ValidationError({"same_as": f"{other} is itself another report of {other.same_as}; choose that one."})
-        if other is not None and other.study.collection_id != self.study.collection_id:
+        index_report = self.same_as
+        if index_report is not None and index_report.same_as_id is not None:
+            raise ValidationError(
+                {"same_as": f"{index_report} is itself another report of {index_report.same_as}; choose that one."}
+            )
+        if index_report is not None and index_report.study.collection_id != self.study.collection_id:
             raise ValidationError({"same_as": "The two reports are in different collections."})
-        if other is not None and self.pk and self.other_reports.exists():
+        if index_report is not None and self.pk and self.other_reports.exists():
             raise ValidationError({"same_as": "Other reports already point to this record."})
 
 

@@ -24,7 +24,7 @@ shown (id) AS ({shown})
 """
 
 # Of the reports of a person that readers may see, the first counts: one a question can reach, since
-# it has a course, before one without; then the one the links lead to, then one whose other report
+# it has a treatment, before one without; then the one the links lead to, then one whose other report
 # readers do not see, then the rest.
 COUNTED_ELSEWHERE = """,
 placed (report, place) AS (
@@ -47,24 +47,24 @@ OF_ONE_PERSON = "SELECT other FROM person WHERE report = %s"
 
 
 @cache
-def reports(patients: type[Model]) -> tuple[str, tuple]:
+def reports_sql(patients: type[Model]) -> tuple[str, tuple]:
     """`REPORTS` with its parameters; made once, as compiling a query costs more than running it."""
     linked = patients.objects.filter(same_as__gt=0)  # by the index, which "is not null" would not use
-    within = linked.filter(study__collection=F("same_as__study__collection")).order_by()
-    said, said_params = within.values_list("pk", "same_as").query.sql_with_params()
-    near = RawSQL("SELECT report FROM near", [])
-    published = patients.objects.published().filter(pk__in=near).order_by()
-    shown, shown_params = published.values("pk").query.sql_with_params()
-    return REPORTS.format(said=said, shown=shown), (*said_params, *shown_params)
+    same_collection = linked.filter(study__collection=F("same_as__study__collection")).order_by()
+    links_sql, links_params = same_collection.values_list("pk", "same_as").query.sql_with_params()
+    near_reports = RawSQL("SELECT report FROM near", [])
+    published = patients.objects.published().filter(pk__in=near_reports).order_by()
+    published_sql, published_params = published.values("pk").query.sql_with_params()
+    return REPORTS.format(said=links_sql, shown=published_sql), (*links_params, *published_params)
 
 
 def counted_elsewhere(patients: type[Model]) -> RawSQL:
     """Primary keys of published reports of people for whom another published report counts."""
-    sql, params = reports(patients)
+    sql, params = reports_sql(patients)
     return RawSQL(sql + COUNTED_ELSEWHERE, params)  # noqa: S611 (nothing of it comes from outside)
 
 
 def reports_of(patient: Model) -> RawSQL:
     """Primary keys of all reports of this person, this one included if there are others."""
-    sql, params = reports(type(patient))
+    sql, params = reports_sql(type(patient))
     return RawSQL(sql + OF_ONE_PERSON, (*params, patient.pk))  # noqa: S611 (as above)

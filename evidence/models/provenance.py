@@ -19,8 +19,8 @@ SUBJECTS = ("patient", "treatment", "outcome", "adverse_event", "group", "findin
 
 def exactly_one_subject() -> Q:
     condition = Q()
-    for chosen in SUBJECTS:
-        condition |= Q(**{f"{name}__isnull": name != chosen for name in SUBJECTS})
+    for subject in SUBJECTS:
+        condition |= Q(**{f"{name}__isnull": name != subject for name in SUBJECTS})
     return condition
 
 
@@ -82,7 +82,7 @@ class Provenance(Keyed):
     @property
     def subject(self):
         """The record the value belongs to."""
-        return next((found for name in SUBJECTS if (found := getattr(self, name)) is not None), None)
+        return next((record for name in SUBJECTS if (record := getattr(self, name)) is not None), None)
 
     def clean(self):
         if self.subject is None:

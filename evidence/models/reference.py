@@ -6,7 +6,7 @@ from django.db.models import F, ProtectedError, Q
 from django.db.models.signals import pre_delete
 from django.dispatch import receiver
 
-from .base import ATC, Keyed, KeyedQuerySet, in_format, slug_format, within
+from .base import ATC, Keyed, KeyedQuerySet, in_format, range_constraint, slug_format
 from .constraints import CheckConstraint
 
 
@@ -34,8 +34,8 @@ class JAKInhibitor(Keyed):
         verbose_name = "JAK inhibitor"
         constraints = [
             in_format("atc", ATC, "L04AF01"),
-            within("fda_first_approval", 2000, 2100, "The year of approval is between 2000 and 2100."),
-            within("ema_first_approval", 2000, 2100, "The year of approval is between 2000 and 2100."),
+            range_constraint("fda_first_approval", 2000, 2100, "The year of approval is between 2000 and 2100."),
+            range_constraint("ema_first_approval", 2000, 2100, "The year of approval is between 2000 and 2100."),
         ]
 
     def __str__(self) -> str:
@@ -63,13 +63,17 @@ class Term(Keyed):
 
     def uses(self) -> list[models.Model]:
         """Records that are coded with this term through a plain list, which deletion would silently shorten."""
-        lists = [each for each in self._meta.related_objects if each.many_to_many and each.through._meta.auto_created]
-        return [record for each in lists for record in getattr(self, each.get_accessor_name()).all()]
+        relations = [
+            relation
+            for relation in self._meta.related_objects
+            if relation.many_to_many and relation.through._meta.auto_created
+        ]
+        return [record for relation in relations for record in getattr(self, relation.get_accessor_name()).all()]
 
 
 @receiver(pre_delete)
 def terms_in_use_stay(sender, instance, **kwargs):
-    """A term that records are coded with cannot be deleted: an indication would vanish from its courses unseen."""
+    """A term that records are coded with cannot be deleted: an indication would vanish from its treatments unseen."""
     if isinstance(instance, Term) and (uses := instance.uses()):
         raise ProtectedError(f"{instance} is in use by {len(uses)} records.", set(uses))
 
@@ -87,7 +91,7 @@ class PhenotypeTerm(Term):
 
 
 class Indication(PhenotypeTerm):
-    """What a course was given for."""
+    """What a treatment was given for."""
 
     class Meta(PhenotypeTerm.Meta):
         pass
@@ -116,16 +120,16 @@ class Manifestation(PhenotypeTerm):
         ]
 
     def clean(self):
-        if self.pk and self.parent and self.pk in (self.parent.pk, *(each.pk for each in self.parent.wider())):
+        if self.pk and self.parent and self.pk in (self.parent.pk, *(term.pk for term in self.parent.wider())):
             raise ValidationError({"parent": f"“{self.parent}” is itself part of “{self}”."})
 
     def wider(self) -> "list[Manifestation]":
         """The terms this one is part of, the nearest first; each once, even if they stood in a circle."""
-        found, each = [], self.parent
-        while each is not None and each not in found:
-            found.append(each)
-            each = each.parent
-        return found
+        wider_terms, term = [], self.parent
+        while term is not None and term not in wider_terms:
+            wider_terms.append(term)
+            term = term.parent
+        return wider_terms
 
 
 class AdverseEventCategory(Term):

@@ -83,15 +83,16 @@ class ReleasedCollection(models.Model):
         return self.kind == CollectionKind.SIMULATED
 
     @property
-    def told(self) -> str:
+    def rows_text(self) -> str:
         """Its rows in words, tables without any left out."""
         return ", ".join(f"{rows:,} {table.replace('-', ' ')}" for table, rows in self.rows if rows)
 
     @property
-    def told_changes(self) -> list[str]:
+    def changes_text(self) -> list[str]:
         """What changed, a line for each table."""
         return [
-            f"{table.replace('-', ' ')}: " + ", ".join(f"{times:,} {what}" for what, times in counts.items() if times)
+            f"{table.replace('-', ' ')}: "
+            + ", ".join(f"{count:,} {change}" for change, count in counts.items() if count)
             for table, counts in self.changes
         ]
 

@@ -4,7 +4,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.urls import reverse
 
-from .base import DOI, PMID, Keyed, KeyedQuerySet, in_format, one_of, slug_format, within
+from .base import DOI, PMID, Keyed, KeyedQuerySet, in_format, one_of, range_constraint, slug_format
 from .choices import Extraction, FigureUnit, Verdict, YesNo
 from .constraints import CheckConstraint, UniqueConstraint
 from .study import Study
@@ -42,7 +42,7 @@ class Review(Keyed):
             one_of("extraction", Extraction),
             in_format("doi", DOI, "10.1177/23971983251342697"),
             in_format("pmid", PMID, "40416412"),
-            within("year", 1900, 2100, "The year of publication is between 1900 and 2100."),
+            range_constraint("year", 1900, 2100, "The year of publication is between 1900 and 2100."),
         ]
 
     def __str__(self) -> str:

@@ -5,7 +5,7 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.urls import reverse
 
-from .base import DOI, NCT, PMCID, PMID, Keyed, KeyedQuerySet, in_format, one_of, slug_format, within
+from .base import DOI, NCT, PMCID, PMID, Keyed, KeyedQuerySet, in_format, one_of, range_constraint, slug_format
 from .choices import CollectionKind, Design, Extraction, State
 from .constraints import CheckConstraint, UniqueConstraint
 from .missing import READINGS, SIMULATED, missing_reason
@@ -84,25 +84,27 @@ class StudyQuerySet(KeyedQuerySet):
         return self.published().filter(collection=collection)
 
     def with_evidence(self, treatments, groups):
-        """Studies with at least one of these courses or one of these groups."""
+        """Studies with at least one of these treatments or one of these groups."""
         return self.filter(
             Exists(treatments.filter(patient__study=OuterRef("pk"))) | Exists(groups.filter(study=OuterRef("pk")))
         )
 
-    def sharing_people(self):
+    def sharing_patients(self):
         """Links between two of these studies that may report some of the same people, as rows with
         `from_study` and `to_study`. A link is said once and holds both ways.
         """
-        these = self.order_by().values("pk")
-        return self.model.may_share_patients_with.through.objects.filter(from_study__in=these, to_study__in=these)
+        study_keys = self.order_by().values("pk")
+        return self.model.may_share_patients_with.through.objects.filter(
+            from_study__in=study_keys, to_study__in=study_keys
+        )
 
     def sharing_with(self, study):
         """Those of these studies that may report some of the same people as `study`, whichever of
         the two says so.
         """
         links = self.model.may_share_patients_with.through.objects
-        said = links.filter(from_study=study).values("to_study")
-        return self.filter(Q(pk__in=said) | Q(pk__in=links.filter(to_study=study).values("from_study")))
+        linked_to = links.filter(from_study=study).values("to_study")
+        return self.filter(Q(pk__in=linked_to) | Q(pk__in=links.filter(to_study=study).values("from_study")))
 
 
 class Study(Keyed):
@@ -165,7 +167,7 @@ class Study(Keyed):
             one_of("design", Design),
             one_of("extraction", Extraction),
             one_of("state", State),
-            within("year", 1900, 2100, "The year of publication is between 1900 and 2100."),
+            range_constraint("year", 1900, 2100, "The year of publication is between 1900 and 2100."),
             in_format("doi", DOI, "10.1155/2019/5293981"),
             in_format("pmid", PMID, "31360575"),
             in_format("pmcid", PMCID, "PMC6652034"),

@@ -21,11 +21,11 @@ class TermTree:
     @cached_property
     def narrower(self) -> dict[str, tuple[str, ...]]:
         """The terms that are part of each term; a term without any is left out."""
-        found: dict[str, tuple[str, ...]] = {}
-        for code, above in self.wider.items():
-            for each in above:
-                found[each] = (*found.get(each, ()), code)
-        return found
+        narrower_terms: dict[str, tuple[str, ...]] = {}
+        for code, wider_codes in self.wider.items():
+            for wider_code in wider_codes:
+                narrower_terms[wider_code] = (*narrower_terms.get(wider_code, ()), code)
+        return narrower_terms
 
     def with_wider(self, code: str) -> frozenset[str]:
         """A term and all it is part of."""
@@ -52,10 +52,10 @@ def read_tree(terms: type[models.Model]) -> TermTree:
     codes, parents = {key: code for key, code, _ in rows}, {key: parent for key, _, parent in rows}
     wider = {}
     for key, code, parent in rows:
-        above: list[int] = []
-        while parent is not None and parent != key and parent not in above:
-            above.append(parent)
+        ancestors: list[int] = []
+        while parent is not None and parent != key and parent not in ancestors:
+            ancestors.append(parent)
             parent = parents[parent]
-        if above:
-            wider[code] = tuple(codes[each] for each in above)
+        if ancestors:
+            wider[code] = tuple(codes[ancestor] for ancestor in ancestors)
     return TermTree(wider, tuple(codes.values()))

@@ -6,7 +6,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.db.models.signals import m2m_changed, post_save
 from django.dispatch import receiver
 
-from .base import Keyed, KeyedQuerySet, completeness, one_of, within
+from .base import Keyed, KeyedQuerySet, completeness_field, one_of, range_constraint
 from .choices import Ascertainment, Assessed, ListCompleteness, Response, YesNo
 from .constraints import CheckConstraint, UniqueConstraint
 from .patient import Patient
@@ -22,18 +22,18 @@ def set_key(codes) -> str:
 
 
 class TreatmentQuerySet(KeyedQuerySet):
-    """Courses. A question asks several things of one and the same course.
+    """Treatments. A question asks several things of one and the same treatment.
 
     To-many conditions use `Exists`: a join would repeat rows and corrupt every count after it.
     """
 
     def within(self, collection):
-        """Courses in one collection that readers may see, each person counted once."""
-        courses = self.published().filter(patient__study__collection=collection)
-        return courses.exclude(patient__in=counted_elsewhere(Patient))
+        """Treatments in one collection that readers may see, each person counted once."""
+        treatments = self.published().filter(patient__study__collection=collection)
+        return treatments.exclude(patient__in=counted_elsewhere(Patient))
 
     def known(self, attribute):
-        """Courses of which this attribute is known; the words are those of `knowledge.ATTRIBUTES`."""
+        """Treatments of which this attribute is known; the words are those of `knowledge.ATTRIBUTES`."""
         from .knowledge import ATTRIBUTES
 
         return self.filter(ATTRIBUTES[attribute].known)
@@ -44,34 +44,34 @@ class TreatmentQuerySet(KeyedQuerySet):
         return self.filter(~ATTRIBUTES[attribute].known)
 
 
-def given(slugs) -> Q:
-    """Courses of one of these inhibitors."""
+def given_filter(slugs) -> Q:
+    """Treatments of one of these inhibitors."""
     return Q(inhibitor__in=JAKInhibitor.objects.filter(slug__in=slugs).values("pk"))
 
 
-def with_seriousness(answers) -> Q:
-    """Courses with a serious event (yes), surely without one (no), or neither (unknown)."""
+def with_seriousness(codes) -> Q:
+    """Treatments with a serious event (yes), surely without one (no), or neither (unknown)."""
     from .knowledge import NOT_SERIOUS, SERIOUS
 
     yes, no = SERIOUS.q(), NOT_SERIOUS.q()
     conditions = {YesNo.YES: yes, YesNo.NO: ~yes & no, YesNo.UNKNOWN: ~(yes | no)}
-    chosen = Q()
-    for answer in answers:
-        chosen |= conditions[answer]
-    return chosen
+    condition = Q()
+    for code in codes:
+        condition |= conditions[code]
+    return condition
 
 
-def assessed_about(words) -> Q:
-    """Courses with an outcome assessed at about one of these months; unknown: no outcome has a month."""
+def assessed_about(codes) -> Q:
+    """Treatments with an outcome assessed at about one of these months; unknown: no outcome has a month."""
     from .outcome import Outcome, month_window
 
-    chosen = Q()
-    for word in words:
-        if word == Assessed.UNKNOWN:
-            chosen |= ~Q(Exists(Outcome.objects.filter(treatment=OuterRef("pk"), at_months__isnull=False)))
+    condition = Q()
+    for code in codes:
+        if code == Assessed.UNKNOWN:
+            condition |= ~Q(Exists(Outcome.objects.filter(treatment=OuterRef("pk"), at_months__isnull=False)))
         else:
-            chosen |= Q(Exists(Outcome.objects.filter(month_window(word), treatment=OuterRef("pk"))))
-    return chosen
+            condition |= Q(Exists(Outcome.objects.filter(month_window(code), treatment=OuterRef("pk"))))
+    return condition
 
 
 class Treatment(Keyed):
@@ -88,18 +88,18 @@ class Treatment(Keyed):
         "duration (months)", max_digits=6, decimal_places=1, null=True, blank=True, help_text="Empty: not known."
     )
     indications = models.ManyToManyField(Indication, blank=True, help_text="None chosen: not known.")
-    indications_completeness = completeness("indications")
+    indications_completeness = completeness_field("indications")
     indication_set = models.CharField(
         max_length=200, blank=True, editable=False, help_text="The codes of the indications, sorted, joined by +."
     )
     concomitant_therapies = models.ManyToManyField(Therapy, blank=True, related_name="treatments_along")
-    concomitant_therapies_completeness = completeness("concomitant therapies")
+    concomitant_therapies_completeness = completeness_field("concomitant therapies")
     response = models.CharField(
         "response (authors' overall verdict)", max_length=12, choices=Response.choices, default=Response.UNKNOWN
     )
     relapsed = models.CharField(max_length=7, choices=YesNo.choices, default=YesNo.UNKNOWN)
     adverse_events = models.CharField(max_length=16, choices=Ascertainment.choices, default=Ascertainment.NOT_STATED)
-    adverse_event_categories_completeness = completeness(
+    adverse_event_categories_completeness = completeness_field(
         "adverse event categories",
         help_text="Whether there may be events of other categories than are listed. That none occurred is said above.",
     )
@@ -134,7 +134,7 @@ class Treatment(Keyed):
                     "otherwise it is not stated, and “adverse events” says whether none occurred."
                 ),
             ),
-            within("duration_months", 0, 1200, "A course lasts between 0 and 1200 months."),
+            range_constraint("duration_months", 0, 1200, "A course lasts between 0 and 1200 months."),
             CheckConstraint(
                 name="treatment_number_from_one",
                 condition=Q(number__gte=1),
@@ -158,34 +158,37 @@ class Treatment(Keyed):
             )
 
 
-def keep_indication_set(course: Treatment) -> None:
-    """Writes `indication_set` anew, if it does not say what the course's indications are."""
-    said, course.indication_set = course.indication_set, set_key(course.indications.values_list("code", flat=True))
-    if said != course.indication_set:
-        Treatment.objects.filter(pk=course.pk).update(indication_set=course.indication_set)
+def keep_indication_set(treatment: Treatment) -> None:
+    """Writes `indication_set` anew, if it does not say what the treatment's indications are."""
+    previous, treatment.indication_set = (
+        treatment.indication_set,
+        set_key(treatment.indications.values_list("code", flat=True)),
+    )
+    if previous != treatment.indication_set:
+        Treatment.objects.filter(pk=treatment.pk).update(indication_set=treatment.indication_set)
 
 
 @receiver(m2m_changed, sender=Treatment.indications.through)
 def indications_changed(instance, action, reverse, pk_set, **kwargs):
-    """From either side: a course's indications, or an indication's courses."""
+    """From either side: a treatment's indications, or an indication's treatments."""
     if action == "pre_clear" and reverse:
-        instance.courses_before = list(instance.treatment_set.all())  # afterwards nobody knows which they were
+        instance.treatments_before = list(instance.treatment_set.all())  # afterwards nobody knows which they were
     if not action.startswith("post_"):
         return
     if not reverse:
         keep_indication_set(instance)
         return
-    courses = instance.courses_before if pk_set is None else Treatment.objects.filter(pk__in=pk_set)
-    for course in courses:
-        keep_indication_set(course)
+    treatments = instance.treatments_before if pk_set is None else Treatment.objects.filter(pk__in=pk_set)
+    for treatment in treatments:
+        keep_indication_set(treatment)
 
 
 @receiver(post_save, sender=Indication)
 def indication_renamed(instance, created, **kwargs):
     """A new code is a new spelling of every set it stands in."""
     if not created:
-        for course in instance.treatment_set.all():
-            keep_indication_set(course)
+        for treatment in instance.treatment_set.all():
+            keep_indication_set(treatment)
 
 
 @receiver(post_save, sender=Treatment)

@@ -75,11 +75,11 @@ class DataVersion(models.Model):
         )
 
     @classmethod
-    def past(cls) -> list[str]:
+    def past_tokens(cls) -> list[str]:
         """The tokens of the latest versions, oldest first, the one being read included."""
         return cls.objects.filter(pk=1).values_list("history", flat=True).first() or []
 
-    def of(self, collection) -> int:
+    def version_of(self, collection) -> int:
         """The number of the version in which this collection last changed."""
         return max(self.collections.get(ALL, 0), self.collections.get(str(collection.pk), 0))
 
@@ -156,9 +156,9 @@ def bump_before_write(sender, instance, raw=False, **kwargs):
     """Signal receiver: a record that moves to another collection changes the one it leaves as well."""
     if raw or not issubclass(sender, Keyed) or instance.pk is None:
         return
-    before = sender._default_manager.filter(pk=instance.pk).first()
-    if before is not None and collection_of(before) != collection_of(instance):
-        DataVersion.bump(collection_of(before))
+    stored = sender._default_manager.filter(pk=instance.pk).first()
+    if stored is not None and collection_of(stored) != collection_of(instance):
+        DataVersion.bump(collection_of(stored))
 
 
 def bump_on_write(sender, instance=None, **kwargs):

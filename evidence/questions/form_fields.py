@@ -11,10 +11,10 @@ MOST_WORDS = 10  # every word is looked for in every text field of every row
 SHOWN = 40  # characters of a wrong word that an error message repeats
 
 
-def truncated(word: str) -> str:
+def truncate_text(text: str) -> str:
     """A wrong word as a message repeats it: short, and without characters that do not print."""
-    word = "".join(letter if letter.isprintable() else "�" for letter in word)
-    return word if len(word) <= SHOWN else word[:SHOWN] + "…"
+    text = "".join(letter if letter.isprintable() else "�" for letter in text)
+    return text if len(text) <= SHOWN else text[:SHOWN] + "…"
 
 
 class WordsWidget(forms.Widget):
@@ -42,21 +42,21 @@ class WordsField(forms.Field):
         self.options = options
 
     def clean(self, words):
-        return self.checked(words)
+        return self.check_values(words)
 
-    def checked(self, words) -> tuple[str, ...]:
+    def check_values(self, words) -> tuple[str, ...]:
         for word in words:
             if word not in self.options:
                 raise forms.ValidationError(self.unknown(word))
         return tuple(sorted(set(words)))
 
     def unknown(self, word: str) -> str:
-        near = get_close_matches(word.lower()[:SHOWN], self.options, n=1)
-        hint = f" Did you mean “{near[0]}”?" if near else ""
+        similar = get_close_matches(word.lower()[:SHOWN], self.options, n=1)
+        hint = f" Did you mean “{similar[0]}”?" if similar else ""
         if not hint and self.options:
-            listed = ", ".join(list(self.options)[:8])
-            hint = f" Known here: {listed}{', …' if len(self.options) > 8 else ''}."
-        return f"“{truncated(word)}” is not among the values of “{self.label}”.{hint}"
+            known_values = ", ".join(list(self.options)[:8])
+            hint = f" Known here: {known_values}{', …' if len(self.options) > 8 else ''}."
+        return f"“{truncate_text(word)}” is not among the values of “{self.label}”.{hint}"
 
 
 class MatchedSetField(WordsField):
@@ -68,13 +68,13 @@ class MatchedSetField(WordsField):
         codes, matches = words
         if len(set(matches)) > 1:
             raise forms.ValidationError(
-                f"“{self.label}” is asked with two match words: {', '.join(map(truncated, sorted(set(matches))))}."
+                f"“{self.label}” is asked with two match words: {', '.join(map(truncate_text, sorted(set(matches))))}."
             )
         match = matches[0] if matches else Match.ANY
         if match not in Match.values:
-            raise forms.ValidationError(f"“{truncated(match)}” is not a match word. Use any, all, exactly or none.")
-        chosen = self.checked(codes)
-        return MatchedSet(chosen, str(Match(match).value)) if chosen else None
+            raise forms.ValidationError(f"“{truncate_text(match)}” is not a match word. Use any, all, exactly or none.")
+        checked_codes = self.check_values(codes)
+        return MatchedSet(checked_codes, str(Match(match).value)) if checked_codes else None
 
 
 class OneWordWidget(WordsWidget):
@@ -114,19 +114,21 @@ class NumberField(WholeNumberField):
 
     widget = OneWordWidget
 
-    def clean(self, words):
-        if len(set(words)) > 1:
+    def clean(self, texts):
+        if len(set(texts)) > 1:
             raise forms.ValidationError(
-                f"“{self.label}” is given more than once: {', '.join(map(truncated, words[:3]))}."
+                f"“{self.label}” is given more than once: {', '.join(map(truncate_text, texts[:3]))}."
             )
-        word = words[0].strip() if words else ""
+        text = texts[0].strip() if texts else ""
         try:
-            return super().clean(word)
+            return super().clean(text)
         except forms.ValidationError as error:
             if error.error_list[0].code == "invalid":
-                raise forms.ValidationError(f"“{truncated(word)}” is not a whole number for “{self.label}”.") from None
+                raise forms.ValidationError(
+                    f"“{truncate_text(text)}” is not a whole number for “{self.label}”."
+                ) from None
             raise forms.ValidationError(
-                f"“{self.label}” is between {self.min_value} and {self.max_value}, not {truncated(word)}."
+                f"“{self.label}” is between {self.min_value} and {self.max_value}, not {truncate_text(text)}."
             ) from None
 
 
@@ -135,13 +137,13 @@ class SearchField(forms.CharField):
 
     widget = OneWordWidget
 
-    def clean(self, words):
-        if len(set(words)) > 1:
+    def clean(self, texts):
+        if len(set(texts)) > 1:
             raise forms.ValidationError("Search words are given more than once; put them into one field.")
-        word = words[0] if words else ""
-        if self.max_length and len(word) > self.max_length:
-            raise forms.ValidationError(f"Search with at most {self.max_length} characters; these are {len(word)}.")
-        words = super().clean(word).split()
-        if len(words) > MOST_WORDS:
-            raise forms.ValidationError(f"Search for at most {MOST_WORDS} words at once; these are {len(words)}.")
-        return " ".join(words)
+        text = texts[0] if texts else ""
+        if self.max_length and len(text) > self.max_length:
+            raise forms.ValidationError(f"Search with at most {self.max_length} characters; these are {len(text)}.")
+        texts = super().clean(text).split()
+        if len(texts) > MOST_WORDS:
+            raise forms.ValidationError(f"Search for at most {MOST_WORDS} words at once; these are {len(texts)}.")
+        return " ".join(texts)

@@ -22,13 +22,13 @@ class ParsedRequest:
     problems: list[str] = field(default_factory=list)
     view: dict[str, list[str]] = field(default_factory=dict)  # words that change the display and stay with the reader
 
-    def query(self, question: Question | None = None, **more: str) -> str:
+    def query(self, question: Question | None = None, **changes: str) -> str:
         """The query string of a question, by default of this one, with the words of the view."""
-        return (question or self.question_or_all).query(**(self.view | more))
+        return (question or self.question_or_all).query(**(self.view | changes))
 
-    def view_param(self, word: str) -> str:
+    def view_param(self, name: str) -> str:
         """A word of the view that stands once."""
-        return next(iter(self.view.get(word, ())), "")
+        return next(iter(self.view.get(name, ())), "")
 
     @property
     def question_or_all(self) -> Question:
@@ -76,12 +76,12 @@ def parse_request(request: HttpRequest, slug: str) -> ParsedRequest:
 
 def parse_params(data: QueryDict, collection: Collection) -> ParsedRequest:
     """The question that the words of an address spell, with those that change the display."""
-    words = vocabulary(collection)
-    form = TreatmentFilter(data, vocabulary=words)
-    view = {word: given for word in DISPLAY_PARAMS if (given := [each for each in data.getlist(word) if each])}
+    terms = vocabulary(collection)
+    form = TreatmentFilter(data, vocabulary=terms)
+    view = {name: values for name in DISPLAY_PARAMS if (values := [value for value in data.getlist(name) if value])}
     if form.is_valid():
-        return ParsedRequest(collection, words, form, form.question(collection), view=view)
-    return ParsedRequest(collection, words, form, None, form.problems(), view)
+        return ParsedRequest(collection, terms, form, form.question(collection), view=view)
+    return ParsedRequest(collection, terms, form, None, form.problems(), view)
 
 
 def parse_query_string(text: str, collection: Collection) -> ParsedRequest:

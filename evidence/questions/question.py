@@ -42,7 +42,7 @@ class Question:
         return iter(self.parts)
 
     def __contains__(self, name: str) -> bool:
-        return any(part == name for part, _ in self.parts)
+        return any(part_name == name for part_name, _ in self.parts)
 
     def __bool__(self) -> bool:
         return True
@@ -67,17 +67,17 @@ class Question:
 
     def to_params(self) -> list[tuple[str, str]]:
         """The question as address words, always in the same order and without defaults."""
-        return [word for name, value in self.parts for word in part_params(name, value)]
+        return [param for name, value in self.parts for param in part_params(name, value)]
 
     def query(self, **view: str | list[str]) -> str:
         """The query string, with `sort` and the like after it; empty values are left out."""
-        more = [
+        view_params = [
             (name, value)
             for name, values in view.items()
             for value in ([values] if isinstance(values, str) else values)
             if value
         ]
-        return urlencode([*self.to_params(), *more])
+        return urlencode([*self.to_params(), *view_params])
 
     @property
     def page(self) -> str:
@@ -97,35 +97,37 @@ class Question:
             question = question.with_part(name, value)
         return FilterLink(question, chosen=False)
 
-    def exactly(self, name: str, codes, **more) -> "FilterLink | None":
-        """What choosing one combination asks: exactly this set, whatever was asked of it before, and `more` besides.
+    def exactly(self, name: str, codes, **changes) -> "FilterLink | None":
+        """What choosing one combination asks: exactly this set, whatever was asked of it before, and `changes` besides.
 
         None where that would be a wider question: “none of” can mean looked for and absent, which a set does not say.
         """
-        before = self.value(name)
-        if before is not None and before.match == Match.NONE:
+        current = self.value(name)
+        if current is not None and current.match == Match.NONE:
             return None
-        return self.toggle(**{name: MatchedSet.of(codes, Match.EXACTLY)}, **more)
+        return self.toggle(**{name: MatchedSet.of(codes, Match.EXACTLY)}, **changes)
 
     def refine(self, name: str, code: str) -> "FilterLink | None":
         """What choosing one value of a set asks: that it be among the values, besides what is asked already.
 
         None where no address can say both.
         """
-        before = self.value(name)
-        if before is None:
+        current = self.value(name)
+        if current is None:
             return FilterLink(self.with_part(name, MatchedSet.of((code,), Match.ANY)), chosen=False)
-        if before.match == Match.NONE or (before.match == Match.EXACTLY and code not in before.codes):
+        if current.match == Match.NONE or (current.match == Match.EXACTLY and code not in current.codes):
             return None
-        if before.match == Match.ANY and code in before.codes and len(before.codes) > 1:
+        if current.match == Match.ANY and code in current.codes and len(current.codes) > 1:
             return FilterLink(self.with_part(name, MatchedSet.of((code,), Match.ANY)), chosen=False)
-        if before.match == Match.ANY and code not in before.codes and len(before.codes) > 1:
+        if current.match == Match.ANY and code not in current.codes and len(current.codes) > 1:
             return None
-        if code not in before.codes:
-            return FilterLink(self.with_part(name, MatchedSet.of((*before.codes, code), Match.ALL)), chosen=False)
-        left = [each for each in before.codes if each != code] if before.match == Match.ALL else []
-        rest = self.with_part(name, MatchedSet.of(left, Match.ALL)) if left else self.without(name)
-        return FilterLink(rest, chosen=True)
+        if code not in current.codes:
+            return FilterLink(self.with_part(name, MatchedSet.of((*current.codes, code), Match.ALL)), chosen=False)
+        remaining = (
+            [other_code for other_code in current.codes if other_code != code] if current.match == Match.ALL else []
+        )
+        refined = self.with_part(name, MatchedSet.of(remaining, Match.ALL)) if remaining else self.without(name)
+        return FilterLink(refined, chosen=True)
 
 
 @dataclass(frozen=True)
@@ -142,5 +144,5 @@ def part_params(name: str, value) -> list[tuple[str, str]]:
         match = [] if value.match == Match.ANY else [(f"{name}_match", str(value.match))]
         return [(name, code) for code in value.codes] + match
     if isinstance(value, tuple):
-        return [(name, each) for each in value]
+        return [(name, item) for item in value]
     return [(name, str(value))]

@@ -6,7 +6,7 @@ from functools import wraps
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from .form_fields import truncated
+from .form_fields import truncate_text
 
 HTML = "text/html; charset=utf-8"
 
@@ -21,20 +21,20 @@ def problems_page(request: HttpRequest, problems: list[str]) -> HttpResponse:
     return render(request, "evidence/wrong.html", {"problems": problems}, status=400)
 
 
-def accept_params(*words: str, file: bool = False) -> Callable:
+def accept_params(*names: str, file: bool = False) -> Callable:
     """Decorates the view of an address that takes no words but these: others are refused (400) before any work."""
 
     def decorate(view: Callable) -> Callable:
         @wraps(view)
-        def checked(request: HttpRequest, *given, **named) -> HttpResponse:
-            strange = [word for word in request.GET if word not in words]
-            if not strange:
-                return view(request, *given, **named)
-            taken = f"it takes {' and '.join(words)} alone" if words else "it takes none"
-            problems = [f"“{truncated(word)}” is no word of this address; {taken}." for word in strange]
+        def checked_view(request: HttpRequest, *args, **kwargs) -> HttpResponse:
+            unknown_names = [name for name in request.GET if name not in names]
+            if not unknown_names:
+                return view(request, *args, **kwargs)
+            accepted = f"it takes {' and '.join(names)} alone" if names else "it takes none"
+            problems = [f"“{truncate_text(name)}” is no word of this address; {accepted}." for name in unknown_names]
             return problems_as_text(problems) if file else problems_page(request, problems)
 
-        return checked
+        return checked_view
 
     return decorate
 

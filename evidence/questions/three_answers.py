@@ -1,6 +1,6 @@
-"""Yes, no or open: what a question answers of a course, and the one rule behind it.
+"""Yes, no or open: what a question answers of a treatment, and the one rule behind it.
 
-Each part of a question answers a course with yes, no or open. A question is yes where all its parts are, no as soon as
+Each part of a question answers a treatment with yes, no or open. A question is yes where all its parts are, no as soon as
 one part is no, and open otherwise. The rule is written with &, | and ~ alone, so that it holds for conditions of the
 database and for bitmaps in memory alike.
 """
@@ -16,7 +16,7 @@ from ..models.choices import Match
 
 @dataclass(frozen=True)
 class ThreeAnswers:
-    """The courses that something is true of, and those it is not true of. Of all others it is open."""
+    """The treatments that something is true of, and those it is not true of. Of all others it is open."""
 
     yes: Any
     no: Any
@@ -32,7 +32,7 @@ class ThreeAnswers:
 
     @property
     def settled(self):
-        """The courses that are not open."""
+        """The treatments that are not open."""
         return self.yes | self.no
 
 
@@ -47,7 +47,7 @@ def any_of(answers: Iterable[ThreeAnswers]) -> ThreeAnswers:
 
 
 class ListFacts(Protocol):
-    """What an engine knows of a list of terms: sets of courses."""
+    """What an engine knows of a list of terms: sets of treatments."""
 
     whole: Any  # the list is complete, or there is nothing to list, as stated
 
@@ -62,7 +62,7 @@ class ListFacts(Protocol):
 
 
 def item_answer(code: str, facts: ListFacts) -> ThreeAnswers:
-    """Whether a course or its patient has a term. What is not on a list is absent only where the list is whole."""
+    """Whether a treatment or its patient has a term. What is not on a list is absent only where the list is whole."""
     present = facts.present(code)
     return ThreeAnswers(present, (facts.absent(code) | facts.whole) & ~present)
 
@@ -77,8 +77,8 @@ def list_answer(codes: Iterable[str], match: str, facts: ListFacts) -> ThreeAnsw
         return any_of(items)
     if match == Match.NONE:
         return ~any_of(items)
-    every = all_of(items)
+    all_present = all_of(items)
     if match == Match.ALL:
-        return every
-    others = facts.others(codes)
-    return ThreeAnswers(every.yes & ~others & facts.whole, every.no | others)
+        return all_present
+    has_others = facts.others(codes)
+    return ThreeAnswers(all_present.yes & ~has_others & facts.whole, all_present.no | has_others)

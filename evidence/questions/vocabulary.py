@@ -26,13 +26,13 @@ class Vocabulary:
     """Codes and their labels, kind by kind, in the order lists show them."""
 
     terms: dict[str, dict[str, str]]
-    things: dict[str, Any] = field(default_factory=dict, compare=False)
+    cache: dict[str, Any] = field(default_factory=dict, compare=False)
 
-    def cached(self, name: str, make: Callable[[], Any]) -> Any:
+    def cached_value(self, name: str, compute: Callable[[], Any]) -> Any:
         """Something made of these words, made once."""
-        if name not in self.things:
-            self.things[name] = make()
-        return self.things[name]
+        if name not in self.cache:
+            self.cache[name] = compute()
+        return self.cache[name]
 
     def label(self, kind: str, code: str) -> str:
         return self.terms[kind].get(code, code)
@@ -54,25 +54,25 @@ def vocabulary(collection: Collection) -> Vocabulary:
 
 
 def read_vocabulary(collection: Collection) -> Vocabulary:
-    def words(kind: str, records: QuerySet, code: str, label: str, position="position") -> QuerySet:
+    def term_rows(kind: str, records: QuerySet, code: str, label: str, position="position") -> QuerySet:
         order = Value(0) if position is None else F(position)
         return records.order_by().values_list(
             Value(kind, output_field=CharField()), Cast(code, CharField()), Cast(label, CharField()), order
         )
 
-    asked = words("inhibitor", JAKInhibitor.objects.all(), "slug", "name", None).union(
-        words("indication", Indication.objects.all(), "code", "label"),
-        words("manifestation", Manifestation.objects.all(), "code", "label"),
-        words("autoantibody", Autoantibody.objects.all(), "code", "label"),
-        words("prior", Therapy.objects.all(), "code", "label"),
-        words("adverse_event", AdverseEventCategory.objects.all(), "code", "label"),
-        words("study", Study.objects.within(collection), "slug", "short_name", None),
+    rows = term_rows("inhibitor", JAKInhibitor.objects.all(), "slug", "name", None).union(
+        term_rows("indication", Indication.objects.all(), "code", "label"),
+        term_rows("manifestation", Manifestation.objects.all(), "code", "label"),
+        term_rows("autoantibody", Autoantibody.objects.all(), "code", "label"),
+        term_rows("prior", Therapy.objects.all(), "code", "label"),
+        term_rows("adverse_event", AdverseEventCategory.objects.all(), "code", "label"),
+        term_rows("study", Study.objects.within(collection), "slug", "short_name", None),
         all=True,
     )
     terms = {
         kind: {}
         for kind in ("inhibitor", "indication", "manifestation", "autoantibody", "prior", "adverse_event", "study")
     }
-    for kind, code, label, _ in sorted(asked, key=lambda row: (row[3], row[2].lower())):
+    for kind, code, label, _ in sorted(rows, key=lambda row: (row[3], row[2].lower())):
         terms[kind][code] = label
     return Vocabulary(terms)

@@ -2,7 +2,7 @@
 
 from .exact import TwoByTwo, exact_comparison
 from .pooling import CannotPool, Pooled, WithoutStudy, leave_one_out, pooled_proportion
-from .printed_rates import Printed, attainable, fractions, ratios
+from .printed_rates import Printed, attainable_counts, possible_fractions, possible_ratios
 from .proportions import (
     Z_95,
     Sensitivity,
@@ -29,17 +29,17 @@ __all__ = [
     "Sensitivity",
     "TwoByTwo",
     "WithoutStudy",
-    "attainable",
+    "attainable_counts",
     "clopper_pearson_interval",
     "exact_comparison",
-    "fractions",
     "leave_one_out",
     "mean",
     "median",
     "newcombe_interval",
     "pooled_proportion",
+    "possible_fractions",
+    "possible_ratios",
     "quartiles",
-    "ratios",
     "sensitivity",
     "wilson_interval",
 ]

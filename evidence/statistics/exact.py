@@ -46,25 +46,25 @@ def exact_comparison(count: int, of: int, other_count: int, other_of: int) -> Tw
     """
     if not (0 <= count <= of and 0 <= other_count <= other_of):
         raise ValueError(f"{count} of {of} against {other_count} of {other_of} is no comparison")
-    found = Hypergeometric(of, other_of, count + other_count)
-    if found.lowest == found.highest:
+    distribution = Hypergeometric(of, other_of, count + other_count)
+    if distribution.lowest == distribution.highest:
         return TwoByTwo(nan, 0.0, inf, 1.0)
-    below, above = found.tails(count, 0.0)
-    p = min(1.0, 2 * min(below, above))
+    lower_tail, upper_tail = distribution.tails(count, 0.0)
+    p = min(1.0, 2 * min(lower_tail, upper_tail))
     if abs(p - 2 * TAIL) < TIE:
         p = 2 * TAIL
     # By log odds ratio; the sample's own is near both the estimate and the limits.
     with_half = (count + 0.5, of - count + 0.5, other_count + 0.5, other_of - other_count + 0.5)
     start = log(with_half[0] * with_half[3] / (with_half[1] * with_half[2]))
     low, high = -inf, inf
-    if count > found.lowest:
-        low = odds_at_zero(lambda odds: found.tails(count, odds)[1] - TAIL, above - TAIL, start)
-    if count < found.highest:
-        high = odds_at_zero(lambda odds: TAIL - found.tails(count, odds)[0], TAIL - below, start)
-    if found.lowest < count < found.highest:
-        middle = odds_at_zero(lambda odds: found.mean(odds) - count, found.mean(0.0) - count, start)
+    if count > distribution.lowest:
+        low = odds_at_zero(lambda odds: distribution.tails(count, odds)[1] - TAIL, upper_tail - TAIL, start)
+    if count < distribution.highest:
+        high = odds_at_zero(lambda odds: TAIL - distribution.tails(count, odds)[0], TAIL - lower_tail, start)
+    if distribution.lowest < count < distribution.highest:
+        middle = odds_at_zero(lambda odds: distribution.mean(odds) - count, distribution.mean(0.0) - count, start)
     else:
-        middle = low if count == found.lowest else high
+        middle = low if count == distribution.lowest else high
     return TwoByTwo(exp_or_infinity(middle), exp_or_infinity(low), exp_or_infinity(high), p)
 
 
@@ -81,9 +81,9 @@ class Hypergeometric:
     the size, and loses no digits at size.
     """
 
-    def __init__(self, of: int, other_of: int, found: int):
-        self.of, self.other_of, self.found = of, other_of, found
-        self.lowest, self.highest = max(0, found - other_of), min(of, found)
+    def __init__(self, of: int, other_of: int, total_count: int):
+        self.of, self.other_of, self.total_count = of, other_of, total_count
+        self.lowest, self.highest = max(0, total_count - other_of), min(of, total_count)
 
     def probabilities(self, odds: float) -> tuple[np.ndarray, np.ndarray]:
         """Counts in ascending order, and their probabilities; what is left out of both ends is
@@ -91,26 +91,26 @@ class Hypergeometric:
         """
         mode = self.mode(odds)
         # The standard deviation of the normal distribution that is as sharp at the mode.
-        cells = (mode, self.of - mode, self.found - mode, self.other_of - self.found + mode)
-        half = int(15 * sqrt(1 / sum(1 / (cell + 1) for cell in cells))) + 50
+        cells = (mode, self.of - mode, self.total_count - mode, self.other_of - self.total_count + mode)
+        half_width = int(15 * sqrt(1 / sum(1 / (cell + 1) for cell in cells))) + 50
         while True:
-            first, last = max(self.lowest, mode - half), min(self.highest, mode + half)
+            first, last = max(self.lowest, mode - half_width), min(self.highest, mode + half_width)
             counts = np.arange(first, last + 1, dtype=float)
             next_one = counts[1:]
             ratios = (
-                np.log((self.of - next_one + 1) * (self.found - next_one + 1))
-                - np.log(next_one * (self.other_of - self.found + next_one))
+                np.log((self.of - next_one + 1) * (self.total_count - next_one + 1))
+                - np.log(next_one * (self.other_of - self.total_count + next_one))
                 + odds
             )
             logs = np.concatenate([[0.0], np.cumsum(ratios)])
             logs -= logs.max()
             # The logarithm is concave: beyond an end that is faint, all is fainter still.
-            whole_below = first == self.lowest or logs[0] < -FAINT
-            whole_above = last == self.highest or logs[-1] < -FAINT
-            if whole_below and whole_above:
+            lower_end_negligible = first == self.lowest or logs[0] < -FAINT
+            upper_end_negligible = last == self.highest or logs[-1] < -FAINT
+            if lower_end_negligible and upper_end_negligible:
                 weights = np.exp(logs)
                 return counts, weights / weights.sum()
-            half *= 2
+            half_width *= 2
 
     def mode(self, odds: float) -> int:
         """The likeliest count: the largest one at least as likely as the one below it.
@@ -120,10 +120,10 @@ class Hypergeometric:
         """
         # The quadratic a k^2 + b k + c, divided by the larger of 1 and the odds ratio so that
         # nothing overflows.
-        ratio, one = (exp(odds), 1.0) if odds < 0 else (1.0, exp(-odds))
-        a = ratio - one
-        b = -((self.of + self.found + 2) * ratio + (self.other_of - self.found) * one)
-        c = (self.of + 1) * (self.found + 1) * ratio
+        ratio, scale = (exp(odds), 1.0) if odds < 0 else (1.0, exp(-odds))
+        a = ratio - scale
+        b = -((self.of + self.total_count + 2) * ratio + (self.other_of - self.total_count) * scale)
+        c = (self.of + 1) * (self.total_count + 1) * ratio
         k = 2 * c / (-b + sqrt(max(b * b - 4 * a * c, 0.0)))
         return min(max(int(k), self.lowest), self.highest)
 
@@ -149,8 +149,8 @@ def odds_at_zero(function: Callable[[float], float], at_zero: float, start: floa
 
     if abs(at_zero) < TIE / 2:
         return 0.0
-    side = 1 if at_zero < 0 else -1
-    near, far = 0.0, max(abs(start), 0.5)
-    while side * function(side * far) < 0:
-        near, far = far, 2 * far
-    return float(brentq(function, side * near, side * far, xtol=1e-13, rtol=1e-13))
+    sign = 1 if at_zero < 0 else -1
+    inner, outer = 0.0, max(abs(start), 0.5)
+    while sign * function(sign * outer) < 0:
+        inner, outer = outer, 2 * outer
+    return float(brentq(function, sign * inner, sign * outer, xtol=1e-13, rtol=1e-13))

@@ -112,8 +112,8 @@ class Pooled:
         """
         return 100 * self.tau2 / (self.tau2 + self.typical_variance)
 
-    def _around(self, half: float) -> tuple[float, float]:
-        return expit(self.mu - half), expit(self.mu + half)
+    def _around(self, half_width: float) -> tuple[float, float]:
+        return expit(self.mu - half_width), expit(self.mu + half_width)
 
 
 def t_95(df: int) -> float:
@@ -176,14 +176,14 @@ class WithoutStudy:
 
 def leave_one_out(studies: Sequence[tuple[int, int]]) -> list[WithoutStudy]:
     """What is pooled without each study in turn, in the order of the studies."""
-    found = []
+    results = []
     for index in range(len(studies)):
-        others = [*studies[:index], *studies[index + 1 :]]
+        remaining = [*studies[:index], *studies[index + 1 :]]
         try:
-            found.append(WithoutStudy(index, pooled_proportion(others)))
+            results.append(WithoutStudy(index, pooled_proportion(remaining)))
         except CannotPool as error:
-            found.append(WithoutStudy(index, None, str(error)))
-    return found
+            results.append(WithoutStudy(index, None, str(error)))
+    return results
 
 
 @dataclass(frozen=True)
@@ -213,8 +213,8 @@ class Likelihood:
         self.counts, self.totals = counts, totals
         # The binomial coefficients.
         self.constant = float((-betaln(counts + 1, totals - counts + 1) - np.log(totals + 1)).sum())
-        plain = counts.sum() / totals.sum()
-        self.plain_mu = log(plain / (1 - plain))
+        raw_proportion = counts.sum() / totals.sum()
+        self.plain_mu = log(raw_proportion / (1 - raw_proportion))
         nodes, weights = np.polynomial.legendre.leggauss(NODES)
         self.nodes, self.log_weights = (1 + nodes[:, None]) / 2, np.log(weights[:, None] / 2)
         self.modes = np.zeros_like(counts)
@@ -229,14 +229,14 @@ class Likelihood:
         smallest = min(0.01, 0.02 / sqrt(self.totals.max() * p * (1 - p)))
         grid = np.geomspace(smallest, 2 * LARGEST, STEPS)
         while True:
-            at = int(np.argmax([self.best_mu(tau).value for tau in grid]))
-            low, high = grid[max(at - 1, 0)], grid[min(at + 1, len(grid) - 1)]
-            below, above = self.slope(low), self.slope(high)
-            if below > 0 > above:
+            best = int(np.argmax([self.best_mu(tau).value for tau in grid]))
+            low, high = grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]
+            slope_at_low, slope_at_high = self.slope(low), self.slope(high)
+            if slope_at_low > 0 > slope_at_high:
                 return exp(find_root(lambda log_tau: self.slope(exp(log_tau)), log(low), log(high)))
-            if low == smallest and below <= 0 and at == 0:
+            if low == smallest and slope_at_low <= 0 and best == 0:
                 return 0.0
-            if high == 2 * LARGEST and above >= 0:
+            if high == 2 * LARGEST and slope_at_high >= 0:
                 return high
             if high / low < 1 + 1e-6:
                 return sqrt(low * high)
@@ -261,8 +261,8 @@ class Likelihood:
             step = -slope / bend if bend < 0 else copysign(inf, slope)
             if min(abs(step), high - low) <= 1e-8 * (1 + abs(mu)):
                 break
-            most = 2 * (1 + tau)  # far out the slope is nearly flat and Newton's step goes anywhere
-            following = mu + min(max(step, -most), most)
+            max_step = 2 * (1 + tau)  # far out the slope is nearly flat and Newton's step goes anywhere
+            following = mu + min(max(step, -max_step), max_step)
             mu = following if low < following < high else (low + high) / 2
         self.last_mu = mu
         return point
@@ -287,11 +287,11 @@ class Likelihood:
         logs = log_binomial(counts, totals, odds) - u**2 / 2 - top
         logs += (self.log_weights[..., None] + widths[None]).reshape(logs.shape)
         weights = np.exp(logs)
-        whole = weights.sum(0)
-        value = float((np.log(whole) + top - 0.5 * log(2 * np.pi)).sum()) + self.constant
-        weights /= whole
+        normaliser = weights.sum(0)
+        value = float((np.log(normaliser) + top - 0.5 * log(2 * np.pi)).sum()) + self.constant
+        weights /= normaliser
 
-        def mean(values):
+        def weighted_mean(values):
             return (weights * values).sum(0)
 
         # In exact arithmetic the derivatives by way of the binomial and by way of the normal
@@ -301,31 +301,31 @@ class Likelihood:
         variance = totals * p * (1 - p)
         residual = counts - totals * p
         lever = tau * u
-        by_mu, by_tau = mean(residual), mean(residual * lever)
+        by_mu, by_tau = weighted_mean(residual), weighted_mean(residual * lever)
         binomial = np.array(
             [
                 by_mu,
                 by_tau,
-                mean(residual**2 - variance) - by_mu**2,
-                mean((residual**2 - variance) * lever) - by_mu * by_tau,
-                mean((residual**2 - variance) * lever**2 + residual * lever) - by_tau**2,
+                weighted_mean(residual**2 - variance) - by_mu**2,
+                weighted_mean((residual**2 - variance) * lever) - by_mu * by_tau,
+                weighted_mean((residual**2 - variance) * lever**2 + residual * lever) - by_tau**2,
             ]
         )
-        first, square = mean(u), mean(u**2)
-        apart = u - first
+        first, square = weighted_mean(u), weighted_mean(u**2)
+        deviation = u - first
         excess = u**2 - square
         normal = np.array(
             [
                 first / tau,
                 square - 1,
-                (mean(apart**2) - 1) / tau**2,
-                (mean(apart * excess) - 2 * first) / tau,
-                mean(excess**2) - 2 * square,
+                (weighted_mean(deviation**2) - 1) / tau**2,
+                (weighted_mean(deviation * excess) - 2 * first) / tau,
+                weighted_mean(excess**2) - 2 * square,
             ]
         )
         mode_p = inverse_logit(mu + tau * mode)
-        wide = tau**2 * totals * mode_p * (1 - mode_p) < 1
-        total = np.where(wide, binomial, normal).sum(1)
+        prefers_binomial = tau**2 * totals * mode_p * (1 - mode_p) < 1
+        total = np.where(prefers_binomial, binomial, normal).sum(1)
         return Point(mu, value, total[:2], np.array([[total[2], total[3]], [total[3], total[4]]]))
 
     def find_modes(self, mu: float, tau: float) -> np.ndarray:
@@ -336,9 +336,9 @@ class Likelihood:
         # The mode lies between none (the normal density's) and the binomial's own; and |u| = tau |x
         # - n p| <= tau n.
         with np.errstate(divide="ignore"):
-            own = (np.log(counts) - np.log(totals - counts) - mu) / tau
-        own = np.clip(own, -tau * totals, tau * totals)
-        low, high = np.minimum(own, 0), np.maximum(own, 0)
+            binomial_mode = (np.log(counts) - np.log(totals - counts) - mu) / tau
+        binomial_mode = np.clip(binomial_mode, -tau * totals, tau * totals)
+        low, high = np.minimum(binomial_mode, 0), np.maximum(binomial_mode, 0)
         u = np.clip(self.modes, low, high)
         for _ in range(100):
             p = inverse_logit(mu + tau * u)
@@ -375,8 +375,8 @@ class Likelihood:
         (Higgins and Thompson).
         """
         empty = (self.counts == 0) | (self.counts == self.totals)
-        events, others = self.counts + 0.5 * empty, self.totals - self.counts + 0.5 * empty
-        weights = 1 / (1 / events + 1 / others)
+        events, non_events = self.counts + 0.5 * empty, self.totals - self.counts + 0.5 * empty
+        weights = 1 / (1 / events + 1 / non_events)
         return float((len(weights) - 1) * weights.sum() / (weights.sum() ** 2 - (weights**2).sum()))
 
 
@@ -395,14 +395,14 @@ def log_binomial(counts: np.ndarray, totals: np.ndarray, odds) -> np.ndarray:
 def spread_interval(likelihood: Likelihood, tau: float, top: float) -> tuple[float, float]:
     """The profile likelihood interval of tau2; `tau` is the estimate, `top` its log likelihood."""
 
-    def above(log_tau: float) -> float:
+    def excess_deviance(log_tau: float) -> float:
         return 2 * (likelihood.best_mu(exp(log_tau)).value - top) + CHI2_95
 
     start = log(tau or 1e-4)
-    high = inf if above(log(FURTHEST)) > 0 else exp(find_root(above, start, log(FURTHEST))) ** 2
+    high = inf if excess_deviance(log(FURTHEST)) > 0 else exp(find_root(excess_deviance, start, log(FURTHEST))) ** 2
     if not tau or 2 * (likelihood.best_mu(0).value - top) + CHI2_95 >= 0:
         return 0.0, high
-    return exp(find_root(above, start - log(1e6), start)) ** 2, high
+    return exp(find_root(excess_deviance, start - log(1e6), start)) ** 2, high
 
 
 def find_root(function, low: float, high: float) -> float:

@@ -15,28 +15,28 @@ class Printed:
         return number.quantize(Decimal(1).scaleb(-self.decimals), ROUND_HALF_UP) == self.value
 
 
-def attainable(printed: Printed, denominator: int) -> list[int]:
+def attainable_counts(printed: Printed, denominator: int) -> list[int]:
     """The counts whose percentage of this denominator is printed so."""
     # Only whole numbers close by can round to it: what rounds to a number is one unit of its last digit wide.
-    around = int(printed.value * denominator / 100)
+    nearest = int(printed.value * denominator / 100)
     width = denominator // (100 * 10**printed.decimals) + 2
     return [
         count
-        for count in range(max(around - width, 0), min(around + width, denominator) + 1)
+        for count in range(max(nearest - width, 0), min(nearest + width, denominator) + 1)
         if printed.is_printed_for(Decimal(100 * count) / denominator)
     ]
 
 
-def fractions(printed: Printed, most: int) -> list[tuple[int, int]]:
-    """Every (count, denominator) with a denominator up to `most` whose percentage is printed so, smallest first."""
-    return [(count, of) for of in range(1, most + 1) for count in attainable(printed, of)]
+def possible_fractions(printed: Printed, max_denominator: int) -> list[tuple[int, int]]:
+    """Every (count, denominator) with a denominator up to `max_denominator` whose percentage is printed so, smallest first."""
+    return [(count, of) for of in range(1, max_denominator + 1) for count in attainable_counts(printed, of)]
 
 
-def ratios(printed: Printed, most: int) -> list[tuple[int, int]]:
-    """Every (one, other) of up to `most` people together whose ratio one : other is printed so."""
+def possible_ratios(printed: Printed, max_total: int) -> list[tuple[int, int]]:
+    """Every (one, other) of up to `max_total` people together whose ratio one : other is printed so."""
     return [
-        (total - other, other)
-        for total in range(2, most + 1)
-        for other in range(1, total)
-        if printed.is_printed_for(Decimal(total - other) / other)
+        (total - second, second)
+        for total in range(2, max_total + 1)
+        for second in range(1, total)
+        if printed.is_printed_for(Decimal(total - second) / second)
     ]

@@ -18,9 +18,9 @@ def wilson_interval(count: int, of: int) -> tuple[float, float] | None:
         return None
     share, square = count / of, Z_95**2
     centre = (share + square / (2 * of)) / (1 + square / of)
-    half = Z_95 * sqrt(share * (1 - share) / of + square / (4 * of**2)) / (1 + square / of)
+    half_width = Z_95 * sqrt(share * (1 - share) / of + square / (4 * of**2)) / (1 + square / of)
     # The exact bounds at 0 and at n are 0 and 1; floating point misses them by a hair.
-    return (0.0 if count == 0 else centre - half, 1.0 if count == of else centre + half)
+    return (0.0 if count == 0 else centre - half_width, 1.0 if count == of else centre + half_width)
 
 
 def clopper_pearson_interval(count: int, of: int) -> tuple[float, float] | None:
@@ -48,12 +48,12 @@ def newcombe_interval(count: int, of: int, other_count: int, other_of: int) -> t
     Stat Med 1998;17:873-90, method 10: Wilson's limits of both, put together. None where either has nobody known.
     Raises ValueError if a count is larger than its denominator.
     """
-    one, other = wilson_interval(count, of), wilson_interval(other_count, other_of)
-    if one is None or other is None:
+    first, second = wilson_interval(count, of), wilson_interval(other_count, other_of)
+    if first is None or second is None:
         return None
     p, q = count / of, other_count / other_of
-    low = p - q - sqrt((p - one[0]) ** 2 + (other[1] - q) ** 2)
-    high = p - q + sqrt((one[1] - p) ** 2 + (q - other[0]) ** 2)
+    low = p - q - sqrt((p - first[0]) ** 2 + (second[1] - q) ** 2)
+    high = p - q + sqrt((first[1] - p) ** 2 + (q - second[0]) ** 2)
     return max(low, -1.0), min(high, 1.0)
 
 

@@ -17,8 +17,8 @@ def median(tally: Mapping[int, int]) -> float | None:
 
 def mean(tally: Mapping[int, int]) -> float | None:
     """The mean of values given as {value: times}; None of nothing."""
-    times = sum(tally.values())
-    return sum(value * often for value, often in tally.items()) / times if times else None
+    total = sum(tally.values())
+    return sum(value * count for value, count in tally.items()) / total if total else None
 
 
 def quartiles(values: Sequence[float]) -> tuple[float, float, float] | None:
@@ -31,9 +31,9 @@ def quartiles(values: Sequence[float]) -> tuple[float, float, float] | None:
         return None
     ranked = sorted(values)
 
-    def at(share: float) -> float:
-        place = share * (len(ranked) - 1)
-        low = int(place)
-        return ranked[low] + (place - low) * (ranked[min(low + 1, len(ranked) - 1)] - ranked[low])
+    def quantile_at(share: float) -> float:
+        position = share * (len(ranked) - 1)
+        index = int(position)
+        return ranked[index] + (position - index) * (ranked[min(index + 1, len(ranked) - 1)] - ranked[index])
 
-    return at(0.25), at(0.5), at(0.75)
+    return quantile_at(0.25), quantile_at(0.5), quantile_at(0.75)

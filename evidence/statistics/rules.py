@@ -9,7 +9,7 @@ from enum import StrEnum
 
 
 class Derived(StrEnum):
-    """What a rule says of one course."""
+    """What a rule says of one treatment."""
 
     RESPONSE = "response"
     NO_RESPONSE = "no response"
@@ -18,7 +18,7 @@ class Derived(StrEnum):
 
 
 class Progression(StrEnum):
-    """What a rule of progression says of one course. In interstitial lung disease not to progress
+    """What a rule of progression says of one treatment. In interstitial lung disease not to progress
     is the aim.
     """
 
@@ -86,21 +86,21 @@ class Rule:
         return gaps_text(baseline, followup) or "the baseline is too low for the rule"
 
 
-def skin(baseline: float, followup: float) -> Derived:
+def judge_skin(baseline: float, followup: float) -> Derived:
     if baseline <= 5:
         return Derived.NOT_EVALUABLE
     fall = baseline - followup
     return Derived.RESPONSE if fall > 5 and fall >= baseline / 4 else Derived.NO_RESPONSE
 
 
-def lung(points: int) -> Callable[[float, float], Derived]:
-    def verdict(baseline: float, followup: float) -> Derived:
+def judge_lung(points: int) -> Callable[[float, float], Derived]:
+    def judge_change(baseline: float, followup: float) -> Derived:
         change = followup - baseline
         if change >= points:
             return Derived.RESPONSE
         return Derived.WORSENING if change <= -points else Derived.NO_RESPONSE
 
-    return verdict
+    return judge_change
 
 
 FVC_SOURCE = (
@@ -118,7 +118,7 @@ RULES = {
             "Response: the modified Rodnan skin score (mRSS, 0 to 51) falls by more than 5 points and by at least a "
             "quarter of the baseline. A baseline of 5 or less can never fall by more than 5, so it is not evaluable.",
             "The rule by which Moriana 2022 (doi 10.1016/j.autrev.2022.103168) reports skin response.",
-            skin,
+            judge_skin,
         ),
         *(
             Rule(
@@ -129,7 +129,7 @@ RULES = {
                 f"Response: forced vital capacity (FVC) rises by {points} points of % predicted or more. Worsening: it "
                 f"falls by {points} points or more. Anything between is no response, also a lung that stays as it is.",
                 FVC_SOURCE,
-                lung(points),
+                judge_lung(points),
             )
             for points in (5, 10)
         ),
@@ -201,8 +201,8 @@ class ProgressionRule:
         return self._judged(baseline, followup, months, dlco)[1]
 
     def _judged(self, baseline, followup, months, dlco) -> tuple[Progression, str]:
-        if gaps := gaps_text(baseline, followup):
-            return Progression.NOT_EVALUABLE, gaps
+        if unknown_levels := gaps_text(baseline, followup):
+            return Progression.NOT_EVALUABLE, unknown_levels
         if baseline <= 0:
             return Progression.NOT_EVALUABLE, "the baseline is no measurement"
         return self.verdict(Assessment(as_decimal(baseline), as_decimal(followup), months, dlco))
@@ -233,23 +233,23 @@ def progression_if(progressed: bool) -> tuple[Progression, str]:
     return (Progression.PROGRESSION if progressed else Progression.NO_PROGRESSION), ""
 
 
-def omeract_progression(found: Assessment) -> tuple[Progression, str]:
-    if has_fallen(found.baseline, found.followup, 10):
+def omeract_progression(assessment: Assessment) -> tuple[Progression, str]:
+    if has_fallen(assessment.baseline, assessment.followup, 10):
         return progression_if(True)
-    if not has_fallen(found.baseline, found.followup, 5):
+    if not has_fallen(assessment.baseline, assessment.followup, 5):
         return progression_if(False)
-    if None in found.dlco or found.dlco[0] <= 0:
-        why = "FVC fell by 5 to under 10 %, and the change of DLCO is not known"
-        return Progression.NOT_EVALUABLE, why
-    return progression_if(has_fallen(*found.dlco, 15))
+    if None in assessment.dlco or assessment.dlco[0] <= 0:
+        reason = "FVC fell by 5 to under 10 %, and the change of DLCO is not known"
+        return Progression.NOT_EVALUABLE, reason
+    return progression_if(has_fallen(*assessment.dlco, 15))
 
 
-def decline_within_a_year(found: Assessment) -> tuple[Progression, str]:
-    if found.months is None:
+def decline_within_a_year(assessment: Assessment) -> tuple[Progression, str]:
+    if assessment.months is None:
         return Progression.NOT_EVALUABLE, "the time between the measurements is not known"
-    if found.months > 12:
+    if assessment.months > 12:
         return Progression.NOT_EVALUABLE, "the measurements lie more than 12 months apart"
-    return progression_if(found.baseline - found.followup >= 5)
+    return progression_if(assessment.baseline - assessment.followup >= 5)
 
 
 PROGRESSION_RULES = {

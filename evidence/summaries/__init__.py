@@ -1,4 +1,4 @@
-"""The only room that turns answers into numbers for people. Page, chart, file and API read the same objects."""
+"""The only package that turns answers into numbers for people. Page, chart, file and API read the same objects."""
 
 from .cohort import (
     AgeAndSex,
@@ -17,7 +17,6 @@ from .cohort import (
 from .combinations import Combinations, Matches, indication_sets, match_counts, value_combinations
 from .comparison import SideBySide, side_by_side
 from .completeness import Completeness, completeness_matrix
-from .courses import MEASURES, Levels, Swimmers, patient_levels, swimmer_rows
 from .facets import Facet, Nearest, Option, filter_facets, nearest_questions
 from .flow import Flow, collection_flow, review_flow
 from .forest import Forest, forest_items, forest_plot
@@ -29,6 +28,7 @@ from .rules import RuleReport, rule_report, rule_rows
 from .sensitivity import ShareSensitivity, share_sensitivities
 from .shares import Share, format_number, pluralize, run_summaries
 from .similar import AGE_SPAN, Similar, closest_patients, criteria_of, similar_patients, similarity_criteria
+from .treatments import MEASURES, Levels, Swimmers, patient_levels, swimmer_rows
 
 __all__ = [
     "AGE_SPAN",

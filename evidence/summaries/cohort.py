@@ -50,13 +50,13 @@ class Totals:
 
     def of(self, unit: str) -> int | None:
         """How many there are of a unit whose list has a row for each; None for others."""
-        counted = {
+        by_unit = {
             Unit.PATIENTS: self.patients,
             Unit.TREATMENTS: self.treatments,
             Unit.OUTCOMES: self.outcomes,
             Unit.EVENTS: self.events,
         }
-        return counted.get(unit)
+        return by_unit.get(unit)
 
 
 def cohort_totals(question: Question) -> Summary:
@@ -69,7 +69,7 @@ def cohort_totals(question: Question) -> Summary:
 class OpenPart:
     """A part of a question that is open in some patients. `listed` of them have part of the list that it asks about."""
 
-    told: str
+    opening: str
     not_reported: int
     not_extracted: int
     listed: int = 0
@@ -82,13 +82,17 @@ class OpenPart:
     def words(self) -> str:
         """“their indications are not extracted”."""
         reasons = [(self.not_reported, Missing.NOT_REPORTED.label), (self.not_extracted, Missing.NOT_EXTRACTED.label)]
-        found = [(n, label) for n, label in reasons if n]
-        why = found[0][1] if len(found) == 1 else " or ".join(f"{label} ({n})" for n, label in found)
+        counted_reasons = [(count, label) for count, label in reasons if count]
+        reason_text = (
+            counted_reasons[0][1]
+            if len(counted_reasons) == 1
+            else " or ".join(f"{label} ({count})" for count, label in counted_reasons)
+        )
         if self.listed == self.patients:
-            why += " in full"
+            reason_text += " in full"
         elif self.listed:
-            why += ", or only in part"
-        return f"{self.told} {why}"
+            reason_text += ", or only in part"
+        return f"{self.opening} {reason_text}"
 
 
 @dataclass(frozen=True)
@@ -99,7 +103,7 @@ class Answer:
     open_not_reported: int
     open_not_extracted: int
     open_parts: list[OpenPart]
-    asked: list[str]
+    labels: list[str]
     patients: int  # all of the collection
     studies: int
     treatments: int
@@ -115,11 +119,11 @@ class Answer:
     @property
     def rest(self) -> str:
         """The sentence after the lead."""
-        if not self.asked:
-            where = f"in {pluralize(self.studies, Unit.STUDIES)}, with {pluralize(self.treatments, Unit.TREATMENTS)}"
-            return f"reported one by one, {where}."
-        told = "matches." if self.matching == 1 else "match."
-        return f"{told} {self.open_text}".rstrip()
+        if not self.labels:
+            extent = f"in {pluralize(self.studies, Unit.STUDIES)}, with {pluralize(self.treatments, Unit.TREATMENTS)}"
+            return f"reported one by one, {extent}."
+        verb = "matches." if self.matching == 1 else "match."
+        return f"{verb} {self.open_text}".rstrip()
 
     @property
     def open_text(self) -> str:
@@ -127,10 +131,10 @@ class Answer:
         if not self.open:
             return ""
         if len(self.open_parts) == 1:
-            why = self.open_parts[0].words
+            reasons = self.open_parts[0].words
         else:
-            why = "; ".join(f"in {part.patients} {part.words}" for part in self.open_parts)
-        return f"For {pluralize(self.open, 'more')} it is open: {why}."
+            reasons = "; ".join(f"in {part.patients} {part.words}" for part in self.open_parts)
+        return f"For {pluralize(self.open, 'more')} it is open: {reasons}."
 
     def __str__(self) -> str:
         return f"{self.lead} {self.rest}"
@@ -139,8 +143,11 @@ class Answer:
 def match_summary(question: Question) -> Summary:
     """Counts those who match and those of whom it is open; what they would be shares of is the reader's to say."""
     open_attributes = {FILTERS[name].attribute: name for name, _ in reversed(question.parts) if FILTERS[name].attribute}
-    asked_of = sorted(open_attributes.items(), key=lambda each: [name for name, _ in question].index(each[1]))
-    matching, left, everybody, studies, treatments, *parts = yield [
+    asked_attributes = sorted(
+        open_attributes.items(),
+        key=lambda attribute_and_name: [name for name, _ in question].index(attribute_and_name[1]),
+    )
+    matching, open_by_reason, all_patients, studies, treatments, *part_counters = yield [
         Tally(question),
         Tally(question, ("reading",), open=True),
         Tally(Question(question.collection)),
@@ -148,19 +155,21 @@ def match_summary(question: Question) -> Summary:
         Tally(question, (), Unit.TREATMENTS),
         *(
             Tally(question, dimensions, open=True, open_part=name)
-            for attribute, name in asked_of
+            for attribute, name in asked_attributes
             for dimensions in (("reading",), (f"known:{attribute}",))
         ),
     ]
-    found = []
-    for i, (attribute, _) in enumerate(asked_of):
-        by_reading, by_known = parts[2 * i], parts[2 * i + 1]
+    open_parts = []
+    for i, (attribute, _) in enumerate(asked_attributes):
+        by_reading, by_known = part_counters[2 * i], part_counters[2 * i + 1]
         if by_reading:
             reasons = [by_reading[(reason.value,)] for reason in Missing]
-            found.append(OpenPart(ATTRIBUTES[attribute].told, *reasons, sum(by_reading.values()) - by_known[("no",)]))
-    asked = [FILTERS[name].label for name, _ in question]
-    reasons = [left[(reason.value,)] for reason in Missing]
-    return Answer(matching[()], *reasons, found, asked, everybody[()], studies[()], treatments[()])
+            open_parts.append(
+                OpenPart(ATTRIBUTES[attribute].opening, *reasons, sum(by_reading.values()) - by_known[("no",)])
+            )
+    labels = [FILTERS[name].label for name, _ in question]
+    reasons = [open_by_reason[(reason.value,)] for reason in Missing]
+    return Answer(matching[()], *reasons, open_parts, labels, all_patients[()], studies[()], treatments[()])
 
 
 HEADLINES = [
@@ -192,11 +201,11 @@ def headline_shares(question: Question) -> Summary:
     for i, (key, label, _, (_, value)) in enumerate(HEADLINES):
         by_value, *settling = counters[3 * i : 3 * i + 3]
         code = str(value.value)
-        known, why = known_of(code, in_view, *settling), ""
+        known_counters, why = known_of(code, in_view, *settling), ""
         if key == "serious" and events_ungraded(graded):
-            known, why = Counter(), NONE_GRADED
+            known_counters, why = Counter(), NONE_GRADED
         asked = is_asked_for(question, key)
-        shares.append(make_share(label, by_value[(code,)], known, in_view, key=key, asked_for=asked, why=why))
+        shares.append(make_share(label, by_value[(code,)], known_counters, in_view, key=key, asked_for=asked, why=why))
     return shares
 
 
@@ -236,45 +245,45 @@ def response_by_indication_set(question: Question, vocabulary: Vocabulary) -> Su
     """Verdicts by indication set, in treatments; a list that may not be complete is a row apart, “at least”, and
     treatments with unknown indications stand last.
     """
-    (found,) = yield [Tally(question, ("indication_set", "whole:indication", "response", "reading"), Unit.TREATMENTS)]
+    (counter,) = yield [Tally(question, ("indication_set", "whole:indication", "response", "reading"), Unit.TREATMENTS)]
     tally = Counter()
-    for (key, whole, *rest), times in found.items():
-        tally[((key, bool(key) and whole == YesNo.NO), *rest)] += times
+    for (key, is_complete, *others_of_key), count in counter.items():
+        tally[((key, bool(key) and is_complete == YesNo.NO), *others_of_key)] += count
 
-    def label(key: str, partial: bool) -> str:
+    def set_label(key: str, partial: bool) -> str:
         if not key:
             return "indications not known"
         return f"at least {vocabulary.set_label(key)}" if partial else vocabulary.set_label(key)
 
-    return response_breakdowns(question, tally, label)
+    return response_breakdowns(question, tally, set_label)
 
 
 def response_breakdowns(question: Question, tally: Counter, label) -> list[Breakdown]:
     """Rows from a tally by (key or (key, partial), response, reading)."""
     rows = defaultdict(Counter)
     missing = defaultdict(Counter)
-    for (key, response, reading), times in tally.items():
+    for (key, response, reading), count in tally.items():
         kind = key if isinstance(key, tuple) else (key, False)
         if response == Response.UNKNOWN:
-            missing[kind][reading] += times
+            missing[kind][reading] += count
         else:
-            rows[kind][response] += times
-    made = []
+            rows[kind][response] += count
+    breakdowns = []
     for key, partial in set(rows) | set(missing):
         counts = {response.value: rows[key, partial][response.value] for response in RESPONSES}
-        unknown = missing[key, partial]
+        missing_counts = missing[key, partial]
         improved = Share(
             label(key, partial),
             counts[Response.IMPROVED],
             sum(counts.values()),
-            unknown[Missing.NOT_REPORTED],
-            unknown[Missing.NOT_EXTRACTED],
+            missing_counts[Missing.NOT_REPORTED],
+            missing_counts[Missing.NOT_EXTRACTED],
             Unit.TREATMENTS,
             key,
             asked_for=is_asked_for(question, "improved"),
         )
-        made.append(Breakdown(label(key, partial), key, counts, improved, partial))
-    return sorted(made, key=lambda row: (not row.key, -row.improved.in_view, row.label))
+        breakdowns.append(Breakdown(label(key, partial), key, counts, improved, partial))
+    return sorted(breakdowns, key=lambda row: (not row.key, -row.improved.in_view, row.label))
 
 
 @dataclass(frozen=True)
@@ -306,28 +315,30 @@ EVENT_COUNTS = ["adverse_event", "event_serious", "event_not_serious", "event_gr
 
 def events_by_category(question: Question, vocabulary: Vocabulary) -> Summary:
     """Per category: patients with an event, of those in whom it is known whether there was one; and events."""
-    in_view, patients, not_known, settled, *events = yield [
+    in_view, patients, not_known, known_counter, *events = yield [
         Tally(question, ("reading",)),
         Tally(question, ("adverse_event",)),
         *known_tallies(question, "whole:adverse_event", "adverse_event"),
         *(Tally(question, (name,), Unit.EVENTS) for name in EVENT_COUNTS),
     ]
-    made = [
+    categories = [
         CategoryShare(
             make_share(
                 vocabulary.label("adverse_event", key),
-                times,
-                known_of(key, in_view, not_known, settled),
+                count,
+                known_of(key, in_view, not_known, known_counter),
                 in_view,
                 key=key,
                 asked_for=is_category_asked_for(question, key),
             ),
             *(counter[(key,)] for counter in events),
         )
-        for (key,), times in patients.items()
+        for (key,), count in patients.items()
         if key
     ]
-    return sorted(made, key=lambda row: (row.patients.key in PLACEHOLDERS, -row.patients.count, row.patients.label))
+    return sorted(
+        categories, key=lambda row: (row.patients.key in PLACEHOLDERS, -row.patients.count, row.patients.label)
+    )
 
 
 @dataclass(frozen=True)
@@ -364,17 +375,17 @@ class AgeAndSex:
     @property
     def sentence(self) -> str:
         sexes = ", ".join(f"{self.sexes.get(sex.value, 0)} {sex.label.lower()}" for sex in (Sex.FEMALE, Sex.MALE))
-        unknown = self.sexes.get(Sex.UNKNOWN, 0)
-        sexes += f", sex not known in {unknown}" if unknown else ""
+        unknown_sex = self.sexes.get(Sex.UNKNOWN, 0)
+        sexes += f", sex not known in {unknown_sex}" if unknown_sex else ""
         if not self.known.in_view:
             return "No patient is in view."
         if not self.ages:
             return f"Age is known in none of {pluralize(self.known.in_view, Unit.PATIENTS)}; {sexes}."
-        span = f"median {format_number(self.median)} years, {self.youngest} to {self.oldest}"
+        age_text = f"median {format_number(self.median)} years, {self.youngest} to {self.oldest}"
         if self.youngest == self.oldest:
-            span = f"{self.youngest} years"
+            age_text = f"{self.youngest} years"
         known, of = group_digits(self.known.known), pluralize(self.known.in_view, Unit.PATIENTS)
-        return f"Age is known in {known} of {of}: {span}; {sexes}."
+        return f"Age is known in {known} of {of}: {age_text}; {sexes}."
 
 
 def age_and_sex(question: Question) -> Summary:
@@ -385,15 +396,15 @@ def age_and_sex(question: Question) -> Summary:
         known_by_reason(question, "age"),
     ]
     ages, bands = Counter(), defaultdict(Counter)
-    for (age, sex), times in by_age.items():
+    for (age, sex), count in by_age.items():
         if age is not None:
-            ages[int(age)] += times
-            bands[int(age) // DECADE * DECADE][sex] += times
-    known = yes_part(by_known)
-    steps = range(min(bands), max(bands) + 1, DECADE) if bands else []
+            ages[int(age)] += count
+            bands[int(age) // DECADE * DECADE][sex] += count
+    known_counter = yes_part(by_known)
+    decades = range(min(bands), max(bands) + 1, DECADE) if bands else []
     return AgeAndSex(
-        [(f"{start}–{start + DECADE - 1}", dict(bands[start])) for start in steps],
-        {sex: times for (sex,), times in by_sex.items()},
+        [(f"{start}–{start + DECADE - 1}", dict(bands[start])) for start in decades],
+        {sex: count for (sex,), count in by_sex.items()},
         dict(ages),
-        make_share("Age known", sum(known.values()), known, in_view, key="age"),
+        make_share("Age known", sum(known_counter.values()), known_counter, in_view, key="age"),
     )

@@ -36,49 +36,49 @@ class Combinations:
         """“2 more have at least these: Joints (2).”, or nothing."""
         if not self.at_least:
             return ""
-        told, patients = self.at_least[:5], sum(times for _, _, times in self.at_least)
-        listed = ", ".join(f"{label} ({times})" for _, label, times in told)
-        others = len(self.at_least) - len(told)
-        more = f" and {pluralize(others, 'other combinations')}" if others else ""
+        first_sets, patients = self.at_least[:5], sum(count for _, _, count in self.at_least)
+        listed_text = ", ".join(f"{label} ({count})" for _, label, count in first_sets)
+        more_count = len(self.at_least) - len(first_sets)
+        more_text = f" and {pluralize(more_count, 'other combinations')}" if more_count else ""
         verb = "has" if patients == 1 else "have"
-        return (
-            f"{pluralize(patients, 'more')} {verb} at least these, but their lists may not be complete: {listed}{more}."
-        )
+        return f"{pluralize(patients, 'more')} {verb} at least these, but their lists may not be complete: {listed_text}{more_text}."
 
 
 def value_combinations(question: Question, kind: str, vocabulary: Vocabulary) -> Summary:
     """The combinations of indications, of manifestations or of prior therapies, most frequent first."""
-    whole, combined = f"whole:{kind}", COMBINED[kind]
-    in_view, by_set, by_value, not_known, settled = yield [
+    list_is_complete, combined = f"whole:{kind}", COMBINED[kind]
+    in_view, by_set, by_value, not_known, known_sets = yield [
         Tally(question, ("reading",)),
-        Tally(question, (combined, whole)),
+        Tally(question, (combined, list_is_complete)),
         Tally(question, (kind,)),
-        Tally(question, ("reading",), open_in=whole),
-        Tally(question, (combined, whole, "reading"), open_in=whole),
+        Tally(question, ("reading",), open_in=list_is_complete),
+        Tally(question, (combined, list_is_complete, "reading"), open_in=list_is_complete),
     ]
-    exactly = Counter({(key, reading): n for (key, said, reading), n in settled.items() if said == YesNo.YES})
+    complete_sets = Counter(
+        {(key, reading): n for (key, is_complete, reading), n in known_sets.items() if is_complete == YesNo.YES}
+    )
 
-    def ranked(said: YesNo) -> list[tuple[str, int]]:
-        found = [(key, n) for (key, each), n in by_set.items() if key and each == said]
-        return sorted(found, key=lambda each: (-each[1], each[0]))
+    def ranked_sets(is_complete: YesNo) -> list[tuple[str, int]]:
+        sets = [(key, n) for (key, completeness), n in by_set.items() if key and completeness == is_complete]
+        return sorted(sets, key=lambda key_and_count: (-key_and_count[1], key_and_count[0]))
 
-    def share(label: str, key: str, times: int) -> Share:
-        return make_share(label, times, known_of(key, in_view, not_known, exactly), in_view, key=key)
+    def set_share(label: str, key: str, count: int) -> Share:
+        return make_share(label, count, known_of(key, in_view, not_known, complete_sets), in_view, key=key)
 
-    without = by_set[("", YesNo.YES.value)]
+    none_count = by_set[("", YesNo.YES.value)]
     return Combinations(
         kind,
-        [share(vocabulary.set_label(key, kind), key, times) for key, times in ranked(YesNo.YES)],
+        [set_share(vocabulary.set_label(key, kind), key, count) for key, count in ranked_sets(YesNo.YES)],
         [(code, label, by_value[(code,)]) for code, label in vocabulary.terms[kind].items() if by_value[(code,)]],
-        share(NO_SET[kind], "", without) if without else None,
-        [(key, vocabulary.set_label(key, kind), times) for key, times in ranked(YesNo.NO)],
+        set_share(NO_SET[kind], "", none_count) if none_count else None,
+        [(key, vocabulary.set_label(key, kind), count) for key, count in ranked_sets(YesNo.NO)],
     )
 
 
 def indication_sets(question: Question, vocabulary: Vocabulary) -> Summary:
     """Each combination of indications given together: patients, of those whose list of indications is whole."""
-    found = yield from value_combinations(question, "indication", vocabulary)
-    return found.sets
+    combinations = yield from value_combinations(question, "indication", vocabulary)
+    return combinations.sets
 
 
 @dataclass(frozen=True)
@@ -92,18 +92,19 @@ class Matches:
 
 def match_counts(question: Question, vocabulary: Vocabulary) -> Summary:
     """For each set that is asked for: any, all, exactly and none of it, side by side, under the rest."""
-    sets = [(name, value) for name, value in question if name in SETS]
-    asked = [
+    set_parts = [(name, value) for name, value in question if name in SETS]
+    variants = [
         (match, question.with_part(name, MatchedSet(value.codes, str(match.value))))
-        for name, value in sets
+        for name, value in set_parts
         for match in Match
     ]
-    counters = iter((yield [Tally(each) for _, each in asked]))
-    found, left = [], iter(asked)
-    for name, value in sets:
+    counters = iter((yield [Tally(variant) for _, variant in variants]))
+    results, remaining = [], iter(variants)
+    for name, value in set_parts:
         counts = [
-            (match.label, each, next(counters)[()], match == value.match) for match, each in islice(left, len(Match))
+            (match.label, variant, next(counters)[()], match == value.match)
+            for match, variant in islice(remaining, len(Match))
         ]
         labels = ", ".join(vocabulary.label(SETS[name].kind, code) for code in value.codes)
-        found.append(Matches(SETS[name].label, labels, counts))
-    return found
+        results.append(Matches(SETS[name].label, labels, counts))
+    return results

@@ -33,45 +33,47 @@ NOBODY = "not known on either side"
 class Profile:
     """The shares of one cohort that are compared, by heading and key."""
 
-    answer: Answer
-    people: AgeAndSex
+    match: Answer
+    demographics: AgeAndSex
     shares: dict[str, dict[str, Share]]
 
 
 def cohort_profile(question: Question, vocabulary: Vocabulary) -> Summary:
-    found, ages, said, sexes, subsets, indications, domains, events = yield from run_together(
+    match, demographics, headlines, sexes, subsets, indications, domains, events = yield from run_together(
         [
             match_summary(question),
             age_and_sex(question),
             headline_shares(question),
             shares_by_value(question, "sex", {Sex.FEMALE.value: Sex.FEMALE.label}),
-            shares_by_value(question, "subset", {each.value: each.label for each in Subset if each != Subset.UNKNOWN}),
+            shares_by_value(
+                question, "subset", {subset.value: subset.label for subset in Subset if subset != Subset.UNKNOWN}
+            ),
             shares_by_value(question, "indication", vocabulary.terms["indication"]),
-            outcomes_by_domain(question, every=True),
+            outcomes_by_domain(question, every_domain=True),
             shares_by_value(question, "adverse_event", vocabulary.terms["adverse_event"]),
         ]
     )
     shares = {
         "Who they are": sexes | subsets,
         "What it was given for (alone or with others)": indications,
-        "What happened": {each.key: each for each in said},
-        "Improved, by domain": {each.key: each for each in domains},
+        "What happened": {headline.key: headline for headline in headlines},
+        "Improved, by domain": {domain.key: domain for domain in domains},
         "Adverse events, by category": events,
     }
-    return Profile(found, ages, shares)
+    return Profile(match, demographics, shares)
 
 
 def shares_by_value(question: Question, name: str, labels: dict[str, str]) -> Summary:
     """A share for each of these values of an attribute, of those in whom it is known whether they have it."""
-    listed = LISTS.get(name)
-    settling = [name, f"{name}_absent"] if listed and listed.looked_for else [name]
-    in_view, by_value, *known = yield [
+    term_list = LISTS.get(name)
+    settling = [name, f"{name}_absent"] if term_list and term_list.looked_for else [name]
+    in_view, by_value, *known_counters = yield [
         Tally(question, ("reading",)),
         Tally(question, (name,)),
-        *known_tallies(question, f"whole:{name}" if listed else f"known:{name}", *settling),
+        *known_tallies(question, f"whole:{name}" if term_list else f"known:{name}", *settling),
     ]
     return {
-        code: make_share(label, by_value[(code,)], known_of(code, in_view, *known), in_view, key=code)
+        code: make_share(label, by_value[(code,)], known_of(code, in_view, *known_counters), in_view, key=code)
         for code, label in labels.items()
     }
 
@@ -84,23 +86,23 @@ class Row:
     """
 
     label: str
-    one: Share
-    other: Share
+    first: Share
+    second: Share
     difference: tuple[float, float, float] | None
     exact: TwoByTwo | None
     why: str = ""
     tested: bool = True
 
     @property
-    def few(self) -> bool:
+    def has_few_known(self) -> bool:
         """Whether a group is too small for a p-value."""
-        return min(self.one.known, self.other.known) < FEWEST
+        return min(self.first.known, self.second.known) < FEWEST
 
     @property
     def difference_text(self) -> str:
         if self.difference is None:
             return ""
-        value, low, high = (format_number(each).replace("-", "−") for each in self.difference)
+        value, low, high = (format_number(number).replace("-", "−") for number in self.difference)
         return f"{value} ({low} to {high})"
 
     @property
@@ -114,12 +116,12 @@ class Row:
     @property
     def p_text(self) -> str:
         """The central exact p, which agrees with the interval; empty where none is printed."""
-        if self.exact is None or self.few or not self.tested:
+        if self.exact is None or self.has_few_known or not self.tested:
             return ""
         return "< 0.001" if self.exact.p < 0.001 else format_number(min(self.exact.p, 1), 3)
 
     @property
-    def told(self) -> str:
+    def page_reason(self) -> str:
         """Why something is not given, for a page that says once why simulated records are not tested."""
         return "" if self.why == SIMULATED else self.why
 
@@ -134,35 +136,35 @@ def format_ratio(value: float) -> str:
 
 
 def comparison_row(
-    heading: str, one: Share, other: Share, overlap: int, asked: set[str], *, tested: bool = True
+    heading: str, first: Share, second: Share, overlap: int, asked_names: set[str], *, tested: bool = True
 ) -> Row:
     """Two shares compared. Patients who are in both cohorts cannot be compared with themselves, and what a question
-    asks for (`asked` holds the names of its parts) is no finding. Not `tested`, no p-value is given.
+    asks for (`asked_names` holds the names of its parts) is no finding. Not `tested`, no p-value is given.
     """
-    if asked & (DECIDED_BY.get(one.key) or DECIDED_BY.get(heading, set())):
-        return Row(one.label, one, other, None, None, ASKED_FOR)
-    if not one.known and not other.known:
-        return Row(one.label, one, other, None, None, one.why or NOBODY)
-    if not one.known or not other.known:
-        return Row(one.label, one, other, None, None, one.why or other.why or "known in nobody of one side")
+    if asked_names & (DECIDED_BY.get(first.key) or DECIDED_BY.get(heading, set())):
+        return Row(first.label, first, second, None, None, ASKED_FOR)
+    if not first.known and not second.known:
+        return Row(first.label, first, second, None, None, first.why or NOBODY)
+    if not first.known or not second.known:
+        return Row(first.label, first, second, None, None, first.why or second.why or "known in nobody of one side")
     if overlap:
-        return Row(one.label, one, other, None, None, "the cohorts share patients")
-    counts = (one.count, one.known, other.count, other.known)
+        return Row(first.label, first, second, None, None, "the cohorts share patients")
+    counts = (first.count, first.known, second.count, second.known)
     low, high = newcombe_interval(*counts)
-    difference = (one.percent - other.percent, 100 * low, 100 * high)
+    difference = (first.percent - second.percent, 100 * low, 100 * high)
     exact = exact_comparison(*counts)
-    why = f"under {FEWEST} known" if min(counts[1::2]) < FEWEST else ""
-    return Row(one.label, one, other, difference, exact, why if tested else SIMULATED, tested)
+    reason = f"under {FEWEST} known" if min(counts[1::2]) < FEWEST else ""
+    return Row(first.label, first, second, difference, exact, reason if tested else SIMULATED, tested)
 
 
 @dataclass(frozen=True)
 class SideBySide:
     """Two cohorts compared. `overlap` patients are in both; `tested` says whether p-values are given."""
 
-    one: Answer
-    other: Answer
-    people: AgeAndSex
-    other_people: AgeAndSex
+    first: Answer
+    second: Answer
+    demographics: AgeAndSex
+    second_demographics: AgeAndSex
     overlap: int
     groups: list[tuple[str, list[Row]]]
     tested: bool = True
@@ -175,54 +177,56 @@ class SideBySide:
 
     @property
     def patients(self) -> tuple[int, int]:
-        return self.one.matching, self.other.matching
+        return self.first.matching, self.second.matching
 
     @property
-    def tests(self) -> int:
+    def test_count(self) -> int:
         """How many p-values are printed."""
         return sum(bool(row.p_text) for _, rows in self.groups for row in rows)
 
     @property
     def overlap_text(self) -> str:
-        one, other = self.patients
+        first, second = self.patients
         if not self.overlap:
-            return f"No patient is in both: {one} only in A, {other} only in B."
-        return f"{self.overlap} in both, {one - self.overlap} only in A, {other - self.overlap} only in B."
+            return f"No patient is in both: {first} only in A, {second} only in B."
+        return f"{self.overlap} in both, {first - self.overlap} only in A, {second - self.overlap} only in B."
 
 
 # Shown also where nobody has it; elsewhere only what occurs, or is known of nobody.
 WHOLE = {"What happened", "Improved, by domain"}
 
 
-def side_by_side(one: Question, other: Question, vocabulary: Vocabulary) -> SideBySide:
+def side_by_side(first_question: Question, second_question: Question, vocabulary: Vocabulary) -> SideBySide:
     """Compares the patients who answer one question with those who answer another, of one collection.
 
     A simulated collection has no p-values: its associations come from how it was drawn.
     """
-    tested = not one.collection.is_simulated
-    first, second = run_summaries(cohort_profile(one, vocabulary), cohort_profile(other, vocabulary))
-    overlap = count_shared_patients(one, other)
-    asked = {name for name, _ in (*one, *other)}
+    tested = not first_question.collection.is_simulated
+    first, second = run_summaries(
+        cohort_profile(first_question, vocabulary), cohort_profile(second_question, vocabulary)
+    )
+    overlap = count_shared_patients(first_question, second_question)
+    asked_names = {name for name, _ in (*first_question, *second_question)}
     groups = []
     for heading, shares in first.shares.items():
         rows = [
-            comparison_row(heading, share, second.shares[heading][key], overlap, asked, tested=tested)
+            comparison_row(heading, share, second.shares[heading][key], overlap, asked_names, tested=tested)
             for key, share in shares.items()
             if key in second.shares[heading]
         ]
         if heading not in WHOLE:
-            rows = [each for each in rows if each.one.count or each.other.count or known_of_nobody(each)]
+            rows = [row for row in rows if row.first.count or row.second.count or known_of_nobody(row)]
         if rows:
             groups.append((heading, rows))
     return SideBySide(
-        first.answer,
-        second.answer,
-        first.people,
-        second.people,
+        first.match,
+        second.match,
+        first.demographics,
+        second.demographics,
         overlap,
         groups,
         tested,
-        outcome_rule_of_both(one, other),
+        outcome_rule_of_both(first_question, second_question),
     )
 
 
@@ -235,4 +239,4 @@ def outcome_rule_of_both(one: Question, other: Question) -> str:
 
 def known_of_nobody(row: Row) -> bool:
     """Whether a row says only that it is not known; that is worth a line, being no absence."""
-    return not row.one.known and not row.other.known
+    return not row.first.known and not row.second.known

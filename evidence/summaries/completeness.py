@@ -37,11 +37,14 @@ class StudyLine:
     cells: list[Cell]
 
     @property
-    def lacking(self) -> list[str]:
+    def missing_labels(self) -> list[str]:
         """Labels of what is not known of every patient, most frequent first."""
-        named = zip(ATTRIBUTES.values(), self.cells, strict=True)
-        gaps = [(cell.patients - cell.known, attribute.label) for attribute, cell in named if cell.missing]
-        return [f"{label} ({gap})" for gap, label in sorted(gaps, key=lambda each: (-each[0], each[1]))]
+        attribute_cells = zip(ATTRIBUTES.values(), self.cells, strict=True)
+        gaps = [(cell.patients - cell.known, attribute.label) for attribute, cell in attribute_cells if cell.missing]
+        return [
+            f"{label} ({gap})"
+            for gap, label in sorted(gaps, key=lambda gap_and_label: (-gap_and_label[0], gap_and_label[1]))
+        ]
 
     @property
     def gaps(self) -> int:
@@ -65,23 +68,30 @@ class Completeness:
 
 
 def completeness_matrix(question: Question, vocabulary: Vocabulary) -> Summary:
-    """Patients of whom each attribute is known in every course that answers the question, study by study."""
+    """Patients of whom each attribute is known in every treatment that answers the question, study by study."""
     in_view, *counters = yield [
         Tally(question, ("study", "reading")),
         *(Tally(question, ("study", f"known:{name}")) for name in ATTRIBUTES),
     ]
-    gaps = [Counter({s: n for (s, known), n in each.items() if known == YesNo.NO}) for each in counters]
-    ranked = sorted(in_view.items(), key=lambda each: (-each[1], vocabulary.label("study", each[0][0])))
+    gaps = [Counter({s: n for (s, is_known), n in counter.items() if is_known == YesNo.NO}) for counter in counters]
+    ranked = sorted(
+        in_view.items(),
+        key=lambda study_and_count: (-study_and_count[1], vocabulary.label("study", study_and_count[0][0])),
+    )
 
-    def cell(name: str, gap: int, patients: int, question: Question) -> Cell:
-        asked = tuple(sorted({*question.value("missing", ()), name}))
-        return Cell(patients - gap, patients, question.with_part("missing", asked) if gap else None)
+    def make_cell(name: str, gap: int, patients: int, question: Question) -> Cell:
+        missing_names = tuple(sorted({*question.value("missing", ()), name}))
+        return Cell(patients - gap, patients, question.with_part("missing", missing_names) if gap else None)
 
     lines = []
     for (study, reading), patients in ranked[:STUDIES]:
         of_study = question.with_part("study", (study,))
-        cells = [cell(name, gap[study], patients, of_study) for name, gap in zip(ATTRIBUTES, gaps, strict=True)]
+        cells = [make_cell(name, gap[study], patients, of_study) for name, gap in zip(ATTRIBUTES, gaps, strict=True)]
         lines.append(StudyLine(study, vocabulary.label("study", study), patients, Missing(reading), cells))
-    everybody = sum(in_view.values())
-    overall = [cell(name, sum(gap.values()), everybody, question) for name, gap in zip(ATTRIBUTES, gaps, strict=True)]
-    return Completeness([each.label for each in ATTRIBUTES.values()], lines, overall, len(ranked) - len(lines))
+    all_patients = sum(in_view.values())
+    overall = [
+        make_cell(name, sum(gap.values()), all_patients, question) for name, gap in zip(ATTRIBUTES, gaps, strict=True)
+    ]
+    return Completeness(
+        [attribute.label for attribute in ATTRIBUTES.values()], lines, overall, len(ranked) - len(lines)
+    )

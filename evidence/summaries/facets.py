@@ -53,31 +53,33 @@ def filter_facets(question: Question, vocabulary: Vocabulary, matches: Mapping[s
 
 
 def facet_summary(name: str, question: Question, vocabulary: Vocabulary, matches: Mapping[str, str]) -> Summary:
-    asked = FILTERS[name]
-    if isinstance(asked, AnyOf):
-        return scalar_facet(name, question, asked.options(vocabulary))
-    if isinstance(asked, NotKnown):
-        return missing_facet(name, question, asked.options(vocabulary))
+    url_filter = FILTERS[name]
+    if isinstance(url_filter, AnyOf):
+        return scalar_facet(name, question, url_filter.options(vocabulary))
+    if isinstance(url_filter, NotKnown):
+        return missing_facet(name, question, url_filter.options(vocabulary))
     return set_facet(name, question, vocabulary, matches.get(name, Match.ANY))
 
 
 def scalar_facet(name: str, question: Question, labels: dict[str, str]) -> Summary:
     """Patients with each value, under the rest of the question."""
-    rest, chosen = question.without(name), question.value(name, ())
+    others, chosen_codes = question.without(name), question.value(name, ())
     if FILTERS[name].several:
-        counters = yield [Tally(rest.with_part(name, (code,))) for code in labels]
-        by_value, shown = {(code,): counter[()] for code, counter in zip(labels, counters, strict=True)}, labels
+        counters = yield [Tally(others.with_part(name, (code,))) for code in labels]
+        by_value, shown_codes = {(code,): counter[()] for code, counter in zip(labels, counters, strict=True)}, labels
     elif len(labels) <= MOST_OPTIONS:
-        (by_value,) = yield [Tally(rest, (name,))]
-        shown = labels
+        (by_value,) = yield [Tally(others, (name,))]
+        shown_codes = labels
     else:
-        by_value, *apart = yield [
-            Tally(rest, (name,), most=MOST_OPTIONS),
-            *(Tally(rest.with_part(name, (code,))) for code in chosen),
+        by_value, *chosen_counters = yield [
+            Tally(others, (name,), most=MOST_OPTIONS),
+            *(Tally(others.with_part(name, (code,))) for code in chosen_codes),
         ]
-        by_value |= {(code,): counter[()] for code, counter in zip(chosen, apart, strict=True)}
-        shown = sorted((code for (code,) in by_value), key=lambda code: (-by_value[(code,)], labels[code].lower()))
-    options = [Option(code, labels[code], by_value[(code,)], code in chosen) for code in shown]
+        by_value |= {(code,): counter[()] for code, counter in zip(chosen_codes, chosen_counters, strict=True)}
+        shown_codes = sorted(
+            (code for (code,) in by_value), key=lambda code: (-by_value[(code,)], labels[code].lower())
+        )
+    options = [Option(code, labels[code], by_value[(code,)], code in chosen_codes) for code in shown_codes]
     return Facet(name, FILTERS[name].label, options, left_out=len(labels) - len(options))
 
 
@@ -98,20 +100,20 @@ def set_facet(name: str, question: Question, vocabulary: Vocabulary, match: str)
 
 def missing_facet(name: str, question: Question, labels: dict[str, str]) -> Summary:
     """Patients of whom each attribute is not known; by reason too, where both reasons occur or one is asked for."""
-    rest, chosen = question.without(name), question.value(name, ())
-    counters = yield [Tally(rest, (f"known:{attribute}", "reading")) for attribute in ATTRIBUTES]
+    others, chosen_codes = question.without(name), question.value(name, ())
+    counters = yield [Tally(others, (f"known:{attribute}", "reading")) for attribute in ATTRIBUTES]
     options = []
     for attribute, counter in zip(ATTRIBUTES, counters, strict=True):
-        by_reason = {reading: times for (known, reading), times in counter.items() if known == "no" and times}
-        found = {attribute: sum(by_reason.values())}
+        by_reason = {reading: count for (is_known, reading), count in counter.items() if is_known == "no" and count}
+        counts = {attribute: sum(by_reason.values())}
         for reason in ("not-reported", "not-extracted"):
-            word = f"{attribute}.{reason}"
-            if len(by_reason) > 1 or word in chosen:
-                found[word] = by_reason.get(reason, 0)
+            code = f"{attribute}.{reason}"
+            if len(by_reason) > 1 or code in chosen_codes:
+                counts[code] = by_reason.get(reason, 0)
         options += [
-            Option(word, labels[word], times, word in chosen)
-            for word, times in found.items()
-            if times or word in chosen
+            Option(code, labels[code], count, code in chosen_codes)
+            for code, count in counts.items()
+            if count or code in chosen_codes
         ]
     return Facet(name, FILTERS[name].label, options)
 
@@ -133,7 +135,10 @@ def nearest_questions(question: Question, vocabulary: Vocabulary) -> Summary:
 
     If even that finds nobody, each part on its own.
     """
-    closer = [(f"without “{FILTERS[n].in_words(v, vocabulary)}”", question.without(n)) for n, v in question]
+    closer = [
+        (f"without “{FILTERS[part_name].in_words(part_value, vocabulary)}”", question.without(part_name))
+        for part_name, part_value in question
+    ]
     for name, value in question:
         if isinstance(value, MatchedSet):
             for match in LOOSER.get(value.match, []):
@@ -141,11 +146,17 @@ def nearest_questions(question: Question, vocabulary: Vocabulary) -> Summary:
                 closer.append(
                     (f"with “{FILTERS[name].in_words(looser, vocabulary)}”", question.with_part(name, looser))
                 )
-    alone = [(f"only “{FILTERS[n].in_words(v, vocabulary)}”", question.only(n)) for n, v in question]
-    counters = yield [Tally(each) for _, each in closer + alone]
-    found = [Nearest(text, each, counter[()]) for (text, each), counter in zip(closer + alone, counters, strict=True)]
-    for offered in (found[: len(closer)], found[len(closer) :]):
-        reachable = [each for each in offered if each.patients and each.question.parts]
+    single_parts = [
+        (f"only “{FILTERS[part_name].in_words(part_value, vocabulary)}”", question.only(part_name))
+        for part_name, part_value in question
+    ]
+    counters = yield [Tally(nearby) for _, nearby in closer + single_parts]
+    results = [
+        Nearest(text, nearby, counter[()])
+        for (text, nearby), counter in zip(closer + single_parts, counters, strict=True)
+    ]
+    for candidates in (results[: len(closer)], results[len(closer) :]):
+        reachable = [nearest for nearest in candidates if nearest.patients and nearest.question.parts]
         if reachable:
-            return sorted(reachable, key=lambda each: -each.patients)
+            return sorted(reachable, key=lambda nearest: -nearest.patients)
     return []

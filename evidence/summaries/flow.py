@@ -28,12 +28,12 @@ class Box:
     @property
     def text(self) -> str:
         unit = "studies" if self.stage in (Stage.INCLUDED, Stage.ASSESSED, Stage.EXCLUDED) else "records"
-        told = pluralize(self.studies, unit) if self.studies is not None else f"{unit}: {self.missing}"
+        text = pluralize(self.studies, unit) if self.studies is not None else f"{unit}: {self.missing}"
         if self.patients is not None:
-            told += f", {pluralize(self.patients, 'patients')}"
+            text += f", {pluralize(self.patients, 'patients')}"
         elif self.stage == Stage.INCLUDED:
-            told += f", patients: {self.missing}"
-        return told
+            text += f", patients: {self.missing}"
+        return text
 
 
 @dataclass(frozen=True)
@@ -57,20 +57,22 @@ def build_flow(steps: Iterable[FlowStep], missing: str, included: Box) -> Flow:
     for step in steps:
         by_stage[step.stage].append(step)
 
-    def box(stage: Stage) -> Box:
-        found = by_stage[stage.value]
-        whole = [step for step in found if not step.reason]
-        parts = [step for step in found if step.reason]
-        if not found and stage == Stage.INCLUDED:
+    def make_box(stage: Stage) -> Box:
+        stage_steps = by_stage[stage.value]
+        totals = [step for step in stage_steps if not step.reason]
+        by_reason = [step for step in stage_steps if step.reason]
+        if not stage_steps and stage == Stage.INCLUDED:
             return included
-        studies = whole[0].studies if whole else sum_if_known(step.studies for step in parts)
-        patients = whole[0].patients if whole else sum_if_known(step.patients for step in parts)
-        reasons = [(step.reason, missing if step.studies is None else str(step.studies)) for step in parts]
-        return Box(stage, studies, patients, missing, [step.note for step in found if step.note], reasons)
+        studies = totals[0].studies if totals else sum_if_known(step.studies for step in by_reason)
+        patients = totals[0].patients if totals else sum_if_known(step.patients for step in by_reason)
+        reasons = [(step.reason, missing if step.studies is None else str(step.studies)) for step in by_reason]
+        return Box(stage, studies, patients, missing, [step.note for step in stage_steps if step.note], reasons)
 
-    beside = {stage: aside for aside, stage in ASIDE.items()}
+    side_stage_of = {stage: side_stage for side_stage, stage in ASIDE.items()}
     rows = [stage for stage in Stage if stage not in ASIDE]
-    return Flow([(box(stage), box(beside[stage]) if stage in beside else None) for stage in rows])
+    return Flow(
+        [(make_box(stage), make_box(side_stage_of[stage]) if stage in side_stage_of else None) for stage in rows]
+    )
 
 
 def sum_if_known(numbers: Iterable[int | None]) -> int | None:

@@ -93,8 +93,8 @@ class StudyRow:
         """The exact (Clopper-Pearson) 95 % interval, in percent; None of a count only."""
         if self.no_estimate:
             return None
-        found = clopper_pearson_interval(self.count, self.known)
-        return found and (100 * found[0], 100 * found[1])
+        interval = clopper_pearson_interval(self.count, self.known)
+        return interval and (100 * interval[0], 100 * interval[1])
 
     @property
     def interval_text(self) -> str:
@@ -169,18 +169,18 @@ class Forest:
     @property
     def pooled_facts(self) -> list[tuple[str, str]]:
         """What is said of the pooled proportion: (name, value), every interval with its method."""
-        found = self.pooled
+        pooled = self.pooled
         return [
-            ("Pooled proportion", f"{format_number(100 * found.proportion)} %, {self.studies} studies"),
-            (f"95 % CI by t, {degrees(found.interval_df)}", f"{percent_range(found.interval_t)} %"),
-            ("95 % CI by z (normal distribution)", f"{percent_range(found.interval)} %"),
+            ("Pooled proportion", f"{format_number(100 * pooled.proportion)} %, {self.studies} studies"),
+            (f"95 % CI by t, {degrees_text(pooled.interval_df)}", f"{percent_range(pooled.interval_t)} %"),
+            ("95 % CI by z (normal distribution)", f"{percent_range(pooled.interval)} %"),
             (
-                f"95 % prediction interval by t, {degrees(found.prediction_df)}",
-                f"{percent_range(found.prediction_t)} %",
+                f"95 % prediction interval by t, {degrees_text(pooled.prediction_df)}",
+                f"{percent_range(pooled.prediction_t)} %",
             ),
-            ("95 % prediction interval by z", f"{percent_range(found.prediction)} %"),
+            ("95 % prediction interval by z", f"{percent_range(pooled.prediction)} %"),
             ("τ², the variance between studies (log odds)", self.tau2_text),
-            ("I²", f"{format_number(found.i2)} %"),
+            ("I²", f"{format_number(pooled.i2)} %"),
         ]
 
     @cached_property
@@ -188,17 +188,17 @@ class Forest:
         """What is pooled without each study in turn; nothing of more than LEFT_OUT studies."""
         if not self.pooled or self.studies > LEFT_OUT:
             return []
-        found = leave_one_out([(row.count, row.known) for row in self.pooled_rows])
-        return [(self.pooled_rows[each.index], each) for each in found]
+        results = leave_one_out([(row.count, row.known) for row in self.pooled_rows])
+        return [(self.pooled_rows[reduced.index], reduced) for reduced in results]
 
     @property
     def without_rows(self) -> list[tuple[StudyRow, str, str, str]]:
         """`without` as printed: row, pooled proportion, its interval by t, why there is none."""
         return [
-            (row, f"{format_number(100 * each.pooled.proportion)} %", percent_range(each.pooled.interval_t), "")
-            if each.pooled
-            else (row, "", "", each.refused)
-            for row, each in self.without
+            (row, f"{format_number(100 * reduced.pooled.proportion)} %", percent_range(reduced.pooled.interval_t), "")
+            if reduced.pooled
+            else (row, "", "", reduced.refused)
+            for row, reduced in self.without
         ]
 
 
@@ -208,17 +208,17 @@ def percent_range(interval: tuple[float, float]) -> str:
     return f"{format_number(100 * low)}–{format_number(100 * high)}"
 
 
-def degrees(df: int) -> str:
+def degrees_text(df: int) -> str:
     return f"{pluralize(df, 'degrees')} of freedom"
 
 
 def forest_items(question: Question) -> dict[str, str]:
     """What a forest plot can be drawn of: items of patients, and what groups report as events of n."""
-    found = dict(Item.choices)
+    items = dict(Item.choices)
     # By the very words of the source: “grade 3” and “grade >= 3” are not the same.
     for measure in event_findings(question).filter(item="").values_list("measure", flat=True).distinct():
-        found[f"{MEASURE}{measure}"] = f"{measure[:1].upper()}{measure[1:]} (groups only)"
-    return found
+        items[f"{MEASURE}{measure}"] = f"{measure[:1].upper()}{measure[1:]} (groups only)"
+    return items
 
 
 def event_findings(question: Question):
@@ -242,18 +242,18 @@ class StudyCounts:
 
 def counts_by_study(question: Question, item: str) -> Summary:
     """The item in every study in view."""
-    found, everybody, graded = yield from run_together(
+    found, in_collection, graded = yield from run_together(
         [
             counts_of_item(question, item, "study"),
             counter_of(Tally(Question(question.collection), ("study",))),
             counter_of(Tally(question, ("adverse_events", "known:serious"))),
         ]
     )
-    counted, known, in_view = found
-    everybody = Counter({study: n for (study,), n in everybody.items()})
+    with_item, known_counters, in_view = found
+    in_collection = Counter({study: count for (study,), count in in_collection.items()})
     if item == Item.SERIOUS and events_ungraded(graded):
-        return StudyCounts(Counter(), Counter(), in_view, everybody, NONE_GRADED)
-    return StudyCounts(counted, known, in_view, everybody)
+        return StudyCounts(Counter(), Counter(), in_view, in_collection, NONE_GRADED)
+    return StudyCounts(with_item, known_counters, in_view, in_collection)
 
 
 def counter_of(tally: Tally) -> Summary:
@@ -279,31 +279,31 @@ def counts_of_item(question: Question, item: str, by: str) -> Summary:
 
 
 def forest_plot(question: Question, item: str, vocabulary: Vocabulary, *, shared: bool = False) -> Forest:
-    """The item in every study of the question. Raises KeyError for an item that is not in `items(question)`.
+    """The item in every study of the question. Raises KeyError for an item that is not in `forest_items(question)`.
 
     People who may stand in several rows are counted once, where most of them are reported, unless `shared`.
     """
     label = forest_items(question)[item]
-    rows, unknown, in_view, why, rule = [], 0, 0, "", ""
+    rows, unknown_studies, in_view, why, rule = [], 0, 0, "", ""
     asked = is_asked_for(question, item)
     if item in COUNTED:
         (found,) = run_summaries(counts_by_study(question, item))
         in_view, why = sum(found.in_view.values()), found.why
-        unknown = sum(1 for study in found.in_view if not found.known[study])
+        unknown_studies = sum(1 for study in found.in_view if not found.known[study])
         reports = case_report_slugs(question)
         by_outcome = item in BY_OUTCOME
         rule = outcome_rule(question) if by_outcome else ""
-        for study, n in found.known.items():
+        for study, known_count in found.known.items():
             rows.append(
                 StudyRow(
                     vocabulary.label("study", study),
                     study,
                     f"patients one by one{f', {outcome_words(question)}' if by_outcome else ''}",
                     found.counted[study],
-                    n,
-                    found.in_view[study] - n,
+                    known_count,
+                    found.in_view[study] - known_count,
                     case_report=study in reports or found.everybody[study] == 1,
-                    selected=n == 1,
+                    selected=known_count == 1,
                     asked_for=asked,
                 )
             )
@@ -311,24 +311,24 @@ def forest_plot(question: Question, item: str, vocabulary: Vocabulary, *, shared
     rows.sort(key=lambda row: (-row.known, row.label, row.slug))
     if not shared:
         rows = counted_once(question, rows)
-    counting = [row for row in rows if row.counted]
+    counted_rows = [row for row in rows if row.counted]
     missing = in_view - sum(row.known for row in rows if not row.of_groups)
     pooled, refused = None, ""
     try:
         pooled = pooled_proportion([(row.count, row.known) for row in rows if row.pooled])
     except CannotPool as error:
         refused = "the question itself decides who is counted" if asked else str(error)
-    total, cases = add_up(counting, missing)
+    total, cases = add_up(counted_rows, missing)
     return Forest(
         item=item,
         label=label,
         rows=[row for row in rows if not (row.counted and row.known == 1)],
-        singles=gather_singles(counting),
+        singles=gather_singles(counted_rows),
         total=total,
         cases=cases,
         pooled=pooled,
         refused=refused,
-        unknown_studies=unknown,
+        unknown_studies=unknown_studies,
         duplicates=sum(not row.counted for row in rows),
         shared=shared,
         why=why,
@@ -339,19 +339,19 @@ def forest_plot(question: Question, item: str, vocabulary: Vocabulary, *, shared
 
 def case_report_slugs(question: Question) -> set[str]:
     """The studies whose design is a case report."""
-    found = Study.objects.within(question.collection).filter(design=Design.CASE_REPORT)
-    return set(found.values_list("slug", flat=True))
+    studies = Study.objects.within(question.collection).filter(design=Design.CASE_REPORT)
+    return set(studies.values_list("slug", flat=True))
 
 
 def gather_singles(rows: list[StudyRow]) -> StudyRow | None:
     """Studies in which one matching patient is known, in one row; they may have other patients."""
-    alone = [row for row in rows if row.known == 1]
-    if not alone:
+    singles = [row for row in rows if row.known == 1]
+    if not singles:
         return None
-    count = sum(row.count for row in alone)
-    name = f"{pluralize(len(alone), 'studies')} with one matching patient known"
-    asked = any(row.asked_for for row in alone)
-    return StudyRow(name, "", "one matching patient each", count, len(alone), 0, selected=True, asked_for=asked)
+    count = sum(row.count for row in singles)
+    name = f"{pluralize(len(singles), 'studies')} with one matching patient known"
+    asked = any(row.asked_for for row in singles)
+    return StudyRow(name, "", "one matching patient each", count, len(singles), 0, selected=True, asked_for=asked)
 
 
 def add_up(rows: list[StudyRow], missing: int) -> tuple[StudyRow, StudyRow | None]:
@@ -362,19 +362,19 @@ def add_up(rows: list[StudyRow], missing: int) -> tuple[StudyRow, StudyRow | Non
     interval around their sum says anything of other patients.
     """
     cases = [row for row in rows if row.case_report]
-    apart = bool(cases) and any(row.of_groups for row in rows)
-    added = [row for row in rows if not row.case_report] if apart else rows
+    are_separate = bool(cases) and any(row.of_groups for row in rows)
+    added_rows = [row for row in rows if not row.case_report] if are_separate else rows
     total = StudyRow(
-        "All counted but case reports" if apart else "All counted",
+        "All counted but case reports" if are_separate else "All counted",
         "",
         "",
-        sum(row.count for row in added),
-        sum(row.known for row in added),
+        sum(row.count for row in added_rows),
+        sum(row.known for row in added_rows),
         missing,
-        selected=bool(cases) and not apart,
-        asked_for=any(row.asked_for for row in added),
+        selected=bool(cases) and not are_separate,
+        asked_for=any(row.asked_for for row in added_rows),
     )
-    if not apart:
+    if not are_separate:
         return total, None
     number = pluralize(len(cases), "case reports")
     count, known = sum(row.count for row in cases), sum(row.known for row in cases)
@@ -387,24 +387,24 @@ def group_rows(question: Question, item: str) -> list[StudyRow]:
 
     Of outcomes, those at about the months that the question asks for, if it does.
     """
-    found = event_findings(question).select_related("group__study").order_by("group", "number")
-    asked = [each for each in found if item == (each.item or f"{MEASURE}{each.measure}")]
+    findings = event_findings(question).select_related("group__study").order_by("group", "number")
+    of_item = [finding for finding in findings if item == (finding.item or f"{MEASURE}{finding.measure}")]
     if item in BY_OUTCOME and question.outcome_months:
-        asked = [each for each in asked if window_of(months_of(each)) in question.outcome_months]
+        of_item = [finding for finding in of_item if window_of(months_of(finding)) in question.outcome_months]
     studies = defaultdict(list)
-    for finding in last_of_each_group(asked):
+    for finding in last_of_each_group(of_item):
         studies[finding.group.study].append(finding)
     return [
         StudyRow(
             study.short_name,
             study.slug,
-            "; ".join(sorted({f"{each.group.label}: {each.measure}" for each in reported})),
-            sum(each.events for each in reported),
-            sum(each.n for each in reported),
+            "; ".join(sorted({f"{finding.group.label}: {finding.measure}" for finding in study_findings})),
+            sum(finding.events for finding in study_findings),
+            sum(finding.n for finding in study_findings),
             0,
             True,
         )
-        for study, reported in studies.items()
+        for study, study_findings in studies.items()
     ]
 
 
@@ -419,8 +419,8 @@ def last_of_each_group(findings: Iterable[GroupFinding]) -> list[GroupFinding]:
     Databases do not agree on where an empty week belongs.
     """
     last: dict[int, GroupFinding] = {}
-    for each in sorted(findings, key=when_found):
-        last[each.group_id] = each
+    for finding in sorted(findings, key=when_found):
+        last[finding.group_id] = finding
     return list(last.values())
 
 
@@ -431,20 +431,22 @@ def when_found(finding: GroupFinding) -> tuple:
 
 def counted_once(question: Question, rows: list[StudyRow]) -> list[StudyRow]:
     """Rows, largest first; one that may share people with a larger one, or with its own study's, is not counted."""
-    links = Study.objects.within(question.collection).sharing_people()
+    links = Study.objects.within(question.collection).sharing_patients()
     pairs = set(links.values_list("from_study__slug", "to_study__slug"))
-    kept: list[StudyRow] = []
-    marked = []
+    counted_rows: list[StudyRow] = []
+    result = []
     for row in rows:
-        other = next((each for each in kept if may_share_people(each.slug, row.slug, pairs)), None)
-        if other is None:
-            kept.append(row)
-            marked.append(row)
+        overlapping = next(
+            (counted_row for counted_row in counted_rows if may_share_patients(counted_row.slug, row.slug, pairs)), None
+        )
+        if overlapping is None:
+            counted_rows.append(row)
+            result.append(row)
         else:
-            why = "the same study" if other.slug == row.slug else other.label
-            marked.append(replace(row, counted=False, why=f"may be people of {why}"))
-    return marked
+            reason = "the same study" if overlapping.slug == row.slug else overlapping.label
+            result.append(replace(row, counted=False, why=f"may be people of {reason}"))
+    return result
 
 
-def may_share_people(one: str, other: str, pairs: set[tuple[str, str]]) -> bool:
-    return one == other or (one, other) in pairs or (other, one) in pairs
+def may_share_patients(slug: str, other_slug: str, pairs: set[tuple[str, str]]) -> bool:
+    return slug == other_slug or (slug, other_slug) in pairs or (other_slug, slug) in pairs

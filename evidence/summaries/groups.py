@@ -24,7 +24,7 @@ class GroupCover:
 
     treated: int
     comparators: int
-    people: int
+    people_count: int
     without_n: int
     mixed: int  # groups on several drugs, not reported apart, that answer the question but for its drug
     sharing: bool
@@ -34,17 +34,19 @@ class GroupCover:
     @property
     def sentence(self) -> str:
         if not self.treated:
-            return f"No group reported only in aggregate answers this question.{self.perhaps}"
+            return f"No group reported only in aggregate answers this question.{self.mixed_text}"
         if self.not_asked:
             verb = "may hold patients like these"
         else:
             verb = "answers it in aggregate" if self.treated == 1 else "answer it in aggregate"
-        counted = f"{pluralize(self.treated, 'groups')} in {pluralize(self.studies, 'studies')} {verb}, covering "
-        covered = f"{pluralize(self.people, 'people')}" if self.people else "an unknown number of people"
-        if self.people and self.without_n:
-            covered += f" and {pluralize(self.without_n, 'groups')} of unknown size"
-        shared = " Some of these studies may report the same people." if self.sharing else ""
-        return f"{counted}{covered}.{self.left_out}{self.perhaps}{shared}"
+        text = f"{pluralize(self.treated, 'groups')} in {pluralize(self.studies, 'studies')} {verb}, covering "
+        people_text = (
+            f"{pluralize(self.people_count, 'people')}" if self.people_count else "an unknown number of people"
+        )
+        if self.people_count and self.without_n:
+            people_text += f" and {pluralize(self.without_n, 'groups')} of unknown size"
+        sharing_text = " Some of these studies may report the same people." if self.sharing else ""
+        return f"{text}{people_text}.{self.left_out}{self.mixed_text}{sharing_text}"
 
     @property
     def left_out(self) -> str:
@@ -52,7 +54,7 @@ class GroupCover:
         return f" Not asked of them: {'; '.join(self.not_asked)}." if self.not_asked else ""
 
     @property
-    def perhaps(self) -> str:
+    def mixed_text(self) -> str:
         """Groups that may hold an answer nobody can take out of them."""
         if not self.mixed:
             return ""
@@ -66,34 +68,34 @@ def group_parts(question: Question) -> tuple:
 
 def group_cover(question: Question) -> GroupCover:
     """Counts the groups that answer the question, once per version for all questions that ask groups the same."""
-    counted = cached_per_version(("cover", group_parts(question)), question.collection, lambda: count_groups(question))
-    return replace(counted, not_asked=describe_parts_not_asked(question, vocabulary(question.collection)))
+    cover = cached_per_version(("cover", group_parts(question)), question.collection, lambda: count_groups(question))
+    return replace(cover, not_asked=describe_parts_not_asked(question, vocabulary(question.collection)))
 
 
 def count_groups(question: Question) -> GroupCover:
-    answers = Exists(matching_groups(question).filter(pk=OuterRef("pk")))
-    whatever_drug = matching_groups(question.without("inhibitor")).order_by().annotate(answers=answers)
-    rows = list(whatever_drug.values_list("answers", "n", "inhibitor", "mixed_inhibitors", "study"))
+    answers_question = Exists(matching_groups(question).filter(pk=OuterRef("pk")))
+    any_drug = matching_groups(question.without("inhibitor")).order_by().annotate(answers=answers_question)
+    rows = list(any_drug.values_list("answers", "n", "inhibitor", "mixed_inhibitors", "study"))
     answering = [row for row in rows if row[0]]
     treated = [row for row in answering if row[2] is not None or row[3]]
     studies = {study for *_, study in treated}
     return GroupCover(
         treated=len(treated),
         comparators=len(answering) - len(treated),
-        people=sum(n or 0 for _, n, *_ in treated),
+        people_count=sum(n or 0 for _, n, *_ in treated),
         without_n=sum(n is None for _, n, *_ in treated),
-        mixed=sum(mixed and not answered for answered, _, _, mixed, _ in rows),
-        sharing=share_people(question.collection, studies),
+        mixed=sum(mixed and not is_answering for is_answering, _, _, mixed, _ in rows),
+        sharing=share_patients(question.collection, studies),
         studies=len(studies),
         not_asked=[],
     )
 
 
-def share_people(collection: Collection, studies: set[int]) -> bool:
+def share_patients(collection: Collection, studies: set[int]) -> bool:
     """Whether two of these studies may report some of the same people."""
-    links = Study.objects.within(collection).sharing_people()
+    links = Study.objects.within(collection).sharing_patients()
     pairs = cached_per_version(("sharing",), collection, lambda: list(links.values_list("from_study", "to_study")))
-    return any(one in studies and other in studies for one, other in pairs)
+    return any(first in studies and second in studies for first, second in pairs)
 
 
 @dataclass(frozen=True)
@@ -126,16 +128,16 @@ class ChangeRow:
     @property
     def printed_as(self) -> str:
         """What the source prints, by the numbers that are there: “Mean change (SD)”."""
-        found = []
+        parts = []
         levels = {"baseline": self.baseline, "follow-up": self.followup}
         printed = [name for name, value in levels.items() if value is not None]
         if printed:
             spread = " (SD)" if self.baseline_sd is not None or self.followup_sd is not None else ""
-            found.append(f"{self.average}{spread} at {' and '.join(printed)}")
+            parts.append(f"{self.average}{spread} at {' and '.join(printed)}")
         if self.change is not None:
-            found.append(f"{self.average} change{' (SD)' if self.change_sd is not None else ''}")
-        told = " and ".join(found)
-        return told[:1].upper() + told[1:] if told else self.kind
+            parts.append(f"{self.average} change{' (SD)' if self.change_sd is not None else ''}")
+        text = " and ".join(parts)
+        return text[:1].upper() + text[1:] if text else self.kind
 
     @property
     def difference_of(self) -> str:
@@ -161,14 +163,14 @@ def group_changes(question: Question, *measures: str) -> list[ChangeRow]:
     """The changes of a measure, by any of its names, in the groups that answer the question, with comparators of the
     same studies.
     """
-    what = ("changes", measures, group_parts(question))
-    return cached_per_version(what, question.collection, lambda: read_changes(question, measures))
+    cache_key = ("changes", measures, group_parts(question))
+    return cached_per_version(cache_key, question.collection, lambda: read_changes(question, measures))
 
 
 def read_changes(question: Question, measures: tuple[str, ...]) -> list[ChangeRow]:
     answering = matching_groups(question)
     studies = answering.order_by().values("study")
-    found = (
+    findings = (
         GroupFinding.objects.within(question.collection)
         .filter(measure__in=measures, group__study__in=studies)
         .filter(
@@ -180,12 +182,23 @@ def read_changes(question: Question, measures: tuple[str, ...]) -> list[ChangeRo
         .select_related("group__study")
         .order_by("group__study__short_name", "group__position", "at_weeks", "number")
     )
-    return [change_row(finding) for finding in found]
+    return [change_row(finding) for finding in findings]
 
 
 def change_row(finding: GroupFinding) -> ChangeRow:
     group = finding.group
-    same = ("n", "baseline", "baseline_sd", "followup", "followup_sd", "change", "change_sd", "iqr", "p_value", "note")
+    copied_fields = (
+        "n",
+        "baseline",
+        "baseline_sd",
+        "followup",
+        "followup_sd",
+        "change",
+        "change_sd",
+        "iqr",
+        "p_value",
+        "note",
+    )
     return ChangeRow(
         study=group.study.short_name,
         study_slug=group.study.slug,
@@ -194,5 +207,5 @@ def change_row(finding: GroupFinding) -> ChangeRow:
         weeks=finding.at_weeks,
         kind=finding.get_kind_display(),
         median=finding.kind == FindingKind.MEDIAN_CHANGE,
-        **{name: getattr(finding, name) for name in same},
+        **{name: getattr(finding, name) for name in copied_fields},
     )

@@ -25,9 +25,9 @@ from ..statistics import (
     Rule,
     clopper_pearson_interval,
     exact_comparison,
-    fractions,
     newcombe_interval,
     pooled_proportion,
+    possible_fractions,
     quartiles,
     wilson_interval,
 )
@@ -58,19 +58,19 @@ def percent_range(interval: tuple[float, float]) -> str:
 
 
 def exact_example() -> str:
-    found = exact_comparison(3, 8, 8, 9)
+    comparison = exact_comparison(3, 8, 8, 9)
     return (
-        f"odds ratio {format_number(found.odds_ratio, 3)}, exact 95 % interval {format_number(found.low, 4)} to "
-        f"{format_number(found.high, 2)}, p = {format_number(found.p, 4)}"
+        f"odds ratio {format_number(comparison.odds_ratio, 3)}, exact 95 % interval {format_number(comparison.low, 4)} to "
+        f"{format_number(comparison.high, 2)}, p = {format_number(comparison.p, 4)}"
     )
 
 
 def pooled_example() -> str:
-    found = pooled_proportion([(6, 8), (3, 6), (1, 5), (4, 10)])
+    pooled = pooled_proportion([(6, 8), (3, 6), (1, 5), (4, 10)])
     return (
-        f"pooled {format_number(100 * found.proportion)} %, 95 % CI {percent_range(found.interval)}, "
-        f"τ² {format_number(found.tau2, 3)}, "
-        f"I² {format_number(found.i2)} %, 95 % prediction interval {percent_range(found.prediction)}"
+        f"pooled {format_number(100 * pooled.proportion)} %, 95 % CI {percent_range(pooled.interval)}, "
+        f"τ² {format_number(pooled.tau2, 3)}, "
+        f"I² {format_number(pooled.i2)} %, 95 % prediction interval {percent_range(pooled.prediction)}"
     )
 
 
@@ -80,8 +80,8 @@ def quartile_example() -> str:
 
 
 def denominators_example() -> str:
-    found = fractions(Printed(Decimal("5.9"), 1), 87)
-    return ", ".join(f"{count}/{of}" for count, of in found)
+    possible = possible_fractions(Printed(Decimal("5.9"), 1), 87)
+    return ", ".join(f"{count}/{of}" for count, of in possible)
 
 
 class ExampleList:
@@ -89,7 +89,7 @@ class ExampleList:
 
     def __init__(self, rows: list[tuple[set[str], bool]]):
         self.codes = [codes for codes, _ in rows]
-        self.whole = np.array([whole for _, whole in rows])
+        self.whole = np.array([is_complete for _, is_complete in rows])
 
     def present(self, code: str) -> np.ndarray:
         return np.array([code in codes for codes in self.codes])
@@ -98,8 +98,8 @@ class ExampleList:
         return np.zeros_like(self.whole)
 
     def others(self, codes: Iterable[str]) -> np.ndarray:
-        beside = set().union(*self.codes) - set(codes)
-        return reduce(or_, map(self.present, sorted(beside)), np.zeros_like(self.whole))
+        other_codes = set().union(*self.codes) - set(codes)
+        return reduce(or_, map(self.present, sorted(other_codes)), np.zeros_like(self.whole))
 
 
 def three_answers_example() -> str:
@@ -110,17 +110,17 @@ def three_answers_example() -> str:
         ("baricitinib, skin, the complete list", True, {"skin"}, True),
         ("baricitinib, ILD, perhaps more", True, {"ild"}, False),
     ]
-    given = np.array([drug for _, drug, _, _ in treatments])
-    lists = ExampleList([(codes, whole) for _, _, codes, whole in treatments])
-    found = ThreeAnswers(given, ~given) & list_answer(["ild"], Match.ANY, lists)
-    words = np.where(found.yes, "yes", np.where(found.no, "no", "open")).tolist()
-    return "; ".join(f"{treatment[0]}: {word}" for treatment, word in zip(treatments, words, strict=True))
+    is_baricitinib = np.array([drug for _, drug, _, _ in treatments])
+    lists = ExampleList([(codes, is_complete) for _, _, codes, is_complete in treatments])
+    answers = ThreeAnswers(is_baricitinib, ~is_baricitinib) & list_answer(["ild"], Match.ANY, lists)
+    labels = np.where(answers.yes, "yes", np.where(answers.no, "no", "open")).tolist()
+    return "; ".join(f"{treatment[0]}: {label}" for treatment, label in zip(treatments, labels, strict=True))
 
 
 def several_treatments_example() -> str:
     in_view, not_known = Counter({("all",): 4}), Counter({("all",): 3})
-    known = known_of("improved", in_view, not_known, Counter({("improved", "all"): 1}))
-    return str(Share("Improved", 1, known[("all",)], 0, 4 - known[("all",)]))
+    known_counter = known_of("improved", in_view, not_known, Counter({("improved", "all"): 1}))
+    return str(Share("Improved", 1, known_counter[("all",)], 0, 4 - known_counter[("all",)]))
 
 
 def rule_example(rule: Rule | ProgressionRule, examples: list[tuple]) -> str:
@@ -416,7 +416,7 @@ METHODS = [
         "is no score.",
         "Casebook.",
         "2 agree, 1 differs, 1 not known beside 2 agree, none differs, 2 not known",
-        lambda: "the second stands first: " + " before ".join(sorted(["2/1", "2/0"], key=lambda each: each[-1])),
+        lambda: "the second stands first: " + " before ".join(sorted(["2/1", "2/0"], key=lambda counts: counts[-1])),
     ),
 ]
 

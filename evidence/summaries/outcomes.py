@@ -32,26 +32,26 @@ def outcome_months(question: Question) -> str:
     return " or ".join([*told, *(["whose month is not known"] if Assessed.UNKNOWN in words else [])])
 
 
-def outcomes_by_domain(question: Question, *, every: bool = False) -> Summary:
+def outcomes_by_domain(question: Question, *, every_domain: bool = False) -> Summary:
     """Per domain: patients whose last outcome there is an improvement, of those with a stated result there.
 
-    Which outcome is the last is said by `outcome_rule`. Domains nobody has an outcome in are left out, unless `every`
+    Which outcome is the last is said by `outcome_rule`. Domains nobody has an outcome in are left out, unless `every_domain`
     one is wanted.
     """
-    in_view, seen, by_result = yield [
+    in_view, with_outcome, by_result = yield [
         Tally(question, ("reading",)),
         Tally(question, ("domain",)),
         Tally(question, ("last_result", "reading")),
     ]
-    improved, known = Counter(), defaultdict(Counter)
+    improved, known_by_domain = Counter(), defaultdict(Counter)
     for domain in Domain:
         for answer in (YesNo.YES, YesNo.NO):
             for (reading,) in in_view:
-                times = by_result[(improved_value(domain.value, answer.value), reading)]
-                known[domain][(reading,)] += times
-                improved[domain] += times if answer == YesNo.YES else 0
+                count = by_result[(improved_value(domain.value, answer.value), reading)]
+                known_by_domain[domain][(reading,)] += count
+                improved[domain] += count if answer == YesNo.YES else 0
     return [
-        make_share(domain.label, improved[domain], known[domain], in_view, key=domain.value)
+        make_share(domain.label, improved[domain], known_by_domain[domain], in_view, key=domain.value)
         for domain in Domain
-        if every or seen[(domain.value,)]
+        if every_domain or with_outcome[(domain.value,)]
     ]

@@ -30,14 +30,16 @@ def collection_counts(collections: list[Collection]) -> list[CollectionCounts]:
     questions = [Question(collection) for collection in collections]
     patients = run_summaries(*(count_patients(question) for question in questions)) if questions else []
     studies = Counter(Study.objects.published().values_list("collection", flat=True))
-    groups, people = Counter(), Counter()
+    groups, group_people = Counter(), Counter()
     treated = StudyGroup.objects.published().given_a_jak_inhibitor()
     for collection, n in treated.values_list("study__collection", "n"):
         groups[collection] += 1
-        people[collection] += n or 0
+        group_people[collection] += n or 0
     return [
-        CollectionCounts(collection, studies[collection.pk], found, groups[collection.pk], people[collection.pk])
-        for collection, found in zip(collections, patients, strict=True)
+        CollectionCounts(
+            collection, studies[collection.pk], patient_count, groups[collection.pk], group_people[collection.pk]
+        )
+        for collection, patient_count in zip(collections, patients, strict=True)
     ]
 
 
@@ -59,7 +61,7 @@ class DrugCount:
     trials: int
 
     @property
-    def anything(self) -> bool:
+    def has_anything(self) -> bool:
         return bool(self.patients or self.groups or self.trials)
 
 
@@ -71,8 +73,8 @@ class DrugEvidence:
     counts: list[DrugCount]
 
     @property
-    def anything(self) -> bool:
-        return any(count.anything for count in self.counts)
+    def has_anything(self) -> bool:
+        return any(count.has_anything for count in self.counts)
 
 
 def counts_by_drug(question: Question):
@@ -85,21 +87,24 @@ def drug_evidence(drugs: list[JAKInhibitor], collections: list[Collection]) -> l
     tallies = (
         run_summaries(*(counts_by_drug(Question(collection)) for collection in collections)) if collections else []
     )
-    groups, people, trials = Counter(), Counter(), Counter()
+    groups, group_people, trials = Counter(), Counter(), Counter()
     for collection, drug, n in StudyGroup.objects.published().values_list("study__collection", "inhibitor__slug", "n"):
         groups[collection, drug] += 1
-        people[collection, drug] += n or 0
+        group_people[collection, drug] += n or 0
     registered = Study.objects.published().filter(registered_inhibitor__isnull=False)
     for collection, drug in registered.values_list("collection", "registered_inhibitor__slug"):
         trials[collection, drug] += 1
 
-    def counted(drug: str, collection: Collection, patients, treatments) -> DrugCount:
-        where = (collection.pk, drug)
+    def drug_count(drug: str, collection: Collection, patients, treatments) -> DrugCount:
+        key = (collection.pk, drug)
         return DrugCount(
-            collection, patients[(drug,)], treatments[(drug,)], groups[where], people[where], trials[where]
+            collection, patients[(drug,)], treatments[(drug,)], groups[key], group_people[key], trials[key]
         )
 
     return [
-        DrugEvidence(drug, [counted(drug.slug, each, *tally) for each, tally in zip(collections, tallies, strict=True)])
+        DrugEvidence(
+            drug,
+            [drug_count(drug.slug, collection, *tally) for collection, tally in zip(collections, tallies, strict=True)],
+        )
         for drug in drugs
     ]

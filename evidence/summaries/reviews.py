@@ -9,7 +9,7 @@ from ..models import PrintedFigure, Review, set_key
 from ..models.choices import FigureUnit, Verdict
 from ..questions.question import Question
 from ..questions.vocabulary import Vocabulary, vocabulary
-from ..statistics import Printed, fractions, ratios
+from ..statistics import Printed, possible_fractions, possible_ratios
 from .cohort import AgeAndSex, age_and_sex, events_by_category, headline_shares
 from .combinations import indication_sets
 from .shares import Share, format_number, make_share, pluralize, run_summaries
@@ -79,19 +79,19 @@ class Comparison:
     @cached_property
     def possible(self) -> list[tuple[int, int]]:
         """Every count and denominator, up to the review's total, that would be printed so."""
-        figure, most = self.figure, self.figure.review.n_patients
+        figure, total = self.figure, self.figure.review.n_patients
         if figure.n is not None:
             return [(figure.count, figure.n)]
-        if figure.value is None or most is None or most > MOST_PATIENTS:
+        if figure.value is None or total is None or total > MOST_PATIENTS:
             return []
         printed = Printed(figure.value, figure.decimals)
         if figure.unit == FigureUnit.PERCENT:
-            return fractions(printed, most)
-        return ratios(printed, most) if figure.unit == FigureUnit.RATIO else []
+            return possible_fractions(printed, total)
+        return possible_ratios(printed, total) if figure.unit == FigureUnit.RATIO else []
 
     @property
     def denominators(self) -> list[int]:
-        return sorted({sum(each) if self.figure.unit == FigureUnit.RATIO else each[1] for each in self.possible})
+        return sorted({sum(counts) if self.figure.unit == FigureUnit.RATIO else counts[1] for counts in self.possible})
 
     @property
     def used(self) -> int | None:
@@ -102,11 +102,12 @@ class Comparison:
         return int(head) + int(tail) if tail else None
 
 
-def by_inhibitor(question: Question, words: Vocabulary):
-    """Patients given each drug, of all patients: the drug of a course is always known."""
+def by_inhibitor(question: Question, vocabulary: Vocabulary):
+    """Patients given each drug, of all patients: the drug of a treatment is always known."""
     in_view, by_drug = yield [Tally(question, ("reading",)), Tally(question, ("inhibitor",))]
     return [
-        make_share(words.label("inhibitor", key), times, in_view, in_view, key=key) for (key,), times in by_drug.items()
+        make_share(vocabulary.label("inhibitor", key), count, in_view, in_view, key=key)
+        for (key,), count in by_drug.items()
     ]
 
 
@@ -115,26 +116,26 @@ def reconcile_figures(review: Review, figures: list[PrintedFigure]) -> list[Comp
     collection = review.reconstructions.order_by("pk").first()
     if collection is None:
         return [Comparison(figure, None, "") for figure in figures]
-    question, words = Question(collection), vocabulary(collection)
-    heads, sets, drugs, events, people = run_summaries(
+    question, terms = Question(collection), vocabulary(collection)
+    headlines, set_shares, drugs, events, demographics = run_summaries(
         headline_shares(question),
-        indication_sets(question, words),
-        by_inhibitor(question, words),
-        events_by_category(question, words),
+        indication_sets(question, terms),
+        by_inhibitor(question, terms),
+        events_by_category(question, terms),
         age_and_sex(question),
     )
-    shares = {each.key: each for each in heads}
-    shares |= {f"inhibitor_{each.key}": each for each in drugs}
+    shares = {share.key: share for share in headlines}
+    shares |= {f"inhibitor_{share.key}": share for share in drugs}
     shares |= {f"ae_{row.patients.key}": row.patients for row in events}
-    shares |= {f"set:{each.key}": each for each in sets}
-    return [recompute_figure(figure, shares, people) for figure in figures]
+    shares |= {f"set:{share.key}": share for share in set_shares}
+    return [recompute_figure(figure, shares, demographics) for figure in figures]
 
 
-def recompute_figure(figure: PrintedFigure, shares: dict[str, Share], people: AgeAndSex) -> Comparison:
-    found = shares.get(share_key(figure.code))
-    if found is not None and found.known:
-        return Comparison(figure, found.percent, found.fraction, found)
-    return Comparison(figure, *age_and_sex_value(figure.code, people))
+def recompute_figure(figure: PrintedFigure, shares: dict[str, Share], demographics: AgeAndSex) -> Comparison:
+    share = shares.get(share_key(figure.code))
+    if share is not None and share.known:
+        return Comparison(figure, share.percent, share.fraction, share)
+    return Comparison(figure, *age_and_sex_value(figure.code, demographics))
 
 
 def share_key(code: str) -> str:
@@ -143,15 +144,15 @@ def share_key(code: str) -> str:
     return f"set:{set_key(tail.split('_'))}" if head == "indication" and tail else code
 
 
-def age_and_sex_value(code: str, people: AgeAndSex) -> tuple[float | None, str]:
+def age_and_sex_value(code: str, demographics: AgeAndSex) -> tuple[float | None, str]:
     """Ages and the sex ratio, with the number of patients each is computed from."""
-    aged = f"{people.known.known} of {pluralize(people.known.in_view, 'patients')}"
-    females, males = people.sexes.get("female", 0), people.sexes.get("male", 0)
+    aged = f"{demographics.known.known} of {pluralize(demographics.known.in_view, 'patients')}"
+    females, males = demographics.sexes.get("female", 0), demographics.sexes.get("male", 0)
     values = {
-        "age_median": (people.median, aged),
-        "age_min": (people.youngest, aged),
-        "age_max": (people.oldest, aged),
-        "sex_ratio": (people.sex_ratio, f"{females}:{males}"),
+        "age_median": (demographics.median, aged),
+        "age_min": (demographics.youngest, aged),
+        "age_max": (demographics.oldest, aged),
+        "sex_ratio": (demographics.sex_ratio, f"{females}:{males}"),
     }
     value, basis = values.get(code, (None, ""))
     return (value, basis) if value is not None else (None, "")

@@ -14,8 +14,8 @@ from ..models.choices import Response
 from ..models.missing import missing_reason
 from ..questions.question import Question
 from ..statistics import Derived, Progression, ProgressionRule, Rule
-from .courses import MEASURES, matching_outcomes
 from .shares import Summary, run_summaries
+from .treatments import MEASURES, matching_outcomes
 
 LISTED = 2_000  # single outcomes listed beside a rule
 
@@ -48,7 +48,7 @@ class Judged:
     """One outcome beside a rule."""
 
     patient: str
-    course: int
+    number: int
     inhibitor: str
     month: Decimal | None
     baseline: Decimal | None
@@ -83,7 +83,7 @@ class RuleReport:
 
     rule: Rule | ProgressionRule
     table: dict[str, Counter]
-    listed: list[Judged]
+    judged_rows: list[Judged]
     outcomes: int
     treatments: int
     with_measure: int
@@ -92,18 +92,21 @@ class RuleReport:
     def evaluable(self) -> int:
         return self.outcomes - self.derived(Derived.NOT_EVALUABLE)
 
-    def derived(self, which: StrEnum) -> int:
-        return sum(counts[which] for counts in self.table.values())
+    def derived(self, verdict: StrEnum) -> int:
+        return sum(counts[verdict] for counts in self.table.values())
 
     @property
     def discordant(self) -> int:
         return sum(
-            n for result, counts in self.table.items() for each, n in counts.items() if is_discordant(result, each)
+            count
+            for result, counts in self.table.items()
+            for derived, count in counts.items()
+            if is_discordant(result, derived)
         )
 
     @property
     def without_measure(self) -> int:
-        """Courses in which the rule's measure is not recorded at all."""
+        """Treatments in which the rule's measure is not recorded at all."""
         return self.treatments - self.with_measure
 
 
@@ -126,7 +129,7 @@ PATHS = {
 
 
 def with_dlco(outcomes: QuerySet) -> QuerySet:
-    """Outcomes with the DLCO of the same course at the same months, where it is recorded once and both months are
+    """Outcomes with the DLCO of the same treatment at the same months, where it is recorded once and both months are
     known.
     """
     same = Outcome.objects.filter(
@@ -160,31 +163,34 @@ def measured_by(rule: Rule | ProgressionRule, outcomes: QuerySet) -> tuple[Query
 
 def rule_report(question: Question, rule: Rule | ProgressionRule) -> RuleReport:
     """Applies a rule to every outcome by its measure; none is dropped."""
-    found, measured = measured_by(rule, matching_outcomes(question, [rule.measure]))
+    outcomes, measured = measured_by(rule, matching_outcomes(question, [rule.measure]))
     table: dict[str, Counter] = {result.value: Counter() for result in Response}
     # The rule sees each set of numbers once, however many patients share it.
-    for values in found.order_by().values("result", *measured).annotate(times=Count("pk")):
+    for values in outcomes.order_by().values("result", *measured).annotate(times=Count("pk")):
         derived, _ = judged_by(rule, values)
         table[values["result"]][derived] += values["times"]
-    rows = found.order_by(PATHS["patient"], PATHS["course"], "number")
-    listed = [
+    rows = outcomes.order_by(PATHS["patient"], PATHS["course"], "number")
+    judged_rows = [
         Judged(
             **{field: row[path] for field, path in PATHS.items()},
             **dict(zip(("derived", "why"), judged_by(rule, row), strict=True)),
         )
         for row in rows.values(*dict.fromkeys([*PATHS.values(), *measured]))[:LISTED]
     ]
-    listed.sort(key=lambda each: (not each.discordant, each.derived != Derived.NOT_EVALUABLE))
+    judged_rows.sort(key=lambda judged: (not judged.discordant, judged.derived != Derived.NOT_EVALUABLE))
     ((treatments,),) = run_summaries(treatments_of(question))
-    with_measure = found.order_by().values("treatment").distinct().count()
+    with_measure = outcomes.order_by().values("treatment").distinct().count()
     total = sum(sum(counts.values()) for counts in table.values())
-    return RuleReport(rule, table, listed, total, treatments, with_measure)
+    return RuleReport(rule, table, judged_rows, total, treatments, with_measure)
 
 
 def rule_rows(report: RuleReport) -> list[tuple[str, list[tuple[int, bool]]]]:
     """The table of a report: the authors' result, then for each derived verdict how many, and whether they disagree."""
     return [
-        (Response(result).label, [(counts[each], is_discordant(result, each)) for each in report.rule.verdicts])
+        (
+            Response(result).label,
+            [(counts[derived], is_discordant(result, derived)) for derived in report.rule.verdicts],
+        )
         for result, counts in report.table.items()
         if counts
     ]

@@ -22,10 +22,10 @@ Summary = Generator[list[Tally], list[Counter], Any]
 
 def run_together(summaries: Sequence[Summary]) -> Summary:
     """Several summaries as one: yields all their tallies at once, returns their results in order."""
-    wanted = [next(summary) for summary in summaries]
-    counters = iter((yield [tally for tallies in wanted for tally in tallies]))
+    tallies_by_summary = [next(summary) for summary in summaries]
+    counters = iter((yield [tally for tallies in tallies_by_summary for tally in tallies]))
     results = []
-    for summary, tallies in zip(summaries, wanted, strict=True):
+    for summary, tallies in zip(summaries, tallies_by_summary, strict=True):
         try:
             summary.send([next(counters) for _ in tallies])
         except StopIteration as finished:
@@ -35,9 +35,9 @@ def run_together(summaries: Sequence[Summary]) -> Summary:
 
 def run_summaries(*summaries: Summary) -> list:
     """Runs summaries together, so that all their tallies travel in one query; their results, in order."""
-    asked = run_together(summaries)
+    combined = run_together(summaries)
     try:
-        asked.send(count(next(asked)))
+        combined.send(count(next(combined)))
     except StopIteration as finished:
         return finished.value
     raise RuntimeError("a summary asked twice")
@@ -199,10 +199,10 @@ def make_share(
 
 
 def known_tallies(question: Question, flag: str, *dimensions: str, by: str = "reading") -> list[Tally]:
-    """What `known_of` needs besides all in view: patients with a course of which something is open, and of these by
+    """What `known_of` needs besides all in view: patients with a treatment of which something is open, and of these by
     the values that settle it all the same.
 
-    `flag` is the dimension that says in a course whether it is known (`known:response`) or whether its list is whole
+    `flag` is the dimension that says in a treatment whether it is known (`known:response`) or whether its list is whole
     (`whole:indication`); `dimensions` have the values, and those that are known not to be.
     """
     return [
@@ -211,18 +211,23 @@ def known_tallies(question: Question, flag: str, *dimensions: str, by: str = "re
     ]
 
 
-def known_of(value: str, in_view: Counter, not_known: Counter, *settled: Counter) -> Counter:
-    """In how many patients it is known whether they have a value: the one rule for patients with several courses.
+def known_of(value: str, in_view: Counter, not_known: Counter, *known_counters: Counter) -> Counter:
+    """In how many patients it is known whether they have a value: the one rule for patients with several treatments.
 
-    Yes if one of the courses in view has it, no only where all are known and none has it. So those are taken away who
-    have a course of which it is not known, but for those who have the value in another one. Counters as
+    Yes if one of the treatments in view has it, no only where all are known and none has it. So those are taken away who
+    have a treatment of which it is not known, but for those who have the value in another one. Counters as
     `known_tallies` asks for them; the answer is by the same second dimension.
     """
     return Counter(
-        {key: n - not_known[key] + sum(each[(value, *key)] for each in settled) for key, n in in_view.items()}
+        {
+            key: count - not_known[key] + sum(counter[(value, *key)] for counter in known_counters)
+            for key, count in in_view.items()
+        }
     )
 
 
 def yes_part(by_known_and_reading: Counter) -> Counter:
     """From a tally by (known:…, reading), those in whom it is known, by reading."""
-    return Counter({(reading,): times for (known, reading), times in by_known_and_reading.items() if known == "yes"})
+    return Counter(
+        {(reading,): count for (is_known, reading), count in by_known_and_reading.items() if is_known == "yes"}
+    )

@@ -49,18 +49,22 @@ class Similar:
 
     @property
     def sentence(self) -> str:
-        asked, everybody = len(self.criteria), self.exactly[-1]
+        criteria_count, full_matches = len(self.criteria), self.exactly[-1]
         of = pluralize(self.patients, "patients")
         best = max((k for k, n in enumerate(self.exactly) if n), default=0)
-        if everybody:
-            agree = "agrees" if everybody == 1 else "agree"
-            told = f"{everybody} of {of} {agree} in all {asked}" if asked > 1 else f"{everybody} of {of} {agree}"
+        if full_matches:
+            agree = "agrees" if full_matches == 1 else "agree"
+            text = (
+                f"{full_matches} of {of} {agree} in all {criteria_count}"
+                if criteria_count > 1
+                else f"{full_matches} of {of} {agree}"
+            )
         elif best:
             closest = "the closest one" if self.exactly[best] == 1 else f"the closest {self.exactly[best]}"
-            told = f"None of {of} agrees in all {asked}; {closest} in {best} of them"
+            text = f"None of {of} agrees in all {criteria_count}; {closest} in {best} of them"
         else:
-            told = f"None of {of} is known to agree in {f'any of the {asked}' if asked > 1 else 'it'}"
-        return f"{told}. What happened in some patients does not tell what would happen in another one."
+            text = f"None of {of} is known to agree in {f'any of the {criteria_count}' if criteria_count > 1 else 'it'}"
+        return f"{text}. What happened in some patients does not tell what would happen in another one."
 
 
 def similarity_criteria(
@@ -76,21 +80,21 @@ def similarity_criteria(
     prior: tuple[str, ...] = (),
 ) -> list[Criterion]:
     """One criterion for each thing that is given; several antibodies are several criteria."""
-    made = []
+    criteria = []
 
-    def add(label: str, **parts) -> None:
+    def add_criterion(label: str, **parts) -> None:
         question = Question(collection)
         for name, value in parts.items():
             question = question.with_part(name, value)
-        made.append(Criterion(label, question))
+        criteria.append(Criterion(label, question))
 
     if age is not None:
         low, high = max(age - AGE_SPAN, AGE.low), min(age + AGE_SPAN, AGE.high)
-        add(f"Age {low} to {high}", age_min=low, age_max=high)
+        add_criterion(f"Age {low} to {high}", age_min=low, age_max=high)
     if sex:
-        add(Sex(sex).label, sex=(sex,))
+        add_criterion(Sex(sex).label, sex=(sex,))
     if subset:
-        add(Subset(subset).label, subset=(subset,))
+        add_criterion(Subset(subset).label, subset=(subset,))
     for name, codes, match in [
         ("autoantibody", autoantibody, Match.ANY),
         ("manifestation", manifestation, Match.ANY),
@@ -100,60 +104,65 @@ def similarity_criteria(
         for code in codes:
             label = vocabulary.label(FILTERS[name].kind, code)
             label = f"Prior therapy: {label}" if name == "prior" else label
-            add(f"No {label}" if match == Match.NONE else label, **{name: MatchedSet.of((code,), match)})
-    return made
+            add_criterion(f"No {label}" if match == Match.NONE else label, **{name: MatchedSet.of((code,), match)})
+    return criteria
 
 
-def similar_patients(collection: Collection, asked: list[Criterion]) -> Similar:
+def similar_patients(collection: Collection, criteria: list[Criterion]) -> Similar:
     """The patients of a collection beside these criteria, and in how many each is known."""
-    cases, exactly = closest_patients(collection, asked)
-    answers = run_summaries(*(match_summary(each.question) for each in asked)) if asked else []
+    cases, exactly = closest_patients(collection, criteria)
+    matches = run_summaries(*(match_summary(criterion.question) for criterion in criteria)) if criteria else []
     shares = [
         Share(
             criterion.label,
-            found.matching,
-            found.patients - found.open,
-            found.open_not_reported,
-            found.open_not_extracted,
+            match.matching,
+            match.patients - match.open,
+            match.open_not_reported,
+            match.open_not_extracted,
         )
-        for criterion, found in zip(asked, answers, strict=True)
+        for criterion, match in zip(criteria, matches, strict=True)
     ]
-    return Similar(list(zip(asked, shares, strict=True)), cases, exactly)
+    return Similar(list(zip(criteria, shares, strict=True)), cases, exactly)
 
 
 def closest_patients(
-    collection: Collection, asked: list[Criterion], *, apart: int | None = None, most: int = SHOWN
+    collection: Collection, criteria: list[Criterion], *, excluded: int | None = None, limit: int = SHOWN
 ) -> tuple[list[Case], list[int]]:
-    """The cases that agree in most, and how many agree in how much. `apart` is the primary key of one to leave out."""
-    ranking = rank_by_agreement(collection, [each.question for each in asked], most, apart)
-    people = (
-        Patient.objects.filter(pk__in=[each.patient for each in ranking.first])
+    """The cases that agree in most, and how many agree in how much. `excluded` is the primary key of one to leave out."""
+    ranking = rank_by_agreement(collection, [criterion.question for criterion in criteria], limit, excluded)
+    patients = (
+        Patient.objects.filter(pk__in=[agreement.patient for agreement in ranking.first])
         .select_related("study__collection")
         .prefetch_related("treatments__inhibitor", "treatments__indications")
     )
-    found = {patient.pk: patient for patient in people}
-    labels = [each.label for each in asked]
+    patients_by_key = {patient.pk: patient for patient in patients}
+    labels = [criterion.label for criterion in criteria]
     cases = [
         Case(
-            found[each.patient],
-            *([label for label, agrees in zip(labels, each.agrees, strict=True) if agrees is said] for said in SAID),
+            patients_by_key[agreement.patient],
+            *(
+                [label for label, agrees in zip(labels, agreement.agrees, strict=True) if agrees is verdict]
+                for verdict in SAID
+            ),
         )
-        for each in ranking.first
+        for agreement in ranking.first
     ]
     return cases, ranking.by_number
 
 
 def criteria_of(patient: Patient, vocabulary: Vocabulary) -> tuple[dict, list[Criterion]]:
     """What is known of a patient, as address words of the page of similar patients, and as criteria."""
-    signs = [(each.manifestation.code, each.status) for each in patient.manifestation_records.all()]
+    signs = [(sign.manifestation.code, sign.status) for sign in patient.manifestation_records.all()]
     antibodies = patient.autoantibody_records.all()
-    words = {
+    params = {
         "age": patient.age_years,
         "sex": "" if patient.sex == Sex.UNKNOWN else patient.sex,
         "subset": "" if patient.subset == Subset.UNKNOWN else patient.subset,
-        "autoantibody": tuple(sorted(e.autoantibody.code for e in antibodies if e.status == Presence.PRESENT)),
+        "autoantibody": tuple(
+            sorted(antibody.autoantibody.code for antibody in antibodies if antibody.status == Presence.PRESENT)
+        ),
         "manifestation": tuple(sorted(code for code, status in signs if status == Presence.PRESENT)),
         "without": tuple(sorted(code for code, status in signs if status == Presence.ABSENT)),
-        "prior": tuple(sorted(each.code for each in patient.prior_therapies.all())),
+        "prior": tuple(sorted(therapy.code for therapy in patient.prior_therapies.all())),
     }
-    return words, similarity_criteria(patient.study.collection, vocabulary, **words)
+    return params, similarity_criteria(patient.study.collection, vocabulary, **params)

@@ -1,6 +1,6 @@
 """What tables and files hold: one declaration of columns per noun, read by page, file and API alike."""
 
-from .column import Batch, Column, Table, batches, order_records
+from .column import Batch, Column, Table, order_records, read_batches
 from .pages import page_records
 from .tables import EVENTS as ADVERSE_EVENTS
 from .tables import FINDINGS, GROUPS, OUTCOMES, PATIENTS, STUDIES, TABLES, TREATMENTS
@@ -20,7 +20,7 @@ __all__ = [
     "Column",
     "Table",
     "Tidy",
-    "batches",
     "order_records",
     "page_records",
+    "read_batches",
 ]

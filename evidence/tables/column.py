@@ -170,38 +170,42 @@ class Batch:
         return len(self.reasons)
 
 
-def batches(columns: list[Column], table: Table, records: QuerySet, question: Question) -> Iterator[Batch]:
+def read_batches(columns: list[Column], table: Table, records: QuerySet, question: Question) -> Iterator[Batch]:
     """The rows of the records, in their order, 2,000 at a time: memory stays flat, and look-ups are few."""
-    own = [column for column in columns if not column.lookup]
-    expressions = {f"c{i}": column_expression(column) for i, column in enumerate(own)}
-    found = (
+    plain_columns = [column for column in columns if not column.lookup]
+    expressions = {f"c{i}": column_expression(column) for i, column in enumerate(plain_columns)}
+    rows_of_table = (
         records.annotate(extraction_of_row=F(table.extraction), **expressions)
         .values_list("pk", "extraction_of_row", *expressions)
         .iterator(chunk_size=BATCH)
     )
-    while rows := list(islice(found, BATCH)):
+    while rows := list(islice(rows_of_table, BATCH)):
         keys, extractions, *values = zip(*rows, strict=True)
-        reason = {each: missing_reason(each).label for each in set(extractions)}
-        reasons = [reason[each] for each in extractions]
-        read = dict(zip((column.name for column in own), values, strict=True))
-        read |= looked_up([column for column in columns if column.lookup], list(keys), reasons, question)
-        yield Batch(reasons, [clean_values(column, read[column.name]) for column in columns])
+        reason = {extraction: missing_reason(extraction).label for extraction in set(extractions)}
+        reasons = [reason[extraction] for extraction in extractions]
+        values_by_column = dict(zip((column.name for column in plain_columns), values, strict=True))
+        values_by_column |= looked_up([column for column in columns if column.lookup], list(keys), reasons, question)
+        yield Batch(reasons, [clean_values(column, values_by_column[column.name]) for column in columns])
 
 
 def looked_up(columns: list[Column], keys: list[int], reasons: list[str], question: Question) -> dict[str, list]:
     """Lists as texts, by column; columns that come from one table are looked up together."""
-    found: dict[str, dict[int, list[str]]] = {}
+    lists_by_column: dict[str, dict[int, list[str]]] = {}
     for column in columns:
         if isinstance(column.lookup, BatchLookup):
-            if column.name not in found:
-                alike = [each for each in columns if type(each.lookup) is type(column.lookup)]
-                lists = column.lookup.look_up([each.lookup.path for each in alike], keys, question)
-                found |= dict(zip((each.name for each in alike), lists, strict=True))
+            if column.name not in lists_by_column:
+                same_lookup = [
+                    other_column for other_column in columns if type(other_column.lookup) is type(column.lookup)
+                ]
+                lists = column.lookup.look_up(
+                    [other_column.lookup.path for other_column in same_lookup], keys, question
+                )
+                lists_by_column |= dict(zip((other_column.name for other_column in same_lookup), lists, strict=True))
         else:
-            found[column.name] = column.lookup(keys, question)
+            lists_by_column[column.name] = column.lookup(keys, question)
     return {
         name: [join_list(lists.get(key, ()), reason) for key, reason in zip(keys, reasons, strict=True)]
-        for name, lists in found.items()
+        for name, lists in lists_by_column.items()
     }
 
 
@@ -209,19 +213,19 @@ def join_list(parts: Sequence[str], reason: str) -> str | None:
     """The values of a list; one that is not known says so among the others."""
     if not any(parts):
         return None
-    return SEPARATOR.join([part or reason for part in parts])
+    return SEPARATOR.join([item or reason for item in parts])
 
 
 def clean_values(column: Column, values: Sequence) -> list:
     """The values of a column: None for what is not known, 12 for 12.000, yes and no for truth values."""
-    unknown = (None,) if column.numeric else ("", None, column.unknown)
-    return map_values(values, lambda value: None if value in unknown else plain_value(value))
+    unknown_values = (None,) if column.numeric else ("", None, column.unknown)
+    return map_values(values, lambda value: None if value in unknown_values else plain_value(value))
 
 
-def map_values(values: Sequence, how: Callable[[Any], Any]) -> list:
-    """Each value by `how`, which is asked once for each different value: a column of two thousand has few."""
-    words = {value: how(value) for value in set(values)}
-    return [words[value] for value in values]
+def map_values(values: Sequence, convert: Callable[[Any], Any]) -> list:
+    """Each value by `convert`, which is asked once for each different value: a column of two thousand has few."""
+    converted = {value: convert(value) for value in set(values)}
+    return [converted[value] for value in values]
 
 
 def column_expression(column: Column):

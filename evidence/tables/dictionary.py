@@ -41,11 +41,11 @@ class Entry:
     @property
     def cells(self) -> tuple[str, ...]:
         """The entry as a row of a file, under HEADER."""
-        said = (self.label, self.meaning, self.type, self.unit, self.allowed, self.missing, self.source)
-        return (self.file, self.name, *said)
+        described = (self.label, self.meaning, self.type, self.unit, self.allowed, self.missing, self.source)
+        return (self.file, self.name, *described)
 
 
-def entry(table: Table, column: Column) -> Entry:
+def column_entry(table: Table, column: Column) -> Entry:
     """A column of a table as the data dictionary explains it."""
     return Entry(
         file=f"{table.noun}.csv",
@@ -56,7 +56,7 @@ def entry(table: Table, column: Column) -> Entry:
         unit=column.unit,
         values=[(code, label) for code, label in column.labels.items() if code != column.unknown],
         codes=column.codes.described if column.codes else "",
-        missing=missing(column),
+        missing=missing_meaning(column),
         source=column.definition,
         whole=column.whole,
     )
@@ -70,7 +70,7 @@ def type_of(column: Column) -> str:
     return f"list of {kind}s, separated by semicolons" if column.lookup else kind
 
 
-def missing(column: Column) -> str:
+def missing_meaning(column: Column) -> str:
     if not column.tells_missing:
         return MISSING_NONE
     if column.numeric:
@@ -87,24 +87,31 @@ COMMON = [
 RELEASE = ("release", "Release", "The release the data are of, and whether they have been edited since.", "")
 
 
-def common(table: Table, *, alone: bool = True) -> list[Entry]:
+def common_entries(table: Table, *, stands_alone: bool = True) -> list[Entry]:
     """What every file has besides its columns; one that stands alone names the release too."""
     return [
         Entry(f"{table.noun}.csv", name, label, meaning, "text", "", [], allowed, "never empty", OUR_DEFINITION)
-        for name, label, meaning, allowed in [*COMMON, *([RELEASE] if alone else [])]
+        for name, label, meaning, allowed in [*COMMON, *([RELEASE] if stands_alone else [])]
     ]
 
 
-def bundled() -> list[tuple[Table, list[Entry]]]:
+def bundle_entries() -> list[tuple[Table, list[Entry]]]:
     """The same for the tidy files of a bundle."""
     return [
-        (table, [*(entry(table, column) for column in table.file_columns), *common(table, alone=False)])
+        (
+            table,
+            [
+                *(column_entry(table, column) for column in table.file_columns),
+                *common_entries(table, stands_alone=False),
+            ],
+        )
         for table in (tidy.table for tidy in TIDY.values())
     ]
 
 
-def dictionary() -> list[tuple[Table, list[Entry]]]:
+def dictionary_entries() -> list[tuple[Table, list[Entry]]]:
     """Every file with its columns, in their order."""
     return [
-        (table, [*(entry(table, column) for column in table.file_columns), *common(table)]) for table in TABLES.values()
+        (table, [*(column_entry(table, column) for column in table.file_columns), *common_entries(table)])
+        for table in TABLES.values()
     ]

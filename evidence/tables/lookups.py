@@ -13,61 +13,61 @@ from ..questions.question import Question
 from ..questions.vocabulary import vocabulary
 from .column import BatchLookup
 
-PAGE = 100  # rows up to which memory is asked; a file asks the database
+MAX_FROM_MEMORY = 100  # rows up to which memory is asked; a file asks the database
 UNKNOWN_CODES = {Response.UNKNOWN.value, YesNo.UNKNOWN.value, Ascertainment.NOT_STATED.value, ""}
 
 
 def group_by_owner(pairs: QuerySet) -> dict[int, list[str]]:
     """(owner, text) rows as lists; a code that stands for not known becomes an empty text."""
-    found = defaultdict(list)
+    texts = defaultdict(list)
     for owner, text in pairs:
-        found[owner].append("" if text in UNKNOWN_CODES else text)
-    return found
+        texts[owner].append("" if text in UNKNOWN_CODES else text)
+    return texts
 
 
 def presence_lookup(model, term: str, status: str):
     """Codes recorded with this status for a patient."""
 
-    def listed(keys: list[int], question: Question) -> dict[int, list[str]]:
+    def look_up(keys: list[int], question: Question) -> dict[int, list[str]]:
         records = model.objects.filter(patient__among=keys, status=status)
         return group_by_owner(records.order_by("pk").values_list("patient", f"{term}__code"))
 
-    return listed
+    return look_up
 
 
-def manifestations(status: str):
+def manifestation_lookup(status: str):
     return presence_lookup(PatientManifestation, "manifestation", status)
 
 
-def autoantibodies(status: str):
+def autoantibody_lookup(status: str):
     return presence_lookup(PatientAutoantibody, "autoantibody", status)
 
 
 def prior_therapies(keys: list[int], question: Question) -> dict[int, list[str]]:
     """Codes of earlier therapies; “none” where the source says there were none."""
     links = Patient.prior_therapies.through.objects.filter(patient__among=keys)
-    found = group_by_owner(links.order_by("pk").values_list("patient", "therapy__code"))
-    none = Patient.objects.filter(pk__among=keys, prior_therapies_completeness=ListCompleteness.NONE)
-    return found | {key: ["none"] for key in none.values_list("pk", flat=True)}
+    therapies = group_by_owner(links.order_by("pk").values_list("patient", "therapy__code"))
+    without_therapies = Patient.objects.filter(pk__among=keys, prior_therapies_completeness=ListCompleteness.NONE)
+    return therapies | {key: ["none"] for key in without_therapies.values_list("pk", flat=True)}
 
 
 @dataclass(frozen=True)
-class OfMatchingCourses(BatchLookup):
-    """A value of each course of the patient that answers the question, in the order of the courses."""
+class OfMatchingTreatments(BatchLookup):
+    """A value of each treatment of the patient that answers the question, in the order of the treatments."""
 
     path: str
 
     def look_up(self, paths: list[str], keys: list[int], question: Question) -> list[dict[int, list[str]]]:
-        found = [defaultdict(list) for _ in paths]
-        known = matching_treatments_of(question, keys) if len(keys) <= PAGE else None
-        if known is None:
-            matching = matching_treatments(question).filter(patient__among=keys)
+        values_by_path = [defaultdict(list) for _ in paths]
+        treatment_keys = matching_treatments_of(question, keys) if len(keys) <= MAX_FROM_MEMORY else None
+        if treatment_keys is None:
+            treatments = matching_treatments(question).filter(patient__among=keys)
         else:
-            matching = Treatment.objects.filter(pk__among=known)
-        for owner, *values in matching.order_by("patient", "number").values_list("patient", *paths):
-            for lists, value in zip(found, values, strict=True):
+            treatments = Treatment.objects.filter(pk__among=treatment_keys)
+        for owner, *values in treatments.order_by("patient", "number").values_list("patient", *paths):
+            for lists, value in zip(values_by_path, values, strict=True):
                 lists[owner].append("" if value in UNKNOWN_CODES else value)
-        return found
+        return values_by_path
 
 
 def concomitant_therapies(keys: list[int], question: Question) -> dict[int, list[str]]:
@@ -82,14 +82,14 @@ def group_indications(keys: list[int], question: Question) -> dict[int, list[str
 
 def sharing_studies(keys: list[int], question: Question) -> dict[int, list[str]]:
     """Studies that may report some of the same people, whichever of the two says so."""
-    links = Study.objects.within(question.collection).sharing_people()
-    said = group_by_owner(
+    links = Study.objects.within(question.collection).sharing_patients()
+    linked_to = group_by_owner(
         links.filter(from_study__among=keys).order_by("pk").values_list("from_study", "to_study__slug")
     )
-    heard = group_by_owner(
+    linked_from = group_by_owner(
         links.filter(to_study__among=keys).order_by("pk").values_list("to_study", "from_study__slug")
     )
-    return {key: sorted({*said.get(key, []), *heard.get(key, [])}) for key in {*said, *heard}}
+    return {key: sorted({*linked_to.get(key, []), *linked_from.get(key, [])}) for key in {*linked_to, *linked_from}}
 
 
 def not_asked_of_groups(keys: list[int], question: Question) -> dict[int, list[str]]:

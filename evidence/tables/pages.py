@@ -13,8 +13,8 @@ UNDER = (Unit.OUTCOMES, Unit.EVENTS)
 
 def page_records(table: Table, question: Question, sort: str, start: int, stop: int) -> QuerySet:
     """Records `start` to `stop` of the list. Raises KeyError for a sort word that names no column."""
-    found = page_from_snapshot(table, question, sort, start, stop) if table.unit in RECORDS else None
-    return order_records(table, table.records(question), sort)[start:stop] if found is None else found
+    records = page_from_snapshot(table, question, sort, start, stop) if table.unit in RECORDS else None
+    return order_records(table, table.records(question), sort)[start:stop] if records is None else records
 
 
 def page_from_snapshot(table: Table, question: Question, sort: str, start: int, stop: int) -> QuerySet | None:
@@ -22,11 +22,11 @@ def page_from_snapshot(table: Table, question: Question, sort: str, start: int, 
     unit = Unit(table.unit)
     rows = RECORDS[unit].objects
     if unit in UNDER:
-        found = None if sort else row_keys_under(question, unit, start, stop)
-        if found is None:
+        treatments_and_offset = None if sort else row_keys_under(question, unit, start, stop)
+        if treatments_and_offset is None:
             return None
-        courses, before = found
-        return order_records(table, rows.filter(treatment__among=courses), "")[before : before + stop - start]
+        treatments, offset = treatments_and_offset
+        return order_records(table, rows.filter(treatment__among=treatments), "")[offset : offset + stop - start]
     order = (sort, lambda: order_records(table, table.records(question.only()), sort)) if sort else None
     keys = row_keys(question, unit, start, stop, order)
     return None if keys is None else order_records(table, rows.filter(pk__among=keys), sort)

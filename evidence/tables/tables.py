@@ -111,7 +111,7 @@ def not_asked(of: str, lookup: Lookup) -> Column:
     )
 
 
-def completeness(of: str, field: str, *, on_case: bool = False) -> Column:
+def completeness_column(of: str, field: str, *, on_case: bool = False) -> Column:
     """Whether a list is whole, beside the list itself. A case says so with the list, or here (`on_case`)."""
     return Column(
         field,
@@ -203,17 +203,17 @@ PATIENTS = Table(
         Column(
             "autoantibodies_present",
             "Autoantibodies",
-            lookup=lists.autoantibodies(Presence.PRESENT),
+            lookup=lists.autoantibody_lookup(Presence.PRESENT),
             meaning="Autoantibodies that were looked for and found.",
             codes=AUTOANTIBODIES,
             on_case=True,
             case_label="Autoantibodies present",
         ),
-        completeness("autoantibodies", "autoantibodies_completeness"),
+        completeness_column("autoantibodies", "autoantibodies_completeness"),
         Column(
             "autoantibodies_absent",
             "Autoantibodies absent",
-            lookup=lists.autoantibodies(Presence.ABSENT),
+            lookup=lists.autoantibody_lookup(Presence.ABSENT),
             meaning="Autoantibodies that were looked for and not found.",
             codes=AUTOANTIBODIES,
             on_case=True,
@@ -223,17 +223,17 @@ PATIENTS = Table(
         Column(
             "manifestations_present",
             "Manifestations",
-            lookup=lists.manifestations(Presence.PRESENT),
+            lookup=lists.manifestation_lookup(Presence.PRESENT),
             meaning="Organ involvement and signs that are present.",
             codes=MANIFESTATIONS,
             on_case=True,
             case_label="Manifestations present",
         ),
-        completeness("manifestations", "manifestations_completeness"),
+        completeness_column("manifestations", "manifestations_completeness"),
         Column(
             "manifestations_absent",
             "Looked for, absent",
-            lookup=lists.manifestations(Presence.ABSENT),
+            lookup=lists.manifestation_lookup(Presence.ABSENT),
             meaning="Organ involvement and signs that were looked for and are absent.",
             codes=MANIFESTATIONS,
             on_case=True,
@@ -247,11 +247,11 @@ PATIENTS = Table(
             codes=THERAPIES,
             on_case=True,
         ),
-        completeness("prior therapies", "prior_therapies_completeness"),
+        completeness_column("prior therapies", "prior_therapies_completeness"),
         Column(
             "inhibitors",
             "JAK inhibitor",
-            lookup=lists.OfMatchingCourses("inhibitor__slug"),
+            lookup=lists.OfMatchingTreatments("inhibitor__slug"),
             meaning="JAK inhibitors of those courses that answer the question.",
             codes=Codes("inhibitors' slugs, as on /inhibitors/", "inhibitor"),
             on_page=True,
@@ -259,7 +259,7 @@ PATIENTS = Table(
         Column(
             "indication_sets",
             "For",
-            lookup=lists.OfMatchingCourses("indication_set"),
+            lookup=lists.OfMatchingTreatments("indication_set"),
             meaning="What each course that answers the question was given for, as a set.",
             codes=Codes("codes of indications, joined by +, one set for each course", "indication", joined=True),
             on_page=True,
@@ -267,7 +267,7 @@ PATIENTS = Table(
         Column(
             "responses",
             "Response",
-            lookup=lists.OfMatchingCourses("response"),
+            lookup=lists.OfMatchingTreatments("response"),
             meaning="The authors' overall verdict on each course that answers the question.",
             labels=RESPONSES,
             toned=True,
@@ -276,7 +276,7 @@ PATIENTS = Table(
         Column(
             "relapsed",
             "Relapsed",
-            lookup=lists.OfMatchingCourses("relapsed"),
+            lookup=lists.OfMatchingTreatments("relapsed"),
             meaning="Whether the disease relapsed, for each course that answers the question.",
             labels=YES_NO,
             on_page=True,
@@ -284,7 +284,7 @@ PATIENTS = Table(
         Column(
             "adverse_events",
             "Adverse events",
-            lookup=lists.OfMatchingCourses("adverse_events"),
+            lookup=lists.OfMatchingTreatments("adverse_events"),
             meaning="What the source says of adverse events, for each course that answers the question.",
             labels=ASCERTAINMENT,
             on_page=True,
@@ -299,7 +299,7 @@ PATIENTS = Table(
     ],
 )
 
-COURSE = Column(
+TREATMENT = Column(
     "treatment",
     "Course",
     "number",
@@ -307,7 +307,7 @@ COURSE = Column(
     numeric=True,
     whole=True,
 )
-COURSE_INHIBITOR = Column(
+TREATMENT_INHIBITOR = Column(
     "inhibitor",
     "JAK inhibitor",
     "inhibitor__slug",
@@ -315,7 +315,7 @@ COURSE_INHIBITOR = Column(
     codes=INHIBITOR,
     on_page=True,
 )
-COURSE_INDICATIONS = Column(
+TREATMENT_INDICATIONS = Column(
     "indications",
     "For",
     "indication_set",
@@ -333,9 +333,9 @@ TREATMENTS = Table(
     order=["patient__slug", "number"],
     columns=[
         PATIENT.at("patient__slug"),
-        COURSE.at("number", on_page=True),
+        TREATMENT.at("number", on_page=True),
         *study_columns("patient__study__", on_page=False),
-        COURSE_INHIBITOR,
+        TREATMENT_INHIBITOR,
         Column("dose", "Dose", "dose", "Dose, as written in the source.", on_page=True, on_case=True),
         Column(
             "duration_months",
@@ -347,8 +347,8 @@ TREATMENTS = Table(
             on_page=True,
             on_case=True,
         ),
-        COURSE_INDICATIONS.at("indication_set", on_case=True),
-        completeness("indications", "indications_completeness"),
+        TREATMENT_INDICATIONS.at("indication_set", on_case=True),
+        completeness_column("indications", "indications_completeness"),
         Column(
             "concomitant_therapies",
             "Concomitant therapies",
@@ -358,7 +358,7 @@ TREATMENTS = Table(
             on_case=True,
             case_label="Along with",
         ),
-        completeness("concomitant therapies", "concomitant_therapies_completeness"),
+        completeness_column("concomitant therapies", "concomitant_therapies_completeness"),
         Column(
             "response",
             "Response",
@@ -391,7 +391,7 @@ TREATMENTS = Table(
             on_page=True,
             on_case=True,
         ),
-        completeness("adverse event categories", "adverse_event_categories_completeness", on_case=True),
+        completeness_column("adverse event categories", "adverse_event_categories_completeness", on_case=True),
         Column(
             "stopped",
             "Stopped",
@@ -414,14 +414,14 @@ TREATMENTS = Table(
 )
 
 
-def course_columns() -> list[Column]:
-    """The patient and course of an outcome or event."""
+def treatment_columns() -> list[Column]:
+    """The patient and treatment of an outcome or event."""
     return [
         PATIENT.at("treatment__patient__slug"),
-        COURSE.at("treatment__number"),
+        TREATMENT.at("treatment__number"),
         *study_columns("treatment__patient__study__"),
-        COURSE_INHIBITOR.at("treatment__inhibitor__slug"),
-        COURSE_INDICATIONS.at("treatment__indication_set"),
+        TREATMENT_INHIBITOR.at("treatment__inhibitor__slug"),
+        TREATMENT_INDICATIONS.at("treatment__indication_set"),
     ]
 
 
@@ -442,7 +442,7 @@ OUTCOMES = Table(
     extraction="treatment__patient__study__extraction",
     order=["treatment__patient__slug", "treatment__number", "number"],
     columns=[
-        *course_columns(),
+        *treatment_columns(),
         Column(
             "outcome",
             "Outcome",
@@ -537,7 +537,7 @@ EVENTS = Table(
     extraction="treatment__patient__study__extraction",
     order=["treatment__patient__slug", "treatment__number", "number"],
     columns=[
-        *course_columns(),
+        *treatment_columns(),
         Column(
             "event",
             "Event",
@@ -612,8 +612,8 @@ EVENTS = Table(
 def counted_in(model) -> Coalesce:
     """How many records of a model a study has, readers' view."""
     rows = model.objects.published().filter(study=OuterRef("pk"))
-    counted = rows.order_by().values("study").annotate(times=Count("pk")).values("times")
-    return Coalesce(Subquery(counted), 0)
+    counts = rows.order_by().values("study").annotate(times=Count("pk")).values("times")
+    return Coalesce(Subquery(counts), 0)
 
 
 STUDIES = Table(
@@ -829,7 +829,7 @@ GROUPS = Table(
 )
 
 
-def printed(name: str, meaning: str, unit: str, *, whole: bool = False) -> Column:
+def printed_column(name: str, meaning: str, unit: str, *, is_whole: bool = False) -> Column:
     """A number of a finding, as printed; a finding prints only some of them."""
     return Column(
         name,
@@ -837,7 +837,7 @@ def printed(name: str, meaning: str, unit: str, *, whole: bool = False) -> Colum
         name,
         meaning,
         numeric=True,
-        whole=whole,
+        whole=is_whole,
         unit=unit,
         tells_missing=False,
         on_page=True,
@@ -873,20 +873,20 @@ FINDINGS = Table(
             labels=dict(FindingKind.choices),
             on_page=True,
         ),
-        printed("at_weeks", "When it was assessed.", "weeks"),
-        printed("n", "How many patients were analysed for this finding.", PATIENTS_COUNTED, whole=True),
-        printed("events", "How many patients had what was measured.", "patients with the event", whole=True),
-        printed("percent", "Percentage, where the source prints that instead of a count.", "percent"),
-        printed("value", "A single value, such as a median or a score.", MEASURED),
-        printed("baseline", "Value before or at the start.", MEASURED),
-        printed("baseline_sd", "Standard deviation at baseline.", MEASURED),
-        printed("followup", "Value at follow-up.", MEASURED),
-        printed("followup_sd", "Standard deviation at follow-up.", MEASURED),
-        printed("change", "Change from baseline to follow-up, as printed.", MEASURED),
-        printed("change_sd", "Standard deviation of the change.", MEASURED),
-        printed("iqr", "Width of the interquartile range, where only the width is printed.", MEASURED),
-        printed("iqr_low", "Lower end of the interquartile range.", MEASURED),
-        printed("iqr_high", "Upper end of the interquartile range.", MEASURED),
+        printed_column("at_weeks", "When it was assessed.", "weeks"),
+        printed_column("n", "How many patients were analysed for this finding.", PATIENTS_COUNTED, is_whole=True),
+        printed_column("events", "How many patients had what was measured.", "patients with the event", is_whole=True),
+        printed_column("percent", "Percentage, where the source prints that instead of a count.", "percent"),
+        printed_column("value", "A single value, such as a median or a score.", MEASURED),
+        printed_column("baseline", "Value before or at the start.", MEASURED),
+        printed_column("baseline_sd", "Standard deviation at baseline.", MEASURED),
+        printed_column("followup", "Value at follow-up.", MEASURED),
+        printed_column("followup_sd", "Standard deviation at follow-up.", MEASURED),
+        printed_column("change", "Change from baseline to follow-up, as printed.", MEASURED),
+        printed_column("change_sd", "Standard deviation of the change.", MEASURED),
+        printed_column("iqr", "Width of the interquartile range, where only the width is printed.", MEASURED),
+        printed_column("iqr_low", "Lower end of the interquartile range.", MEASURED),
+        printed_column("iqr_high", "Upper end of the interquartile range.", MEASURED),
         Column(
             "item",
             "Counts as",

@@ -10,7 +10,6 @@ from ..questions.filters import asked_of_both, matching_groups, matching_treatme
 from ..questions.question import Question
 from .column import Codes, Column, Table
 from .tables import (
-    COURSE,
     EVENTS,
     FINDINGS,
     GROUP,
@@ -20,6 +19,7 @@ from .tables import (
     PATIENTS,
     STUDIES,
     STUDY,
+    TREATMENT,
     TREATMENTS,
 )
 
@@ -41,33 +41,33 @@ class Tidy:
         return self.table.noun
 
 
-def slim_table(table: Table, *names: str, more: tuple[Column, ...] = ()) -> Table:
-    """A list's table without lists, without what another table says, and with `more`."""
+def slim_table(table: Table, *names: str, extra_columns: tuple[Column, ...] = ()) -> Table:
+    """A list's table without lists, without what another table says, and with `extra_columns`."""
     elsewhere = set(names) if table is STUDIES else {*OF_STUDY, *names}
-    kept = [column for column in table.columns if not column.lookup and column.name not in elsewhere]
-    return replace(table, columns=[*kept, *more])
+    columns = [column for column in table.columns if not column.lookup and column.name not in elsewhere]
+    return replace(table, columns=[*columns, *extra_columns])
 
 
-def patients(question: Question) -> QuerySet:
+def patients_of(question: Question) -> QuerySet:
     return Patient.objects.with_treatment(matching_treatments(question))
 
 
 def of_patients(model):
     """Rows of patients who answer the question."""
 
-    def records(question: Question) -> QuerySet:
-        return model.objects.filter(patient__in=patients(question).order_by().values("pk"))
+    def records_of_patients(question: Question) -> QuerySet:
+        return model.objects.filter(patient__in=patients_of(question).order_by().values("pk"))
 
-    return records
+    return records_of_patients
 
 
-def of_courses(model):
-    """Rows of the courses that answer the question."""
+def of_treatments(model):
+    """Rows of the treatments that answer the question."""
 
-    def records(question: Question) -> QuerySet:
+    def records_of_treatments(question: Question) -> QuerySet:
         return model.objects.filter(treatment__in=matching_treatments(question).order_by().values("pk"))
 
-    return records
+    return records_of_treatments
 
 
 def link_table(noun: str, title: str, records, owner: str, order: list[str], columns: list[Column]) -> Table:
@@ -76,7 +76,7 @@ def link_table(noun: str, title: str, records, owner: str, order: list[str], col
 
 
 PATIENT_OF_LINK = PATIENT.at("patient__slug")
-COURSE_OF_LINK = [PATIENT.at("treatment__patient__slug"), COURSE.at("treatment__number")]
+TREATMENT_OF_LINK = [PATIENT.at("treatment__patient__slug"), TREATMENT.at("treatment__number")]
 STATUS = Column("status", "Status", "status", "Whether it was found.", labels=PRESENCE)
 THERAPY = Column("therapy", "Therapy", "therapy__code", "One therapy.", codes=Codes("a code of a therapy"))
 MANIFESTATION = Column(
@@ -114,17 +114,17 @@ INDICATED = Treatment.indications.through
 ALONG = Treatment.concomitant_therapies.through
 
 
-def provenance(question: Question) -> QuerySet:
+def provenance_records(question: Question) -> QuerySet:
     """Where the values of what the question finds come from."""
-    asked = matching_treatments(question).order_by().values("pk")
-    found = matching_groups(question).order_by().values("pk")
+    treatments = matching_treatments(question).order_by().values("pk")
+    groups = matching_groups(question).order_by().values("pk")
     return Provenance.objects.published().filter(
-        Q(patient__in=patients(question).order_by().values("pk"))
-        | Q(treatment__in=asked)
-        | Q(outcome__treatment__in=asked)
-        | Q(adverse_event__treatment__in=asked)
-        | Q(group__in=found)
-        | Q(finding__group__in=found)
+        Q(patient__in=patients_of(question).order_by().values("pk"))
+        | Q(treatment__in=treatments)
+        | Q(outcome__treatment__in=treatments)
+        | Q(adverse_event__treatment__in=treatments)
+        | Q(group__in=groups)
+        | Q(finding__group__in=groups)
     )
 
 
@@ -145,7 +145,7 @@ PROVENANCE = Table(
     noun="provenance",
     title="Provenance",
     unit="values",
-    records=provenance,
+    records=provenance_records,
     extraction="study__extraction",
     order=["study__slug", "number"],
     in_words=asked_of_both,
@@ -163,7 +163,7 @@ PROVENANCE = Table(
             meaning="The patient the value belongs to, if it belongs to one.",
             tells_missing=False,
         ),
-        COURSE.at(
+        TREATMENT.at(
             lambda: first_of(
                 treatment="treatment__number",
                 outcome="outcome__treatment__number",
@@ -214,13 +214,13 @@ PROVENANCE = Table(
 )
 
 TIDY = {
-    each.noun: each
-    for each in [
+    tidy.noun: tidy
+    for tidy in [
         Tidy(slim_table(STUDIES, *COUNTED), ("study",), {}),
         Tidy(
             slim_table(
                 PATIENTS,
-                more=(Column("label", "Called", "label", "How the source calls the patient."),),
+                extra_columns=(Column("label", "Called", "label", "How the source calls the patient."),),
             ),
             ("patient",),
             {("study",): "studies"},
@@ -252,10 +252,10 @@ TIDY = {
             link_table(
                 "indications",
                 "Indications",
-                of_courses(INDICATED),
+                of_treatments(INDICATED),
                 "treatment__patient",
                 ["treatment__patient__slug", "treatment__number", "indication__code"],
-                [*COURSE_OF_LINK, INDICATION],
+                [*TREATMENT_OF_LINK, INDICATION],
             ),
             ("patient", "treatment", "indication"),
             {("patient", "treatment"): "treatments"},
@@ -264,10 +264,10 @@ TIDY = {
             link_table(
                 "concomitant-therapies",
                 "Concomitant therapies",
-                of_courses(ALONG),
+                of_treatments(ALONG),
                 "treatment__patient",
                 ["treatment__patient__slug", "treatment__number", "therapy__code"],
-                [*COURSE_OF_LINK, THERAPY],
+                [*TREATMENT_OF_LINK, THERAPY],
             ),
             ("patient", "treatment", "therapy"),
             {("patient", "treatment"): "treatments"},

@@ -61,12 +61,12 @@ def release_asked(context) -> RequestedRelease | None:
 @register.simple_tag(takes_context=True)
 def lasting_address(context, number: int) -> str:
     """This page with the release whose data it shows, whatever is added to the evidence later."""
-    request, asked = context["request"], context.get("parsed")
-    if asked is not None:
-        query = asked.query(sort=context.get("sort", ""), release=str(number))
+    request, parsed = context["request"], context.get("parsed")
+    if parsed is not None:
+        query = parsed.query(sort=context.get("sort", ""), release=str(number))
     else:
-        given = [(word, value) for word in request.GET for value in request.GET.getlist(word) if value]
-        query = urlencode([*((word, value) for word, value in given if word != "release"), ("release", number)])
+        params = [(name, value) for name in request.GET for value in request.GET.getlist(name) if value]
+        query = urlencode([*((name, value) for name, value in params if name != "release"), ("release", number)])
     return f"{request.path}?{query}"
 
 
@@ -110,13 +110,13 @@ def extracted_and_checked(source: Provenance) -> str:
 
 
 @register.filter
-def arrow(direction: str) -> str:
+def sort_arrow(direction: str) -> str:
     """Which way a column is sorted, behind its heading: “ascending”, “descending” or nothing."""
     return {"ascending": " ↑", "descending": " ↓"}.get(direction, "")
 
 
 @register.simple_tag
-def result(code: str, label: str, missing: str) -> SafeString:
+def coded_result(code: str, label: str, missing: str) -> SafeString:
     """A coded result with its colour, or why it is not known."""
     if code == Response.UNKNOWN:
         return format_html('<span class="missing">{}</span>', missing)
@@ -124,12 +124,12 @@ def result(code: str, label: str, missing: str) -> SafeString:
 
 
 @register.inclusion_tag("evidence/_value.html")
-def value(text, missing):
+def value_or_reason(text, missing):
     """A value, or why there is none; never a blank."""
     return {"text": text, "missing": missing}
 
 
-def escape(text: str) -> str:
+def escape_text(text: str) -> str:
     return text if text.isalnum() else escaped(text)
 
 
@@ -145,24 +145,24 @@ def file_address(context, file_format: str) -> str:
 @register.simple_tag
 def download_wait(format, rows: int) -> str:
     """How long a download of so many rows takes to begin, if that is worth saying."""
-    return format.wait(rows)
+    return format.waiting_time(rows)
 
 
 @register.simple_tag
-def options(facet) -> SafeString:
+def facet_options(facet) -> SafeString:
     """The options of a filter: a box to tick, a label, the number of patients."""
-    name = escape(facet.name)
-    return mark_safe("".join(option(name, each) for each in facet.options))  # noqa: S308
+    name = escape_text(facet.name)
+    return mark_safe("".join(facet_option(name, choice) for choice in facet.options))  # noqa: S308
 
 
-def option(name: str, each) -> str:
-    code = escape(each.code)
+def facet_option(name: str, choice) -> str:
+    code = escape_text(choice.code)
     field = f"f-{name}-{code}"
-    empty, ticked = "" if each.count else ' class="empty"', " checked" if each.chosen else ""
+    empty, ticked = "" if choice.count else ' class="empty"', " checked" if choice.chosen else ""
     return (
         f'<li{empty}><label for="{field}"><input type="checkbox" id="{field}" name="{name}" value="{code}"{ticked}> '
-        f"<span>{escape(each.label)}</span> "
-        f'<span class="count">{each.count}<span class="unseen"> {unit_of(each.count, "patients")}</span></span>'
+        f"<span>{escape_text(choice.label)}</span> "
+        f'<span class="count">{choice.count}<span class="unseen"> {unit_of(choice.count, "patients")}</span></span>'
         "</label></li>\n"
     )
 
@@ -181,18 +181,18 @@ def share_rows(shares, sensitivities=None) -> SafeString:
 def sensitivity_row(found) -> str:
     if not found or not found.facts:
         return ""
-    told = "".join(f"<div><dt>{name}</dt><dd>{escape(text)}</dd></div>" for name, text in found.facts)
+    told = "".join(f"<div><dt>{name}</dt><dd>{escape_text(text)}</dd></div>" for name, text in found.facts)
     return f'<tr class="sensitivity"><td colspan="6"><dl>{told}</dl></td></tr>'
 
 
 def share_row(share) -> str:
-    why = f'<br><span class="missing">{escape(share.why)}</span>' if share.why and not share.known else ""
+    why = f'<br><span class="missing">{escape_text(share.why)}</span>' if share.why and not share.known else ""
     if share.known and share.few and not share.asked_for:
         rate = f'<td class="number quiet" colspan="2">{share.rate_text}</td>'
     else:
         rate = number_cell(share.percent_text or "–") + number_cell(share.interval_text or "–")
     return (
-        f'<tr><th scope="row">{escape(share.label)}{why}</th><td class="number"><b>{share.fraction}</b></td>'
+        f'<tr><th scope="row">{escape_text(share.label)}{why}</th><td class="number"><b>{share.fraction}</b></td>'
         f"{rate}{number_cell(share.not_reported)}{number_cell(share.not_extracted)}</tr>"
     )
 
@@ -210,7 +210,7 @@ def share_rate(share) -> SafeString:
 
 
 @register.simple_tag(takes_context=True)
-def address(context, question) -> str:
+def question_url(context, question) -> str:
     """This page with another question; what the reader chose to see stays."""
     query = context["parsed"].query(question)
     return f"{context['request'].path}?{query}" if query else context["request"].path
@@ -227,23 +227,23 @@ def chart_rows(context, chart) -> SafeString:
 
 
 def chart_cell(context, chart, row: int, column: int, cell: str) -> str:
-    shown, step = escape(str(cell)) or "–", chart.table.steps.get((row, column))
-    if step is not None:
-        told = "Asked for: choose again to take it back" if step.chosen else "Ask only for these"
-        here = ' aria-current="true"' if step.chosen else ""
-        href = escaped(address(context, step.question))
-        shown = f'<a class="step" data-ask="chart-{chart.name}" href="{href}" title="{told}"{here}>{shown}</a>'
-    return f'<th scope="row">{shown}</th>' if not column else f'<td class="number">{shown}</td>'
+    content, link = escape_text(str(cell)) or "–", chart.table.steps.get((row, column))
+    if link is not None:
+        title = "Asked for: choose again to take it back" if link.chosen else "Ask only for these"
+        current = ' aria-current="true"' if link.chosen else ""
+        href = escaped(question_url(context, link.question))
+        content = f'<a class="step" data-ask="chart-{chart.name}" href="{href}" title="{title}"{current}>{content}</a>'
+    return f'<th scope="row">{content}</th>' if not column else f'<td class="number">{content}</td>'
 
 
 @register.simple_tag(takes_context=True)
 def chart_data(context, chart) -> SafeString:
     """The figure for the script that draws it; `links` has an address for each mark that can be chosen."""
 
-    def led(mark):
-        return mark if mark is None or isinstance(mark, str) else address(context, mark.question)
+    def mark_target(mark):
+        return mark if mark is None or isinstance(mark, str) else question_url(context, mark.question)
 
-    links = [[led(mark) for mark in marks] for marks in chart.marks]
+    links = [[mark_target(mark) for mark in marks] for marks in chart.marks]
     return json_script(chart.figure | {"links": links, "title": chart.title}, chart.figure_id)
 
 
@@ -252,7 +252,7 @@ def chart_question(context) -> str:
     """Of whom the chart of a page is, for its pictures: the question or questions and how many answer, or the case."""
     if "compared" in context:
         sides, compared = context["sides"], context["compared"]
-        return f"A: {sides['a'].in_words}, {compared.one.lead}; B: {sides['b'].in_words}, {compared.other.lead}"
+        return f"A: {sides['a'].in_words}, {compared.first.lead}; B: {sides['b'].in_words}, {compared.second.lead}"
     if "patient" in context:
         return f"{context['patient'].slug}, one case"
     return f"{context['parsed'].in_words}: {context['totals'].lead}"
@@ -265,29 +265,29 @@ def chart_file(context, chart) -> str:
         return context["file"]
     if "parsed" not in context:
         return ""
-    asked = context["parsed"]
-    found, query = reverse("chart_file", args=[asked.collection.slug, chart.name]), asked.question_or_all.query()
-    return f"{found}?{query}" if query else found
+    parsed = context["parsed"]
+    url, query = reverse("chart_file", args=[parsed.collection.slug, chart.name]), parsed.question_or_all.query()
+    return f"{url}?{query}" if query else url
 
 
 @register.simple_tag
 def record_rows(rows) -> SafeString:
     """Rows of a list: each cell a value, or why there is none. Equal cells are one object and are written once."""
-    written: dict[int, str] = {}
+    html_by_cell: dict[int, str] = {}
     for row in rows:
         for cell in row:
-            if id(cell) not in written:
-                written[id(cell)] = record_cell(cell)
-    return mark_safe("\n".join(f"<tr>{''.join([written[id(cell)] for cell in row])}</tr>" for row in rows))  # noqa: S308
+            if id(cell) not in html_by_cell:
+                html_by_cell[id(cell)] = record_cell(cell)
+    return mark_safe("\n".join(f"<tr>{''.join([html_by_cell[id(cell)] for cell in row])}</tr>" for row in rows))  # noqa: S308
 
 
 def record_cell(cell) -> str:
     if cell.text:
-        shown = escape(cell.text)
+        content = escape_text(cell.text)
         if cell.href:
-            shown = f'<a href="{escape(cell.href)}">{shown}</a>'
+            content = f'<a href="{escape_text(cell.href)}">{content}</a>'
         elif cell.tone:
-            shown = f'<span class="tone {escape(cell.tone)}">{shown}</span>'
+            content = f'<span class="tone {escape_text(cell.tone)}">{content}</span>'
     else:
-        shown = f'<span class="missing">{escape(cell.missing) or "–"}</span>'
-    return f'<td class="number">{shown}</td>' if cell.numeric else f"<td>{shown}</td>"
+        content = f'<span class="missing">{escape_text(cell.missing) or "–"}</span>'
+    return f'<td class="number">{content}</td>' if cell.numeric else f"<td>{content}</td>"

@@ -14,18 +14,18 @@ from ..models import Release, ReleasedCollection, Review
 from ..models.consistency import all_collections, current_version
 from ..questions.request_checks import accept_params, head_response
 from ..summaries.methods import LIMITS, METHODS
-from ..tables.dictionary import dictionary
+from ..tables.dictionary import dictionary_entries
 
-NOT_KEPT = "no-cache"  # a page that names the host it was asked at is made each time
+NO_CACHE = "no-cache"  # a page that names the host it was asked at is made each time
 
 
 @require_safe
 @accept_params()
-def methods(request: HttpRequest) -> HttpResponse:
+def methods_page(request: HttpRequest) -> HttpResponse:
     """Every statistic and rule, with an example worked out now."""
     if head := head_response(request):
         return head
-    worked = [vars(each) | {"worked": each.example()} for each in METHODS]
+    worked = [vars(method) | {"worked": method.example()} for method in METHODS]
     return render(request, "evidence/methods.html", {"methods": worked, "limits": LIMITS})
 
 
@@ -35,7 +35,7 @@ def data_dictionary(request: HttpRequest) -> HttpResponse:
     """What every column of every file means, and what a phenopacket cannot say."""
     if head := head_response(request):
         return head
-    context = {"files": dictionary(), "losses": LOSSES, "without_code": terms_without_code()}
+    context = {"files": dictionary_entries(), "losses": LOSSES, "without_code": terms_without_code()}
     return render(request, "evidence/data-dictionary.html", context)
 
 
@@ -47,32 +47,36 @@ def dictionary_file(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @accept_params()
-def releases(request: HttpRequest) -> HttpResponse:
+def releases_page(request: HttpRequest) -> HttpResponse:
     """Every release: what it holds, what changed, and its archive."""
     if head := head_response(request):
         return head
-    found = Release.objects.prefetch_related("collections")
-    return render(request, "evidence/releases.html", {"releases": found})
+    all_releases = Release.objects.prefetch_related("collections")
+    return render(request, "evidence/releases.html", {"releases": all_releases})
 
 
 @require_safe
 @accept_params(file=True)
 def release_file(request: HttpRequest, number: int, slug: str) -> StreamingHttpResponse:
     """One collection of a release, as it was, piece by piece."""
-    held = get_object_or_404(ReleasedCollection, release__number=number, slug=slug)
-    headers = attachment_header(f"{file_stem(held)}-release-{number}.zip", held) | {"Content-Length": str(held.size)}
-    return StreamingHttpResponse(held.pieces(), content_type="application/zip", headers=headers)
+    released = get_object_or_404(ReleasedCollection, release__number=number, slug=slug)
+    headers = attachment_header(f"{file_stem(released)}-release-{number}.zip", released) | {
+        "Content-Length": str(released.size)
+    }
+    return StreamingHttpResponse(released.pieces(), content_type="application/zip", headers=headers)
 
 
 @require_safe
 @accept_params()
-def cite(request: HttpRequest) -> HttpResponse:
+def cite_page(request: HttpRequest) -> HttpResponse:
     """How to cite Casebook, the studies and the reviews."""
-    if head := head_response(request, headers={"Cache-Control": NOT_KEPT}):
+    if head := head_response(request, headers={"Cache-Control": NO_CACHE}):
         return head
-    now, address = current_version(), request.build_absolute_uri("/")
+    version, address = current_version(), request.build_absolute_uri("/")
     release = latest_release()
-    state = f"Release {release.number}, {release.released_at:%-d %B %Y}" if release else f"Data version {now.number}"
+    state = (
+        f"Release {release.number}, {release.released_at:%-d %B %Y}" if release else f"Data version {version.number}"
+    )
     text = f"Casebook: patient-level evidence on JAK inhibitors in systemic sclerosis. {state}. {address}"
     dataset = {
         "@context": "https://schema.org",
@@ -81,8 +85,8 @@ def cite(request: HttpRequest) -> HttpResponse:
         "description": "Individually reported patients, their treatments, outcomes and adverse events, read out of the "
         "literature; every rate with its denominator.",
         "url": address,
-        "version": str(release.number) if release else f"data version {now.number}",
-        "dateModified": now.changed_at.date().isoformat(),
+        "version": str(release.number) if release else f"data version {version.number}",
+        "dateModified": version.changed_at.date().isoformat(),
         **({"datePublished": release.released_at.date().isoformat()} if release else {}),
         "license": request.build_absolute_uri("/cite/#licence"),
         "isAccessibleForFree": True,
@@ -90,10 +94,10 @@ def cite(request: HttpRequest) -> HttpResponse:
             {
                 "@type": "DataDownload",
                 "encodingFormat": "text/csv",
-                "contentUrl": request.build_absolute_uri(f"/{each.slug}/patients.csv"),
-                "description": each.caveat if each.is_simulated else each.description,
+                "contentUrl": request.build_absolute_uri(f"/{collection.slug}/patients.csv"),
+                "description": collection.caveat if collection.is_simulated else collection.description,
             }
-            for each in all_collections()
+            for collection in all_collections()
         ],
     }
     context = {
@@ -105,7 +109,7 @@ def cite(request: HttpRequest) -> HttpResponse:
         "dataset": linked_data(dataset),
     }
     response = render(request, "evidence/cite.html", context)
-    response.headers["Cache-Control"] = NOT_KEPT
+    response.headers["Cache-Control"] = NO_CACHE
     return response
 
 

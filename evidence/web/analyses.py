@@ -8,7 +8,7 @@ from django.views.decorators.http import require_safe
 from .. import charts, summaries
 from ..downloads import chart_csv
 from ..downloads.release_status import page_status, requested_release
-from ..questions.form_fields import truncated
+from ..questions.form_fields import truncate_text
 from ..questions.parsing import ParsedRequest, get_collection, parse_request
 from ..questions.request_checks import accept_params, head_response
 from ..statistics import ALL_RULES, ProgressionRule, Rule
@@ -17,28 +17,28 @@ from .collection_page import CollectionPage, head_of_page, render_page
 from .files import chart_head, refuse_file
 from .navigation import navigation_tabs
 
-USUAL_ITEM = "improved"
-USUAL_RULE = "mrss-5-25"
+DEFAULT_ITEM = "improved"
+DEFAULT_RULE = "mrss-5-25"
 LISTED = 100  # outcomes listed beside a rule
 
 
 def item_of(parsed: ParsedRequest) -> tuple[dict[str, str], str]:
     """What a forest plot can be of, and what it is of. A word for nothing is a problem."""
-    offered = summaries.forest_items(parsed.question_or_all)
-    item = parsed.view_param("item") or USUAL_ITEM
-    if item not in offered:
-        parsed.problems.append(f"“{truncated(item)}” is nothing a forest plot can be drawn of here.")
-    return offered, item
+    item_choices = summaries.forest_items(parsed.question_or_all)
+    item = parsed.view_param("item") or DEFAULT_ITEM
+    if item not in item_choices:
+        parsed.problems.append(f"“{truncate_text(item)}” is nothing a forest plot can be drawn of here.")
+    return item_choices, item
 
 
 @require_safe
-def forest(request: HttpRequest, collection: str) -> HttpResponse:
+def forest_page(request: HttpRequest, collection: str) -> HttpResponse:
     """One proportion, study by study."""
     parsed = parse_request(request, collection)
-    offered, item = item_of(parsed)
+    item_choices, item = item_of(parsed)
     if head := head_of_page(request, parsed):
         return head
-    context = {"offered": offered, "item": item, "forest": None}
+    context = {"item_choices": item_choices, "item": item, "forest": None}
     if not parsed.problems:
         plot = summaries.forest_plot(parsed.question, item, parsed.vocabulary, shared=bool(parsed.view_param("shared")))
         context |= {"forest": plot, "chart": charts.forest_chart(plot, parsed.collection)}
@@ -52,21 +52,21 @@ def forest_file(request: HttpRequest, collection: str) -> HttpResponse:
     """The numbers of a forest plot as a CSV file."""
     parsed = parse_request(request, collection)
     _, item = item_of(parsed)
-    if answered := refuse_file(parsed.problems, requested_release(parsed.form.data, parsed.collection)) or chart_head(
+    if response := refuse_file(parsed.problems, requested_release(parsed.form.data, parsed.collection)) or chart_head(
         request, parsed.collection, "forest"
     ):
-        return answered
+        return response
     plot = summaries.forest_plot(parsed.question, item, parsed.vocabulary, shared=bool(parsed.view_param("shared")))
     return chart_csv(charts.forest_chart(plot, parsed.collection), parsed.question, parsed.query())
 
 
 @require_safe
-def rules(request: HttpRequest, collection: str) -> HttpResponse:
+def rules_page(request: HttpRequest, collection: str) -> HttpResponse:
     """The authors' verdicts beside what a named rule derives from the same measurements."""
     parsed = parse_request(request, collection)
-    code = parsed.view_param("rule") or USUAL_RULE
+    code = parsed.view_param("rule") or DEFAULT_RULE
     if code not in ALL_RULES:
-        parsed.problems.append(f"“{truncated(code)}” is no rule. Known: {', '.join(ALL_RULES)}.")
+        parsed.problems.append(f"“{truncate_text(code)}” is no rule. Known: {', '.join(ALL_RULES)}.")
     if head := head_of_page(request, parsed):
         return head
     context = {
@@ -81,8 +81,8 @@ def rules(request: HttpRequest, collection: str) -> HttpResponse:
             "beside": rules_beside(report.rule),
             "derived": report.rule.verdicts,
             "rows": summaries.rule_rows(report),
-            "outcomes": report.listed[:LISTED],
-            "more": report.outcomes - min(len(report.listed), LISTED),
+            "outcomes": report.judged_rows[:LISTED],
+            "more": report.outcomes - min(len(report.judged_rows), LISTED),
         }
     page = CollectionPage.build(request, parsed, "rules")
     return render_page(request, page, "evidence/rules.html", context)
@@ -94,7 +94,7 @@ def rules_beside(rule: Rule | ProgressionRule) -> list[Rule | ProgressionRule]:
 
 
 @require_safe
-def completeness(request: HttpRequest, collection: str) -> HttpResponse:
+def completeness_page(request: HttpRequest, collection: str) -> HttpResponse:
     """Studies by fields: how much is known, and why the rest is not."""
     parsed = parse_request(request, collection)
     if head := head_of_page(request, parsed):
@@ -106,16 +106,16 @@ def completeness(request: HttpRequest, collection: str) -> HttpResponse:
 
 @require_safe
 @accept_params("release")
-def flow(request: HttpRequest, collection: str) -> HttpResponse:
+def flow_page(request: HttpRequest, collection: str) -> HttpResponse:
     """How studies came into this collection."""
-    home = get_collection(collection)
-    status = page_status(request, home, [])
+    collection_record = get_collection(collection)
+    status = page_status(request, collection_record, [])
     if head := head_response(request, status=status):
         return head
     context = {
-        "collection": home,
-        "flow": collection_flow(home),
-        "tabs": navigation_tabs(home, "", "flow"),
+        "collection": collection_record,
+        "flow": collection_flow(collection_record),
+        "tabs": navigation_tabs(collection_record, "", "flow"),
         "noun": "flow",
     }
     return render(request, "evidence/flow.html", context, status=status)

@@ -26,7 +26,7 @@ class Fact:
     tone: str = ""
     origin: str = ""  # where a value without a note of its own comes from
     numeric: bool = False
-    aside: str = ""  # what is said beside the value
+    side_note: str = ""  # what is said beside the value
 
     @property
     def unsourced(self) -> str:
@@ -66,42 +66,42 @@ def list_in_words(labels: Iterable[str], completeness: str) -> str:
 def labels_with_status(records: str, term: str, status: Presence) -> Callable[[Patient], list[str]]:
     """Labels of what was looked for in a patient and has this status."""
 
-    def read(patient: Patient) -> list[str]:
-        found = getattr(patient, records).all()
-        return [str(getattr(each, term)) for each in found if each.status == status]
+    def read_labels(patient: Patient) -> list[str]:
+        records_of_patient = getattr(patient, records).all()
+        return [str(getattr(record, term)) for record in records_of_patient if record.status == status]
 
-    return read
+    return read_labels
 
 
-def present(records: str, term: str, field: str) -> Callable[[Patient], str]:
+def labels_present(records: str, term: str, field: str) -> Callable[[Patient], str]:
     """What is recorded as present, and whether there may be more."""
-    read = labels_with_status(records, term, Presence.PRESENT)
-    return lambda patient: list_in_words(read(patient), getattr(patient, field))
+    read_labels = labels_with_status(records, term, Presence.PRESENT)
+    return lambda patient: list_in_words(read_labels(patient), getattr(patient, field))
 
 
-def absent(records: str, term: str) -> Callable[[Patient], str]:
+def labels_absent(records: str, term: str) -> Callable[[Patient], str]:
     """What was looked for and not found."""
-    read = labels_with_status(records, term, Presence.ABSENT)
-    return lambda patient: ", ".join(read(patient))
+    read_labels = labels_with_status(records, term, Presence.ABSENT)
+    return lambda patient: ", ".join(read_labels(patient))
 
 
-def linked(terms: str, field: str) -> Callable[[Model], str]:
+def labels_linked(terms: str, field: str) -> Callable[[Model], str]:
     """Labels of the terms a record is linked to, and whether there may be more."""
-    return lambda record: list_in_words((each.label for each in getattr(record, terms).all()), getattr(record, field))
+    return lambda record: list_in_words((term.label for term in getattr(record, terms).all()), getattr(record, field))
 
 
-def measure(outcome: Outcome) -> str:
+def measure_text(outcome: Outcome) -> str:
     return f"{outcome.measure} ({outcome.unit})" if outcome.unit else outcome.measure
 
 
-def baseline(outcome: Outcome) -> Decimal | str | None:
+def baseline_text(outcome: Outcome) -> Decimal | str | None:
     """The number, and the month it was taken at where that is known."""
     if outcome.baseline is None or outcome.baseline_month is None:
         return outcome.baseline
     return f"{plain_value(outcome.baseline)} (month {plain_value(outcome.baseline_month)})"
 
 
-def followup(outcome: Outcome) -> Decimal | str | None:
+def followup_text(outcome: Outcome) -> Decimal | str | None:
     """The number, the words, or both."""
     if outcome.followup is None or not outcome.followup_text:
         return outcome.followup if outcome.followup is not None else outcome.followup_text or None
@@ -111,17 +111,19 @@ def followup(outcome: Outcome) -> Decimal | str | None:
 # How a case says what is more than one field of its record. Other columns are read from the field they are made of.
 VALUES: dict[str, dict[str, Callable]] = {
     "patients": {
-        "autoantibodies_present": present("autoantibody_records", "autoantibody", "autoantibodies_completeness"),
-        "autoantibodies_absent": absent("autoantibody_records", "autoantibody"),
-        "manifestations_present": present("manifestation_records", "manifestation", "manifestations_completeness"),
-        "manifestations_absent": absent("manifestation_records", "manifestation"),
-        "prior_therapies": linked("prior_therapies", "prior_therapies_completeness"),
+        "autoantibodies_present": labels_present("autoantibody_records", "autoantibody", "autoantibodies_completeness"),
+        "autoantibodies_absent": labels_absent("autoantibody_records", "autoantibody"),
+        "manifestations_present": labels_present(
+            "manifestation_records", "manifestation", "manifestations_completeness"
+        ),
+        "manifestations_absent": labels_absent("manifestation_records", "manifestation"),
+        "prior_therapies": labels_linked("prior_therapies", "prior_therapies_completeness"),
     },
     "treatments": {
-        "indications": linked("indications", "indications_completeness"),
-        "concomitant_therapies": linked("concomitant_therapies", "concomitant_therapies_completeness"),
+        "indications": labels_linked("indications", "indications_completeness"),
+        "concomitant_therapies": labels_linked("concomitant_therapies", "concomitant_therapies_completeness"),
     },
-    "outcomes": {"measure": measure, "baseline": baseline, "followup": followup},
+    "outcomes": {"measure": measure_text, "baseline": baseline_text, "followup": followup_text},
     "adverse-events": {"category": lambda event: event.category.label},
 }
 # Fields whose provenance explains a column, where it is not the field of the column's name.
@@ -145,12 +147,12 @@ class Facts:
         self.reason = study.missing_reason.label
         self.origin = f"{study.short_name}: {study.reading_label.lower()}. No note of its own."
 
-    def fact(self, column: Column) -> Fact:
+    def fact_of(self, column: Column) -> Fact:
         """The value of a column; a number without its unit."""
-        read = VALUES[self.table.noun].get(column.name)
-        value = read(self.record) if read else getattr(self.record, column.source)
+        read_value = VALUES[self.table.noun].get(column.name)
+        value = read_value(self.record) if read_value else getattr(self.record, column.source)
         text, tone = "" if value is None else str(plain_value(value)), ""
-        if column.labels and not read:
+        if column.labels and not read_value:
             tone = text if column.toned and text != column.unknown else ""
             text = "" if text == column.unknown else getattr(self.record, f"get_{column.source}_display")()
         fields = FIELDS.get(column.name, (column.name,))
@@ -165,21 +167,21 @@ class Facts:
             numeric=column.numeric and not isinstance(value, str),
         )
 
-    def listed(self, *first: str) -> list[Fact]:
+    def facts_listed(self, *first: str) -> list[Fact]:
         """All of them with their units, those named `first` before the others."""
         columns = sorted(self.table.case_columns, key=lambda column: column.name not in first)
         return [
             replace(fact, value=f"{fact.value} {column.unit}".strip()) if fact.numeric and fact.value else fact
-            for column, fact in ((column, self.fact(column)) for column in columns)
+            for column, fact in ((column, self.fact_of(column)) for column in columns)
             if fact.value or not column.case_if_known
         ]
 
-    def row(self, key: str, aside: str = "") -> list[Fact]:
+    def table_row(self, key: str, side_note: str = "") -> list[Fact]:
         """All of them as a row of a table. Where no value has a note, that of `key` says where they come from."""
-        cells = [self.fact(column) for column in self.table.case_columns]
+        cells = [self.fact_of(column) for column in self.table.case_columns]
         noted = any(cell.sources for cell in cells)
         return [
-            replace(cell, aside=aside, origin="" if noted else cell.origin)
+            replace(cell, side_note=side_note, origin="" if noted else cell.origin)
             if cell.name == key
             else replace(cell, origin="")
             for cell in cells

@@ -25,7 +25,7 @@ from ..questions.parsing import get_collection
 from ..questions.request_checks import accept_params, head_response
 from ..questions.vocabulary import vocabulary
 from ..statistics import RULES
-from ..summaries.courses import swimmer_row
+from ..summaries.treatments import swimmer_row
 from ..tables import ADVERSE_EVENTS, OUTCOMES, PATIENTS, TREATMENTS, Table
 from ..tables.column import plain_value
 from .case_facts import Fact, Facts, Sources
@@ -46,11 +46,11 @@ def get_record_or_404(collection: str, model, *path: str, **lookup):
 
 @require_safe
 @accept_params("release")
-def patient(request: HttpRequest, collection: str, slug: str) -> HttpResponse:
+def patient_page(request: HttpRequest, collection: str, slug: str) -> HttpResponse:
     """One case: who, what was given for what, what happened, what is not known and why."""
-    home = get_collection(collection)
-    person = get_record_or_404(collection, Patient.objects.within(home), "study__collection", slug=slug)
-    status = page_status(request, home, [])
+    collection_record = get_collection(collection)
+    person = get_record_or_404(collection, Patient.objects.within(collection_record), "study__collection", slug=slug)
+    status = page_status(request, collection_record, [])
     if head := head_response(request, status=status):
         return head
     prefetch_related_objects(
@@ -65,28 +65,36 @@ def patient(request: HttpRequest, collection: str, slug: str) -> HttpResponse:
         )
     )
     sources = Sources(Provenance.objects.published().filter(study=person.study))
-    reports = Patient.objects.within(home).of_same_person(person).select_related("study")
-    others = [each for each in reports if each != person]
-    counted = reports.counted().get() if others else person
-    courses = [treatment_context(each, sources) for each in treatments]
-    facts = Facts(PATIENTS, person, person.study, sources).listed()
-    words, criteria = summaries.criteria_of(person, vocabulary(home))
-    closest = summaries.closest_patients(home, criteria, apart=counted.pk, most=CLOSEST)[0] if criteria else []
+    reports = Patient.objects.within(collection_record).of_same_person(person).select_related("study")
+    other_reports = [report for report in reports if report != person]
+    counted_report = reports.counted().get() if other_reports else person
+    treatment_contexts = [treatment_context(treatment, sources) for treatment in treatments]
+    facts = Facts(PATIENTS, person, person.study, sources).facts_listed()
+    params, criteria = summaries.criteria_of(person, vocabulary(collection_record))
+    closest = (
+        summaries.closest_patients(collection_record, criteria, excluded=counted_report.pk, limit=CLOSEST)[0]
+        if criteria
+        else []
+    )
     context = {
-        "collection": home,
+        "collection": collection_record,
         "patient": person,
         "study": person.study,
         "subtitle": person.study.title if person.study.title != person.study.short_name else "",
         "facts": facts,
-        "glance": case_at_a_glance(facts, courses),
-        "courses": courses,
-        "chart": charts.timeline_chart([swimmer_row(each) for each in treatments], earlier_history(person), home),
-        "counted": counted,
-        "other_reports": others,
-        "companions": Patient.objects.within(home).filter(study=person.study).exclude(pk=person.pk)[:COMPANIONS],
+        "glance": case_at_a_glance(facts, treatment_contexts),
+        "treatments": treatment_contexts,
+        "chart": charts.timeline_chart(
+            [swimmer_row(treatment) for treatment in treatments], earlier_history(person), collection_record
+        ),
+        "counted_report": counted_report,
+        "other_reports": other_reports,
+        "companions": Patient.objects.within(collection_record)
+        .filter(study=person.study)
+        .exclude(pk=person.pk)[:COMPANIONS],
         "closest": closest,
-        "asked_of_them": len(criteria),
-        "similar": urlencode([(name, value) for name, given in words.items() for value in criterion_params(given)]),
+        "criteria_count": len(criteria),
+        "similar": urlencode([(name, value) for name, values in params.items() for value in criterion_params(values)]),
     }
     return render(request, "evidence/patient.html", context, status=status)
 
@@ -95,42 +103,44 @@ def patient(request: HttpRequest, collection: str, slug: str) -> HttpResponse:
 @accept_params("release", file=True)
 def phenopacket_of(request: HttpRequest, collection: str, slug: str) -> HttpResponse:
     """One case as a phenopacket."""
-    home = get_collection(collection)
-    person = get_record_or_404(collection, Patient.objects.within(home), "study__collection", slug=slug)
-    if refused := refuse_file([], requested_release(request.GET, home)):
+    collection_record = get_collection(collection)
+    person = get_record_or_404(collection, Patient.objects.within(collection_record), "study__collection", slug=slug)
+    if refused := refuse_file([], requested_release(request.GET, collection_record)):
         return refused
-    headers = attachment_header(f"{person.slug}-phenopacket.json", home)
-    return HttpResponse(make_phenopacket(person, vocabulary(home)), content_type="application/json", headers=headers)
+    headers = attachment_header(f"{person.slug}-phenopacket.json", collection_record)
+    return HttpResponse(
+        make_phenopacket(person, vocabulary(collection_record)), content_type="application/json", headers=headers
+    )
 
 
-def criterion_params(given) -> list:
+def criterion_params(value) -> list:
     """The values of one criterion as address words."""
-    return list(given) if isinstance(given, tuple) else [given] if given not in (None, "") else []
+    return list(value) if isinstance(value, tuple) else [value] if value not in (None, "") else []
 
 
 def earlier_history(person: Patient) -> list[tuple[str, str]]:
-    """What came before the first course, as (what, when): when is hardly ever said."""
-    found = []
+    """What came before the first treatment, as (what, when): when is hardly ever said."""
+    history = []
     if person.disease_duration_months is not None:
-        found.append(("disease", f"for {plain_value(person.disease_duration_months)} months, as reported"))
-    found += [(f"prior therapy: {each.label}", "not said") for each in person.prior_therapies.all()]
-    return found
+        history.append(("disease", f"for {plain_value(person.disease_duration_months)} months, as reported"))
+    history += [(f"prior therapy: {therapy.label}", "not said") for therapy in person.prior_therapies.all()]
+    return history
 
 
-def case_at_a_glance(facts: list[Fact], courses: list[dict]) -> list[str]:
+def case_at_a_glance(facts: list[Fact], treatments: list[dict]) -> list[str]:
     """The case in one line: what is known of sex, age, subset; each drug, what for, and the verdict."""
-    known = {fact.name: fact.value for fact in facts if fact.value}
-    who = [known[name] for name in ("sex", "age_years", "subset") if name in known]
-    told = [", ".join(who) if who else "Sex, age and subset not known"]
-    for each in courses:
-        said = {fact.name: fact for fact in each["facts"]}
-        response = said["response"]
-        purpose = ", ".join(indication.label for indication in each["treatment"].indications.all())
+    known_values = {fact.name: fact.value for fact in facts if fact.value}
+    person_parts = [known_values[name] for name in ("sex", "age_years", "subset") if name in known_values]
+    parts = [", ".join(person_parts) if person_parts else "Sex, age and subset not known"]
+    for treatment in treatments:
+        fact_by_name = {fact.name: fact for fact in treatment["facts"]}
+        response = fact_by_name["response"]
+        purpose = ", ".join(indication.label for indication in treatment["treatment"].indications.all())
         verdict = response.value or f"overall response {response.missing}"
-        told.append(
-            f"{each['treatment'].inhibitor.name}{purpose and f' for {purpose}'}: {verdict[:1].lower()}{verdict[1:]}"
+        parts.append(
+            f"{treatment['treatment'].inhibitor.name}{purpose and f' for {purpose}'}: {verdict[:1].lower()}{verdict[1:]}"
         )
-    return told
+    return parts
 
 
 def ordered_records(model, term: str) -> QuerySet:
@@ -139,17 +149,17 @@ def ordered_records(model, term: str) -> QuerySet:
 
 
 def treatment_context(treatment: Treatment, sources: Sources) -> dict:
-    """One course with its outcomes and adverse events."""
+    """One treatment with its outcomes and adverse events."""
     study = treatment.patient.study
 
-    def rows(table: Table, records, key: str, aside=lambda record: "") -> list[list[Fact]]:
-        return [Facts(table, each, study, sources).row(key, aside(each)) for each in records.all()]
+    def fact_rows(table: Table, records, key: str, side_note=lambda record: "") -> list[list[Fact]]:
+        return [Facts(table, record, study, sources).table_row(key, side_note(record)) for record in records.all()]
 
     return {
         "treatment": treatment,
-        "facts": Facts(TREATMENTS, treatment, study, sources).listed("indications"),
-        "outcomes": (OUTCOMES, rows(OUTCOMES, treatment.outcomes, "result", rule_verdict)),
-        "events": (ADVERSE_EVENTS, rows(ADVERSE_EVENTS, treatment.events, "category")),
+        "facts": Facts(TREATMENTS, treatment, study, sources).facts_listed("indications"),
+        "outcomes": (OUTCOMES, fact_rows(OUTCOMES, treatment.outcomes, "result", rule_verdict)),
+        "events": (ADVERSE_EVENTS, fact_rows(ADVERSE_EVENTS, treatment.events, "category")),
     }
 
 
@@ -162,34 +172,40 @@ def rule_verdict(outcome: Outcome) -> str:
 
 @require_safe
 @accept_params("release", file=True)
-def citation(request: HttpRequest, collection: str, slug: str, how: str) -> HttpResponse:
+def study_citation(request: HttpRequest, collection: str, slug: str, how: str) -> HttpResponse:
     """One study as RIS or BibTeX. A simulated article is no publication and has none."""
-    home = get_collection(collection)
-    if home.is_simulated:
+    collection_record = get_collection(collection)
+    if collection_record.is_simulated:
         raise Http404("A simulated article cannot be cited.")
-    paper = get_record_or_404(collection, Study.objects.within(home), slug=slug)
-    if refused := refuse_file([], requested_release(request.GET, home)):
+    paper = get_record_or_404(collection, Study.objects.within(collection_record), slug=slug)
+    if refused := refuse_file([], requested_release(request.GET, collection_record)):
         return refused
     return citation_file([paper], f"{slug}.{how}", how)
 
 
 @require_safe
 @accept_params("release")
-def study(request: HttpRequest, collection: str, slug: str) -> HttpResponse:
+def study_page(request: HttpRequest, collection: str, slug: str) -> HttpResponse:
     """One study: what it is, how much of it was read, its patients and its groups with every finding."""
-    home = get_collection(collection)
-    paper = get_record_or_404(collection, Study.objects.within(home), "collection", "registered_inhibitor", slug=slug)
-    status = page_status(request, home, [])
+    collection_record = get_collection(collection)
+    paper = get_record_or_404(
+        collection, Study.objects.within(collection_record), "collection", "registered_inhibitor", slug=slug
+    )
+    status = page_status(request, collection_record, [])
     if head := head_response(request, status=status):
         return head
     groups = paper.groups.select_related("inhibitor").prefetch_related("indications", "findings")
     context = {
-        "collection": home,
+        "collection": collection_record,
         "study": paper,
-        "patients": Patient.objects.within(home).filter(study=paper).prefetch_related("treatments__inhibitor"),
-        "groups": [(group, [(each, printed_numbers(each)) for each in group.findings.all()]) for group in groups],
+        "patients": Patient.objects.within(collection_record)
+        .filter(study=paper)
+        .prefetch_related("treatments__inhibitor"),
+        "groups": [
+            (group, [(finding, printed_numbers(finding)) for finding in group.findings.all()]) for group in groups
+        ],
         "inclusions": paper.inclusions.select_related("review"),
-        "sharing": Study.objects.within(home).sharing_with(paper).order_by("short_name", "slug"),
+        "sharing": Study.objects.within(collection_record).sharing_with(paper).order_by("short_name", "slug"),
     }
     return render(request, "evidence/study.html", context, status=status)
 
@@ -197,28 +213,31 @@ def study(request: HttpRequest, collection: str, slug: str) -> HttpResponse:
 def printed_numbers(finding: GroupFinding) -> str:
     """A finding's numbers in words, exactly those that were printed."""
 
-    def shown(value) -> str:
+    def format_number(value) -> str:
         return format(value.normalize(), "f").replace("-", "−")
 
-    def spread(value, sd) -> str:
-        return f"{shown(value)} (SD {shown(sd)})" if sd is not None else shown(value)
+    def with_sd(value, sd) -> str:
+        return f"{format_number(value)} (SD {format_number(sd)})" if sd is not None else format_number(value)
 
-    told = []
+    parts = []
     if finding.events is not None:
-        told.append(f"{finding.events}/{finding.n}")
+        parts.append(f"{finding.events}/{finding.n}")
     if finding.percent is not None:
-        told.append(f"{shown(finding.percent)} %")
+        parts.append(f"{format_number(finding.percent)} %")
     if finding.value is not None:
-        told.append(shown(finding.value))
+        parts.append(format_number(finding.value))
     if finding.baseline is not None and finding.followup is not None:
-        before, after = spread(finding.baseline, finding.baseline_sd), spread(finding.followup, finding.followup_sd)
-        told.append(f"{before} to {after}")
+        baseline, followup = (
+            with_sd(finding.baseline, finding.baseline_sd),
+            with_sd(finding.followup, finding.followup_sd),
+        )
+        parts.append(f"{baseline} to {followup}")
     if finding.change is not None:
-        told.append(f"change {spread(finding.change, finding.change_sd)}")
+        parts.append(f"change {with_sd(finding.change, finding.change_sd)}")
     if finding.iqr is not None:
-        told.append(f"IQR {shown(finding.iqr)} (width as printed)")
+        parts.append(f"IQR {format_number(finding.iqr)} (width as printed)")
     if finding.iqr_low is not None and finding.iqr_high is not None:
-        told.append(f"IQR {shown(finding.iqr_low)} to {shown(finding.iqr_high)}")
+        parts.append(f"IQR {format_number(finding.iqr_low)} to {format_number(finding.iqr_high)}")
     if finding.p_value:
-        told.append(f"p {'' if finding.p_value[0] in '<>' else '= '}{finding.p_value}")
-    return ", ".join(told)
+        parts.append(f"p {'' if finding.p_value[0] in '<>' else '= '}{finding.p_value}")
+    return ", ".join(parts)

@@ -16,7 +16,7 @@ from ..questions.request_checks import head_response
 from ..summaries import GroupCover, Matches, group_cover, run_summaries
 from ..summaries.cohort import Answer, Totals
 from ..summaries.shares import Summary
-from .filter_form import Input, hidden, inputs
+from .filter_form import Input, form_inputs, hidden_inputs
 from .navigation import navigation_tabs
 
 MAX_NEAREST = 4  # nearby questions offered where nobody matches
@@ -52,23 +52,23 @@ class CollectionPage(Context):
     chart_choices: list[ChartSpec] = field(default_factory=lambda: list(CHARTS.values()))
 
     @classmethod
-    def build(cls, request: HttpRequest, parsed: ParsedRequest, noun: str, **own: Summary) -> Self:
-        """Counts what the frame shows, and the page's `own` summaries in the same statement."""
+    def build(cls, request: HttpRequest, parsed: ParsedRequest, noun: str, **own_summaries: Summary) -> Self:
+        """Counts what the frame shows, and the page's `own_summaries` summaries in the same statement."""
         question = parsed.question_or_all
         facets, answer, totals, matches, *results = run_summaries(
             summaries.filter_facets(question, parsed.vocabulary, parsed.match_words),
             summaries.match_summary(question),
             summaries.cohort_totals(question),
             summaries.match_counts(question, parsed.vocabulary),
-            *own.values(),
+            *own_summaries.values(),
         )
         query = question.query() if parsed.question else ""
         compare_with = parsed.view_param("with")
         return cls(
             parsed=parsed,
             collection=parsed.collection,
-            inputs=inputs(parsed, facets),
-            hidden=hidden(parsed, noun),
+            inputs=form_inputs(parsed, facets),
+            hidden=hidden_inputs(parsed, noun),
             answer=answer,
             totals=totals,
             matches=matches,
@@ -79,7 +79,7 @@ class CollectionPage(Context):
             compare_with=parse_query_string(compare_with, parsed.collection) if compare_with else None,
             cover=group_cover(parsed.question) if parsed.question else None,
             nearest=nearest_with_groups(parsed) if parsed.chips and not totals.patients else [],
-            counted=dict(zip(own, results, strict=True)),
+            counted=dict(zip(own_summaries, results, strict=True)),
         )
 
 
@@ -100,12 +100,12 @@ def draw_charts(page: CollectionPage, specs: list[ChartSpec]) -> list:
     return [chart for chart in charts if chart is not None]
 
 
-def render_page(request: HttpRequest, page: CollectionPage, template: str, own: Context | dict) -> HttpResponse:
+def render_page(request: HttpRequest, page: CollectionPage, template: str, own_context: Context | dict) -> HttpResponse:
     """The whole page, or for htmx the part that changes; the address bar then gets the question's own spelling."""
     layout = "evidence/_part.html" if wants_part(request) else "base.html"
     status = page_status(request, page.collection, page.parsed.problems)
-    own = own.context() if isinstance(own, Context) else own
-    response = render(request, template, {"layout": layout} | page.context() | own, status=status)
+    own_context = own_context.context() if isinstance(own_context, Context) else own_context
+    response = render(request, template, {"layout": layout} | page.context() | own_context, status=status)
     return with_page_headers(response, request, page.parsed)
 
 

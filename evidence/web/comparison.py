@@ -15,7 +15,7 @@ from ..downloads.release_status import page_status, requested_release
 from ..models import Collection
 from ..models.choices import Sex, Subset
 from ..questions.filters import FILTERS
-from ..questions.form_fields import NumberField, WordsField, truncated
+from ..questions.form_fields import NumberField, WordsField, truncate_text
 from ..questions.parsing import ParsedRequest, get_collection, parse_query_string
 from ..questions.question import Question
 from ..questions.request_checks import head_response
@@ -27,56 +27,60 @@ from .navigation import navigation_tabs
 SIDES = ("a", "b")
 WORDS = {*SIDES, "release"}
 ONE_VALUE = ("sex", "subset")  # criteria a patient has one value of
-USUAL = (*ONE_VALUE, "manifestation")  # criteria unfolded from the start
+UNFOLDED = (*ONE_VALUE, "manifestation")  # criteria unfolded from the start
 
 
-def comparison_url(collection: Collection, one: Question, other: Question) -> str:
+def comparison_url(collection: Collection, first: Question, second: Question) -> str:
     """The page that compares two questions."""
-    query = urlencode({"a": one.query(), "b": other.query()})
+    query = urlencode({"a": first.query(), "b": second.query()})
     return f"{reverse('compare', args=[collection.slug])}?{query}"
 
 
 def parse_sides(request: HttpRequest, collection: Collection) -> tuple[dict[str, ParsedRequest], list[str]]:
     """The two questions of a comparison, as far as they are given, and what is wrong with them."""
     problems = [
-        f"“{truncated(word)}” is no part of a comparison; it has a and b." for word in request.GET if word not in WORDS
+        f"“{truncate_text(name)}” is no part of a comparison; it has a and b."
+        for name in request.GET
+        if name not in WORDS
     ]
     problems += [f"“{side}” is given more than once." for side in SIDES if len(request.GET.getlist(side)) > 1]
-    found = {side: parse_query_string(request.GET[side], collection) for side in SIDES if side in request.GET}
-    problems += [f"{side.upper()}: {problem}" for side, asked in found.items() for problem in asked.problems]
-    return found, problems
+    parsed_by_side = {side: parse_query_string(request.GET[side], collection) for side in SIDES if side in request.GET}
+    problems += [f"{side.upper()}: {problem}" for side, parsed in parsed_by_side.items() for problem in parsed.problems]
+    return parsed_by_side, problems
 
 
 @require_safe
-def compare(request: HttpRequest, collection: str) -> HttpResponse:
+def comparison_page(request: HttpRequest, collection: str) -> HttpResponse:
     """Two questions side by side; with only one, ways to choose the other."""
-    home = get_collection(collection)
-    found, problems = parse_sides(request, home)
-    status = page_status(request, home, problems)
+    collection_record = get_collection(collection)
+    parsed_by_side, problems = parse_sides(request, collection_record)
+    status = page_status(request, collection_record, problems)
     if head := head_response(request, status=status):
         return head
     context = {
-        "collection": home,
+        "collection": collection_record,
         "problems": problems,
-        "sides": found,
-        "tabs": navigation_tabs(home, "", "compare"),
+        "sides": parsed_by_side,
+        "tabs": navigation_tabs(collection_record, "", "compare"),
         "noun": "compare",
         "compared": None,
     }
-    one, other = found.get("a"), found.get("b")
-    if not problems and one and other:
-        compared = summaries.side_by_side(one.question, other.question, one.vocabulary)
+    first, second = parsed_by_side.get("a"), parsed_by_side.get("b")
+    if not problems and first and second:
+        compared = summaries.side_by_side(first.question, second.question, first.vocabulary)
         context |= {
             "compared": compared,
             "fewest": FEWEST,
-            "chart": charts.compare_chart(compared, home),
-            "swapped": comparison_url(home, other.question, one.question),
-            "same": one.question == other.question,
-            "file": f"{reverse('compare_file', args=[home.slug])}?{request.GET.urlencode()}",
+            "chart": charts.compare_chart(compared, collection_record),
+            "swapped": comparison_url(collection_record, second.question, first.question),
+            "same": first.question == second.question,
+            "file": f"{reverse('compare_file', args=[collection_record.slug])}?{request.GET.urlencode()}",
         }
     elif not problems:
         context["offers"] = offered_comparisons(
-            home, (one or other).question if found else Question(home), vocabulary(home)
+            collection_record,
+            (first or second).question if parsed_by_side else Question(collection_record),
+            vocabulary(collection_record),
         )
     return render(request, "evidence/compare.html", context, status=status)
 
@@ -84,34 +88,38 @@ def compare(request: HttpRequest, collection: str) -> HttpResponse:
 @require_safe
 def compare_file(request: HttpRequest, collection: str) -> HttpResponse:
     """The numbers of a comparison as a CSV file."""
-    home = get_collection(collection)
-    found, problems = parse_sides(request, home)
-    if len(found) < len(SIDES) and not problems:
+    collection_record = get_collection(collection)
+    parsed_by_side, problems = parse_sides(request, collection_record)
+    if len(parsed_by_side) < len(SIDES) and not problems:
         problems = ["A comparison needs a and b."]
-    if answered := refuse_file(problems, requested_release(request.GET, home)) or chart_head(request, home, "compare"):
-        return answered
-    compared = summaries.side_by_side(found["a"].question, found["b"].question, found["a"].vocabulary)
-    chart = charts.compare_chart(compared, home)
-    return chart_csv(chart, found["a"].question, request.GET.urlencode())
+    if response := refuse_file(problems, requested_release(request.GET, collection_record)) or chart_head(
+        request, collection_record, "compare"
+    ):
+        return response
+    compared = summaries.side_by_side(
+        parsed_by_side["a"].question, parsed_by_side["b"].question, parsed_by_side["a"].vocabulary
+    )
+    chart = charts.compare_chart(compared, collection_record)
+    return chart_csv(chart, parsed_by_side["a"].question, request.GET.urlencode())
 
 
-def offered_comparisons(collection: Collection, question: Question, words: Vocabulary) -> list[tuple[str, str]]:
+def offered_comparisons(collection: Collection, question: Question, vocabulary: Vocabulary) -> list[tuple[str, str]]:
     """Comparisons one choice away: the question with another drug in place of its own."""
-    drugs = [(code, label) for code, label in words.terms["inhibitor"].items()]
+    drugs = [(code, label) for code, label in vocabulary.terms["inhibitor"].items()]
     counts = dict(summaries.inhibitors_given(question.without("inhibitor")))
-    asked = question.value("inhibitor", ())
-    given = [(code, label) for code, label in drugs if counts.get(code) and (code,) != asked]
-    if not asked and len(given) > 1:
-        (first, first_label), *given = sorted(given, key=lambda drug: -counts[drug[0]])
+    asked_codes = question.value("inhibitor", ())
+    offered = [(code, label) for code, label in drugs if counts.get(code) and (code,) != asked_codes]
+    if not asked_codes and len(offered) > 1:
+        (first, first_label), *offered = sorted(offered, key=lambda drug: -counts[drug[0]])
         question, asked_label = question.with_part("inhibitor", (first,)), first_label
     else:
-        asked_label = " or ".join(words.label("inhibitor", code) for code in asked)
+        asked_label = " or ".join(vocabulary.label("inhibitor", code) for code in asked_codes)
     return [
         (
             f"{asked_label} beside {label}",
             comparison_url(collection, question, question.with_part("inhibitor", (code,))),
         )
-        for code, label in given
+        for code, label in offered
         if asked_label
     ]
 
@@ -124,54 +132,54 @@ class Choice:
     label: str
     options: list[tuple[str, str, bool]]
     one_only: bool  # radio buttons instead of boxes to tick
-    usual: bool  # unfolded from the start
+    is_unfolded: bool  # unfolded from the start
 
     @property
     def open(self) -> bool:
-        return self.usual or any(chosen for _, _, chosen in self.options)
+        return self.is_unfolded or any(is_chosen for _, _, is_chosen in self.options)
 
 
 class SimilarForm(forms.Form):
     """What is known of a patient; everything may stay empty, and what is empty is not asked."""
 
-    def __init__(self, data, *, words: Vocabulary):
+    def __init__(self, data, *, vocabulary: Vocabulary):
         super().__init__(data)
         age = FILTERS["age_min"].range
         self.fields["age"] = NumberField(label=age.label, min_value=age.low, max_value=age.high, required=False)
         sexes = {code: label for code, label in Sex.choices if code != Sex.UNKNOWN}
         subsets = {code: label for code, label in Subset.choices if code != Subset.UNKNOWN}
-        manifestations = words.terms["manifestation"]
+        manifestations = vocabulary.terms["manifestation"]
         for name, label, options in [
             ("sex", "Sex", sexes),
             ("subset", "Disease subset", subsets),
-            ("autoantibody", "Autoantibodies present", words.terms["autoantibody"]),
+            ("autoantibody", "Autoantibodies present", vocabulary.terms["autoantibody"]),
             ("manifestation", "Manifestations present", manifestations),
             ("without", "Looked for, absent", manifestations),
-            ("prior", "Prior therapies", words.terms["prior"]),
+            ("prior", "Prior therapies", vocabulary.terms["prior"]),
         ]:
             self.fields[name] = WordsField(label=label, options=options, required=False)
 
     def clean(self):
-        given = self.cleaned_data
-        for word in self.data:
-            if word not in self.fields:
-                self.add_error(None, f"“{truncated(word)}” is no criterion here. Known: {', '.join(self.fields)}.")
+        cleaned = self.cleaned_data
+        for name in self.data:
+            if name not in self.fields:
+                self.add_error(None, f"“{truncate_text(name)}” is no criterion here. Known: {', '.join(self.fields)}.")
         for name in ONE_VALUE:
-            if len(given.get(name, ())) > 1:
+            if len(cleaned.get(name, ())) > 1:
                 self.add_error(name, f"“{self.fields[name].label}” has one value; two are given.")
-        both = set(given.get("manifestation", ())) & set(given.get("without", ()))
-        if both:
-            labels = ", ".join(self.fields["without"].options[code] for code in sorted(both))
+        contradicting = set(cleaned.get("manifestation", ())) & set(cleaned.get("without", ()))
+        if contradicting:
+            labels = ", ".join(self.fields["without"].options[code] for code in sorted(contradicting))
             self.add_error("without", f"Both present and absent: {labels}.")
-        return given
+        return cleaned
 
     def criteria(self) -> dict:
-        """What is given, as `summaries.criteria` takes it."""
-        given = {name: value for name, value in self.cleaned_data.items() if value not in (None, ())}
-        return given | {name: given[name][0] for name in ONE_VALUE if name in given}
+        """What is given, as `summaries.similarity_criteria` takes it."""
+        criteria = {name: value for name, value in self.cleaned_data.items() if value not in (None, ())}
+        return criteria | {name: criteria[name][0] for name in ONE_VALUE if name in criteria}
 
     @property
-    def choices(self) -> list[Choice]:
+    def choice_lists(self) -> list[Choice]:
         """The lists to choose from, in the order of the form."""
         return [
             Choice(
@@ -179,7 +187,7 @@ class SimilarForm(forms.Form):
                 field.label,
                 [(code, label, code in self.data.getlist(name)) for code, label in field.options.items()],
                 one_only=name in ONE_VALUE,
-                usual=name in USUAL,
+                is_unfolded=name in UNFOLDED,
             )
             for name, field in self.fields.items()
             if isinstance(field, WordsField)
@@ -187,25 +195,25 @@ class SimilarForm(forms.Form):
 
 
 @require_safe
-def similar(request: HttpRequest, collection: str) -> HttpResponse:
+def similar_page(request: HttpRequest, collection: str) -> HttpResponse:
     """Patients like mine: who agrees in what, who differs, and what is not known."""
-    home = get_collection(collection)
-    words = vocabulary(home)
-    form = SimilarForm(request.GET, words=words)
+    collection_record = get_collection(collection)
+    terms = vocabulary(collection_record)
+    form = SimilarForm(request.GET, vocabulary=terms)
     problems = [str(problem) for texts in form.errors.values() for problem in texts]
-    status = page_status(request, home, problems)
+    status = page_status(request, collection_record, problems)
     if head := head_response(request, status=status):
         return head
     context = {
-        "collection": home,
+        "collection": collection_record,
         "form": form,
         "typed_age": request.GET.get("age", ""),
-        "tabs": navigation_tabs(home, "", "similar"),
+        "tabs": navigation_tabs(collection_record, "", "similar"),
         "noun": "similar",
         "span": summaries.AGE_SPAN,
-        "found": None,
+        "similar": None,
         "problems": problems,
     }
-    if not problems and (asked := summaries.similarity_criteria(home, words, **form.criteria())):
-        context["found"] = summaries.similar_patients(home, asked)
+    if not problems and (criteria := summaries.similarity_criteria(collection_record, terms, **form.criteria())):
+        context["similar"] = summaries.similar_patients(collection_record, criteria)
     return render(request, "evidence/similar.html", context, status=status)

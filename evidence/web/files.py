@@ -44,15 +44,15 @@ def chart_file(request: HttpRequest, collection: str, name: str) -> HttpResponse
     parsed = parse_request(request, collection)
     if name not in CHARTS:
         raise Http404("There is no such chart.")
-    if answered := refuse_file(parsed.problems, requested_release(parsed.form.data, parsed.collection)) or chart_head(
+    if response := refuse_file(parsed.problems, requested_release(parsed.form.data, parsed.collection)) or chart_head(
         request, parsed.collection, name
     ):
-        return answered
+        return response
     return chart_csv(build_chart(parsed, name), parsed.question)
 
 
 @require_safe
-def citations(request: HttpRequest, collection: str, how: str) -> HttpResponse:
+def citations_file(request: HttpRequest, collection: str, how: str) -> HttpResponse:
     """The studies of exactly this question as RIS or BibTeX."""
     parsed = parse_request(request, collection)
     if parsed.collection.is_simulated:
@@ -67,34 +67,34 @@ def citations(request: HttpRequest, collection: str, how: str) -> HttpResponse:
 
 
 @require_safe
-def bundle(request: HttpRequest, collection: str) -> HttpResponse:
+def bundle_file(request: HttpRequest, collection: str) -> HttpResponse:
     """Everything this question finds, as one ZIP."""
     parsed = parse_request(request, collection)
     if refused := refuse_file(parsed.problems, requested_release(parsed.form.data, parsed.collection)):
         return refused
     headers = attachment_header(file_name(parsed.collection, "zip"), parsed.collection)
-    written = bundle_pieces(parsed.question, parsed.vocabulary)
-    return StreamingHttpResponse(written, content_type="application/zip", headers=headers)
+    chunks = bundle_pieces(parsed.question, parsed.vocabulary)
+    return StreamingHttpResponse(chunks, content_type="application/zip", headers=headers)
 
 
 @require_safe
-def phenopackets(request: HttpRequest, collection: str) -> HttpResponse:
+def phenopackets_file(request: HttpRequest, collection: str) -> HttpResponse:
     """The patients of this question as a cohort of phenopackets."""
     parsed = parse_request(request, collection)
     if refused := refuse_file(parsed.problems, requested_release(parsed.form.data, parsed.collection)):
         return refused
     headers = attachment_header(file_name(parsed.collection, "json", "phenopackets"), parsed.collection)
-    written = cohort_phenopackets(parsed.question, parsed.vocabulary)
-    return StreamingHttpResponse(written, content_type="application/json", headers=headers)
+    chunks = cohort_phenopackets(parsed.question, parsed.vocabulary)
+    return StreamingHttpResponse(chunks, content_type="application/json", headers=headers)
 
 
-def refuse_file(problems: list[str], pin: RequestedRelease | None) -> HttpResponse | None:
+def refuse_file(problems: list[str], requested: RequestedRelease | None) -> HttpResponse | None:
     """Why there is no file: a wrong question (400), or data that have moved on since the release it names (409)."""
-    if pin and pin.problem:
-        problems = [*problems, pin.problem]
+    if requested and requested.problem:
+        problems = [*problems, requested.problem]
     if problems:
         return problems_as_text(problems)
-    return problems_as_text([pin.moved_on], 409) if pin and pin.moved else None
+    return problems_as_text([requested.changed_text], 409) if requested and requested.has_changed else None
 
 
 def chart_head(request: HttpRequest, collection: Collection, name: str) -> HttpResponse | None:

@@ -49,23 +49,23 @@ class OptionsInput:
 Input = SearchInput | RangeInput | OptionsInput
 
 
-def inputs(parsed: ParsedRequest, facets: list[Facet]) -> list[Input]:
+def form_inputs(parsed: ParsedRequest, facets: list[Facet]) -> list[Input]:
     """The inputs of the form, in its order: one for every filter, or for the two ends of a range."""
     by_name = {facet.name: facet for facet in facets}
     return [input_for(names, parsed, by_name) for names in LAYOUT]
 
 
 def input_for(names: tuple[str, ...], parsed: ParsedRequest, facets: dict[str, Facet]) -> Input:
-    name, asked = names[0], FILTERS[names[0]]
+    name, url_filter = names[0], FILTERS[names[0]]
     if name in facets:
         return OptionsInput(facets[name])
-    if isinstance(asked, Search):
-        return SearchInput(name, asked.label, parsed.entered_values(name), asked.extra["max_length"])
+    if isinstance(url_filter, Search):
+        return SearchInput(name, url_filter.label, parsed.entered_values(name), url_filter.extra["max_length"])
     typed = map(parsed.entered_values, names)
-    return RangeInput(asked.range.title, *names, *typed, asked.range.low, asked.range.high)
+    return RangeInput(url_filter.range.title, *names, *typed, url_filter.range.low, url_filter.range.high)
 
 
-def hidden(parsed: ParsedRequest, noun: str) -> list[tuple[str, str]]:
+def hidden_inputs(parsed: ParsedRequest, noun: str) -> list[tuple[str, str]]:
     """The words of the display that this page has no input for: they stay with the reader all the same."""
-    own = OWN_INPUTS.get(noun, ())
-    return [(word, value) for word, values in parsed.view.items() if word not in own for value in values]
+    own_inputs = OWN_INPUTS.get(noun, ())
+    return [(name, value) for name, values in parsed.view.items() if name not in own_inputs for value in values]

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 
 from ..questions.question import Question
 from ..questions.vocabulary import Vocabulary
-from ..tables import Column, Table, batches, page_records
+from ..tables import Column, Table, page_records, read_batches
 from ..tables.column import NOT_ASKED, SEPARATOR
 
 PAGE = 50  # rows of a page
@@ -52,7 +52,7 @@ def make_listing(
     request: HttpRequest,
     table: Table,
     question: Question,
-    words: Vocabulary,
+    vocabulary: Vocabulary,
     total: int | None = None,
     address: str = "",
 ) -> Listing:
@@ -68,17 +68,17 @@ def make_listing(
         sort = ""
     total = table.records(question).count() if total is None else total
     paginator = Paginator(range(total), PAGE)
-    asked = request.GET.get("page", "1") or "1"
+    page_number = request.GET.get("page", "1") or "1"
     try:
-        page = paginator.page(asked)
+        page = paginator.page(page_number)
     except (EmptyPage, PageNotAnInteger):
-        page = paginator.get_page(asked)
+        page = paginator.get_page(page_number)
         notices.append(f"There is no such page; this is page {page.number} of {paginator.num_pages}.")
-    columns = listed_columns(table, question, words)
+    columns = listed_columns(table, question, vocabulary)
     first = (page.number - 1) * PAGE
     records = page_records(table, question, sort, first, min(first + PAGE, total))
-    shown = shown_rows(table, records, question, words) if total else []
-    return Listing([make_heading(column, question, sort, address) for column in columns], shown, page, notices, sort)
+    rows = shown_rows(table, records, question, vocabulary) if total else []
+    return Listing([make_heading(column, question, sort, address) for column in columns], rows, page, notices, sort)
 
 
 def listed_columns(table: Table, question: Question, words: Vocabulary) -> list[Column]:
@@ -88,30 +88,30 @@ def listed_columns(table: Table, question: Question, words: Vocabulary) -> list[
     return [column for column in table.columns if column.on_page or column.name == NOT_ASKED]
 
 
-def shown_rows(table: Table, records: QuerySet, question: Question, words: Vocabulary) -> list[list[Cell]]:
+def shown_rows(table: Table, records: QuerySet, question: Question, vocabulary: Vocabulary) -> list[list[Cell]]:
     """The records as a page shows them."""
-    columns, slug = listed_columns(table, question, words), question.collection.slug
-    shown = []
-    for batch in batches([*columns, *link_columns(table)], table, records, question):
+    columns, slug = listed_columns(table, question, vocabulary), question.collection.slug
+    rows = []
+    for batch in read_batches([*columns, *link_columns(table)], table, records, question):
         studies = batch.values[-1]
         cells = [
-            shown_column(column, zip(values, batch.reasons, studies, strict=True), words, slug)
+            shown_column(column, zip(values, batch.reasons, studies, strict=True), vocabulary, slug)
             for column, values in zip(columns, batch.values, strict=False)
         ]
-        shown += map(list, zip(*cells, strict=True))
-    return shown
+        rows += map(list, zip(*cells, strict=True))
+    return rows
 
 
-def shown_column(column: Column, cells: Iterable[tuple], words: Vocabulary, collection: str) -> list[Cell]:
+def shown_column(column: Column, cells: Iterable[tuple], vocabulary: Vocabulary, collection: str) -> list[Cell]:
     """Cells of one column; equal ones, which most columns are full of, are one and the same object."""
-    made: dict[tuple, Cell] = {}
-    shown = []
+    cells_by_key: dict[tuple, Cell] = {}
+    cells_shown = []
     for value, reason, study in cells:
         key = (value, reason, study if column.name == "study_name" else "")
-        if key not in made:
-            made[key] = show_cell(column, value, reason, words, collection, study)
-        shown.append(made[key])
-    return shown
+        if key not in cells_by_key:
+            cells_by_key[key] = show_cell(column, value, reason, vocabulary, collection, study)
+        cells_shown.append(cells_by_key[key])
+    return cells_shown
 
 
 def link_columns(table: Table) -> list[Column]:
@@ -127,22 +127,22 @@ def make_heading(column: Column, question: Question, sort: str, address: str) ->
     return Heading(column.label, column.numeric, f"{address}?{question.query(sort=turned)}", direction)
 
 
-def show_cell(column: Column, value, reason: str, words: Vocabulary, collection: str, study: str) -> Cell:
+def show_cell(column: Column, value, reason: str, vocabulary: Vocabulary, collection: str, study: str) -> Cell:
     if value is None:
         return Cell("", reason if column.tells_missing else "", "", column.numeric, "")
     parts = value.split(SEPARATOR) if column.lookup else [str(value)]
-    text = SEPARATOR.join([cell_label(column, part, words) for part in parts])
+    text = SEPARATOR.join([cell_label(column, code, vocabulary) for code in parts])
     tone = parts[0] if column.toned and len(set(parts)) == 1 else ""
     return Cell(text, "", cell_link(column, value, collection, study), column.numeric, tone)
 
 
-def cell_label(column: Column, code: str, words: Vocabulary) -> str:
+def cell_label(column: Column, code: str, vocabulary: Vocabulary) -> str:
     """A code in words, or the code where its vocabulary is not one pages print."""
     if column.labels:
         return column.labels.get(code, code)
     if column.codes is None or not column.codes.kind:
         return code
-    return words.set_label(code) if column.codes.joined else words.label(column.codes.kind, code)
+    return vocabulary.set_label(code) if column.codes.joined else vocabulary.label(column.codes.kind, code)
 
 
 def cell_link(column: Column, value, collection: str, study: str) -> str:
@@ -154,12 +154,14 @@ def cell_link(column: Column, value, collection: str, study: str) -> str:
     return ""
 
 
-def page_links(listed: Listing, question: Question) -> list[tuple[str, str]]:
+def page_links(listing: Listing, question: Question) -> list[tuple[str, str]]:
     """(label, address) of the pages around this one; an empty address is this page or a gap."""
-    paginator = listed.page.paginator
+    paginator = listing.page.paginator
     links = []
-    for number in paginator.get_elided_page_range(listed.page.number, on_each_side=2, on_ends=1):
-        here = number == listed.page.number or not isinstance(number, int)
-        query = urlencode([*question.to_params(), *([("sort", listed.sort)] if listed.sort else []), ("page", number)])
-        links.append((str(number), "" if here else f"?{query}"))
+    for number in paginator.get_elided_page_range(listing.page.number, on_each_side=2, on_ends=1):
+        is_current = number == listing.page.number or not isinstance(number, int)
+        query = urlencode(
+            [*question.to_params(), *([("sort", listing.sort)] if listing.sort else []), ("page", number)]
+        )
+        links.append((str(number), "" if is_current else f"?{query}"))
     return links

@@ -28,7 +28,7 @@ class ListPage(Context):
 
 
 @require_safe
-def records(request: HttpRequest, collection: str, noun: str) -> HttpResponse:
+def list_page(request: HttpRequest, collection: str, noun: str) -> HttpResponse:
     """The rows of one table, for the question of the address."""
     parsed = parse_request(request, collection)
     if head := head_of_page(request, parsed):

@@ -1,4 +1,4 @@
-"""The rooms of a collection, for its navigation."""
+"""The pages of a collection, for its navigation."""
 
 from urllib.parse import urlencode
 
@@ -27,18 +27,19 @@ VIEWS = [
 WITHOUT_QUESTION = {"similar", "flow"}  # pages that ask something else
 
 
-def navigation_tabs(collection: Collection, query: str, here: str) -> dict[str, list[dict]]:
+def navigation_tabs(collection: Collection, query: str, current: str) -> dict[str, list[dict]]:
     """Lists and views; each keeps the question where it can be asked of it."""
 
-    def address(name: str, target: str) -> str:
-        found = reverse(name, args=[collection.slug, *([target] if name == "list" else [])])
+    def tab_url(name: str, target: str) -> str:
+        url = reverse(name, args=[collection.slug, *([target] if name == "list" else [])])
         if not query or name in WITHOUT_QUESTION:
-            return found
-        return f"{found}?{urlencode({'a': query})}" if name == "compare" else f"{found}?{query}"
+            return url
+        return f"{url}?{urlencode({'a': query})}" if name == "compare" else f"{url}?{query}"
 
     return {
         heading: [
-            {"label": label, "href": address(name, target), "here": target == here} for name, label, target in rooms
+            {"label": label, "href": tab_url(name, target), "here": target == current}
+            for name, label, target in targets
         ]
-        for heading, rooms in (("Records", ROWS), ("Views", VIEWS))
+        for heading, targets in (("Records", ROWS), ("Views", VIEWS))
     }

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_safe
 from .. import summaries
 from ..charts.chart import Chart
 from ..charts.registry import CHARTS, ChartSpec, drop_default_charts, selected_charts
-from ..questions.form_fields import truncated
+from ..questions.form_fields import truncate_text
 from ..questions.parsing import ParsedRequest, parse_request
 from ..summaries import ShareSensitivity
 from ..summaries.shares import Summary
@@ -40,7 +40,7 @@ class Overview(Context):
 
 
 @require_safe
-def overview(request: HttpRequest, collection: str) -> HttpResponse:
+def overview_page(request: HttpRequest, collection: str) -> HttpResponse:
     """The overview: the answer in a sentence, shares, charts."""
     parsed = parse_request(request, collection)
     drop_default_charts(parsed)
@@ -88,6 +88,6 @@ def overview_context(request: HttpRequest, page: CollectionPage, specs: list[Cha
         sensitivity_query=parsed.query(sensitivity="" if asks_for_sensitivity(parsed) else SENSITIVITY_ON),
         charts=draw_charts(page, specs),
         selected_charts={spec.name for spec in selected_charts(parsed)},
-        unknown_charts=[truncated(name) for name in parsed.view.get("chart", ()) if name not in CHARTS],
+        unknown_charts=[truncate_text(name) for name in parsed.view.get("chart", ()) if name not in CHARTS],
         listing=listing,
     )

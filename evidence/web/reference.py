@@ -29,7 +29,7 @@ EXAMPLES = [
 
 @require_safe
 @accept_params()
-def home(request: HttpRequest) -> HttpResponse:
+def home_page(request: HttpRequest) -> HttpResponse:
     """What this is, the collections side by side, example questions."""
     if head := head_response(request):
         return head
@@ -40,7 +40,7 @@ def home(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @accept_params()
-def inhibitors(request: HttpRequest) -> HttpResponse:
+def inhibitors_page(request: HttpRequest) -> HttpResponse:
     """Every JAK inhibitor, with what each collection holds on it."""
     if head := head_response(request):
         return head
@@ -51,7 +51,7 @@ def inhibitors(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @accept_params()
-def inhibitor(request: HttpRequest, slug: str) -> HttpResponse:
+def inhibitor_page(request: HttpRequest, slug: str) -> HttpResponse:
     """One drug: reference facts, and its evidence by collection."""
     drug = get_object_or_404(JAKInhibitor, slug=slug, named=True)
     if head := head_response(request):
@@ -63,7 +63,7 @@ def inhibitor(request: HttpRequest, slug: str) -> HttpResponse:
 
 @require_safe
 @accept_params()
-def reviews(request: HttpRequest) -> HttpResponse:
+def reviews_page(request: HttpRequest) -> HttpResponse:
     """Published reviews and how many figures each prints."""
     if head := head_response(request):
         return head
@@ -72,7 +72,7 @@ def reviews(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @accept_params()
-def review(request: HttpRequest, slug: str) -> HttpResponse:
+def review_page(request: HttpRequest, slug: str) -> HttpResponse:
     """Printed figures against what the loaded records give."""
     printed = get_object_or_404(Review, slug=slug)
     if head := head_response(request):

@@ -26,6 +26,6 @@ def agreement_matrix(
     def patient_flags(bits: np.ndarray) -> np.ndarray:
         return unpack_bits(snapshot.layout.treatments_to_patients(bits)).view(bool)[order]
 
-    agreeing = [patient_flags(bitsets.matching(criterion)) for criterion in criteria]
-    known = [~patient_flags(bitsets.open(criterion)) for criterion in criteria]
-    return snapshot.patient_keys[order], agreeing, known
+    agrees_with = [patient_flags(bitsets.matching(criterion)) for criterion in criteria]
+    is_known = [~patient_flags(bitsets.open(criterion)) for criterion in criteria]
+    return snapshot.patient_keys[order], agrees_with, is_known

@@ -1,4 +1,4 @@
-"""Which courses answer a question, as bits: facts of the snapshot, and answers of filters to single values, kept.
+"""Which treatments answer a question, as bits: facts of the snapshot, and answers of filters to single values, kept.
 
 The filters stay the only definition of what a word means, `questions.three_answers` the only one of yes, no and
 open: here are the facts they are made of. What is known, and what is on a list, stands in the snapshot already; other
@@ -54,12 +54,14 @@ class BitFacts:
     def __init__(self, bitsets: "QuestionBitsets", name: str):
         self.bitsets, self.name = bitsets, name
 
-    def matching(self, asked, value) -> np.ndarray:
-        return asked.matching_from(value, lambda one: self.bitsets.matching_value(self.name, one))
+    def matching(self, url_filter, value) -> np.ndarray:
+        return url_filter.matching_from(
+            value, lambda single_value: self.bitsets.matching_value(self.name, single_value)
+        )
 
     def known(self, attribute: str | None) -> np.ndarray:
         if attribute is None:
-            return self.bitsets.everybody
+            return self.bitsets.all_treatments
         return self.bitsets.axis_bits(f"known:{attribute}", YesNo.YES.value)
 
     def listed(self, name: str) -> "ListBits":
@@ -67,7 +69,7 @@ class BitFacts:
 
 
 class ListBits:
-    """What is known of one list, as bits of courses."""
+    """What is known of one list, as bits of treatments."""
 
     def __init__(self, bitsets: "QuestionBitsets", name: str):
         self.bitsets, self.name, self.layout = bitsets, name, bitsets.snapshot.layout
@@ -87,51 +89,51 @@ class ListBits:
         rows = [bits for value, bits in zip(axis.values, axis.bits, strict=True) if value not in allowed]
         if not rows:
             return self.layout.no_treatments
-        found = np.bitwise_or.reduce(rows)
-        return self.layout.patients_to_treatments(found) if axis.of_patient else found
+        other_bits = np.bitwise_or.reduce(rows)
+        return self.layout.patients_to_treatments(other_bits) if axis.of_patient else other_bits
 
 
 class QuestionBitsets:
-    """The courses of one snapshot that answer a question with yes, with no, or leave it open."""
+    """The treatments of one snapshot that answer a question with yes, with no, or leave it open."""
 
     def __init__(self, snapshot: Snapshot):
         self.snapshot, self.cache = snapshot, snapshot.memory.setdefault("cache", BitsetCache())
 
     def matching(self, question: Question) -> np.ndarray:
-        """Courses that answer every part with yes."""
-        bits = self.everybody
+        """Treatments that answer every part with yes."""
+        bits = self.all_treatments
         for name, value in question:
             bits = bits & self.part_answer(name, value).yes
         return bits
 
     def settled(self, question: Question) -> np.ndarray:
-        """Courses that answer the question with yes or no."""
+        """Treatments that answer the question with yes or no."""
         if not question.parts:
-            return self.everybody
+            return self.all_treatments
         return all_of(self.part_answer(name, value) for name, value in question).settled
 
     def open(self, question: Question, part: str = "") -> np.ndarray:
-        """Courses that leave the question open, of patients none of whose courses answers it with yes.
+        """Treatments that leave the question open, of patients none of whose treatments answers it with yes.
 
         With the name of a part, those in which that part is open too.
         """
         layout = self.snapshot.layout
-        left = self.everybody & ~self.settled(question)
+        open_bits = self.all_treatments & ~self.settled(question)
         if part:
-            left = left & ~self.settled(question.only(part))
-        return left & ~layout.patients_to_treatments(layout.treatments_to_patients(self.matching(question)))
+            open_bits = open_bits & ~self.settled(question.only(part))
+        return open_bits & ~layout.patients_to_treatments(layout.treatments_to_patients(self.matching(question)))
 
-    def counted(self, question: Question, is_open: bool, open_part: str, open_in: str) -> np.ndarray:
-        """The courses that count in a tally: see there."""
+    def counted_treatments(self, question: Question, is_open: bool, open_part: str, open_in: str) -> np.ndarray:
+        """The treatments that count in a tally: see there."""
         bits = self.open(question, open_part) if is_open else self.matching(question)
         if not open_in:
             return bits
         layout = self.snapshot.layout
-        left = layout.treatments_to_patients(bits & ~self.axis_bits(open_in, YesNo.YES.value))
-        return bits & layout.patients_to_treatments(left)
+        not_counted = layout.treatments_to_patients(bits & ~self.axis_bits(open_in, YesNo.YES.value))
+        return bits & layout.patients_to_treatments(not_counted)
 
     def results(self, question: Question, *, best: bool) -> np.ndarray:
-        """What the courses say of each domain in the months the question asks for: see `results.results_in`; kept."""
+        """What the treatments say of each domain in the months the question asks for: see `results.results_in`; kept."""
         windows = tuple(sorted(question.outcome_months))
         key = ("results", best, windows)
         found = self.cache.get(key)
@@ -140,7 +142,7 @@ class QuestionBitsets:
         return found
 
     @property
-    def everybody(self) -> np.ndarray:
+    def all_treatments(self) -> np.ndarray:
         return self.snapshot.layout.all_treatments
 
     def part_answer(self, name: str, value) -> ThreeAnswers:
@@ -148,27 +150,27 @@ class QuestionBitsets:
         keys = [("yes", name, value), ("no", name, value)]
         yes, no = map(self.cache.get, keys)
         if yes is None or no is None:
-            answer = part_answer(name, value, BitFacts(self, name))
-            yes, no = (self.cache.put(key, bits) for key, bits in zip(keys, (answer.yes, answer.no), strict=True))
+            answers = part_answer(name, value, BitFacts(self, name))
+            yes, no = (self.cache.put(key, bits) for key, bits in zip(keys, (answers.yes, answers.no), strict=True))
         return ThreeAnswers(yes, no)
 
     def matching_value(self, name: str, value) -> np.ndarray:
         """What a filter answers to one single value, asked of the database once."""
         key = ("value", name, value)
-        found = self.cache.get(key)
-        if found is None:
-            found = self.cache.put(key, self.read_bits(FILTERS[name].filter(Treatment.objects.all(), value)))
-        return found
+        bits = self.cache.get(key)
+        if bits is None:
+            bits = self.cache.put(key, self.read_bits(FILTERS[name].filter(Treatment.objects.all(), value)))
+        return bits
 
     def axis_bits(self, name: str, value: str) -> np.ndarray:
-        """The courses with this value of a dimension; nobody where the value does not occur."""
+        """The treatments with this value of a dimension; nobody where the value does not occur."""
         axis = self.snapshot.axes[name]
         if value not in axis.values:
             return self.snapshot.layout.no_treatments
         bits = axis.bits[axis.values.index(value)]
         return self.snapshot.layout.patients_to_treatments(bits) if axis.of_patient else bits
 
-    def read_bits(self, courses: QuerySet) -> np.ndarray:
-        """By a stretch of primary keys, which costs less than by joins; courses of other collections are left out."""
-        (keys,) = read_columns(courses, "pk", key_range(self.snapshot.sorted_keys), [number_column(F("pk"))])
+    def read_bits(self, treatments: QuerySet) -> np.ndarray:
+        """By a stretch of primary keys, which costs less than by joins; treatments of other collections are left out."""
+        (keys,) = read_columns(treatments, "pk", key_range(self.snapshot.sorted_keys), [number_column(F("pk"))])
         return bits_at(self.snapshot.treatment_positions(keys), self.snapshot.layout.width)

@@ -1,8 +1,8 @@
-"""Sets of courses and of patients as packed bits, in one layout.
+"""Sets of treatments and of patients as packed bits, in one layout.
 
-Patients are numbered so that those with most courses come first. First courses fill plane 0 (one bit per patient),
-second courses plane 1, and so on; since whoever has a second course stands before whoever has not, every plane is a
-beginning of the one before it. So “patients with any of these courses” is plane 0 OR plane 1 OR ..., with no look-up.
+Patients are numbered so that those with most treatments come first. First treatments fill plane 0 (one bit per patient),
+second treatments plane 1, and so on; since whoever has a second treatment stands before whoever has not, every plane is a
+beginning of the one before it. So “patients with any of these treatments” is plane 0 OR plane 1 OR ..., with no look-up.
 """
 
 from functools import cached_property
@@ -13,7 +13,7 @@ WORD = 64
 
 
 class Layout:
-    """Where the bit of each course stands. `sizes[j]` patients have more than j courses; sizes never rise."""
+    """Where the bit of each treatment stands. `sizes[j]` patients have more than j treatments; sizes never rise."""
 
     def __init__(self, sizes: list[int]):
         self.sizes = list(sizes) or [0]
@@ -27,7 +27,7 @@ class Layout:
 
     @cached_property
     def all_treatments(self) -> np.ndarray:
-        """All courses."""
+        """All treatments."""
         flags = np.zeros(self.width * WORD, dtype=bool)
         for start, size in zip(self.starts, self.sizes, strict=True):
             flags[start * WORD : start * WORD + size] = True
@@ -35,32 +35,32 @@ class Layout:
 
     @cached_property
     def no_treatments(self) -> np.ndarray:
-        """No course."""
+        """No treatment."""
         return np.zeros(self.width, dtype=np.uint64)
 
     def positions(self, patients: np.ndarray, planes: np.ndarray) -> np.ndarray:
-        """Bit positions of courses, given the patient's number and the course's place among the patient's courses."""
+        """Bit positions of treatments, given the patient's number and the treatment's place among the patient's treatments."""
         return np.asarray(self.starts, dtype=np.int64)[planes] * WORD + patients
 
-    def patients_at(self, places: np.ndarray) -> np.ndarray:
+    def patients_at(self, positions: np.ndarray) -> np.ndarray:
         """The patient's number of each of these bit positions, which have to be in rising order."""
-        people = places.copy()
+        patients = positions.copy()
         for start in self.starts[1:]:
-            first = int(np.searchsorted(places, start * WORD))
-            people[first:] = places[first:] - start * WORD
-        return people
+            first = int(np.searchsorted(positions, start * WORD))
+            patients[first:] = positions[first:] - start * WORD
+        return patients
 
     def treatments_to_patients(self, bits: np.ndarray) -> np.ndarray:
-        """(..., width) courses -> (..., words[0]) patients with any of them."""
+        """(..., width) treatments -> (..., words[0]) patients with any of them."""
         if len(self.words) == 1:
             return bits
-        people = bits[..., : self.words[0]].copy()
+        patients = bits[..., : self.words[0]].copy()
         for start, words in zip(self.starts[1:], self.words[1:], strict=True):
-            people[..., :words] |= bits[..., start : start + words]
-        return people
+            patients[..., :words] |= bits[..., start : start + words]
+        return patients
 
     def last_of_patients(self, bits: np.ndarray) -> np.ndarray:
-        """(..., width) courses -> those of them that are the last of their patient among these."""
+        """(..., width) treatments -> those of them that are the last of their patient among these."""
         if len(self.words) == 1:
             return bits
         found = bits.copy()
@@ -70,11 +70,11 @@ class Layout:
             later[..., :words] |= bits[..., start : start + words]
         return found
 
-    def patients_to_treatments(self, people: np.ndarray) -> np.ndarray:
-        """(..., words[0]) patients -> (..., width) all their courses."""
-        courses = np.concatenate([people[..., :words] for words in self.words], axis=-1)
-        courses &= self.all_treatments
-        return courses
+    def patients_to_treatments(self, patients: np.ndarray) -> np.ndarray:
+        """(..., words[0]) patients -> (..., width) all their treatments."""
+        treatments = np.concatenate([patients[..., :words] for words in self.words], axis=-1)
+        treatments &= self.all_treatments
+        return treatments
 
 
 def pack_bits(flags: np.ndarray) -> np.ndarray:
@@ -87,10 +87,10 @@ def unpack_bits(bits: np.ndarray) -> np.ndarray:
     return np.unpackbits(bits.view(np.uint8), bitorder="little")
 
 
-def bits_at(places: np.ndarray, words: int) -> np.ndarray:
+def bits_at(positions: np.ndarray, words: int) -> np.ndarray:
     """Words whose bits are set at these places."""
     flags = np.zeros(words * WORD, dtype=bool)
-    flags[places] = True
+    flags[positions] = True
     return pack_bits(flags)
 
 
@@ -110,18 +110,18 @@ BLOCK = 512  # words; wider rows are counted one by one in a buffer that stays i
 def intersection_counts(bits: np.ndarray, mask: np.ndarray, layout: Layout | None = None) -> np.ndarray:
     """How many bits of `mask` each row of `bits` shares: (rows, words), (words,) -> (rows,).
 
-    With a layout, the bits are of courses, and their patients are counted.
+    With a layout, the bits are of treatments, and their patients are counted.
     """
     if bits.shape[-1] <= BLOCK:
         return popcount(layout.treatments_to_patients(bits & mask) if layout else bits & mask)
     words = layout.words[0] if layout else len(mask)
     planes = list(zip(layout.starts[1:], layout.words[1:], strict=True)) if layout else []
-    shared, counted = np.empty_like(mask), np.empty(words, dtype=np.uint8)
-    found = np.empty(len(bits), dtype=np.int64)
+    shared, word_counts = np.empty_like(mask), np.empty(words, dtype=np.uint8)
+    counts = np.empty(len(bits), dtype=np.int64)
     for row in range(len(bits)):
         np.bitwise_and(bits[row], mask, out=shared)
         for start, length in planes:
             np.bitwise_or(shared[:length], shared[start : start + length], out=shared[:length])
-        np.bitwise_count(shared[:words], out=counted)
-        found[row] = counted.sum(dtype=np.uint32)
-    return found
+        np.bitwise_count(shared[:words], out=word_counts)
+        counts[row] = word_counts.sum(dtype=np.uint32)
+    return counts

@@ -48,38 +48,38 @@ def number_column(column) -> tuple:
     return (column, None)
 
 
-def read_columns(rows: QuerySet, key: str, span: tuple[int, int], wanted: list[tuple]) -> list[np.ndarray]:
-    """Columns of the rows whose `key` lies in `span` (both ends included), in one order: whole numbers as they are,
+def read_columns(rows: QuerySet, key: str, key_span: tuple[int, int], columns: list[tuple]) -> list[np.ndarray]:
+    """Columns of the rows whose `key` lies in `key_span` (both ends included), in one order: whole numbers as they are,
     others (given with their Codes) as codes. Reads a stretch of keys at a time.
     """
-    parts: list[list[np.ndarray]] = [[] for _ in wanted]
-    least, most = span
-    for start in range(least, most + 1, KEYS_PER_READ):
-        stretch = rows.filter(**{f"{key}__gte": start, f"{key}__lt": min(start + KEYS_PER_READ, most + 1)})
+    chunks_by_column: list[list[np.ndarray]] = [[] for _ in columns]
+    first_key, last_key = key_span
+    for start in range(first_key, last_key + 1, KEYS_PER_READ):
+        stretch = rows.filter(**{f"{key}__gte": start, f"{key}__lt": min(start + KEYS_PER_READ, last_key + 1)})
         texts = stretch.order_by().aggregate(
             **{
                 f"column_{i}": JoinedText(column, "," if codes is None else SEPARATOR)
-                for i, (column, codes) in enumerate(wanted)
+                for i, (column, codes) in enumerate(columns)
             }
         )
-        for part, text, (_, codes) in zip(parts, texts.values(), wanted, strict=True):
+        for chunks, text, (_, codes) in zip(chunks_by_column, texts.values(), columns, strict=True):
             if text is None:
                 continue
             if codes is None:
-                part.append(np.fromstring(text, dtype=np.int64, sep=","))
+                chunks.append(np.fromstring(text, dtype=np.int64, sep=","))
             else:
                 values = text.split(SEPARATOR)
-                part.append(np.fromiter(map(codes.__getitem__, values), dtype=np.int64, count=len(values)))
-    return [np.concatenate(part) if part else np.empty(0, dtype=np.int64) for part in parts]
+                chunks.append(np.fromiter(map(codes.__getitem__, values), dtype=np.int64, count=len(values)))
+    return [np.concatenate(chunks) if chunks else np.empty(0, dtype=np.int64) for chunks in chunks_by_column]
 
 
 def bitmask_column(conditions: list[Q | None]):
     """A whole number whose bit i says whether condition i holds; None holds always."""
-    held = [
+    flags = [
         Value(1 << i) if condition is None else Case(When(condition, then=Value(1 << i)), default=Value(0))
         for i, condition in enumerate(conditions)
     ]
-    return sum(held, Value(0, IntegerField()))
+    return sum(flags, Value(0, IntegerField()))
 
 
 def key_range(keys: np.ndarray) -> tuple[int, int]:
@@ -109,18 +109,18 @@ class ParallelReader:
         if self.pool:
             self.pool.shutdown(cancel_futures=True)
 
-    def read(self, *asked) -> Callable[[], list[np.ndarray]]:
-        """Starts reading `columns(*asked)`; call what it returns for the arrays."""
+    def read(self, *arguments) -> Callable[[], list[np.ndarray]]:
+        """Starts reading `read_columns(*arguments)`; call what it returns for the arrays."""
         if self.pool is None:
-            return lambda: read_columns(*asked)
-        reading: Future = self.pool.submit(self.read_in_thread, *asked)
-        return reading.result
+            return lambda: read_columns(*arguments)
+        future: Future = self.pool.submit(self.read_in_thread, *arguments)
+        return future.result
 
-    def read_in_thread(self, *asked) -> list[np.ndarray]:
+    def read_in_thread(self, *arguments) -> list[np.ndarray]:
         try:
             with consistent_read() as version:
                 if version.token != self.version.token:
                     raise DataChanged
-                return read_columns(*asked)
+                return read_columns(*arguments)
         finally:
             connection.close()

@@ -1,7 +1,7 @@
 """Whether patients improved, domain by domain: the one outcome of each that counts, found in bitmaps.
 
-What each course says of each domain in each window of months is found once, when the snapshot is made (`result_axes`).
-A question then takes the windows it asks for (`results_in`), and of each patient's courses in view the one that counts
+What each treatment says of each domain in each window of months is found once, when the snapshot is made (`result_axes`).
+A question then takes the windows it asks for (`results_in`), and of each patient's treatments in view the one that counts
 (`counting_results`). Chooses as `Outcome.objects.one_per_patient_and_domain` does.
 """
 
@@ -21,7 +21,7 @@ WINDOWS = [*(word for word in Assessed if word != Assessed.UNKNOWN), Assessed.UN
 DOMAINS = [domain.value for domain in Domain]
 YES, NO = YesNo.YES.value, YesNo.NO.value
 VALUES = [improved_value(domain, answer) for answer in (YES, NO) for domain in DOMAINS]
-# What is read of an outcome besides its course and domain: whether these hold, and its month in tenths (−1: none).
+# What is read of an outcome besides its treatment and domain: whether these hold, and its month in tenths (−1: none).
 CONDITIONS = [~Q(result=Response.UNKNOWN), Q(result=Response.IMPROVED), *map(month_window, WINDOWS)]
 MONTH = Coalesce(Cast(F("at_months") * 10, IntegerField()), Value(-1))
 
@@ -34,13 +34,13 @@ def axis_name(window: str, *, best: bool) -> str:
 def result_axes(
     at: np.ndarray, domains: list[str], valued: np.ndarray, held: np.ndarray, months: np.ndarray, words: int
 ) -> dict[str, Axis]:
-    """For each window of months an axis of the courses' last results and one of their best, by domain.
+    """For each window of months an axis of the treatments' last results and one of their best, by domain.
 
-    An outcome has its course's place in `at`, its domain's number in `valued`, its month in `months`, and in the bits
+    An outcome has its treatment's place in `at`, its domain's number in `valued`, its month in `months`, and in the bits
     of `held` which of CONDITIONS hold.
     """
     stated, improved, *within = (((held >> i) & 1).astype(bool) for i in range(len(CONDITIONS)))
-    order = np.lexsort((improved, -months, valued, at))  # the last of a course and domain first, the worst of a tie
+    order = np.lexsort((improved, -months, valued, at))  # the last of a treatment and domain first, the worst of a tie
     found = {}
     for window, here in zip(WINDOWS, within, strict=True):
         rows = order[(here & stated)[order]]
@@ -60,7 +60,7 @@ def result_axes(
 
 
 def results_in(axes: dict[str, Axis], layout: Layout, windows: Iterable[str], *, best: bool) -> np.ndarray:
-    """(2, domains, width): of each domain the courses whose result in these windows is an improvement, and those whose
+    """(2, domains, width): of each domain the treatments whose result in these windows is an improvement, and those whose
     result is another. Without windows, whatever the month.
     """
     asked = set(windows)
@@ -87,7 +87,7 @@ def rows_of(axis: Axis, layout: Layout) -> np.ndarray:
 
 
 def counting_results(results: np.ndarray, courses: np.ndarray, layout: Layout, *, best: bool) -> Axis:
-    """The axis of one selection of courses: each patient under one result of a domain, at the course that has it."""
+    """The axis of one selection of treatments: each patient under one result of a domain, at the treatment that has it."""
     improved, others = results & courses
     if best:
         improved = layout.last_of_patients(improved)
@@ -101,7 +101,7 @@ def counting_results(results: np.ndarray, courses: np.ndarray, layout: Layout, *
 
 
 def last_results(courses: Sequence[Sequence[tuple[str, str, float | None]]], windows: Iterable[str] = ()) -> list[str]:
-    """What counts of one patient, of whose courses each has these outcomes (domain, result, month or None), as values
+    """What counts of one patient, of whose treatments each has these outcomes (domain, result, month or None), as values
     of an `OutcomeDimension`: the very rule, of a patient who is in no collection.
     """
     layout = Layout([1] * len(courses))

@@ -8,7 +8,7 @@ import numpy as np
 
 from .bitsets import Layout
 
-PLAIN = ("studies", "course_keys", "patient_keys", "by_slug", "sorted_keys", "sorted_places")  # arrays by themselves
+PLAIN = ("studies", "treatment_keys", "patient_keys", "by_slug", "sorted_keys", "sorted_places")  # arrays by themselves
 
 
 class KeyIndex:
@@ -22,18 +22,18 @@ class KeyIndex:
         """(which of `keys` are there, their positions)."""
         if not len(self.keys):
             return np.zeros(len(keys), dtype=bool), np.empty(0, dtype=np.int64)
-        at = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
-        there = self.keys[at] == keys
-        return there, self.order[at[there]]
+        positions = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
+        is_known = self.keys[positions] == keys
+        return is_known, self.order[positions[is_known]]
 
 
 @dataclass(frozen=True)
 class Axis:
     """A dimension as the snapshot holds it.
 
-    `bits` has a row for each value: patients where `of_patient`, courses otherwise. Where every course or patient has
+    `bits` has a row for each value: patients where `of_patient`, treatments otherwise. Where every treatment or patient has
     one value, `codes` holds its number for each bit position, and then `bits` is left out if there are many values.
-    `times` counts the rows of a to-many dimension: bit k of how many a course has of value v stands in `times[v, k]`.
+    `times` counts the rows of a to-many dimension: bit k of how many a treatment has of value v stands in `times[v, k]`.
     `wider` has for a term all that it is part of; rows of the narrower terms count for these too.
     """
 
@@ -47,10 +47,10 @@ class Axis:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Axes of all courses that readers may see, and how to find a course again by its primary key.
+    """Axes of all treatments that readers may see, and how to find a treatment again by its primary key.
 
     `version` and `token` are the number (for people) and the token of the version in which the collection last changed.
-    `course_keys` holds the primary key of each bit position, `patient_keys` that of each patient; `by_slug` has the
+    `treatment_keys` holds the primary key of each bit position, `patient_keys` that of each patient; `by_slug` has the
     patients' numbers in the order of their public ids. `sorted_keys` and `sorted_places` lead from a key to its bit.
     """
 
@@ -58,9 +58,9 @@ class Snapshot:
     token: str
     layout: Layout
     axes: dict[str, Axis]
-    totals: dict[str, np.ndarray]  # unit -> (bits, width): how many events or outcomes a course has
+    totals: dict[str, np.ndarray]  # unit -> (bits, width): how many events or outcomes a treatment has
     studies: np.ndarray  # each patient's study, as the number of its value on the axis `study`
-    course_keys: np.ndarray
+    treatment_keys: np.ndarray
     patient_keys: np.ndarray
     by_slug: np.ndarray
     sorted_keys: np.ndarray
@@ -72,12 +72,12 @@ class Snapshot:
         return self.layout.patients
 
     def treatment_positions(self, keys: np.ndarray) -> np.ndarray:
-        """Bit positions of the courses with these primary keys; keys of other courses are left out."""
+        """Bit positions of the treatments with these primary keys; keys of other treatments are left out."""
         if not len(self.sorted_keys) or not len(keys):
             return np.empty(0, dtype=np.int64)
-        at = np.searchsorted(self.sorted_keys, keys)
-        at[at == len(self.sorted_keys)] = 0
-        return self.sorted_places[at[self.sorted_keys[at] == keys]]
+        positions = np.searchsorted(self.sorted_keys, keys)
+        positions[positions == len(self.sorted_keys)] = 0
+        return self.sorted_places[positions[self.sorted_keys[positions] == keys]]
 
     @cached_property
     def rank(self) -> np.ndarray:
@@ -88,13 +88,15 @@ class Snapshot:
 
     @property
     def nbytes(self) -> int:
-        return sum(each.nbytes for each in self.arrays().values())
+        return sum(array.nbytes for array in self.arrays().values())
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Everything it holds, by name."""
-        found = {name: getattr(self, name) for name in PLAIN}
-        found |= {f"total.{unit}": array for unit, array in self.totals.items()}
+        arrays = {name: getattr(self, name) for name in PLAIN}
+        arrays |= {f"total.{unit}": array for unit, array in self.totals.items()}
         for name, axis in self.axes.items():
             parts = {"bits": axis.bits, "codes": axis.codes, "times": axis.times}
-            found |= {f"axis.{name}.{part}": array for part, array in parts.items() if array is not None}
-        return found
+            arrays |= {
+                f"axis.{name}.{name_of_part}": array for name_of_part, array in parts.items() if array is not None
+            }
+        return arrays

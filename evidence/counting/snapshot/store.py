@@ -49,32 +49,32 @@ def snapshot_for(collection: Collection) -> Snapshot | None:
         return None
     if connection.in_atomic_block and not settings.TESTING:
         return None  # a transaction that writes may change more under the same token, or be taken back
-    now = current_version()
-    found = served_of(collection, now)
-    if found is not None:
-        return found
+    version = current_version()
+    snapshot = served_of(collection, version)
+    if snapshot is not None:
+        return snapshot
     with lock:
-        found = served_of(collection, now)
-        if found is not None:
-            return found
-        size = patient_count(collection, now)
+        snapshot = served_of(collection, version)
+        if snapshot is not None:
+            return snapshot
+        size = patient_count(collection, version)
         if settings.COHORT_ENGINE == "auto" and size > settings.SNAPSHOT_PATIENTS:
             return None
         if size <= AT_ONCE:
             return publish_snapshot(collection, build_snapshot(collection), keep=2)
-        ready = load_snapshot(snapshot_folder(collection, now))
+        ready = load_snapshot(snapshot_folder(collection, version))
         if ready is not None:
             return publish_snapshot(collection, ready)
         if not served.get(collection.pk):
             return publish_snapshot(collection, build_and_save(collection))
         start_builder(collection)
-        return earlier(collection, now)
+        return earlier_snapshot(collection, version)
 
 
-def served_of(collection: Collection, now: DataVersion) -> Snapshot | None:
+def served_of(collection: Collection, version: DataVersion) -> Snapshot | None:
     """The snapshot in memory that is of exactly this version."""
-    token = now.token_of(collection)
-    return next((each for each in served.get(collection.pk, ()) if each.token == token != ""), None)
+    token = version.token_of(collection)
+    return next((snapshot for snapshot in served.get(collection.pk, ()) if snapshot.token == token != ""), None)
 
 
 def publish_snapshot(collection: Collection, snapshot: Snapshot, keep: int = 1) -> Snapshot:
@@ -85,30 +85,30 @@ def publish_snapshot(collection: Collection, snapshot: Snapshot, keep: int = 1) 
     return snapshot
 
 
-def earlier(collection: Collection, now: DataVersion) -> Snapshot | None:
+def earlier_snapshot(collection: Collection, version: DataVersion) -> Snapshot | None:
     """The latest snapshot there is of a version that led to this one, marked as such; None where there is none.
 
     One in memory may be of a history that was thrown away when the database was put back, or of a later version than
     the one this request still reads; it stays in memory, and the database answers.
     """
-    past = DataVersion.past()
-    found = served[collection.pk][0]
-    after = past.index(found.token) if found.token in past else -1
-    newer = newest_saved(collection, now, past[after + 1 :])
+    past_tokens = DataVersion.past_tokens()
+    snapshot = served[collection.pk][0]
+    age = past_tokens.index(snapshot.token) if snapshot.token in past_tokens else -1
+    newer = newest_saved(collection, version, past_tokens[age + 1 :])
     if newer is not None:
-        found = publish_snapshot(collection, newer)
-    elif after < 0:
+        snapshot = publish_snapshot(collection, newer)
+    elif age < 0:
         return None
-    if found.token != now.token_of(collection):
-        mark_stale(found.version)
-    return found
+    if snapshot.token != version.token_of(collection):
+        mark_stale(snapshot.version)
+    return snapshot
 
 
-def patient_count(collection: Collection, now: DataVersion) -> int:
+def patient_count(collection: Collection, version: DataVersion) -> int:
     """Patients in the collection, counted once per version."""
-    token = now.token_of(collection)
-    known, size = sizes.get(collection.pk, ("", 0))
-    if known != token or not token:
+    token = version.token_of(collection)
+    counted_token, size = sizes.get(collection.pk, ("", 0))
+    if counted_token != token or not token:
         size = visible_patients(collection).count()
         sizes[collection.pk] = (token, size)
     return size
@@ -116,10 +116,10 @@ def patient_count(collection: Collection, now: DataVersion) -> int:
 
 def build_and_save(collection: Collection) -> Snapshot:
     """Builds the snapshot of a large collection and leaves it for other processes, if there is room for it."""
-    with consistent_read() as now:
+    with consistent_read() as version:
         snapshot = build_snapshot(collection)
         try:
-            save_snapshot(snapshot, snapshot_folder(collection, now))
+            save_snapshot(snapshot, snapshot_folder(collection, version))
         except OSError as error:
             logger.warning("The snapshot of %s cannot be kept for other processes: %s", collection.slug, error)
         return snapshot
@@ -144,46 +144,54 @@ def start_builder(collection: Collection) -> None:
 # Files
 
 
-def snapshot_folder(collection: Collection, now: DataVersion) -> Path:
+def snapshot_folder(collection: Collection, version: DataVersion) -> Path:
     """Where the snapshot of this version is kept. The name says everything that would make it another one."""
     shape = sha256(repr((FORMAT, sorted(DIMENSIONS))).encode()).hexdigest()[:8]
-    return Path(settings.SNAPSHOTS) / f"{collection.slug}-{now.identity.hex[:12]}-{now.token_of(collection)}-{shape}"
+    return (
+        Path(settings.SNAPSHOTS)
+        / f"{collection.slug}-{version.identity.hex[:12]}-{version.token_of(collection)}-{shape}"
+    )
 
 
-def save_snapshot(snapshot: Snapshot, place: Path) -> None:
+def save_snapshot(snapshot: Snapshot, folder: Path) -> None:
     """Writes the snapshot beside and renames it, so that it is there whole or not at all. Earlier versions go."""
-    if place.exists():
+    if folder.exists():
         return
-    place.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=f"{place.name}.", suffix=".part", dir=place.parent))
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", suffix=".part", dir=folder.parent))
     try:
         for name, array in snapshot.arrays().items():
-            np.save(beside / f"{name}.npy", array, allow_pickle=False)
+            np.save(temporary / f"{name}.npy", array, allow_pickle=False)
         axes = {
             name: {"values": axis.values, "of_patient": axis.of_patient, "wider": axis.wider}
             for name, axis in snapshot.axes.items()
         }
-        described = {"version": snapshot.version, "token": snapshot.token, "sizes": snapshot.layout.sizes, "axes": axes}
-        (beside / "snapshot.json").write_text(json.dumps(described), encoding="utf-8")
-        beside.chmod(0o755)
-        beside.replace(place)
+        description = {
+            "version": snapshot.version,
+            "token": snapshot.token,
+            "sizes": snapshot.layout.sizes,
+            "axes": axes,
+        }
+        (temporary / "snapshot.json").write_text(json.dumps(description), encoding="utf-8")
+        temporary.chmod(0o755)
+        temporary.replace(folder)
     except OSError:
-        shutil.rmtree(beside, ignore_errors=True)
-        if not place.exists():  # otherwise another process was first
+        shutil.rmtree(temporary, ignore_errors=True)
+        if not folder.exists():  # otherwise another process was first
             raise
-    for older in place.parent.glob(f"{place.name.rsplit('-', 2)[0]}-*"):
-        if older != place and not older.name.endswith(".part"):
+    for older in folder.parent.glob(f"{folder.name.rsplit('-', 2)[0]}-*"):
+        if older != folder and not older.name.endswith(".part"):
             shutil.rmtree(older, ignore_errors=True)
 
 
-def newest_saved(collection: Collection, now: DataVersion, past: list[str]) -> Snapshot | None:
+def newest_saved(collection: Collection, version: DataVersion, tokens: list[str]) -> Snapshot | None:
     """The latest snapshot left for one of these versions (tokens, oldest first): while edits follow each other quickly,
     one for the very version being read may never be there.
     """
-    start, _, end = snapshot_folder(collection, now).name.rsplit("-", 2)
-    left = {path.name.rsplit("-", 2)[1]: path for path in settings.SNAPSHOTS.glob(f"{start}-*-{end}")}
-    token = next((each for each in reversed(past) if each in left), None)
-    return load_snapshot(left[token]) if token else None
+    start, _, end = snapshot_folder(collection, version).name.rsplit("-", 2)
+    saved = {path.name.rsplit("-", 2)[1]: path for path in settings.SNAPSHOTS.glob(f"{start}-*-{end}")}
+    token = next((past_token for past_token in reversed(tokens) if past_token in saved), None)
+    return load_snapshot(saved[token]) if token else None
 
 
 @contextmanager
@@ -199,25 +207,25 @@ def exclusive_build(collection: Collection) -> Iterator[bool]:
             yield True
 
 
-def load_snapshot(place: Path) -> Snapshot | None:
+def load_snapshot(folder: Path) -> Snapshot | None:
     """The snapshot another process has left there, mapped into memory; None where there is none."""
     try:
-        described = json.loads((place / "snapshot.json").read_text(encoding="utf-8"))
-        arrays = {path.stem: memory_mapped(path) for path in place.glob("*.npy")}
+        description = json.loads((folder / "snapshot.json").read_text(encoding="utf-8"))
+        arrays = {path.stem: memory_mapped(path) for path in folder.glob("*.npy")}
     except (OSError, ValueError) as error:
-        if place.exists():
-            logger.warning("The snapshot in %s cannot be read and is made anew: %s", place.name, error)
-            shutil.rmtree(place, ignore_errors=True)
+        if folder.exists():
+            logger.warning("The snapshot in %s cannot be read and is made anew: %s", folder.name, error)
+            shutil.rmtree(folder, ignore_errors=True)
         return None
 
-    def axis(name: str, about: dict) -> Axis:
-        return Axis(**about, **{part: arrays.get(f"axis.{name}.{part}") for part in ("bits", "codes", "times")})
+    def load_axis(name: str, attributes: dict) -> Axis:
+        return Axis(**attributes, **{part: arrays.get(f"axis.{name}.{part}") for part in ("bits", "codes", "times")})
 
     return Snapshot(
-        version=described["version"],
-        token=described["token"],
-        layout=Layout(described["sizes"]),
-        axes={name: axis(name, about) for name, about in described["axes"].items()},
+        version=description["version"],
+        token=description["token"],
+        layout=Layout(description["sizes"]),
+        axes={name: load_axis(name, about) for name, about in description["axes"].items()},
         totals={name.removeprefix("total."): arrays[name] for name in arrays if name.startswith("total.")},
         **{name: arrays[name] for name in PLAIN},
     )
@@ -233,7 +241,11 @@ def build_ahead(collection: Collection) -> Snapshot | None:
 
     None where there is nothing to do: the collection is small, another process is at it, or it is there already.
     """
-    with consistent_read() as now, exclusive_build(collection) as free:
-        if not free or patient_count(collection, now) <= AT_ONCE or snapshot_folder(collection, now).exists():
+    with consistent_read() as version, exclusive_build(collection) as acquired:
+        if (
+            not acquired
+            or patient_count(collection, version) <= AT_ONCE
+            or snapshot_folder(collection, version).exists()
+        ):
             return None
         return build_and_save(collection)

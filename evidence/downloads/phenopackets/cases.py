@@ -24,7 +24,7 @@ class Sign:
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class CaseTreatment:
     """One course of a JAK inhibitor; `events` are (category's code, label), one for each event."""
 
     inhibitor: str
@@ -39,7 +39,7 @@ class Course:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One patient, with some or all courses."""
+    """One patient, with some or all treatments."""
 
     slug: str
     sex: str
@@ -47,52 +47,54 @@ class Case:
     subset: str
     study: Study
     signs: list[Sign]
-    courses: list[Course]
+    treatments: list[CaseTreatment]
 
 
-def read_cases(patients: QuerySet, courses: QuerySet) -> Iterator[Case]:
-    """The patients in the order of their ids, each with those of these courses that are his."""
+def read_cases(patients: QuerySet, treatments: QuerySet) -> Iterator[Case]:
+    """The patients in the order of their ids, each with those of these treatments that are his."""
     rows = patients.order_by("slug").values_list("pk", "slug", "sex", "age_years", "subset", "study")
-    found = rows.iterator(chunk_size=BATCH)
-    while batch := list(islice(found, BATCH)):
+    patient_rows = rows.iterator(chunk_size=BATCH)
+    while batch := list(islice(patient_rows, BATCH)):
         keys = [key for key, *_ in batch]
         studies = Study.objects.select_related("collection").in_bulk({study for *_, study in batch})
-        signs, given = signs_of(keys), courses_of(keys, courses)
+        signs_by_patient, treatments_by_patient = signs_of(keys), treatments_of(keys, treatments)
         for key, *facts, study in batch:
-            yield Case(*facts, studies[study], signs[key], given[key])
+            yield Case(*facts, studies[study], signs_by_patient[key], treatments_by_patient[key])
 
 
 def signs_of(keys: list[int]) -> dict[int, list[Sign]]:
-    found = defaultdict(list)
-    place = ["patient", "manifestation__position", "manifestation__code"]
-    records = PatientManifestation.objects.filter(patient__among=keys).order_by(*place)
+    signs = defaultdict(list)
+    order = ["patient", "manifestation__position", "manifestation__code"]
+    records = PatientManifestation.objects.filter(patient__among=keys).order_by(*order)
     fields = ["manifestation__code", "manifestation__label", "manifestation__hpo", "status"]
     for key, *facts in records.values_list("patient", *fields):
-        found[key].append(Sign("manifestation", *facts))
-    place = ["patient", "autoantibody__position", "autoantibody__code"]
-    records = PatientAutoantibody.objects.filter(patient__among=keys).order_by(*place)
+        signs[key].append(Sign("manifestation", *facts))
+    order = ["patient", "autoantibody__position", "autoantibody__code"]
+    records = PatientAutoantibody.objects.filter(patient__among=keys).order_by(*order)
     for key, code, label, status in records.values_list(
         "patient", "autoantibody__code", "autoantibody__label", "status"
     ):
-        found[key].append(Sign("autoantibody", code, f"{label} positive", "", status))
-    return found
+        signs[key].append(Sign("autoantibody", code, f"{label} positive", "", status))
+    return signs
 
 
-def courses_of(keys: list[int], courses: QuerySet) -> dict[int, list[Course]]:
-    chosen = courses.filter(patient__among=keys).order_by("patient", "number")
+def treatments_of(keys: list[int], treatments: QuerySet) -> dict[int, list[CaseTreatment]]:
+    of_patients = treatments.filter(patient__among=keys).order_by("patient", "number")
     drug = ["inhibitor__slug", "inhibitor__name", "inhibitor__atc"]
-    rows = list(chosen.values_list("pk", "patient", *drug, "indication_set", "response", "stopped", "stop_reason"))
+    rows = list(of_patients.values_list("pk", "patient", *drug, "indication_set", "response", "stopped", "stop_reason"))
     events = defaultdict(list)
-    told = AdverseEvent.objects.filter(treatment__among=[key for key, *_ in rows]).order_by("treatment", "number")
-    for key, code, label in told.values_list("treatment", "category__code", "category__label"):
+    event_records = AdverseEvent.objects.filter(treatment__among=[key for key, *_ in rows]).order_by(
+        "treatment", "number"
+    )
+    for key, code, label in event_records.values_list("treatment", "category__code", "category__label"):
         events[key].append((code, label))
-    found = defaultdict(list)
+    by_patient = defaultdict(list)
     for key, patient, *facts in rows:
-        found[patient].append(Course(*facts, events[key]))
-    return found
+        by_patient[patient].append(CaseTreatment(*facts, events[key]))
+    return by_patient
 
 
 def case_of(patient: Patient) -> Case:
-    """One patient, with every course."""
-    (found,) = read_cases(Patient.objects.filter(pk=patient.pk), patient.treatments.all())
-    return found
+    """One patient, with every treatment."""
+    (case,) = read_cases(Patient.objects.filter(pk=patient.pk), patient.treatments.all())
+    return case

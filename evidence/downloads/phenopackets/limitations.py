@@ -57,6 +57,11 @@ def terms_without_code() -> list[tuple[str, list[str]]]:
         ("Adverse event categories", AdverseEventCategory.objects.all()),
         ("JAK inhibitors", JAKInhibitor.objects.filter(atc="")),
     ]
-    found = [(kind, [str(each) for each in records]) for kind, records in kinds]
-    own = ["Systemic sclerosis and its subsets", "Combinations of indications", "Responses", "How a source was read"]
-    return [*((kind, labels) for kind, labels in found if labels), ("Besides", own)]
+    labels_by_kind = [(kind, [str(term) for term in records]) for kind, records in kinds]
+    other_terms = [
+        "Systemic sclerosis and its subsets",
+        "Combinations of indications",
+        "Responses",
+        "How a source was read",
+    ]
+    return [*((kind, labels) for kind, labels in labels_by_kind if labels), ("Besides", other_terms)]

@@ -13,7 +13,7 @@ from ...questions.filters import describe_question, matching_treatments
 from ...questions.question import Question
 from ...questions.vocabulary import Vocabulary
 from ..release_status import ReleaseStatus, release_status
-from .cases import Case, Course, Sign, case_of, read_cases
+from .cases import Case, CaseTreatment, Sign, case_of, read_cases
 from .limitations import LOSSES
 
 SCHEMA_VERSION = "2.0"
@@ -32,28 +32,30 @@ def ontology_class(kind: str, code: str, label: str, established: str = "") -> d
 
 def external_reference(study: Study, *, simulated: bool) -> dict:
     """The publication. A simulated article is none, and has no address."""
-    about = study.title or study.short_name
+    title = study.title or study.short_name
     if simulated:
-        return {"id": f"casebook:study.{study.slug}", "description": f"Simulated article, no publication: {about}"}
-    known = [("DOI", study.doi), ("PMID", study.pmid), ("clinicaltrials.gov", study.nct)]
-    name = next((f"{registry}:{number}" for registry, number in known if number), f"casebook:study.{study.slug}")
-    return {"id": name, **({"reference": study.link} if study.link else {}), "description": about}
+        return {"id": f"casebook:study.{study.slug}", "description": f"Simulated article, no publication: {title}"}
+    registry_numbers = [("DOI", study.doi), ("PMID", study.pmid), ("clinicaltrials.gov", study.nct)]
+    name = next(
+        (f"{registry}:{number}" for registry, number in registry_numbers if number), f"casebook:study.{study.slug}"
+    )
+    return {"id": name, **({"reference": study.link} if study.link else {}), "description": title}
 
 
 def feature_evidence(study: Study, *, simulated: bool) -> list[dict]:
     """Where a feature comes from: how the source was read, and the source."""
-    read = ontology_class("read", study.reading, f"Read: {study.reading_label.lower()}")
-    return [{"evidenceCode": read, "reference": external_reference(study, simulated=simulated)}]
+    evidence_code = ontology_class("read", study.reading, f"Read: {study.reading_label.lower()}")
+    return [{"evidenceCode": evidence_code, "reference": external_reference(study, simulated=simulated)}]
 
 
-def metadata_resources(now: ReleaseStatus, *, hpo: bool) -> list[dict]:
+def metadata_resources(status: ReleaseStatus, *, hpo: bool) -> list[dict]:
     """What the prefixes of terms stand for. phenopacket-tools requires every field of each."""
-    found = [
+    resources = [
         {
             "id": "casebook",
             "name": "Casebook: terms without a code from a source (/data-dictionary/#phenopackets)",
             "url": OWN_TERMS,
-            "version": f"release {now.label}",
+            "version": f"release {status.label}",
             "namespacePrefix": "casebook",
             "iriPrefix": OWN_TERMS,
         },
@@ -67,7 +69,7 @@ def metadata_resources(now: ReleaseStatus, *, hpo: bool) -> list[dict]:
         },
     ]
     if hpo:
-        found.append(
+        resources.append(
             {
                 "id": "hp",
                 "name": "Human Phenotype Ontology",
@@ -77,79 +79,85 @@ def metadata_resources(now: ReleaseStatus, *, hpo: bool) -> list[dict]:
                 "iriPrefix": "http://purl.obolibrary.org/obo/HP_",
             }
         )
-    return found
+    return resources
 
 
 class Writer:
     """Writes the phenopackets of one collection."""
 
-    def __init__(self, question: Question, words: Vocabulary, now: ReleaseStatus):
-        self.question, self.words, self.now = question, words, now
+    def __init__(self, question: Question, vocabulary: Vocabulary, status: ReleaseStatus):
+        self.question, self.vocabulary, self.status = question, vocabulary, status
         self.collection = question.collection
         self.simulated = self.collection.is_simulated
         self.hpo = dict(Indication.objects.exclude(hpo="").values_list("code", "hpo"))
 
     @property
-    def maker(self) -> str:
+    def created_by(self) -> str:
         """Who made it; of simulated records, what they are, so that no copy is without."""
         kind = f"; SIMULATED RECORDS, {self.collection.caveat}" if self.simulated else ""
-        return f"Casebook, {self.collection.name}, release {self.now.label}{kind}"
+        return f"Casebook, {self.collection.name}, release {self.status.label}{kind}"
 
-    def metadata(self, references: list[dict], *, hpo: bool = True) -> dict:
+    def meta_data(self, references: list[dict], *, hpo: bool = True) -> dict:
         return {
-            "created": self.now.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "createdBy": self.maker,
-            "resources": metadata_resources(self.now, hpo=hpo),
+            "created": self.status.since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "createdBy": self.created_by,
+            "resources": metadata_resources(self.status, hpo=hpo),
             "phenopacketSchemaVersion": SCHEMA_VERSION,
             **({"externalReferences": references} if references else {}),
         }
 
     def phenopacket(self, case: Case) -> dict:
         """One case."""
-        told = feature_evidence(case.study, simulated=self.simulated)
+        evidence = feature_evidence(case.study, simulated=self.simulated)
         return {
             "id": case.slug,
             "subject": {"id": case.slug, "sex": SEXES.get(case.sex, "UNKNOWN_SEX"), **age_element(case)},
-            "phenotypicFeatures": [phenotypic_feature(sign, told) for sign in case.signs],
+            "phenotypicFeatures": [phenotypic_feature(sign, evidence) for sign in case.signs],
             "diseases": [{"term": disease_element(case)}],
-            "medicalActions": [self.action(course) for course in case.courses],
-            "metaData": self.metadata(
+            "medicalActions": [self.medical_action(treatment) for treatment in case.treatments],
+            "metaData": self.meta_data(
                 [external_reference(case.study, simulated=self.simulated)], hpo=any(sign.hpo for sign in case.signs)
             ),
         }
 
-    def action(self, course: Course) -> dict:
-        """One course: drug, what for, the authors' verdict, adverse events."""
-        agent = ontology_class("inhibitor", course.inhibitor, course.name, course.atc and f"ATC:{course.atc}")
-        found = {"treatment": {"agent": agent}}
-        if course.indication_set:
-            found["treatmentTarget"] = self.target(course.indication_set)
-        if course.response != Response.UNKNOWN:
-            found["responseToTreatment"] = ontology_class("response", course.response, Response(course.response).label)
-        if course.events:
-            found["adverseEvents"] = [ontology_class("adverse-event", code, label) for code, label in course.events]
-        if course.stopped == YesNo.YES and course.stop_reason:
-            found["treatmentTerminationReason"] = ontology_class("stopped", "as-described", course.stop_reason)
-        return found
+    def medical_action(self, treatment: CaseTreatment) -> dict:
+        """One treatment: drug, what for, the authors' verdict, adverse events."""
+        agent = ontology_class(
+            "inhibitor", treatment.inhibitor, treatment.name, treatment.atc and f"ATC:{treatment.atc}"
+        )
+        action = {"treatment": {"agent": agent}}
+        if treatment.indication_set:
+            action["treatmentTarget"] = self.treatment_target(treatment.indication_set)
+        if treatment.response != Response.UNKNOWN:
+            action["responseToTreatment"] = ontology_class(
+                "response", treatment.response, Response(treatment.response).label
+            )
+        if treatment.events:
+            action["adverseEvents"] = [ontology_class("adverse-event", code, label) for code, label in treatment.events]
+        if treatment.stopped == YesNo.YES and treatment.stop_reason:
+            action["treatmentTerminationReason"] = ontology_class("stopped", "as-described", treatment.stop_reason)
+        return action
 
-    def target(self, together: str) -> dict:
+    def treatment_target(self, together: str) -> dict:
         """A set of indications, as one term."""
         codes = together.split(SET_SEPARATOR)
-        label = " and ".join(self.words.label("indication", code) for code in codes)
+        label = " and ".join(self.vocabulary.label("indication", code) for code in codes)
         return ontology_class("indication", together, label, self.hpo.get(together, ""))
 
-    def cohort(self) -> Iterator[str]:
+    def cohort_chunks(self) -> Iterator[str]:
         """The cohort in pieces of some hundred patients."""
-        query, asked = self.question.query(), matching_treatments(self.question)
-        about = f"{describe_question(self.question, self.words)}. {self.maker}. What the standard cannot say: "
-        about += "; ".join(what for what, _ in LOSSES)
-        head = {"id": f"casebook-{self.collection.slug}" + (f"?{query}" if query else ""), "description": about}
+        query, treatments = self.question.query(), matching_treatments(self.question)
+        description = (
+            f"{describe_question(self.question, self.vocabulary)}. {self.created_by}. What the standard cannot say: "
+        )
+        description += "; ".join(limitation for limitation, _ in LOSSES)
+        head = {"id": f"casebook-{self.collection.slug}" + (f"?{query}" if query else ""), "description": description}
         yield f'{json_bytes(head)[:-1]},"members":['
-        found, between = read_cases(Patient.objects.with_treatment(asked), asked), ""
-        while some := list(islice(found, TOGETHER)):
-            yield between + ",".join(json_bytes(self.phenopacket(case)) for case in some)
-            between = ","
-        yield f'],"metaData":{json_bytes(self.metadata([]))}}}'
+        cases, separator = read_cases(Patient.objects.with_treatment(treatments), treatments), ""
+        while batch := list(islice(cases, TOGETHER)):
+            yield separator + ",".join(json_bytes(self.phenopacket(case)) for case in batch)
+            separator = ","
+        yield f'],"metaData":{json_bytes(self.meta_data([]))}}}'
 
 
 def age_element(case: Case) -> dict:
@@ -166,23 +174,25 @@ def disease_element(case: Case) -> dict:
     return ontology_class("subset", case.subset, f"{label}: {Subset(case.subset).label}")
 
 
-def phenotypic_feature(sign: Sign, told: list[dict]) -> dict:
+def phenotypic_feature(sign: Sign, evidence: list[dict]) -> dict:
     """Something looked for: present, or excluded."""
-    found = {"type": ontology_class(sign.kind, sign.code, sign.label, sign.hpo)}
-    return found | ({"excluded": True} if sign.status == Presence.ABSENT else {}) | {"evidence": told}
+    feature = {"type": ontology_class(sign.kind, sign.code, sign.label, sign.hpo)}
+    return feature | ({"excluded": True} if sign.status == Presence.ABSENT else {}) | {"evidence": evidence}
 
 
 def json_bytes(value: dict) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def make_phenopacket(patient: Patient, words: Vocabulary) -> str:
-    """One patient whole, with every course. `patient.study.collection` is read."""
+def make_phenopacket(patient: Patient, vocabulary: Vocabulary) -> str:
+    """One patient whole, with every treatment. `patient.study.collection` is read."""
     collection = patient.study.collection
-    return json_bytes(Writer(Question(collection), words, release_status(collection)).phenopacket(case_of(patient)))
+    return json_bytes(
+        Writer(Question(collection), vocabulary, release_status(collection)).phenopacket(case_of(patient))
+    )
 
 
-def cohort_pieces(question: Question, words: Vocabulary) -> Iterator[str]:
+def cohort_pieces(question: Question, vocabulary: Vocabulary) -> Iterator[str]:
     """The cohort of a question in pieces, all of one state of the data; memory holds a batch of patients."""
     with consistent_read():
-        yield from Writer(question, words, release_status(question.collection)).cohort()
+        yield from Writer(question, vocabulary, release_status(question.collection)).cohort_chunks()

@@ -12,11 +12,11 @@ class Command(BaseCommand):
     )
 
     def handle(self, **options):
-        found = integrity_issues()
-        for line in found:
-            self.stderr.write(f"  {line}")
-        if found:
-            self.stderr.write(self.style.ERROR(f"{len(found)} findings."))
+        issues = integrity_issues()
+        for issue in issues:
+            self.stderr.write(f"  {issue}")
+        if issues:
+            self.stderr.write(self.style.ERROR(f"{len(issues)} findings."))
             raise SystemExit(1)
         self.stdout.write(
             self.style.SUCCESS(f"{len(RULES)} rules and every reconstructed figure checked: no findings.")

@@ -26,10 +26,10 @@ class Command(BaseCommand):
         started = monotonic()
         try:
             self.check_slug(collection)
-            for done in generate_collection(collection, patients, seed, replace=replace):
+            for written in generate_collection(collection, patients, seed, replace=replace):
                 if verbosity:
                     seconds = monotonic() - started
-                    self.stdout.write(f"  {done:>9,} of {patients:,} patients, {seconds:.0f} s")
+                    self.stdout.write(f"  {written:>9,} of {patients:,} patients, {seconds:.0f} s")
         except CannotGenerate as error:
             raise CommandError(f"Nothing was changed. {error}") from None
         call_command("prepare_snapshots", collection, verbosity=verbosity, stdout=self.stdout)

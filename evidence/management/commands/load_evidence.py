@@ -37,22 +37,26 @@ class Command(BaseCommand):
         self.file = None
         try:
             records = read_all()
-            report = load_records(records, progress=self.show if verbosity else lambda record: None)
+            report = load_records(records, progress=self.show_progress if verbosity else lambda record: None)
         except BrokenFixture as error:
             raise CommandError(f"Nothing was changed.\n{error}") from None
         if verbosity:
-            self.tell(len(records), report)
+            self.write_report(len(records), report)
 
-    def show(self, record: FixtureRecord) -> None:
+    def show_progress(self, record: FixtureRecord) -> None:
         if record.file != self.file:
             self.file = record.file
             self.stdout.write(f"  {record.file}")
 
-    def tell(self, read: int, report: LoadReport) -> None:
-        for kept in report.kept:
-            self.stdout.write(self.style.WARNING(f"  {kept}"))
-        done = ", ".join(f"{count} {outcome}" for outcome, count in sorted(report.outcomes.items()))
-        summary = f"{read} records read: {done}." if report.changed else f"{read} records read: nothing to change."
+    def write_report(self, record_count: int, report: LoadReport) -> None:
+        for preserved in report.preserved:
+            self.stdout.write(self.style.WARNING(f"  {preserved}"))
+        outcomes = ", ".join(f"{count} {outcome}" for outcome, count in sorted(report.outcomes.items()))
+        summary = (
+            f"{record_count} records read: {outcomes}."
+            if report.changed
+            else f"{record_count} records read: nothing to change."
+        )
         self.stdout.write(self.style.SUCCESS(summary))
         for collection in Collection.objects.all():
             counts = (

@@ -14,9 +14,9 @@ class Command(BaseCommand):
     requires_system_checks = []  # `make check` and CI run them; here they would only cost time
 
     def handle(self, *, verbosity, **options):
-        told = {"verbosity": verbosity, "stdout": self.stdout, "stderr": self.stderr}
+        output_options = {"verbosity": verbosity, "stdout": self.stdout, "stderr": self.stderr}
         call_command("migrate", interactive=False, verbosity=0, skip_checks=True)
         empty = DataVersion.current().number == 0
-        call_command("load_evidence", **told)
+        call_command("load_evidence", **output_options)
         if empty:
-            call_command("release", notes="The evidence as it comes with Casebook.", if_none=True, **told)
+            call_command("release", notes="The evidence as it comes with Casebook.", if_none=True, **output_options)

@@ -18,10 +18,10 @@ class Command(BaseCommand):
         parser.add_argument("collections", nargs="*", help="slugs; without any, every large collection")
 
     def handle(self, *, collections, verbosity, **options):
-        chosen = Collection.objects.filter(slug__in=collections) if collections else Collection.objects.all()
-        if missing := set(collections) - {each.slug for each in chosen}:
+        selected = Collection.objects.filter(slug__in=collections) if collections else Collection.objects.all()
+        if missing := set(collections) - {collection.slug for collection in selected}:
             raise CommandError(f"There is no collection {', '.join(sorted(missing))}.")
-        for collection in chosen:
+        for collection in selected:
             started = monotonic()
             snapshot = build_ahead(collection)
             if snapshot is not None and verbosity:

@@ -30,19 +30,19 @@ class Command(BaseCommand):
 
     def handle(self, *, review, seed, check, **options):
         try:
-            drawn = self.plan_for(review)
+            plan = self.plan_for(review)
         except (BrokenFixture, CannotReconstruct) as error:
             raise CommandError(str(error)) from None
-        written = fixture_text(fixture_records(review, drawn, seed))
+        text = fixture_text(fixture_records(review, plan, seed))
         path = fixture_folder() / f"{COLLECTION.format(review=review)}.json"
         if check:
-            if not path.exists() or path.read_text(encoding="utf-8") != written:
+            if not path.exists() or path.read_text(encoding="utf-8") != text:
                 raise CommandError(f"{path.name} differs from what the printed figures and this seed give.")
             self.stdout.write(f"{path.name} is what the printed figures give.")
             return
-        path.write_text(written, encoding="utf-8")
-        self.tell(drawn)
-        self.stdout.write(self.style.SUCCESS(f"Wrote {path.name}: {drawn.patients} simulated patients."))
+        path.write_text(text, encoding="utf-8")
+        self.write_report(plan)
+        self.stdout.write(self.style.SUCCESS(f"Wrote {path.name}: {plan.patients} simulated patients."))
 
     def plan_for(self, slug: str) -> Plan:
         entries = read_fixture(fixture_folder() / "reviews.json")
@@ -58,9 +58,9 @@ class Command(BaseCommand):
         }
         return plan_reconstruction(figures, review.get("n_patients"), review.get("n_articles"))
 
-    def tell(self, drawn: Plan) -> None:
-        for code, (count, denominator) in drawn.counts.items():
-            self.stdout.write(f"  {code:24} {count}/{denominator}, missing in {drawn.patients - denominator}")
-        sexed = drawn.females + drawn.males
-        self.stdout.write(f"  {'sex_ratio':24} {drawn.females}:{drawn.males}, missing in {drawn.patients - sexed}")
-        self.stdout.write(f"  {'age':24} known in {drawn.aged}, missing in {drawn.patients - drawn.aged}")
+    def write_report(self, plan: Plan) -> None:
+        for code, (count, denominator) in plan.counts.items():
+            self.stdout.write(f"  {code:24} {count}/{denominator}, missing in {plan.patients - denominator}")
+        sexed = plan.females + plan.males
+        self.stdout.write(f"  {'sex_ratio':24} {plan.females}:{plan.males}, missing in {plan.patients - sexed}")
+        self.stdout.write(f"  {'age':24} known in {plan.aged}, missing in {plan.patients - plan.aged}")

@@ -21,13 +21,13 @@ class Command(BaseCommand):
         if if_none and Release.objects.exists():
             return
         try:
-            made = make_release(notes)
+            release = make_release(notes)
         except CannotRelease as error:
             raise CommandError(f"No release was made. {error}") from None
         if verbosity:
-            self.stdout.write(self.style.SUCCESS(f"Release {made.number} of {made.released_at:%-d %B %Y}."))
-            self.stdout.write(f"  content {made.content_hash}")
-            for each in made.collections.all():
-                self.stdout.write(f"  {each.slug}: {each.told}; {each.size / 1e6:.2f} MB")
-                for line in each.told_changes:
+            self.stdout.write(self.style.SUCCESS(f"Release {release.number} of {release.released_at:%-d %B %Y}."))
+            self.stdout.write(f"  content {release.content_hash}")
+            for released in release.collections.all():
+                self.stdout.write(f"  {released.slug}: {released.rows_text}; {released.size / 1e6:.2f} MB")
+                for line in released.changes_text:
                     self.stdout.write(f"    {line}")

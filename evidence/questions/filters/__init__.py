@@ -1,6 +1,6 @@
 """The words of an address and what they mean: URL words -> QuerySet verbs. No SQL of its own.
 
-Every filter is one condition on one course, and none looks at another's value: the answer to a question is the
+Every filter is one condition on one treatment, and none looks at another's value: the answer to a question is the
 intersection of the answers to its parts. A set and its match word are one filter.
 """
 
@@ -26,10 +26,10 @@ from .treatment import (
     SETS,
     Chip,
     TreatmentFilter,
-    courses_open,
     describe_question,
     filter_chips,
     matching_treatments,
+    open_treatments,
     treatments_known,
 )
 
@@ -53,13 +53,13 @@ __all__ = [
     "asked_of_both",
     "asked_of_groups",
     "asked_of_patients",
-    "courses_open",
     "describe_parts_not_asked",
     "describe_question",
     "filter_chips",
     "matching_groups",
     "matching_studies",
     "matching_treatments",
+    "open_treatments",
     "parts_not_asked",
     "studies_without_groups",
     "treatments_known",

@@ -1,4 +1,4 @@
-"""What filters make their answers of: sets of courses, as an engine has them. Here, as conditions of the database."""
+"""What filters make their answers of: sets of treatments, as an engine has them. Here, as conditions of the database."""
 
 from collections.abc import Iterable
 from typing import Any, Protocol
@@ -15,13 +15,13 @@ NOBODY = Q(pk__isnull=True)
 
 
 class Facts(Protocol):
-    """Sets of courses of an engine: anything that understands &, | and ~."""
+    """Sets of treatments of an engine: anything that understands &, | and ~."""
 
-    def matching(self, asked, value) -> Any:
-        """The courses that answer the filter `asked` with yes."""
+    def matching(self, url_filter, value) -> Any:
+        """The treatments that answer the filter `url_filter` with yes."""
 
     def known(self, attribute: str | None) -> Any:
-        """The courses of which an attribute is known; all of them without one."""
+        """The treatments of which an attribute is known; all of them without one."""
 
     def listed(self, name: str) -> ListFacts:
         """What is known of the list of this name in `LISTS`."""
@@ -30,8 +30,8 @@ class Facts(Protocol):
 class ConditionFacts:
     """The same as conditions on Treatment."""
 
-    def matching(self, asked, value) -> Q:
-        return asked.condition(value)
+    def matching(self, url_filter, value) -> Q:
+        return url_filter.condition(value)
 
     def known(self, attribute: str | None) -> Q:
         return ATTRIBUTES[attribute].known if attribute else EVERYBODY
@@ -43,8 +43,8 @@ class ConditionFacts:
 class ListConditions:
     """What is known of one list, as conditions on Treatment."""
 
-    def __init__(self, about: TermList):
-        self.about, self.tree, self.whole = about, term_tree(about.terms), about.whole.q()
+    def __init__(self, term_list: TermList):
+        self.about, self.tree, self.whole = term_list, term_tree(term_list.terms), term_list.whole.q()
 
     def present(self, code: str) -> Q:
         return self.about.with_any(self.tree.with_narrower(code))
@@ -60,4 +60,4 @@ class ListConditions:
 
 def allowed_beside(codes: Iterable[str], tree: TermTree) -> set[str]:
     """These terms and all they are part of: what may be on a list that has exactly these."""
-    return {each for code in codes for each in tree.with_wider(code)}
+    return {allowed for code in codes for allowed in tree.with_wider(code)}

@@ -29,7 +29,7 @@ def choice_labels(choices) -> dict[str, str]:
 
 
 class QuestionFilter(django_filters.Filter):
-    """One part of a question: courses that answer it with yes, with no, or leave it open."""
+    """One part of a question: treatments that answer it with yes, with no, or leave it open."""
 
     kind: str | None = None  # the vocabulary its codes come from, if it has codes that live in the database
     attribute: str | None = None
@@ -73,7 +73,7 @@ class QuestionFilter(django_filters.Filter):
 
 
 class AnyOf(QuestionFilter):
-    """One or more codes of an attribute, as alternatives. `several`: a course can have more than one of the values.
+    """One or more codes of an attribute, as alternatives. `several`: a treatment can have more than one of the values.
 
     `made` makes the condition for some codes, where no `path` leads to a column.
     """
@@ -84,7 +84,7 @@ class AnyOf(QuestionFilter):
         self,
         label,
         *,
-        made=None,
+        build_condition=None,
         path=None,
         kind=None,
         choices=None,
@@ -94,7 +94,7 @@ class AnyOf(QuestionFilter):
         **kwargs,
     ):
         super().__init__(field_name=path, label=label, options=choice_labels(choices) if choices else {}, **kwargs)
-        self.made, self.kind, self.unknown, self.attribute = made, kind, unknown, attribute
+        self.made, self.kind, self.unknown, self.attribute = build_condition, kind, unknown, attribute
         self.several = several
 
     def condition(self, value):
@@ -115,7 +115,7 @@ class AnyOf(QuestionFilter):
 class SetOf(QuestionFilter):
     """Codes of an attribute that can have several values, compared as any, all, exactly or none of.
 
-    Of courses, `listed` names the list in `LISTS` that has the codes; of groups, `verbs` are those of their QuerySet.
+    Of treatments, `listed` names the list in `LISTS` that has the codes; of groups, `verbs` are those of their QuerySet.
     """
 
     field_class = MatchedSetField
@@ -197,7 +197,7 @@ class Bound(QuestionFilter):
 
 
 class NotKnown(QuestionFilter):
-    """Courses of which something is not known, for one reason or for either."""
+    """Treatments of which something is not known, for one reason or for either."""
 
     field_class = WordsField
 
@@ -211,19 +211,19 @@ class NotKnown(QuestionFilter):
         super().__init__(label=label, options=names | reasons)
 
     def condition(self, value):
-        asked = Q()
-        for word in value:
-            name, _, reason = word.partition(".")
-            asked &= ~ATTRIBUTES[name].known
+        condition = Q()
+        for code in value:
+            name, _, reason = code.partition(".")
+            condition &= ~ATTRIBUTES[name].known
             if reason:
-                asked &= missing_for(reason, EXTRACTION)
-        return asked
+                condition &= missing_for(reason, EXTRACTION)
+        return condition
 
     def matching_from(self, value, matching):
-        return reduce(and_, (matching((word,)) for word in value))
+        return reduce(and_, (matching((code,)) for code in value))
 
     def in_words(self, value, vocabulary):
-        return f"{self.label}: {' and '.join(self.extra['options'][word] for word in value)}"
+        return f"{self.label}: {' and '.join(self.extra['options'][code] for code in value)}"
 
 
 class Search(QuestionFilter):
@@ -239,15 +239,15 @@ class Search(QuestionFilter):
         self.paths, self.related = paths, related
 
     def condition(self, value):
-        asked = Q()
+        condition = Q()
         for word in value.split():
-            found = Q()
+            word_condition = Q()
             for path in self.paths:
-                found |= Q(**{f"{path}__icontains": word})
+                word_condition |= Q(**{f"{path}__icontains": word})
             if self.related:
-                found |= self.related(word)
-            asked &= found
-        return asked
+                word_condition |= self.related(word)
+            condition &= word_condition
+        return condition
 
     def matching_from(self, value, matching):
         return reduce(and_, (matching(word) for word in value.split()))

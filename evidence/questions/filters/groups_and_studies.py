@@ -52,10 +52,10 @@ GROUP_FILTERS = GroupFilter.base_filters
 
 def matching_groups(question: Question) -> QuerySet:
     """The groups that answer those parts of the question a group can answer; see `parts_not_asked`."""
-    asked = StudyGroup.objects.within(question.collection)
+    groups = StudyGroup.objects.within(question.collection)
     for name, value in question.only(*GROUP_FILTERS):
-        asked = GROUP_FILTERS[name].filter(asked, value)
-    return asked
+        groups = GROUP_FILTERS[name].filter(groups, value)
+    return groups
 
 
 def parts_not_asked(question: Question) -> Question:
@@ -131,9 +131,9 @@ STUDY_SEARCH = Search(
 
 
 def matching_studies(question: Question) -> QuerySet:
-    """Studies that answer the question: as a whole, by a course, by a group, or by what a trial registers.
+    """Studies that answer the question: as a whole, by a treatment, by a group, or by what a trial registers.
 
-    Words about the study hold of the study. The remaining words have to hold of one of its courses or groups; a
+    Words about the study hold of the study. The remaining words have to hold of one of its treatments or groups; a
     registered trial without patients yet can answer for its drug alone.
     """
     return studies_answering(question, matching_groups)

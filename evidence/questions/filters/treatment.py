@@ -1,4 +1,4 @@
-"""A question to the courses of one collection: every filter word, its label and its meaning."""
+"""A question to the treatments of one collection: every filter word, its label and its meaning."""
 
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -9,8 +9,8 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from ...models import AdverseEvent, Collection, Patient, PatientAutoantibody, PatientManifestation, Treatment
 from ...models.choices import Ascertainment, Assessed, Design, Presence, Response, Sex, Subset, YesNo
-from ...models.treatment import assessed_about, given, with_seriousness
-from ..form_fields import MatchedSetField, truncated
+from ...models.treatment import assessed_about, given_filter, with_seriousness
+from ..form_fields import MatchedSetField, truncate_text
 from ..question import Question
 from ..three_answers import ThreeAnswers, all_of
 from ..vocabulary import Vocabulary
@@ -23,7 +23,7 @@ VIEW_PARAMS = {"sort", "page", *DISPLAY_PARAMS}
 
 
 def recorded_with(word: str) -> Q:
-    """Courses with this word in an adverse event, in an indication or another therapy of the course, or in an earlier
+    """Treatments with this word in an adverse event, in an indication or another therapy of the treatment, or in an earlier
     therapy, a manifestation or an autoantibody of the patient. What was looked for and is absent is not found.
     """
     event = Q(description__icontains=word) | Q(category__label__icontains=word)
@@ -43,9 +43,9 @@ def recorded_with(word: str) -> Q:
 
 
 class Seriousness(AnyOf):
-    """Whether a course had a serious event.
+    """Whether a treatment had a serious event.
 
-    A course without any event had none, so the answer is settled, also where it is not counted in a share because its
+    A treatment without any event had none, so the answer is settled, also where it is not counted in a share because its
     study graded no event.
     """
 
@@ -76,25 +76,25 @@ class QuestionForm(forms.Form):
     """Checks the words together: none unknown, no range turned round."""
 
     def clean(self):
-        for word in self.data:
-            if word not in self.words():
-                self.add_error(None, self.unknown(word))
+        for name in self.data:
+            if name not in self.known_words():
+                self.add_error(None, self.unknown(name))
         for low, high in RANGES:
-            if wrong := FILTERS[low].range.turned_round(self.cleaned_data.get(low), self.cleaned_data.get(high)):
-                self.add_error(low, wrong)
+            if message := FILTERS[low].range.turned_round(self.cleaned_data.get(low), self.cleaned_data.get(high)):
+                self.add_error(low, message)
         return self.cleaned_data
 
-    def words(self) -> set[str]:
+    def known_words(self) -> set[str]:
         matches = {f"{name}_match" for name, field in self.fields.items() if isinstance(field, MatchedSetField)}
         return set(self.fields) | matches | VIEW_PARAMS
 
-    def unknown(self, word: str) -> str:
-        near = get_close_matches(word[:40], self.words(), n=1)
-        return f"“{truncated(word)}” is not a filter." + (f" Did you mean “{near[0]}”?" if near else "")
+    def unknown(self, name: str) -> str:
+        similar = get_close_matches(name[:40], self.known_words(), n=1)
+        return f"“{truncate_text(name)}” is not a filter." + (f" Did you mean “{similar[0]}”?" if similar else "")
 
 
 class TreatmentFilter(django_filters.FilterSet):
-    """A question to the courses of one collection."""
+    """A question to the treatments of one collection."""
 
     q = Search(
         "Search",
@@ -111,7 +111,7 @@ class TreatmentFilter(django_filters.FilterSet):
         ],
         related=recorded_with,
     )
-    inhibitor = AnyOf("JAK inhibitor", kind="inhibitor", made=given)
+    inhibitor = AnyOf("JAK inhibitor", kind="inhibitor", build_condition=given_filter)
     indication = SetOf("Indication", kind="indication", listed="indication", note=WHOLE_LISTS)
     sex = AnyOf("Sex", path="patient__sex", choices=Sex, unknown=Sex.UNKNOWN, attribute="sex")
     age_min, age_max = Range(
@@ -145,11 +145,15 @@ class TreatmentFilter(django_filters.FilterSet):
     )
     adverse_event = SetOf("Adverse event category", kind="adverse_event", listed="adverse_event", note=WHOLE_LISTS)
     serious = Seriousness(
-        "Serious adverse event", made=with_seriousness, choices=YesNo, unknown=YesNo.UNKNOWN, attribute="serious"
+        "Serious adverse event",
+        build_condition=with_seriousness,
+        choices=YesNo,
+        unknown=YesNo.UNKNOWN,
+        attribute="serious",
     )
     assessed = AnyOf(
         "Outcome assessed at about",
-        made=assessed_about,
+        build_condition=assessed_about,
         choices=Assessed,
         unknown=Assessed.UNKNOWN,
         attribute="assessed",
@@ -168,13 +172,13 @@ class TreatmentFilter(django_filters.FilterSet):
     def __init__(self, data, *, vocabulary: Vocabulary):
         super().__init__(data, Treatment.objects.none())
         self.vocabulary = vocabulary
-        for each in self.filters.values():
-            if each.kind:
-                each.extra["options"] = vocabulary.terms[each.kind]
+        for url_filter in self.filters.values():
+            if url_filter.kind:
+                url_filter.extra["options"] = vocabulary.terms[url_filter.kind]
 
     def get_form_class(self):
         """Making a form class costs more than filling the form in, so it is kept with the words it was made for."""
-        return self.vocabulary.cached("form", super().get_form_class)
+        return self.vocabulary.cached_value("form", super().get_form_class)
 
     def question(self, collection: Collection) -> Question:
         """The question asked. Call it only when `is_valid()`."""
@@ -193,40 +197,40 @@ FILTERS: dict[str, QuestionFilter] = TreatmentFilter.base_filters
 
 def form_layout() -> list[tuple[str, ...]]:
     """The filters in the order the form shows them; the two ends of a range stand together."""
-    together: dict[str | Range, list[str]] = {}
-    for name, each in FILTERS.items():
-        together.setdefault(each.range if isinstance(each, Bound) else name, []).append(name)
+    names_by_key: dict[str | Range, list[str]] = {}
+    for name, url_filter in FILTERS.items():
+        names_by_key.setdefault(url_filter.range if isinstance(url_filter, Bound) else name, []).append(name)
     layout: list[tuple[str, ...]] = []
-    for key, names in together.items():
-        before = key.before if isinstance(key, Range) else ""
-        layout.insert(layout.index((before,)) if before else len(layout), tuple(names))
+    for key, names in names_by_key.items():
+        following = key.before if isinstance(key, Range) else ""
+        layout.insert(layout.index((following,)) if following else len(layout), tuple(names))
     return layout
 
 
 LAYOUT = form_layout()
 RANGES = [names for names in LAYOUT if len(names) > 1]  # (low, high): the words of the two ends
-SETS = {name: each for name, each in FILTERS.items() if isinstance(each, SetOf)}
+SETS = {name: url_filter for name, url_filter in FILTERS.items() if isinstance(url_filter, SetOf)}
 
 
 def matching_treatments(question: Question) -> QuerySet:
-    """The courses that answer every part of the question with yes."""
+    """The treatments that answer every part of the question with yes."""
     return Treatment.objects.within(question.collection).filter(question_answer(question).yes)
 
 
 def treatments_known(question: Question) -> QuerySet:
-    """The courses that answer the question with yes or no."""
+    """The treatments that answer the question with yes or no."""
     return Treatment.objects.within(question.collection).filter(question_answer(question).settled)
 
 
-def courses_open(question: Question, part: str = "") -> QuerySet:
-    """The courses that leave the question open, of patients none of whose courses answers it with yes.
+def open_treatments(question: Question, part_name: str = "") -> QuerySet:
+    """The treatments that leave the question open, of patients none of whose treatments answers it with yes.
 
     With the name of a part, those in which that part is open too.
     """
-    left = Treatment.objects.within(question.collection).filter(~question_answer(question).settled)
-    if part:
-        left = left.filter(~question_answer(question.only(part)).settled)
-    return left.exclude(patient__in=matching_treatments(question).order_by().values("patient"))
+    open_treatments = Treatment.objects.within(question.collection).filter(~question_answer(question).settled)
+    if part_name:
+        open_treatments = open_treatments.filter(~question_answer(question.only(part_name)).settled)
+    return open_treatments.exclude(patient__in=matching_treatments(question).order_by().values("patient"))
 
 
 def question_answer(question: Question) -> ThreeAnswers:

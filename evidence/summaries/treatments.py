@@ -1,4 +1,4 @@
-"""Courses one by one: what happened when, levels before and after, and what a rule says of them."""
+"""Treatments one by one: what happened when, levels before and after, and what a rule says of them."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -23,9 +23,9 @@ LINES = 300  # single outcomes drawn
 
 
 def matching_outcomes(question: Question, measures: list[str]):
-    """Outcomes by these measures under the courses that answer the question; of the months asked for, if any are."""
-    found = Outcome.objects.under(matching_treatments(question)).filter(measure__in=measures)
-    return found.filter(months_among(question.outcome_months))
+    """Outcomes by these measures under the treatments that answer the question; of the months asked for, if any are."""
+    outcomes = Outcome.objects.under(matching_treatments(question)).filter(measure__in=measures)
+    return outcomes.filter(months_among(question.outcome_months))
 
 
 @dataclass(frozen=True)
@@ -71,34 +71,34 @@ class Levels:
 def patient_levels(question: Question, code: str) -> Levels:
     """Individual levels of one of MEASURES. Raises KeyError for another."""
     label, measures = MEASURES[code]
-    found = matching_outcomes(question, measures)
-    both = found.filter(baseline__isnull=False, followup__isnull=False)
-    rows = both.order_by("treatment__patient__slug", "treatment__number", "number").values_list(
+    outcomes = matching_outcomes(question, measures)
+    complete = outcomes.filter(baseline__isnull=False, followup__isnull=False)
+    rows = complete.order_by("treatment__patient__slug", "treatment__number", "number").values_list(
         "treatment__patient__slug", "at_months", "baseline", "followup", "result"
     )
     by_month = defaultdict(list)
-    people = set()
+    patients = set()
     for patient, month, baseline, followup, result in rows:
         level = Level(patient, None if month is None else float(month), float(baseline), float(followup), result)
         by_month[window_of(month)].append(level)
-        people.add(patient)
+        patients.add(patient)
     months = [
         LevelsAtMonth(
             month,
             by_month[month],
-            quartiles([each.baseline for each in by_month[month]]),
-            quartiles([each.followup for each in by_month[month]]),
-            quartiles([each.change for each in by_month[month]]),
+            quartiles([level.baseline for level in by_month[month]]),
+            quartiles([level.followup for level in by_month[month]]),
+            quartiles([level.change for level in by_month[month]]),
         )
         for month in Assessed
         if by_month[month]
     ]
-    return Levels(label, months, found.count(), sum(map(len, by_month.values())), len(people))
+    return Levels(label, months, outcomes.count(), sum(map(len, by_month.values())), len(patients))
 
 
 @dataclass(frozen=True)
 class Swimmer:
-    """One course as a swimmer plot shows it; what has no month stands in `undated`."""
+    """One treatment as a swimmer plot shows it; what has no month stands in `undated`."""
 
     patient: str
     number: int
@@ -111,58 +111,58 @@ class Swimmer:
     undated: int
 
     @property
-    def drawable(self) -> bool:
+    def is_drawable(self) -> bool:
         return self.months is not None or bool(self.outcomes or self.events)
 
     @property
-    def end(self) -> float:
+    def last_month(self) -> float:
         """The last month anything is known of."""
-        return max([self.months or 0, *(each[0] for each in self.outcomes), *(each[0] for each in self.events)])
+        return max([self.months or 0, *(event[0] for event in self.outcomes), *(event[0] for event in self.events)])
 
 
 @dataclass(frozen=True)
 class Swimmers:
-    """The first courses of a question, longest first, and how many there are in all."""
+    """The first treatments of a question, longest first, and how many there are in all."""
 
-    courses: list[Swimmer]
+    treatments_shown: list[Swimmer]
     treatments: int
     of_known_length: int
 
 
 def swimmer_rows(question: Question, treatments: Iterable[Treatment]) -> Swimmers:
-    """Courses (given by whoever lists them, longest first) with what has a month."""
+    """Treatments (given by whoever lists them, longest first) with what has a month."""
 
-    def counted() -> Summary:
+    def count_lengths() -> Summary:
         total, known = yield [
             Tally(question, (), Unit.TREATMENTS),
             Tally(question, ("known:duration",), Unit.TREATMENTS),
         ]
         return total[()], known[("yes",)]
 
-    ((total, known),) = run_summaries(counted())
-    return Swimmers([swimmer_row(each) for each in treatments], total, known)
+    ((total, known),) = run_summaries(count_lengths())
+    return Swimmers([swimmer_row(treatment) for treatment in treatments], total, known)
 
 
-def swimmer_row(course: Treatment) -> Swimmer:
-    """Reads one course; its patient, inhibitor, outcomes and events are expected to be fetched with it."""
-    outcomes, events = list(course.outcomes.all()), list(course.events.all())
+def swimmer_row(treatment: Treatment) -> Swimmer:
+    """Reads one treatment; its patient, inhibitor, outcomes and events are expected to be fetched with it."""
+    outcomes, events = list(treatment.outcomes.all()), list(treatment.events.all())
     dated = [
-        (float(each.at_months), f"{each.get_domain_display()}: {each.measure}", each.result)
-        for each in outcomes
-        if each.at_months is not None
+        (float(outcome.at_months), f"{outcome.get_domain_display()}: {outcome.measure}", outcome.result)
+        for outcome in outcomes
+        if outcome.at_months is not None
     ]
     onsets = [
-        (float(each.onset_months), each.description or str(each.category))
-        for each in events
-        if each.onset_months is not None
+        (float(event.onset_months), event.description or str(event.category))
+        for event in events
+        if event.onset_months is not None
     ]
     return Swimmer(
-        course.patient.slug,
-        course.number,
-        course.inhibitor.name,
-        None if course.duration_months is None else float(course.duration_months),
-        course.response,
-        course.stopped,
+        treatment.patient.slug,
+        treatment.number,
+        treatment.inhibitor.name,
+        None if treatment.duration_months is None else float(treatment.duration_months),
+        treatment.response,
+        treatment.stopped,
         dated,
         onsets,
         len(outcomes) + len(events) - len(dated) - len(onsets),
