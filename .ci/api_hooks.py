@@ -1,6 +1,7 @@
 """What a schema cannot say of a request, for Schemathesis: `SCHEMATHESIS_HOOKS=.ci/api_hooks.py`.
 
-Requests that break only these rules are rightly refused, so they are not among those that must be answered.
+Requests that break only these rules are rightly refused, so they are not among those that must be
+answered.
 """
 
 import schemathesis
@@ -8,7 +9,9 @@ import schemathesis
 
 @schemathesis.hook
 def filter_case(context, case):
-    """Ranges that do not end before they begin, no study's name by chance, at most ten words, cursors as given."""
+    """Ranges that do not end before they begin, no study's name by chance, at most ten words,
+    cursors as given.
+    """
     query = case.query or {}
     for low, least in query.items():
         most = query.get(f"{low.removesuffix('_min')}_max") if low.endswith("_min") else None

@@ -1,7 +1,8 @@
 """The parts of .ci/run, each with its time; ends with the numbers of tests passed and failed.
 
-Parts that do not need each other run side by side, in lanes. What a part says is kept and printed when it ends, so that
-it can be read whole. The first part that fails ends the run: its text is printed, everything else is stopped.
+Parts that do not need each other run side by side, in lanes. What a part says is kept and printed
+when it ends, so that it can be read whole. The first part that fails ends the run: its text is
+printed, everything else is stopped.
 """
 
 import argparse
@@ -65,7 +66,9 @@ class Run:
             self.run(part)
 
     def run(self, part: Part) -> None:
-        """Runs one part. Raises Failed, after printing what it said, where it ends with anything but 0."""
+        """Runs one part. Raises Failed, after printing what it said, where it ends with anything
+        but 0.
+        """
         self.say(f"-- begins: {part.name}")
         started = time.monotonic()
         environment = os.environ | part.environment
@@ -84,7 +87,8 @@ class Run:
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=subprocess.STDOUT,
-                    start_new_session=True,  # a group of its own, so that whatever it leaves behind can be ended
+                    # a group of its own, so that whatever it leaves behind can be ended
+                    start_new_session=True,
                 )
             try:
                 process.wait(LONGEST)
@@ -96,7 +100,10 @@ class Run:
             self.seconds[part.name] = time.monotonic() - started
             output.seek(0)
             if not self.stopped or outcome == "passed":
-                self.say(f"\n== {part.name}: {outcome} after {self.seconds[part.name]:.0f} s\n{output.read()}")
+                self.say(
+                    f"\n== {part.name}: {outcome} after {self.seconds[part.name]:.0f} "
+                    f"s\n{output.read()}"
+                )
         if outcome != "passed":
             raise Failed(part.name)
 
@@ -152,7 +159,8 @@ def services(work: Path):
     bins = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
     if not bins:
         sys.exit("PostgreSQL is not installed.")
-    as_postgres = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []  # it refuses to run as root
+    # it refuses to run as root
+    as_postgres = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
     data, place = work / "postgresql", work / "socket"
     for folder in (data, place):
         folder.mkdir()
@@ -161,7 +169,9 @@ def services(work: Path):
 
     def postgres(program: str, *arguments: object) -> None:
         command = [*as_postgres, str(bins[-1] / program), "-D", str(data), *map(str, arguments)]
-        done = subprocess.run(command, cwd=work, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+        done = subprocess.run(
+            command, cwd=work, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+        )
         if done.returncode:
             sys.exit(done.stdout.decode(errors="replace"))
 
@@ -170,7 +180,8 @@ def services(work: Path):
     options = f"-p {port} -k {place} -c listen_addresses=127.0.0.1 -c fsync=off"
     postgres("pg_ctl", "-w", "-l", place / "log", "-o", options, "start")
     redis = subprocess.Popen(
-        ["redis-server", "--port", str(redis_port), "--save", "", "--dir", str(work)], stdout=subprocess.DEVNULL
+        ["redis-server", "--port", str(redis_port), "--save", "", "--dir", str(work)],
+        stdout=subprocess.DEVNULL,
     )
     try:
         yield {
@@ -214,7 +225,9 @@ def everything(run: Run, work: Path, databases: dict[str, str]) -> None:
         [
             Part("Python environment", "make .venv/.installed-dev var/static/.collected"),
             Part("make check", "make check"),
-            Part("make test, with coverage", "make test", {"PYTEST_ADDOPTS": COVERAGE}, reports=True),
+            Part(
+                "make test, with coverage", "make test", {"PYTEST_ADDOPTS": COVERAGE}, reports=True
+            ),
         ],
         [
             Part(
@@ -222,14 +235,21 @@ def everything(run: Run, work: Path, databases: dict[str, str]) -> None:
                 f"""
                 python3 -m venv {validators}
                 {validators}/bin/python -m pip install --quiet --disable-pip-version-check -r .ci/requirements.txt
-                """,
+                """,  # noqa: E501
             ),
             Part("Environment of the peers", "make var/bench/venv/.installed"),
         ],
     )
     # Only what asks the database: the rest would be the same test a second time.
     run.side_by_side(
-        [Part("Suite on PostgreSQL and Redis", 'make test TESTS="database and not browser"', databases, reports=True)]
+        [
+            Part(
+                "Suite on PostgreSQL and Redis",
+                'make test TESTS="database and not browser"',
+                databases,
+                reports=True,
+            )
+        ]
     )
     run.side_by_side(
         [Part("Browser", "make test-browser", reports=True)],
@@ -240,12 +260,19 @@ def everything(run: Run, work: Path, databases: dict[str, str]) -> None:
                 mkdir {work}/references
                 Rscript .ci/references.R {work}/references
                 CASEBOOK_R_REFERENCES={work}/references .venv/bin/python -m pytest tests/test_statistics_references.py
-                """,
+                """,  # noqa: E501
                 reports=True,
             ),
             Part("Loading on PostgreSQL", LOADING, databases),
-            Part("Bundles under frictionless", BUNDLES.format(work=work, validators=validators), databases),
-            Part("make run, the API under Schemathesis, the examples", SERVED.format(validators=validators)),
+            Part(
+                "Bundles under frictionless",
+                BUNDLES.format(work=work, validators=validators),
+                databases,
+            ),
+            Part(
+                "make run, the API under Schemathesis, the examples",
+                SERVED.format(validators=validators),
+            ),
             Part("Measuring, short", "make bench-short"),
         ],
     )
@@ -280,7 +307,7 @@ done
 SCHEMATHESIS_HOOKS=.ci/api_hooks.py {{validators}}/bin/schemathesis run "$here/api/schema/" \
     --checks all --max-examples 30
 .venv/bin/python .ci/run_examples.py "$here"
-"""
+"""  # noqa: E501
 
 
 def summary(run: Run, since: float) -> None:
@@ -292,7 +319,10 @@ def summary(run: Run, since: float) -> None:
     tests = run.tests()
     for name, (passed, failed) in tests.items():
         print(f"{passed:6}  {name}" + (f" ({failed} failed)" if failed else ""))
-    print(f"{sum(passed for passed, _ in tests.values())} passed, {sum(failed for _, failed in tests.values())} failed")
+    print(
+        f"{sum(passed for passed, _ in tests.values())} passed, "
+        f"{sum(failed for _, failed in tests.values())} failed"
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
-"""Runs the examples of docs/reading.md against a Casebook: `python .ci/run_examples.py http://localhost:8000`."""
+"""Runs the examples of docs/reading.md against a Casebook: `python .ci/run_examples.py
+http://localhost:8000`.
+"""
 
 import os
 import re
@@ -15,4 +17,6 @@ for language, command in RUNS.items():
         print(f"{command[0]} is not here, so the examples in {language} were not run.")
         continue
     for code in re.findall(rf"```{language}\n(.*?)```", TEXT, re.S):
-        subprocess.run(command, input=code, text=True, check=True, env=os.environ | {"CASEBOOK": sys.argv[1]})
+        subprocess.run(
+            command, input=code, text=True, check=True, env=os.environ | {"CASEBOOK": sys.argv[1]}
+        )

@@ -1,4 +1,6 @@
-"""Writes the bundle of each collection into a folder, unpacked: `python .ci/write_bundles.py FOLDER`."""
+"""Writes the bundle of each collection into a folder, unpacked: `python .ci/write_bundles.py
+FOLDER`.
+"""
 
 import io
 import os

@@ -8,8 +8,17 @@ from collections.abc import Collection
 
 from . import questions
 
-# Sets count per patient or per course by way of the same flags, so these can be compared everywhere.
-COUNTED_IN_COURSES = ("inhibitor", "sex", "subset", "response", "relapsed", "adverse_events", "design")
+# Sets count per patient or per course by way of the same flags, so these can be compared
+# everywhere.
+COUNTED_IN_COURSES = (
+    "inhibitor",
+    "sex",
+    "subset",
+    "response",
+    "relapsed",
+    "adverse_events",
+    "design",
+)
 
 
 def text_of(content: bytes) -> str:
@@ -20,7 +29,9 @@ def casebook_numbers(server, collection: str, words: list) -> dict:
     """What the pages themselves say: patients, treatments and the number beside every option."""
     page = text_of(server.get(questions.casebook(collection, words))[1])
     lead = re.search(r'id="answer"[^>]*><strong>([\d\u202f]+)', page).group(1)
-    options = re.findall(r'name="(\w+)" value="([\w.-]+)"[^>]*> <span>[^<]*</span> <span class="count">(\d+)<', page)
+    options = re.findall(
+        r'name="(\w+)" value="([\w.-]+)"[^>]*> <span>[^<]*</span> <span class="count">(\d+)<', page
+    )
     facets: dict[str, dict[str, int]] = {}
     for name, code, number in options:
         facets.setdefault(name, {})[code] = int(number)
@@ -47,7 +58,9 @@ def engine_numbers(collection: str, words: list) -> dict[str, Counter]:
     if not form.is_valid():
         raise SystemExit(form.problems())
     question = form.question(record)
-    counters = count([Tally(question.without(name), (name,), Unit.TREATMENTS) for name in COUNTED_IN_COURSES])
+    counters = count(
+        [Tally(question.without(name), (name,), Unit.TREATMENTS) for name in COUNTED_IN_COURSES]
+    )
     return {
         name: {value: number for (value,), number in counter.items()}
         for name, counter in zip(COUNTED_IN_COURSES, counters, strict=True)
@@ -55,7 +68,9 @@ def engine_numbers(collection: str, words: list) -> dict[str, Counter]:
 
 
 def wider_terms() -> set[str]:
-    """Manifestations that others are part of: Casebook counts ILD as lung too, its peers what the table says."""
+    """Manifestations that others are part of: Casebook counts ILD as lung too, its peers what the
+    table says.
+    """
     from evidence.models import Manifestation
     from evidence.models.term_tree import term_tree
 
@@ -63,7 +78,9 @@ def wider_terms() -> set[str]:
 
 
 def check(ours: dict, theirs: dict, who: str, *, but_for: Collection[str] = ()) -> None:
-    """Raises SystemExit where two answers differ, apart from the numbers of the manifestations `but_for`."""
+    """Raises SystemExit where two answers differ, apart from the numbers of the manifestations
+    `but_for`.
+    """
     for unit in ("patients", "treatments"):
         if unit in theirs and ours[unit] != theirs[unit]:
             raise SystemExit(f"{who} counts {theirs[unit]} {unit}, Casebook {ours[unit]}")
@@ -82,7 +99,8 @@ def datasette_numbers(server, database: str, words: list) -> dict:
         "facets": {
             name: {str(option["value"]): option["count"] for option in facet["results"]}
             for name, facet in facets.get("results", facets).items()
-            # Its own choice is part of what a facet of Datasette counts; Casebook leaves it out, to offer the others.
+            # Its own choice is part of what a facet of Datasette counts; Casebook leaves it out, to
+            # offer the others.
             if name in COUNTED_IN_COURSES and name not in dict(words)
         },
     }
@@ -90,7 +108,13 @@ def datasette_numbers(server, database: str, words: list) -> dict:
 
 def dash_numbers(server, words: list) -> dict:
     answer = json.loads(
-        text_of(server.get("/_dash-update-component", {"Content-Type": "application/json"}, questions.dash(words))[1])
+        text_of(
+            server.get(
+                "/_dash-update-component",
+                {"Content-Type": "application/json"},
+                questions.dash(words),
+            )[1]
+        )
     )
     text = answer["response"]["count"]["children"]
     patients, treatments = (int(number) for number in re.findall(r"\d+", text))

@@ -17,7 +17,7 @@ RAW = """SELECT p.slug, t.number, y.slug, y.short_name, y.year, y.design, y.doi,
     FROM evidence_treatment t JOIN evidence_patient p ON p.id = t.patient_id JOIN evidence_study y ON y.id = p.study_id
     JOIN evidence_collection c ON c.id = y.collection_id JOIN evidence_jakinhibitor j ON j.id = t.inhibitor_id
     WHERE c.slug = ? AND y.state = 'published' AND p.state = 'published' AND p.same_as_id IS NULL
-    ORDER BY p.slug, t.number"""
+    ORDER BY p.slug, t.number"""  # noqa: E501
 
 
 def raw(source: Path, collection: str) -> dict:
@@ -33,7 +33,9 @@ def raw(source: Path, collection: str) -> dict:
 
 
 def download(server: servers.Server, path: str, pause: float = 0) -> dict:
-    """Reads a file to its end, watching the server's memory; `pause` seconds between reads make a slow reader."""
+    """Reads a file to its end, watching the server's memory; `pause` seconds between reads make a
+    slow reader.
+    """
     idle, peak, stop = server.unique_memory(), [0.0], threading.Event()
 
     def watch() -> None:
@@ -66,7 +68,8 @@ def measure(source: Path, flat: Path, collection: str, size: int) -> dict:
     results = {"raw": raw(source, collection)}
     server = servers.casebook("export", f"sqlite:///{source}", WEB_CONCURRENCY="1").start()
     try:
-        # A small file first: what is loaded on first use is not the file's. Studies are asked as files always are.
+        # A small file first: what is loaded on first use is not the file's. Studies are asked as
+        # files always are.
         download(server, "/published/treatments.csv")
         download(server, f"/{collection}/treatments.csv?inhibitor=itacitinib&sex=male")
         results["casebook"] = download(server, f"/{collection}/treatments.csv")
@@ -79,7 +82,9 @@ def measure(source: Path, flat: Path, collection: str, size: int) -> dict:
     if (servers.PEERS / "datasette").exists():
         peer = servers.datasette(flat, tuned=True).start()
         try:
-            results["datasette"] = download(peer, f"/{flat.stem}/treatments.csv?_stream=on&_size=max")
+            results["datasette"] = download(
+                peer, f"/{flat.stem}/treatments.csv?_stream=on&_size=max"
+            )
         finally:
             peer.stop()
     return results

@@ -1,4 +1,6 @@
-"""One row per course in a table of its own, with a 0/1 column for each value of a set: what Datasette and Dash like."""
+"""One row per course in a table of its own, with a 0/1 column for each value of a set: what
+Datasette and Dash like.
+"""
 
 import sqlite3
 from pathlib import Path
@@ -28,7 +30,14 @@ SETS = {
         "autoantibody_id",
         "AND status = 'present'",
     ),
-    "prior": ("evidence_patient_prior_therapies", "patient_id", "t.patient_id", "evidence_therapy", "therapy_id", ""),
+    "prior": (
+        "evidence_patient_prior_therapies",
+        "patient_id",
+        "t.patient_id",
+        "evidence_therapy",
+        "therapy_id",
+        "",
+    ),
     "adverse_event": (
         "evidence_adverseevent",
         "treatment_id",
@@ -50,11 +59,13 @@ def make(source: Path, target: Path, collection: str) -> None:
         for number, code in db.execute(f"SELECT id, code FROM s.{terms}"):
             flags.append(
                 # Cast, so that the column is of numbers and Datasette's “= 1” finds them.
-                f"CAST(EXISTS (SELECT 1 FROM s.{table} x WHERE x.{owner} = {key} AND x.{term} = {number} {more}) "
+                f"CAST(EXISTS (SELECT 1 FROM s.{table} x WHERE x.{owner} = {key} "
+                f"AND x.{term} = {number} {more}) "
                 f'AS INTEGER) AS "{name}__{code}"'
             )
     events = [
-        f"(SELECT COUNT(*) FROM s.evidence_adverseevent x WHERE x.treatment_id = t.id AND x.category_id = {number}) "
+        "(SELECT COUNT(*) FROM s.evidence_adverseevent x "
+        f"WHERE x.treatment_id = t.id AND x.category_id = {number}) "
         f'AS "events__{code}"'
         for number, code in db.execute("SELECT id, code FROM s.evidence_adverseeventcategory")
     ]
@@ -64,7 +75,7 @@ def make(source: Path, target: Path, collection: str) -> None:
         t.adverse_events, t.dose, t.duration_months, {", ".join([*flags, *events])}
         FROM s.evidence_treatment t JOIN s.evidence_patient p ON p.id = t.patient_id
         JOIN s.evidence_study y ON y.id = p.study_id JOIN s.evidence_jakinhibitor j ON j.id = t.inhibitor_id
-        WHERE y.collection_id = (SELECT id FROM s.evidence_collection WHERE slug = ?) ORDER BY p.slug, t.number""",
+        WHERE y.collection_id = (SELECT id FROM s.evidence_collection WHERE slug = ?) ORDER BY p.slug, t.number""",  # noqa: E501
         [collection],
     )
     for column in ("inhibitor", "indication__ild", "indication__skin", "response", "sex"):

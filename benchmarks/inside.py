@@ -1,4 +1,6 @@
-"""What can be measured without HTTP: the bare numbers of a page, the snapshot, what is cold, how many queries."""
+"""What can be measured without HTTP: the bare numbers of a page, the snapshot, what is cold, how
+many queries.
+"""
 
 import json
 import os
@@ -39,8 +41,17 @@ def connect(database: str) -> None:
 
 def measure(database: str, collection: str, *, short: bool) -> dict:
     """In a process of its own, so that memory is its own."""
-    command = [sys.executable, "-m", "benchmarks.inside", database, collection, "short" if short else "long"]
-    output = subprocess.run(command, cwd=servers.ROOT, check=True, capture_output=True, text=True).stdout
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.inside",
+        database,
+        collection,
+        "short" if short else "long",
+    ]
+    output = subprocess.run(
+        command, cwd=servers.ROOT, check=True, capture_output=True, text=True
+    ).stdout
     return json.loads(output.splitlines()[-1])
 
 
@@ -49,8 +60,10 @@ def edit(database: str, collection: str) -> None:
     code = (
         "import django; django.setup()\n"
         "from evidence.models import Patient\n"
-        f"p = Patient.objects.filter(study__collection__slug={collection!r}).order_by('pk').first()\n"
-        "p.notes = 'read again' if not p.notes else ''\n"  # changes no number, since the data are used again
+        "p = "
+        f"Patient.objects.filter(study__collection__slug={collection!r}).order_by('pk').first()\n"
+        # changes no number, since the data are used again
+        "p.notes = 'read again' if not p.notes else ''\n"
         "from django.db import transaction\n"
         "with transaction.atomic(): p.save()\n"
     )
@@ -90,8 +103,13 @@ def report(database: str, collection: str, *, short: bool) -> dict:
     record = Collection.objects.get(slug=collection)
     started = time.perf_counter()
     snapshot = build_snapshot(record)
-    results = {"build_s": round(time.perf_counter() - started, 2), "snapshot_mb": round(snapshot.nbytes / 1e6, 1)}
-    parsed = parse_request(RequestFactory().get(questions.casebook(collection, questions.MAIN)), collection)
+    results = {
+        "build_s": round(time.perf_counter() - started, 2),
+        "snapshot_mb": round(snapshot.nbytes / 1e6, 1),
+    }
+    parsed = parse_request(
+        RequestFactory().get(questions.casebook(collection, questions.MAIN)), collection
+    )
     question, vocabulary = parsed.question, parsed.vocabulary
     answers = QuestionBitsets(snapshot)
     cold = []
@@ -102,10 +120,21 @@ def report(database: str, collection: str, *, short: bool) -> dict:
             ("subset", "diffuse"),
             ("study", "synthetic-1"),
         ):
-            cold.append(median(lambda name=name, facet=facet: answers.part_answer(name, (facet,)), 1))
+            cold.append(
+                median(lambda name=name, facet=facet: answers.part_answer(name, (facet,)), 1)
+            )
         for code in ("skin", "ild", "gi"):
-            cold.append(median(lambda code=code: answers.part_answer("indication", MatchedSet((code,))), 1))
-            cold.append(median(lambda code=code: answers.part_answer("manifestation", MatchedSet((code,), "none")), 1))
+            cold.append(
+                median(lambda code=code: answers.part_answer("indication", MatchedSet((code,))), 1)
+            )
+            cold.append(
+                median(
+                    lambda code=code: answers.part_answer(
+                        "manifestation", MatchedSet((code,), "none")
+                    ),
+                    1,
+                )
+            )
         cold.append(median(lambda: answers.part_answer("age_min", 50), 1))
         cold.append(median(lambda: answers.part_answer("q", "synthetic-77"), 1))
         results["unseen_value_ms"] = sorted(cold)[len(cold) // 2]

@@ -4,9 +4,23 @@ import json
 import random
 from urllib.parse import urlencode
 
-MAIN = [("inhibitor", "tofacitinib"), ("indication", "ild"), ("indication", "skin"), ("indication_match", "all")]
+MAIN = [
+    ("inhibitor", "tofacitinib"),
+    ("indication", "ild"),
+    ("indication", "skin"),
+    ("indication_match", "all"),
+]
 QUESTIONS = {"main": MAIN, "all": []}
-DATASETTE_FACETS = ["inhibitor", "sex", "subset", "response", "relapsed", "adverse_events", "design", "indication_set"]
+DATASETTE_FACETS = [
+    "inhibitor",
+    "sex",
+    "subset",
+    "response",
+    "relapsed",
+    "adverse_events",
+    "design",
+    "indication_set",
+]
 
 
 def casebook(collection: str, words: list[tuple[str, str]], page: str = "") -> str:
@@ -21,7 +35,10 @@ def datasette(database: str, words: list[tuple[str, str]], form: str = "") -> st
     held = [("inhibitor", value) for name, value in words if name == "inhibitor"]
     held += [(f"indication__{value}__exact", "1") for name, value in words if name == "indication"]
     facets = [("_facet", name) for name in DATASETTE_FACETS]
-    return f"/{database}/treatments{form}?{urlencode([*held, *facets, ('_size', 50), ('_facet_size', 'max')])}"
+    return (
+        f"/{database}/treatments{form}?"
+        f"{urlencode([*held, *facets, ('_size', 50), ('_facet_size', 'max')])}"
+    )
 
 
 def dash(words: list[tuple[str, str]]) -> bytes:
@@ -35,7 +52,9 @@ def dash(words: list[tuple[str, str]]) -> bytes:
         {
             "output": f"..{'...'.join(f'{each}.children' for each in outputs)}..",
             "outputs": [{"id": each, "property": "children"} for each in outputs],
-            "inputs": [{"id": name, "property": "value", "value": value} for name, value in values.items()],
+            "inputs": [
+                {"id": name, "property": "value", "value": value} for name, value in values.items()
+            ],
             "changedPropIds": ["match.value"],
             "state": [],
         }

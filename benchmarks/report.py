@@ -1,4 +1,6 @@
-"""Turns results into docs/performance.md: every number beside its goal, and what was missed said as such."""
+"""Turns results into docs/performance.md: every number beside its goal, and what was missed said as
+such.
+"""
 
 import statistics
 from pathlib import Path
@@ -32,7 +34,13 @@ def ms(value: float) -> str:
 
 
 def goal_row(
-    text: str, goal: str, value: float, *, least: float | None = None, most: float | None = None, unit=""
+    text: str,
+    goal: str,
+    value: float,
+    *,
+    least: float | None = None,
+    most: float | None = None,
+    unit="",
 ) -> str:
     met = value >= least if least is not None else value <= most
     limit = least if least is not None else most
@@ -51,14 +59,25 @@ def goals(results: dict) -> list[str]:
         if size in sizes:
             inside = sizes[size]["inside"]
             text = f"the whole page against its bare numbers, {int(size):,} patients, in process"
-            rows.append(goal_row(text, f"≤ {limit} times", inside["page_ms"] / inside["bare_ms"], most=limit))
+            rows.append(
+                goal_row(
+                    text, f"≤ {limit} times", inside["page_ms"] / inside["bare_ms"], most=limit
+                )
+            )
     pages = {size: sizes[size]["pages"]["main"]["casebook"]["p50"] for size in sizes}
     for size, limit in (("100000", 2), ("1000000", 4)):
         if size in pages and "1000" in pages:
             text = f"growth of the page from 1,000 to {int(size):,} patients"
             rows.append(goal_row(text, f"≤ {limit} times", pages[size] / pages["1000"], most=limit))
     for size, found in sizes.items():
-        rows.append(goal_row(f"queries of a page, {int(size):,} patients", "≤ 5", found["inside"]["queries"], most=5))
+        rows.append(
+            goal_row(
+                f"queries of a page, {int(size):,} patients",
+                "≤ 5",
+                found["inside"]["queries"],
+                most=5,
+            )
+        )
     for size, found in sizes.items():
         if found.get("load"):
             for name, (text, limit) in list(LOADS.items())[1:]:
@@ -70,15 +89,31 @@ def goals(results: dict) -> list[str]:
         if size in sizes:
             files = sizes[size]["exports"]
             text = f"treatments.csv against raw sqlite3 + csv, {int(size):,} patients"
-            rows.append(goal_row(text, "≥ 0.5", files["casebook"]["rate"] / files["raw"]["rate"], least=0.5))
+            rows.append(
+                goal_row(text, "≥ 0.5", files["casebook"]["rate"] / files["raw"]["rate"], least=0.5)
+            )
             if "datasette" in files:
                 text = f"treatments.csv against Datasette, {int(size):,} patients"
-                rows.append(goal_row(text, "≥ 3", files["casebook"]["rate"] / files["datasette"]["rate"], least=3))
+                rows.append(
+                    goal_row(
+                        text, "≥ 3", files["casebook"]["rate"] / files["datasette"]["rate"], least=3
+                    )
+                )
             text = f"memory over idle while it streams, {int(size):,} patients"
-            rows.append(goal_row(text, "≤ 16 MB", files["casebook"]["more_mb"], most=16, unit=" MB"))
+            rows.append(
+                goal_row(text, "≤ 16 MB", files["casebook"]["more_mb"], most=16, unit=" MB")
+            )
     if "1000000" in sizes:
         inside = sizes["1000000"]["inside"]
-        rows.append(goal_row("snapshot of 1,000,000 patients", "< 160 MB", inside["snapshot_mb"], most=160, unit=" MB"))
+        rows.append(
+            goal_row(
+                "snapshot of 1,000,000 patients",
+                "< 160 MB",
+                inside["snapshot_mb"],
+                most=160,
+                unit=" MB",
+            )
+        )
         rows.append(goal_row("building it", "< 15 s", inside["build_s"], most=15, unit=" s"))
     return rows
 
@@ -102,7 +137,9 @@ def pages_table(results: dict, question: str) -> list[str]:
                 cells.append(" – | – |")
                 continue
             page, times = pages[name], ratio(results["sizes"][size], name, question)
-            cells.append(f" {ms(page['p50'])} ({ms(page['low'])}–{ms(page['high'])}) | {times[0]:.1f} |")
+            cells.append(
+                f" {ms(page['p50'])} ({ms(page['low'])}–{ms(page['high'])}) | {times[0]:.1f} |"
+            )
         if any("–" not in cell[:3] for cell in cells):
             rows.append(f"| {label} |{''.join(cells)}")
     return rows
@@ -114,21 +151,23 @@ def write(results: dict, path: Path) -> None:
     lines = [
         "# How fast Casebook is, and how that was measured",
         "",
-        "Written by `make bench`; do not edit. One run, on one machine: "
-        f"{about['cores']} cores ({about['cpu']}), {about['memory_gb']} GB, Python {about['python']}, "
-        f"SQLite {about['sqlite']}. Absolute times differ from machine to machine and from minute to minute; the "
-        "ratios are medians of ratios within one round, and are what counts.",
+        f"Written by `make bench`; do not edit. One run, on one machine: {about['cores']} cores "
+        f"({about['cpu']}), {about['memory_gb']} GB, Python {about['python']}, SQLite "
+        f"{about['sqlite']}. Absolute times differ from machine to machine and from minute to "
+        "minute; the ratios are medians of ratios within one round, and are what counts.",
         "",
-        "The data are synthetic (`generate_cohort`, seed 1). Before anything is timed, all targets have to give the "
-        "same numbers for the questions asked, or the run fails.",
+        "The data are synthetic (`generate_cohort`, seed 1). Before anything is timed, all "
+        "targets have to give the same numbers for the questions asked, or the run fails.",
         "",
         "## One filtered page with everything on it",
         "",
-        "Tofacitinib, for ILD together with skin: the count, the number beside every option of every filter, shares, "
-        "five charts with their tables, the first fifty rows. Nothing is kept between requests except what belongs to "
-        "the data version. Sequential requests over one connection, read to the end; median of rounds, in brackets the "
-        "fastest and the slowest round. Datasette draws no charts and counts eight facets; Dash counts courses, which "
-        "is less work than counting patients. Casebook's page says more than any of them (what is not known, and why).",
+        "Tofacitinib, for ILD together with skin: the count, the number beside every option of "
+        "every filter, shares, five charts with their tables, the first fifty rows. Nothing is "
+        "kept between requests except what belongs to the data version. Sequential requests over "
+        "one connection, read to the end; median of rounds, in brackets the fastest and the "
+        "slowest round. Datasette draws no charts and counts eight facets; Dash counts courses, "
+        "which is less work than counting patients. Casebook's page says more than any of them "
+        "(what is not known, and why).",
         "",
         *pages_table(results, "main"),
         "",
@@ -148,8 +187,9 @@ def write(results: dict, path: Path) -> None:
         "| --- |" + " ---: |" * len(sizes),
         *cold(sizes),
         "",
-        "Up to 20,000 patients a changed collection is read anew by the request that finds it changed. Beyond, another "
-        "process reads it, the earlier snapshot answers meanwhile, and the page says so.",
+        "Up to 20,000 patients a changed collection is read anew by the request that finds it "
+        "changed. Beyond, another process reads it, the earlier snapshot answers meanwhile, and "
+        "the page says so.",
         "",
         *loads(sizes),
         *downloads(sizes),
@@ -178,7 +218,10 @@ def cold(sizes: dict) -> list[str]:
 
 def loads(sizes: dict) -> list[str]:
     lines = ["## Under load", "", "Eight connections (wrk), two workers of four threads.", ""]
-    lines += ["| patients | empty view /s | kept answer /s | 304 /s | a thousand questions /s (p50, p99 ms) |"]
+    lines += [
+        "| patients | empty view /s | kept answer /s | 304 /s | a thousand questions /s (p50, "
+        "p99 ms) |"
+    ]
     lines += ["| ---: | ---: | ---: | ---: | ---: |"]
     for size, result in sizes.items():
         load = result.get("load")
@@ -188,13 +231,19 @@ def loads(sizes: dict) -> list[str]:
         mixed = load.get("thousand")
         thousand_text = f"{mixed['rate']:,} ({mixed['p50']}, {mixed['p99']})" if mixed else "–"
         lines.append(f"| {int(size):,} | {' | '.join(rates)} | {thousand_text} |")
-    lines += ["", "A thousand different questions, each asked once before (one after the other, nothing kept yet):", ""]
+    lines += [
+        "",
+        "A thousand different questions, each asked once before (one after the other, nothing "
+        "kept yet):",
+        "",
+    ]
     for size, result in sizes.items():
         if "thousand" in result.get("load", {}):
             lines.append(f"- {int(size):,} patients: {result['load']['thousand_first_s']} s")
     lines += [
         "",
-        "Readers while a curator publishes an edit of this very collection every second, for eight seconds:",
+        "Readers while a curator publishes an edit of this very collection every second, for "
+        "eight seconds:",
         "",
     ]
     for size, result in sizes.items():
@@ -231,7 +280,8 @@ def downloads(sizes: dict) -> list[str]:
                 rest = [download.get(key, "–") for key in ("first_ms", "seconds", "more_mb")]
                 cells = " | ".join(str(value) for value in rest)
                 lines.append(
-                    f"| {label}, {int(size):,} patients | {download['rows']:,} | {download['rate']:,} | {cells} |"
+                    f"| {label}, {int(size):,} patients | {download['rows']:,} | "
+                    f"{download['rate']:,} | {cells} |"
                 )
     return [*lines, ""]
 
@@ -249,14 +299,21 @@ def vitals(sizes: dict) -> list[str]:
     }
     lines = ["## On a slow telephone", ""]
     lines += [
-        "The filtered page in Chromium at 412 px, first visit, slow 4G (1.6 Mbit/s, 150 ms), processor four times "
+        "The filtered page in Chromium at 412 px, first visit, slow 4G (1.6 Mbit/s, 150 ms), "
+        "processor four times "
     ]
     lines[-1] += "slower; median of three visits. Nothing is kept by the server."
-    lines += ["", "| | " + " | ".join(f"{int(size):,}" for size in sizes) + " |", "| --- |" + " ---: |" * len(sizes)]
+    lines += [
+        "",
+        "| | " + " | ".join(f"{int(size):,}" for size in sizes) + " |",
+        "| --- |" + " ---: |" * len(sizes),
+    ]
     for label, name in labels.items():
         cells = []
         for result in sizes.values():
             value = result.get("vitals", {}).get(name)
-            cells.append("–" if value is None else f"{value:,.2f}" if name == "cls" else f"{value:,.0f}")
+            cells.append(
+                "–" if value is None else f"{value:,.2f}" if name == "cls" else f"{value:,.0f}"
+            )
         lines.append(f"| {label} | {' | '.join(cells)} |")
     return [*lines, ""]

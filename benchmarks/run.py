@@ -1,10 +1,12 @@
-"""Measures Casebook beside what a reader would use instead: the same data, the same questions, in turn, in one run.
+"""Measures Casebook beside what a reader would use instead: the same data, the same questions, in
+turn, in one run.
 
     python -m benchmarks.run                      1,000, 100,000 and 1,000,000 patients; writes docs/performance.md
     python -m benchmarks.run --sizes 1000 --short checks that it runs and that all give the same numbers (CI)
 
-Peers that are not installed (make bench installs them), PostgreSQL and wrk are left out with a line that says so.
-"""
+Peers that are not installed (make bench installs them), PostgreSQL and wrk are left out with a line
+that says so.
+"""  # noqa: E501
 
 import argparse
 import json
@@ -30,16 +32,25 @@ SLOW = 20_000  # milliseconds from which one answer is a round
 
 
 def main() -> None:
-    ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ask = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     ask.add_argument("--sizes", type=int, nargs="+", default=[1_000, 100_000, 1_000_000])
     ask.add_argument("--rounds", type=int, default=5)
-    ask.add_argument("--postgresql-up-to", type=int, default=100_000, help="patients (default: %(default)s)")
-    ask.add_argument("--short", action="store_true", help="only that it runs and that the answers agree")
+    ask.add_argument(
+        "--postgresql-up-to", type=int, default=100_000, help="patients (default: %(default)s)"
+    )
+    ask.add_argument(
+        "--short", action="store_true", help="only that it runs and that the answers agree"
+    )
     ask.add_argument("--no-report", action="store_true", help="do not write docs/performance.md")
     options = ask.parse_args()
     BENCH.mkdir(parents=True, exist_ok=True)
     earlier = BENCH / "results.json"
-    results = {"machine": machine(), "sizes": json.loads(earlier.read_text())["sizes"] if earlier.exists() else {}}
+    results = {
+        "machine": machine(),
+        "sizes": json.loads(earlier.read_text())["sizes"] if earlier.exists() else {},
+    }
     for size in options.sizes:
         say(f"== {size:,} patients")
         results_of_size = measure(
@@ -47,7 +58,10 @@ def main() -> None:
         )
         if not options.short:  # sizes measured earlier stay, since each is compared within itself
             results["sizes"] = dict(
-                sorted((results["sizes"] | {str(size): results_of_size}).items(), key=lambda item: int(item[0]))
+                sorted(
+                    (results["sizes"] | {str(size): results_of_size}).items(),
+                    key=lambda item: int(item[0]),
+                )
             )
             earlier.write_text(json.dumps(results, indent=1))
     if not options.short and not options.no_report:
@@ -60,10 +74,17 @@ def say(text: str) -> None:
 
 
 def machine() -> dict:
-    about = {"cores": os.cpu_count(), "python": platform.python_version(), "sqlite": sqlite3.sqlite_version}
+    about = {
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "sqlite": sqlite3.sqlite_version,
+    }
     cpu = re.search(r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text())
     memory = re.search(r"MemTotal:\s+(\d+)", Path("/proc/meminfo").read_text())
-    return about | {"cpu": cpu.group(1) if cpu else "?", "memory_gb": round(int(memory.group(1)) / 1e6)}
+    return about | {
+        "cpu": cpu.group(1) if cpu else "?",
+        "memory_gb": round(int(memory.group(1)) / 1e6),
+    }
 
 
 def manage(database: str, *words: str) -> None:
@@ -86,10 +107,16 @@ def data(size: int) -> tuple[Path, Path, str, dict]:
         database = f"sqlite:///{source}"
         manage(database, "prepare", "-v0")
         started = time.perf_counter()
-        manage(database, "generate_cohort", "--patients", str(size), "--collection", collection, "-v0")
+        manage(
+            database, "generate_cohort", "--patients", str(size), "--collection", collection, "-v0"
+        )
         seconds = time.perf_counter() - started
         flat.make(source, flat_file, collection)
-        notes.write_text(json.dumps({"generated_s": round(seconds, 1), "file_mb": round(source.stat().st_size / 1e6)}))
+        notes.write_text(
+            json.dumps(
+                {"generated_s": round(seconds, 1), "file_mb": round(source.stat().st_size / 1e6)}
+            )
+        )
     return source, flat_file, collection, json.loads(notes.read_text())
 
 
@@ -113,10 +140,15 @@ def measure(size: int, rounds: int, *, short: bool, postgresql: bool) -> dict:
         if postgres:
             url = postgres.start()
             manage(url, "prepare", "-v0")
-            manage(url, "generate_cohort", "--patients", str(size), "--collection", collection, "-v0")
+            manage(
+                url, "generate_cohort", "--patients", str(size), "--collection", collection, "-v0"
+            )
             targets["postgresql"] = servers.casebook("postgresql", url)
         elif not short:
-            say("  left out: PostgreSQL" + ("" if postgresql else ", which is loaded up to --postgresql-up-to"))
+            say(
+                "  left out: PostgreSQL"
+                + ("" if postgresql else ", which is loaded up to --postgresql-up-to")
+            )
         for server in targets.values():
             server.start()
         agreement(targets, database, flat_file.stem, collection)
@@ -147,12 +179,20 @@ def agreement(targets: dict, database: str, flat_name: str, collection: str) -> 
                 agree.check(ours, agree.casebook_numbers(targets[name], collection, words), name)
         if small:
             theirs = json.loads(
-                agree.text_of(targets["plain"].get(questions.plain(collection, [*words, ("format", "json")]))[1])
+                agree.text_of(
+                    targets["plain"].get(questions.plain(collection, [*words, ("format", "json")]))[
+                        1
+                    ]
+                )
             )
             agree.check(ours, theirs, "plain", but_for=agree.wider_terms())
         if "dash" in targets:
             agree.check(by_treatment, agree.dash_numbers(targets["dash"], words), "Dash")
-            agree.check(by_treatment, agree.datasette_numbers(targets["datasette"], flat_name, words), "Datasette")
+            agree.check(
+                by_treatment,
+                agree.datasette_numbers(targets["datasette"], flat_name, words),
+                "Datasette",
+            )
 
 
 def asked(targets: dict, flat_name: str, collection: str, words: list) -> dict:
@@ -161,18 +201,28 @@ def asked(targets: dict, flat_name: str, collection: str, words: list) -> dict:
     as_json = {"Content-Type": "application/json"}
     ways = dict.fromkeys(("casebook", "cached", "database", "postgresql"), page)
     ways["plain"] = (questions.plain(collection, words), None, None)
-    ways["datasette"] = ways["datasette-shipped"] = (questions.datasette(flat_name, words), None, None)
+    ways["datasette"] = ways["datasette-shipped"] = (
+        questions.datasette(flat_name, words),
+        None,
+        None,
+    )
     ways["dash"] = ("/_dash-update-component", as_json, questions.dash(words))
     return {name: ways[name] for name in targets}
 
 
 def pages(targets: dict, flat_name: str, collection: str, size: int, rounds: int) -> dict:
-    """Milliseconds of the filtered page, target after target, each round starting with another; medians of rounds."""
+    """Milliseconds of the filtered page, target after target, each round starting with another;
+    medians of rounds.
+    """
     times: dict[str, dict[str, list[list[float]]]] = {}
     for question, words in questions.QUESTIONS.items():
         ways = asked(targets, flat_name, collection, words)
         taken: dict[str, list[list[float]]] = {name: [] for name in targets}
-        first = {name: targets[name].timed(*ways[name]) for name in targets if question == "main" or fast(name, size)}
+        first = {
+            name: targets[name].timed(*ways[name])
+            for name in targets
+            if question == "main" or fast(name, size)
+        }
         for name, spent in first.items():
             if spent > SLOW:
                 taken[name].append([spent])
@@ -180,14 +230,18 @@ def pages(targets: dict, flat_name: str, collection: str, size: int, rounds: int
             names = list(first)
             names = names[turn % len(names) :] + names[: turn % len(names)]
             for name in names:
-                if first[name] > 2 * SLOW or (turn >= (1 if first[name] > SLOW else 2) and first[name] > SLOW / 10):
-                    continue  # what takes seconds is asked in two rounds only, and what takes a minute once
+                if first[name] > 2 * SLOW or (
+                    turn >= (1 if first[name] > SLOW else 2) and first[name] > SLOW / 10
+                ):
+                    # what takes seconds is asked in two rounds only, and what takes a minute once
+                    continue
                 targets[name].drain()
                 repeats = max(1, min(30, int(3000 / max(first[name], 1))))
                 taken[name].append([targets[name].timed(*ways[name]) for _ in range(repeats)])
         times[question] = taken
     return {
-        question: {name: summary(runs) for name, runs in taken.items() if runs} for question, taken in times.items()
+        question: {name: summary(runs) for name, runs in taken.items() if runs}
+        for question, taken in times.items()
     }
 
 
@@ -208,7 +262,9 @@ def summary(rounds: list[list[float]]) -> dict:
     }
 
 
-def wrk(server: servers.Server, path: str, *headers: str, script: str = "", seconds: int = 5) -> dict | None:
+def wrk(
+    server: servers.Server, path: str, *headers: str, script: str = "", seconds: int = 5
+) -> dict | None:
     """Requests per second and latencies under eight connections."""
     if not shutil.which("wrk"):
         return None
@@ -219,7 +275,10 @@ def wrk(server: servers.Server, path: str, *headers: str, script: str = "", seco
         command += ["-s", script]
     server.drain()
     output = subprocess.run(
-        [*command, f"http://127.0.0.1:{server.port}{path}"], capture_output=True, text=True, check=True
+        [*command, f"http://127.0.0.1:{server.port}{path}"],
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
     rate = float(re.search(r"Requests/sec:\s+([\d.]+)", output).group(1))
     latency = {p: re.search(rf"{p}%\s+([\d.]+)(\w+)", output).groups() for p in (50, 99)}
@@ -233,7 +292,9 @@ def wrk(server: servers.Server, path: str, *headers: str, script: str = "", seco
 
 
 def load(server: servers.Server, collection: str, size: int) -> dict:
-    """Cached answers against an empty view of the same server, and a thousand different questions."""
+    """Cached answers against an empty view of the same server, and a thousand different
+    questions.
+    """
     path = questions.casebook(collection, questions.MAIN)
     tag = server.get(path)[2]["ETag"]
     results: dict = {"empty": [], "cached": [], "not_modified": []}
@@ -250,7 +311,8 @@ def load(server: servers.Server, collection: str, size: int) -> dict:
     script = BENCH / "thousand.lua"
     lines = ",".join(json.dumps(address) for address in addresses)
     script.write_text(
-        f"local p={{{lines}}}\nlocal i=0\nrequest=function() i=i%#p+1 return wrk.format('GET',p[i]) end\n"
+        f"local p={{{lines}}}\nlocal i=0\nrequest=function() i=i%#p+1 return "
+        "wrk.format('GET',p[i]) end\n"
     )
     started = time.perf_counter()
     for address in addresses:

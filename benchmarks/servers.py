@@ -38,9 +38,13 @@ class Server:
     def start(self, patience: float = 180) -> "Server":
         self.port = free_port()
         command = [part.replace("{port}", str(self.port)) for part in self.command]
-        env = os.environ | {name: value.replace("{port}", str(self.port)) for name, value in self.env.items()}
+        env = os.environ | {
+            name: value.replace("{port}", str(self.port)) for name, value in self.env.items()
+        }
         log = (ROOT / "var" / "bench" / f"{self.name}.log").open("w")
-        self.process = subprocess.Popen(command, cwd=self.cwd, env=env, stdout=log, stderr=log, start_new_session=True)
+        self.process = subprocess.Popen(
+            command, cwd=self.cwd, env=env, stdout=log, stderr=log, start_new_session=True
+        )
         end = time.monotonic() + patience
         while time.monotonic() < end:
             with suppress(OSError, http.client.HTTPException):
@@ -51,12 +55,16 @@ class Server:
             time.sleep(0.1)
         raise RuntimeError(f"{self.name} did not start; see var/bench/{self.name}.log")
 
-    def get(self, path: str, headers: dict | None = None, body: bytes | None = None) -> tuple[int, bytes, dict]:
+    def get(
+        self, path: str, headers: dict | None = None, body: bytes | None = None
+    ) -> tuple[int, bytes, dict]:
         for attempt in (0, 1):
             if self.connection is None:
                 self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=900)
             try:
-                self.connection.request("POST" if body else "GET", path, body, GZIP | (headers or {}))
+                self.connection.request(
+                    "POST" if body else "GET", path, body, GZIP | (headers or {})
+                )
                 response = self.connection.getresponse()
                 return response.status, response.read(), dict(response.getheaders())
             except (OSError, http.client.HTTPException):
@@ -124,7 +132,14 @@ class Server:
 
 
 def casebook(name: str, database: str, **env: str) -> Server:
-    command = [sys.executable, "-m", "gunicorn", "-c", "python:evidence.gunicorn_conf", "evidence.wsgi"]
+    command = [
+        sys.executable,
+        "-m",
+        "gunicorn",
+        "-c",
+        "python:evidence.gunicorn_conf",
+        "evidence.wsgi",
+    ]
     settings = {
         "CASEBOOK_SECRET_KEY": "benchmark",
         "CASEBOOK_HTTPS": "0",
@@ -138,13 +153,27 @@ def casebook(name: str, database: str, **env: str) -> Server:
 
 
 def plain(database: str) -> Server:
-    command = [sys.executable, "-m", "gunicorn", "-w", "2", "-b", "127.0.0.1:{port}", "--timeout", "900"]
+    command = [
+        sys.executable,
+        "-m",
+        "gunicorn",
+        "-w",
+        "2",
+        "-b",
+        "127.0.0.1:{port}",
+        "--timeout",
+        "900",
+    ]
     env = {"CASEBOOK_SECRET_KEY": "benchmark", "CASEBOOK_HTTPS": "0", "DATABASE_URL": database}
     return Server("plain", [*command, "benchmarks.peers.plain_wsgi"], env, "/hello")
 
 
 def datasette(flat: Path, *, tuned: bool) -> Server:
-    limits = {"sql_time_limit_ms": 900_000, "facet_time_limit_ms": 900_000, "max_returned_rows": 1000}
+    limits = {
+        "sql_time_limit_ms": 900_000,
+        "facet_time_limit_ms": 900_000,
+        "max_returned_rows": 1000,
+    }
     shipped = {"max_csv_mb": 0}
     settings = limits | shipped | {"suggest_facets": "off"} if tuned else shipped
     command = [str(PEERS / "datasette"), "serve", "-i", str(flat), "-p", "{port}"]
@@ -154,5 +183,14 @@ def datasette(flat: Path, *, tuned: bool) -> Server:
 
 
 def dash(flat: Path) -> Server:
-    command = [str(PEERS / "gunicorn"), "-w", "2", "-b", "127.0.0.1:{port}", "--timeout", "300", "dash_site:server"]
+    command = [
+        str(PEERS / "gunicorn"),
+        "-w",
+        "2",
+        "-b",
+        "127.0.0.1:{port}",
+        "--timeout",
+        "300",
+        "dash_site:server",
+    ]
     return Server("dash", command, {"BENCH_FLAT": str(flat)}, "/", ROOT / "benchmarks" / "peers")

@@ -1,6 +1,7 @@
-"""How a page feels on a slow telephone: Core Web Vitals in Chromium, network and processor throttled.
+"""How a page feels on a slow telephone: Core Web Vitals in Chromium, network and processor
+throttled.
 
-python -m benchmarks.vitals           adds its numbers to the last run and writes docs/performance.md anew
+python -m benchmarks.vitals adds its numbers to the last run and writes docs/performance.md anew
 """
 
 import json
@@ -11,7 +12,12 @@ from . import questions, servers
 from .report import write
 
 BENCH = servers.ROOT / "var" / "bench"
-SLOW_4G = {"offline": False, "latency": 150, "downloadThroughput": 1.6e6 / 8, "uploadThroughput": 0.75e6 / 8}
+SLOW_4G = {
+    "offline": False,
+    "latency": 150,
+    "downloadThroughput": 1.6e6 / 8,
+    "uploadThroughput": 0.75e6 / 8,
+}
 WATCH = """
 window.seen = {lcp: 0, cls: 0, tbt: 0, fcp: 0};
 new PerformanceObserver(l => { for (const e of l.getEntries()) seen.lcp = e.startTime })
@@ -22,7 +28,7 @@ new PerformanceObserver(l => { for (const e of l.getEntries()) seen.tbt += Math.
   .observe({type: 'longtask', buffered: true});
 new PerformanceObserver(l => { for (const e of l.getEntries())
   if (e.name === 'first-contentful-paint') seen.fcp = e.startTime }).observe({type: 'paint', buffered: true});
-"""
+"""  # noqa: E501
 
 
 def visit(context, address: str) -> dict:
@@ -47,7 +53,7 @@ def visit(context, address: str) -> dict:
                 if (now && now.textContent !== before) { self.disconnect(); done(performance.now() - start); }
             }).observe(document.getElementById('main'), {childList: true, subtree: true});
             box.checked = true; box.dispatchEvent(new Event('change', {bubbles: true}));
-        })"""
+        })"""  # noqa: E501
     )
     page.close()
     return seen | {"first_chart": first_chart, "filter": took}
@@ -57,7 +63,9 @@ def measure(server: servers.Server, collection: str, times: int = 3) -> dict:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+        )
         visits = []
         for _ in range(times):
             context = browser.new_context(viewport={"width": 412, "height": 823})
@@ -65,7 +73,10 @@ def measure(server: servers.Server, collection: str, times: int = 3) -> dict:
             visits.append(visit(context, f"http://127.0.0.1:{server.port}{path}"))
             context.close()
         browser.close()
-    return {name: round(statistics.median(one_visit[name] for one_visit in visits), 3) for name in visits[0]}
+    return {
+        name: round(statistics.median(one_visit[name] for one_visit in visits), 3)
+        for name in visits[0]
+    }
 
 
 def main() -> None:

@@ -1,7 +1,14 @@
 """Wires what must happen on every write and after every migration."""
 
 from django.apps import AppConfig
-from django.db.models.signals import m2m_changed, post_delete, post_migrate, post_save, pre_migrate, pre_save
+from django.db.models.signals import (
+    m2m_changed,
+    post_delete,
+    post_migrate,
+    post_save,
+    pre_migrate,
+    pre_save,
+)
 
 
 class EvidenceConfig(AppConfig):

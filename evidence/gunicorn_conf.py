@@ -7,31 +7,35 @@ import sys
 from evidence.settings import BEHIND_PROXY, PROXIES
 
 bind = f"{os.environ.get('CASEBOOK_BIND') or '127.0.0.1'}:{os.environ.get('PORT') or '8000'}"
-# A sync worker is killed in mid-download when `timeout` passes, and the file looks complete; gthread is not.
+# A sync worker is killed in mid-download when `timeout` passes, and the file looks complete;
+# gthread is not.
 worker_class = "gthread"
 workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
 threads = int(os.environ.get("CASEBOOK_THREADS") or 4)
 preload_app = True  # imported once, then forked: starts sooner, and workers share the memory
 timeout = 60
 keepalive = 5
-limit_request_line = 8190  # gunicorn's most: a question can name many studies; longer ones are answered 400
+# gunicorn's most: a question can name many studies; longer ones are answered 400
+limit_request_line = 8190
 max_requests, max_requests_jitter = 200_000, 20_000  # a new worker begins with nothing kept
 errorlog = "-"
 accesslog = "-" if os.environ.get("CASEBOOK_ACCESS_LOG") == "1" else None
 loglevel = "warning"
 control_socket_disable = True
 # What a request says of the way it came is believed of named proxies alone. Left to itself gunicorn
-# believes everybody on this machine, also which path Casebook lives under (SCRIPT_NAME), which nobody
-# may say.
+# believes everybody on this machine, also which path Casebook lives under (SCRIPT_NAME), which
+# nobody may say.
 forwarded_allow_ips = ",".join(PROXIES)
 secure_scheme_headers = {"X-FORWARDED-PROTO": "https"} if BEHIND_PROXY else {}
 forwarder_headers = ""
 
 
 def when_ready(server):
-    """Large collections are read before the first reader comes, and before workers fork, so that they share them.
+    """Large collections are read before the first reader comes, and before workers fork, so that
+    they share them.
 
-    So is what comparing and pooling take: it loads in a second or two, which no reader should wait for.
+    So is what comparing and pooling take: it loads in a second or two, which no reader should wait
+    for.
     """
     import scipy.optimize  # noqa: F401
     from django.db import DatabaseError, connections
@@ -47,8 +51,12 @@ def when_ready(server):
     connections.close_all()
     gc.collect()
     gc.freeze()  # what is here now stays; workers need not look through it, nor copy it by looking
-    # A thread that has asked the database waits for those that compute; five milliseconds each, unless told otherwise.
+    # A thread that has asked the database waits for those that compute; five milliseconds each,
+    # unless told otherwise.
     sys.setswitchinterval(0.0005)
     gc.set_threshold(20_000, 20, 20)  # a page makes a hundred thousand objects and leaves none
     host = "localhost" if bind.startswith("127.0.0.1") else bind.rsplit(":", 1)[0]
-    print(f"\n  Casebook is at http://{host}:{bind.rsplit(':', 1)[1]}/   (Ctrl-C stops it)\n", flush=True)
+    print(
+        f"\n  Casebook is at http://{host}:{bind.rsplit(':', 1)[1]}/   (Ctrl-C stops it)\n",
+        flush=True,
+    )

@@ -1,4 +1,6 @@
-"""Addresses a database cannot read, a database that is away, and answers that have been given before."""
+"""Addresses a database cannot read, a database that is away, and answers that have been given
+before.
+"""
 
 import errno
 import logging
@@ -25,10 +27,18 @@ from .problems import is_for_programs, problem_response
 
 logger = logging.getLogger(__name__)
 # What belongs to no state of the evidence, or to one person alone.
-UNCACHED_PATHS = ("/admin/", "/healthz", "/readyz", "/favicon.ico", f"/{settings.STATIC_URL.strip('/')}/")
-VARY = ("Accept-Encoding", "HX-Request", "HX-Boosted", "HX-History-Restore-Request")  # headers that change an answer
+UNCACHED_PATHS = (
+    "/admin/",
+    "/healthz",
+    "/readyz",
+    "/favicon.ico",
+    f"/{settings.STATIC_URL.strip('/')}/",
+)
+# headers that change an answer
+VARY = ("Accept-Encoding", "HX-Request", "HX-Boosted", "HX-History-Restore-Request")
 RETRY_LATER = {"Retry-After": "30"}
-CACHE_SECONDS = 24 * 60 * 60  # seconds; a new version of the data has new keys, so nothing kept is ever wrong
+# seconds; a new version of the data has new keys, so nothing kept is ever wrong
+CACHE_SECONDS = 24 * 60 * 60
 COMPRESSED = ("application/zip", "application/vnd.openxmlformats")  # a workbook is a ZIP too
 MAX_CACHED_BYTES = 512 * 1024  # bytes of an answer worth keeping
 
@@ -36,7 +46,8 @@ MAX_CACHED_BYTES = 512 * 1024  # bytes of an answer worth keeping
 def head_middleware(get_response):
     """Answers HEAD with headers alone. What would be streamed is not even begun.
 
-    Where a view has made no body, the length is left out: it would not be that of the answer to GET.
+    Where a view has made no body, the length is left out: it would not be that of the answer to
+    GET.
     """
 
     def middleware(request):
@@ -55,7 +66,9 @@ def head_middleware(get_response):
 
 
 def null_byte_middleware(get_response):
-    """Answers an address with a NUL byte by 404: PostgreSQL cannot be asked for it, and nothing has such a name."""
+    """Answers an address with a NUL byte by 404: PostgreSQL cannot be asked for it, and nothing has
+    such a name.
+    """
 
     def middleware(request):
         if "\x00" in request.path_info:
@@ -71,7 +84,9 @@ def unavailable_response(request: HttpRequest, error: Exception) -> HttpResponse
     logger.error("The database cannot be reached: %s", error)
     if is_for_programs(request):
         return problem_response(
-            503, "The database cannot be reached. Ask again in half a minute.", headers={"Retry-After": "30"}
+            503,
+            "The database cannot be reached. Ask again in half a minute.",
+            headers={"Retry-After": "30"},
         )
     return HttpResponse(render_to_string("503.html"), status=503, headers=RETRY_LATER)
 
@@ -122,18 +137,21 @@ class NegotiatedGZipMiddleware(GZipMiddleware):
     """
 
     def process_response(self, request, response):
-        if response.headers.get("Content-Type", "").startswith(COMPRESSED) or not accepts_gzip(request):
+        if response.headers.get("Content-Type", "").startswith(COMPRESSED) or not accepts_gzip(
+            request
+        ):
             return response
         return super().process_response(request, response)
 
 
 def cached_response_middleware(get_response):
-    """Gives every reader one state of the data, and an answer that was given before without making it again.
+    """Gives every reader one state of the data, and an answer that was given before without making
+    it again.
 
-    An answer's tag is made of the version of the data, of the code, and of all in the request that the
-    answer can depend on, as it stands. A browser that has it is told so (304); otherwise it comes from
-    the shared cache; otherwise it is made. Only what was answered (200) has a tag and is kept: nothing
-    that is wrong or not there.
+    An answer's tag is made of the version of the data, of the code, and of all in the request that
+    the answer can depend on, as it stands. A browser that has it is told so (304); otherwise it
+    comes from the shared cache; otherwise it is made. Only what was answered (200) has a tag and is
+    kept: nothing that is wrong or not there.
     """
 
     def middleware(request):
@@ -187,7 +205,9 @@ def cached_response(request: HttpRequest, tag: str) -> HttpResponse | None:
     if not (tag and settings.CACHE_RESPONSES):
         return None
     if tag in parse_etags(request.headers.get("If-None-Match", "")):
-        return HttpResponseNotModified(headers=revalidation_headers(tag) | {"Vary": ", ".join(VARY)})
+        return HttpResponseNotModified(
+            headers=revalidation_headers(tag) | {"Vary": ", ".join(VARY)}
+        )
     cached = read_cache(f"answer:{tag}")
     if cached is None:
         return None
@@ -196,20 +216,33 @@ def cached_response(request: HttpRequest, tag: str) -> HttpResponse | None:
 
 
 def make_response(request: HttpRequest, tag: str, get_response) -> HttpResponse:
-    """Makes the answer, and keeps it if it is worth that: as sent, so that nothing is compressed twice."""
+    """Makes the answer, and keeps it if it is worth that: as sent, so that nothing is compressed
+    twice.
+    """
     response, connection = get_response(request), request.META.get("gunicorn.socket")
     if response.streaming and connection is not None:
         response.streaming_content = stream_while_connected(response.streaming_content, connection)
     patch_vary_headers(response, VARY)
     if stale_version() is not None:
-        response.headers["Cache-Control"] = "no-store"  # part of it is of an earlier version, for a moment
+        # part of it is of an earlier version, for a moment
+        response.headers["Cache-Control"] = "no-store"
     elif response.status_code >= 400:
-        response.headers.setdefault("Cache-Control", "no-store")  # what is not there may be in a moment
-    if not tag or response.status_code != 200 or response.cookies or response.has_header("Cache-Control"):
+        # what is not there may be in a moment
+        response.headers.setdefault("Cache-Control", "no-store")
+    if (
+        not tag
+        or response.status_code != 200
+        or response.cookies
+        or response.has_header("Cache-Control")
+    ):
         return response
     for name, value in revalidation_headers(tag).items():
         response.headers[name] = value
-    worth = request.method == "GET" and not response.streaming and len(response.content) <= MAX_CACHED_BYTES
+    worth = (
+        request.method == "GET"
+        and not response.streaming
+        and len(response.content) <= MAX_CACHED_BYTES
+    )
     if settings.CACHE_RESPONSES and worth:
         write_cache(f"answer:{tag}", (response.content, dict(response.items())))
     return response
@@ -219,8 +252,8 @@ def stream_while_connected(pieces: Iterable[bytes], connection: socket.socket) -
     """The pieces of a file as long as somebody is there to read them.
 
     Raises BrokenPipeError once the reader has gone, so that the file does not look complete, and no
-    more is made of it. An empty piece sends nothing and lets this look: what takes long to begin yields
-    some on the way.
+    more is made of it. An empty piece sends nothing and lets this look: what takes long to begin
+    yields some on the way.
     """
     for chunk in pieces:
         yield chunk
@@ -236,12 +269,15 @@ def is_disconnected(connection: socket.socket) -> bool:
         return bool(waiting.poll(0)) and not connection.recv(1, socket.MSG_PEEK)
     except OSError:
         return True
-    except ValueError:  # this end is closed; or the connection is encrypted, and cannot be looked into
+    # this end is closed; or the connection is encrypted, and cannot be looked into
+    except ValueError:
         return connection.fileno() < 0
 
 
 def read_cache(key: str) -> tuple[bytes, dict[str, str]] | None:
-    """What the cache holds; a cache that is away holds nothing, and costs speed instead of the answer."""
+    """What the cache holds; a cache that is away holds nothing, and costs speed instead of the
+    answer.
+    """
     try:
         return cache.get(key)
     except Exception as error:  # each cache backend has errors of its own

@@ -20,11 +20,14 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 def env(name: str, default: str | None = None) -> str:
     """The value of an environment variable; an unset or empty one falls back to `default`.
 
-    Raises ImproperlyConfigured where there is no default: a half-configured server is worse than none.
+    Raises ImproperlyConfigured where there is no default: a half-configured server is worse than
+    none.
     """
     value = os.environ.get(name) or default
     if value is None:
-        raise ImproperlyConfigured(f"{name} is not set. See .env.example, or start Casebook with `make run`.")
+        raise ImproperlyConfigured(
+            f"{name} is not set. See .env.example, or start Casebook with `make run`."
+        )
     return value
 
 
@@ -68,7 +71,8 @@ def env_networks(name: str, default: str) -> list[str]:
     return networks
 
 
-# The one difference under tests: no key is needed, http is plain, static files are not collected first.
+# The one difference under tests: no key is needed, http is plain, static files are not collected
+# first.
 TESTING = "PYTEST_VERSION" in os.environ
 
 # Core: https://docs.djangoproject.com/en/5.2/ref/settings/
@@ -137,16 +141,18 @@ TEMPLATES = [
 # Database: https://docs.djangoproject.com/en/5.2/ref/databases/
 # SQLite is the embedded default; DATABASE_URL=postgres://... chooses PostgreSQL.
 DATABASE_URL = env("DATABASE_URL", f"sqlite:///{BASE_DIR / 'var' / 'casebook.sqlite3'}")
-DATABASES = {"default": dj_database_url.parse(DATABASE_URL, conn_max_age=60, conn_health_checks=True)}
+DATABASES = {
+    "default": dj_database_url.parse(DATABASE_URL, conn_max_age=60, conn_health_checks=True)
+}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     Path(DATABASES["default"]["NAME"]).parent.mkdir(parents=True, exist_ok=True)
     DATABASES["default"]["OPTIONS"] = {
         "factory": PrivateConnection,
-        # WAL lets readers go on while a curator saves; NORMAL is safe under WAL; a writer waits 10 s
-        # for another instead of failing; IMMEDIATE takes the write lock at the start, so that a
+        # WAL lets readers go on while a curator saves; NORMAL is safe under WAL; a writer waits 10
+        # s for another instead of failing; IMMEDIATE takes the write lock at the start, so that a
         # transaction which reads first is not refused in the middle.
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON; "
-        "PRAGMA busy_timeout=10000;",
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA "
+        "foreign_keys=ON; PRAGMA busy_timeout=10000;",
         "transaction_mode": "IMMEDIATE",
     }
 else:
@@ -159,10 +165,14 @@ REDIS_URL = env("REDIS_URL", "")
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
     if REDIS_URL
-    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 1000}}
+    else {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "OPTIONS": {"MAX_ENTRIES": 1000},
+    }
 }
 
-# Counting: `snapshot` from memory, `database` by SQL, `auto` from memory up to so many patients in a collection.
+# Counting: `snapshot` from memory, `database` by SQL, `auto` from memory up to so many patients in
+# a collection.
 COHORT_ENGINE = env_choice("CASEBOOK_ENGINE", ["auto", "snapshot", "database"])
 SNAPSHOT_PATIENTS = env_number("CASEBOOK_SNAPSHOT_PATIENTS", 2_000_000)
 SNAPSHOTS = Path(
@@ -172,10 +182,11 @@ SNAPSHOTS = Path(
 # 0 makes every answer anew, which is for measuring and for editing templates.
 CACHE_RESPONSES = env_flag("CASEBOOK_KEEP_ANSWERS", not DEBUG)
 
-# The API: reading by anybody, from anywhere; no cookies are looked at, so a page of another origin gains nothing.
-API_PER_MINUTE = env_number("CASEBOOK_API_PER_MINUTE", 600)  # requests of one network address; 0: no limit
-# What a proxy says of a visitor (https or not, from where) is believed of these addresses alone, and
-# only where there is a proxy; gunicorn_conf.py and api/limits.py ask here.
+# The API: reading by anybody, from anywhere; no cookies are looked at, so a page of another origin
+# gains nothing. requests of one network address; 0: no limit
+API_PER_MINUTE = env_number("CASEBOOK_API_PER_MINUTE", 600)
+# What a proxy says of a visitor (https or not, from where) is believed of these addresses alone,
+# and only where there is a proxy; gunicorn_conf.py and api/limits.py ask here.
 BEHIND_PROXY = env_flag("CASEBOOK_BEHIND_PROXY", False)
 PROXIES = env_networks("CASEBOOK_PROXIES", "127.0.0.1,::1") if BEHIND_PROXY else []
 REST_FRAMEWORK = {
@@ -193,10 +204,13 @@ REST_FRAMEWORK = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "Casebook API",
     "VERSION": "1",
-    "DESCRIPTION": "Patient-level evidence on JAK inhibitors in systemic sclerosis, for programs. Read only, no key. "
-    "The same question, spelled in the same words, gives the same patients on pages, in files and here. Published and "
-    "simulated collections are never mixed. Casebook informs; it does not advise.",
-    "LICENSE": {"name": "MIT (the code); the clinical facts belong to the publications cited with them"},
+    "DESCRIPTION": "Patient-level evidence on JAK inhibitors in systemic sclerosis, for "
+    "programs. Read only, no key. The same question, spelled in the same words, gives the same "
+    "patients on pages, in files and here. Published and simulated collections are never mixed. "
+    "Casebook informs; it does not advise.",
+    "LICENSE": {
+        "name": "MIT (the code); the clinical facts belong to the publications cited with them"
+    },
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": r"/api/v1",
@@ -207,8 +221,15 @@ SPECTACULAR_SETTINGS = {
 }
 CORS_ALLOW_ALL_ORIGINS = True
 CORS_ALLOW_METHODS = ["GET", "HEAD", "OPTIONS"]
-CORS_URLS_REGEX = r"^/(api/.*|[\w-]+/[\w/-]+\.(csv|tsv|jsonl|xlsx|zip|ris|bib|json))$"  # the API and what is downloaded
-CORS_EXPOSE_HEADERS = ["ETag", "RateLimit", "RateLimit-Policy", "Retry-After", "Content-Disposition"]
+# the API and what is downloaded
+CORS_URLS_REGEX = r"^/(api/.*|[\w-]+/[\w/-]+\.(csv|tsv|jsonl|xlsx|zip|ris|bib|json))$"
+CORS_EXPOSE_HEADERS = [
+    "ETag",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Retry-After",
+    "Content-Disposition",
+]
 
 # Accounts (curators only: reading needs none)
 AUTH_PASSWORD_VALIDATORS = [
@@ -224,7 +245,8 @@ AUTH_PASSWORD_VALIDATORS = [
 # Language and time: records hold dates without hours; times are stored in UTC.
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
-USE_I18N = False  # English only: nothing is translated, and a page would ask for it hundreds of times
+# English only: nothing is translated, and a page would ask for it hundreds of times
+USE_I18N = False
 USE_TZ = True
 
 # Static files: hashed names, compressed at collection, cached for good by the browser.
@@ -259,8 +281,8 @@ X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000  # the admin's inlines of one large study
 
-# Plotly adds one empty <style> element and fills it by script. The hash, of an empty text, allows this and nothing
-# else; the browser tests fail if an upgrade changes it.
+# Plotly adds one empty <style> element and fills it by script. The hash, of an empty text, allows
+# this and nothing else; the browser tests fail if an upgrade changes it.
 EMPTY_STYLE = "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='"
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {

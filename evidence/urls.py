@@ -65,8 +65,16 @@ urlpatterns = [
     path("<slug:collection>/flow/", analyses.flow_page, name="flow"),
     path("<slug:collection>/charts/<slug:name>.csv", files.chart_file, name="chart_file"),
     path("<slug:collection>/studies.<citation:how>", files.citations_file, name="citations"),
-    path("<slug:collection>/studies/<slug:slug>.<citation:how>", cases.study_citation, name="citation"),
-    path("<slug:collection>/patients/<slug:slug>/phenopacket.json", cases.phenopacket_of, name="phenopacket"),
+    path(
+        "<slug:collection>/studies/<slug:slug>.<citation:how>",
+        cases.study_citation,
+        name="citation",
+    ),
+    path(
+        "<slug:collection>/patients/<slug:slug>/phenopacket.json",
+        cases.phenopacket_of,
+        name="phenopacket",
+    ),
     path("<slug:collection>/patients/<slug:slug>/", cases.patient_page, name="patient"),
     path("<slug:collection>/studies/<slug:slug>/", cases.study_page, name="study"),
     path("<slug:collection>/<noun:noun>/", lists.list_page, name="list"),

@@ -24,14 +24,24 @@ def names(patterns) -> set[str]:
 
 def arguments(slug: str) -> dict[str, list[tuple]]:
     """What the addresses of a collection are made of, by their names."""
-    shown = Patient.objects.filter(study__collection__slug=slug, state="published", study__state="published")
+    shown = Patient.objects.filter(
+        study__collection__slug=slug, state="published", study__state="published"
+    )
     people = [(slug, each) for each in shown.values_list("slug", flat=True)]
     papers = Study.objects.filter(collection__slug=slug, state="published")
     studies = [(slug, each) for each in papers.values_list("slug", flat=True)]
-    alone = "home healthz readyz api_docs inhibitors reviews methods dictionary dictionary_file cite releases api "
+    alone = (
+        "home healthz readyz api_docs inhibitors reviews methods dictionary dictionary_file cite "
+        "releases api "
+    )
     alone += "api_releases api_dictionary api_schema"
-    whole = "cohort compare compare_file similar forest forest_file rules completeness bundle phenopackets flow "
-    whole += "api_collection api_filters api_summary api_forest " + " ".join(f"api_{noun}" for noun in TABLES)
+    whole = (
+        "cohort compare compare_file similar forest forest_file rules completeness bundle "
+        "phenopackets flow "
+    )
+    whole += "api_collection api_filters api_summary api_forest " + " ".join(
+        f"api_{noun}" for noun in TABLES
+    )
     return (
         {name: [()] for name in alone.split()}
         | {name: [(slug,)] for name in whole.split()}

@@ -24,11 +24,15 @@ from evidence.questions.vocabulary import vocabulary
 from . import processes, remembered
 from .world import World, draw_world
 
-# Random examples. `default` looks for what nobody thought of, and asks again what failed last (.hypothesis/).
-# `ci` asks the same examples each time and keeps nothing, so that a change is judged by what it changes; it holds
-# wherever the environment says CI, or with --hypothesis-profile=ci. No test has a deadline: machines differ.
-# A fixture serves all examples of a test, which change nothing in it; the database is rolled back after the last.
-everywhere = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]}
+# Random examples. `default` looks for what nobody thought of, and asks again what failed last
+# (.hypothesis/). `ci` asks the same examples each time and keeps nothing, so that a change is
+# judged by what it changes; it holds wherever the environment says CI, or with
+# --hypothesis-profile=ci. No test has a deadline: machines differ. A fixture serves all examples of
+# a test, which change nothing in it; the database is rolled back after the last.
+everywhere = {
+    "deadline": None,
+    "suppress_health_check": [HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+}
 settings.register_profile("default", **everywhere)
 settings.register_profile("ci", **everywhere, derandomize=True, database=None, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "default")
@@ -36,18 +40,26 @@ settings.load_profile("ci" if os.environ.get("CI") else "default")
 
 @pytest.hookimpl(tryfirst=True)  # before -m looks at the marks
 def pytest_collection_modifyitems(items):
-    """Marks what asks the database, so that another one need be asked nothing else: `pytest -m database`."""
+    """Marks what asks the database, so that another one need be asked nothing else: `pytest -m
+    database`.
+    """
     for item in items:
-        if {"db", "transactional_db"} & set(item.fixturenames) or item.get_closest_marker("django_db"):
+        if {"db", "transactional_db"} & set(item.fixturenames) or item.get_closest_marker(
+            "django_db"
+        ):
             item.add_marker("database")
 
 
 @pytest.fixture(autouse=True, scope="session")
 def cache_of_its_own():
-    """Each process of the suite empties its cache, so it must not be that of another: Redis has sixteen, by number."""
+    """Each process of the suite empties its cache, so it must not be that of another: Redis has
+    sixteen, by number.
+    """
     worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
     where = re.sub(r"/\d*$", "", ours.REDIS_URL)
-    caches = {"default": ours.CACHES["default"] | ({"LOCATION": f"{where}/{worker}"} if where else {})}
+    caches = {
+        "default": ours.CACHES["default"] | ({"LOCATION": f"{where}/{worker}"} if where else {})
+    }
     with override_settings(CACHES=caches):
         yield
 
@@ -72,7 +84,12 @@ class Undefined(logging.Filter):
     def filter(self, record):
         if record.msg.startswith("Exception while resolving variable"):
             name, template = record.args
-            ours = template.startswith("evidence/") or template in ("base.html", "404.html", "500.html", "503.html")
+            ours = template.startswith("evidence/") or template in (
+                "base.html",
+                "404.html",
+                "500.html",
+                "503.html",
+            )
             assert not ours, f"{template}: no {name!r}"
         return False
 
@@ -90,7 +107,9 @@ def undefined_variables_are_errors():
 
 @pytest.fixture(autouse=True)
 def nothing_kept():
-    """Rolling back takes changes back that made no new version, so nothing is kept between tests."""
+    """Rolling back takes changes back that made no new version, so nothing is kept between
+    tests.
+    """
     serving.served.clear()
     serving.sizes.clear()
     clear_cache()
@@ -119,7 +138,9 @@ def world(db, world_rows) -> World:
 @pytest.fixture(scope="session")
 def released_rows(world_rows, django_db_blocker) -> remembered.Rows:
     with django_db_blocker.unblock():
-        return remembered.rows_written_by(lambda: make_release("The world as drawn."), upon=world_rows)
+        return remembered.rows_written_by(
+            lambda: make_release("The world as drawn."), upon=world_rows
+        )
 
 
 @pytest.fixture
@@ -157,8 +178,8 @@ def simulated(db) -> Collection:
 def unlimited(settings):
     """Every answer is made anew, and the API may be asked as often as a test likes.
 
-    For tests of many examples, which would otherwise change a setting in each: every change is one more layer that
-    each later reading of any setting passes.
+    For tests of many examples, which would otherwise change a setting in each: every change is one
+    more layer that each later reading of any setting passes.
     """
     settings.CACHE_RESPONSES, settings.API_PER_MINUTE = False, 0
 

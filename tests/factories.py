@@ -31,28 +31,50 @@ def make_collection(slug=None, **fields):
 
 def make_study(collection, slug=None, **fields):
     slug = slug or f"study-{next(numbers)}"
-    defaults = {"short_name": slug, "design": "case_series", "extraction": "full_text", "state": "published"}
+    defaults = {
+        "short_name": slug,
+        "design": "case_series",
+        "extraction": "full_text",
+        "state": "published",
+    }
     return Study.objects.create(collection=collection, slug=slug, **(defaults | fields))
 
 
-def make_patient(study, slug=None, present=(), absent=(), antibodies=(), antibodies_absent=(), prior=None, **fields):
+def make_patient(
+    study,
+    slug=None,
+    present=(),
+    absent=(),
+    antibodies=(),
+    antibodies_absent=(),
+    prior=None,
+    **fields,
+):
     slug = slug or f"patient-{next(numbers)}"
     told = "not_stated" if prior is None else "complete" if prior else "none"
     defaults = {"label": slug, "state": "published", "prior_therapies_completeness": told}
     patient = Patient.objects.create(study=study, slug=slug, **(defaults | fields))
     for status, codes in (("present", present), ("absent", absent)):
         for code in codes:
-            patient.manifestation_records.create(manifestation=Manifestation.objects.get(code=code), status=status)
+            patient.manifestation_records.create(
+                manifestation=Manifestation.objects.get(code=code), status=status
+            )
     for status, codes in (("present", antibodies), ("absent", antibodies_absent)):
         for code in codes:
-            patient.autoantibody_records.create(autoantibody=Autoantibody.objects.get(code=code), status=status)
+            patient.autoantibody_records.create(
+                autoantibody=Autoantibody.objects.get(code=code), status=status
+            )
     if prior:
         patient.prior_therapies.set(Therapy.objects.filter(code__in=prior))
     return patient
 
 
-def make_treatment(patient, inhibitor="tofacitinib", indications=(), events=(), outcomes=(), **fields):
-    """`events` are (category, fields) pairs, `outcomes` are (domain, result) pairs; what is listed is all there is."""
+def make_treatment(
+    patient, inhibitor="tofacitinib", indications=(), events=(), outcomes=(), **fields
+):
+    """`events` are (category, fields) pairs, `outcomes` are (domain, result) pairs; what is listed
+    is all there is.
+    """
     fields.setdefault("number", patient.treatments.count() + 1)
     if events:
         fields.setdefault("adverse_events", "events")
@@ -66,7 +88,9 @@ def make_treatment(patient, inhibitor="tofacitinib", indications=(), events=(), 
         kind = AdverseEventCategory.objects.get(code=category)
         AdverseEvent.objects.create(treatment=treatment, number=number, category=kind, **more)
     for number, (domain, result) in enumerate(outcomes, start=1):
-        Outcome.objects.create(treatment=treatment, number=number, domain=domain, measure=domain, result=result)
+        Outcome.objects.create(
+            treatment=treatment, number=number, domain=domain, measure=domain, result=result
+        )
     return treatment
 
 

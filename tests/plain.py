@@ -1,4 +1,6 @@
-"""The same answers a second time: plain loops over records in memory, sharing no code with the filters."""
+"""The same answers a second time: plain loops over records in memory, sharing no code with the
+filters.
+"""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -11,7 +13,9 @@ WIDER = {"ild": "lung"}  # of manifestations: whoever has the one has the other
 
 @dataclass
 class Listed:
-    """A list of codes: which are present, which were looked for and absent, and whether there may be more."""
+    """A list of codes: which are present, which were looked for and absent, and whether there may
+    be more.
+    """
 
     present: set
     absent: set
@@ -20,7 +24,9 @@ class Listed:
 
 @dataclass
 class Course:
-    """One course and its patient, flat. Sets hold codes as recorded; `lists` say what follows from them."""
+    """One course and its patient, flat. Sets hold codes as recorded; `lists` say what follows from
+    them.
+    """
 
     patient: str
     study: str
@@ -55,8 +61,8 @@ def is_seen(patient) -> bool:
 
 
 def persons(collection) -> list[list[Patient]]:
-    """The reports of a collection, seen or not, those of one person together: whoever is linked by `same_as`, either
-    way round and over any number of links.
+    """The reports of a collection, seen or not, those of one person together: whoever is linked by
+    `same_as`, either way round and over any number of links.
     """
     reports = Patient.objects.select_related("study").order_by("pk")
     left = {each.pk: each for each in reports if each.study.collection_id == collection.pk}
@@ -71,7 +77,9 @@ def persons(collection) -> list[list[Patient]]:
 
 
 def rank(report: Patient, seen: set[int], reports: set[int]) -> tuple:
-    """Smallest for the report that counts: it has a course; it leads to no other report, or to none readers see."""
+    """Smallest for the report that counts: it has a course; it leads to no other report, or to none
+    readers see.
+    """
     leads = 0 if report.same_as_id not in reports else 2 if report.same_as_id in seen else 1
     return (not report.treatments.exists(), leads, report.pk)
 
@@ -117,7 +125,9 @@ def all_courses(collection) -> list[Course]:
         lists = {
             "manifestation": Listed(
                 with_wider({each.manifestation.code for each in signs if each.status == "present"}),
-                with_narrower({each.manifestation.code for each in signs if each.status == "absent"}),
+                with_narrower(
+                    {each.manifestation.code for each in signs if each.status == "absent"}
+                ),
                 patient.manifestations_completeness in WHOLE,
             ),
             "autoantibody": Listed(
@@ -131,12 +141,15 @@ def all_courses(collection) -> list[Course]:
                 patient.prior_therapies_completeness in WHOLE,
             ),
             "indication": Listed(
-                {each.code for each in course.indications.all()}, set(), course.indications_completeness in WHOLE
+                {each.code for each in course.indications.all()},
+                set(),
+                course.indications_completeness in WHOLE,
             ),
             "adverse_event": Listed(
                 set(categories),
                 set(),
-                course.adverse_events == "explicitly_none" or course.adverse_event_categories_completeness in WHOLE,
+                course.adverse_events == "explicitly_none"
+                or course.adverse_event_categories_completeness in WHOLE,
             ),
         }
         found.append(
@@ -164,8 +177,12 @@ def all_courses(collection) -> list[Course]:
                 study_graded=study.pk not in with_events or study.pk in graded,
                 number=course.number,
                 results=[each.result for each in course.outcomes.all()],
-                outcomes=[(each.domain, each.result, each.at_months) for each in course.outcomes.all()],
-                months=[each.at_months for each in course.outcomes.all() if each.at_months is not None],
+                outcomes=[
+                    (each.domain, each.result, each.at_months) for each in course.outcomes.all()
+                ],
+                months=[
+                    each.at_months for each in course.outcomes.all() if each.at_months is not None
+                ],
             )
         )
     return found
@@ -174,14 +191,20 @@ def all_courses(collection) -> list[Course]:
 def seriousness(course: Course) -> str:
     if "yes" in course.serious:
         return "yes"
-    if course.adverse_events == "explicitly_none" or (course.serious and set(course.serious) == {"no"}):
+    if course.adverse_events == "explicitly_none" or (
+        course.serious and set(course.serious) == {"no"}
+    ):
         return "no"
     return "unknown"
 
 
 def seriousness_counts(course: Course) -> bool:
-    """Whether a course is in the N of serious events. Of a study that graded no event, nobody is."""
-    return seriousness(course) != "unknown" and (course.study_graded or course.adverse_events == "events")
+    """Whether a course is in the N of serious events. Of a study that graded no event, nobody
+    is.
+    """
+    return seriousness(course) != "unknown" and (
+        course.study_graded or course.adverse_events == "events"
+    )
 
 
 def item(own: Listed, code: str) -> str:
@@ -232,11 +255,15 @@ def part_answer(course: Course, name: str, values: list[str], match: str) -> str
         return list_answer(course.lists[name], asked, match)
     if name.endswith(("_min", "_max")):
         own, end = getattr(course, name[: -len("_min")]), int(values[0])
-        return number_answer(own, lambda value: value >= end if name.endswith("min") else value <= end)
+        return number_answer(
+            own, lambda value: value >= end if name.endswith("min") else value <= end
+        )
     if name == "serious":
         return coded_answer(seriousness(course), asked, "unknown")
     if name == "assessed":
-        if asked & {window_of(month) for month in course.months} or ("unknown" in asked and not course.months):
+        if asked & {window_of(month) for month in course.months} or (
+            "unknown" in asked and not course.months
+        ):
             return "yes"
         return "no" if course.months or "unknown" in asked else "open"
     if name == "missing":
@@ -259,7 +286,10 @@ def patients_answering(courses: list[Course], question: dict[str, list[str]]) ->
     found = {}
     for course in courses:
         found.setdefault(course.patient, []).append(answer(course, question))
-    return {patient: "yes" if "yes" in said else "open" if "open" in said else "no" for patient, said in found.items()}
+    return {
+        patient: "yes" if "yes" in said else "open" if "open" in said else "no"
+        for patient, said in found.items()
+    }
 
 
 def window_of(month) -> str:
@@ -270,10 +300,11 @@ def window_of(month) -> str:
 
 
 def last_results(courses: list[Course], months: list[str] = ()) -> dict[tuple[str, str], bool]:
-    """By patient and domain: whether the last outcome with a result is an improvement. Only outcomes of these months.
+    """By patient and domain: whether the last outcome with a result is an improvement. Only
+    outcomes of these months.
 
-    The last of the patient's last course that has one; there of the latest month, without a month only where no month
-    is known; and at one time an improvement only where nothing else is said.
+    The last of the patient's last course that has one; there of the latest month, without a month
+    only where no month is known; and at one time an improvement only where nothing else is said.
     """
     found = {}
     for course in sorted(courses, key=lambda each: each.number):
@@ -281,18 +312,24 @@ def last_results(courses: list[Course], months: list[str] = ()) -> dict[tuple[st
         for domain, result, month in course.outcomes:
             window = "unknown" if month is None else window_of(month)
             if result != "unknown" and (not months or window in months):
-                own.setdefault(domain, {}).setdefault(-1 if month is None else month, set()).add(result)
+                own.setdefault(domain, {}).setdefault(-1 if month is None else month, set()).add(
+                    result
+                )
         for domain, by_month in own.items():
             found[course.patient, domain] = by_month[max(by_month)] == {"improved"}
     return found
 
 
 def best_results(courses: list[Course], months: list[str] = ()) -> dict[tuple[str, str], bool]:
-    """By patient and domain with a result in these months: whether one of them is an improvement."""
+    """By patient and domain with a result in these months: whether one of them is an
+    improvement.
+    """
     found = {}
     for course in courses:
         for domain, result, month in course.outcomes:
-            if result != "unknown" and (not months or ("unknown" if month is None else window_of(month)) in months):
+            if result != "unknown" and (
+                not months or ("unknown" if month is None else window_of(month)) in months
+            ):
                 key = course.patient, domain
                 found[key] = found.get(key, False) or result == "improved"
     return found

@@ -1,4 +1,6 @@
-"""Tests in processes of their own, which share a database with each other and not with the tests around them."""
+"""Tests in processes of their own, which share a database with each other and not with the tests
+around them.
+"""
 
 import os
 import socket
@@ -23,7 +25,7 @@ drug = JAKInhibitor.objects.create(slug="tofacitinib", name="tofacitinib")
 for number in range(1, 5):
     patient = Patient.objects.create(study=study, slug=f"one-{number}", label=f"one-{number}", state="published")
     Treatment.objects.create(patient=patient, inhibitor=drug, number=1)
-"""
+"""  # noqa: E501
 
 
 def free_port() -> int:
@@ -46,7 +48,9 @@ def environment(database: Path, **variables: str) -> dict[str, str]:
 
 
 def run(script: str, database: Path, **variables: str) -> str:
-    """What a script prints, run by a process with this database; fails the test where the script fails."""
+    """What a script prints, run by a process with this database; fails the test where the script
+    fails.
+    """
     told = subprocess.run(
         [sys.executable, "-W", "error", "-c", script],
         cwd=ROOT,

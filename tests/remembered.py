@@ -1,7 +1,8 @@
 """Rows that many tests need: drawn once in each process, written again where they are needed.
 
-To draw the small world by way of the models takes a hundred saves and their signals; to write the same rows takes one
-statement for each table. What a test finds is the same, and each test rolls it back as before.
+To draw the small world by way of the models takes a hundred saves and their signals; to write the
+same rows takes one statement for each table. What a test finds is the same, and each test rolls it
+back as before.
 """
 
 from collections.abc import Callable
@@ -25,9 +26,11 @@ def values(row: models.Model) -> dict:
 
 
 def rows_written_by(draw: Callable[[], object], *, upon: Rows | None = None) -> Rows:
-    """The rows that `draw()` adds to the evidence as shipped (and to `upon`), with the data version it leaves.
+    """The rows that `draw()` adds to the evidence as shipped (and to `upon`), with the data version
+    it leaves.
 
-    Nothing of it stays. Raises AssertionError where a row that was there is changed, which `write` would not repeat.
+    Nothing of it stays. Raises AssertionError where a row that was there is changed, which `write`
+    would not repeat.
     """
     with transaction.atomic():
         write(upon or {})
@@ -39,15 +42,23 @@ def rows_written_by(draw: Callable[[], object], *, upon: Rows | None = None) -> 
         row
         for table, rows in before.items()
         for key, row in rows.items()
-        if table is not DataVersion and (key not in after[table] or values(row) != values(after[table][key]))
+        if table is not DataVersion
+        and (key not in after[table] or values(row) != values(after[table][key]))
     ]
     assert not changed, changed
-    added = {table: [row for key, row in rows.items() if key not in before[table]] for table, rows in after.items()}
-    return {table: rows for table, rows in added.items() if rows} | {DataVersion: list(after[DataVersion].values())}
+    added = {
+        table: [row for key, row in rows.items() if key not in before[table]]
+        for table, rows in after.items()
+    }
+    return {table: rows for table, rows in added.items() if rows} | {
+        DataVersion: list(after[DataVersion].values())
+    }
 
 
 def write(rows: Rows) -> None:
-    """Writes remembered rows under the keys they had, in the order of the models: an event follows its course."""
+    """Writes remembered rows under the keys they had, in the order of the models: an event follows
+    its course.
+    """
     for table, found in rows.items():
         if table is DataVersion:
             found[0].save_base(raw=True)

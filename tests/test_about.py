@@ -18,7 +18,8 @@ from .factories import make_collection, make_study
 
 pytestmark = pytest.mark.django_db
 
-ORDINALS = ("treatment", "outcome", "event", "finding", "provenance")  # first, second, third: of no unit
+# first, second, third: of no unit
+ORDINALS = ("treatment", "outcome", "event", "finding", "provenance")
 # Each example by hand, or from the publication or program that its method names.
 WORKED = {
     "share": "22/49 patients (44.9 %, 95 % CI 31.9–58.7), 38 not known (38 not extracted)",
@@ -46,7 +47,8 @@ WORKED = {
         "8/16 (50.0 %) if none of the 2 not known, 10/16 (62.5 %) if all; "
         "2/6 (33.3 %) without A to 7/10 (70.0 %) without B"
     ),
-    "not-asked": "asked of groups: JAK inhibitor: tofacitinib; not asked of them: Sex: Female, Age from 40 years",
+    "not-asked": "asked of groups: JAK inhibitor: tofacitinib; not asked of them: Sex: Female, "
+    "Age from 40 years",
     "wilson": "31.9 to 58.7 %",
     "clopper-pearson": "30.7 to 59.8 %",
     "newcombe": "20.0 points, 5.2 to 33.4 %",
@@ -55,15 +57,25 @@ WORKED = {
     "mrss-5-25": "response",
     "fvc-5": "response",
     "fvc-10": "no response",
-    "fvc-omeract": "progression; progression; not evaluable (FVC fell by 5 to under 10 %, and the change of DLCO is "
-    "not known); no progression",
-    "fvc-ppf": "progression; no progression; not evaluable (the measurements lie more than 12 months apart)",
+    "fvc-omeract": "progression; progression; not evaluable (FVC fell by 5 to under 10 %, and "
+    "the change of DLCO is not known); no progression",
+    "fvc-ppf": "progression; no progression; not evaluable (the measurements lie more than 12 "
+    "months apart)",
 }
 
 
 @pytest.mark.parametrize("method", METHODS, ids=lambda each: each.slug)
 def test_every_method_has_its_formula_its_source_and_an_example_that_works(client, method):
-    assert all([method.name, method.where, method.formula, method.explanation, method.reference, method.question])
+    assert all(
+        [
+            method.name,
+            method.where,
+            method.formula,
+            method.explanation,
+            method.reference,
+            method.question,
+        ]
+    )
     worked = method.example()
     assert worked
     if method.slug in WORKED:
@@ -81,7 +93,10 @@ def test_the_other_examples_by_a_second_way():
 
 def test_every_column_has_an_entry_that_says_what_it_means():
     alone, together = [*COMMON, RELEASE], COMMON
-    files = [*((*each, alone) for each in dictionary_entries()), *((*each, together) for each in bundle_entries())]
+    files = [
+        *((*each, alone) for each in dictionary_entries()),
+        *((*each, together) for each in bundle_entries()),
+    ]
     assert len(files) == len(TABLES) + len(TIDY)
     for table, entries, besides in files:
         assert [each.name for each in entries] == [
@@ -100,7 +115,10 @@ def test_a_column_without_a_meaning_is_refused_where_it_is_declared():
         Column("shoe_size", "Shoe size", "shoe_size")
     with pytest.raises(ValueError, match="number “shoe_size” has no unit"):
         Column("shoe_size", "Shoe size", "shoe_size", "Length of the shoe.", numeric=True)
-    assert Column("place", "Place", "place", "First, second, third.", numeric=True, whole=True).unit == ""
+    assert (
+        Column("place", "Place", "place", "First, second, third.", numeric=True, whole=True).unit
+        == ""
+    )
 
 
 def test_the_api_describes_a_column_as_the_dictionary_does():
@@ -114,15 +132,25 @@ def test_the_api_describes_a_column_as_the_dictionary_does():
 
 @pytest.mark.parametrize("noun", TABLES)
 def test_the_dictionary_has_the_columns_of_the_file(client, noun):
-    header = client.get(f"/published/{noun}.csv").getvalue().decode("utf-8-sig").splitlines()[0].split(",")
+    header = (
+        client.get(f"/published/{noun}.csv")
+        .getvalue()
+        .decode("utf-8-sig")
+        .splitlines()[0]
+        .split(",")
+    )
     entries = next(entries for table, entries in dictionary_entries() if table.noun == noun)
     assert [each.name for each in entries] == header
 
 
 def test_coded_columns_list_their_codes(client):
-    entries = {(each.file, each.name): each for _, entries in dictionary_entries() for each in entries}
+    entries = {
+        (each.file, each.name): each for _, entries in dictionary_entries() for each in entries
+    }
     assert ("improved", "Improved") in entries["treatments.csv", "response"].values
-    assert "unknown" not in dict(entries["treatments.csv", "response"].values), "missing is not a value"
+    assert "unknown" not in dict(entries["treatments.csv", "response"].values), (
+        "missing is not a value"
+    )
     assert entries["patients.csv", "age_years"].unit == "years"
     body = client.get("/data-dictionary/").content.decode()
     assert 'id="patients-age_years"' in body
@@ -142,8 +170,14 @@ def test_a_study_in_ris():
     study = Study.objects.get(slug="fujita-2019")
     lines = ris_record(study).split("\r\n")
     assert lines[0] == "TY  - JOUR" and lines[-2:] == ["ER  - ", ""]
-    assert lines.count("AU  - Fujita, Y.") == 1 and sum(line.startswith("AU") for line in lines) == 6
-    assert "DO  - 10.1155/2019/5293981" in lines and "PY  - 2019" in lines and "AN  - PMID 31360575" in lines
+    assert (
+        lines.count("AU  - Fujita, Y.") == 1 and sum(line.startswith("AU") for line in lines) == 6
+    )
+    assert (
+        "DO  - 10.1155/2019/5293981" in lines
+        and "PY  - 2019" in lines
+        and "AN  - PMID 31360575" in lines
+    )
     assert "N1  - Read for Casebook: abstract or opening of the paper." in lines
     assert all(re.match(r"[A-Z][A-Z0-9]  - ", line) for line in lines[:-1])
 
@@ -165,10 +199,15 @@ def test_what_was_not_extracted_is_left_out_and_others_are_others():
 
 
 def test_letters_that_mean_something_in_latex_are_escaped():
-    study = make_study(make_collection(), "odd", title="50 % of {A} & B_2 #1 $x$ \\y\nTY  - FAKE", authors="A; et al.")
+    study = make_study(
+        make_collection(),
+        "odd",
+        title="50 % of {A} & B_2 #1 $x$ \\y\nTY  - FAKE",
+        authors="A; et al.",
+    )
     assert (
-        "50 \\% of \\textbraceleft{}A\\textbraceright{} \\& B\\_2 \\#1 \\$x\\$ \\textbackslash{}y TY - FAKE"
-        in bibtex_entry(study)
+        "50 \\% of \\textbraceleft{}A\\textbraceright{} \\& B\\_2 \\#1 \\$x\\$ "
+        "\\textbackslash{}y TY - FAKE" in bibtex_entry(study)
     )
     assert sum(line.startswith("TY  -") for line in ris_record(study).split("\r\n")) == 1, (
         "a line break begins no new field"
@@ -189,7 +228,9 @@ def test_the_studies_of_exactly_this_question(client):
 
 def test_simulated_articles_cannot_be_cited(client, simulated):
     assert client.get("/sener-2025-reconstruction/studies.ris").status_code == 404
-    assert client.get("/sener-2025-reconstruction/studies/simulated-article-01.ris").status_code == 404
+    assert (
+        client.get("/sener-2025-reconstruction/studies/simulated-article-01.ris").status_code == 404
+    )
     assert "studies.ris" not in client.get("/sener-2025-reconstruction/studies/").content.decode()
 
 
@@ -197,7 +238,9 @@ def test_the_page_says_how_to_cite_and_tells_search_engines(client):
     response = client.get("/cite/", headers={"host": "testserver"})
     body = response.content.decode()
     assert "Data version" in body and "http://testserver/" in body
-    data = json.loads(re.search(r'<script type="application/ld\+json">(.*?)</script>', body, re.S).group(1))
+    data = json.loads(
+        re.search(r'<script type="application/ld\+json">(.*?)</script>', body, re.S).group(1)
+    )
     assert data["@type"] == "Dataset" and len(data["distribution"]) == 2
     assert any("simulated" in each["description"] for each in data["distribution"])
     assert "ETag" not in response.headers, "it names its host, so it is kept for no other"
@@ -205,6 +248,8 @@ def test_the_page_says_how_to_cite_and_tells_search_engines(client):
 
 @pytest.mark.parametrize("address", ["/reviews/undated/", "/cite/"])
 def test_a_review_without_a_year_does_not_print_one(client, address):
-    Review.objects.create(slug="undated", short_name="Undated", journal="A journal", extraction="abstract")
+    Review.objects.create(
+        slug="undated", short_name="Undated", journal="A journal", extraction="abstract"
+    )
     body = client.get(address).content.decode()
     assert "<i>A journal</i>." in body and "None" not in body

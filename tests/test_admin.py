@@ -35,7 +35,8 @@ from .test_models import BREAKING, constraints, everything
 pytestmark = pytest.mark.slow
 
 EVERY = list(apps.get_app_config("evidence").get_models())
-MODELS = [model for model in EVERY if model is not ArchivePart]  # a megabyte of a ZIP tells a curator nothing
+# a megabyte of a ZIP tells a curator nothing
+MODELS = [model for model in EVERY if model is not ArchivePart]
 KEPT_BY_CASEBOOK = {DataVersion, LoadedRecord, Release, ReleasedCollection}
 MOST = 20
 
@@ -60,7 +61,9 @@ def test_lists_and_forms_open(admin_client, db, model):
 
 
 @pytest.mark.parametrize(
-    "model", [model for model in MODELS if model is not DataVersion], ids=lambda model: model.__name__
+    "model",
+    [model for model in MODELS if model is not DataVersion],
+    ids=lambda model: model.__name__,
 )
 def test_search_works(admin_client, db, model):
     assert admin_client.get(address(model, "changelist"), {"q": "ild"}).status_code == 200
@@ -72,14 +75,18 @@ def filled(page) -> dict:
     for inline in page.context["inline_admin_formsets"]:
         forms += [inline.formset.management_form, *inline.formset.forms]
     values = {field.html_name: field.value() for form in forms for field in form}
-    return {name: value for name, value in values.items() if value is not None and value is not False}
+    return {
+        name: value for name, value in values.items() if value is not None and value is not False
+    }
 
 
 def fill(rows: int) -> None:
     for _ in range(rows):
         study = make_study(make_collection())
         patient = make_patient(study, present=["ild"], antibodies=["ana"])
-        make_treatment(patient, indications=["ild"], events=[("infection", {})], outcomes=[("skin", "stable")])
+        make_treatment(
+            patient, indications=["ild"], events=[("infection", {})], outcomes=[("skin", "stable")]
+        )
         make_group(study, findings=[{"kind": "mean_change", "measure": "mRSS", "change": -1}])
         study.provenance.create(patient=patient, field="sex", locator="p. 1", number=1)
 
@@ -173,11 +180,19 @@ def forms_of(model_admin, request):
 def test_a_number_is_typed_as_text_in_every_form_and_filter(admin_user, rf):
     request = rf.get("/admin/")
     request.user = admin_user
-    fields = [field for each in OWN for form in forms_of(each, request) for field in form.base_fields.values()]
-    numbers = [field for field in fields if isinstance(field, IntegerField)]  # decimal fields are among them
+    fields = [
+        field
+        for each in OWN
+        for form in forms_of(each, request)
+        for field in form.base_fields.values()
+    ]
+    # decimal fields are among them
+    numbers = [field for field in fields if isinstance(field, IntegerField)]
     assert len(numbers) > 40
     for field in numbers:
-        assert isinstance(field, NumberAsText) and not isinstance(field.widget, NumberInput), field.label
+        assert isinstance(field, NumberAsText) and not isinstance(field.widget, NumberInput), (
+            field.label
+        )
     asked = [each.field_class for each in TreatmentFilter.base_filters.values()]
     assert all(issubclass(each, NumberAsText) for each in asked if issubclass(each, IntegerField))
 
@@ -206,7 +221,10 @@ def test_a_curator_who_types_a_comma_is_told_and_nothing_is_written(admin_client
     course.refresh_from_db()
     assert course.duration_months == 3
     assert (
-        admin_client.post(address(Treatment, "change", course.pk), form | {"duration_months": "1.5"}).status_code == 302
+        admin_client.post(
+            address(Treatment, "change", course.pk), form | {"duration_months": "1.5"}
+        ).status_code
+        == 302
     )
     course.refresh_from_db()
     assert course.duration_months == Decimal("1.5")
@@ -232,7 +250,9 @@ def visible_errors(page) -> str:
 
 
 def parent_of_row(parent, model) -> tuple[str, str]:
-    """The page of a record with a sound row of this inline, and the field by which the row hangs on it."""
+    """The page of a record with a sound row of this inline, and the field by which the row hangs on
+    it.
+    """
     found = everything()
     (link,) = (field.name for field in model._meta.fields if field.related_model is parent)
     row = found[model]
@@ -243,16 +263,24 @@ def parent_of_row(parent, model) -> tuple[str, str]:
 
 def changed_row(page, model, values: dict) -> dict:
     """What a browser sends back once these values were typed into the last row of this model."""
-    (inline,) = (each for each in page.context["inline_admin_formsets"] if each.formset.model is model)
+    (inline,) = (
+        each for each in page.context["inline_admin_formsets"] if each.formset.model is model
+    )
     form = inline.formset.initial_forms[-1]
-    return filled(page) | {f"{form.prefix}-{name}": "" if value is None else value for name, value in values.items()}
+    return filled(page) | {
+        f"{form.prefix}-{name}": "" if value is None else value for name, value in values.items()
+    }
 
 
 @pytest.mark.parametrize(("parent", "model"), INLINES, ids=lambda model: model.__name__)
 def test_every_rule_broken_in_a_row_is_told_beside_the_row(admin_client, db, parent, model):
     place, _ = parent_of_row(parent, model)
     page = admin_client.get(place)
-    rules = [name for name, (broken, _) in constraints(CheckConstraint).items() if broken is model and name in BREAKING]
+    rules = [
+        name
+        for name, (broken, _) in constraints(CheckConstraint).items()
+        if broken is model and name in BREAKING
+    ]
     refused = 0
     for name in rules:
         with transaction.atomic():
@@ -267,9 +295,15 @@ def test_every_rule_broken_in_a_row_is_told_beside_the_row(admin_client, db, par
 def test_the_rule_on_adverse_events_is_told_in_the_row_that_breaks_it(admin_client, db):
     course = make_treatment(make_patient(make_study(make_collection())))
     place = address(Treatment, "change", course.pk)
-    event = {"number": 1, "category": AdverseEventCategory.objects.get(code="infection").pk, "treatment": course.pk}
+    event = {
+        "number": 1,
+        "category": AdverseEventCategory.objects.get(code="infection").pk,
+        "treatment": course.pk,
+    }
     event |= {"serious": "unknown", "led_to_stop": "unknown"}
-    form = filled(admin_client.get(place)) | {f"events-0-{name}": value for name, value in event.items()}
+    form = filled(admin_client.get(place)) | {
+        f"events-0-{name}": value for name, value in event.items()
+    }
     form["events-TOTAL_FORMS"] = 1
     told = admin_client.post(place, form)
     assert "This course says “Not stated”; change that first." in visible_errors(told)
@@ -295,7 +329,9 @@ def new_rows(page, prefix: str, *rows: dict) -> dict:
     """What a browser sends back once rows were added to an inline and filled in."""
     form = filled(page)
     first = form[f"{prefix}-TOTAL_FORMS"]
-    (inline,) = (each for each in page.context["inline_admin_formsets"] if each.formset.prefix == prefix)
+    (inline,) = (
+        each for each in page.context["inline_admin_formsets"] if each.formset.prefix == prefix
+    )
     offered = {field.name: field.value() for field in inline.formset.empty_form}
     for place, row in enumerate(rows, start=first):
         for name, value in (offered | row).items():
@@ -323,13 +359,22 @@ def test_a_number_that_was_typed_is_kept(admin_client, db):
     rows = [{"category": category, "description": text, "number": number} for text, number in typed]
     form = new_rows(admin_client.get(place), "events", *rows)
     assert admin_client.post(place, form).status_code == 302
-    assert list(course.events.values_list("number", "description")) == [(5, "b"), (6, "a"), (7, "c")]
+    assert list(course.events.values_list("number", "description")) == [
+        (5, "b"),
+        (6, "a"),
+        (7, "c"),
+    ]
 
 
 def test_a_number_that_is_taken_or_none_is_told(admin_client, db):
-    course = make_treatment(make_patient(make_study(make_collection())), outcomes=[("skin", "stable")])
+    course = make_treatment(
+        make_patient(make_study(make_collection())), outcomes=[("skin", "stable")]
+    )
     place = address(Treatment, "change", course.pk)
-    for number, why in (("1", "Please correct the duplicate data for number."), ("first", "Enter a whole number.")):
+    for number, why in (
+        ("1", "Please correct the duplicate data for number."),
+        ("first", "Enter a whole number."),
+    ):
         row = {"domain": "joints", "measure": "DAS28", "number": number}
         told = admin_client.post(place, new_rows(admin_client.get(place), "outcomes", row))
         assert why in visible_errors(told)
@@ -341,7 +386,10 @@ def test_a_number_that_is_taken_or_none_is_told(admin_client, db):
 def test_an_added_row_that_stays_empty_is_no_record(admin_client, db):
     course = make_treatment(make_patient(make_study(make_collection())))
     place = address(Treatment, "change", course.pk)
-    assert admin_client.post(place, new_rows(admin_client.get(place), "outcomes", {})).status_code == 302
+    assert (
+        admin_client.post(place, new_rows(admin_client.get(place), "outcomes", {})).status_code
+        == 302
+    )
     assert not course.outcomes.exists()
 
 
@@ -353,8 +401,13 @@ def test_courses_and_findings_number_themselves_too(admin_client, db):
     place = address(Patient, "change", patient.pk)
     form = new_rows(admin_client.get(place), "treatments", {"inhibitor": drug})
     assert admin_client.post(place, form).status_code == 302
-    assert list(patient.treatments.values_list("number", "inhibitor__slug")) == [(1, "tofacitinib"), (2, "baricitinib")]
+    assert list(patient.treatments.values_list("number", "inhibitor__slug")) == [
+        (1, "tofacitinib"),
+        (2, "baricitinib"),
+    ]
     place = address(StudyGroup, "change", group.pk)
-    form = new_rows(admin_client.get(place), "findings", {"kind": "share", "measure": "women", "percent": "80"})
+    form = new_rows(
+        admin_client.get(place), "findings", {"kind": "share", "measure": "women", "percent": "80"}
+    )
     assert admin_client.post(place, form).status_code == 302
     assert group.findings.get().number == 1

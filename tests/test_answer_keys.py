@@ -1,4 +1,6 @@
-"""What a kept answer is kept by: everything in the request that the answer can depend on, as it was written."""
+"""What a kept answer is kept by: everything in the request that the answer can depend on, as it was
+written.
+"""
 
 import gzip
 
@@ -46,14 +48,18 @@ def test_nobody_gets_the_answer_to_another_question(client, world, settings, pai
 
 @pytest.mark.parametrize(
     "address",
-    ["?bogus=", "?sex=x", "patients/?xyz=1", "compare/?c=1", "compare/?a=sex%3Dx", "similar/?bad=", "similar/?age=old",
-     "forest/?item=x", "rules/?rule=x", "completeness/?sexx=male"],
+    ["?bogus=", "?sex=x", "patients/?xyz=1", "compare/?c=1", "compare/?a=sex%3Dx", "similar/?bad=",
+     "similar/?age=old", "forest/?item=x", "rules/?rule=x", "completeness/?sexx=male"],
 )  # fmt: skip
 def test_a_page_with_a_problem_is_a_400_for_everybody_and_is_never_kept(client, world, address):
     for headers in ({}, {"HX-Request": "true"}):
         for _ in range(2):
             answer = client.get(world.address(address), headers=headers)
-            assert answer.status_code == 400 and "ETag" not in answer and answer["Cache-Control"] == "no-store"
+            assert (
+                answer.status_code == 400
+                and "ETag" not in answer
+                and answer["Cache-Control"] == "no-store"
+            )
             assert 'class="problem"' in answer.content.decode()
     tag = client.get(world.address(address.partition("?")[0]))["ETag"]
     assert client.get(world.address(address), headers={"If-None-Match": tag}).status_code == 400
@@ -65,13 +71,19 @@ def test_a_link_casebook_itself_makes_shows_the_comparison_it_promises(client, w
     assert client.get(world.address(f"compare/?{A}&b=")).context["compared"] is not None
 
 
-@pytest.mark.parametrize("host", ["evil.example", "testserver.evil.example", "a_b", "testserver:x", ""])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "testserver.evil.example", "a_b", "testserver:x", ""]
+)
 def test_a_wrong_host_never_gets_a_kept_answer(client, world, caplog, host):
     for address in (world.address(), "/api/v1/world/patients/"):
         tag = client.get(address)["ETag"]
         for headers in ({"Host": host}, {"Host": host, "If-None-Match": tag}):
             answer = client.get(address, headers=headers)
-            assert answer.status_code == 400 and "ETag" not in answer and b"alpha-1" not in answer.content
+            assert (
+                answer.status_code == 400
+                and "ETag" not in answer
+                and b"alpha-1" not in answer.content
+            )
     assert answer["Content-Type"] == "application/problem+json"
     assert "Invalid HTTP_HOST header" in caplog.text
 
@@ -105,7 +117,9 @@ def test_compression_is_for_those_who_accept_it(client, world, said, accepted):
         client.get(world.address(), headers={"Accept-Encoding": other})
     for address in (world.address(), world.address("patients.csv")):
         answer = client.get(address, headers={"Accept-Encoding": said})
-        assert ("Content-Encoding" in answer) is accepted and answer.getvalue().startswith(b"\x1f\x8b") is accepted
+        assert ("Content-Encoding" in answer) is accepted and answer.getvalue().startswith(
+            b"\x1f\x8b"
+        ) is accepted
 
 
 def test_what_an_answer_depends_on_is_said_to_caches(client, world):
@@ -113,7 +127,12 @@ def test_what_an_answer_depends_on_is_said_to_caches(client, world):
     told = client.get(world.address(), headers={"If-None-Match": answer["ETag"]})
     for response in (answer, told, client.get(world.address("?sex=x"))):
         named = set(response["Vary"].split(", "))
-        assert named >= {"Accept-Encoding", "HX-Request", "HX-Boosted", "HX-History-Restore-Request"}
+        assert named >= {
+            "Accept-Encoding",
+            "HX-Request",
+            "HX-Boosted",
+            "HX-History-Restore-Request",
+        }
 
 
 # Any two requests
@@ -121,8 +140,12 @@ def test_what_an_answer_depends_on_is_said_to_caches(client, world):
 
 def ask(request: dict, **headers: str) -> tuple[int, dict, bytes]:
     """Status, headers, and the body as it is once it has been decompressed."""
-    given = {name: value for name, value in (request["headers"] | headers).items() if value is not None}
-    status, found, body = sent(environ("GET", request["address"], given, SCRIPT_NAME=request["prefix"]))
+    given = {
+        name: value for name, value in (request["headers"] | headers).items() if value is not None
+    }
+    status, found, body = sent(
+        environ("GET", request["address"], given, SCRIPT_NAME=request["prefix"])
+    )
     return status, found, gzip.decompress(body) if found.get("Content-Encoding") == "gzip" else body
 
 
@@ -133,10 +156,44 @@ def as_a_server_does():
     clear_script_prefix()
 
 
-PATHS = ["", "patients/", "studies/", "compare/", "compare.csv", "similar/", "forest/", "patients.csv"]
-PATHS = [f"/world/{path}" for path in PATHS] + ["/", "/methods/", "/api/v1/world/patients/", "/api/v1/world/summary/"]
-WORDS = ["sex=female", "sex=", "sex", "sex=male", "bogus=", "a=sex%3Dfemale", "a=", "b=", "b=sex%3Dmale", "age=40"]
-WORDS += ["sort=age_years", "sort=-age_years", "page_size=1", "page=2", "%73ex=female", "sex=fem%61le", "", "release=1"]
+PATHS = [
+    "",
+    "patients/",
+    "studies/",
+    "compare/",
+    "compare.csv",
+    "similar/",
+    "forest/",
+    "patients.csv",
+]
+PATHS = [f"/world/{path}" for path in PATHS] + [
+    "/",
+    "/methods/",
+    "/api/v1/world/patients/",
+    "/api/v1/world/summary/",
+]
+WORDS = [
+    "sex=female",
+    "sex=",
+    "sex",
+    "sex=male",
+    "bogus=",
+    "a=sex%3Dfemale",
+    "a=",
+    "b=",
+    "b=sex%3Dmale",
+    "age=40",
+]
+WORDS += [
+    "sort=age_years",
+    "sort=-age_years",
+    "page_size=1",
+    "page=2",
+    "%73ex=female",
+    "sex=fem%61le",
+    "",
+    "release=1",
+]
 HEADERS = {
     "HX-Request": [None, "true", "false"],
     "HX-Boosted": [None, "true"],
@@ -153,16 +210,22 @@ prefixes = st.sampled_from(["", "/evil", "//evil.example"])
 
 @st.composite
 def pairs(draw) -> list[dict]:
-    """Two requests to one path that differ in little: in the words, their order, a header, or the path before."""
+    """Two requests to one path that differ in little: in the words, their order, a header, or the
+    path before.
+    """
     path, given = draw(st.sampled_from(PATHS)), draw(words)
     added = st.sampled_from(WORDS).map(lambda word: [*given, word])
     others = draw(st.one_of(st.just(given), st.permutations(given), added, words))
     first = draw(headers)
-    second = first | draw(st.one_of(st.just({}), st.fixed_dictionaries({"HX-Request": st.sampled_from([None, "true"])}),
-                                    headers))  # fmt: skip
+    htmx = st.fixed_dictionaries({"HX-Request": st.sampled_from([None, "true"])})
+    second = first | draw(st.one_of(st.just({}), htmx, headers))
     prefix = draw(prefixes)
     return [
-        {"address": f"{path}?{'&'.join(given)}" if given else path, "headers": first, "prefix": prefix},
+        {
+            "address": f"{path}?{'&'.join(given)}" if given else path,
+            "headers": first,
+            "prefix": prefix,
+        },
         {
             "address": f"{path}?{'&'.join(others)}" if others else path,
             "headers": second,
@@ -174,9 +237,12 @@ def pairs(draw) -> list[dict]:
 @pytest.mark.slow
 @settings(few, max_examples=25)
 @given(pair=pairs())
-def test_requests_with_different_answers_share_no_tag_and_no_kept_answer(world, as_a_server_does, settings, pair):
+def test_requests_with_different_answers_share_no_tag_and_no_kept_answer(
+    world, as_a_server_does, settings, pair
+):
     settings.ALLOWED_HOSTS, settings.API_PER_MINUTE = ["testserver", "other.example"], 0
-    settings.FORCE_SCRIPT_NAME = None  # a prefix is believed here, which it is not where Casebook serves
+    # a prefix is believed here, which it is not where Casebook serves
+    settings.FORCE_SCRIPT_NAME = None
     settings.CACHE_RESPONSES = False
     truth = [ask(request) for request in pair]
     settings.CACHE_RESPONSES = True
@@ -189,7 +255,10 @@ def test_requests_with_different_answers_share_no_tag_and_no_kept_answer(world, 
             expected = truth[pair.index(request)]
             status, found, given = ask(request)
             assert (status, given) == (expected[0], expected[2])
-            assert "Content-Encoding" not in found or request["headers"]["Accept-Encoding"] in ACCEPTING
+            assert (
+                "Content-Encoding" not in found
+                or request["headers"]["Accept-Encoding"] in ACCEPTING
+            )
     for request, (status, own, _) in zip(pair, truth, strict=True):
         for tag in filter(None, (one.get("ETag"), other.get("ETag"))):
             again = ask(request, **{"If-None-Match": tag})

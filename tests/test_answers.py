@@ -21,7 +21,9 @@ def made(monkeypatch) -> list:
 
     pages, page = [], overview.render_page
     monkeypatch.setattr(
-        overview, "render_page", lambda request, *rest: pages.append(request.path) or page(request, *rest)
+        overview,
+        "render_page",
+        lambda request, *rest: pages.append(request.path) or page(request, *rest),
     )
     return pages
 
@@ -29,7 +31,10 @@ def made(monkeypatch) -> list:
 def test_the_same_question_is_answered_from_the_cache(client, world, made):
     first, second = (client.get(world.address(QUESTION)) for _ in range(2))
     assert first.content == second.content and len(made) == 1
-    assert first["ETag"] == second["ETag"] and first["Cache-Control"] == second["Cache-Control"] == "no-cache"
+    assert (
+        first["ETag"] == second["ETag"]
+        and first["Cache-Control"] == second["Cache-Control"] == "no-cache"
+    )
     for name in ("Content-Security-Policy", "X-Frame-Options", "X-Content-Type-Options", "Vary"):
         assert first[name] == second[name], name
 
@@ -39,7 +44,12 @@ def test_whoever_has_the_answer_is_told_so(client, world, made):
     again = client.get(world.address(QUESTION), headers={"If-None-Match": tag})
     assert (again.status_code, again.content, again["ETag"]) == (304, b"", tag)
     assert "Content-Security-Policy" in again
-    assert client.get(world.address("?inhibitor=baricitinib"), headers={"If-None-Match": tag}).status_code == 200
+    assert (
+        client.get(
+            world.address("?inhibitor=baricitinib"), headers={"If-None-Match": tag}
+        ).status_code
+        == 200
+    )
     assert len(made) == 2
 
 
@@ -48,20 +58,28 @@ def test_an_edit_shows_at_once(client, world):
     make_treatment(make_patient(make_study(world.collection)))
     after = client.get(world.address(), headers={"If-None-Match": before["ETag"]})
     assert after.status_code == 200 and after["ETag"] != before["ETag"]
-    assert b"<strong>5 patients</strong>" in before.content and b"<strong>6 patients</strong>" in after.content
+    assert (
+        b"<strong>5 patients</strong>" in before.content
+        and b"<strong>6 patients</strong>" in after.content
+    )
 
 
 def test_compressed_and_plain_are_kept_apart(client, world, made):
     plain = client.get(world.address())
     for _ in range(2):
         packed = client.get(world.address(), headers={"Accept-Encoding": "gzip"})
-        assert packed["Content-Encoding"] == "gzip" and gzip.decompress(packed.content) == plain.content
+        assert (
+            packed["Content-Encoding"] == "gzip"
+            and gzip.decompress(packed.content) == plain.content
+        )
     assert "Content-Encoding" not in client.get(world.address()) and len(made) == 2
 
 
 def test_a_part_of_a_page_is_not_taken_for_the_whole(client, world):
     part = {"HX-Request": "true"}
-    pages = [client.get(world.address(QUESTION), headers=headers) for headers in ({}, part, {}, part)]
+    pages = [
+        client.get(world.address(QUESTION), headers=headers) for headers in ({}, part, {}, part)
+    ]
     whole = [b"<!doctype html>" in page.content for page in pages]
     assert whole == [True, False, True, False]
     assert pages[1]["HX-Push-Url"] == pages[3]["HX-Push-Url"]
@@ -70,11 +88,18 @@ def test_a_part_of_a_page_is_not_taken_for_the_whole(client, world):
 def test_files_have_a_tag_and_are_made_each_time(client, world):
     file = client.get(world.address("patients.csv"))
     rows = b"".join(file.streaming_content)
-    assert client.get(world.address("patients.csv"), headers={"If-None-Match": file["ETag"]}).status_code == 304
+    assert (
+        client.get(
+            world.address("patients.csv"), headers={"If-None-Match": file["ETag"]}
+        ).status_code
+        == 304
+    )
     assert b"".join(client.get(world.address("patients.csv")).streaming_content) == rows
 
 
-@pytest.mark.parametrize("address", ["/world/patients/nobody/", "/nowhere/", "/world/patients.csv?sex=x"])
+@pytest.mark.parametrize(
+    "address", ["/world/patients/nobody/", "/nowhere/", "/world/patients.csv?sex=x"]
+)
 def test_what_is_not_an_answer_is_not_kept(client, world, address):
     for _ in range(2):
         response = client.get(address)
@@ -96,7 +121,10 @@ def test_a_head_request_says_what_a_get_would(client, world):
 def test_nothing_is_kept_where_that_is_asked_for(client, world, made, settings):
     settings.CACHE_RESPONSES = False
     tag = client.get(world.address())["ETag"]
-    assert client.get(world.address(), headers={"If-None-Match": tag}).status_code == 200 and len(made) == 2
+    assert (
+        client.get(world.address(), headers={"If-None-Match": tag}).status_code == 200
+        and len(made) == 2
+    )
 
 
 def test_a_cache_that_is_away_costs_no_answer(client, world, monkeypatch, caplog):
@@ -162,7 +190,9 @@ print("steady")
 
 @pytest.mark.slow
 def test_a_reader_sees_one_state_and_holds_nobody_up(tmp_path):
-    """In a process and a database of its own: the tests' own transaction would hide what is looked for."""
+    """In a process and a database of its own: the tests' own transaction would hide what is looked
+    for.
+    """
     from django.conf import settings
 
     env = {
@@ -173,5 +203,11 @@ def test_a_reader_sees_one_state_and_holds_nobody_up(tmp_path):
         "DJANGO_SETTINGS_MODULE": "evidence.settings",
         "PYTHONPATH": str(settings.BASE_DIR),
     }
-    told = subprocess.run([sys.executable, "-c", TWO_CONNECTIONS], env=env, capture_output=True, text=True, check=False)
+    told = subprocess.run(
+        [sys.executable, "-c", TWO_CONNECTIONS],
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert told.stdout.strip() == "steady", told.stderr[-2000:]

@@ -39,7 +39,12 @@ def refused(client, path: str, status: int = 400) -> dict:
     response = client.get(f"/api/v1/{path}")
     assert (response.status_code, response["Content-Type"]) == (status, PROBLEM), response.content
     told = response.json()
-    assert told["status"] == status and told["title"] and told["detail"] and told["type"] == "about:blank"
+    assert (
+        told["status"] == status
+        and told["title"]
+        and told["detail"]
+        and told["type"] == "about:blank"
+    )
     return told
 
 
@@ -74,16 +79,30 @@ def test_a_list_by_hand(client, world):
         "page": "http://testserver/world/?inhibitor=baricitinib&indication=ild",
     }
     (row,) = answer["results"]
-    assert (row["patient"], row["age_years"], row["sex"], row["inhibitors"]) == ("alpha-2", 60, "male", ["baricitinib"])
-    assert row["relapsed"] is None and row["empty_means"] == "not reported" and row["evidence_kind"] == "published"
+    assert (row["patient"], row["age_years"], row["sex"], row["inhibitors"]) == (
+        "alpha-2",
+        60,
+        "male",
+        ["baricitinib"],
+    )
+    assert (
+        row["relapsed"] is None
+        and row["empty_means"] == "not reported"
+        and row["evidence_kind"] == "published"
+    )
 
 
 def test_what_is_not_known_is_null_and_says_why(client, world):
     rows = {row["patient"]: row for row in api(client, "world/patients/")["results"]}
     assert rows["alpha-4"]["sex"] is rows["alpha-4"]["age_years"] is None
-    assert rows["beta-1"]["prior_therapies"] is None and rows["beta-1"]["empty_means"] == "not extracted"
+    assert (
+        rows["beta-1"]["prior_therapies"] is None
+        and rows["beta-1"]["empty_means"] == "not extracted"
+    )
     assert rows["alpha-2"]["prior_therapies"] == ["none"], "as stated, which is not the same"
-    assert rows["alpha-2"]["adverse_events"] == ["explicitly_none", None], "two courses; of one it is not known"
+    assert rows["alpha-2"]["adverse_events"] == ["explicitly_none", None], (
+        "two courses; of one it is not known"
+    )
 
 
 @pytest.mark.parametrize("noun", TABLES)
@@ -102,7 +121,9 @@ def test_a_list_has_the_rows_and_values_of_its_file(client, world, noun):
 @pytest.mark.parametrize("collection", ["published", "sener-2025-reconstruction"])
 def test_simulated_rows_say_so_whatever_is_asked_for(client, db, collection, noun):
     answer = api(client, f"{collection}/{noun}/?fields=study")
-    kind = "published" if collection == "published" else "simulated: reproduces published totals only"
+    kind = (
+        "published" if collection == "published" else "simulated: reproduces published totals only"
+    )
     assert answer["evidence_kind"].startswith(kind)
     assert all(set(row) == {"study", "empty_means", "evidence_kind"} for row in answer["results"])
     assert all(row["evidence_kind"] == answer["evidence_kind"] for row in answer["results"])
@@ -112,13 +133,19 @@ def test_fields_are_those_asked_for_in_that_order(client, world):
     (row, *_) = api(client, "world/patients/?fields=age_years,patient,responses")["results"]
     assert list(row) == ["age_years", "patient", "responses", "empty_means", "evidence_kind"]
     told = refused(client, "world/patients/?fields=patient,name")
-    assert told["errors"][0]["parameter"] == "fields" and "“name”: no such field. Known: patient" in told["detail"]
+    assert (
+        told["errors"][0]["parameter"] == "fields"
+        and "“name”: no such field. Known: patient" in told["detail"]
+    )
 
 
 @pytest.mark.parametrize("sort", ["", "age_years", "-age_years", "study", "-patient"])
 def test_pages_hold_every_row_once_in_the_order_of_the_list(client, world, sort):
     whole = [
-        row["patient"] for row in api(client, f"world/patients/?{urlencode({'sort': sort} if sort else {})}")["results"]
+        row["patient"]
+        for row in api(client, f"world/patients/?{urlencode({'sort': sort} if sort else {})}")[
+            "results"
+        ]
     ]
     query = urlencode({"page_size": 2} | ({"sort": sort} if sort else {}))
     assert [row["patient"] for row in everything(client, f"world/patients/?{query}")] == whole
@@ -152,7 +179,9 @@ def test_other_collections_may_change_meanwhile(client, world, published):
     assert client.get(address).status_code == 200
 
 
-@pytest.mark.parametrize("cursor", ["x", "%", "WzEsMl0", "W10", "bnVsbA", "WyIxIiwyLCJ4Il0", "ä", "=" * 5, "A" * 3000])
+@pytest.mark.parametrize(
+    "cursor", ["x", "%", "WzEsMl0", "W10", "bnVsbA", "WyIxIiwyLCJ4Il0", "ä", "=" * 5, "A" * 3000]
+)
 def test_a_made_up_cursor_is_refused(client, world, cursor):
     response = client.get("/api/v1/world/patients/", {"cursor": cursor})
     assert response.status_code == 400 and response.json()["errors"][0]["parameter"] == "cursor"
@@ -160,17 +189,26 @@ def test_a_made_up_cursor_is_refused(client, world, cursor):
 
 def test_a_cursor_belongs_to_its_question(client, world):
     cursor = api(client, "world/patients/?page_size=2")["next"].split("cursor=")[1]
-    for path in ("world/patients/?sex=female&", "world/patients/?sort=age_years&", "world/treatments/?"):
+    for path in (
+        "world/patients/?sex=female&",
+        "world/patients/?sort=age_years&",
+        "world/treatments/?",
+    ):
         assert "another question" in refused(client, f"{path}cursor={cursor}")["detail"]
     assert (
-        api(client, f"world/patients/?page_size=3&fields=patient&cursor={cursor}")["results"][0]["patient"] == "alpha-3"
+        api(client, f"world/patients/?page_size=3&fields=patient&cursor={cursor}")["results"][0][
+            "patient"
+        ]
+        == "alpha-3"
     )
 
 
 @pytest.mark.parametrize("size", ["0", "1001", "x", "-1", "1.5", "", "9" * 30, "٣"])
 def test_pages_have_between_one_and_a_thousand_rows(client, world, size):
     response = client.get("/api/v1/world/patients/", {"page_size": size})
-    assert response.status_code == 400 and "page_size" in {each["parameter"] for each in response.json()["errors"]}
+    assert response.status_code == 400 and "page_size" in {
+        each["parameter"] for each in response.json()["errors"]
+    }
     assert len(api(client, "world/patients/?page_size=1000")["results"]) == 5
 
 
@@ -179,7 +217,10 @@ def draw_forty_more() -> None:
     for number in range(40):
         study = make_study(collection, f"many-{number}")
         make_treatment(
-            make_patient(study), indications=["ild"], outcomes=[("skin", "stable")], events=[("infection", {})]
+            make_patient(study),
+            indications=["ild"],
+            outcomes=[("skin", "stable")],
+            events=[("infection", {})],
         )
 
 
@@ -190,7 +231,9 @@ def forty_more(world_rows, django_db_blocker) -> remembered.Rows:
 
 
 @pytest.mark.parametrize("noun", TABLES)
-def test_a_page_costs_as_many_queries_for_one_row_as_for_forty(client, world, forty_more, noun, settings):
+def test_a_page_costs_as_many_queries_for_one_row_as_for_forty(
+    client, world, forty_more, noun, settings
+):
     settings.CACHE_RESPONSES = False
 
     def queries() -> int:
@@ -211,10 +254,16 @@ def test_counts_are_those_of_the_pages(client, world, unlimited, question):
     query = urlencode(question, doseq=True)
     summary = api(client, f"world/summary/?{query}")
     overview = client.get(world.address(f"?{query}")).context
-    assert summary["totals"]["patients"] == overview["totals"].patients == summary["answer"]["matching"]
+    assert (
+        summary["totals"]["patients"]
+        == overview["totals"].patients
+        == summary["answer"]["matching"]
+    )
     assert summary["answer"]["open"] == overview["answer"].open
     assert summary["sentence"] == str(overview["answer"])
-    assert [each["text"] for each in summary["headlines"]] == [str(each) for each in overview.get("headlines") or []]
+    assert [each["text"] for each in summary["headlines"]] == [
+        str(each) for each in overview.get("headlines") or []
+    ]
     for noun in TABLES:
         listed = client.get(world.address(f"{noun}/?{query}")).context["listing"].total
         assert api(client, f"world/{noun}/?{query}&page_size=1")["count"] == listed, noun
@@ -224,16 +273,24 @@ def test_counts_are_those_of_the_pages(client, world, unlimited, question):
 
 
 def test_a_forest_plot_from_the_api_is_that_of_its_file(client, simulated):
-    query = "item=relapsed&study=simulated-article-01&study=simulated-article-02&study=simulated-article-03"
+    query = (
+        "item=relapsed&study=simulated-article-01&study=simulated-article-02&"
+        "study=simulated-article-03"
+    )
     for address in ("item=any_adverse_event", query, "item=improved&shared=yes"):
         answer = api(client, f"{simulated.slug}/forest/?{address}")
         text = client.get(f"/{simulated.slug}/forest.csv?{address}").content.decode("utf-8-sig")
         file = list(csv.DictReader(io.StringIO(text)))
         assert len(answer["rows"]) == len(file) > 3
         for row, line in zip(answer["rows"], file, strict=True):
-            assert ["" if cell is None else str(cell) for cell in row] == [line[name] for name in answer["columns"]]
+            assert ["" if cell is None else str(cell) for cell in row] == [
+                line[name] for name in answer["columns"]
+            ]
     pooled = dict(zip(answer["columns"], answer["rows"][-1], strict=True))
-    assert pooled["row"] == "Pooled" and pooled["prediction_low"] < pooled["ci_low"] < pooled["ci_z_low"]
+    assert (
+        pooled["row"] == "Pooled"
+        and pooled["prediction_low"] < pooled["ci_low"] < pooled["ci_z_low"]
+    )
     assert answer["item"] == "improved" and answer["evidence_kind"].startswith("simulated")
     left_out = answer["without_each_study"]
     assert len(left_out) > 3 and all(each["percent"] is not None for each in left_out)
@@ -241,27 +298,47 @@ def test_a_forest_plot_from_the_api_is_that_of_its_file(client, simulated):
 
 @pytest.mark.parametrize("fault", ["item=nonsense", "item=", "shared=no"])
 def test_a_forest_plot_of_nothing_is_refused(client, world, fault):
-    assert refused(client, f"world/forest/?{fault}")["errors"][0]["parameter"] == fault.split("=")[0]
+    assert (
+        refused(client, f"world/forest/?{fault}")["errors"][0]["parameter"] == fault.split("=")[0]
+    )
 
 
 def test_the_summary_by_hand(client, world):
     answer = api(client, "world/summary/")
     improved = answer["headlines"][0]
     assert (improved["count"], improved["known"]) == (2, 4)
-    assert (improved["not_reported"], improved["not_extracted"], improved["unit"]) == (1, 0, "patients")
-    assert improved["percent"] == 50 and improved["interval_95"] == pytest.approx([15.0, 85.0], abs=0.01)
-    assert improved["text"].startswith("2/4 patients (95 % CI 15.0–85.0, 50.0 %), 1 not known (1 not reported)")
-    assert answer["totals"] == {"patients": 5, "treatments": 6, "studies": 2, "outcomes": 3, "events": 3}
+    assert (improved["not_reported"], improved["not_extracted"], improved["unit"]) == (
+        1,
+        0,
+        "patients",
+    )
+    assert improved["percent"] == 50 and improved["interval_95"] == pytest.approx(
+        [15.0, 85.0], abs=0.01
+    )
+    assert improved["text"].startswith(
+        "2/4 patients (95 % CI 15.0–85.0, 50.0 %), 1 not known (1 not reported)"
+    )
+    assert answer["totals"] == {
+        "patients": 5,
+        "treatments": 6,
+        "studies": 2,
+        "outcomes": 3,
+        "events": 3,
+    }
     assert answer["sex"] == {"female": 3, "male": 1, "unknown": 1}
     assert (answer["age"]["median"], answer["age"]["known"]["known"]) == (40, 3)
     infection = next(each for each in answer["adverse_events"] if each["key"] == "infection")
-    assert (infection["count"], infection["events"]) == (1, 2), "a second event in one patient adds no patient"
+    assert (infection["count"], infection["events"]) == (1, 2), (
+        "a second event in one patient adds no patient"
+    )
 
 
 def test_the_percentage_of_nothing_is_null(client, world):
     answer = api(client, "world/summary/?study=alpha&missing=response")
     improved = answer["headlines"][0]
-    assert improved["known"] == 0 and improved["percent"] is None and improved["interval_95"] is None
+    assert (
+        improved["known"] == 0 and improved["percent"] is None and improved["interval_95"] is None
+    )
     assert improved["text"].startswith("none known")
 
 
@@ -271,9 +348,18 @@ def test_a_chart_has_the_numbers_of_its_file(client, world, name):
     text = client.get(world.address(f"charts/{name}.csv?sex=female")).content.decode("utf-8-sig")
     header, *lines = csv.reader(io.StringIO(text, newline=""))
     not_asked = ["not_asked"] if name.startswith("group-") else []
-    assert header == [*answer["columns"], "question", *not_asked, "collection", "evidence_kind", "release"]
+    assert header == [
+        *answer["columns"],
+        "question",
+        *not_asked,
+        "collection",
+        "evidence_kind",
+        "release",
+    ]
     shown = [["" if cell is None else str(cell) for cell in row] for row in answer["rows"]]
-    assert shown == [[cell.removeprefix("'") for cell in line[: len(answer["columns"])]] for line in lines]
+    assert shown == [
+        [cell.removeprefix("'") for cell in line[: len(answer["columns"])]] for line in lines
+    ]
     assert answer["sentence"] and answer["title"]
     assert all(len(row) == len(answer["columns"]) for row in answer["rows"])
 
@@ -287,9 +373,18 @@ def test_a_chart_that_is_none(client, world):
 
 def test_the_start_leads_everywhere(client, world):
     start = api(client, "")
-    assert [each["collection"] for each in start["collections"]] == ["world", "published", "sener-2025-reconstruction"]
+    assert [each["collection"] for each in start["collections"]] == [
+        "world",
+        "published",
+        "sener-2025-reconstruction",
+    ]
     for each in start["collections"]:
-        for address in (*each["lists"].values(), *each["charts"].values(), each["summary"], each["filters"]):
+        for address in (
+            *each["lists"].values(),
+            *each["charts"].values(),
+            each["summary"],
+            each["filters"],
+        ):
             assert client.get(address).status_code == 200, address
     for name in ("releases", "dictionary", "schema", "documentation"):
         assert client.get(start[name]).status_code == 200
@@ -298,10 +393,16 @@ def test_the_start_leads_everywhere(client, world):
 @pytest.mark.slow
 def test_the_filters_say_which_values_they_take(client, world):
     words = {each["name"]: each for each in api(client, "world/filters/")["filters"]}
-    assert {"value": "ild", "label": "Interstitial lung disease (ILD)"} in words["indication"]["values"]
+    assert {"value": "ild", "label": "Interstitial lung disease (ILD)"} in words["indication"][
+        "values"
+    ]
     assert words["indication"]["match"] == ["any", "all", "exactly", "none"]
     assert {each["value"] for each in words["study"]["values"]} == {"alpha", "beta"}
-    assert (words["age_min"]["minimum"], words["age_min"]["maximum"], words["age_min"]["values"]) == (0, 120, [])
+    assert (
+        words["age_min"]["minimum"],
+        words["age_min"]["maximum"],
+        words["age_min"]["values"],
+    ) == (0, 120, [])
     for name, each in words.items():
         for value in each["values"]:
             api(client, f"world/patients/?{urlencode({name: value['value']})}&page_size=1")
@@ -311,7 +412,11 @@ def test_releases_and_their_archives(client, world):
     assert api(client, "releases/")["releases"] == []
     made = make_release("As drawn.")
     (found,) = api(client, "releases/")["releases"]
-    assert (found["release"], found["notes"], found["content_hash"]) == (1, "As drawn.", made.content_hash)
+    assert (found["release"], found["notes"], found["content_hash"]) == (
+        1,
+        "As drawn.",
+        made.content_hash,
+    )
     held = {each["collection"]: each for each in found["collections"]}
     assert held["world"]["rows"]["patients"] == 5
     assert held["sener-2025-reconstruction"]["evidence_kind"].startswith("simulated")
@@ -327,12 +432,16 @@ def test_every_answer_names_the_release_and_one_asked_for_is_kept_to(client, wor
     edit(age_years=41)
     assert api(client, "world/summary/")["release"]["changed_since"] is True
     for path in ("world/summary/", "world/patients/", "world/charts/adverse-events/"):
-        assert "The data have changed since release 1" in refused(client, f"{path}?release=1", 409)["detail"]
+        assert (
+            "The data have changed since release 1"
+            in refused(client, f"{path}?release=1", 409)["detail"]
+        )
 
 
 def test_every_field_is_explained(client, db):
     explained = {
-        each["list"]: [field["field"] for field in each["fields"]] for each in api(client, "dictionary/")["lists"]
+        each["list"]: [field["field"] for field in each["fields"]]
+        for each in api(client, "dictionary/")["lists"]
     }
     for noun in TABLES:
         for row in api(client, f"published/{noun}/?page_size=1")["results"]:
@@ -351,12 +460,20 @@ def test_every_field_is_explained(client, db):
         ("world/patients/?sort=name", "sort", "“name” is no column to sort by."),
         ("world/patients/?sort=year&sort=sex", "sort", "“sort” is given more than once."),
         ("world/patients/?age_min=50&age_max=40", "age_min", "the range ends before it begins"),
-        ("world/patients/?indication_match=most&indication=ild", "indication", "“most” is not a match word."),
+        (
+            "world/patients/?indication_match=most&indication=ild",
+            "indication",
+            "“most” is not a match word.",
+        ),
         ("world/patients/?sex=", "sex", "“sex” is empty. Leave it out."),
         ("world/patients/?fields=patient,", "fields", "“”: no such field."),
         ("world/summary/?sort=year", "sort", "“sort” is no parameter of this address."),
         ("world/summary/?fields=sex", "fields", "“fields” is not a filter."),
-        ("world/charts/adverse-events/?chart=x", "chart", "“chart” is no parameter of this address."),
+        (
+            "world/charts/adverse-events/?chart=x",
+            "chart",
+            "“chart” is no parameter of this address.",
+        ),
         ("?sex=male", "sex", "“sex” is no parameter of this address; it has none."),
         ("world/?sex=male", "sex", "it has none."),
         ("world/filters/?sex=male", "sex", "it has none."),
@@ -376,7 +493,9 @@ def test_all_that_is_wrong_is_told_at_once(client, world):
     assert [each.get("parameter") for each in told["errors"]] == ["sex", "foo", "bar"]
 
 
-@pytest.mark.parametrize("path", ["nowhere/", "nowhere/patients/", "world/nothing/", "world/patients/alpha-1/", "%00/"])
+@pytest.mark.parametrize(
+    "path", ["nowhere/", "nowhere/patients/", "world/nothing/", "world/patients/alpha-1/", "%00/"]
+)
 def test_an_unknown_address_is_a_problem_too(client, world, path):
     refused(client, path, 404)
 
@@ -385,12 +504,19 @@ def test_an_unknown_address_is_a_problem_too(client, world, path):
 @pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
 def test_nothing_can_be_written(client, world, path, method):
     response = getattr(client, method)(f"/api/v1/{path}")
-    assert (response.status_code, response["Content-Type"], response["Allow"]) == (405, PROBLEM, "GET, HEAD")
+    assert (response.status_code, response["Content-Type"], response["Allow"]) == (
+        405,
+        PROBLEM,
+        "GET, HEAD",
+    )
 
 
 def test_a_missing_stroke_at_the_end_is_completed(client, world):
     response = client.get("/api/v1/world/patients?sex=female")
-    assert (response.status_code, response["Location"]) == (301, "/api/v1/world/patients/?sex=female")
+    assert (response.status_code, response["Location"]) == (
+        301,
+        "/api/v1/world/patients/?sex=female",
+    )
 
 
 def test_a_database_that_is_away_is_a_problem_too(client, world, monkeypatch):
@@ -420,12 +546,20 @@ def test_what_breaks_is_a_problem_that_tells_no_secrets(world, monkeypatch):
 
 def test_an_answer_that_still_holds_is_not_sent_again(client, world):
     first = client.get("/api/v1/world/patients/")
-    assert client.get("/api/v1/world/patients/", headers={"If-None-Match": first["ETag"]}).status_code == 304
+    assert (
+        client.get("/api/v1/world/patients/", headers={"If-None-Match": first["ETag"]}).status_code
+        == 304
+    )
     edit(age_years=41)
-    assert client.get("/api/v1/world/patients/", headers={"If-None-Match": first["ETag"]}).status_code == 200
+    assert (
+        client.get("/api/v1/world/patients/", headers={"If-None-Match": first["ETag"]}).status_code
+        == 200
+    )
 
 
-def test_an_empty_parameter_is_refused_though_the_answer_without_it_is_kept(client, world, settings):
+def test_an_empty_parameter_is_refused_though_the_answer_without_it_is_kept(
+    client, world, settings
+):
     settings.CACHE_RESPONSES = True
     for _ in range(2):
         api(client, "world/patients/")
@@ -438,7 +572,9 @@ def test_a_kept_answer_names_the_host_it_is_asked_at(client, world, settings):
     settings.CACHE_RESPONSES, settings.ALLOWED_HOSTS = True, ["one.example", "two.example"]
     for host in ("one.example", "two.example", "one.example"):
         answer = client.get("/api/v1/world/patients/?page_size=1", headers={"Host": host}).json()
-        assert answer["next"].startswith(f"http://{host}/") and answer["question"]["page"].startswith(f"http://{host}/")
+        assert answer["next"].startswith(f"http://{host}/") and answer["question"][
+            "page"
+        ].startswith(f"http://{host}/")
 
 
 @pytest.mark.parametrize(
@@ -451,12 +587,16 @@ def test_any_origin_may_read(client, world, path):
     wish = {"Origin": "https://elsewhere.example", "Access-Control-Request-Method": "GET"}
     assert client.options(path, headers=wish).status_code == 200
     wish["Access-Control-Request-Method"] = "DELETE"
-    assert "DELETE" not in client.options(path, headers=wish).get("Access-Control-Allow-Methods", "")
+    assert "DELETE" not in client.options(path, headers=wish).get(
+        "Access-Control-Allow-Methods", ""
+    )
 
 
 @pytest.mark.parametrize("path", ["/admin/login/", "/world/", "/world/patients/alpha-1/"])
 def test_pages_are_for_their_own_origin(client, world, path):
-    assert "Access-Control-Allow-Origin" not in client.get(path, headers={"Origin": "https://elsewhere.example"})
+    assert "Access-Control-Allow-Origin" not in client.get(
+        path, headers={"Origin": "https://elsewhere.example"}
+    )
 
 
 def test_no_cookie_is_looked_at_or_set(client, world):
@@ -470,10 +610,15 @@ def test_who_asks_too_often_is_told_when_to_come_again(client, world, settings):
     assert left == ["r=2", "r=1", "r=0"], "an answer that is kept counts too"
     response = client.get("/api/v1/world/summary/")
     assert (response.status_code, response["Content-Type"]) == (429, PROBLEM)
-    assert 1 <= int(response["Retry-After"]) <= 60 and response["RateLimit-Policy"] == '"address";q=3;w=60'
+    assert (
+        1 <= int(response["Retry-After"]) <= 60
+        and response["RateLimit-Policy"] == '"address";q=3;w=60'
+    )
     assert "Whole lists come faster as files" in response.json()["detail"]
     assert client.get("/world/patients.csv").status_code == client.get("/world/").status_code == 200
-    assert client.get("/api/v1/world/summary/", REMOTE_ADDR="10.0.0.9").status_code == 200, "others are not held up"
+    assert client.get("/api/v1/world/summary/", REMOTE_ADDR="10.0.0.9").status_code == 200, (
+        "others are not held up"
+    )
     told = client.get("/api/v1/world/summary/", headers={"X-Forwarded-For": "10.0.0.8"})
     assert told.status_code == 429, "nobody's own word on where he comes from is taken"
 
@@ -484,7 +629,9 @@ def test_where_a_request_comes_from_is_taken_from_named_proxies_alone(client, wo
 
     def left(peer: str, visitor: str) -> str:
         headers = {"X-Forwarded-For": visitor}
-        return client.get("/api/v1/world/", headers=headers, REMOTE_ADDR=peer)["RateLimit"].split(";")[1]
+        return client.get("/api/v1/world/", headers=headers, REMOTE_ADDR=peer)["RateLimit"].split(
+            ";"
+        )[1]
 
     for proxy in ("127.0.0.1", "10.1.2.3"):
         visitors = [f"{proxy}1", f"{proxy}2", f"{proxy}1"]
@@ -528,7 +675,10 @@ def test_the_schema_is_openapi_3_1_with_examples_and_descriptions(schema):
 
 @pytest.mark.slow
 def test_every_answer_and_every_example_fits_the_schema(client, schema):
-    documents = {"$schema": "https://json-schema.org/draft/2020-12/schema", "components": schema["components"]}
+    documents = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "components": schema["components"],
+    }
     for path, methods in schema["paths"].items():
         answer = methods["get"]["responses"]["200"]["content"]["application/json"]
         check = Draft202012Validator(documents | answer["schema"])

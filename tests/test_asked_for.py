@@ -38,10 +38,16 @@ def test_nor_do_the_rows_of_drugs_and_indications(client, simulated):
     for name in ("response-by-inhibitor", "response-by-indication"):
         page = client.get(f"/{simulated.slug}/?response=improved&chart={name}")
         (chart,) = page.context["charts"]
-        assert {row[-2] for row in chart.table.rows} == {"asked for"} and {row[-1] for row in chart.table.rows} == {""}
+        assert {row[-2] for row in chart.table.rows} == {"asked for"} and {
+            row[-1] for row in chart.table.rows
+        } == {""}
         assert "asked for" in chart.sentence
-        file = client.get(f"/{simulated.slug}/charts/{name}.csv?response=improved").content.decode("utf-8-sig")
-        assert {(row["percent"], row["ci_low"]) for row in csv.DictReader(file.splitlines())} == {("", "")}
+        file = client.get(f"/{simulated.slug}/charts/{name}.csv?response=improved").content.decode(
+            "utf-8-sig"
+        )
+        assert {(row["percent"], row["ci_low"]) for row in csv.DictReader(file.splitlines())} == {
+            ("", "")
+        }
 
 
 def test_nor_does_the_forest_plot(client, simulated):
@@ -52,13 +58,19 @@ def test_nor_does_the_forest_plot(client, simulated):
     assert not chart.figure and "100.0 %" not in text_of(page)
     assert {row[3] for row in chart.table.rows} == {"asked for"}
     file = client.get(f"/{simulated.slug}/forest.csv?response=improved").content.decode("utf-8-sig")
-    assert {(row["percent"], row["note"]) for row in csv.DictReader(file.splitlines())} == {("", "asked for")}
+    assert {(row["percent"], row["note"]) for row in csv.DictReader(file.splitlines())} == {
+        ("", "asked for")
+    }
 
 
 def test_nor_does_the_api(client, simulated):
     found = client.get(f"/api/v1/{simulated.slug}/summary/?response=improved").json()
     improved = found["headlines"][0]
-    assert (improved["percent"], improved["interval_95"], improved["asked_for"]) == (None, None, True)
+    assert (improved["percent"], improved["interval_95"], improved["asked_for"]) == (
+        None,
+        None,
+        True,
+    )
     assert all(row["improved"]["asked_for"] for row in found["response_by_inhibitor"])
     others = client.get(f"/api/v1/{simulated.slug}/summary/").json()["headlines"]
     assert not any(each["asked_for"] for each in others)

@@ -1,4 +1,6 @@
-"""Charts that ask: choosing a mark leads to exactly the patients it shows, and choosing it again leads back."""
+"""Charts that ask: choosing a mark leads to exactly the patients it shows, and choosing it again
+leads back.
+"""
 
 import csv
 import json
@@ -57,20 +59,25 @@ def totals_of(client, question):
 @settings(few, max_examples=8)
 @given(question=addresses())
 def test_choosing_leads_to_exactly_what_is_shown_and_back(client, world, question):
-    """For random questions: what a cell shows is what its question counts; chosen twice, it is taken back."""
+    """For random questions: what a cell shows is what its question counts; chosen twice, it is
+    taken back.
+    """
     response = overview(client, world.collection, urlencode(question, doseq=True))
     for chart in response.context["charts"]:
         for step, number, unit in steps_with_numbers(chart):
             if step.chosen:
-                assert len(step.question.parts) < len(response.context["parsed"].question.parts) or (
-                    step.question != response.context["parsed"].question
-                )
+                assert len(step.question.parts) < len(
+                    response.context["parsed"].question.parts
+                ) or (step.question != response.context["parsed"].question)
                 continue
             found = totals_of(client, step.question)
             assert found.of(unit) == number, (chart.name, step.question.to_params())
             again = overview(client, world.collection, step.question.query())
             back = [
-                each for other in [chart_of(again, chart.name)] for each in other.table.steps.values() if each.chosen
+                each
+                for other in [chart_of(again, chart.name)]
+                for each in other.table.steps.values()
+                if each.chosen
             ]
             assert back, "what was chosen can be taken back where it was chosen"
 
@@ -78,11 +85,21 @@ def test_choosing_leads_to_exactly_what_is_shown_and_back(client, world, questio
 def test_by_hand(client, world):
     response = overview(client, world.collection)
     sets = chart_of(response, "indication-sets")
-    words = {sets.table.rows[row][0]: step.question.to_params() for (row, _), step in sets.table.steps.items()}
-    assert words["ILD + skin"] == [("indication", "ild"), ("indication", "skin"), ("indication_match", "exactly")]
+    words = {
+        sets.table.rows[row][0]: step.question.to_params()
+        for (row, _), step in sets.table.steps.items()
+    }
+    assert words["ILD + skin"] == [
+        ("indication", "ild"),
+        ("indication", "skin"),
+        ("indication_match", "exactly"),
+    ]
     assert words["Skin, alone or with others"] == [("indication", "skin")]
     drugs = chart_of(response, "response-by-inhibitor")
-    assert drugs.table.steps[0, 1].question.to_params() == [("inhibitor", "tofacitinib"), ("response", "improved")]
+    assert drugs.table.steps[0, 1].question.to_params() == [
+        ("inhibitor", "tofacitinib"),
+        ("response", "improved"),
+    ]
     ages = chart_of(response, "age-and-sex")
     assert ages.table.steps[0, 0].question.to_params() == [("age_min", "20"), ("age_max", "29")]
     events = chart_of(response, "adverse-events")
@@ -97,7 +114,8 @@ def test_marks_and_cells_ask_the_same(client, world):
     for name in ("indication-sets", "response-by-inhibitor", "adverse-events", "age-and-sex"):
         chart = chart_of(response, name)
         marks = {step.question for marks in chart.marks for step in marks if step}
-        marks = {each for each in marks if each.value("response") != ("unknown",)}  # two columns, by reason
+        # two columns, by reason
+        marks = {each for each in marks if each.value("response") != ("unknown",)}
         cells = {step.question for step in chart.table.steps.values()}
         assert marks and marks <= cells
 
@@ -119,10 +137,14 @@ def test_one_value_narrows_what_is_asked(world, match, codes, code, expected):
     if match:
         question = question.with_part("indication", MatchedSet(codes, match))
     step = question.refine("indication", code)
-    assert step.question.value("indication") == (expected and MatchedSet(expected[1], str(expected[0].value)))
+    assert step.question.value("indication") == (
+        expected and MatchedSet(expected[1], str(expected[0].value))
+    )
 
 
-@pytest.mark.parametrize(("match", "codes"), [("none", ("ild",)), ("any", ("ild", "skin")), ("exactly", ("ild",))])
+@pytest.mark.parametrize(
+    ("match", "codes"), [("none", ("ild",)), ("any", ("ild", "skin")), ("exactly", ("ild",))]
+)
 def test_what_no_address_can_say_is_not_offered(world, match, codes):
     question = Question(world.collection).with_part("indication", MatchedSet(codes, match))
     assert question.refine("indication", "gi") is None
@@ -135,23 +157,37 @@ def test_none_of_manifestations_is_not_widened_by_a_combination(world):
 
 def test_links_stand_in_the_page_and_in_the_figure(client, world):
     body = overview(client, world.collection, "sex=female").content.decode()
-    links = [unescape(each) for each in re.findall(r'class="step" data-ask="chart-[\w-]+" href="([^"]+)"', body)]
+    links = [
+        unescape(each)
+        for each in re.findall(r'class="step" data-ask="chart-[\w-]+" href="([^"]+)"', body)
+    ]
     assert links and all("sex=female" in link for link in links)
-    assert all(parse_qs(link.partition("?")[2])["chart"] == list(CHARTS) for link in links), "the charts stay chosen"
-    figures = re.findall(r'<script id="figure-([\w-]+)" type="application/json">(.*?)</script>', body)
+    assert all(parse_qs(link.partition("?")[2])["chart"] == list(CHARTS) for link in links), (
+        "the charts stay chosen"
+    )
+    figures = re.findall(
+        r'<script id="figure-([\w-]+)" type="application/json">(.*?)</script>', body
+    )
     drawn = {name: json.loads(text) for name, text in figures}
-    assert any(link and "indication_match=exactly" in link for link in drawn["indication-sets"]["links"][0])
+    assert any(
+        link and "indication_match=exactly" in link for link in drawn["indication-sets"]["links"][0]
+    )
     for figure in drawn.values():
         for trace, marks in zip(figure["data"], figure["links"], strict=False):
             assert len(marks) <= max(len(trace.get("x", ())), len(trace.get("y", ())))
 
 
 def test_a_reader_picks_charts(client, world):
-    names = [chart.name for chart in client.get(world.address("?chart=swimmers&chart=prior-sets")).context["charts"]]
+    names = [
+        chart.name
+        for chart in client.get(world.address("?chart=swimmers&chart=prior-sets")).context["charts"]
+    ]
     assert names == ["prior-sets", "swimmers"], "in the order of the page"
     usual = [chart.name for chart in client.get(world.address()).context["charts"]]
     assert usual[:2] == ["indication-sets", "response-by-inhibitor"]
-    assert [each.name for each in client.get(world.address("?chart=nonsense")).context["charts"]] == usual
+    assert [
+        each.name for each in client.get(world.address("?chart=nonsense")).context["charts"]
+    ] == usual
 
 
 def test_the_match_words_stand_side_by_side(client, world):
@@ -174,8 +210,14 @@ def test_a_charts_numbers_come_as_a_file(client, world, name):
     rows = list(csv.DictReader(response.content.decode("utf-8-sig").splitlines()))
     assert all(row["question"] == "sex=female" and row["collection"] == "world" for row in rows)
     if name == "indication-sets":
-        exact = {row["label"]: (row["n"], row["known"]) for row in rows if row["match"] == "exactly"}
-        assert exact == {"ILD + skin": ("1", "3"), "GI + ILD + skin": ("1", "3"), "skin": ("1", "3")}
+        exact = {
+            row["label"]: (row["n"], row["known"]) for row in rows if row["match"] == "exactly"
+        }
+        assert exact == {
+            "ILD + skin": ("1", "3"),
+            "GI + ILD + skin": ("1", "3"),
+            "skin": ("1", "3"),
+        }
 
 
 def test_a_file_of_a_wrong_question_or_of_no_chart(client, world):
@@ -220,12 +262,17 @@ def test_many_combinations_are_all_in_the_table(client, db):
 
 
 def test_a_chart_that_does_not_exist_is_told(client, world):
-    assert "There is no chart “nonsense”." in client.get(world.address("?chart=nonsense")).content.decode()
+    assert (
+        "There is no chart “nonsense”."
+        in client.get(world.address("?chart=nonsense")).content.decode()
+    )
 
 
 def test_the_usual_charts_need_not_stand_in_the_address(client, world):
     usual = "&".join(f"chart={each.name}" for each in CHARTS.values() if each.is_default)
     response = client.get(world.address(f"?{usual}&sex=female"), headers={"HX-Request": "true"})
     assert response.headers["HX-Push-Url"] == "/world/?sex=female"
-    fewer = client.get(world.address("?chart=age-and-sex&sex=female"), headers={"HX-Request": "true"})
+    fewer = client.get(
+        world.address("?chart=age-and-sex&sex=female"), headers={"HX-Request": "true"}
+    )
     assert fewer.headers["HX-Push-Url"] == "/world/?sex=female&chart=age-and-sex"

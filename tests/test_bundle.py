@@ -54,7 +54,9 @@ def check_keys(archive) -> None:
                 tuple(row[name] for name in foreign["reference"]["fields"])
                 for row in rows[foreign["reference"]["resource"]]
             }
-            assert {tuple(row[name] for name in foreign["fields"]) for row in found} <= there, each["name"]
+            assert {tuple(row[name] for name in foreign["fields"]) for row in found} <= there, each[
+                "name"
+            ]
         for field in schema["fields"]:
             values = {row[field["name"]] for row in found} - set(schema["missingValues"])
             if "enum" in field.get("constraints", {}):
@@ -62,7 +64,10 @@ def check_keys(archive) -> None:
             if field["type"] in ("integer", "number"):
                 assert all(float(value) is not None for value in values)
             if field["type"] == "integer":
-                assert all(value.lstrip("-").isdigit() for value in values), (each["name"], field["name"])
+                assert all(value.lstrip("-").isdigit() for value in values), (
+                    each["name"],
+                    field["name"],
+                )
 
 
 def test_what_is_in_it_by_hand(client, world):
@@ -70,12 +75,23 @@ def test_what_is_in_it_by_hand(client, world):
     rows = {each["path"]: each["rows"] for each in manifest_of(archive)["files"]}
     assert rows["patients.csv"] == rows["patients-wide.csv"] == 5
     assert (rows["treatments.csv"], rows["outcomes.csv"], rows["adverse-events.csv"]) == (6, 3, 3)
-    assert (rows["indications.csv"], rows["manifestations.csv"], rows["prior-therapies.csv"]) == (8, 7, 3)
+    assert (rows["indications.csv"], rows["manifestations.csv"], rows["prior-therapies.csv"]) == (
+        8,
+        7,
+        3,
+    )
     assert (rows["studies.csv"], rows["groups.csv"]) == (2, 3)
-    signs = {(row["patient"], row["manifestation"]): row["status"] for row in rows_in(archive, "manifestations.csv")}
+    signs = {
+        (row["patient"], row["manifestation"]): row["status"]
+        for row in rows_in(archive, "manifestations.csv")
+    }
     assert signs["alpha-1", "ild"] == "present" and signs["alpha-1", "renal"] == "absent"
     four = next(row for row in rows_in(archive, "patients.csv") if row["patient"] == "alpha-4")
-    assert (four["sex"], four["age_years"], four["empty_means"]) == ("not reported", "", "not reported")
+    assert (four["sex"], four["age_years"], four["empty_means"]) == (
+        "not reported",
+        "",
+        "not reported",
+    )
     check_keys(archive)
 
 
@@ -84,17 +100,33 @@ def test_what_is_in_it_by_hand(client, world):
 def test_page_file_and_bundle_count_the_same_and_the_hashes_verify(client, world, question):
     query = urlencode(question, doseq=True)
     first = bytes_of(client, world.address(f"bundle.zip?{query}"))
-    assert first == bytes_of(client, world.address(f"bundle.zip?{query}")), "made twice, the same bytes"
+    assert first == bytes_of(client, world.address(f"bundle.zip?{query}")), (
+        "made twice, the same bytes"
+    )
     archive = opened(first)
     manifest = manifest_of(archive)
     for each in manifest["files"]:
         content = archive.read(each["path"])
         assert sha256(content).hexdigest() == each["sha256"] and len(content) == each["bytes"]
-    assert {each["path"] for each in manifest["files"]} == set(archive.namelist()) - {"manifest.json"}
+    assert {each["path"] for each in manifest["files"]} == set(archive.namelist()) - {
+        "manifest.json"
+    }
     rows = {each["path"]: each["rows"] for each in manifest["files"]}
-    for noun in ("patients", "treatments", "outcomes", "adverse-events", "studies", "groups", "findings"):
-        lines = b"".join(client.get(world.address(f"{noun}.csv?{query}")).streaming_content).decode("utf-8-sig")
-        assert len(list(csv.DictReader(io.StringIO(lines, newline="")))) == rows[f"{noun}.csv"], noun
+    for noun in (
+        "patients",
+        "treatments",
+        "outcomes",
+        "adverse-events",
+        "studies",
+        "groups",
+        "findings",
+    ):
+        lines = b"".join(client.get(world.address(f"{noun}.csv?{query}")).streaming_content).decode(
+            "utf-8-sig"
+        )
+        assert len(list(csv.DictReader(io.StringIO(lines, newline="")))) == rows[f"{noun}.csv"], (
+            noun
+        )
     for path, count in rows.items():
         if count is not None:
             assert len(rows_in(archive, path)) == count
@@ -109,7 +141,9 @@ def test_it_says_what_was_asked_of_which_data_and_whom_to_cite(client, published
     assert manifest["evidence_kind"] == "published" and manifest["data_version"] >= 1
     studies = {row["study"] for row in rows_in(archive, "studies.csv")}
     ris = archive.read("studies.ris").decode()
-    assert {line.partition("- ")[2].strip() for line in ris.splitlines() if line.startswith("ID")} == studies
+    assert {
+        line.partition("- ")[2].strip() for line in ris.splitlines() if line.startswith("ID")
+    } == studies
     readme = archive.read("README.txt").decode()
     assert "JAK inhibitor: baricitinib" in readme and 'An empty value is not "none".' in readme
     assert "Casebook informs; it does not advise." in readme
@@ -122,7 +156,9 @@ def test_simulated_records_say_so_in_every_file_and_are_not_cited(client, simula
     assert manifest_of(archive)["evidence_kind"] == simulated.caveat
     assert simulated.caveat in json.loads(archive.read("datapackage.json"))["description"]
     for noun in TIDY:
-        assert all(row["evidence_kind"] == simulated.caveat for row in rows_in(archive, f"{noun}.csv"))
+        assert all(
+            row["evidence_kind"] == simulated.caveat for row in rows_in(archive, f"{noun}.csv")
+        )
     check_keys(archive)
 
 
@@ -131,8 +167,14 @@ def test_provenance_leads_to_its_value(client, published):
     rows = rows_in(archive, "provenance.csv")
     assert len(rows) == Provenance.objects.filter(study__collection=published).count()
     duration = next(row for row in rows if row["field"] == "duration_months")
-    assert (duration["subject"], duration["patient"], duration["treatment"]) == ("treatment", "fujita-2019-1", "1")
-    narrow = rows_in(opened(bytes_of(client, "/published/bundle.zip?study=prakashini-2023")), "provenance.csv")
+    assert (duration["subject"], duration["patient"], duration["treatment"]) == (
+        "treatment",
+        "fujita-2019-1",
+        "1",
+    )
+    narrow = rows_in(
+        opened(bytes_of(client, "/published/bundle.zip?study=prakashini-2023")), "provenance.csv"
+    )
     assert all(row["study"] == "prakashini-2023" for row in narrow)
 
 
@@ -146,7 +188,11 @@ def test_drafts_and_second_reports_are_in_no_bundle(client, world):
 
 
 def test_formulas_are_inert_in_a_bundle_too(client, world):
-    make_treatment(make_patient(make_study(world.collection, "eta", title="=1+1"), "eta-1", comorbidities="@SUM(A1)"))
+    make_treatment(
+        make_patient(
+            make_study(world.collection, "eta", title="=1+1"), "eta-1", comorbidities="@SUM(A1)"
+        )
+    )
     archive = opened(bytes_of(client, world.address("bundle.zip?study=eta")))
     assert rows_in(archive, "studies.csv")[0]["title"].startswith("'")
     assert rows_in(archive, "patients.csv")[0]["comorbidities"].startswith("'")

@@ -63,7 +63,9 @@ def by_pybtex(text: str) -> dict[str, list[tuple[str, str]]]:
 
 
 def by_bibtexparser(text: str) -> dict[str, list[tuple[str, str]]]:
-    library = bibtexparser.parse_string(text, append_middleware=[SeparateCoAuthors(), SplitNameParts()])
+    library = bibtexparser.parse_string(
+        text, append_middleware=[SeparateCoAuthors(), SplitNameParts()]
+    )
     assert not library.failed_blocks
     return {
         entry.key: [
@@ -76,7 +78,10 @@ def by_bibtexparser(text: str) -> dict[str, list[tuple[str, str]]]:
 
 def by_rispy(text: str) -> dict[str, list[tuple[str, str]]]:
     return {
-        entry["id"]: [tuple(part.strip() for part in f"{name},".split(",")[:2]) for name in entry.get("authors", [])]
+        entry["id"]: [
+            tuple(part.strip() for part in f"{name},".split(",")[:2])
+            for name in entry.get("authors", [])
+        ]
         for entry in rispy.loads(text)
     }
 
@@ -86,7 +91,11 @@ def plain(name: str) -> str:
     return name.replace("{", "").replace("}", "")
 
 
-READERS = {"pybtex": ("bib", by_pybtex), "bibtexparser": ("bib", by_bibtexparser), "rispy": ("ris", by_rispy)}
+READERS = {
+    "pybtex": ("bib", by_pybtex),
+    "bibtexparser": ("bib", by_bibtexparser),
+    "rispy": ("ris", by_rispy),
+}
 OTHERS = {"pybtex": [("others", "")], "bibtexparser": [("others", "")], "rispy": []}
 
 
@@ -104,7 +113,9 @@ def test_every_shipped_study_has_its_surnames(client, reader):
         named = [name for name in re.split(r"; *", study.authors) if name and name != "et al."]
         expected = [name.rpartition(" ")[0] for name in named]
         surnames = [surname for surname, _ in found[study.slug]]
-        assert surnames == expected + [name for name, _ in OTHERS[reader] if "et al." in study.authors], study
+        assert surnames == expected + [
+            name for name, _ in OTHERS[reader] if "et al." in study.authors
+        ], study
 
 
 @pytest.mark.parametrize("reader", READERS)
@@ -136,7 +147,17 @@ def test_a_suffix_belongs_to_the_name(suffix):
 
 
 @pytest.mark.parametrize(
-    "others", ["; et al.", "; et al", "; Et al.", " et al.", ", et al.", "; et  al.;", " and others", " & others"]
+    "others",
+    [
+        "; et al.",
+        "; et al",
+        "; Et al.",
+        " et al.",
+        ", et al.",
+        "; et  al.;",
+        " and others",
+        " & others",
+    ],
 )
 def test_et_al_is_no_author(others):
     study = study_by(f"Chen F{others}")
@@ -156,14 +177,28 @@ def test_all_authors_named_means_no_others():
 
 
 @pytest.mark.parametrize(
-    "attack", ["x},url={javascript:alert(1)", "x}},url={{y", "x\\},url=\\{y", "x{", "}", 'x",url="y', "x@article{y,"]
+    "attack",
+    [
+        "x},url={javascript:alert(1)",
+        "x}},url={{y",
+        "x\\},url=\\{y",
+        "x{",
+        "}",
+        'x",url="y',
+        "x@article{y,",
+    ],
 )
 @pytest.mark.parametrize("field", ["doi", "url", "title", "authors", "journal", "volume", "pages"])
 def test_no_text_adds_a_field(field, attack):
     prefix = {"doi": "10.1155/", "url": "https://example.org/"}.get(field, "")
-    facts = dict.fromkeys(["title", "authors", "journal", "volume", "pages"], "x") | {"doi": "10.1155/y"}
+    facts = dict.fromkeys(["title", "authors", "journal", "volume", "pages"], "x") | {
+        "doi": "10.1155/y"
+    }
     collection = make_collection()
-    harmless, study = make_study(collection, "harmless", **facts), make_study(collection, "attacked", **facts)
+    harmless, study = (
+        make_study(collection, "harmless", **facts),
+        make_study(collection, "attacked", **facts),
+    )
     setattr(study, field, prefix + attack)
     if field == "url":
         study.doi = harmless.doi = ""

@@ -31,7 +31,10 @@ def test_by_hand(world):
     assert tally(question, unit=Unit.OUTCOMES) == {(): 3}
     assert tally(question, unit=Unit.EVENTS) == {(): 3}
     assert tally(question, "inhibitor") == {("tofacitinib",): 4, ("baricitinib",): 2}
-    assert tally(question, "inhibitor", unit=Unit.TREATMENTS) == {("tofacitinib",): 4, ("baricitinib",): 2}
+    assert tally(question, "inhibitor", unit=Unit.TREATMENTS) == {
+        ("tofacitinib",): 4,
+        ("baricitinib",): 2,
+    }
     assert tally(question, "indication_set") == {
         ("ild+skin",): 1,
         ("skin",): 2,
@@ -45,7 +48,8 @@ def test_by_hand(world):
         ("no", "not-reported"): 2,
         ("yes", "not-extracted"): 1,
     }
-    # Improved and stable, both without a month: it is not called improved. Of the joints no result is stated.
+    # Improved and stable, both without a month: it is not called improved. Of the joints no result
+    # is stated.
     assert tally(question, "last_result", "reading") == {("skin:no", "not-extracted"): 1}
     assert tally(question, "best_result", "reading") == {("skin:yes", "not-extracted"): 1}
 
@@ -66,7 +70,9 @@ def test_one_person_reported_twice_is_counted_once(world):
 
 def test_a_person_with_two_courses_counts_once_in_patients(world):
     make_treatment(
-        make_patient(make_study(world.collection, "delta"), "delta-1"), indications=["ild"], response="improved"
+        make_patient(make_study(world.collection, "delta"), "delta-1"),
+        indications=["ild"],
+        response="improved",
     )
     patient = make_patient(make_study(world.collection, "epsilon"), "epsilon-1")
     make_treatment(patient, indications=["ild"], response="improved")
@@ -77,7 +83,9 @@ def test_a_person_with_two_courses_counts_once_in_patients(world):
 
 
 def test_many_tallies_take_one_query(world, engine, django_assert_num_queries):
-    """The database takes one statement; the snapshot takes one for each value never asked before, then none."""
+    """The database takes one statement; the snapshot takes one for each value never asked before,
+    then none.
+    """
     question = Question(world.collection)
     asked = [Tally(question.with_part("age_min", age)) for age in range(100)]
     count([Tally(question)])
@@ -99,7 +107,9 @@ def test_more_tallies_than_a_statement_holds_are_split(world):
     assert len(set(asked)) > STATEMENT
     answers = count(asked)
     assert [answer[()] for answer in answers] == [
-        sum(low <= 60 and age <= each <= 120 - low for each in (25, 40, 60)) for age in range(61) for low in range(7)
+        sum(low <= 60 and age <= each <= 120 - low for each in (25, 40, 60))
+        for age in range(61)
+        for low in range(7)
     ]
 
 

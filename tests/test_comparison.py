@@ -53,7 +53,8 @@ def test_by_hand(trial, asking):
     found = summaries.side_by_side(one, other, vocabulary(trial))
     row = rows_of(found)["Improved (authors’ overall verdict)"]
     assert (row.first.fraction, row.first.missing, row.second.fraction) == ("3/8", 1, "8/9")
-    # Wilson's limits of 3/8 are 0.1368 and 0.6943, of 8/9 0.5650 and 0.9801; Newcombe puts them together.
+    # Wilson's limits of 3/8 are 0.1368 and 0.6943, of 8/9 0.5650 and 0.9801; Newcombe puts them
+    # together.
     assert row.difference_text == "−51.4 (−76.9 to −5.9)"
     assert row.exact == exact_comparison(3, 8, 8, 9)
     assert row.p_text == "0.086"  # the interval of the odds ratio goes up to 1.26
@@ -72,7 +73,9 @@ def test_under_five_in_a_group_no_p_value_is_printed(trial, asking):
     for _ in range(4):
         make_treatment(make_patient(study, sex="male"), "filgotinib", response="improved")
     one, other = asking(trial, "inhibitor=filgotinib"), asking(trial, "inhibitor=tofacitinib")
-    row = rows_of(summaries.side_by_side(one, other, vocabulary(trial)))["Improved (authors’ overall verdict)"]
+    row = rows_of(summaries.side_by_side(one, other, vocabulary(trial)))[
+        "Improved (authors’ overall verdict)"
+    ]
     assert row.first.fraction == "4/4"
     assert (row.p_text, row.why) == ("", "under 5 known")
     assert row.difference_text and row.odds_text, "counts and intervals stay"
@@ -89,15 +92,21 @@ def test_whoever_is_on_both_sides_cannot_be_compared(trial, asking):
 
 
 def test_a_patient_with_two_courses_can_be_on_both_sides(world, asking):
-    one, other = asking(world.collection, "inhibitor=tofacitinib"), asking(world.collection, "inhibitor=baricitinib")
-    assert summaries.side_by_side(one, other, vocabulary(world.collection)).overlap == 1  # alpha-2 had both
+    one, other = (
+        asking(world.collection, "inhibitor=tofacitinib"),
+        asking(world.collection, "inhibitor=baricitinib"),
+    )
+    # alpha-2 had both
+    assert summaries.side_by_side(one, other, vocabulary(world.collection)).overlap == 1
 
 
 @settings(few, max_examples=25)
 @given(one=addresses(), other=addresses())
 def test_who_is_on_both_sides_agrees_with_plain_loops(world, asking, engine, one, other):
     records = world.records(world.collection)
-    both = plain.patients(plain.answering(records, one)) & plain.patients(plain.answering(records, other))
+    both = plain.patients(plain.answering(records, one)) & plain.patients(
+        plain.answering(records, other)
+    )
     asked = [asking(world.collection, urlencode(each, doseq=True)) for each in (one, other)]
     assert count_shared_patients(*asked) == len(both)
 
@@ -161,15 +170,26 @@ def test_without_any_side_the_page_says_how_to_begin(client, world):
 def test_the_numbers_come_as_a_file(client, trial):
     query = urlencode({"a": "inhibitor=tofacitinib", "b": "inhibitor=baricitinib"})
     response = client.get(f"/two-drugs/compare.csv?{query}")
-    rows = {row["label"]: row for row in csv.DictReader(response.content.decode("utf-8-sig").splitlines())}
+    rows = {
+        row["label"]: row
+        for row in csv.DictReader(response.content.decode("utf-8-sig").splitlines())
+    }
     row = rows["Improved (authors’ overall verdict)"]
-    assert (row["a_n"], row["a_known"], row["a_not_reported"], row["b_n"], row["b_known"]) == ("3", "8", "1", "8", "9")
+    assert (row["a_n"], row["a_known"], row["a_not_reported"], row["b_n"], row["b_known"]) == (
+        "3",
+        "8",
+        "1",
+        "8",
+        "9",
+    )
     assert float(row["exact_p"]) == pytest.approx(exact_comparison(3, 8, 8, 9).p)
     assert row["question"] == query
 
 
 def test_a_simulated_comparison_says_that_it_is_an_artefact(client, db):
-    body = client.get("/sener-2025-reconstruction/compare/?a=sex%3Dmale&b=sex%3Dfemale").content.decode()
+    body = client.get(
+        "/sener-2025-reconstruction/compare/?a=sex%3Dmale&b=sex%3Dfemale"
+    ).content.decode()
     assert "any association here is an artefact" in body
 
 
@@ -203,7 +223,14 @@ def test_the_p_is_named_as_what_it_is(client, trial):
 
 @pytest.mark.parametrize(
     ("value", "printed"),
-    [(0.0014, "< 0.01"), (0.00499, "< 0.01"), (0.005, "0.01"), (0.0, "0"), (1.256, "1.26"), (inf, "∞")],
+    [
+        (0.0014, "< 0.01"),
+        (0.00499, "< 0.01"),
+        (0.005, "0.01"),
+        (0.0, "0"),
+        (1.256, "1.26"),
+        (inf, "∞"),
+    ],
 )
 def test_an_odds_ratio_too_small_to_print_is_not_nothing(value, printed):
     assert format_ratio(value) == printed
@@ -235,7 +262,9 @@ def test_swapping_turns_the_difference_round(client, trial):
 
 
 def test_everybody_is_a_question_too(world):
-    found = summaries.side_by_side(Question(world.collection), Question(world.collection), vocabulary(world.collection))
+    found = summaries.side_by_side(
+        Question(world.collection), Question(world.collection), vocabulary(world.collection)
+    )
     assert found.overlap == 5
 
 
@@ -249,7 +278,10 @@ def test_everybody_is_a_question_too(world):
     ],
 )
 def test_what_the_question_asks_for_is_no_finding(client, db, query, label):
-    found = client.get(f"/sener-2025-reconstruction/compare/?{urlencode({'a': query, 'b': 'inhibitor=baricitinib'})}")
+    found = client.get(
+        "/sener-2025-reconstruction/compare/?"
+        f"{urlencode({'a': query, 'b': 'inhibitor=baricitinib'})}"
+    )
     row = rows_of(found.context["compared"])[label]
     assert (row.why, row.p_text, row.difference) == ("asked for", "", None)
 

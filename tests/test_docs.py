@@ -1,4 +1,6 @@
-"""The examples in docs/ do what they say; `.ci/run` runs them against a real server, those for R too."""
+"""The examples in docs/ do what they say; `.ci/run` runs them against a real server, those for R
+too.
+"""
 
 import io
 import re
@@ -53,7 +55,9 @@ def test_the_examples_run_as_they_stand(asked_in_process, capsys, number):
 
 
 @pytest.mark.parametrize("collection", ["published", "sener-2025-reconstruction"])
-def test_pandas_reads_numbers_as_numbers_and_what_is_missing_as_missing(asked_in_process, collection):
+def test_pandas_reads_numbers_as_numbers_and_what_is_missing_as_missing(
+    asked_in_process, collection
+):
     (number,) = (place for place, code in enumerate(EXAMPLES) if "import pandas" in code)
     frame = run(number)["frame"]
     for noun, table in TABLES.items():
@@ -62,7 +66,9 @@ def test_pandas_reads_numbers_as_numbers_and_what_is_missing_as_missing(asked_in
             values = found[column.name]
             if column.numeric and len(found):
                 assert is_numeric_dtype(values), f"{noun}: {column.name} is {values.dtype}"
-            assert not values.isin(["", "not reported", "not extracted"]).any(), f"{noun}: {column.name}"
+            assert not values.isin(["", "not reported", "not extracted"]).any(), (
+                f"{noun}: {column.name}"
+            )
         if noun == "patients":
             assert set(found["empty_means"]) <= {"not reported", "not extracted"}
             assert found["age_years"].dtype == "float64" and found["age_years"].isna().any()
@@ -81,4 +87,8 @@ def test_addresses_and_columns_of_the_examples_in_r_are_there(client, db):
     for path in re.findall(r'"(/[^"]+)"', code):
         header = client.get(path).getvalue().decode("utf-8-sig").splitlines()[0].split(",")
         assert {"patient", "evidence_kind", "empty_means"} <= set(header)
-    assert set(re.findall(r"patients\$(\w+)", code)) <= {"age_years", "empty_means", "evidence_kind"}
+    assert set(re.findall(r"patients\$(\w+)", code)) <= {
+        "age_years",
+        "empty_means",
+        "evidence_kind",
+    }

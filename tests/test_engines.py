@@ -1,4 +1,6 @@
-"""Two engines, one answer: the snapshot is held against the database on random collections and random questions."""
+"""Two engines, one answer: the snapshot is held against the database on random collections and
+random questions.
+"""
 
 from itertools import count as numbers
 from urllib.parse import urlencode
@@ -23,11 +25,15 @@ names = numbers(1)
 
 
 def table(name: str):
-    """What a dimension is read from; two of the same table would be of the same row, which no summary asks."""
+    """What a dimension is read from; two of the same table would be of the same row, which no
+    summary asks.
+    """
     return getattr(DIMENSIONS[name], "model", name)
 
 
-dimension_sets = st.lists(st.sampled_from(sorted(DIMENSIONS)), max_size=3, unique_by=table).map(tuple)
+dimension_sets = st.lists(st.sampled_from(sorted(DIMENSIONS)), max_size=3, unique_by=table).map(
+    tuple
+)
 YES_NO = sorted(name for name in DIMENSIONS if name.startswith(("known:", "whole:")))
 asked_tallies = st.lists(
     st.tuples(
@@ -42,14 +48,22 @@ asked_tallies = st.lists(
 )
 
 
-def tally(question, dimensions: tuple = (), unit: Unit = Unit.PATIENTS, which: str = "matching", open_in: str = ""):
+def tally(
+    question,
+    dimensions: tuple = (),
+    unit: Unit = Unit.PATIENTS,
+    which: str = "matching",
+    open_in: str = "",
+):
     part = question.parts[0][0] if which == "open part" and question.parts else ""
-    return Tally(question, dimensions, unit, open=which != "matching", open_part=part, open_in=open_in)
+    return Tally(
+        question, dimensions, unit, open=which != "matching", open_part=part, open_in=open_in
+    )
 
 
 def drawn(patients: int, seed: int) -> Collection:
-    """A generated collection, with what generation leaves out or hardly draws: drafts, people reported twice, patients
-    with several courses of which not all lists are complete.
+    """A generated collection, with what generation leaves out or hardly draws: drafts, people
+    reported twice, patients with several courses of which not all lists are complete.
     """
     slug = f"drawn-{next(names)}"
     for _ in generate_collection(slug, patients, seed):
@@ -81,7 +95,11 @@ def both(collection: Collection, tallies: list[Tally]):
 
 @settings(
     max_examples=25,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
+    suppress_health_check=[
+        HealthCheck.function_scoped_fixture,
+        HealthCheck.too_slow,
+        HealthCheck.data_too_large,
+    ],
 )
 @given(st.integers(1, 90), st.integers(0, 10_000), addresses(), asked_tallies)
 def test_the_snapshot_counts_as_the_database_does(db, asking, patients, seed, address, wanted):

@@ -31,11 +31,22 @@ def test_the_file_of_patients_by_hand(client, world):
     rows = {row["patient"]: row for row in rows_of(client, world.address("patients.csv"))}
     assert list(rows) == ["alpha-1", "alpha-2", "alpha-3", "alpha-4", "beta-1"]
     two = rows["alpha-2"]
-    assert (two["age_years"], two["sex"], two["inhibitors"]) == ("60", "male", "tofacitinib; baricitinib")
+    assert (two["age_years"], two["sex"], two["inhibitors"]) == (
+        "60",
+        "male",
+        "tofacitinib; baricitinib",
+    )
     assert (two["indication_sets"], two["responses"]) == ("skin; ild", "worsened; improved")
-    assert (two["adverse_events"], two["prior_therapies"]) == ("explicitly_none; not reported", "none")
+    assert (two["adverse_events"], two["prior_therapies"]) == (
+        "explicitly_none; not reported",
+        "none",
+    )
     four = rows["alpha-4"]
-    assert (four["sex"], four["age_years"], four["prior_therapies"]) == ("not reported", "", "not reported")
+    assert (four["sex"], four["age_years"], four["prior_therapies"]) == (
+        "not reported",
+        "",
+        "not reported",
+    )
     assert four["empty_means"] == "not reported"
     assert rows["beta-1"]["empty_means"] == rows["beta-1"]["prior_therapies"] == "not extracted"
     assert rows["beta-1"]["manifestations_absent"] == "ild"
@@ -44,14 +55,21 @@ def test_the_file_of_patients_by_hand(client, world):
 
 def test_only_the_courses_that_answer_are_in_the_row(client, world):
     (row,) = rows_of(client, world.address("patients.csv?inhibitor=baricitinib&indication=ild"))
-    assert (row["patient"], row["inhibitors"], row["responses"]) == ("alpha-2", "baricitinib", "improved")
+    assert (row["patient"], row["inhibitors"], row["responses"]) == (
+        "alpha-2",
+        "baricitinib",
+        "improved",
+    )
 
 
 @pytest.mark.parametrize("noun", list(TABLES))
 def test_simulated_records_say_so_in_every_row(client, simulated, noun):
     rows = rows_of(client, f"/{simulated.slug}/{noun}.csv")
     for row in rows:
-        assert row["evidence_kind"] == "simulated: reproduces published totals only; associations are not evidence"
+        assert (
+            row["evidence_kind"]
+            == "simulated: reproduces published totals only; associations are not evidence"
+        )
         assert row["collection"] == simulated.slug
     if noun in ("patients", "treatments", "adverse-events"):
         assert rows and all(row["patient"].startswith("SIM-") for row in rows)
@@ -99,27 +117,53 @@ def test_a_text_that_could_be_a_formula_is_inert_and_can_be_read_back(prefix):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "-13", "-2.57", "1,5", "'", "'tis", " a", "ild", "Şener", "(a=b)", "\u200b", "5 % = 5", "≤ 3", "–", "'a' = b"],
+    [
+        "",
+        "-13",
+        "-2.57",
+        "1,5",
+        "'",
+        "'tis",
+        " a",
+        "ild",
+        "Şener",
+        "(a=b)",
+        "\u200b",
+        "5 % = 5",
+        "≤ 3",
+        "–",
+        "'a' = b",
+    ],
 )
 def test_a_text_that_could_not_be_a_formula_stays_as_it_is(text):
     assert escape_formula(text) == read_back(escape_formula(text)) == text
 
 
 @pytest.mark.parametrize("ending", ["csv", "tsv"])
-@pytest.mark.parametrize("text", ["=1+1", "\u200b@SUM(A1)", "＝1+1", "\u00a0+1", "\v-1+1", "=cmd|' /C calc'!A0"])
+@pytest.mark.parametrize(
+    "text", ["=1+1", "\u200b@SUM(A1)", "＝1+1", "\u00a0+1", "\v-1+1", "=cmd|' /C calc'!A0"]
+)
 def test_formulas_are_inert(client, world, text, ending):
-    patient = make_patient(make_study(world.collection, "eta", title=text), "eta-1", comorbidities=text)
+    patient = make_patient(
+        make_study(world.collection, "eta", title=text), "eta-1", comorbidities=text
+    )
     make_treatment(patient)
     for noun, name in (("patients", "comorbidities"), ("studies", "title")):
-        content = body_of(client.get(world.address(f"{noun}.{ending}?study=eta"))).decode("utf-8-sig")
-        lines = csv.DictReader(io.StringIO(content, newline=""), delimiter={"csv": ",", "tsv": "\t"}[ending])
+        content = body_of(client.get(world.address(f"{noun}.{ending}?study=eta"))).decode(
+            "utf-8-sig"
+        )
+        lines = csv.DictReader(
+            io.StringIO(content, newline=""), delimiter={"csv": ",", "tsv": "\t"}[ending]
+        )
         (row,) = lines
         assert row[name] == f"'{text}" and read_back(row[name]) == text
 
 
 def test_formulas_in_labels_are_inert_in_a_charts_numbers(client, world):
     JAKInhibitor.objects.filter(slug="tofacitinib").update(name="\u200b=1+1")
-    content = client.get(world.address("charts/response-by-inhibitor.csv")).content.decode("utf-8-sig")
+    content = client.get(world.address("charts/response-by-inhibitor.csv")).content.decode(
+        "utf-8-sig"
+    )
     cells = [cell for row in csv.reader(io.StringIO(content, newline="")) for cell in row]
     assert "'\u200b=1+1" in cells and "\u200b=1+1" not in cells
 
@@ -132,7 +176,11 @@ def test_negative_numbers_stay_numbers(client, published):
 
 
 def test_other_alphabets_survive(client, world):
-    make_treatment(make_patient(make_study(world.collection, "theta", title="Sklerodermie: Ä, ș, 硬皮病"), "theta-1"))
+    make_treatment(
+        make_patient(
+            make_study(world.collection, "theta", title="Sklerodermie: Ä, ș, 硬皮病"), "theta-1"
+        )
+    )
     (row,) = rows_of(client, world.address("studies.csv?study=theta"))
     assert row["title"] == "Sklerodermie: Ä, ș, 硬皮病"
 
@@ -141,7 +189,10 @@ def test_the_file_is_streamed_as_a_download(client, simulated):
     response = client.get(f"/{simulated.slug}/patients.csv")
     assert response.streaming
     assert response["Content-Type"] == "text/csv; charset=utf-8"
-    name = f"casebook-simulated-{simulated.slug}-patients-data-{DataVersion.current().version_of(simulated)}.csv"
+    name = (
+        f"casebook-simulated-{simulated.slug}-patients-data-"
+        f"{DataVersion.current().version_of(simulated)}.csv"
+    )
     assert response["Content-Disposition"] == f'attachment; filename="{name}"'
 
 
@@ -160,7 +211,9 @@ def test_a_file_without_rows_carries_the_label_of_its_collection_too(client, sim
     assert unquote(link.partition("''")[2]) == kind
     if name.endswith(".xlsx"):
         book = load_workbook(io.BytesIO(content))
-        assert book["patients"].max_row == 1 and ("kind of evidence", kind) in list(book["about"].values)
+        assert book["patients"].max_row == 1 and ("kind of evidence", kind) in list(
+            book["about"].values
+        )
     elif name.endswith(".zip"):
         readme = ZipFile(io.BytesIO(content)).read("README.txt").decode()
         assert "SIMULATED RECORDS" in readme and "  patients.csv: 0 rows" in readme
@@ -179,7 +232,9 @@ def test_two_thousand_rows_take_one_round_and_one_more_row_takes_two(
 
     monkeypatch.setattr(column, "BATCH", 2)
     question, table = asking(world.collection), TABLES["patients"]
-    pieces = list(separated_text(table, order_records(table, table.records(question), ""), question))
+    pieces = list(
+        separated_text(table, order_records(table, table.records(question), ""), question)
+    )
     assert [piece.count("\r\n") for piece in pieces] == [1, 2, 2, 1]
 
 
@@ -210,8 +265,13 @@ def test_list_total_is_file_rows_is_chart_total(client, world, question):
         assert len(rows_of(client, world.address(f"{noun}.csv?{query}"))) == listed
     if totals.patients:
         charts = {chart.name: chart.table.rows for chart in overview.context["charts"]}
-        assert sum(int(cell) for row in charts["age-and-sex"] for cell in row[1:]) == totals.patients
-        assert sum(int(cell) for row in charts["response-by-inhibitor"] for cell in row[1:7]) == totals.treatments
+        assert (
+            sum(int(cell) for row in charts["age-and-sex"] for cell in row[1:]) == totals.patients
+        )
+        assert (
+            sum(int(cell) for row in charts["response-by-inhibitor"] for cell in row[1:7])
+            == totals.treatments
+        )
 
 
 def test_every_event_is_in_the_file_once(client, simulated):
@@ -227,7 +287,9 @@ def test_studies_say_whom_they_may_share_patients_with_on_both_sides(client, pub
     assert len(rows) == Study.objects.within(published).count() == 16
 
 
-def test_whoever_goes_away_stops_the_work(world, asking, monkeypatch, django_assert_max_num_queries):
+def test_whoever_goes_away_stops_the_work(
+    world, asking, monkeypatch, django_assert_max_num_queries
+):
     """What is not read is not asked of the database, and the state of the data is let go."""
     from evidence.models import consistency as steady
     from evidence.tables import column
@@ -248,7 +310,8 @@ def test_whoever_goes_away_stops_the_work(world, asking, monkeypatch, django_ass
 def test_two_hundred_questions_say_the_same_everywhere(client, world, unlimited, question, noun):
     """Sentence, charts, list, file, bundle and API of the same question count the same.
 
-    Of the bundle only the tables that are compared are written; tests/test_bundle.py compares all of them.
+    Of the bundle only the tables that are compared are written; tests/test_bundle.py compares all
+    of them.
     """
     query = urlencode(question, doseq=True)
     overview = client.get(world.address(f"?{query}")).context
@@ -259,19 +322,29 @@ def test_two_hundred_questions_say_the_same_everywhere(client, world, unlimited,
     assert len(rows_of(client, world.address(f"patients.csv?{query}"))) == people
     with patch("evidence.downloads.bundle.TIDY", {name: TIDY[name] for name in ("patients", noun)}):
         archive = ZipFile(io.BytesIO(client.get(world.address(f"bundle.zip?{query}")).getvalue()))
-    rows = {each["path"]: each["rows"] for each in json.loads(archive.read("manifest.json"))["files"]}
+    rows = {
+        each["path"]: each["rows"] for each in json.loads(archive.read("manifest.json"))["files"]
+    }
     summary = client.get(f"/api/v1/world/summary/?{query}").json()
-    assert summary["totals"]["patients"] == rows["patients.csv"] == rows["patients-wide.csv"] == people
+    assert (
+        summary["totals"]["patients"] == rows["patients.csv"] == rows["patients-wide.csv"] == people
+    )
     assert summary["sentence"] == str(overview["answer"])
     assert client.get(f"/api/v1/world/patients/?{query}").json()["count"] == people
-    assert client.get(f"/api/v1/world/{noun}/?{query}&page_size=1").json()["count"] == rows[f"{noun}.csv"]
+    assert (
+        client.get(f"/api/v1/world/{noun}/?{query}&page_size=1").json()["count"]
+        == rows[f"{noun}.csv"]
+    )
     for chart in overview["charts"]:
         if chart.name == "age-and-sex":
             assert sum(int(cell) for row in chart.table.rows for cell in row[1:]) == people
         if chart.name == "adverse-events":
             assert all(sum(map(int, row[1:5])) == people for row in chart.table.rows)
         if chart.name == "response-by-inhibitor":
-            assert sum(int(cell) for row in chart.table.rows for cell in row[1:7]) == overview["totals"].treatments
+            assert (
+                sum(int(cell) for row in chart.table.rows for cell in row[1:7])
+                == overview["totals"].treatments
+            )
 
 
 # Other formats
@@ -293,15 +366,21 @@ def test_every_format_holds_the_same_rows(client, world, noun):
     for each, row in zip(objects, rows, strict=True):
         assert list(each) == list(row)
         for name, value in each.items():
-            assert row[name] in (str(value), f"'{value}") or (value is None and row[name] in ("", row["empty_means"]))
-    sheet = load_workbook(io.BytesIO(body_of(client.get(world.address(f"{noun}.xlsx?sex=female")))))[noun]
+            assert row[name] in (str(value), f"'{value}") or (
+                value is None and row[name] in ("", row["empty_means"])
+            )
+    sheet = load_workbook(
+        io.BytesIO(body_of(client.get(world.address(f"{noun}.xlsx?sex=female"))))
+    )[noun]
     cells = list(sheet.iter_rows(values_only=True))
     assert list(cells[0]) == list(objects[0] if objects else cells[0])
     assert [dict(zip(cells[0], row, strict=True)) for row in cells[1:]] == objects
 
 
 def test_a_workbook_is_typed_explains_its_columns_and_says_what_it_is(client, simulated):
-    book = load_workbook(io.BytesIO(body_of(client.get(f"/{simulated.slug}/patients.xlsx?inhibitor=baricitinib"))))
+    book = load_workbook(
+        io.BytesIO(body_of(client.get(f"/{simulated.slug}/patients.xlsx?inhibitor=baricitinib")))
+    )
     assert book.sheetnames == ["patients", "columns", "about"]
     header, *rows = book["patients"].iter_rows(values_only=True)
     ages = [row[header.index("age_years")] for row in rows]
@@ -309,13 +388,22 @@ def test_a_workbook_is_typed_explains_its_columns_and_says_what_it_is(client, si
     explained = {row[0]: row[2] for row in book["columns"].iter_rows(min_row=2, values_only=True)}
     assert list(explained) == list(header) and all(explained.values())
     about = dict(book["about"].iter_rows(values_only=True))
-    assert about["kind of evidence"] == simulated.caveat and about["question"] == "inhibitor=baricitinib"
+    assert (
+        about["kind of evidence"] == simulated.caveat
+        and about["question"] == "inhibitor=baricitinib"
+    )
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1+1", "@SUM(A1)", "\t=1+1", "https://example.org", "12"])
+@pytest.mark.parametrize(
+    "text", ["=1+1", "+1", "-1+1", "@SUM(A1)", "\t=1+1", "https://example.org", "12"]
+)
 def test_a_text_in_a_workbook_stays_a_text(client, world, text):
-    make_treatment(make_patient(make_study(world.collection, "theta"), "theta-1", comorbidities=text))
-    sheet = load_workbook(io.BytesIO(body_of(client.get(world.address("patients.xlsx?study=theta")))))["patients"]
+    make_treatment(
+        make_patient(make_study(world.collection, "theta"), "theta-1", comorbidities=text)
+    )
+    sheet = load_workbook(
+        io.BytesIO(body_of(client.get(world.address("patients.xlsx?study=theta"))))
+    )["patients"]
     header, row = sheet.iter_rows()
     cell = row[[each.value for each in header].index("comorbidities")]
     assert cell.data_type == "s" and cell.value == text and cell.hyperlink is None
@@ -323,7 +411,11 @@ def test_a_text_in_a_workbook_stays_a_text(client, world, text):
 
 def test_who_waits_for_a_workbook_knows_how_long(client, world, monkeypatch, settings):
     settings.CACHE_RESPONSES = False
-    assert FILE_FORMATS["csv"].waiting_time(10_000_000) == FILE_FORMATS["xlsx"].waiting_time(10_000) == ""
+    assert (
+        FILE_FORMATS["csv"].waiting_time(10_000_000)
+        == FILE_FORMATS["xlsx"].waiting_time(10_000)
+        == ""
+    )
     assert FILE_FORMATS["xlsx"].waiting_time(100_000) == "begins after 33 s"
     assert FILE_FORMATS["xlsx"].waiting_time(1_000_000) == "begins after 6 min"
     assert "begins after" not in client.get(world.address("patients/")).content.decode()
@@ -335,12 +427,15 @@ def test_a_workbook_that_would_not_hold_them_is_refused(client, world, monkeypat
     monkeypatch.setattr("evidence.downloads.workbook.MOST_ROWS", 4)
     response = client.get(world.address("patients.xlsx"))
     assert response.status_code == 400
-    assert "A workbook holds at most 4 rows. Use CSV, TSV or JSON Lines." in response.content.decode()
+    assert (
+        "A workbook holds at most 4 rows. Use CSV, TSV or JSON Lines." in response.content.decode()
+    )
 
 
 @pytest.mark.parametrize("how", ["csv", "tsv", "jsonl", "xlsx"])
 def test_every_format_refuses_a_wrong_question_and_is_offered(client, world, how):
     assert client.get(world.address(f"patients.{how}?sex=x")).status_code == 400
     assert (
-        f'href="/world/patients.{how}?sex=female"' in client.get(world.address("patients/?sex=female")).content.decode()
+        f'href="/world/patients.{how}?sex=female"'
+        in client.get(world.address("patients/?sex=female")).content.decode()
     )

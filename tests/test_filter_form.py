@@ -1,4 +1,6 @@
-"""The form beside every list is made from the filters: what it shows can be asked, and what is asked stays asked."""
+"""The form beside every list is made from the filters: what it shows can be asked, and what is
+asked stays asked.
+"""
 
 from html.parser import HTMLParser
 from urllib.parse import urlencode
@@ -16,7 +18,9 @@ PAGES = ["", "patients/", "studies/", "groups/", "findings/", "forest/", "rules/
 
 
 class Form(HTMLParser):
-    """The controls of the form `question`, as a browser sees them: also those elsewhere that name the form."""
+    """The controls of the form `question`, as a browser sees them: also those elsewhere that name
+    the form.
+    """
 
     def __init__(self, body: str):
         super().__init__()
@@ -31,7 +35,11 @@ class Form(HTMLParser):
         if tag == "option" and self.select:
             if "selected" in attrs:
                 self.sent.append((self.select, attrs["value"]))
-        elif tag in ("input", "select") and attrs.get("name") and (self.inside or attrs.get("form") == "question"):
+        elif (
+            tag in ("input", "select")
+            and attrs.get("name")
+            and (self.inside or attrs.get("form") == "question")
+        ):
             self.names.add(attrs["name"])
             if tag == "select":
                 self.select = attrs["name"]
@@ -49,7 +57,9 @@ class Form(HTMLParser):
     def submitted(self, *ticked: tuple[str, str]) -> str:
         """The address the form leads to, once these boxes are ticked or cleared too."""
         assert set(ticked) <= self.ticks, "these boxes are on the page"
-        pairs = [pair for pair in self.sent if pair not in ticked] + [pair for pair in ticked if pair not in self.sent]
+        pairs = [pair for pair in self.sent if pair not in ticked] + [
+            pair for pair in ticked if pair not in self.sent
+        ]
         return urlencode([(name, value) for name, value in pairs if value])
 
 
@@ -64,7 +74,9 @@ def a_word_of_each(collection) -> str:
         if isinstance(each, Search):
             words.append((name, "alpha"))
         elif isinstance(each, Bound):
-            words.append((name, str(each.range.low + 1 if name.endswith("_min") else each.range.high - 1)))
+            words.append(
+                (name, str(each.range.low + 1 if name.endswith("_min") else each.range.high - 1))
+            )
         elif isinstance(each, NotKnown):
             words += [(name, "age"), (name, "dose.not-reported")]
         else:
@@ -94,7 +106,8 @@ def test_a_click_on_a_facet_drops_nothing_that_is_asked(client, world, asking, p
 
 
 @pytest.mark.parametrize(
-    ("page", "own"), [("", {"chart"}), ("patients/", set()), ("forest/", {"item", "shared"}), ("rules/", {"rule"})]
+    ("page", "own"),
+    [("", {"chart"}), ("patients/", set()), ("forest/", {"item", "shared"}), ("rules/", {"rule"})],
 )
 def test_a_click_on_a_facet_keeps_what_changes_the_display(client, world, page, own):
     view = [
@@ -113,9 +126,15 @@ def test_a_click_on_a_facet_keeps_what_changes_the_display(client, world, page, 
     assert own <= form.names and all(len(kept.getlist(name)) <= 1 for name in own)
 
 
-def test_a_range_that_is_new_is_in_the_form_by_its_declaration_alone(client, world, asking, monkeypatch):
-    """Before, such a range had a chip and no input: the next click dropped it, and the question grew."""
-    low, high = Range("Duration", path="duration_months", low=0, high=99, unit="months", attribute="duration")
+def test_a_range_that_is_new_is_in_the_form_by_its_declaration_alone(
+    client, world, asking, monkeypatch
+):
+    """Before, such a range had a chip and no input: the next click dropped it, and the question
+    grew.
+    """
+    low, high = Range(
+        "Duration", path="duration_months", low=0, high=99, unit="months", attribute="duration"
+    )
     monkeypatch.setitem(FILTERS, "duration_min", low)
     monkeypatch.setitem(FILTERS, "duration_max", high)
     layout = declared.form_layout()
@@ -134,7 +153,9 @@ def test_a_range_that_is_new_is_in_the_form_by_its_declaration_alone(client, wor
 def test_the_form_stands_in_the_order_of_its_filters(client, world):
     """But for ages, which a reader looks for before the sex."""
     inputs = client.get(world.address()).context["inputs"]
-    names = [each.facet.name if hasattr(each, "facet") else getattr(each, "low", "q") for each in inputs]
+    names = [
+        each.facet.name if hasattr(each, "facet") else getattr(each, "low", "q") for each in inputs
+    ]
     order = [name for name in FILTERS if name != "age_min" and not name.endswith("_max")]
     order.insert(order.index("sex"), "age_min")
     assert names == order

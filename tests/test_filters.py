@@ -33,10 +33,16 @@ def matching(asking, world, address) -> list[str]:
     [
         ("", ["alpha-1", "alpha-2", "alpha-3", "alpha-4", "beta-1"]),
         ("inhibitor=tofacitinib", ["alpha-1", "alpha-2", "alpha-3", "alpha-4"]),
-        ("inhibitor=tofacitinib&inhibitor=baricitinib", ["alpha-1", "alpha-2", "alpha-3", "alpha-4", "beta-1"]),
+        (
+            "inhibitor=tofacitinib&inhibitor=baricitinib",
+            ["alpha-1", "alpha-2", "alpha-3", "alpha-4", "beta-1"],
+        ),
         ("inhibitor=upadacitinib", []),
         ("indication=ild&indication=skin", ["alpha-1", "alpha-2", "alpha-3", "beta-1"]),
-        ("indication=ild&indication=skin&indication_match=any", ["alpha-1", "alpha-2", "alpha-3", "beta-1"]),
+        (
+            "indication=ild&indication=skin&indication_match=any",
+            ["alpha-1", "alpha-2", "alpha-3", "beta-1"],
+        ),
         ("indication=ild&indication=skin&indication_match=all", ["alpha-1", "alpha-3"]),
         ("indication=ild&indication=skin&indication_match=exactly", ["alpha-1"]),
         ("indication=ild&indication=skin&indication_match=none", []),
@@ -99,7 +105,9 @@ def test_each_word(world, asking, address, expected):
 @pytest.mark.parametrize("name", ATTRIBUTES)
 def test_of_whom_each_attribute_is_not_known(world, simulated, asking, name):
     for collection in (world.collection, simulated):
-        found = matching_treatments(asking(collection, f"missing={name}")).values_list("patient__slug", flat=True)
+        found = matching_treatments(asking(collection, f"missing={name}")).values_list(
+            "patient__slug", flat=True
+        )
         expected = [course for course in world.records(collection) if not plain.known(course)[name]]
         assert sorted(found) == sorted(course.patient for course in expected)
 
@@ -120,7 +128,8 @@ def test_a_set_without_codes_asks_nothing_whatever_its_match_word(world, asking)
 
 def test_the_same_question_has_one_spelling(world, asking):
     shuffled = (
-        "indication=skin&indication_match=all&sex=&inhibitor=tofacitinib&indication=ild&indication=ild&page=3&sort=age"
+        "indication=skin&indication_match=all&sex=&inhibitor=tofacitinib&indication=ild&"
+        "indication=ild&page=3&sort=age"
     )
     plainly = "inhibitor=tofacitinib&indication=ild&indication=skin&indication_match=all"
     assert asking(world.collection, shuffled) == asking(world.collection, plainly)
@@ -129,16 +138,34 @@ def test_the_same_question_has_one_spelling(world, asking):
 
 def test_the_denominator_holds_those_in_whom_everything_asked_is_known(world, asking):
     def known(address):
-        return sorted(set(treatments_known(asking(world.collection, address)).values_list("patient__slug", flat=True)))
+        return sorted(
+            set(
+                treatments_known(asking(world.collection, address)).values_list(
+                    "patient__slug", flat=True
+                )
+            )
+        )
 
     everybody = ["alpha-1", "alpha-2", "alpha-3", "alpha-4", "beta-1"]
-    assert known("") == known("inhibitor=tofacitinib") == known("sex=unknown") == known("missing=age") == everybody
+    assert (
+        known("")
+        == known("inhibitor=tofacitinib")
+        == known("sex=unknown")
+        == known("missing=age")
+        == everybody
+    )
     assert known("indication=ild") == ["alpha-1", "alpha-2", "alpha-3", "beta-1"]
     assert known("age_min=30&indication=ild") == ["alpha-1", "alpha-2", "beta-1"]
     assert known("dlco_min=70") == known("dlco_max=10") == ["alpha-1", "alpha-2"]
-    # Manifestations are known one by one: ILD is recorded in three patients, and skin besides settles alpha-2.
+    # Manifestations are known one by one: ILD is recorded in three patients, and skin besides
+    # settles alpha-2.
     assert known("manifestation=ild") == ["alpha-1", "alpha-3", "beta-1"]
-    assert known("manifestation=ild&manifestation=skin") == ["alpha-1", "alpha-2", "alpha-3", "beta-1"]
+    assert known("manifestation=ild&manifestation=skin") == [
+        "alpha-1",
+        "alpha-2",
+        "alpha-3",
+        "beta-1",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -181,8 +208,9 @@ def test_every_filter_says_what_it_is():
 
 def test_every_word_of_the_blueprint_is_a_filter_and_three_more():
     words = (
-        "inhibitor indication sex age_min age_max subset autoantibody manifestation prior response relapsed "
-        "adverse_events adverse_event serious study design year_min year_max missing q"
+        "inhibitor indication sex age_min age_max subset autoantibody manifestation prior "
+        "response relapsed adverse_events adverse_event serious study design year_min year_max "
+        "missing q"
     )
     assert set(FILTERS) == {*words.split(), "assessed", "dlco_min", "dlco_max"}
 
@@ -217,7 +245,9 @@ def addresses(draw) -> dict[str, list[str]]:
     """Questions of one to four parts, some with match words and ranges."""
     question = {}
     for name in draw(st.lists(st.sampled_from(list(CODES)), min_size=1, max_size=4, unique=True)):
-        question[name] = draw(st.lists(st.sampled_from(CODES[name]), min_size=1, max_size=3, unique=True))
+        question[name] = draw(
+            st.lists(st.sampled_from(CODES[name]), min_size=1, max_size=3, unique=True)
+        )
         if name in SETS:
             question[f"{name}_match"] = [draw(st.sampled_from(MATCHES))]
     if draw(st.booleans()):
@@ -256,7 +286,11 @@ def test_any_is_at_least_all_is_at_least_exactly(world, simulated, asking, name,
     for collection in (world.collection, simulated):
         found = {
             match: set(
-                matching_treatments(asking(collection, urlencode({name: chosen, f"{name}_match": match}, doseq=True)))
+                matching_treatments(
+                    asking(
+                        collection, urlencode({name: chosen, f"{name}_match": match}, doseq=True)
+                    )
+                )
             )
             for match in MATCHES
         }
@@ -300,7 +334,9 @@ def test_groups_answer_what_a_group_can_answer(world, asking):
 def treated_with(world):
     """The drawn world with a patient who had methotrexate along with upadacitinib."""
     patient = make_patient(make_study(world.collection, "eta"), "eta-1", antibodies=["anti-u1-rnp"])
-    course = make_treatment(patient, "upadacitinib", events=[("dyslipidaemia", {"description": "LDL 190"})])
+    course = make_treatment(
+        patient, "upadacitinib", events=[("dyslipidaemia", {"description": "LDL 190"})]
+    )
     course.concomitant_therapies.set(Therapy.objects.filter(code="methotrexate"))
     return world
 
@@ -310,7 +346,8 @@ def treated_with(world):
     [
         ("methotrexate", ["alpha-1", "alpha-3", "eta-1"]),  # before, before, along with it
         ("METHO prednis", ["alpha-3"]),
-        ("interstitial", ["alpha-1", "alpha-2", "alpha-3"]),  # a manifestation, an indication; beta-1 has none
+        # a manifestation, an indication; beta-1 has none
+        ("interstitial", ["alpha-1", "alpha-2", "alpha-3"]),
         ("renal", []),  # looked for in alpha-1, and absent
         ("scl-70", ["alpha-1"]),
         ("Rinvoq", ["eta-1"]),
@@ -329,17 +366,25 @@ def test_a_search_finds_what_a_patient_had(treated_with, asking, engine, words, 
 
 def test_a_search_for_methotrexate_finds_those_who_had_it(published, asking):
     had = Treatment.objects.within(published).filter(
-        Q(patient__prior_therapies__code="methotrexate") | Q(concomitant_therapies__code="methotrexate")
+        Q(patient__prior_therapies__code="methotrexate")
+        | Q(concomitant_therapies__code="methotrexate")
     )
-    assert set(matching_treatments(asking(published, "q=methotrexate"))) == set(had) and len(set(had)) == 3
+    assert (
+        set(matching_treatments(asking(published, "q=methotrexate"))) == set(had)
+        and len(set(had)) == 3
+    )
 
 
 def test_the_longest_search_is_answered_for_studies_and_groups(world, asking):
     words = "+".join(["tofacitinib"] * 10)
-    question = asking(world.collection, f"q={words}&prior=methotrexate&prior_match=exactly&sex=female")
+    question = asking(
+        world.collection, f"q={words}&prior=methotrexate&prior_match=exactly&sex=female"
+    )
     assert [study.slug for study in matching_studies(question)] == ["alpha"]
     assert [group.slug for group in matching_groups(question)] == ["treated"]
-    assert [group.slug for group in matching_groups(asking(world.collection, "q=Xeljanz"))] == ["treated"]
+    assert [group.slug for group in matching_groups(asking(world.collection, "q=Xeljanz"))] == [
+        "treated"
+    ]
 
 
 def test_studies_answer_as_a_whole_or_by_a_course_or_by_a_group(world, published, asking):
@@ -354,4 +399,7 @@ def test_studies_answer_as_a_whole_or_by_a_course_or_by_a_group(world, published
     registered = found(published, "inhibitor=itacitinib")
     assert registered == ["nct04789850-sclerita"]
     assert found(published, "inhibitor=itacitinib&sex=female") == []
-    assert found(published, "design=registered_trial&inhibitor=baricitinib") == ["nct05300932", "nct06936215"]
+    assert found(published, "design=registered_trial&inhibitor=baricitinib") == [
+        "nct05300932",
+        "nct06936215",
+    ]

@@ -27,7 +27,9 @@ def every_answer_made_anew(settings):
 
 
 def forest(collection, item="improved", question=None, **more):
-    return summaries.forest_plot(question or Question(collection), item, vocabulary(collection), **more)
+    return summaries.forest_plot(
+        question or Question(collection), item, vocabulary(collection), **more
+    )
 
 
 def lines(found) -> dict:
@@ -71,10 +73,15 @@ def test_by_hand(literature):
         "series-c": ("3/6", True, True),
         "series-b": ("1/5", True, True),
     }
-    assert (found.singles.label, found.singles.fraction) == ("2 studies with one matching patient known", "2/2")
+    assert (found.singles.label, found.singles.fraction) == (
+        "2 studies with one matching patient known",
+        "2/2",
+    )
     assert found.singles.what == "one matching patient each"
     assert (found.total.fraction, found.total.missing, found.unknown_studies) == ("12/21", 3, 1)
-    assert found.pooled == pooled_proportion([(6, 8), (3, 6), (1, 5)]), "case reports are not pooled as studies"
+    assert found.pooled == pooled_proportion([(6, 8), (3, 6), (1, 5)]), (
+        "case reports are not pooled as studies"
+    )
 
 
 def test_under_three_studies_nothing_is_pooled_and_the_page_says_why(client, literature, asking):
@@ -83,12 +90,21 @@ def test_under_three_studies_nothing_is_pooled_and_the_page_says_why(client, lit
     assert found.pooled is None and "fewer than 3" in found.refused
     assert found.total.fraction == "8/14"
     body = client.get("/literature/forest/?study=series-a&study=series-b").content.decode()
-    assert "No pooled proportion: fewer than 3 studies with two or more matching patients known." in body
+    assert (
+        "No pooled proportion: fewer than 3 studies with two or more matching patients known."
+        in body
+    )
 
 
 def test_groups_that_report_n_of_n_are_rows_and_their_own_items(literature):
     study = make_study(literature, "arm")
-    stopped = {"kind": "events", "measure": "discontinuation", "events": 1, "n": 5, "item": "stopped"}
+    stopped = {
+        "kind": "events",
+        "measure": "discontinuation",
+        "events": 1,
+        "n": 5,
+        "item": "stopped",
+    }
     early = {"kind": "events", "measure": "death", "events": 0, "n": 5, "at_weeks": 12}
     late = {"kind": "events", "measure": "death", "events": 1, "n": 5, "at_weeks": 52}
     make_group(study, "treated", n=5, findings=[stopped, early, late])
@@ -116,13 +132,19 @@ def test_people_who_may_stand_twice_are_counted_once_unless_asked(literature):
 
 def test_a_study_with_patients_and_a_group_is_counted_once(literature):
     study = literature.studies.get(slug="series-a")
-    make_group(study, n=9, findings=[{"kind": "events", "measure": "x", "events": 5, "n": 9, "item": "improved"}])
+    make_group(
+        study,
+        n=9,
+        findings=[{"kind": "events", "measure": "x", "events": 5, "n": 9, "item": "improved"}],
+    )
     rows = [row for row in forest(literature).rows if row.slug == "series-a"]
     assert [(row.fraction, row.counted) for row in rows] == [("5/9", True), ("6/8", False)]
 
 
 def test_published_groups_that_may_share_patients(published):
-    """De Pinto 2024 reports joints of five patients; nobody sums them with a study that may hold the same people."""
+    """De Pinto 2024 reports joints of five patients; nobody sums them with a study that may hold
+    the same people.
+    """
     found = forest(published, "improved_joints")
     assert found.total.fraction == "5/5" and found.pooled is None
     assert {row.label: row.fraction for row in found.rows} == {"De Pinto 2024": "5/5"}
@@ -133,15 +155,17 @@ def test_a_group_is_never_added_to_case_reports(client, published):
     """Five of five in a group and two case reports are not “7/7, 100 %, 59.0–100.0”."""
     chart = client.get("/published/forest/?item=improved_joints").context["chart"]
     assert chart.sentence == (
-        "Improved: joints: 5/5 without case reports (100.0 %, exact 95 % CI 47.8–100.0); 2/2 in 2 case reports, "
-        "selected cases that are not added to groups; 2 not known. "
-        "Not pooled: fewer than 3 studies with two or more matching patients known."
+        "Improved: joints: 5/5 without case reports (100.0 %, exact 95 % CI 47.8–100.0); 2/2 in "
+        "2 case reports, selected cases that are not added to groups; 2 not known. Not pooled: "
+        "fewer than 3 studies with two or more matching patients known."
     )
     cells = {row[0]: row[2:5] for row in chart.table.rows}
     assert cells["2 case reports"] == ["2/2", "selected cases", ""]
     assert not any("7/7" in cell for row in chart.table.rows for cell in row)
     file = csv.DictReader(
-        client.get("/published/forest.csv?item=improved_joints").content.decode("utf-8-sig").splitlines()
+        client.get("/published/forest.csv?item=improved_joints")
+        .content.decode("utf-8-sig")
+        .splitlines()
     )
     sums = {row["row"]: (row["percent"], row["ci_low"], row["note"]) for row in file}
     assert sums["2 case reports"] == ("", "", "selected cases")
@@ -154,8 +178,8 @@ def test_a_sum_of_case_reports_is_a_count_without_an_interval(client, literature
         assert (row.percent, row.interval, row.percent_text) == (None, None, "selected cases")
     sentence = client.get("/literature/forest/").context["chart"].sentence
     assert sentence.startswith(
-        "Improved (authors’ overall verdict): 12/21 in all (selected cases among them, so no percentage and no "
-        "interval is given); 3 not known."
+        "Improved (authors’ overall verdict): 12/21 in all (selected cases among them, so no "
+        "percentage and no interval is given); 3 not known."
     )
     alone = client.get("/literature/forest/?study=case-d&study=case-e").context["chart"]
     assert "2/2 in all (selected cases" in alone.sentence and alone.figure == {}
@@ -168,7 +192,9 @@ def test_a_report_of_several_cases_is_a_case_report_too(literature, asking):
     assert forest(literature, question=asking(literature, series)).total.interval is None
 
 
-def test_studies_with_one_matching_patient_are_not_called_studies_of_one_patient(literature, asking):
+def test_studies_with_one_matching_patient_are_not_called_studies_of_one_patient(
+    literature, asking
+):
     for slug in ("series-a", "series-b"):
         person = literature.studies.get(slug=slug).patients.order_by("pk").first()
         person.sex = "male"
@@ -187,7 +213,9 @@ def test_intervals_by_t_stand_beside_those_by_z_by_name(client, literature):
 
     assert facts["95 % CI by t, 2 degrees of freedom"] == printed(found.pooled.interval_t)
     assert facts["95 % CI by z (normal distribution)"] == printed(found.pooled.interval)
-    assert facts["95 % prediction interval by t, 1 degree of freedom"] == printed(found.pooled.prediction_t)
+    assert facts["95 % prediction interval by t, 1 degree of freedom"] == printed(
+        found.pooled.prediction_t
+    )
     assert facts["95 % prediction interval by z"] == printed(found.pooled.prediction)
     low, high = found.pooled.tau2_interval
     assert facts["τ², the variance between studies (log odds)"] == (
@@ -198,7 +226,9 @@ def test_intervals_by_t_stand_beside_those_by_z_by_name(client, literature):
         assert f"{name} {value}" in text
     figure = client.get("/literature/forest/").context["chart"].figure
     drawn = {trace["name"]: trace["x"] for trace in figure["data"]}
-    assert drawn["Pooled, 95 % CI (t)"] == [pytest.approx(100 * each, abs=1e-4) for each in found.pooled.interval_t]
+    assert drawn["Pooled, 95 % CI (t)"] == [
+        pytest.approx(100 * each, abs=1e-4) for each in found.pooled.interval_t
+    ]
 
 
 def test_each_study_is_left_out_in_turn(client, literature):
@@ -211,7 +241,10 @@ def test_each_study_is_left_out_in_turn(client, literature):
     text = text_of(client.get("/literature/forest/"))
     assert "Without each study in turn" in text and "series-a 6/8" in text
     three = client.get("/literature/forest/?study=series-a&study=series-b&study=series-c")
-    assert "series-a 6/8 Not pooled: fewer than 3 studies with two or more matching patients known." in text_of(three)
+    assert (
+        "series-a 6/8 Not pooled: fewer than 3 studies with two or more matching patients known."
+        in text_of(three)
+    )
 
 
 def test_of_many_studies_none_is_left_out(monkeypatch, client, literature):
@@ -229,7 +262,9 @@ def test_nothing_is_said_of_pooling_where_nothing_is_pooled(client, published):
 def test_the_last_of_several_times_does_not_hang_on_the_database(literature):
     group = make_group(make_study(literature, "weeks"), n=5)
     made = [
-        GroupFinding(group=group, number=number, at_weeks=week, kind="events", measure="x", events=1, n=5)
+        GroupFinding(
+            group=group, number=number, at_weeks=week, kind="events", measure="x", events=1, n=5
+        )
         for number, week in enumerate((12, None, 52, None), start=1)
     ]
     for order in (made, made[::-1]):
@@ -243,7 +278,12 @@ def test_nobody_known_is_said(client, published):
     assert response.context["chart"].figure == {}
 
 
-ITEMS = {"improved": "response", "relapsed": "relapsed", "stopped": "stopped", "any_adverse_event": "adverse_events"}
+ITEMS = {
+    "improved": "response",
+    "relapsed": "relapsed",
+    "stopped": "stopped",
+    "any_adverse_event": "adverse_events",
+}
 YES = {"improved": "improved", "relapsed": "yes", "stopped": "yes", "any_adverse_event": "events"}
 UNKNOWN = {"adverse_events": "not_stated"}
 
@@ -259,23 +299,34 @@ def test_every_study_agrees_with_plain_loops(world, simulated, asking, address):
         question = asking(collection, urlencode(address, doseq=True))
         for item, name in ITEMS.items():
             found = forest(collection, item, question)
-            left = plain.patients([c for c in records if getattr(c, name) == UNKNOWN.get(name, "unknown")])
+            left = plain.patients(
+                [c for c in records if getattr(c, name) == UNKNOWN.get(name, "unknown")]
+            )
             having = plain.patients([c for c in records if getattr(c, name) == YES[item]])
             total, count = len(plain.patients(records) - left | having), len(having)
             assert (found.total.count, found.total.known) == (count, total)
             rows = [*found.rows, *([found.singles] if found.singles else [])]
-            assert sum(row.count for row in rows) == count and sum(row.known for row in rows) == total
+            assert (
+                sum(row.count for row in rows) == count and sum(row.known for row in rows) == total
+            )
 
 
 def test_an_unknown_item_is_told(client, world):
     response = client.get(world.address("forest/?item=nonsense"))
     assert response.status_code == 400
-    assert "“nonsense” is nothing a forest plot can be drawn of here." in response.context["parsed"].problems
+    assert (
+        "“nonsense” is nothing a forest plot can be drawn of here."
+        in response.context["parsed"].problems
+    )
     assert client.get(world.address("forest.csv?item=nonsense")).status_code == 400
 
 
 def test_the_file_has_the_rows_of_the_table(client, literature):
-    rows = list(csv.DictReader(client.get("/literature/forest.csv").content.decode("utf-8-sig").splitlines()))
+    rows = list(
+        csv.DictReader(
+            client.get("/literature/forest.csv").content.decode("utf-8-sig").splitlines()
+        )
+    )
     assert [row["row"] for row in rows] == [
         "series-a",
         "series-c",
@@ -284,7 +335,12 @@ def test_the_file_has_the_rows_of_the_table(client, literature):
         "All counted",
         "Pooled",
     ]
-    assert (rows[0]["n"], rows[0]["known"], rows[0]["study"], rows[0]["pooled"]) == ("6", "8", "series-a", "yes")
+    assert (rows[0]["n"], rows[0]["known"], rows[0]["study"], rows[0]["pooled"]) == (
+        "6",
+        "8",
+        "series-a",
+        "yes",
+    )
     pooled, found = rows[-1], forest(literature).pooled
     for name, expected in {
         "percent": 100 * found.proportion,
@@ -315,14 +371,24 @@ def test_serious_events_are_left_out_where_no_event_is_graded(literature, simula
     assert lines(forest(literature, "serious")) == {"series-b": ("1/2", True, True)}
     # In the reconstruction no event is graded; studies without any event say that none was serious.
     assert forest(simulated, "serious").total.count == 0
-    assert forest(simulated, "serious").total.known < forest(simulated, "any_adverse_event").total.known / 2
+    assert (
+        forest(simulated, "serious").total.known
+        < forest(simulated, "any_adverse_event").total.known / 2
+    )
 
 
 def test_measures_that_read_nearly_alike_stay_apart(literature):
     study = make_study(literature, "graded")
     for number, measure in enumerate(("grade 3 adverse event", "grade >=3 adverse event"), start=1):
         make_group(
-            study, f"g{number}", n=9, findings=[{"kind": "events", "measure": measure, "events": number, "n": 9}]
+            study,
+            f"g{number}",
+            n=9,
+            findings=[{"kind": "events", "measure": measure, "events": number, "n": 9}],
         )
-    assert lines(forest(literature, "measure:grade 3 adverse event")) == {"graded": ("1/9", True, True)}
-    assert lines(forest(literature, "measure:grade >=3 adverse event")) == {"graded": ("2/9", True, True)}
+    assert lines(forest(literature, "measure:grade 3 adverse event")) == {
+        "graded": ("1/9", True, True)
+    }
+    assert lines(forest(literature, "measure:grade >=3 adverse event")) == {
+        "graded": ("2/9", True, True)
+    }

@@ -5,7 +5,15 @@ from django.core.management import CommandError, call_command
 
 from evidence.curation.generation import study_sizes
 from evidence.curation.integrity import broken_rules
-from evidence.models import AdverseEvent, Collection, DataVersion, Outcome, Patient, Study, Treatment
+from evidence.models import (
+    AdverseEvent,
+    Collection,
+    DataVersion,
+    Outcome,
+    Patient,
+    Study,
+    Treatment,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -20,7 +28,9 @@ def generate(patients=300, **options) -> str:
 
 def everything(slug: str) -> list:
     """All courses with what hangs on them, without database numbers."""
-    courses = Treatment.objects.filter(patient__study__collection__slug=slug).order_by("patient__slug", "number")
+    courses = Treatment.objects.filter(patient__study__collection__slug=slug).order_by(
+        "patient__slug", "number"
+    )
     return [
         (
             course.patient.slug.removeprefix(f"SIM-{slug}-"),
@@ -31,7 +41,10 @@ def everything(slug: str) -> list:
             course.indication_set,
             course.response,
             sorted(each.code for each in course.indications.all()),
-            [(each.domain, each.at_months, each.baseline, each.result) for each in course.outcomes.all()],
+            [
+                (each.domain, each.at_months, each.baseline, each.result)
+                for each in course.outcomes.all()
+            ],
             [(each.category.code, each.grade, each.serious) for each in course.events.all()],
             sorted(each.code for each in course.patient.prior_therapies.all()),
         )

@@ -1,4 +1,6 @@
-"""What gunicorn, as Casebook sets it up, believes of a request, on a real connection and by its own parser."""
+"""What gunicorn, as Casebook sets it up, believes of a request, on a real connection and by its own
+parser.
+"""
 
 import http.client
 import json
@@ -12,10 +14,21 @@ from .processes import ROOT, environment, free_port, run
 
 @pytest.fixture
 def server(small_database, tmp_path):
-    """ask(method, path, headers) -> status and body, of a real gunicorn; and the file it writes errors to."""
+    """ask(method, path, headers) -> status and body, of a real gunicorn; and the file it writes
+    errors to.
+    """
     port, log = free_port(), tmp_path / "errors"
-    started = environment(small_database, PORT=str(port), WEB_CONCURRENCY="1", CASEBOOK_LOG_LEVEL="WARNING")
-    command = [sys.executable, "-m", "gunicorn", "-c", "python:evidence.gunicorn_conf", "evidence.wsgi"]
+    started = environment(
+        small_database, PORT=str(port), WEB_CONCURRENCY="1", CASEBOOK_LOG_LEVEL="WARNING"
+    )
+    command = [
+        sys.executable,
+        "-m",
+        "gunicorn",
+        "-c",
+        "python:evidence.gunicorn_conf",
+        "evidence.wsgi",
+    ]
     with log.open("w") as errors, subprocess.Popen(
         command, cwd=ROOT, env=started, stdout=subprocess.PIPE, stderr=errors, text=True
     ) as process:  # fmt: skip
@@ -24,7 +37,9 @@ def server(small_database, tmp_path):
 
             def ask(method: str, path: str, **headers: str) -> tuple[int, str]:
                 connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-                connection.request(method, path, headers={k.replace("__", "-"): v for k, v in headers.items()})
+                connection.request(
+                    method, path, headers={k.replace("__", "-"): v for k, v in headers.items()}
+                )
                 response = connection.getresponse()
                 body = response.read().decode(errors="replace")
                 connection.close()
@@ -40,10 +55,16 @@ def test_nobody_on_this_machine_may_say_where_casebook_lives_and_head_sends_no_b
     ask, log = server
     for evil, path in (("/evil", "studies"), ("//evil.example", "outcomes")):
         assert ask("GET", f"{evil}/small/{path}/", SCRIPT_NAME=evil)[0] == 404
-        assert ask("GET", f"/small/{path}/", SCRIPT_NAME=evil)[0] == 200, "not the error page of a prefix that is wrong"
+        assert ask("GET", f"/small/{path}/", SCRIPT_NAME=evil)[0] == 200, (
+            "not the error page of a prefix that is wrong"
+        )
         status, body = ask("GET", f"/small/{path}/")
         assert status == 200 and "evil" not in body and 'href="/small/"' in body
-    for headers in ({"X__Forwarded__Proto": "https"}, {"X_Forwarded_Proto": "https"}, {"X__Forwarded__Ssl": "on"}):
+    for headers in (
+        {"X__Forwarded__Proto": "https"},
+        {"X_Forwarded_Proto": "https"},
+        {"X__Forwarded__Ssl": "on"},
+    ):
         status, body = ask("GET", "/api/v1/", **headers)
         assert status == 200 and "http://127.0.0.1" in body and "https:" not in body
     for path in (
@@ -83,7 +104,7 @@ asked = ["X-Forwarded-Proto: https", "X_Forwarded_Proto: https", "X-Forwarded-Ss
 asked += ["SCRIPT_NAME: /evil", "PATH_INFO: /other/", "REMOTE_USER: root"]
 found = {peer: {each: believed(peer, each) for each in asked} for peer in ("127.0.0.1", "::1", "10.1.2.3", "10.9.9.9")}
 print(json.dumps(found))
-"""
+"""  # noqa: E501
 NOTHING = ["http", "", "/evil/small/", None]
 
 

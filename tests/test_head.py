@@ -22,17 +22,35 @@ OF_THE_BODY = {"Content-Length", "Content-Encoding"}  # what headers alone canno
 FILES = [f"/published/patients.{how}" for how in ("csv", "tsv", "jsonl", "xlsx")]
 FILES += ["/published/bundle.zip", "/published/phenopackets.json"]
 FILES += ["/published/studies.ris", "/published/studies.bib", "/published/charts/age-and-sex.csv"]
-FILES += ["/published/forest.csv", "/published/compare.csv?a=sex%3Dmale&b=sex%3Dfemale", "/data-dictionary.csv"]
-FILES += ["/published/patients/fujita-2019-1/phenopacket.json", "/published/studies/karalilova-2021.ris"]
-FOR_PROGRAMS = ["/api/", "/api/schema/", "/api/v1/", "/api/v1/releases/", "/api/v1/dictionary/", "/api/v1/published/"]
-FOR_PROGRAMS += [f"/api/v1/published/{part}/" for part in ("filters", "summary", "charts/age-and-sex", *TABLES)]
+FILES += [
+    "/published/forest.csv",
+    "/published/compare.csv?a=sex%3Dmale&b=sex%3Dfemale",
+    "/data-dictionary.csv",
+]
+FILES += [
+    "/published/patients/fujita-2019-1/phenopacket.json",
+    "/published/studies/karalilova-2021.ris",
+]
+FOR_PROGRAMS = [
+    "/api/",
+    "/api/schema/",
+    "/api/v1/",
+    "/api/v1/releases/",
+    "/api/v1/dictionary/",
+    "/api/v1/published/",
+]
+FOR_PROGRAMS += [
+    f"/api/v1/published/{part}/" for part in ("filters", "summary", "charts/age-and-sex", *TABLES)
+]
 
 
 def asked(method: str, address: str) -> tuple[int, dict, bytes]:
     return sent(environ(method, address))
 
 
-@pytest.mark.parametrize("address", [*ALL_PAGES, *FILES, *FOR_PROGRAMS, "/healthz", "/readyz", "/releases/"])
+@pytest.mark.parametrize(
+    "address", [*ALL_PAGES, *FILES, *FOR_PROGRAMS, "/healthz", "/readyz", "/releases/"]
+)
 def test_head_has_the_headers_of_get_and_no_body(db, address):
     """Whether or not an answer to GET is kept."""
     status, headers, body = asked("HEAD", address)
@@ -40,7 +58,9 @@ def test_head_has_the_headers_of_get_and_no_body(db, address):
     assert (status, body) == (got, b"") and got == 200 and content
     for name in (headers.keys() | expected.keys()) - OF_THE_BODY - {"RateLimit"}:
         assert headers.get(name) == expected.get(name), name
-    assert "Content-Length" not in headers or headers["Content-Length"] == expected["Content-Length"]
+    assert (
+        "Content-Length" not in headers or headers["Content-Length"] == expected["Content-Length"]
+    )
     again = asked("HEAD", address)
     assert again[0] == 200 and again[2] == b""
 
@@ -86,7 +106,9 @@ def test_head_of_a_wrong_question_is_refused_like_get(published, address, status
 
 
 NO_ROWS = "nobody asked for a body"
-STREAMED = [f"/published/patients.{how}" for how in ("csv", "tsv", "jsonl", "xlsx")] + ["/published/bundle.zip"]
+STREAMED = [f"/published/patients.{how}" for how in ("csv", "tsv", "jsonl", "xlsx")] + [
+    "/published/bundle.zip"
+]
 
 
 @pytest.mark.parametrize("address", STREAMED)
@@ -101,26 +123,45 @@ def test_head_builds_no_file(client, db, monkeypatch, address):
 
 
 def test_head_of_a_page_costs_what_checking_its_words_costs(client, world):
-    for address in ("", "patients/", "forest/", "completeness/", "compare/?a=sex%3Dmale&b=", "similar/?age=40"):
+    for address in (
+        "",
+        "patients/",
+        "forest/",
+        "completeness/",
+        "compare/?a=sex%3Dmale&b=",
+        "similar/?age=40",
+    ):
         client.get(world.address(address))  # reads what changed into memory
         cache.clear()
         with CaptureQueriesContext(connection) as queries:
             head = client.head(world.address(address))
-        assert head.status_code == 200 and not head.templates and len(queries) <= 3, (address, len(queries))
+        assert head.status_code == 200 and not head.templates and len(queries) <= 3, (
+            address,
+            len(queries),
+        )
         page = client.get(world.address(address))
         assert page.templates and page["ETag"] == head["ETag"]
 
 
 # Words an address does not take
 
-WITHOUT_WORDS = ["/", "/inhibitors/", "/inhibitors/tofacitinib/", "/reviews/", "/reviews/sener-2025/", "/methods/"]
+WITHOUT_WORDS = [
+    "/",
+    "/inhibitors/",
+    "/inhibitors/tofacitinib/",
+    "/reviews/",
+    "/reviews/sener-2025/",
+    "/methods/",
+]
 WITHOUT_WORDS += ["/data-dictionary/", "/cite/", "/releases/", "/api/", "/published/flow/"]
 WITHOUT_WORDS += ["/published/patients/fujita-2019-1/", "/published/studies/karalilova-2021/"]
 
 
 @pytest.mark.parametrize("address", WITHOUT_WORDS)
 @pytest.mark.parametrize("query", ["junk=1", "junk"])
-def test_words_an_address_does_not_take_are_refused_before_any_work(client, db, monkeypatch, address, query):
+def test_words_an_address_does_not_take_are_refused_before_any_work(
+    client, db, monkeypatch, address, query
+):
     monkeypatch.setattr(SchemaGenerator, "get_schema", None)
     client.get("/reviews/")  # the navigation is in memory
     with CaptureQueriesContext(connection) as queries:
@@ -146,11 +187,15 @@ def test_the_schema_takes_no_words(client, db, monkeypatch, query):
 
 
 @pytest.mark.parametrize("view", ["flow", "patients/fujita-2019-1", "studies/karalilova-2021"])
-def test_a_release_is_a_word_of_every_page_of_a_collection_that_says_what_became_of_it(client, db, view):
+def test_a_release_is_a_word_of_every_page_of_a_collection_that_says_what_became_of_it(
+    client, db, view
+):
     assert view in VIEWS_OF_A_COLLECTION or "/" in view
     make_release()
     answer = client.get(f"/published/{view}/?release=1")
-    assert answer.status_code == 200 and "These are the data of release 1" in answer.content.decode()
+    assert (
+        answer.status_code == 200 and "These are the data of release 1" in answer.content.decode()
+    )
 
 
 # Readers who have gone
@@ -165,13 +210,17 @@ def connected():
     there.close()
 
 
-def test_a_workbook_is_given_up_once_its_reader_has_gone(client, world, connected, monkeypatch, tmp_path):
+def test_a_workbook_is_given_up_once_its_reader_has_gone(
+    client, world, connected, monkeypatch, tmp_path
+):
     monkeypatch.setattr(column, "BATCH", 1)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     here, there = connected
     response = client.get(world.address("patients.xlsx"), **{"gunicorn.socket": here})
     pieces = iter(response.streaming_content)
-    assert next(pieces) == next(pieces) == b"" and list(tmp_path.iterdir()), "begun, and nothing to send yet"
+    assert next(pieces) == next(pieces) == b"" and list(tmp_path.iterdir()), (
+        "begun, and nothing to send yet"
+    )
     there.close()
     with CaptureQueriesContext(connection) as queries, pytest.raises(BrokenPipeError):
         next(pieces)

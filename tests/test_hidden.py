@@ -43,7 +43,17 @@ from .factories import make_collection, make_patient, make_study, make_treatment
 MARK = "zqhidden"  # stands in every text of every hidden record, and in no other
 STATES = ["draft", "withdrawn"]
 DRUG = "itacitinib"  # of hidden records alone
-FORMATTED = {"slug", "doi", "pmid", "pmcid", "nct", "indication_set", "url", "extracted_by", "checked_by"}
+FORMATTED = {
+    "slug",
+    "doi",
+    "pmid",
+    "pmcid",
+    "nct",
+    "indication_set",
+    "url",
+    "extracted_by",
+    "checked_by",
+}
 
 
 def marked(model, **fields) -> dict:
@@ -51,7 +61,9 @@ def marked(model, **fields) -> dict:
     texts = [
         field.name
         for field in model._meta.concrete_fields
-        if isinstance(field, models.CharField | models.TextField) and not field.choices and field.name not in FORMATTED
+        if isinstance(field, models.CharField | models.TextField)
+        and not field.choices
+        and field.name not in FORMATTED
     ]
     return dict.fromkeys(texts, MARK) | fields
 
@@ -65,7 +77,9 @@ def give_course(patient: Patient, drug: str, texts) -> dict:
     known = texts(Treatment, response="improved", adverse_events="events", stopped="yes")
     course = make_treatment(patient, drug, ["skin"], **known)
     numbers = {"domain": "skin", "baseline": 20, "followup": 10, "at_months": 6}
-    outcome = Outcome.objects.create(treatment=course, **{"measure": "mRSS"} | texts(Outcome, **numbers))
+    outcome = Outcome.objects.create(
+        treatment=course, **{"measure": "mRSS"} | texts(Outcome, **numbers)
+    )
     category = AdverseEventCategory.objects.get(code="infection")
     event = AdverseEvent.objects.create(treatment=course, **texts(AdverseEvent, category=category))
     return {"patient": patient, "treatment": course, "outcome": outcome, "adverse_event": event}
@@ -74,7 +88,9 @@ def give_course(patient: Patient, drug: str, texts) -> dict:
 def give_group(study: Study, drug: str, texts) -> dict:
     """A group with two findings; by kind of record."""
     known = texts(StudyGroup, inhibitor=JAKInhibitor.objects.get(slug=drug), n=10)
-    group = StudyGroup.objects.create(study=study, slug=f"{study.slug}-group", **{"label": "seen"} | known)
+    group = StudyGroup.objects.create(
+        study=study, slug=f"{study.slug}-group", **{"label": "seen"} | known
+    )
     counted = texts(GroupFinding, kind="events", events=3, n=10)
     finding = GroupFinding.objects.create(group=group, number=1, **{"measure": "seen"} | counted)
     GroupFinding.objects.create(
@@ -86,7 +102,9 @@ def give_group(study: Study, drug: str, texts) -> dict:
 def note(study: Study, subject: str, record) -> None:
     """A note by a study on where a value of a record comes from."""
     number = study.provenance.count() + 1
-    Provenance.objects.create(study=study, number=number, **{subject: record}, **marked(Provenance, field="slug"))
+    Provenance.objects.create(
+        study=study, number=number, **{subject: record}, **marked(Provenance, field="slug")
+    )
 
 
 @pytest.fixture
@@ -97,11 +115,18 @@ def hidden(world) -> list[str]:
     alpha, beta = Study.objects.get(slug="alpha"), Study.objects.get(slug="beta")
     drug = JAKInhibitor.objects.get(slug=DRUG)
     studies = [
-        make_study(world.collection, f"{MARK}-{state}", state=state, **marked(Study, registered_inhibitor=drug))
+        make_study(
+            world.collection,
+            f"{MARK}-{state}",
+            state=state,
+            **marked(Study, registered_inhibitor=drug),
+        )
         for state in STATES
     ]
     people = [make_patient(study, f"{study.slug}-1", **marked(Patient)) for study in studies]
-    people += [make_patient(alpha, f"{MARK}-{state}-2", state=state, **marked(Patient)) for state in STATES]
+    people += [
+        make_patient(alpha, f"{MARK}-{state}-2", state=state, **marked(Patient)) for state in STATES
+    ]
     review = Review.objects.get(slug="sener-2025")
     for study in studies:
         alpha.may_share_patients_with.add(study)
@@ -117,14 +142,20 @@ def hidden(world) -> list[str]:
     shown.append(give_group(beta, "tofacitinib", plainly))
     for subject, record in [pair for records in unseen for pair in records.items()]:
         note(alpha, subject, record)
-    for study, (subject, record) in product(studies, [pair for records in shown for pair in records.items()]):
+    for study, (subject, record) in product(
+        studies, [pair for records in shown for pair in records.items()]
+    ):
         note(study, subject, record)
-    # A second published report that leads to a hidden one; a report that leads to a published one by
-    # way of a hidden one; and a hidden report of somebody who is seen.
+    # A second published report that leads to a hidden one; a report that leads to a published one
+    # by way of a hidden one; and a hidden report of somebody who is seen.
     make_treatment(make_patient(beta, "seen-0-again", same_as=people[0]))
-    between = make_patient(alpha, f"{MARK}-between", state="draft", same_as=Patient.objects.get(slug="alpha-2"))
+    between = make_patient(
+        alpha, f"{MARK}-between", state="draft", same_as=Patient.objects.get(slug="alpha-2")
+    )
     make_treatment(make_patient(beta, "alpha-2-again", same_as=between))
-    make_treatment(make_patient(studies[0], f"{MARK}-3", same_as=Patient.objects.get(slug="alpha-3")))
+    make_treatment(
+        make_patient(studies[0], f"{MARK}-3", same_as=Patient.objects.get(slug="alpha-3"))
+    )
     return [*Study.objects.filter(slug__startswith=MARK).values_list("slug", flat=True)] + [
         *Patient.objects.filter(slug__startswith=MARK).values_list("slug", flat=True)
     ]
@@ -138,7 +169,11 @@ PEOPLE = 5 + 4  # the drawn world's, and one for each `seen-n`
 
 def addresses(collection) -> list[str]:
     """Every address of a collection, and those that ask for all there is to see on them."""
-    found = [reverse(name, args=each) for name, several in arguments(collection.slug).items() for each in several]
+    found = [
+        reverse(name, args=each)
+        for name, several in arguments(collection.slug).items()
+        for each in several
+    ]
     found.remove(f"/{collection.slug}/compare.csv")
     base = f"/{collection.slug}/"
     both = "?a=inhibitor%3Dtofacitinib&b=inhibitor%3Dbaricitinib"
@@ -167,7 +202,8 @@ def test_every_address_is_looked_at(world):
 
 
 def test_what_is_hidden_shows_nowhere_and_no_link_leads_to_it(client, world, hidden, monkeypatch):
-    monkeypatch.setattr(releasing, "integrity_issues", list)  # which name the hidden records, to curators
+    # which name the hidden records, to curators
+    monkeypatch.setattr(releasing, "integrity_issues", list)
     releasing.make_release("With links to what is hidden.")
     asked, left = set(), addresses(world.collection)
     while left:
@@ -176,7 +212,10 @@ def test_what_is_hidden_shows_nowhere_and_no_link_leads_to_it(client, world, hid
         response = client.get(address)
         assert response.status_code == 200, address
         text = text_in(response)
-        assert MARK not in text.lower(), (address, text[max(0, text.lower().index(MARK) - 200) :][:400])
+        assert MARK not in text.lower(), (
+            address,
+            text[max(0, text.lower().index(MARK) - 200) :][:400],
+        )
         if response["Content-Type"].startswith("text/html"):
             links = {unescape(each) for each in re.findall(r'href="(/world/[^"?#]*)["#]', text)}
             left += sorted(links - asked - set(left))
@@ -185,7 +224,12 @@ def test_what_is_hidden_shows_nowhere_and_no_link_leads_to_it(client, world, hid
 
 def test_hidden_records_have_no_address_and_are_found_by_no_search(client, world, hidden):
     for slug in hidden:
-        for address in ("patients/{}/", "patients/{}/phenopacket.json", "studies/{}/", "studies/{}.ris"):
+        for address in (
+            "patients/{}/",
+            "patients/{}/phenopacket.json",
+            "studies/{}/",
+            "studies/{}.ris",
+        ):
             response = client.get(world.address(address.format(slug)))
             assert response.status_code == 404 and MARK not in text_in(response).lower()
     for noun in TABLES:
@@ -201,7 +245,9 @@ def rows(client, address: str) -> list[dict]:
 def test_nobody_is_lost_or_counted_twice(client, world, hidden, engine):
     listed = rows(client, world.address("patients.csv"))
     assert len(listed) == PEOPLE
-    assert {row["patient"] for row in listed} == {each.slug for each in plain.counted(world.collection)}
+    assert {row["patient"] for row in listed} == {
+        each.slug for each in plain.counted(world.collection)
+    }
     assert {"seen-0", "seen-1", "seen-2", "seen-3", "alpha-2"} <= {row["patient"] for row in listed}
     reports = {row["study"]: row["patients"] for row in rows(client, world.address("studies.csv"))}
     assert reports == {"alpha": "4", "beta": "8"}
@@ -212,7 +258,10 @@ def test_nobody_is_lost_or_counted_twice(client, world, hidden, engine):
     assert client.get(world.address("patients/")).context["listing"].total == PEOPLE
     front = client.get("/").context["overview"]
     assert {each.collection.slug: each.patients for each in front}["world"] == PEOPLE
-    assert len(json.loads(client.get(world.address("phenopackets.json")).getvalue())["members"]) == PEOPLE
+    assert (
+        len(json.loads(client.get(world.address("phenopackets.json")).getvalue())["members"])
+        == PEOPLE
+    )
     assert len(client.get(world.address("patients.jsonl")).getvalue().splitlines()) == PEOPLE
     with ZipFile(io.BytesIO(client.get(world.address("bundle.zip")).getvalue())) as archive:
         assert archive.read("patients.csv").count(b"\r\n") == PEOPLE + 1
@@ -221,7 +270,9 @@ def test_nobody_is_lost_or_counted_twice(client, world, hidden, engine):
 def test_a_case_says_which_report_counts_among_those_that_are_shown(client, world, hidden):
     def told(slug: str) -> str:
         return " ".join(
-            re.sub(r"<[^>]+>", " ", client.get(world.address(f"patients/{slug}/")).content.decode()).split()
+            re.sub(
+                r"<[^>]+>", " ", client.get(world.address(f"patients/{slug}/")).content.decode()
+            ).split()
         )
 
     assert "Also reported as seen-0-again (beta); counted once, here." in told("seen-0")
@@ -235,10 +286,16 @@ def test_a_case_says_which_report_counts_among_those_that_are_shown(client, worl
 
 @pytest.mark.parametrize("seed", range(8))
 def test_each_person_counts_once_whatever_the_links(db, engine, seed):
-    """Chains, circles, stars; through hidden reports and into another collection: any link anywhere."""
+    """Chains, circles, stars; through hidden reports and into another collection: any link
+    anywhere.
+    """
     drawn = random.Random(seed)
     here, elsewhere = make_collection(), make_collection()
-    studies = [make_study(here), make_study(here, state=drawn.choice(STATES)), make_study(elsewhere)]
+    studies = [
+        make_study(here),
+        make_study(here, state=drawn.choice(STATES)),
+        make_study(elsewhere),
+    ]
     reports = []
     for _ in range(14):
         study = drawn.choices(studies, [6, 2, 1])[0]
@@ -287,6 +344,8 @@ def all_kinds(model):
 
 
 def depends(kind) -> bool:
-    """Whether a record of this kind has a publication state, its own or that of something it is part of."""
+    """Whether a record of this kind has a publication state, its own or that of something it is
+    part of.
+    """
     own = any(field.name == "state" for field in kind._meta.concrete_fields)
     return own or any(depends(kind._meta.get_field(name).related_model) for name in kind.PART_OF)

@@ -38,7 +38,9 @@ def measured(db):
         ],
         start=1,
     ):
-        course = make_treatment(make_patient(study, f"m-{number}"), duration_months=number * 3, response=result)
+        course = make_treatment(
+            make_patient(study, f"m-{number}"), duration_months=number * 3, response=result
+        )
         Outcome.objects.create(
             treatment=course,
             domain="skin",
@@ -64,20 +66,34 @@ def test_levels_by_hand_with_months_kept_apart(measured):
     assert at[Assessed.MONTH_6].followup == (13, 14, 15)
     assert at[Assessed.MONTH_6].change == (-10, -8, -6)
     chart = charts.patient_levels_chart("mrss", found, measured)
-    assert chart.sentence.startswith("mRSS is known before and after in 3 of 4 outcomes that record it, of 3 patients")
+    assert chart.sentence.startswith(
+        "mRSS is known before and after in 3 of 4 outcomes that record it, of 3 patients"
+    )
     assert "month 6: median 22.0 to 14.0 (n = 2)" in chart.sentence
     assert len(chart.table.for_programs[1]) == 3, "the file has every patient"
 
 
 def test_about_which_month_filters_patients_and_their_outcomes(measured, asking):
     question = asking(measured, "assessed=6")
-    assert [each.month for each in summaries.patient_levels(question, "mrss").months] == [Assessed.MONTH_6]
+    assert [each.month for each in summaries.patient_levels(question, "mrss").months] == [
+        Assessed.MONTH_6
+    ]
     assert summaries.rule_report(question, RULES["mrss-5-25"]).outcomes == 2
 
 
 @pytest.mark.parametrize(
     ("month", "word"),
-    [(0, "1"), (1.9, "1"), (2, "3"), (4.4, "3"), (4.5, "6"), (9, "12"), (18, "24"), (36, "later"), (None, "unknown")],
+    [
+        (0, "1"),
+        (1.9, "1"),
+        (2, "3"),
+        (4.4, "3"),
+        (4.5, "6"),
+        (9, "12"),
+        (18, "24"),
+        (36, "later"),
+        (None, "unknown"),
+    ],
 )
 def test_every_month_is_in_one_window(month, word):
     assert window_of(month) == word
@@ -94,8 +110,16 @@ def test_nothing_measured_is_said(client, published):
 
 def test_swimmers_by_hand(client, measured):
     (chart,) = client.get("/measured/?chart=swimmers").context["charts"]
-    assert [row[0] for row in chart.table.rows] == ["m-4, 1", "m-3, 1", "m-2, 1", "m-1, 1", "m-5, 1"], "longest first"
-    assert chart.figure["data"][0]["x"] == [12, 9, 6, 6], "a course of 3 months with an outcome at 6 reaches to 6"
+    assert [row[0] for row in chart.table.rows] == [
+        "m-4, 1",
+        "m-3, 1",
+        "m-2, 1",
+        "m-1, 1",
+        "m-5, 1",
+    ], "longest first"
+    assert chart.figure["data"][0]["x"] == [12, 9, 6, 6], (
+        "a course of 3 months with an outcome at 6 reaches to 6"
+    )
     assert "The length is known of 4 of 5 treatments" in chart.sentence
     assert chart.table.rows[-1][2] == "not known" and chart.table.rows[-1][-1] == "1"
     assert chart.marks[0][0] == "/measured/patients/m-4/"
@@ -113,7 +137,10 @@ def test_only_the_longest_courses_are_drawn(client, db):
 
 def test_a_timeline_draws_only_what_has_a_month(client, published):
     chart = client.get("/published/patients/fujita-2019-1/").context["chart"]
-    assert chart.sentence == "The length is known of 1 of 1 course; 1 of 2 outcomes or events has a month."
+    assert (
+        chart.sentence
+        == "The length is known of 1 of 1 course; 1 of 2 outcomes or events has a month."
+    )
     assert chart.figure["data"][0]["x"] == [12]
     undated = client.get("/published/patients/prakashini-2023-1/").context["chart"]
     assert undated.figure == {} and "nothing to draw" in undated.sentence
@@ -122,12 +149,17 @@ def test_a_timeline_draws_only_what_has_a_month(client, published):
 
 def test_a_case_at_a_glance(client, published):
     body = client.get("/published/patients/fujita-2019-1/").content.decode()
-    assert "Female, 71 years, Overlap syndrome. Baricitinib for Joints: overall response not extracted." in body
+    assert (
+        "Female, 71 years, Overlap syndrome. Baricitinib for Joints: overall response not "
+        "extracted." in body
+    )
 
 
 def test_every_value_says_where_it_comes_from(client, published):
     body = client.get("/published/patients/fujita-2019-1/").content.decode()
-    assert 'data-origin="Fujita 2019: abstract or opening of the paper. No note of its own."' in body
+    assert (
+        'data-origin="Fujita 2019: abstract or opening of the paper. No note of its own."' in body
+    )
     assert "<summary title=" in body
 
 
@@ -138,8 +170,14 @@ def test_a_rule_beside_the_authors_by_hand(client, measured):
     report = summaries.rule_report(Question(measured), RULES["mrss-5-25"])
     assert (report.outcomes, report.evaluable, report.discordant) == (4, 2, 1)
     assert (report.treatments, report.without_measure) == (5, 1)
-    assert report.table["improved"] == {Derived.RESPONSE: 1, Derived.NO_RESPONSE: 1, Derived.NOT_EVALUABLE: 1}
-    listed = [(each.patient, each.derived, each.discordant, each.why) for each in report.judged_rows]
+    assert report.table["improved"] == {
+        Derived.RESPONSE: 1,
+        Derived.NO_RESPONSE: 1,
+        Derived.NOT_EVALUABLE: 1,
+    }
+    listed = [
+        (each.patient, each.derived, each.discordant, each.why) for each in report.judged_rows
+    ]
     assert listed == [
         ("m-2", Derived.NO_RESPONSE, True, ""),
         ("m-3", Derived.NOT_EVALUABLE, False, "the baseline is too low for the rule"),
@@ -147,7 +185,11 @@ def test_a_rule_beside_the_authors_by_hand(client, measured):
         ("m-1", Derived.RESPONSE, False, ""),
     ], "those that disagree first, then those that cannot be judged; nobody is dropped"
     text = text_of(client.get("/measured/rules/"))
-    assert "2 of 4 outcomes" in text and "authors and rule disagree in 1" in text and "In 1 of 5 treatments" in text
+    assert (
+        "2 of 4 outcomes" in text
+        and "authors and rule disagree in 1" in text
+        and "In 1 of 5 treatments" in text
+    )
 
 
 @pytest.mark.parametrize(
@@ -185,7 +227,9 @@ def test_an_unknown_rule_is_told(client, world):
 
 @pytest.fixture
 def breathing(db):
-    """Courses with an FVC of 70 % predicted at the start; what follows, and what the authors say."""
+    """Courses with an FVC of 70 % predicted at the start; what follows, and what the authors
+    say.
+    """
     collection = make_collection("breathing")
     study = make_study(collection)
 
@@ -205,7 +249,8 @@ def breathing(db):
     course("b-1", 70, 6, "stable")
     course("b-2", 63, 6, "stable")  # falls by 10 %
     course("b-3", 66, 6, "worsened", dlco=[50])  # by 5.7 %, and DLCO by 16.7 %
-    course("b-4", 66, 6, "stable", dlco=[50], months_of_dlco={"at_months": 12})  # DLCO at another time
+    # DLCO at another time
+    course("b-4", 66, 6, "stable", dlco=[50], months_of_dlco={"at_months": 12})
     course("b-5", 66, 6, "improved", dlco=[50, 60])  # DLCO recorded twice: which is it?
     course("b-6", 60, 18, "worsened")
     course("b-7", 74, None, "worsened")
@@ -216,19 +261,22 @@ def breathing(db):
 @pytest.mark.parametrize(
     ("rule", "expected"),
     [
-        ("fvc-omeract", "no progression; progression ≠; progression; not evaluable; not evaluable; progression; "
-         "no progression ≠; not evaluable"),
-        ("fvc-ppf", "no progression; progression ≠; no progression ≠; no progression; no progression; not evaluable; "
-         "not evaluable; not evaluable"),
-        ("fvc-5", "no response; worsening ≠; no response; no response; no response ≠; worsening; no response; "
-         "not evaluable"),
+        ("fvc-omeract", "no progression; progression ≠; progression; not evaluable; not "
+         "evaluable; progression; no progression ≠; not evaluable"),
+        ("fvc-ppf", "no progression; progression ≠; no progression ≠; no progression; no "
+         "progression; not evaluable; not evaluable; not evaluable"),
+        ("fvc-5", "no response; worsening ≠; no response; no response; no response ≠; worsening; "
+         "no response; not evaluable"),
     ],
 )  # fmt: skip
 def test_progression_stands_beside_response_for_fvc(breathing, rule, expected):
     listed = sorted(
-        summaries.rule_report(Question(breathing), ALL_RULES[rule]).judged_rows, key=lambda each: each.patient
+        summaries.rule_report(Question(breathing), ALL_RULES[rule]).judged_rows,
+        key=lambda each: each.patient,
     )
-    assert "; ".join(f"{each.derived}{' ≠' if each.discordant else ''}" for each in listed) == expected
+    assert (
+        "; ".join(f"{each.derived}{' ≠' if each.discordant else ''}" for each in listed) == expected
+    )
     assert bool(listed[-1].why) and listed[-1].why == "follow-up not known"
 
 
@@ -237,10 +285,16 @@ def test_a_progression_rule_on_its_page(client, breathing):
     text = text_of(client.get("/breathing/rules/?rule=fvc-omeract"))
     assert '<optgroup label="Progression">' in body and '<optgroup label="Response">' in body
     assert "5 of 8 outcomes" in text and "authors and rule disagree in 2" in text
-    assert "10.3899/jrheum.141182" in text and "“Improved” and “stable” both agree with “no progression”" in text
+    assert (
+        "10.3899/jrheum.141182" in text
+        and "“Improved” and “stable” both agree with “no progression”" in text
+    )
     assert "FVC fell by 5 to under 10 %, and the change of DLCO is not known" in text
     assert "/breathing/rules/?rule=fvc-5" in body, "response stands beside progression"
-    assert "/breathing/rules/?rule=fvc-ppf" in client.get("/breathing/rules/?rule=fvc-10").content.decode()
+    assert (
+        "/breathing/rules/?rule=fvc-ppf"
+        in client.get("/breathing/rules/?rule=fvc-10").content.decode()
+    )
     assert "By the same measure" not in text_of(client.get("/breathing/rules/?rule=mrss-5-25"))
 
 
@@ -263,7 +317,8 @@ def test_every_cell_leads_to_exactly_those_of_whom_it_is_not_known(client, world
     (matrix,) = run_summaries(summaries.completeness_matrix(question, vocabulary(world.collection)))
     records = plain.answering(world.records(world.collection), address)
     assert {line.slug: line.patients for line in matrix.lines} == {
-        study: len(plain.patients([c for c in records if c.study == study])) for study in {c.study for c in records}
+        study: len(plain.patients([c for c in records if c.study == study]))
+        for study in {c.study for c in records}
     }
     for line in matrix.lines:
         for name, cell in zip(ATTRIBUTES, line.cells, strict=True):
@@ -277,10 +332,14 @@ def test_every_cell_leads_to_exactly_those_of_whom_it_is_not_known(client, world
 def test_completeness_by_hand(client, world):
     matrix = client.get(world.address("completeness/")).context["matrix"]
     alpha = next(line for line in matrix.lines if line.slug == "alpha")
-    cells = dict(zip(ATTRIBUTES, ((cell.known, cell.patients) for cell in alpha.cells), strict=True))
+    cells = dict(
+        zip(ATTRIBUTES, ((cell.known, cell.patients) for cell in alpha.cells), strict=True)
+    )
     assert cells["age"] == (2, 4) and cells["prior"] == (3, 4) and cells["dose"] == (0, 4)
     assert alpha.reason.label == "not reported"
-    assert [line.slug for line in matrix.to_read] == ["beta"], "only where a part was read is there more to find"
+    assert [line.slug for line in matrix.to_read] == ["beta"], (
+        "only where a part was read is there more to find"
+    )
 
 
 def test_a_simulated_collection_has_no_to_do_list(client, simulated):
@@ -301,18 +360,29 @@ def test_a_flow_says_what_it_does_not_know(client, published):
     assert found["included"] == "16 studies, 4 patients"
     assert found["identified"] == "records: not recorded"
     assert "1 of 6 boxes has a number" in client.get("/published/flow/").content.decode()
-    assert boxes(summaries.review_flow(Review.objects.get(slug="sener-2025")))["included"] == "18 studies, 87 patients"
+    assert (
+        boxes(summaries.review_flow(Review.objects.get(slug="sener-2025")))["included"]
+        == "18 studies, 87 patients"
+    )
     moriana = boxes(summaries.review_flow(Review.objects.get(slug="moriana-2022")))
     assert moriana["included"] == "studies: not extracted, 59 patients"
 
 
 def test_a_flow_adds_reasons_up_only_where_all_are_known(published):
     for position, (stage, reason, studies) in enumerate(
-        [("identified", "", 120), ("screened", "", 90), ("excluded_screening", "no JAK inhibitor", 50)]
+        [
+            ("identified", "", 120),
+            ("screened", "", 90),
+            ("excluded_screening", "no JAK inhibitor", 50),
+        ]
     ):
-        FlowStep.objects.create(collection=published, stage=stage, reason=reason, studies=studies, position=position)
+        FlowStep.objects.create(
+            collection=published, stage=stage, reason=reason, studies=studies, position=position
+        )
     FlowStep.objects.create(collection=published, stage="excluded", reason="no patients", studies=3)
-    FlowStep.objects.create(collection=published, stage="excluded", reason="duplicate", studies=None)
+    FlowStep.objects.create(
+        collection=published, stage="excluded", reason="duplicate", studies=None
+    )
     flow = summaries.collection_flow(published)
     found = boxes(flow)
     assert found["identified"] == "120 records" and found["excluded_screening"] == "50 records"

@@ -26,13 +26,20 @@ def listed_without_list():
 
 def complete_without_item():
     make_treatment(
-        make_patient(make_study(make_collection()), "p", absent=["ild"], manifestations_completeness="complete")
+        make_patient(
+            make_study(make_collection()),
+            "p",
+            absent=["ild"],
+            manifestations_completeness="complete",
+        )
     )
     return "p: the list of manifestations is said to be there, but nothing is listed"
 
 
 def none_with_items():
-    patient = make_patient(make_study(make_collection()), "p", antibodies=["ana"], autoantibodies_completeness="none")
+    patient = make_patient(
+        make_study(make_collection()), "p", antibodies=["ana"], autoantibodies_completeness="none"
+    )
     make_treatment(patient)
     return "p: autoantibodies are listed, but said to be none"
 
@@ -50,12 +57,16 @@ def terms_in_a_circle():
 
 
 def present_without_the_wider():
-    make_treatment(make_patient(make_study(make_collection()), "p", present=["ild"], absent=["lung"]))
+    make_treatment(
+        make_patient(make_study(make_collection()), "p", present=["ild"], absent=["lung"])
+    )
     return "p / ild: is present, but a wider term that it is part of is recorded as absent"
 
 
 def simulated_without_prefix():
-    make_treatment(make_patient(make_study(make_collection(kind="simulated", caveat="simulated")), "p"))
+    make_treatment(
+        make_patient(make_study(make_collection(kind="simulated", caveat="simulated")), "p")
+    )
     return "p: a simulated patient's public id begins with SIM-"
 
 
@@ -65,7 +76,10 @@ def published_with_prefix():
 
 
 def linked_across_collections():
-    first, second = make_patient(make_study(make_collection()), "a"), make_patient(make_study(make_collection()), "b")
+    first, second = (
+        make_patient(make_study(make_collection()), "a"),
+        make_patient(make_study(make_collection()), "b"),
+    )
     make_treatment(first)
     make_treatment(second)
     type(second).objects.filter(pk=second.pk).update(same_as=first)
@@ -91,7 +105,9 @@ def linked_to_a_report_of_a_withdrawn_study():
 
 
 def stale_indication_set():
-    treatment = make_treatment(make_patient(make_study(make_collection()), "p"), indications=["ild"])
+    treatment = make_treatment(
+        make_patient(make_study(make_collection()), "p"), indications=["ild"]
+    )
     Treatment.objects.filter(pk=treatment.pk).update(indication_set="skin")
     return "p / 1: its indication set reads “skin”"
 
@@ -112,7 +128,12 @@ def groups_larger_than_treated():
 
 
 def finding_larger_than_group():
-    make_group(make_study(make_collection("c"), "s"), "g", n=5, findings=[{"kind": "share", "measure": "x", "n": 6}])
+    make_group(
+        make_study(make_collection("c"), "s"),
+        "g",
+        n=5,
+        findings=[{"kind": "share", "measure": "x", "n": 6}],
+    )
     return "c / s / g / 1: analyses 6 patients of a group of 5"
 
 
@@ -124,13 +145,17 @@ def sharing_across_collections():
 
 def sharing_with_a_draft():
     collection = make_collection("c")
-    make_study(collection, "s").may_share_patients_with.add(make_study(collection, "d", state="draft"))
+    make_study(collection, "s").may_share_patients_with.add(
+        make_study(collection, "d", state="draft")
+    )
     return "c / s: is said to share patients with d, which readers do not see"
 
 
 def sharing_with_a_withdrawn_study():
     collection = make_collection("c")
-    make_study(collection, "s").may_share_patients_with.add(make_study(collection, "w", state="withdrawn"))
+    make_study(collection, "s").may_share_patients_with.add(
+        make_study(collection, "w", state="withdrawn")
+    )
     return "c / s: is said to share patients with w, which readers do not see"
 
 
@@ -169,7 +194,9 @@ BREAKS = [
 def test_the_evidence_as_shipped_has_no_fault(db):
     out = StringIO()
     call_command("check_evidence", stdout=out)
-    assert f"{len(RULES)} rules and every reconstructed figure checked: no findings." in out.getvalue()
+    assert (
+        f"{len(RULES)} rules and every reconstructed figure checked: no findings." in out.getvalue()
+    )
 
 
 @pytest.mark.parametrize("break_it", BREAKS, ids=lambda each: each.__name__)
@@ -185,7 +212,9 @@ def test_each_rule_finds_its_fault(db, break_it):
 
 
 def test_a_draft_may_name_what_is_published(db):
-    """What a curator has in hand is no fault of the evidence, and keeps nobody from making a release."""
+    """What a curator has in hand is no fault of the evidence, and keeps nobody from making a
+    release.
+    """
     collection = make_collection()
     study, draft = make_study(collection), make_study(collection, state="draft")
     draft.may_share_patients_with.add(study)

@@ -29,7 +29,8 @@ ORDER = [
     "admin",
     "management",
 ]
-APART = {("web", "api"), ("api", "web"), ("web", "curation"), ("api", "curation")}  # pairs that never meet
+# pairs that never meet
+APART = {("web", "api"), ("api", "web"), ("web", "curation"), ("api", "curation")}
 # Wiring: no package imports it, and it imports no more than is written here.
 WIRING = {
     "apps": {"models"},
@@ -84,8 +85,12 @@ def test_wiring_imports_little(name, allowed):
 def test_no_package_imports_itself_in_a_circle():
     """Within a package, modules can be read one after the other, at import time."""
     for package in PACKAGE.rglob("__init__.py"):
-        siblings = {path.stem: path for path in package.parent.glob("*.py") if path.stem != "__init__"}
-        arrows = {name: direct_siblings(path) & set(siblings) - {name} for name, path in siblings.items()}
+        siblings = {
+            path.stem: path for path in package.parent.glob("*.py") if path.stem != "__init__"
+        }
+        arrows = {
+            name: direct_siblings(path) & set(siblings) - {name} for name, path in siblings.items()
+        }
         while free := {name for name, used in arrows.items() if not used & set(arrows)}:
             arrows = {name: used for name, used in arrows.items() if name not in free}
         assert not arrows, f"{package.parent.name}: {arrows}"
@@ -133,8 +138,9 @@ def test_only_summaries_and_counting_count():
             assert not re.search(r"\.aggregate\(|Count\(|Sum\(", path.read_text()), path
 
 
-# What somebody who follows one filter word has to read: files of `evidence` in which something runs, at most. A package
-# behind a public interface (`counting`, `summaries`, ...) can be read without being opened; then it is one stop.
+# What somebody who follows one filter word has to read: files of `evidence` in which something
+# runs, at most. A package behind a public interface (`counting`, `summaries`, ...) can be read
+# without being opened; then it is one stop.
 JOURNEYS = {"/published/?sex=female": (55, 30), "/published/patients.csv?sex=female": (34, 18)}
 INTERFACES = {"statistics", "counting", "summaries", "tables", "charts", "downloads", "models"}
 

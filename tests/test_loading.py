@@ -42,8 +42,12 @@ RECONSTRUCTION = "sener-2025-reconstruction.json"
 
 @pytest.fixture
 def copied(tmp_path, settings, monkeypatch) -> Path:
-    """The fixtures in a folder of their own, to be broken; without the reconstruction, which is half of them."""
-    monkeypatch.setattr(fixture_files, "FILES", [name for name in fixture_files.FILES if name != RECONSTRUCTION])
+    """The fixtures in a folder of their own, to be broken; without the reconstruction, which is
+    half of them.
+    """
+    monkeypatch.setattr(
+        fixture_files, "FILES", [name for name in fixture_files.FILES if name != RECONSTRUCTION]
+    )
     return copy_fixtures(tmp_path, settings)
 
 
@@ -74,7 +78,9 @@ def test_a_second_run_changes_nothing_and_says_so(db):
     told = load_again()
     assert "430 records read: nothing to change." in told
     assert "published (published evidence): 16 studies, 4 patients, 4 courses, 6 outcomes" in told
-    assert "sener-2025-reconstruction (simulated records): 18 studies, 87 patients, 87 courses" in told
+    assert (
+        "sener-2025-reconstruction (simulated records): 18 studies, 87 patients, 87 courses" in told
+    )
     assert DataVersion.current().number == before
 
 
@@ -109,7 +115,8 @@ def test_what_a_curator_edits_enters_or_removes_stays(db):
         design="case_report",
         extraction="full_text",
     )
-    Patient.objects.filter(slug="prakashini-2023-1").update(notes="seen")  # bumps nothing: a write round the models
+    # bumps nothing: a write round the models
+    Patient.objects.filter(slug="prakashini-2023-1").update(notes="seen")
     DataVersion.bump()
     told = load_again()
     assert "fujita-2019-1: kept as a curator edited it" in told
@@ -152,7 +159,12 @@ def test_a_field_the_fixture_does_not_name_is_the_curators(db, copied):
 
 
 def test_what_a_fixture_names_no_longer_is_not_known_any_more(db, copied):
-    change(copied / "published.json", "evidence.patient", {"slug": "fujita-2019-1"}, without=("age_years",))
+    change(
+        copied / "published.json",
+        "evidence.patient",
+        {"slug": "fujita-2019-1"},
+        without=("age_years",),
+    )
     assert "1 updated" in load_again()
     assert Patient.objects.get(slug="fujita-2019-1").age_years is None
     assert "nothing to change" in load_again()
@@ -160,16 +172,31 @@ def test_what_a_fixture_names_no_longer_is_not_known_any_more(db, copied):
 
 def test_a_field_the_fixture_names_for_the_first_time(db, copied):
     """It is written where nobody entered anything else; a column added later begins so too."""
-    change(copied / "published.json", "evidence.patient", {"slug": "fujita-2019-1"}, classification="ACR 1980")
-    change(copied / "published.json", "evidence.patient", {"slug": "prakashini-2023-1"}, classification="ACR 1980")
+    change(
+        copied / "published.json",
+        "evidence.patient",
+        {"slug": "fujita-2019-1"},
+        classification="ACR 1980",
+    )
+    change(
+        copied / "published.json",
+        "evidence.patient",
+        {"slug": "prakashini-2023-1"},
+        classification="ACR 1980",
+    )
     Patient.objects.filter(slug="prakashini-2023-1").update(classification="ACR/EULAR 2013")
     told = load_again()
-    assert "1 updated" in told and "prakashini-2023-1: kept as a curator edited it; the fixture differs" in told
+    assert (
+        "1 updated" in told
+        and "prakashini-2023-1: kept as a curator edited it; the fixture differs" in told
+    )
     held = dict(Patient.objects.values_list("slug", "classification"))
     assert (held["fujita-2019-1"], held["prakashini-2023-1"]) == ("ACR 1980", "ACR/EULAR 2013")
 
 
-def test_a_correction_that_contradicts_what_a_curator_entered_beside_it_is_left_to_people(db, copied):
+def test_a_correction_that_contradicts_what_a_curator_entered_beside_it_is_left_to_people(
+    db, copied
+):
     """Nothing is written that breaks a rule, and nobody is kept from starting."""
     finding = {"group": ["published", "depinto-2024", "filgotinib-200-mg-once-daily"], "number": 2}
     GroupFinding.objects.filter(group__slug=finding["group"][-1], number=2).update(item="improved")
@@ -190,7 +217,9 @@ def test_a_changed_list_updates_the_set(db, copied):
 
 
 def broken(told: str, *, copied: Path, name: str, model: str, where: dict, **fields):
-    """Loads a fixture broken in one place: nothing changes, and the message names file, record and field."""
+    """Loads a fixture broken in one place: nothing changes, and the message names file, record and
+    field.
+    """
     position = change(copied / name, model, where, **fields)
     before = (DataVersion.current().number, Patient.objects.count(), Study.objects.count())
     with pytest.raises(CommandError) as refused:
@@ -212,10 +241,16 @@ FUJITA = {"name": "published.json", "model": "evidence.patient", "where": {"slug
         ("field age_years: Ensure this value is less than or equal to 120.", {"age_years": 130}),
         ("field sex: Value 'f' is not a valid choice.", {"sex": "f"}),
         ("field shoe_size: there is no such field", {"shoe_size": 44}),
-        ("field study: there is no study ['published', 'nothing']", {"study": ["published", "nothing"]}),
+        (
+            "field study: there is no study ['published', 'nothing']",
+            {"study": ["published", "nothing"]},
+        ),
         ("field study: expected a list", {"study": "fujita-2019"}),
         ("field prior_therapies: expected a list", {"prior_therapies": "methotrexate"}),
-        ("field prior_therapies: there is no therapy ['aspirin']", {"prior_therapies": [["aspirin"]]}),
+        (
+            "field prior_therapies: there is no therapy ['aspirin']",
+            {"prior_therapies": [["aspirin"]]},
+        ),
         (
             "prior therapies are listed, but said to be none",
             {"prior_therapies_completeness": "none"},
@@ -224,10 +259,13 @@ FUJITA = {"name": "published.json", "model": "evidence.patient", "where": {"slug
     ],
 )
 def test_a_broken_record_changes_nothing_and_is_named(db, copied, told, fields):
-    if "slug" in fields:  # every record that names this patient would be broken too; this one is enough
+    # every record that names this patient would be broken too; this one is enough
+    if "slug" in fields:
         entries = json.loads((copied / "published.json").read_text(encoding="utf-8"))
         for entry in entries:
-            entry["fields"] = json.loads(json.dumps(entry["fields"]).replace('"fujita-2019-1"', '"SIM-99"'))
+            entry["fields"] = json.loads(
+                json.dumps(entry["fields"]).replace('"fujita-2019-1"', '"SIM-99"')
+            )
         (copied / "published.json").write_text(json.dumps(entries), encoding="utf-8")
         with pytest.raises(CommandError, match=told):
             load_again()
@@ -251,19 +289,30 @@ def test_a_repeated_record(db, copied):
     path = copied / "inhibitors.json"
     entries = json.loads(path.read_text(encoding="utf-8"))
     path.write_text(json.dumps([*entries, entries[0]]), encoding="utf-8")
-    with pytest.raises(CommandError, match=r"record 9 .* the same record stands in inhibitors.json, record 1"):
+    with pytest.raises(
+        CommandError, match=r"record 9 .* the same record stands in inhibitors.json, record 1"
+    ):
         load_again()
 
 
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        ('[{"model": "evidence.indication", ', "inhibitors.json: not readable as JSON: .* line 1 column"),
+        (
+            '[{"model": "evidence.indication", ',
+            "inhibitors.json: not readable as JSON: .* line 1 column",
+        ),
         ('{"model": "evidence.indication"}', "inhibitors.json: expected a list of records"),
         ('[{"model": "evidence.indication"}]', "inhibitors.json, record 1: expected"),
         ('[{"model": "evidence.shoe", "fields": {}}]', "there is no such model"),
-        ('[{"model": "auth.user", "fields": {"username": "x"}}]', "this model is not loaded from fixtures"),
-        ('[{"model": "evidence.loadedrecord", "fields": {}}]', "this model is not loaded from fixtures"),
+        (
+            '[{"model": "auth.user", "fields": {"username": "x"}}]',
+            "this model is not loaded from fixtures",
+        ),
+        (
+            '[{"model": "evidence.loadedrecord", "fields": {}}]',
+            "this model is not loaded from fixtures",
+        ),
         ('[{"model": "evidence.treatment", "fields": {}}]', "it lacks a part of its key"),
         ("\xff", "not readable as JSON"),
     ],
@@ -282,19 +331,24 @@ def test_a_missing_file(db, copied):
 
 def test_many_errors_are_cut_short(db):
     records = [
-        FixtureRecord("x.json", i, "evidence.indication", {"code": "no such code!", "label": str(i)}) for i in range(30)
+        FixtureRecord(
+            "x.json", i, "evidence.indication", {"code": "no such code!", "label": str(i)}
+        )
+        for i in range(30)
     ]
     with pytest.raises(BrokenFixture, match="… and 10 more"):
         load_records(records)
 
 
 def test_the_files_are_written_in_one_shape():
-    """A file that is rewritten from what it says comes out byte by byte: diffs show changes and nothing else."""
+    """A file that is rewritten from what it says comes out byte by byte: diffs show changes and
+    nothing else.
+    """
     for name in fixture_files.FILES:
         path = Path(settings.FIXTURE_DIRS[0]) / name
-        assert fixture_text((record.model, record.fields) for record in read_fixture(path)) == path.read_text(
-            encoding="utf-8"
-        ), name
+        assert fixture_text(
+            (record.model, record.fields) for record in read_fixture(path)
+        ) == path.read_text(encoding="utf-8"), name
 
 
 def test_progress_is_shown_and_can_be_silenced(db):

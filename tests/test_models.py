@@ -44,11 +44,15 @@ def everything() -> dict:
     study = make_study(collection, nct="NCT12345678")
     patient = make_patient(study, present=["ild"], antibodies=["ana"])
     treatment = make_treatment(patient, events=[("infection", {})], outcomes=[("skin", "stable")])
-    group = make_group(study, n=10, findings=[{"kind": "events", "measure": "death", "events": 1, "n": 10}])
+    group = make_group(
+        study, n=10, findings=[{"kind": "events", "measure": "death", "events": 1, "n": 10}]
+    )
     review = Review.objects.create(slug="a-review", short_name="A review", extraction="abstract")
     release = Release.objects.create(number=900, data_version=1, content_hash="0" * 64)
     held = {"slug": "held", "name": "Held", "kind": "published", "version": 1, "size": 1}
-    archive = ReleasedCollection.objects.create(release=release, content_hash="0" * 64, sha256="0" * 64, **held)
+    archive = ReleasedCollection.objects.create(
+        release=release, content_hash="0" * 64, sha256="0" * 64, **held
+    )
     return {
         Release: release,
         ReleasedCollection: archive,
@@ -64,13 +68,19 @@ def everything() -> dict:
         StudyGroup: group,
         GroupFinding: group.findings.get(),
         Review: review,
-        PrintedFigure: PrintedFigure.objects.create(review=review, code="x", label="x", unit="percent", value=5),
+        PrintedFigure: PrintedFigure.objects.create(
+            review=review, code="x", label="x", unit="percent", value=5
+        ),
         ReviewInclusion: ReviewInclusion.objects.create(review=review, study=study),
         FlowStep: FlowStep.objects.create(collection=collection, stage="screened"),
-        Provenance: Provenance.objects.create(study=study, patient=patient, field="age_years", locator="p. 1"),
+        Provenance: Provenance.objects.create(
+            study=study, patient=patient, field="age_years", locator="p. 1"
+        ),
         JAKInhibitor: JAKInhibitor.objects.get(slug="tofacitinib"),
         Indication: Indication.objects.get(code="ild"),
-        apps.get_model("evidence", "manifestation"): apps.get_model("evidence", "manifestation").objects.first(),
+        apps.get_model("evidence", "manifestation"): apps.get_model(
+            "evidence", "manifestation"
+        ).objects.first(),
         DataVersion: DataVersion.current(),
         LoadedRecord: LoadedRecord.objects.first(),
     }
@@ -148,8 +158,12 @@ BREAKING = {
     "patient_manifestations_completeness_coded": {"manifestations_completeness": "x"},
     "patient_autoantibodies_completeness_coded": {"autoantibodies_completeness": "x"},
     "treatment_indications_completeness_coded": {"indications_completeness": "x"},
-    "treatment_concomitant_therapies_completeness_coded": {"concomitant_therapies_completeness": "x"},
-    "treatment_adverse_event_categories_completeness_coded": {"adverse_event_categories_completeness": "complete"},
+    "treatment_concomitant_therapies_completeness_coded": {
+        "concomitant_therapies_completeness": "x"
+    },
+    "treatment_adverse_event_categories_completeness_coded": {
+        "adverse_event_categories_completeness": "complete"
+    },
     "release_number_from_one": {"number": 0},
     "releasedcollection_kind_coded": {"kind": "real"},
     "released_simulated_has_caveat": {"kind": "simulated", "caveat": ""},
@@ -176,7 +190,9 @@ def every_constraint() -> list:
     return [*constraints(CheckConstraint).values(), *constraints(UniqueConstraint).values()]
 
 
-@pytest.mark.parametrize("message", ["Between 0 % and 100 %.", "100 %d, %(x)s or 5%", "Constraint “%s”"])
+@pytest.mark.parametrize(
+    "message", ["Between 0 % and 100 %.", "100 %d, %(x)s or 5%", "Constraint “%s”"]
+)
 def test_a_message_may_hold_a_percent_sign(db, monkeypatch, message):
     for _, constraint in every_constraint():
         monkeypatch.setattr(constraint, "violation_error_message", message)
@@ -190,13 +206,26 @@ def test_a_message_may_hold_a_percent_sign(db, monkeypatch, message):
 
 def test_a_constraint_without_a_message_is_named():
     unnamed = [each for _, each in every_constraint() if "%(name)s" in each.violation_error_message]
-    assert unnamed and all(f"“{each.name}”" in each.get_violation_error_message() for each in unnamed)
+    assert unnamed and all(
+        f"“{each.name}”" in each.get_violation_error_message() for each in unnamed
+    )
 
 
 def test_a_pattern_s_message_may_be_shown_with_its_value(db):
-    """Django formats a validator's message with the value; a bare percent sign in it would break the form."""
-    fields = [field for model in apps.get_app_config("evidence").get_models() for field in model._meta.fields]
-    told = {check.message for field in fields for check in field.validators if isinstance(check, RegexValidator)}
+    """Django formats a validator's message with the value; a bare percent sign in it would break
+    the form.
+    """
+    fields = [
+        field
+        for model in apps.get_app_config("evidence").get_models()
+        for field in model._meta.fields
+    ]
+    told = {
+        check.message
+        for field in fields
+        for check in field.validators
+        if isinstance(check, RegexValidator)
+    }
     assert told and all(message % {"value": "x"} for message in map(str, told))
 
 
@@ -216,7 +245,9 @@ def test_the_database_refuses_it_and_the_form_says_why(db, name):
     with pytest.raises(ValidationError) as told:
         constraint.validate(model, record)
     message = told.value.messages[0]
-    assert "Constraint" not in message and message.endswith((".", "?")), "a message a curator can read"
+    assert "Constraint" not in message and message.endswith((".", "?")), (
+        "a message a curator can read"
+    )
 
 
 @pytest.mark.parametrize("name", sorted(constraints(UniqueConstraint)))
@@ -237,7 +268,10 @@ def test_uniqueness_is_held_by_the_database(db, name):
 
 def test_a_figure_does_not_contradict_itself(db):
     figure = everything()[PrintedFigure]
-    with pytest.raises(IntegrityError, match="figure_does_not_contradict_itself"), transaction.atomic():
+    with (
+        pytest.raises(IntegrityError, match="figure_does_not_contradict_itself"),
+        transaction.atomic(),
+    ):
         PrintedFigure.objects.filter(pk=figure.pk).update(contradicts=figure.pk)
 
 
@@ -249,7 +283,10 @@ def test_a_patient_is_not_another_report_of_itself(db):
 
 def test_a_term_is_not_part_of_itself(db):
     lung, ild = Manifestation.objects.get(code="lung"), Manifestation.objects.get(code="ild")
-    with pytest.raises(IntegrityError, match="manifestation_not_under_itself"), transaction.atomic():
+    with (
+        pytest.raises(IntegrityError, match="manifestation_not_under_itself"),
+        transaction.atomic(),
+    ):
         Manifestation.objects.filter(pk=lung.pk).update(parent=lung)
     lung.parent = ild
     with pytest.raises(ValidationError, match="is itself part of"):
@@ -268,9 +305,14 @@ def test_public_ids_are_unique_everywhere(db):
 
 @pytest.mark.parametrize("ascertainment", ["explicitly_none", "not_stated"])
 def test_an_adverse_event_needs_a_course_that_reports_events(db, ascertainment):
-    treatment = make_treatment(make_patient(make_study(make_collection())), adverse_events=ascertainment)
+    treatment = make_treatment(
+        make_patient(make_study(make_collection())), adverse_events=ascertainment
+    )
     category = everything()[AdverseEvent].category
-    with pytest.raises(IntegrityError, match="An adverse event needs a course"), transaction.atomic():
+    with (
+        pytest.raises(IntegrityError, match="An adverse event needs a course"),
+        transaction.atomic(),
+    ):
         AdverseEvent.objects.create(treatment=treatment, category=category)
     with pytest.raises(ValidationError, match="change that first"):
         AdverseEvent(treatment=treatment, category=category).full_clean()
@@ -278,7 +320,10 @@ def test_an_adverse_event_needs_a_course_that_reports_events(db, ascertainment):
 
 def test_ascertainment_cannot_be_taken_back_under_an_event(db):
     treatment = everything()[AdverseEvent].treatment
-    with pytest.raises(IntegrityError, match="An adverse event needs a course"), transaction.atomic():
+    with (
+        pytest.raises(IntegrityError, match="An adverse event needs a course"),
+        transaction.atomic(),
+    ):
         Treatment.objects.filter(pk=treatment.pk).update(adverse_events="explicitly_none")
     treatment.adverse_events = "explicitly_none"
     with pytest.raises(ValidationError, match="remove them first"):
@@ -286,8 +331,14 @@ def test_ascertainment_cannot_be_taken_back_under_an_event(db):
 
 
 def test_an_event_cannot_be_moved_under_a_course_without_events(db):
-    event, other = everything()[AdverseEvent], make_treatment(make_patient(make_study(make_collection())))
-    with pytest.raises(IntegrityError, match="An adverse event needs a course"), transaction.atomic():
+    event, other = (
+        everything()[AdverseEvent],
+        make_treatment(make_patient(make_study(make_collection()))),
+    )
+    with (
+        pytest.raises(IntegrityError, match="An adverse event needs a course"),
+        transaction.atomic(),
+    ):
         AdverseEvent.objects.filter(pk=event.pk).update(treatment=other)
 
 
@@ -305,7 +356,9 @@ def test_a_term_in_use_is_not_deleted(db):
 
     from evidence.models import Therapy
 
-    make_treatment(make_patient(make_study(make_collection()), prior=["bosentan"]), indications=["gi"])
+    make_treatment(
+        make_patient(make_study(make_collection()), prior=["bosentan"]), indications=["gi"]
+    )
     for term in (Indication.objects.get(code="gi"), Therapy.objects.get(code="bosentan")):
         with pytest.raises(ProtectedError, match="is in use by"), transaction.atomic():
             term.delete()
@@ -355,12 +408,16 @@ def test_why_a_value_is_missing_in_python_and_in_sql(db):
     collection = make_collection()
     for extraction in Extraction.values:
         make_study(collection, extraction=extraction)
-    for study in Study.objects.filter(collection=collection).annotate(reason=missing_reason_sql("extraction")):
+    for study in Study.objects.filter(collection=collection).annotate(
+        reason=missing_reason_sql("extraction")
+    ):
         assert study.reason == missing_reason(study.extraction) == study.missing_reason
 
 
 def test_the_indication_set_follows_the_indications(db):
-    treatment = make_treatment(make_patient(make_study(make_collection())), indications=["skin", "ild"])
+    treatment = make_treatment(
+        make_patient(make_study(make_collection())), indications=["skin", "ild"]
+    )
 
     def stored():
         return Treatment.objects.get(pk=treatment.pk).indication_set

@@ -1,4 +1,6 @@
-"""Whatever a clinical model can say stands in a file and on a page: changing it there changes both."""
+"""Whatever a clinical model can say stands in a file and on a page: changing it there changes
+both.
+"""
 
 from contextlib import contextmanager
 from decimal import Decimal
@@ -60,7 +62,11 @@ WITH_IT = {"studygroup.mixed_inhibitors": {"inhibitor": None}}  # what has to ch
 def fields(model) -> list[models.Field]:
     """What a record of a model says: the fields and lists a curator fills."""
     own = [*model._meta.concrete_fields, *model._meta.many_to_many]
-    return [field for field in own if field.editable and not field.primary_key and field.name not in IDENTITY]
+    return [
+        field
+        for field in own
+        if field.editable and not field.primary_key and field.name not in IDENTITY
+    ]
 
 
 EVERY_FIELD = [(model, field.name) for model in CLINICAL for field in fields(model)]
@@ -68,7 +74,9 @@ EVERY_FIELD = [(model, field.name) for model in CLINICAL for field in fields(mod
 
 @pytest.fixture
 def records() -> dict:
-    """One record of each clinical model, of which everything is known that a page shows only beside something else."""
+    """One record of each clinical model, of which everything is known that a page shows only beside
+    something else.
+    """
     collection = make_collection("world")
     study = make_study(
         collection,
@@ -79,12 +87,31 @@ def records() -> dict:
     patient = make_patient(study, "alpha-1")
     treatment = make_treatment(patient, stopped="yes", adverse_events="events")
     event = make_treatment(patient, events=[("infection", {"grade": 3})]).events.get()
-    outcome = treatment.outcomes.create(number=1, domain="skin", measure="mRSS", baseline=20, followup=10)
+    outcome = treatment.outcomes.create(
+        number=1, domain="skin", measure="mRSS", baseline=20, followup=10
+    )
     numbers = dict.fromkeys(
-        ["baseline", "baseline_sd", "followup", "followup_sd", "change", "change_sd", "iqr", "iqr_low"], 1
+        [
+            "baseline",
+            "baseline_sd",
+            "followup",
+            "followup_sd",
+            "change",
+            "change_sd",
+            "iqr",
+            "iqr_low",
+        ],
+        1,
     )
     numbers["iqr_high"] = 9
-    printed = {"kind": "events", "measure": "death", "events": 1, "n": 10, "percent": 10, "value": 3} | numbers
+    printed = {
+        "kind": "events",
+        "measure": "death",
+        "events": 1,
+        "n": 10,
+        "percent": 10,
+        "value": 3,
+    } | numbers
     group = make_group(study, "treated", findings=[printed])
     make_treatment(make_patient(make_study(collection, "beta"), "beta-1"))
     return {
@@ -105,7 +132,9 @@ def change(record, name: str) -> None:
     if field.many_to_many:
         term = field.related_model.objects.exclude(pk=record.pk).order_by("pk").last()
         through = field.remote_field.through
-        through.objects.create(**{field.m2m_field_name(): record, field.m2m_reverse_field_name(): term})
+        through.objects.create(
+            **{field.m2m_field_name(): record, field.m2m_reverse_field_name(): term}
+        )
         return
     if key in ANOTHER:
         value = ANOTHER[key]() if callable(ANOTHER[key]) else ANOTHER[key]
@@ -131,7 +160,12 @@ def rows_of_files(collection) -> list:
     for table in [*TABLES.values(), *(tidy.table for tidy in TIDY.values())]:
         columns = table.file_columns
         records = table.records(question)
-        found.append([table.noun, *(batch.values for batch in read_batches(columns, table, records, question))])
+        found.append(
+            [
+                table.noun,
+                *(batch.values for batch in read_batches(columns, table, records, question)),
+            ]
+        )
     return found
 
 
@@ -148,7 +182,9 @@ def page_of(client, record) -> str:
 
 
 def shows(client, record, name: str) -> tuple[bool, bool]:
-    """Whether files show a field of a record, and whether its page does: whether they change when it is changed."""
+    """Whether files show a field of a record, and whether its page does: whether they change when
+    it is changed.
+    """
     collection = Study.objects.get(slug="alpha").collection
     files, page = rows_of_files(collection), page_of(client, record)
     change(record, name)
@@ -156,7 +192,9 @@ def shows(client, record, name: str) -> tuple[bool, bool]:
     return rows_of_files(collection) != files, page_of(client, record) != page
 
 
-@pytest.mark.parametrize(("model", "name"), EVERY_FIELD, ids=lambda each: getattr(each, "__name__", each))
+@pytest.mark.parametrize(
+    ("model", "name"), EVERY_FIELD, ids=lambda each: getattr(each, "__name__", each)
+)
 def test_every_clinical_field_is_in_a_file_and_on_a_page(client, records, model, name):
     key = f"{model._meta.model_name}.{name}"
     assert shows(client, records[model], name) == (key not in NOT_IN_FILES, key not in NOT_ON_PAGES)
@@ -183,7 +221,9 @@ def without_column(name: str):
 
 def test_a_field_without_a_column_would_be_found_out(client, records):
     with without_column("disease_duration_months"):
-        assert shows(client, records[Patient], "disease_duration_months") == (False, True), "the timeline has it too"
+        assert shows(client, records[Patient], "disease_duration_months") == (False, True), (
+            "the timeline has it too"
+        )
     with without_column("classification"):
         assert shows(client, records[Patient], "classification") == (False, False)
 

@@ -1,4 +1,6 @@
-"""What groups cannot answer is not asked of them, and every page, file and answer about groups says so."""
+"""What groups cannot answer is not asked of them, and every page, file and answer about groups says
+so.
+"""
 
 import csv
 import io
@@ -28,7 +30,9 @@ def content(client, address: str) -> bytes:
 
 
 def csv_rows(client, address: str) -> list[dict]:
-    return list(csv.DictReader(io.StringIO(content(client, address).decode("utf-8-sig"), newline="")))
+    return list(
+        csv.DictReader(io.StringIO(content(client, address).decode("utf-8-sig"), newline=""))
+    )
 
 
 @pytest.fixture
@@ -64,7 +68,9 @@ def test_every_format_names_the_parts_that_were_not_asked_of_a_row(client, asked
         rows = [json.loads(line) for line in found.decode().splitlines()]
     else:
         separator = {"csv": ",", "tsv": "\t"}[how]
-        rows = list(csv.DictReader(io.StringIO(found.decode("utf-8-sig"), newline=""), delimiter=separator))
+        rows = list(
+            csv.DictReader(io.StringIO(found.decode("utf-8-sig"), newline=""), delimiter=separator)
+        )
     told = {row["study"]: row["not_asked"] or "" for row in rows}
     if noun == "studies":  # alpha answers by a patient, of whom everything was asked
         assert told == {"alpha": "", "delta": JOINED}
@@ -82,11 +88,15 @@ def test_where_everything_was_asked_nothing_is_said(client, asked_world):
         assert "Not asked" not in page
 
 
-LONGEST = f"q={'+'.join(['tofacitinib'] * 10)}&manifestation=lung&manifestation_match=none&serious=no&{ASKED}"
+LONGEST = (
+    f"q={'+'.join(['tofacitinib'] * 10)}&manifestation=lung&manifestation_match=none&serious=no&"
+    f"{ASKED}"
+)
 
 
 @pytest.mark.parametrize(
-    "address", ["sex=female", "prior=prednisone", ASKED, "missing=response", "q=delta&age_min=3", LONGEST]
+    "address",
+    ["sex=female", "prior=prednisone", ASKED, "missing=response", "q=delta&age_min=3", LONGEST],
 )
 @pytest.mark.parametrize("noun", NOUNS)
 def test_page_file_and_answer_have_the_same_rows(client, asked_world, noun, address):
@@ -101,12 +111,20 @@ def test_page_file_and_answer_have_the_same_rows(client, asked_world, noun, addr
     assert ("Not asked of" in page) == bool(answer["question"]["not_asked"])
 
 
-def test_a_study_by_its_groups_alone_says_so_and_one_with_such_a_patient_does_not(client, asked_world):
-    rows = csv_rows(client, asked_world.address("studies.csv?q=delta&prior=prednisone&prior_match=exactly"))
-    assert [(row["study"], row["not_asked"]) for row in rows] == [("delta", "Prior therapy: exactly Prednisone")]
+def test_a_study_by_its_groups_alone_says_so_and_one_with_such_a_patient_does_not(
+    client, asked_world
+):
+    rows = csv_rows(
+        client, asked_world.address("studies.csv?q=delta&prior=prednisone&prior_match=exactly")
+    )
+    assert [(row["study"], row["not_asked"]) for row in rows] == [
+        ("delta", "Prior therapy: exactly Prednisone")
+    ]
     page = content(client, asked_world.address("studies/?sex=female")).decode()
     assert "Not asked of studies that are here for their groups alone: Sex: Female" in page
-    assert page.count("<td>Sex: Female</td>") == 1, "delta alone; alpha and beta have female patients"
+    assert page.count("<td>Sex: Female</td>") == 1, (
+        "delta alone; alpha and beta have female patients"
+    )
 
 
 def test_groups_may_hold_patients_like_these(asked_world, asking):
@@ -114,8 +132,8 @@ def test_groups_may_hold_patients_like_these(asked_world, asking):
     assert "answer it in aggregate" in everything.sentence and everything.not_asked == []
     some = summaries.group_cover(asking(asked_world.collection, ASKED))
     assert some.sentence == (
-        "2 groups in 2 studies may hold patients like these, covering 16 people. "
-        f"Not asked of them: {JOINED}. 1 group on several JAK inhibitors, not reported apart, may hold more."
+        "2 groups in 2 studies may hold patients like these, covering 16 people. Not asked of "
+        f"them: {JOINED}. 1 group on several JAK inhibitors, not reported apart, may hold more."
     )
 
 
@@ -123,8 +141,14 @@ def test_the_overview_and_the_summary_say_it(client, asked_world):
     page = content(client, asked_world.address(f"?{ASKED}")).decode()
     assert f"Not asked of them: {JOINED}." in page and "answer it in aggregate" not in page
     summary = client.get(f"/api/v1/world/summary/?{ASKED}").json()
-    assert "may hold patients like these" in summary["groups"] and summary["groups_not_asked"] == NOT_ASKED
-    assert summary["question"]["words"].endswith("Age from 30 years") and summary["question"]["not_asked"] == []
+    assert (
+        "may hold patients like these" in summary["groups"]
+        and summary["groups_not_asked"] == NOT_ASKED
+    )
+    assert (
+        summary["question"]["words"].endswith("Age from 30 years")
+        and summary["question"]["not_asked"] == []
+    )
 
 
 def test_charts_of_groups_say_it(client, asked_world):
@@ -134,16 +158,26 @@ def test_charts_of_groups_say_it(client, asked_world):
     assert rows and {row["not_asked"] for row in rows} == {JOINED}
     question = client.get(f"/api/v1/world/charts/group-changes/?{ASKED}").json()["question"]
     assert (question["words"], question["not_asked"]) == ("JAK inhibitor: tofacitinib", NOT_ASKED)
-    assert "not_asked" not in csv_rows(client, asked_world.address(f"charts/age-and-sex.csv?{ASKED}"))[0]
+    assert (
+        "not_asked"
+        not in csv_rows(client, asked_world.address(f"charts/age-and-sex.csv?{ASKED}"))[0]
+    )
 
 
 def test_a_forest_plot_says_it_of_its_groups(client, asked_world):
-    rows = csv_rows(client, asked_world.address("forest.csv?item=improved&inhibitor=tofacitinib&sex=female"))
+    rows = csv_rows(
+        client, asked_world.address("forest.csv?item=improved&inhibitor=tofacitinib&sex=female")
+    )
     told = {row["study"]: row["not_asked"] for row in rows if row["study"]}
     assert told == {"delta": "Sex: Female", "alpha": ""}
-    answer = client.get("/api/v1/world/forest/?item=improved&inhibitor=tofacitinib&sex=female").json()
+    answer = client.get(
+        "/api/v1/world/forest/?item=improved&inhibitor=tofacitinib&sex=female"
+    ).json()
     assert answer["question"]["not_asked"] == ["Sex: Female"]
-    assert "Not asked of groups, which may hold patients like these: Sex: Female." in answer["sentence"]
+    assert (
+        "Not asked of groups, which may hold patients like these: Sex: Female."
+        in answer["sentence"]
+    )
     assert client.get("/api/v1/world/forest/?item=improved").json()["question"]["not_asked"] == []
 
 
@@ -156,9 +190,18 @@ def test_a_bundle_says_it_in_readme_manifest_and_package(client, asked_world):
     assert manifest["not_asked"] == NOT_ASKED
     told = {each["path"]: each["not_asked"] for each in manifest["files"]}
     partly = {path for path, parts in told.items() if parts}
-    assert partly == {"studies.csv", "groups.csv", "findings.csv", "provenance.csv", "studies.ris", "studies.bib"}
+    assert partly == {
+        "studies.csv",
+        "groups.csv",
+        "findings.csv",
+        "provenance.csv",
+        "studies.ris",
+        "studies.bib",
+    }
     package = json.loads(archive.read("datapackage.json"))
-    described = {each["name"] for each in package["resources"] if JOINED in each.get("description", "")}
+    described = {
+        each["name"] for each in package["resources"] if JOINED in each.get("description", "")
+    }
     assert described == {"studies", "groups", "findings", "provenance"}
     whole = ZipFile(io.BytesIO(content(client, asked_world.address("bundle.zip"))))
     assert "Not asked" not in whole.read("README.txt").decode()
@@ -167,5 +210,8 @@ def test_a_bundle_says_it_in_readme_manifest_and_package(client, asked_world):
 @pytest.mark.parametrize("how", ["ris", "bib"])
 def test_a_citation_of_a_study_by_its_groups_alone_says_it(client, asked_world, how):
     address = asked_world.address(f"studies.{how}?{ASKED}")
-    assert content(client, address).decode().count(f"Listed for groups that were not asked: {JOINED}.") == 1
+    assert (
+        content(client, address).decode().count(f"Listed for groups that were not asked: {JOINED}.")
+        == 1
+    )
     assert "not asked" not in content(client, asked_world.address(f"studies.{how}")).decode()

@@ -1,4 +1,6 @@
-"""Improved, by domain: one outcome of each patient in each domain, the same rule in both engines."""
+"""Improved, by domain: one outcome of each patient in each domain, the same rule in both
+engines.
+"""
 
 from collections import Counter
 from urllib.parse import urlencode
@@ -37,7 +39,12 @@ def followed(study, *courses, patient=None):
         course = make_treatment(patient)
         for number, (domain, result, month, measure) in enumerate(outcomes, start=1):
             Outcome.objects.create(
-                treatment=course, number=number, domain=domain, result=result, at_months=month, measure=measure
+                treatment=course,
+                number=number,
+                domain=domain,
+                result=result,
+                at_months=month,
+                measure=measure,
             )
     return patient
 
@@ -83,7 +90,9 @@ def test_an_outcome_without_a_stated_result_is_passed_over(study, improved):
 
 
 def test_of_several_courses_the_latest_with_a_result_counts(study, improved, asking):
-    """Months count from the start of each course, so month 3 of the second is later than month 24 of the first."""
+    """Months count from the start of each course, so month 3 of the second is later than month 24
+    of the first.
+    """
     followed(study, [skin("improved", 24)], [skin("worsened", 3)])
     followed(study, [skin("worsened", 24)], [skin("improved")])
     followed(study, [skin("improved", 24)], [skin("unknown", 3)], [("lung", "stable", 3, "FVC")])
@@ -119,8 +128,12 @@ def test_the_forest_plot_counts_by_the_same_rule(study, asking, engine):
 
 
 def fewer_months(collection, seed: int) -> None:
-    """Takes some months away and makes others equal, so that undated outcomes and ties are common."""
-    for i, outcome in enumerate(Outcome.objects.filter(treatment__patient__study__collection=collection)):
+    """Takes some months away and makes others equal, so that undated outcomes and ties are
+    common.
+    """
+    for i, outcome in enumerate(
+        Outcome.objects.filter(treatment__patient__study__collection=collection)
+    ):
         kind = (i * 7 + seed) % 5
         if kind < 2:
             outcome.at_months = None if kind else 6
@@ -129,7 +142,10 @@ def fewer_months(collection, seed: int) -> None:
             outcome.save()
 
 
-@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    max_examples=12,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(
     st.integers(1, 60),
     st.integers(0, 10_000),
@@ -139,7 +155,11 @@ def fewer_months(collection, seed: int) -> None:
 def test_both_engines_and_plain_loops_agree(db, asking, patients, seed, address, months):
     collection = drawn(patients, seed)
     fewer_months(collection, seed)
-    address = {name: values for name, values in known_there(collection, address).items() if name != "assessed"}
+    address = {
+        name: values
+        for name, values in known_there(collection, address).items()
+        if name != "assessed"
+    }
     for asked in ({}, address):
         whole = asked | ({"assessed": months} if months else {})
         question = asking(collection, urlencode(whole, doseq=True))
@@ -175,11 +195,16 @@ def test_the_rule_stands_beside_the_number(client, study, unlimited):
     api = client.get("/api/v1/followed/summary/").json()
     assert api["improved_by_domain_rule"] == summaries.outcome_rule(Question(study.collection))
     file = client.get("/followed/forest.csv?item=improved_skin").content.decode("utf-8-sig")
-    assert "patients one by one, the last outcome" not in file, "one patient is gathered with other single ones"
+    assert "patients one by one, the last outcome" not in file, (
+        "one patient is gathered with other single ones"
+    )
     followed(study, [skin("stable", 3)])
     file = client.get("/followed/forest.csv?item=improved_skin").content.decode("utf-8-sig")
     assert "patients one by one, the last outcome" in file
-    assert "One outcome per patient" in client.get("/api/v1/followed/forest/?item=improved_skin").json()["note"]
+    assert (
+        "One outcome per patient"
+        in client.get("/api/v1/followed/forest/?item=improved_skin").json()["note"]
+    )
 
 
 def test_a_page_of_one_month_says_so(client, study, unlimited):
@@ -187,12 +212,25 @@ def test_a_page_of_one_month_says_so(client, study, unlimited):
     followed(study, [skin("stable", 3)])
     page = client.get("/followed/?assessed=3")
     text = text_of(page)
-    assert "Improved, by domain: the last outcome at about month 3 (2 to under 4.5) Skin 1/2" in text
+    assert (
+        "Improved, by domain: the last outcome at about month 3 (2 to under 4.5) Skin 1/2" in text
+    )
     assert "Outcomes below are only those at about month 3 (2 to under 4.5)." in text
     forest = client.get("/followed/forest/?assessed=3&item=improved_skin").context["chart"]
-    assert "1/2" in forest.sentence and "Only outcomes at about month 3 (2 to under 4.5) count" in forest.note
-    rows = client.get("/followed/compare/?a=assessed%3D3&b=assessed%3D12").context["compared"].groups
-    (row,) = [row for heading, each in rows if heading == "Improved, by domain" for row in each if row.label == "Skin"]
+    assert (
+        "1/2" in forest.sentence
+        and "Only outcomes at about month 3 (2 to under 4.5) count" in forest.note
+    )
+    rows = (
+        client.get("/followed/compare/?a=assessed%3D3&b=assessed%3D12").context["compared"].groups
+    )
+    (row,) = [
+        row
+        for heading, each in rows
+        if heading == "Improved, by domain"
+        for row in each
+        if row.label == "Skin"
+    ]
     assert (row.first.fraction, row.second.fraction) == ("1/2", "0/1")
 
 
@@ -238,29 +276,49 @@ def test_what_stays_with_the_reader_stays_with_sensitivity(client, studies, unli
 def test_a_share_of_one_study_says_so(client, study, unlimited):
     followed(study, [skin("improved", 3)])
     found = client.get("/followed/?sensitivity=on").context["sensitivities"]["skin"]
-    assert (found.cases_text, found.without_text) == ("", "known in one study only, so none can be left out")
+    assert (found.cases_text, found.without_text) == (
+        "",
+        "known in one study only, so none can be left out",
+    )
 
 
 def test_sensitivity_of_the_headlines_by_hand(client, world, unlimited):
     found = client.get(world.address("?sensitivity=on")).context["sensitivities"]
     # alpha: 2 of 3 improved and one not known; beta: 0 of 1.
-    assert found["improved"].without_text == "0/1 (0.0 %) without alpha to 2/3 (66.7 %) without beta"
-    assert found["improved"].cases_text == "2/5 (40.0 %) if none of the 1 not known, 3/5 (60.0 %) if all"
+    assert (
+        found["improved"].without_text == "0/1 (0.0 %) without alpha to 2/3 (66.7 %) without beta"
+    )
+    assert (
+        found["improved"].cases_text
+        == "2/5 (40.0 %) if none of the 1 not known, 3/5 (60.0 %) if all"
+    )
     assert found["improved"].best_text == ""
 
 
-def test_sensitivity_costs_no_more_queries_for_more_patients(client, studies, settings, django_assert_max_num_queries):
+def test_sensitivity_costs_no_more_queries_for_more_patients(
+    client, studies, settings, django_assert_max_num_queries
+):
     settings.CACHE_RESPONSES, settings.COHORT_ENGINE = False, "database"
     for _ in range(2):
         client.get("/followed/?sensitivity=on")
         with django_assert_max_num_queries(5):
             client.get("/followed/?sensitivity=on")
         for number in range(20):
-            followed(make_study(studies, f"more-{number}-{Outcome.objects.count()}"), [skin("improved", 3)])
+            followed(
+                make_study(studies, f"more-{number}-{Outcome.objects.count()}"),
+                [skin("improved", 3)],
+            )
 
 
 def test_groups_too_count_outcomes_of_the_months_asked_for_only(study, asking):
-    early = {"kind": "events", "measure": "skin", "events": 4, "n": 5, "item": "improved_skin", "at_weeks": 12}
+    early = {
+        "kind": "events",
+        "measure": "skin",
+        "events": 4,
+        "n": 5,
+        "item": "improved_skin",
+        "at_weeks": 12,
+    }
     late, undated = early | {"events": 1, "at_weeks": 52}, early | {"events": 3, "at_weeks": None}
     make_group(study, n=5, findings=[early, late, undated])
     collection, words = study.collection, vocabulary(study.collection)
@@ -274,7 +332,11 @@ def test_groups_too_count_outcomes_of_the_months_asked_for_only(study, asking):
         assert found.total.fraction == fraction, address
 
 
-def test_nothing_hangs_on_anything_where_nobody_is_known_or_the_question_decides(client, simulated, unlimited):
-    found = client.get(f"/{simulated.slug}/?response=improved&sensitivity=on").context["sensitivities"]
+def test_nothing_hangs_on_anything_where_nobody_is_known_or_the_question_decides(
+    client, simulated, unlimited
+):
+    found = client.get(f"/{simulated.slug}/?response=improved&sensitivity=on").context[
+        "sensitivities"
+    ]
     assert found["improved"].facts == found["serious"].facts == []
     assert len(found["relapsed"].facts) == 2

@@ -70,7 +70,9 @@ ALL_PAGES = [
 def test_every_page_answers_in_few_queries(client, db, django_assert_max_num_queries, address):
     client.get(address)  # reads what changed into memory
     cache.clear()
-    of_a_collection = address in addresses_of("published") + addresses_of("sener-2025-reconstruction")
+    of_a_collection = address in addresses_of("published") + addresses_of(
+        "sener-2025-reconstruction"
+    )
     with django_assert_max_num_queries(MOST if of_a_collection else MOST_OF_OTHERS):
         response = client.get(address)
     assert response.status_code == 200
@@ -91,7 +93,9 @@ def test_what_the_fixtures_hold(client, db):
         "groups": 15,
         "findings": 39,
     }
-    simulated = {noun: shown_total(client.get(f"/sener-2025-reconstruction/{noun}/")) for noun in NOUNS}
+    simulated = {
+        noun: shown_total(client.get(f"/sener-2025-reconstruction/{noun}/")) for noun in NOUNS
+    }
     assert simulated == {
         "patients": 87,
         "treatments": 87,
@@ -104,7 +108,9 @@ def test_what_the_fixtures_hold(client, db):
 
 
 def test_the_main_question_end_to_end(client, db):
-    """Tofacitinib, for ILD together with skin: four match words, one answer on sentence, list, facet and file."""
+    """Tofacitinib, for ILD together with skin: four match words, one answer on sentence, list,
+    facet and file.
+    """
     counts = {}
     for match in ("any", "all", "exactly", "none"):
         question = f"?{QUESTION}&indication_match={match}"
@@ -113,7 +119,9 @@ def test_the_main_question_end_to_end(client, db):
         assert overview.context["answer"].matching == counts[match]
         listed = client.get(f"/sener-2025-reconstruction/patients/{question}")
         assert shown_total(listed) == counts[match]
-        file = b"".join(client.get(f"/sener-2025-reconstruction/patients.csv{question}").streaming_content)
+        file = b"".join(
+            client.get(f"/sener-2025-reconstruction/patients.csv{question}").streaming_content
+        )
         assert file.decode().count("\r\n") - 1 == counts[match]
         drawn = {chart.name: chart for chart in overview.context["charts"]}["age-and-sex"]
         assert sum(int(cell) for row in drawn.table.rows for cell in row[1:]) == counts[match]
@@ -122,16 +130,22 @@ def test_the_main_question_end_to_end(client, db):
 
 def test_the_answer_stands_on_top_in_one_sentence(client, world):
     response = client.get(world.address(f"?{QUESTION}&indication_match=all"))
-    assert "2 patients match. For 1 more it is open: their indications are not reported." in text_of(response)
+    assert (
+        "2 patients match. For 1 more it is open: their indications are not reported."
+        in text_of(response)
+    )
 
 
 def test_chips_say_the_question_and_take_a_part_away(client, world):
     response = client.get(world.address(f"?{QUESTION}&indication_match=all&age_min=30"))
     chips = {chip.text: chip.rest.query() for chip in response.context["parsed"].chips}
     assert chips == {
-        "JAK inhibitor: tofacitinib": "indication=ild&indication=skin&indication_match=all&age_min=30",
-        "Indication: all of Interstitial lung disease (ILD), Skin": "inhibitor=tofacitinib&age_min=30",
-        "Age from 30 years": "inhibitor=tofacitinib&indication=ild&indication=skin&indication_match=all",
+        "JAK inhibitor: tofacitinib": "indication=ild&indication=skin&indication_match=all&"
+        "age_min=30",
+        "Indication: all of Interstitial lung disease (ILD), Skin": "inhibitor=tofacitinib&"
+        "age_min=30",
+        "Age from 30 years": "inhibitor=tofacitinib&indication=ild&indication=skin&"
+        "indication_match=all",
     }
     for text, query in chips.items():
         assert text in text_of(response)
@@ -154,10 +168,20 @@ def test_a_simulated_value_is_never_said_to_be_cited_by_another_publication(clie
     base = f"/{simulated.slug}/"
     for address in ("studies/", f"studies/{study.slug}/", f"patients/{patient.slug}/"):
         page = client.get(f"{base}{address}").content.decode()
-        assert "another publication" not in page.lower() and "simulated, from no publication" in page.lower(), address
-    assert b"nother publication" not in client.get(f"{base}patients/{patient.slug}/phenopacket.json").content
-    assert {row["extraction"] for row in client.get(f"/api/v1{base}studies/").json()["results"]} == {"simulated"}
-    assert "another publication" in client.get("/data-dictionary/").content.decode(), "said of published studies"
+        assert (
+            "another publication" not in page.lower()
+            and "simulated, from no publication" in page.lower()
+        ), address
+    assert (
+        b"nother publication"
+        not in client.get(f"{base}patients/{patient.slug}/phenopacket.json").content
+    )
+    assert {
+        row["extraction"] for row in client.get(f"/api/v1{base}studies/").json()["results"]
+    } == {"simulated"}
+    assert "another publication" in client.get("/data-dictionary/").content.decode(), (
+        "said of published studies"
+    )
 
 
 def test_what_a_review_prints_as_missing_stands_beside_its_figure(client, db):
@@ -189,7 +213,9 @@ def test_groups_stand_beside_the_patients_also_where_nobody_matches(client, worl
         "missing=%F0%9F%98%80",
     ],
 )
-@pytest.mark.parametrize("noun", ["", "patients", "outcomes", "adverse-events", "studies", "groups"])
+@pytest.mark.parametrize(
+    "noun", ["", "patients", "outcomes", "adverse-events", "studies", "groups"]
+)
 def test_a_wrong_question_gets_no_rows_and_a_reason_or_a_400(client, world, query, noun):
     response = client.get(world.address(f"{noun}/?{query}" if noun else f"?{query}"))
     assert response.status_code == 400 and "ETag" not in response
@@ -202,7 +228,9 @@ def test_a_wrong_question_gets_no_rows_and_a_reason_or_a_400(client, world, quer
         assert file.content.strip()
 
 
-@pytest.mark.parametrize("query", ["sex=", "sex=&age_min=&q=", "indication=&indication_match=", "page=", "sort="])
+@pytest.mark.parametrize(
+    "query", ["sex=", "sex=&age_min=&q=", "indication=&indication_match=", "page=", "sort="]
+)
 def test_empty_words_ask_nothing(client, world, query):
     assert shown_total(client.get(world.address(f"patients/?{query}"))) == 5
     assert client.get(world.address(f"patients.csv?{query}")).status_code == 200
@@ -220,7 +248,9 @@ def test_an_unknown_column_to_sort_by(client, world):
     assert "no such column to sort by" in text_of(response)
     assert shown_total(response) == 5
     assert client.get(world.address("patients.csv?sort=shoe_size")).status_code == 400
-    assert 'href="/world/patients.csv"' in response.content.decode(), "the file is offered in an order it has"
+    assert 'href="/world/patients.csv"' in response.content.decode(), (
+        "the file is offered in an order it has"
+    )
 
 
 @pytest.mark.parametrize(
@@ -263,7 +293,9 @@ def test_drafts_are_never_seen(client, world):
 
 
 def test_a_second_report_is_linked_and_says_that_it_is_not_counted(client, world):
-    assert "The same person as alpha-1 , whose record counts" in text_of(client.get(world.address("patients/beta-2/")))
+    assert "The same person as alpha-1 , whose record counts" in text_of(
+        client.get(world.address("patients/beta-2/"))
+    )
     assert "Also reported as beta-2 (beta); counted once, here." in text_of(
         client.get(world.address("patients/alpha-1/"))
     )
@@ -274,7 +306,9 @@ def test_missing_says_why_and_is_never_blank_or_none(client, world):
     abstract = text_of(client.get(world.address("patients/beta-1/")))
     assert "Sex not reported" in in_full and "Adverse events not reported" in in_full
     assert "Prior therapies not extracted" in abstract
-    assert "Prior therapies none, as stated" in text_of(client.get(world.address("patients/alpha-2/")))
+    assert "Prior therapies none, as stated" in text_of(
+        client.get(world.address("patients/alpha-2/"))
+    )
     listed = client.get(world.address("patients/?study=alpha&sex=unknown"))
     cells = [cell.missing for cell in listed.context["listing"].rows[0]]
     assert cells.count("not reported") == 8
@@ -306,7 +340,9 @@ def test_paging_shows_every_row_once(client, simulated):
         rows = client.get(f"/{simulated.slug}/patients/?page={page}").context["listing"].rows
         seen += [row[0].text for row in rows]
     assert len(seen) == len(set(seen)) == 87
-    links = client.get(f"/{simulated.slug}/patients/?sex=female&sort=-age_years").context["page_links"]
+    links = client.get(f"/{simulated.slug}/patients/?sex=female&sort=-age_years").context[
+        "page_links"
+    ]
     assert links[1] == ("2", "?sex=female&sort=-age_years&page=2")
 
 
@@ -314,18 +350,30 @@ def test_simulated_records_say_so_everywhere(client, simulated):
     overview = client.get(f"/{simulated.slug}/")
     for address in [*addresses_of(simulated.slug), f"/{simulated.slug}/patients/SIM-03-01/"]:
         page = text_of(client.get(address))
-        assert "Simulated records. Simulated: reproduces published totals only; associations are not evidence." in page
-        assert "Simulated records." in text_of(client.get(f"{address}?sex=x")) or "patients/SIM" in address
+        assert (
+            "Simulated records. Simulated: reproduces published totals only; associations are "
+            "not evidence." in page
+        )
+        assert (
+            "Simulated records." in text_of(client.get(f"{address}?sex=x"))
+            or "patients/SIM" in address
+        )
     for chart in overview.context["charts"]:
         if chart.figure:
-            assert any("SIMULATED" in mark["text"] for mark in chart.figure["layout"]["annotations"])
+            assert any(
+                "SIMULATED" in mark["text"] for mark in chart.figure["layout"]["annotations"]
+            )
     assert text_of(client.get("/reviews/sener-2025/")).count("Simulated records.") == 1
 
 
 def test_published_records_are_not_marked(client, db):
     page = client.get("/published/")
     assert "Simulated records." not in text_of(page)
-    assert all(not chart.figure["layout"]["annotations"] for chart in page.context["charts"] if chart.figure)
+    assert all(
+        not chart.figure["layout"]["annotations"]
+        for chart in page.context["charts"]
+        if chart.figure
+    )
 
 
 def test_published_and_simulated_never_meet(client, db, published, simulated):
@@ -339,16 +387,32 @@ def test_published_and_simulated_never_meet(client, db, published, simulated):
 
 def test_every_tab_and_file_keeps_the_question(client, world):
     response = client.get(world.address(f"patients/?{QUESTION}&sort=age_years"))
-    tabs = {tab["label"]: tab["href"] for rooms in response.context["tabs"].values() for tab in rooms}
-    for label in ("Overview", "Patients", "Findings", "Forest plot", "Verdict and rule", "Completeness"):
+    tabs = {
+        tab["label"]: tab["href"] for rooms in response.context["tabs"].values() for tab in rooms
+    }
+    for label in (
+        "Overview",
+        "Patients",
+        "Findings",
+        "Forest plot",
+        "Verdict and rule",
+        "Completeness",
+    ):
         assert tabs[label].endswith("?inhibitor=tofacitinib&indication=ild&indication=skin"), label
-    assert tabs["Compare"].endswith("?a=inhibitor%3Dtofacitinib%26indication%3Dild%26indication%3Dskin")
-    assert f"/world/patients.csv?{QUESTION}&sort=age_years".replace("&", "&amp;") in response.content.decode()
+    assert tabs["Compare"].endswith(
+        "?a=inhibitor%3Dtofacitinib%26indication%3Dild%26indication%3Dskin"
+    )
+    assert (
+        f"/world/patients.csv?{QUESTION}&sort=age_years".replace("&", "&amp;")
+        in response.content.decode()
+    )
 
 
 def test_plotly_is_named_once_and_never_blocks(client, published):
     body = client.get("/published/").content.decode()
-    assert re.findall(r"<script[^>]*plotly[^>]*>", body) == re.findall(r"<script[^>]*data-plotly=[^>]* defer>", body)
+    assert re.findall(r"<script[^>]*plotly[^>]*>", body) == re.findall(
+        r"<script[^>]*data-plotly=[^>]* defer>", body
+    )
     assert "<script>" not in body
 
 
@@ -378,7 +442,9 @@ def test_a_collection_without_any_record(client, db):
     make_collection("empty")
     for address in addresses_of("empty"):
         assert client.get(address).status_code == 200
-    assert "This collection has no individually reported patient yet." in text_of(client.get("/empty/"))
+    assert "This collection has no individually reported patient yet." in text_of(
+        client.get("/empty/")
+    )
 
 
 def draw_1_row_and_40() -> None:
@@ -389,9 +455,13 @@ def draw_1_row_and_40() -> None:
         collection = make_collection(f"rows-{rows}")
         for _ in range(rows):
             study = make_study(collection)
-            patient = make_patient(study, present=["ild"], antibodies=["ana"], prior=["methotrexate"])
+            patient = make_patient(
+                study, present=["ild"], antibodies=["ana"], prior=["methotrexate"]
+            )
             outcome = [("skin", "improved")]
-            make_treatment(patient, indications=["ild", "skin"], events=[("infection", {})], outcomes=outcome)
+            make_treatment(
+                patient, indications=["ild", "skin"], events=[("infection", {})], outcomes=outcome
+            )
             finding = {"kind": "mean_change", "measure": "mRSS", "change": -3}
             make_group(study, indications=["ild"], findings=[finding])
 
@@ -430,13 +500,19 @@ def test_one_case_takes_the_same_queries_however_much_happened(client, db):
     from .factories import make_collection
 
     collection = make_collection("cases")
-    make_treatment(make_patient(make_study(collection), present=["ild"]), indications=["ild"])  # like both of them
+    # like both of them
+    make_treatment(make_patient(make_study(collection), present=["ild"]), indications=["ild"])
     counts = []
     for courses in (1, 40):
-        patient = make_patient(make_study(collection), present=["ild", "skin"], prior=["methotrexate"])
+        patient = make_patient(
+            make_study(collection), present=["ild", "skin"], prior=["methotrexate"]
+        )
         for _ in range(courses):
             make_treatment(
-                patient, events=[("infection", {})] * 3, outcomes=[("skin", "stable")] * 3, indications=["ild"]
+                patient,
+                events=[("infection", {})] * 3,
+                outcomes=[("skin", "stable")] * 3,
+                indications=["ild"],
             )
         client.get(patient.get_absolute_url())
         cache.clear()
@@ -447,7 +523,9 @@ def test_one_case_takes_the_same_queries_however_much_happened(client, db):
 
 
 def test_a_baseline_number_stands_everywhere_with_its_unit(client, world):
-    """DLCO: on the case, in the list, in files, in the form, in the chips, and where it is not known."""
+    """DLCO: on the case, in the list, in files, in the form, in the chips, and where it is not
+    known.
+    """
     assert "DLCO 61.5 % predicted" in text_of(client.get(world.address("patients/alpha-1/")))
     assert "DLCO not reported" in text_of(client.get(world.address("patients/alpha-4/")))
     assert "DLCO not extracted" in text_of(client.get(world.address("patients/beta-1/")))
@@ -462,6 +540,8 @@ def test_a_baseline_number_stands_everywhere_with_its_unit(client, world):
     rows = list(csv.DictReader(file.decode("utf-8-sig").splitlines()))
     assert [row["dlco_percent"] for row in rows] == ["61.5", "85", "", "", ""]
     matrix = client.get(world.address("completeness/")).context["matrix"]
-    (overall,) = [cell for name, cell in zip(matrix.attributes, matrix.overall, strict=True) if name == "DLCO"]
+    (overall,) = [
+        cell for name, cell in zip(matrix.attributes, matrix.overall, strict=True) if name == "DLCO"
+    ]
     assert (overall.known, overall.patients) == (2, 5)
     assert "DLCO" in client.get("/data-dictionary/").content.decode()

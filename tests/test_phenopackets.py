@@ -40,7 +40,10 @@ def features(packet) -> dict[str, bool]:
 def test_one_patient_by_hand(client, world):
     packet = one(client, "world", "alpha-1")
     assert packet.id == packet.subject.id == "alpha-1"
-    assert packet.subject.sex == 1 and packet.subject.time_at_last_encounter.age.iso8601duration == "P40Y"
+    assert (
+        packet.subject.sex == 1
+        and packet.subject.time_at_last_encounter.age.iso8601duration == "P40Y"
+    )
     assert features(packet) == {
         "casebook:manifestation.ild": True,
         "casebook:manifestation.renal": False,
@@ -48,9 +51,14 @@ def test_one_patient_by_hand(client, world):
         "casebook:autoantibody.ana": False,
     }
     (disease,) = packet.diseases
-    assert disease.term.id == "casebook:subset.diffuse" and disease.term.label.startswith("Systemic sclerosis: Diffuse")
+    assert disease.term.id == "casebook:subset.diffuse" and disease.term.label.startswith(
+        "Systemic sclerosis: Diffuse"
+    )
     (action,) = packet.medical_actions
-    assert (action.treatment.agent.id, action.treatment.agent.label) == ("ATC:L04AF01", "tofacitinib")
+    assert (action.treatment.agent.id, action.treatment.agent.label) == (
+        "ATC:L04AF01",
+        "tofacitinib",
+    )
     assert action.treatment_target.id == "casebook:indication.ild+skin"
     assert action.treatment_target.label == "Interstitial lung disease (ILD) and Skin"
     assert action.response_to_treatment.id == "casebook:response.improved"
@@ -102,7 +110,9 @@ def terms_in(value) -> set[str]:
         return set().union(*map(terms_in, value))
     if not isinstance(value, dict):
         return set()
-    return ({value["id"]} if set(value) == {"id", "label"} else set()).union(*map(terms_in, value.values()))
+    return ({value["id"]} if set(value) == {"id", "label"} else set()).union(
+        *map(terms_in, value.values())
+    )
 
 
 def described(data: dict) -> None:
@@ -119,7 +129,9 @@ def described(data: dict) -> None:
 @pytest.mark.parametrize("collection", ["published", "sener-2025-reconstruction"])
 def test_every_term_belongs_to_a_resource_that_is_described_in_full(client, collection):
     found = json.loads(client.get(f"/{collection}/phenopackets.json").getvalue())
-    assert len(found["members"]) == Patient.objects.filter(study__collection__slug=collection).count()
+    assert (
+        len(found["members"]) == Patient.objects.filter(study__collection__slug=collection).count()
+    )
     described(found)
     for member in found["members"]:
         described(member)
@@ -132,7 +144,9 @@ def test_the_phenotype_ontology_is_described_in_full_too(client, world):
 
 def test_a_second_report_has_a_packet_of_its_own_and_is_in_no_cohort(client, world):
     assert one(client, "world", "beta-2").id == "beta-2"
-    assert "beta-2" not in [member.id for member in cohort(client, "/world/phenopackets.json").members]
+    assert "beta-2" not in [
+        member.id for member in cohort(client, "/world/phenopackets.json").members
+    ]
 
 
 def test_drafts_have_none(client, world):
@@ -153,7 +167,10 @@ def test_simulated_patients_say_so_in_every_packet(client, simulated):
     for member in [*found.members, one(client, simulated.slug, "SIM-01-01")]:
         assert member.id.startswith("SIM-") and "SIMULATED RECORDS" in member.meta_data.created_by
         (source,) = member.meta_data.external_references
-        assert source.description.startswith("Simulated article, no publication") and not source.reference
+        assert (
+            source.description.startswith("Simulated article, no publication")
+            and not source.reference
+        )
     assert "SIMULATED RECORDS" in found.meta_data.created_by
 
 
@@ -162,9 +179,14 @@ def test_the_release_is_named(client, world):
     make_release()
     packet = one(client, "world", "alpha-1")
     assert "release 1" in packet.meta_data.created_by
-    assert {each.version for each in packet.meta_data.resources if each.id == "casebook"} == {"release 1"}
+    assert {each.version for each in packet.meta_data.resources if each.id == "casebook"} == {
+        "release 1"
+    }
     found = client.get("/world/phenopackets.json")
-    assert found["Content-Disposition"] == 'attachment; filename="casebook-world-phenopackets-release-1.json"'
+    assert (
+        found["Content-Disposition"]
+        == 'attachment; filename="casebook-world-phenopackets-release-1.json"'
+    )
     assert client.get("/world/phenopackets.json?release=1").status_code == 200
     assert client.get("/world/phenopackets.json?release=2").status_code == 400
 
@@ -196,7 +218,10 @@ def test_a_cohort_costs_as_many_queries_for_one_patient_as_for_forty(client, wor
     queries()
     first = queries()
     for number in range(40):
-        make_treatment(make_patient(make_study(world.collection, f"m-{number}"), present=["ild"]), indications=["ild"])
+        make_treatment(
+            make_patient(make_study(world.collection, f"m-{number}"), present=["ild"]),
+            indications=["ild"],
+        )
     queries()
     assert queries() == first <= 16
 
@@ -221,6 +246,9 @@ def test_what_is_lost_is_said(client, world):
 
 
 def test_it_is_offered_where_the_patients_are(client, world):
-    assert 'href="/world/phenopackets.json?sex=female"' in client.get("/world/patients/?sex=female").content.decode()
+    assert (
+        'href="/world/phenopackets.json?sex=female"'
+        in client.get("/world/patients/?sex=female").content.decode()
+    )
     body = client.get("/world/patients/alpha-1/").content.decode()
     assert 'href="/world/patients/alpha-1/phenopacket.json"' in body

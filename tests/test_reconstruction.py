@@ -21,7 +21,11 @@ def percent(value: str) -> Printed:
 
 
 def attainable_denominators(*values: str, largest: int = 87) -> list[int]:
-    return [n for n in range(1, largest + 1) if all(attainable_counts(percent(value), n) for value in values)]
+    return [
+        n
+        for n in range(1, largest + 1)
+        if all(attainable_counts(percent(value), n) for value in values)
+    ]
 
 
 def test_attainable_denominators_are_those_of_the_published_reasoning():
@@ -95,7 +99,8 @@ def test_another_seed_draws_other_records_with_the_same_totals():
         assert count(entries, "evidence.patient") == 87
         assert count(entries, "evidence.study") == 18
         assert count(entries, "evidence.treatment", response="improved") == 70
-        assert count(entries, "evidence.treatment", indications=["ild", "skin"]) == 0  # references are lists of keys
+        # references are lists of keys
+        assert count(entries, "evidence.treatment", indications=["ild", "skin"]) == 0
         assert count(entries, "evidence.patient", sex="female") == 69
 
 
@@ -113,17 +118,32 @@ def test_only_anchored_attributes_are_filled():
             "state",
         },
         "evidence.patient": {"study", "slug", "label", "sex", "age_years", "notes", "state"},
-        "evidence.treatment": {"patient", "inhibitor", "indications", "response", "relapsed", "adverse_events"}
+        "evidence.treatment": {
+            "patient",
+            "inhibitor",
+            "indications",
+            "response",
+            "relapsed",
+            "adverse_events",
+        }
         | {"indications_completeness", "adverse_event_categories_completeness"},
         "evidence.adverseevent": {"treatment", "category"},
     }
-    for record in fixture_files.read_fixture(fixture_files.fixture_folder() / "sener-2025-reconstruction.json"):
+    for record in fixture_files.read_fixture(
+        fixture_files.fixture_folder() / "sener-2025-reconstruction.json"
+    ):
         assert set(record.fields) <= allowed[record.model]
 
 
 def test_arbitrary_indications_say_so():
-    entries = fixture_files.read_fixture(fixture_files.fixture_folder() / "sener-2025-reconstruction.json")
-    notes = {entry.fields["slug"]: entry.fields["notes"] for entry in entries if entry.model == "evidence.patient"}
+    entries = fixture_files.read_fixture(
+        fixture_files.fixture_folder() / "sener-2025-reconstruction.json"
+    )
+    notes = {
+        entry.fields["slug"]: entry.fields["notes"]
+        for entry in entries
+        if entry.model == "evidence.patient"
+    }
     arbitrary = [
         entry.fields["patient"][0]
         for entry in entries

@@ -1,4 +1,6 @@
-"""Releases: numbered states of the evidence that can be cited, and fetched again when the data have moved on."""
+"""Releases: numbered states of the evidence that can be cited, and fetched again when the data have
+moved on.
+"""
 
 import io
 import json
@@ -12,7 +14,14 @@ from django.test.utils import CaptureQueriesContext
 
 from evidence.curation.make_release import CannotRelease, make_release
 from evidence.downloads.release_status import release_status
-from evidence.models import Collection, DataVersion, Indication, Patient, Release, ReleasedCollection
+from evidence.models import (
+    Collection,
+    DataVersion,
+    Indication,
+    Patient,
+    Release,
+    ReleasedCollection,
+)
 from evidence.models import release as release_model
 
 from .factories import make_collection, make_patient, make_study, make_treatment
@@ -41,12 +50,19 @@ def test_a_release_counts_hashes_and_keeps_every_collection(client, world, relea
     assert released.number == 1 and DataVersion.current().release == 1
     held = {each.slug: each for each in released.collections.all()}
     assert set(held) == set(Collection.objects.values_list("slug", flat=True))
-    assert dict(held["world"].rows)["patients"] == 5 and dict(held["world"].rows)["adverse-events"] == 3
+    assert (
+        dict(held["world"].rows)["patients"] == 5
+        and dict(held["world"].rows)["adverse-events"] == 3
+    )
     assert dict(held["sener-2025-reconstruction"].rows)["patients"] == 87
-    assert held["sener-2025-reconstruction"].caveat and held["sener-2025-reconstruction"].is_simulated
+    assert (
+        held["sener-2025-reconstruction"].caveat and held["sener-2025-reconstruction"].is_simulated
+    )
     archive = fetched(client, "/releases/1/world.zip")
     assert archive.testzip() is None
-    assert sha256(client.get("/releases/1/world.zip").getvalue()).hexdigest() == held["world"].sha256
+    assert (
+        sha256(client.get("/releases/1/world.zip").getvalue()).hexdigest() == held["world"].sha256
+    )
     manifest = manifest_of(archive)
     assert (manifest["release"], manifest["changed_since"]) == (1, False)
     assert manifest["content_hash"] == released.content_hash
@@ -85,11 +101,13 @@ def test_what_was_released_stays_when_the_data_move_on(client, world, released):
     Collection.objects.filter(slug="published").update(name="Renamed")
     assert client.get("/releases/1/world.zip").getvalue() == before
     ages = {
-        row["patient"]: row["age_years"] for row in rows_in(fetched(client, "/releases/1/world.zip"), "patients.csv")
+        row["patient"]: row["age_years"]
+        for row in rows_in(fetched(client, "/releases/1/world.zip"), "patients.csv")
     }
     assert ages["alpha-1"] == "40"
     ages = {
-        row["patient"]: row["age_years"] for row in rows_in(fetched(client, "/releases/2/world.zip"), "patients.csv")
+        row["patient"]: row["age_years"]
+        for row in rows_in(fetched(client, "/releases/2/world.zip"), "patients.csv")
     }
     assert ages["alpha-1"] == "99"
 
@@ -133,7 +151,9 @@ def test_drawn_collections_are_left_out(client, world):
     call_command("generate_cohort", patients=3, verbosity=0)
     made = make_release()
     assert "synthetic" not in made.collections.values_list("slug", flat=True)
-    assert release_status(Collection.objects.get(slug="synthetic")).label.startswith("none (data version ")
+    assert release_status(Collection.objects.get(slug="synthetic")).label.startswith(
+        "none (data version "
+    )
     assert "These data are in no release yet." in text_of(client.get("/synthetic/"))
     page = text_of(client.get("/synthetic/?release=1"))
     assert "Release 1 does not hold this collection." in page
@@ -154,8 +174,17 @@ def test_the_command_tells_what_it_did(world, capsys):
 
 
 def test_every_page_names_the_release(client, world, released):
-    for address in ("/", "/reviews/", "/world/", "/world/patients/", "/world/patients/alpha-1/", "/world/compare/"):
-        assert f"Release 1 of {released.released_at:%-d %B %Y}" in text_of(client.get(address)), address
+    for address in (
+        "/",
+        "/reviews/",
+        "/world/",
+        "/world/patients/",
+        "/world/patients/alpha-1/",
+        "/world/compare/",
+    ):
+        assert f"Release 1 of {released.released_at:%-d %B %Y}" in text_of(client.get(address)), (
+            address
+        )
     edit(age_years=41)
     assert "; these data have changed since." in text_of(client.get("/world/"))
     assert "; these data have changed since." not in text_of(client.get("/published/"))
@@ -179,29 +208,44 @@ def test_every_row_of_a_file_names_the_release(client, world, released, noun):
     address = world.address(f"{noun}.jsonl")
     rows = releases(address)
     assert rows <= {"1"} and (rows or noun == "findings")
-    assert client.get(address)["Content-Disposition"].endswith(f'casebook-world-{noun}-release-1.jsonl"')
+    assert client.get(address)["Content-Disposition"].endswith(
+        f'casebook-world-{noun}-release-1.jsonl"'
+    )
     edit(age_years=41)
     version = DataVersion.current().version_of(world.collection)
     assert releases(address) <= {f"1, changed since (data version {version})"}
-    assert client.get(address)["Content-Disposition"].endswith(f'casebook-world-{noun}-data-{version}.jsonl"')
+    assert client.get(address)["Content-Disposition"].endswith(
+        f'casebook-world-{noun}-data-{version}.jsonl"'
+    )
 
 
 def test_charts_and_workbooks_name_it_too(client, world, released):
     from openpyxl import load_workbook
 
-    lines = client.get(world.address("charts/adverse-events.csv")).content.decode("utf-8-sig").splitlines()
+    lines = (
+        client.get(world.address("charts/adverse-events.csv"))
+        .content.decode("utf-8-sig")
+        .splitlines()
+    )
     assert lines[0].endswith(",release") and all(line.endswith(",1") for line in lines[1:])
     book = load_workbook(io.BytesIO(client.get(world.address("patients.xlsx")).getvalue()))
     assert dict(book["about"].iter_rows(values_only=True))["release"] == "1"
 
 
 def test_only_what_the_records_say_counts_as_a_change(client, world, released):
-    """Not an edit that was taken back, nor what all collections share; but a code that the rows hold does."""
+    """Not an edit that was taken back, nor what all collections share; but a code that the rows
+    hold does.
+    """
     edit(age_years=41)
-    assert release_status(world.collection).has_changed and "moved on" in text_of(client.get("/world/?release=1"))
+    assert release_status(world.collection).has_changed and "moved on" in text_of(
+        client.get("/world/?release=1")
+    )
     edit(age_years=40)
     assert not release_status(world.collection).has_changed
-    assert DataVersion.current().version_of(world.collection) > released.collections.get(slug="world").version
+    assert (
+        DataVersion.current().version_of(world.collection)
+        > released.collections.get(slug="world").version
+    )
     make_collection("another")
     Indication.objects.filter(code="ild").get().save()
     assert release_status(world.collection).is_released
@@ -285,7 +329,13 @@ def test_a_file_with_a_release_is_that_release_or_nothing(client, world, release
 
 @pytest.mark.parametrize("named", ["2", "0", "-1", "one", "1.5", "99999999999999999999", "١"])
 def test_a_release_that_does_not_exist_is_named_as_such(client, world, released, named):
-    for address in ("/world/", "/world/patients/alpha-1/", "/world/compare/", "/world/forest/", "/world/flow/"):
+    for address in (
+        "/world/",
+        "/world/patients/alpha-1/",
+        "/world/compare/",
+        "/world/forest/",
+        "/world/flow/",
+    ):
         page = client.get(address, {"release": named})
         assert page.status_code == 400 and "ETag" not in page
         assert "There is no such release." in text_of(page) and "the data of today" in text_of(page)
@@ -311,10 +361,18 @@ def test_all_releases_are_listed(client, world, released):
     page = client.get("/releases/")
     text = text_of(page)
     assert text.index("Release 2") < text.index("Release 1")
-    assert "The world as drawn." in text and "One age corrected." in text and "patients: 1 changed" in text
+    assert (
+        "The world as drawn." in text
+        and "One age corrected." in text
+        and "patients: 1 changed" in text
+    )
     assert released.content_hash in text
     assert text.count("simulated: reproduces published totals only") == 2
-    assert client.get("/releases/3/world.zip").status_code == client.get("/releases/1/nowhere.zip").status_code == 404
+    assert (
+        client.get("/releases/3/world.zip").status_code
+        == client.get("/releases/1/nowhere.zip").status_code
+        == 404
+    )
 
 
 def test_before_the_first_release_everything_says_so(client, world):

@@ -12,11 +12,38 @@ ROOT = Path(__file__).resolve().parent.parent
 MOST_BYTES = 1_500_000
 # What tools, editors and systems leave behind.
 LOCAL_FOLDERS = {
-    *("__pycache__", ".pytest_cache", ".ruff_cache", ".mypy_cache", ".hypothesis", ".schemathesis", ".cache"),
-    *(".venv", "venv", "var", "node_modules", "htmlcov", ".tox", "mutants", ".mutmut-cache", "dist", "build"),
+    *(
+        "__pycache__",
+        ".pytest_cache",
+        ".ruff_cache",
+        ".mypy_cache",
+        ".hypothesis",
+        ".schemathesis",
+        ".cache",
+    ),
+    *(
+        ".venv",
+        "venv",
+        "var",
+        "node_modules",
+        "htmlcov",
+        ".tox",
+        "mutants",
+        ".mutmut-cache",
+        "dist",
+        "build",
+    ),
     *(".idea", ".vscode", ".vs", ".fleet", ".settings", ".ipynb_checkpoints", "__MACOSX"),
 }
-LOCAL_NAMES = {".DS_Store", "Thumbs.db", "desktop.ini", ".env", ".coverage", "secret-key", ".python-version"}
+LOCAL_NAMES = {
+    ".DS_Store",
+    "Thumbs.db",
+    "desktop.ini",
+    ".env",
+    ".coverage",
+    "secret-key",
+    ".python-version",
+}
 LOCAL_ENDINGS = (
     *(".pyc", ".pyo", ".sqlite3", ".sqlite3-wal", ".sqlite3-shm", ".sqlite", ".db", ".log", ".pid"),
     *(".swp", ".swo", "~", ".orig", ".rej", ".bak", ".tmp", ".iml"),
@@ -24,16 +51,26 @@ LOCAL_ENDINGS = (
 
 
 def tracked() -> list[Path]:
-    """Files git knows; in an unpacked archive without git, every file that is not made by running."""
-    done = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
+    """Files git knows; in an unpacked archive without git, every file that is not made by
+    running.
+    """
+    done = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     if done.returncode == 0 and done.stdout:
         return [ROOT / name for name in done.stdout.splitlines() if (ROOT / name).exists()]
-    return [path for path in ROOT.rglob("*") if path.is_file() and not is_local(path.relative_to(ROOT))]
+    return [
+        path for path in ROOT.rglob("*") if path.is_file() and not is_local(path.relative_to(ROOT))
+    ]
 
 
 def is_local(path: Path) -> bool:
     """Whether a file was left behind by running, editing or looking, and belongs to one machine."""
-    return bool(LOCAL_FOLDERS & set(path.parts)) or path.name in LOCAL_NAMES or path.name.endswith(LOCAL_ENDINGS)
+    return (
+        bool(LOCAL_FOLDERS & set(path.parts))
+        or path.name in LOCAL_NAMES
+        or path.name.endswith(LOCAL_ENDINGS)
+    )
 
 
 def test_nothing_that_belongs_to_one_machine_is_tracked():
@@ -105,14 +142,19 @@ def test_static_files_are_named_in_templates_and_exist():
 
 
 def test_plotly_is_the_script_it_says_it_is():
-    """The file is the one README names, and of the version the Python package validates figures for."""
+    """The file is the one README names, and of the version the Python package validates figures
+    for.
+    """
     script = ROOT / "static" / "vendor" / "plotly-basic.min.js"
     readme = (script.parent / "README.md").read_text()
     assert hashlib.sha256(script.read_bytes()).hexdigest() in readme
     (version,) = re.findall(r"plotly\.js \(basic - minified\) v([\d.]+)", script.read_text()[:300])
     package = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
     assert version == re.search(r"plotly\.js v([\d.]+)", package.read_text()[:300]).group(1)
-    assert f"| {version} |" in readme and f"plotly.js-basic-dist-min@{version}\n" in (ROOT / "Makefile").read_text()
+    assert (
+        f"| {version} |" in readme
+        and f"plotly.js-basic-dist-min@{version}\n" in (ROOT / "Makefile").read_text()
+    )
 
 
 def test_make_targets_the_readme_names_exist():

@@ -1,4 +1,6 @@
-"""Serious adverse events: nobody is counted by how they were chosen. One rule on every page, file and API answer."""
+"""Serious adverse events: nobody is counted by how they were chosen. One rule on every page, file
+and API answer.
+"""
 
 import csv
 from collections import Counter
@@ -39,7 +41,9 @@ def without_event(study, times=1):
 def mixed(db):
     """One study that graded its events, one that graded none, one without any event."""
     collection = make_collection("mixed")
-    graded, ungraded, free = (make_study(collection, slug) for slug in ("graded", "ungraded", "event-free"))
+    graded, ungraded, free = (
+        make_study(collection, slug) for slug in ("graded", "ungraded", "event-free")
+    )
     with_event(graded, "yes")
     with_event(graded, "no")
     with_event(graded)
@@ -57,20 +61,27 @@ def serious_share(question):
 
 
 def test_the_event_free_patients_of_a_study_that_graded_none_do_not_enter_alone(mixed, engine):
-    """Known: yes, no and event-free of the first study, the two event-free of the third; none of the second."""
+    """Known: yes, no and event-free of the first study, the two event-free of the third; none of
+    the second.
+    """
     share = serious_share(Question(mixed))
     assert (share.count, share.known, share.missing) == (1, 5, 6)
     found = summaries.forest_plot(Question(mixed), "serious", vocabulary(mixed))
     assert {row.label: row.fraction for row in found.rows} == {"graded": "1/3", "event-free": "0/2"}
     assert (found.total.fraction, found.total.missing) == ("1/5", 6)
     loops = [course for course in plain.all_courses(mixed) if plain.seriousness_counts(course)]
-    assert (len(loops), sum("yes" in course.serious for course in loops)) == (share.known, share.count)
+    assert (len(loops), sum("yes" in course.serious for course in loops)) == (
+        share.known,
+        share.count,
+    )
 
 
 def test_completeness_says_the_same_of_each_study(client, mixed, engine):
     matrix = client.get("/mixed/completeness/").context["matrix"]
     column = matrix.attributes.index("Seriousness")
-    found = {line.label: (line.cells[column].known, line.cells[column].patients) for line in matrix.lines}
+    found = {
+        line.label: (line.cells[column].known, line.cells[column].patients) for line in matrix.lines
+    }
     assert found == {"graded": (3, 4), "ungraded": (0, 4), "event-free": (2, 3)}
     assert matrix.overall[column].known == 5
     missing = client.get(f"/mixed/?{matrix.overall[column].missing.query()}").context["totals"]
@@ -78,9 +89,15 @@ def test_completeness_says_the_same_of_each_study(client, mixed, engine):
 
 
 def test_one_graded_event_does_not_bring_in_what_other_studies_left_open(simulated, engine):
-    """Of 76 patients of whom events are ascertained 38 have one, none of them graded; 10 are of studies without any."""
+    """Of 76 patients of whom events are ascertained 38 have one, none of them graded; 10 are of
+    studies without any.
+    """
     assert serious_share(Question(simulated)).why == WHY
-    event = AdverseEvent.objects.filter(treatment__patient__study__collection=simulated).order_by("pk").first()
+    event = (
+        AdverseEvent.objects.filter(treatment__patient__study__collection=simulated)
+        .order_by("pk")
+        .first()
+    )
     event.serious = "yes"
     event.save()
     share = serious_share(Question(simulated))
@@ -101,7 +118,9 @@ def test_the_forest_plot_does_not_say_0_of_10_by_selection(client, simulated):
     assert sentence == f"Serious adverse event: known of nobody here: {WHY}."
     assert WHY in text_of(page) and "0/10" not in text_of(page)
     file = client.get(f"/{simulated.slug}/forest.csv?item=serious").content.decode("utf-8-sig")
-    assert [(row["n"], row["known"], row["missing"]) for row in csv.DictReader(file.splitlines())] == [("0", "0", "87")]
+    assert [
+        (row["n"], row["known"], row["missing"]) for row in csv.DictReader(file.splitlines())
+    ] == [("0", "0", "87")]
     answer = client.get(f"/api/v1/{simulated.slug}/forest/?item=serious").json()
     assert answer["sentence"] == sentence and all(row[4] == 0 for row in answer["rows"])
 
@@ -110,12 +129,15 @@ def test_asking_for_serious_events_counts_nobody_as_known(client, simulated):
     """“0 of 38 patients match (0.0 %)” is what it was."""
     page = client.get(f"/{simulated.slug}/?serious=yes")
     assert str(page.context["answer"]) == (
-        "0 patients match. For 49 more it is open: whether an adverse event was serious is not extracted."
+        "0 patients match. For 49 more it is open: whether an adverse event was serious is not "
+        "extracted."
     )
     api = client.get(f"/api/v1/{simulated.slug}/summary/?serious=no").json()
     share = next(each for each in api["headlines"] if each["key"] == "serious")
     assert (share["percent"], share["interval_95"], share["asked_for"]) == (None, None, True)
-    assert api["answer"]["matching"] == 38 and "%" not in api["sentence"], "of them it is certain: they had no event"
+    assert api["answer"]["matching"] == 38 and "%" not in api["sentence"], (
+        "of them it is certain: they had no event"
+    )
 
 
 def test_the_overview_says_why_nobody_is_counted(client, simulated):
@@ -129,7 +151,10 @@ def test_the_overview_says_why_nobody_is_counted(client, simulated):
     assert share["text"].endswith(WHY) and share["percent"] is None
 
 
-@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    max_examples=8,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(st.integers(5, 60), st.integers(0, 10_000))
 def test_both_engines_and_plain_loops_agree_where_some_studies_grade_nothing(db, patients, seed):
     collection = drawn(patients, seed)

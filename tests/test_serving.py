@@ -88,19 +88,30 @@ def test_a_large_collection_is_handed_over_as_files(world, large):
     assert patients(world.collection) == 5
 
 
-def test_while_a_large_collection_is_counted_anew_the_earlier_numbers_answer_and_say_so(world, large, client):
+def test_while_a_large_collection_is_counted_anew_the_earlier_numbers_answer_and_say_so(
+    world, large, client
+):
     assert patients(world.collection) == 5
     first = client.get(world.address())
-    assert first["Cache-Control"] == "no-cache" and "has just been changed" not in first.content.decode()
+    assert (
+        first["Cache-Control"] == "no-cache"
+        and "has just been changed" not in first.content.decode()
+    )
     make_treatment(make_patient(make_study(world.collection)))
     page = client.get(world.address())
-    assert "has just been changed" in page.content.decode() and "<strong>5 patients</strong>" in page.content.decode()
+    assert (
+        "has just been changed" in page.content.decode()
+        and "<strong>5 patients</strong>" in page.content.decode()
+    )
     assert page["Cache-Control"] == "no-store" and not page.has_header("ETag")
     assert large and set(large) == {world.collection}
     call_command("prepare_snapshots", "world", verbosity=0)
     after = client.get(world.address())
     assert "<strong>6 patients</strong>" in after.content.decode()
-    assert "has just been changed" not in after.content.decode() and after["Cache-Control"] == "no-cache"
+    assert (
+        "has just been changed" not in after.content.decode()
+        and after["Cache-Control"] == "no-cache"
+    )
 
 
 def test_edits_that_follow_each_other_quickly_are_caught_up_with(world, large):
@@ -139,7 +150,9 @@ def test_a_snapshot_in_memory_of_a_history_that_was_thrown_away_never_answers(wo
     assert patients(world.collection) == 10 and snapshot_for(world.collection) is not None
 
 
-def test_files_of_a_history_that_was_thrown_away_are_not_taken_for_later_ones(world, large, settings, tmp_path):
+def test_files_of_a_history_that_was_thrown_away_are_not_taken_for_later_ones(
+    world, large, settings, tmp_path
+):
     with history_that_is_thrown_away():
         for _ in range(3):
             one_more(world)
@@ -170,11 +183,16 @@ def test_a_request_that_reads_the_state_before_counts_that_state(world, large, m
             later = snapshot_for(world.collection)
             assert patients(world.collection) == before + 1
         assert patients(world.collection) == before
-        assert later in serving.served[world.collection.pk], "it stays for those that read the later state"
+        assert later in serving.served[world.collection.pk], (
+            "it stays for those that read the later state"
+        )
 
 
 def test_only_one_process_builds(world, large, settings):
-    with serving.exclusive_build(world.collection) as first, serving.exclusive_build(world.collection) as second:
+    with (
+        serving.exclusive_build(world.collection) as first,
+        serving.exclusive_build(world.collection) as second,
+    ):
         assert (first, second) == (True, False)
         call_command("prepare_snapshots", "world", verbosity=0)
         assert not [path for path in settings.SNAPSHOTS.iterdir() if path.is_dir()]
@@ -236,11 +254,18 @@ def drawn(db) -> Collection:
 
 
 @pytest.mark.parametrize("noun", ["patients", "treatments", "outcomes", "adverse-events"])
-@pytest.mark.parametrize("address", ["", "inhibitor=tofacitinib&indication=skin", "inhibitor=upadacitinib&age_min=84"])
+@pytest.mark.parametrize(
+    "address", ["", "inhibitor=tofacitinib&indication=skin", "inhibitor=upadacitinib&age_min=84"]
+)
 def test_a_page_of_a_list_is_that_part_of_the_whole(drawn, asking, noun, address):
     question, table = asking(drawn, address), TABLES[noun]
-    for sort in ["", *(f"{sign}{word}" for word in list(table.sort_words())[:9] for sign in ("", "-"))]:
-        whole = list(order_records(table, table.records(question), sort).values_list("pk", flat=True))
+    for sort in [
+        "",
+        *(f"{sign}{word}" for word in list(table.sort_words())[:9] for sign in ("", "-")),
+    ]:
+        whole = list(
+            order_records(table, table.records(question), sort).values_list("pk", flat=True)
+        )
         for start in (0, 50, 100):
             page = page_records(table, question, sort, start, min(start + 50, len(whole)))
             assert [record.pk for record in page] == whole[start : start + 50], (sort, start)
@@ -264,5 +289,8 @@ def test_of_very_many_studies_the_most_frequent_are_offered(world, asking):
     assert offered.left_out == len(words.terms["study"]) - len(counts) > 0
     assert {option.code for option in offered.options if option.chosen} == {"many-00", "many-44"}
     assert counts["many-00"] == 1 and counts["many-44"] == 3 and counts["alpha"] == 4
-    assert counts == {code: len(Patient.objects.filter(study__slug=code)) for code in counts} | {"alpha": 4, "beta": 1}
+    assert counts == {code: len(Patient.objects.filter(study__slug=code)) for code in counts} | {
+        "alpha": 4,
+        "beta": 1,
+    }
     assert [option.count for option in offered.options] == sorted(counts.values(), reverse=True)

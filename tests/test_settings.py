@@ -19,7 +19,9 @@ ROOT = Path(__file__).resolve().parent.parent
 def start(*arguments: str, **variables: str) -> subprocess.CompletedProcess:
     """`manage.py` as an operator starts it: no test variable, and only these settings."""
     dropped = ("CASEBOOK_", "PYTEST", "DATABASE_URL", "REDIS_URL")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(dropped)
+    }
     return subprocess.run(
         [sys.executable, "manage.py", *arguments],
         cwd=ROOT,
@@ -33,7 +35,9 @@ def start(*arguments: str, **variables: str) -> subprocess.CompletedProcess:
 
 def setting(name: str, **variables: str) -> str:
     code = f"from django.conf import settings; print(settings.{name})"
-    done = start("shell", "--verbosity", "0", "-c", code, **({"CASEBOOK_SECRET_KEY": "x" * 60} | variables))
+    done = start(
+        "shell", "--verbosity", "0", "-c", code, **({"CASEBOOK_SECRET_KEY": "x" * 60} | variables)
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip().splitlines()[-1]
 
@@ -81,7 +85,10 @@ def test_safe_by_default():
 
 
 def test_an_empty_variable_counts_as_unset():
-    assert setting("CACHES['default']['BACKEND']", REDIS_URL="") == "django.core.cache.backends.locmem.LocMemCache"
+    assert (
+        setting("CACHES['default']['BACKEND']", REDIS_URL="")
+        == "django.core.cache.backends.locmem.LocMemCache"
+    )
     assert "sqlite3" in setting("DATABASES['default']['ENGINE']", DATABASE_URL="")
 
 
@@ -94,10 +101,17 @@ def test_postgresql_and_redis_take_one_variable_each():
 
 def test_every_variable_is_in_the_example():
     example = (ROOT / ".env.example").read_text()
-    sources = (ROOT / "evidence" / "settings.py").read_text() + (ROOT / "evidence" / "gunicorn_conf.py").read_text()
+    sources = (ROOT / "evidence" / "settings.py").read_text() + (
+        ROOT / "evidence" / "gunicorn_conf.py"
+    ).read_text()
     import re
 
-    read = set(re.findall(r'(?:env(?:_flag|_number|_list|_choice|_networks)?|environ\.get)\(\s*"([A-Z_]+)"', sources))
+    read = set(
+        re.findall(
+            r'(?:env(?:_flag|_number|_list|_choice|_networks)?|environ\.get)\(\s*"([A-Z_]+)"',
+            sources,
+        )
+    )
     assert len(read) > 10
     assert {name for name in read if not re.search(rf"^#?{name}=", example, re.M)} == set()
 
@@ -136,7 +150,9 @@ PRIVATE_FILES = [(f"casebook.sqlite3{ending}", "0o600") for ending in ("", "-shm
 def modes(folder: Path) -> list[tuple[str, str]]:
     """The files of a database in this folder, with their modes, while somebody has it open."""
     address = f"sqlite:///{folder / 'casebook.sqlite3'}"
-    done = start("shell", "--verbosity", "0", "-c", MODES, CASEBOOK_SECRET_KEY="x", DATABASE_URL=address)
+    done = start(
+        "shell", "--verbosity", "0", "-c", MODES, CASEBOOK_SECRET_KEY="x", DATABASE_URL=address
+    )
     assert done.returncode == 0, done.stderr
     return literal_eval(done.stdout.strip().splitlines()[-1])
 
@@ -164,7 +180,11 @@ def test_a_database_that_cannot_be_made_is_refused_by_sqlite(tmp_path):
 
 def test_a_database_in_memory_makes_no_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for name, uri in ((":memory:", False), ("file:shared?mode=memory&cache=shared", True), ("", False)):
+    for name, uri in (
+        (":memory:", False),
+        ("file:shared?mode=memory&cache=shared", True),
+        ("", False),
+    ):
         sqlite3.connect(name, uri=uri, factory=PrivateConnection).close()
     assert list(tmp_path.iterdir()) == []
 

@@ -29,7 +29,12 @@ def told(found) -> dict:
 
 def test_by_hand(world, engine):
     found = ask(
-        world.collection, age=45, sex="female", manifestation=("ild",), without=("renal",), prior=("prednisone",)
+        world.collection,
+        age=45,
+        sex="female",
+        manifestation=("ild",),
+        without=("renal",),
+        prior=("prednisone",),
     )
     ild = "Interstitial lung disease (ILD)"
     age, prior = "Age 35 to 55", "Prior therapy: Prednisone"
@@ -40,12 +45,16 @@ def test_by_hand(world, engine):
     }
     assert list(told(found)) == ["alpha-1", "alpha-3", "beta-1"]
     assert found.exactly == [2, 1, 0, 1, 1, 0], "alpha-2 and alpha-4 agree in nothing"
-    assert found.sentence.startswith("None of 5 patients agrees in all 5; the closest one in 4 of them.")
+    assert found.sentence.startswith(
+        "None of 5 patients agrees in all 5; the closest one in 4 of them."
+    )
 
 
 def test_of_equals_whoever_differs_less_comes_first(world, engine):
     found = ask(world.collection, sex="female", age=25)
-    assert list(told(found)) == ["beta-1", "alpha-3", "alpha-1"], "alpha-3's age is not known, alpha-1's differs"
+    assert list(told(found)) == ["beta-1", "alpha-3", "alpha-1"], (
+        "alpha-3's age is not known, alpha-1's differs"
+    )
 
 
 def test_who_agrees_in_everything(world):
@@ -77,13 +86,29 @@ def loop(patient, name, value) -> bool | None:
     return {"open": None, "yes": name != "without", "no": name == "without"}[said]
 
 
-OFFERED = [("age", 30), ("age", 60), ("sex", "female"), ("sex", "male"), ("manifestation", "ild"), ("without", "ild")]
+OFFERED = [
+    ("age", 30),
+    ("age", 60),
+    ("sex", "female"),
+    ("sex", "male"),
+    ("manifestation", "ild"),
+    ("without", "ild"),
+]
 OFFERED += [("manifestation", "lung"), ("without", "lung")]
-OFFERED += [("manifestation", "skin"), ("without", "renal"), ("prior", "methotrexate"), ("prior", "prednisone")]
+OFFERED += [
+    ("manifestation", "skin"),
+    ("without", "renal"),
+    ("prior", "methotrexate"),
+    ("prior", "prednisone"),
+]
 
 
 @settings(few, max_examples=25)
-@given(chosen=st.lists(st.sampled_from(OFFERED), min_size=1, max_size=5, unique_by=lambda each: each[0]))
+@given(
+    chosen=st.lists(
+        st.sampled_from(OFFERED), min_size=1, max_size=5, unique_by=lambda each: each[0]
+    )
+)
 def test_agrees_with_a_plain_loop_and_every_criterion_is_accounted_for(world, engine, chosen):
     given = {name: value if name in ("age", "sex") else (value,) for name, value in chosen}
     found = told(ask(world.collection, **given))
@@ -115,7 +140,10 @@ def test_the_page_is_a_permalink_and_keeps_what_was_entered(client, world):
         ("age=old", "“old” is not a whole number for “Age”."),
         ("sex=female&sex=male", "“Sex” has one value; two are given."),
         ("sex=unknown", "“unknown” is not among the values of “Sex”."),
-        ("manifestation=ild&without=ild", "Both present and absent: Interstitial lung disease (ILD)."),
+        (
+            "manifestation=ild&without=ild",
+            "Both present and absent: Interstitial lung disease (ILD).",
+        ),
         ("nonsense=1", "“nonsense” is no criterion here."),
     ],
 )
@@ -137,7 +165,9 @@ def test_a_case_shows_the_cases_most_like_it(client, world):
     closest = [case.patient.slug for case in response.context["closest"]]
     assert "alpha-1" not in closest and closest[0] == "alpha-3"
     follow = client.get(f"/world/similar/?{response.context['similar']}")
-    assert follow.context["found"].cases[0].patient.slug == "alpha-1", "the same criteria, with the case itself"
+    assert follow.context["found"].cases[0].patient.slug == "alpha-1", (
+        "the same criteria, with the case itself"
+    )
 
 
 def test_a_case_of_which_nothing_is_known_is_like_nobody(client, world):
@@ -146,13 +176,19 @@ def test_a_case_of_which_nothing_is_known_is_like_nobody(client, world):
 
 
 def test_what_a_patient_has_is_what_is_asked(world):
-    words, criteria = summaries.criteria_of(Patient.objects.get(slug="alpha-1"), vocabulary(world.collection))
+    words, criteria = summaries.criteria_of(
+        Patient.objects.get(slug="alpha-1"), vocabulary(world.collection)
+    )
     assert urlencode([(name, value) for name, value in words.items() if value], doseq=True) == (
-        "age=40&sex=female&subset=diffuse&autoantibody=anti-scl-70&manifestation=ild&without=renal&prior=methotrexate"
+        "age=40&sex=female&subset=diffuse&autoantibody=anti-scl-70&manifestation=ild&"
+        "without=renal&prior=methotrexate"
     )
     assert len(criteria) == 7
 
 
 def test_another_report_of_the_same_person_is_not_a_similar_case(client, world):
-    closest = [case.patient.slug for case in client.get(world.address("patients/beta-2/")).context["closest"]]
+    closest = [
+        case.patient.slug
+        for case in client.get(world.address("patients/beta-2/")).context["closest"]
+    ]
     assert closest and "alpha-1" not in closest

@@ -71,7 +71,9 @@ def test_one_row_of_a_bundle(single, client):
 
 
 def test_one_criterion_and_one_patient(single, client):
-    assert "None of 1 patient is known to agree in it." in text_of(client.get("/single/similar/?sex=male"))
+    assert "None of 1 patient is known to agree in it." in text_of(
+        client.get("/single/similar/?sex=male")
+    )
     two = text_of(client.get("/single/similar/?sex=female&age=90"))
     assert "None of 1 patient agrees in all 2; the closest one in 1 of them." in two
     assert "So few patients" not in two
@@ -90,7 +92,9 @@ def test_one_of_one_on_the_pages(single, client):
 
 
 @pytest.mark.parametrize(("known", "few"), [(1, True), (4, True), (5, False)])
-def test_where_under_five_are_known_the_interval_comes_first_and_the_percentage_is_quiet(known, few):
+def test_where_under_five_are_known_the_interval_comes_first_and_the_percentage_is_quiet(
+    known, few
+):
     share = Share("Improved", known, known, 0, 1)
     interval, percent = share.interval_text, "100.0 %"
     text, cell, row = str(share), str(share_rate(share)), str(share_rows([share]))

@@ -157,16 +157,21 @@ def test_a_difference_from_nobody_is_none():
 
 
 tables = st.tuples(st.integers(1, 30), st.integers(1, 30)).flatmap(
-    lambda sizes: st.tuples(st.integers(0, sizes[0]), st.just(sizes[0]), st.integers(0, sizes[1]), st.just(sizes[1]))
+    lambda sizes: st.tuples(
+        st.integers(0, sizes[0]), st.just(sizes[0]), st.integers(0, sizes[1]), st.just(sizes[1])
+    )
 )
 
 
 def test_the_tea_tasting_as_r_prints_it():
-    """Agresti's example in R's help of fisher.test: one lady, eight cups; conditional odds ratio and exact interval."""
+    """Agresti's example in R's help of fisher.test: one lady, eight cups; conditional odds ratio
+    and exact interval.
+    """
     found = exact_comparison(3, 4, 1, 4)
     assert found.p == pytest.approx(0.4857, abs=1e-4)
     assert found.odds_ratio == pytest.approx(6.408309, abs=1e-4)
-    # The bounds by hand: a tail of the noncentral hypergeometric distribution of 1, 16, 36, 16, 1 tables holds 2.5 %.
+    # The bounds by hand: a tail of the noncentral hypergeometric distribution of 1, 16, 36, 16, 1
+    # tables holds 2.5 %.
     tables = [1, 16, 36, 16, 1]
 
     def chance(counts, odds):
@@ -190,9 +195,10 @@ def test_an_odds_ratio_lies_in_its_interval_and_turns_round_with_the_sides(table
         assert turned.odds_ratio == pytest.approx(1 / found.odds_ratio, rel=1e-3)
 
 
-# Catheter-related bloodstream infections in 18 trials, printed in table II of Stijnen, Hamza, Ozdemir,
-# Stat Med 2010;29:3046-67, after Niel-Weise, Stijnen, van den Broek, Intensive Care Med 2007;33:2058-68:
-# infections and patients with an anti-infective catheter, then with an ordinary one.
+# Catheter-related bloodstream infections in 18 trials, printed in table II of Stijnen, Hamza,
+# Ozdemir, Stat Med 2010;29:3046-67, after Niel-Weise, Stijnen, van den Broek, Intensive Care Med
+# 2007;33:2058-68: infections and patients with an anti-infective catheter, then with an ordinary
+# one.
 CATHETERS = [
     (0, 116, 3, 117),
     (1, 44, 3, 35),
@@ -213,10 +219,19 @@ CATHETERS = [
     (1, 345, 3, 362),
     (4, 64, 1, 69),
 ]
-# What R's metafor gives, as its own test of this example expects: mu, its standard error, tau2, pooled, interval.
+# What R's metafor gives, as its own test of this example expects: mu, its standard error, tau2,
+# pooled, interval.
 METAFOR = {
     "ordinary": ([row[2:] for row in CATHETERS], -3.4964, 0.2570, 0.8124, 0.0294, 0.0180, 0.0478),
-    "anti-infective": ([row[:2] for row in CATHETERS], -4.8121, 0.3555, 0.8265, 0.0081, 0.0040, 0.0161),
+    "anti-infective": (
+        [row[:2] for row in CATHETERS],
+        -4.8121,
+        0.3555,
+        0.8265,
+        0.0081,
+        0.0040,
+        0.0161,
+    ),
 }
 
 
@@ -257,7 +272,13 @@ def test_what_cannot_be_pooled_is_refused_with_the_reason(studies, why):
 
 @pytest.mark.slow
 @settings(max_examples=40)
-@given(st.lists(st.integers(2, 40).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))), min_size=3, max_size=9))
+@given(
+    st.lists(
+        st.integers(2, 40).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))),
+        min_size=3,
+        max_size=9,
+    )
+)
 def test_whatever_is_pooled_is_a_proportion_with_an_interval(studies):
     try:
         found = pooled_proportion(studies)
@@ -276,7 +297,9 @@ def test_quartiles_as_r_gives_them():
 
 @given(st.lists(st.integers(-50, 50), min_size=2, max_size=30))
 def test_quartiles_against_the_standard_library(values):
-    assert quartiles(values) == pytest.approx(tuple(statistics.quantiles(values, n=4, method="inclusive")))
+    assert quartiles(values) == pytest.approx(
+        tuple(statistics.quantiles(values, n=4, method="inclusive"))
+    )
 
 
 def test_fractions_that_print_alike():
@@ -306,13 +329,16 @@ def test_fractions_that_print_alike():
         ("0.04", 2, 10_000, [4]),
     ],
 )
-def test_counts_that_a_printed_percentage_can_have_come_from(value, decimals, denominator, expected):
+def test_counts_that_a_printed_percentage_can_have_come_from(
+    value, decimals, denominator, expected
+):
     assert attainable_counts(Printed(Decimal(value), decimals), denominator) == expected
 
 
 def test_fractions_and_ratios_begin_with_the_fewest_people():
     assert possible_fractions(Printed(Decimal(100), 0), 3) == [(1, 1), (2, 2), (3, 3)]
-    assert possible_ratios(Printed(Decimal(1), 0), 3) == [(1, 1), (1, 2)]  # 1 : 2 is 0.5, rounded up
+    # 1 : 2 is 0.5, rounded up
+    assert possible_ratios(Printed(Decimal(1), 0), 3) == [(1, 1), (1, 2)]
 
 
 @pytest.mark.parametrize(
@@ -343,7 +369,8 @@ def test_every_rule_is_named_versioned_and_explained():
     [
         (70, 63, (None, None), Progression.PROGRESSION),  # exactly 10 % of 70
         (Decimal("70.0"), Decimal("63.0"), (None, None), Progression.PROGRESSION),
-        (64.1, 57.69, (None, None), Progression.PROGRESSION),  # exactly 10 %, whatever floats make of it
+        # exactly 10 %, whatever floats make of it
+        (64.1, 57.69, (None, None), Progression.PROGRESSION),
         (70, 66.6, (None, None), Progression.NO_PROGRESSION),  # 4.9 %
         (70, 70, (None, None), Progression.NO_PROGRESSION),
         (70, 80, (60, 20), Progression.NO_PROGRESSION),  # FVC decides
@@ -364,7 +391,9 @@ def test_every_rule_is_named_versioned_and_explained():
 def test_progression_of_fvc_by_omeract(baseline, followup, dlco, expected):
     rule = PROGRESSION_RULES["fvc-omeract"]
     assert rule.judge(baseline, followup, dlco=dlco) == expected
-    assert bool(rule.why_not(baseline, followup, dlco=dlco)) == (expected == Progression.NOT_EVALUABLE)
+    assert bool(rule.why_not(baseline, followup, dlco=dlco)) == (
+        expected == Progression.NOT_EVALUABLE
+    )
 
 
 @pytest.mark.parametrize(
@@ -383,7 +412,9 @@ def test_progression_of_fvc_by_omeract(baseline, followup, dlco, expected):
 def test_progression_of_fvc_within_a_year(baseline, followup, months, expected):
     rule = PROGRESSION_RULES["fvc-ppf"]
     assert rule.judge(baseline, followup, months=months) == expected
-    assert bool(rule.why_not(baseline, followup, months=months)) == (expected == Progression.NOT_EVALUABLE)
+    assert bool(rule.why_not(baseline, followup, months=months)) == (
+        expected == Progression.NOT_EVALUABLE
+    )
 
 
 @pytest.mark.parametrize(
@@ -393,7 +424,13 @@ def test_progression_of_fvc_within_a_year(baseline, followup, months, expected):
         ("fvc-omeract", 70, None, {}, "follow-up not known"),
         ("fvc-ppf", None, None, {"months": 6}, "baseline and follow-up not known"),
         ("fvc-omeract", 0, 63, {}, "the baseline is no measurement"),
-        ("fvc-omeract", 70, 66, {}, "FVC fell by 5 to under 10 %, and the change of DLCO is not known"),
+        (
+            "fvc-omeract",
+            70,
+            66,
+            {},
+            "FVC fell by 5 to under 10 %, and the change of DLCO is not known",
+        ),
         ("fvc-ppf", 70, 60, {}, "the time between the measurements is not known"),
         ("fvc-ppf", 70, 60, {"months": 13}, "the measurements lie more than 12 months apart"),
         ("fvc-ppf", 70, 60, {"months": 12}, ""),
@@ -405,7 +442,9 @@ def test_a_reader_is_told_why_a_rule_of_progression_cannot_say(code, baseline, f
 
 def test_a_stable_lung_is_no_response_and_no_progression():
     assert RULES["fvc-5"].judge(70, 70) == Derived.NO_RESPONSE
-    assert {rule.judge(70, 70, months=6) for rule in PROGRESSION_RULES.values()} == {Progression.NO_PROGRESSION}
+    assert {rule.judge(70, 70, months=6) for rule in PROGRESSION_RULES.values()} == {
+        Progression.NO_PROGRESSION
+    }
 
 
 def test_a_rule_says_what_it_can_say():

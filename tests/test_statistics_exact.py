@@ -49,7 +49,9 @@ def test_estimate_and_limits_by_enumeration(table):
         return
 
     def share(counts, odds):
-        return sum(weights[k] * odds**k for k in counts) / sum(w * odds**k for k, w in weights.items())
+        return sum(weights[k] * odds**k for k in counts) / sum(
+            w * odds**k for k, w in weights.items()
+        )
 
     if found.low:
         assert share([k for k in weights if k >= a], found.low) == pytest.approx(0.025, rel=1e-8)

@@ -21,7 +21,9 @@ def logit(share: float) -> float:
 
 
 def log_likelihood(studies, mu: float, tau: float) -> float:
-    """By brute force: for each study the trapezoid rule on its log odds, wherever that is not nil."""
+    """By brute force: for each study the trapezoid rule on its log odds, wherever that is not
+    nil.
+    """
     total = 0.0
     for count, of in studies:
         low, high = mu - 30 * tau - 50, mu + 30 * tau + 50
@@ -144,7 +146,9 @@ def test_what_is_no_proportion_is_an_error(study):
 
 
 sizes = st.sampled_from([1, 2, 7, 60, 3_000, 1_000_000])
-study = sizes.flatmap(lambda of: st.tuples(st.integers(0, of) | st.sampled_from([0, 1, of - 1, of]), st.just(of)))
+study = sizes.flatmap(
+    lambda of: st.tuples(st.integers(0, of) | st.sampled_from([0, 1, of - 1, of]), st.just(of))
+)
 
 
 @pytest.mark.slow

@@ -1,7 +1,7 @@
 """Our statistics beside R's: pooled proportions beside metafor, odds ratios beside fisher.test.
 
-`references/` holds what `.ci/references.R` wrote. `.ci/run` lets R compute it all anew and names the
-folder in CASEBOOK_R_REFERENCES.
+`references/` holds what `.ci/references.R` wrote. `.ci/run` lets R compute it all anew and names
+the folder in CASEBOOK_R_REFERENCES.
 """
 
 import csv

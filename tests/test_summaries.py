@@ -27,7 +27,11 @@ def figures(share) -> tuple:
 
 def test_a_share_says_everything():
     share = Share("Improved", 22, 49, 8, 30)
-    assert str(share) == "22/49 patients (44.9 %, 95 % CI 31.9–58.7), 38 not known (8 not reported, 30 not extracted)"
+    assert (
+        str(share)
+        == "22/49 patients (44.9 %, 95 % CI 31.9–58.7), 38 not known (8 not reported, 30 not "
+        "extracted)"
+    )
     assert (share.others, share.missing, share.in_view) == (27, 38, 87)
 
 
@@ -40,7 +44,10 @@ def test_the_percent_of_nothing_is_none_known_and_never_zero():
 
 
 def test_one_of_one_is_never_read_as_certain():
-    assert str(Share("Improved", 1, 1, 0, 0)) == "1/1 patient (95 % CI 20.7–100.0, 100.0 %), none missing"
+    assert (
+        str(Share("Improved", 1, 1, 0, 0))
+        == "1/1 patient (95 % CI 20.7–100.0, 100.0 %), none missing"
+    )
 
 
 @pytest.mark.parametrize(("count", "known", "missing"), [(2, 1, 0), (-1, 1, 0), (0, 1, -1)])
@@ -60,7 +67,12 @@ def test_n_and_others_and_missing_make_up_all_in_view(pair, not_reported, not_ex
 
 
 def test_numbers_round_half_up_as_in_papers():
-    assert (format_number(0.25), format_number(44.85), format_number(12.5, 0), format_number(None)) == (
+    assert (
+        format_number(0.25),
+        format_number(44.85),
+        format_number(12.5, 0),
+        format_number(None),
+    ) == (
         "0.3",
         "44.9",
         "13",
@@ -74,9 +86,12 @@ def test_numbers_round_half_up_as_in_papers():
 
 
 def test_headlines_by_hand(world):
-    heads = {share.key: share for share in one(summaries.headline_shares(Question(world.collection)))}
-    # alpha-1 and alpha-2 improved in some course; alpha-3 and beta-1 are known and did not; alpha-4 is not reported.
-    # alpha-2 had no event in one course; of the other it is not said, so it is open.
+    heads = {
+        share.key: share for share in one(summaries.headline_shares(Question(world.collection)))
+    }
+    # alpha-1 and alpha-2 improved in some course; alpha-3 and beta-1 are known and did not; alpha-4
+    # is not reported. alpha-2 had no event in one course; of the other it is not said, so it is
+    # open.
     assert figures(heads["improved"]) == (2, 4, 1, 0)
     assert figures(heads["relapsed"]) == (1, 2, 2, 1)
     assert figures(heads["any_adverse_event"]) == (3, 3, 2, 0)
@@ -101,17 +116,33 @@ def test_a_few_of_very_many_are_not_none_and_all_but_a_few_are_not_all(count, kn
 
 
 def test_seriousness_is_counted_of_nobody_where_no_event_is_graded(world, asking, simulated):
-    """Known only of those without any event, it would read as if the events had not been serious."""
+    """Known only of those without any event, it would read as if the events had not been
+    serious.
+    """
     serious = one(summaries.headline_shares(Question(simulated)))[-1]
-    assert str(serious) == ("none known (87 not extracted): no adverse event in view is said to be serious or not")
-    without_events = one(summaries.headline_shares(asking(world.collection, "adverse_events=explicitly_none")))
+    assert str(serious) == (
+        "none known (87 not extracted): no adverse event in view is said to be serious or not"
+    )
+    without_events = one(
+        summaries.headline_shares(asking(world.collection, "adverse_events=explicitly_none"))
+    )
     assert figures(without_events[-1]) == (0, 1, 0, 0)
 
 
 def test_answers_by_hand(world, asking):
-    answer = one(summaries.match_summary(asking(world.collection, "inhibitor=tofacitinib&indication=ild")))
-    assert (answer.matching, answer.open, answer.open_not_reported, answer.open_not_extracted) == (2, 1, 1, 0)
-    assert str(answer) == "2 patients match. For 1 more it is open: their indications are not reported."
+    answer = one(
+        summaries.match_summary(asking(world.collection, "inhibitor=tofacitinib&indication=ild"))
+    )
+    assert (answer.matching, answer.open, answer.open_not_reported, answer.open_not_extracted) == (
+        2,
+        1,
+        1,
+        0,
+    )
+    assert (
+        str(answer)
+        == "2 patients match. For 1 more it is open: their indications are not reported."
+    )
     whole = one(summaries.match_summary(Question(world.collection)))
     assert str(whole) == "5 patients reported one by one, in 2 studies, with 6 treatments."
 
@@ -128,21 +159,29 @@ def test_indication_sets_by_hand(world):
 
 
 def test_responses_by_hand(world):
-    rows = one(summaries.response_by_inhibitor(Question(world.collection), vocabulary(world.collection)))
+    rows = one(
+        summaries.response_by_inhibitor(Question(world.collection), vocabulary(world.collection))
+    )
     tofacitinib, baricitinib = rows
     assert tofacitinib.counts == {"improved": 1, "stable": 1, "worsened": 1, "not_improved": 0}
     assert figures(tofacitinib.improved) == (1, 3, 1, 0)
     assert baricitinib.counts == {"improved": 1, "stable": 0, "worsened": 0, "not_improved": 1}
     assert tofacitinib.improved.unit == "treatments"
-    by_set = one(summaries.response_by_indication_set(Question(world.collection), vocabulary(world.collection)))
+    by_set = one(
+        summaries.response_by_indication_set(
+            Question(world.collection), vocabulary(world.collection)
+        )
+    )
     assert by_set[-1].label == "indications not known"
     assert sum(row.improved.in_view for row in by_set) == 6
 
 
 def test_events_by_hand(world):
-    rows = one(summaries.events_by_category(Question(world.collection), vocabulary(world.collection)))
-    # Known: alpha-1 and alpha-3, whose events are all listed. alpha-2 had none in one of two courses, and beta-1 had
-    # events nobody listed.
+    rows = one(
+        summaries.events_by_category(Question(world.collection), vocabulary(world.collection))
+    )
+    # Known: alpha-1 and alpha-3, whose events are all listed. alpha-2 had none in one of two
+    # courses, and beta-1 had events nobody listed.
     assert [(row.patients.label, *figures(row.patients), row.events) for row in rows] == [
         ("Hepatitis", 1, 2, 2, 1, 1),
         ("Infection", 1, 2, 2, 1, 2),
@@ -151,8 +190,12 @@ def test_events_by_hand(world):
 
 def test_outcomes_by_hand(world):
     rows = one(summaries.outcomes_by_domain(Question(world.collection)))
-    # beta-1: the skin improved by one measure and is stable by another, at no time that is told apart.
-    assert [(row.label, *figures(row)) for row in rows] == [("Skin", 0, 1, 4, 0), ("Joints", 0, 0, 4, 1)]
+    # beta-1: the skin improved by one measure and is stable by another, at no time that is told
+    # apart.
+    assert [(row.label, *figures(row)) for row in rows] == [
+        ("Skin", 0, 1, 4, 0),
+        ("Joints", 0, 0, 4, 1),
+    ]
 
 
 def test_ages_by_hand(world):
@@ -160,27 +203,40 @@ def test_ages_by_hand(world):
     assert (people.median, people.youngest, people.oldest) == (40, 25, 60)
     assert people.sex_ratio == 3
     assert [band for band, _ in people.bands] == ["20–29", "30–39", "40–49", "50–59", "60–69"]
-    assert people.sentence.startswith("Age is known in 3 of 5 patients: median 40.0 years, 25 to 60;")
+    assert people.sentence.startswith(
+        "Age is known in 3 of 5 patients: median 40.0 years, 25 to 60;"
+    )
 
 
 def test_groups_by_hand(world):
     cover = summaries.group_cover(Question(world.collection))
-    assert (cover.treated, cover.comparators, cover.people_count, cover.without_n, cover.studies) == (2, 1, 10, 1, 2)
+    assert (
+        cover.treated,
+        cover.comparators,
+        cover.people_count,
+        cover.without_n,
+        cover.studies,
+    ) == (2, 1, 10, 1, 2)
     assert (
         cover.sentence
-        == "2 groups in 2 studies answer it in aggregate, covering 10 people and 1 group of unknown size."
+        == "2 groups in 2 studies answer it in aggregate, covering 10 people and 1 group of "
+        "unknown size."
     )
 
 
 def test_groups_that_may_share_people_say_so(published):
     assert "may report the same people" in summaries.group_cover(Question(published)).sentence
     filgotinib = summaries.group_cover(Question(published).with_part("inhibitor", ("filgotinib",)))
-    assert not filgotinib.sharing, "one study alone shares people with none of the others in the answer"
+    assert not filgotinib.sharing, (
+        "one study alone shares people with none of the others in the answer"
+    )
 
 
 def test_groups_on_several_drugs_are_mentioned_where_one_drug_is_asked(published):
     assert summaries.group_cover(Question(published)).mixed == 0
-    told = summaries.group_cover(Question(published).with_part("inhibitor", ("filgotinib",))).sentence
+    told = summaries.group_cover(
+        Question(published).with_part("inhibitor", ("filgotinib",))
+    ).sentence
     assert told == (
         "1 group in 1 study answers it in aggregate, covering 5 people. "
         "1 group on several JAK inhibitors, not reported apart, may hold more."
@@ -214,7 +270,10 @@ def test_headlines_agree_with_plain_loops(world, simulated, asking, question):
         rules = {
             "improved": (lambda c: c.response == "improved", lambda c: c.response != "unknown"),
             "relapsed": (lambda c: c.relapsed == "yes", lambda c: c.relapsed != "unknown"),
-            "any_adverse_event": (lambda c: c.adverse_events == "events", lambda c: c.adverse_events != "not_stated"),
+            "any_adverse_event": (
+                lambda c: c.adverse_events == "events",
+                lambda c: c.adverse_events != "not_stated",
+            ),
             "serious": (lambda c: plain.seriousness(c) == "yes", plain.seriousness_counts),
         }
         with_events = [course for course in expected if course.adverse_events == "events"]
@@ -223,8 +282,14 @@ def test_headlines_agree_with_plain_loops(world, simulated, asking, question):
         for share in heads:
             yes, known = rules[share.key]
             left = plain.patients([course for course in expected if not known(course)])
-            knowing = (plain.patients(expected) - left) | plain.patients([c for c in expected if yes(c)])
-            reasons = {course.patient: course.reading for course in expected if course.patient not in knowing}
+            knowing = (plain.patients(expected) - left) | plain.patients(
+                [c for c in expected if yes(c)]
+            )
+            reasons = {
+                course.patient: course.reading
+                for course in expected
+                if course.patient not in knowing
+            }
             missing = Counter(reasons.values())
             assert figures(share) == (
                 len(plain.patients([course for course in expected if yes(course)])),
@@ -246,17 +311,29 @@ def test_every_count_beside_an_option_is_what_choosing_it_gives(world, asking, q
         option = data.draw(st.sampled_from(facet.options))
         if facet.name in SETS:
             chosen = asked.value(facet.name) or MatchedSet((), matches[facet.name])
-            value = MatchedSet((option.code,)) if chosen.match == "any" else chosen.with_code(option.code)
+            value = (
+                MatchedSet((option.code,))
+                if chosen.match == "any"
+                else chosen.with_code(option.code)
+            )
         else:
             value = (option.code,)
-        assert one(summaries.cohort_totals(asked.with_part(facet.name, value))).patients == option.count
+        assert (
+            one(summaries.cohort_totals(asked.with_part(facet.name, value))).patients
+            == option.count
+        )
 
 
 def test_nearest_offers_a_way_out(world, asking):
     words = vocabulary(world.collection)
-    question = asking(world.collection, "inhibitor=baricitinib&indication=ild&indication=skin&indication_match=exactly")
+    question = asking(
+        world.collection,
+        "inhibitor=baricitinib&indication=ild&indication=skin&indication_match=exactly",
+    )
     assert one(summaries.cohort_totals(question)).patients == 0
-    offered = {near.text: near.patients for near in one(summaries.nearest_questions(question, words))}
+    offered = {
+        near.text: near.patients for near in one(summaries.nearest_questions(question, words))
+    }
     assert offered == {
         "without “Indication: exactly Interstitial lung disease (ILD), Skin”": 2,
         "with “Indication: any of Interstitial lung disease (ILD), Skin”": 2,
@@ -267,7 +344,8 @@ def test_nearest_offers_a_way_out(world, asking):
 def test_nearest_asks_each_part_alone_where_dropping_one_is_not_enough(world, asking):
     question = asking(world.collection, "subset=sine&response=stable&sex=male")
     offered = {
-        near.text: near.patients for near in one(summaries.nearest_questions(question, vocabulary(world.collection)))
+        near.text: near.patients
+        for near in one(summaries.nearest_questions(question, vocabulary(world.collection)))
     }
     assert offered == {"only “Response: Stable”": 1, "only “Sex: Male”": 1}
 
@@ -308,25 +386,40 @@ def test_every_printed_figure_comes_out_as_printed(db):
 def test_a_printed_figure_that_differs_is_told(db):
     review = Review.objects.get(slug="sener-2025")
     review.figures.filter(code="improved").update(value="88.0")
-    rows = {row.figure.code: row for row in summaries.reconcile_figures(review, list(review.figures.all()))}
+    rows = {
+        row.figure.code: row
+        for row in summaries.reconcile_figures(review, list(review.figures.all()))
+    }
     assert rows["improved"].verdict == "differs" and rows["improved"].unexpected
     assert rows["improved"].recomputed == "87.5" and rows["improved"].difference == "−0.5"
 
 
 def test_every_denominator_that_could_have_given_a_printed_figure(db):
     review = Review.objects.get(slug="sener-2025")
-    rows = {row.figure.code: row for row in summaries.reconcile_figures(review, list(review.figures.all()))}
+    rows = {
+        row.figure.code: row
+        for row in summaries.reconcile_figures(review, list(review.figures.all()))
+    }
     assert rows["relapsed"].denominators == [17, 34, 51, 68, 85] and rows["relapsed"].used == 85
-    assert rows["sex_ratio"].denominators == [41, 47, 53, 59, 65, 71, 77, 82, 83] and rows["sex_ratio"].used == 83
+    assert (
+        rows["sex_ratio"].denominators == [41, 47, 53, 59, 65, 71, 77, 82, 83]
+        and rows["sex_ratio"].used == 83
+    )
     assert rows["age_median"].denominators == []
     moriana = Review.objects.get(slug="moriana-2022")
-    rows = {row.figure.code: row for row in summaries.reconcile_figures(moriana, list(moriana.figures.all()))}
+    rows = {
+        row.figure.code: row
+        for row in summaries.reconcile_figures(moriana, list(moriana.figures.all()))
+    }
     assert rows["skin_response"].possible == [(52, 59)], "what is printed needs no guess"
 
 
 def test_a_review_without_loaded_patients_is_not_computable(db):
     review = Review.objects.get(slug="moriana-2022")
-    rows = {row.figure.code: row for row in summaries.reconcile_figures(review, list(review.figures.all()))}
+    rows = {
+        row.figure.code: row
+        for row in summaries.reconcile_figures(review, list(review.figures.all()))
+    }
     assert {row.verdict for row in rows.values()} == {"not_computable"}
     assert rows["ae_events_by_kind"].figure.contradicts == rows["ae_events"].figure
     # The source disagrees with itself, and both numbers stay.
@@ -343,7 +436,9 @@ def test_collections_are_never_added_up(db, published, simulated):
 
 def test_changes_subtract_only_what_is_not_printed(published):
     rows = summaries.group_changes(Question(published), "mRSS")
-    printed = {(row.study, row.group, str(row.weeks)): (str(row.difference), row.computed) for row in rows}
+    printed = {
+        (row.study, row.group, str(row.weeks)): (str(row.difference), row.computed) for row in rows
+    }
     assert printed["Karalilova 2021", "Tofacitinib 5 mg twice daily", "26.0"] == ("-12.000", True)
     assert printed["Karalilova 2021", "Tofacitinib 5 mg twice daily", "52.0"] == ("-13.000", False)
     assert len(rows) == 12

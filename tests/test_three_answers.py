@@ -25,7 +25,9 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def answers(asking, engine):
-    """answers(collection, address) -> (patients who match, patients of whom it is open), by public id."""
+    """answers(collection, address) -> (patients who match, patients of whom it is open), by public
+    id.
+    """
 
     def make(collection, address):
         question, whole = asking(collection, address), Question(collection)
@@ -46,7 +48,12 @@ def said(collection, asking, address) -> str:
 
 # Published patients, each the only one of its study
 
-FUJITA, PRAKASHINI, NODULAR, RHK = "fujita-2019", "prakashini-2023", "nodular-scleroderma-case", "rhk-2025-101"
+FUJITA, PRAKASHINI, NODULAR, RHK = (
+    "fujita-2019",
+    "prakashini-2023",
+    "nodular-scleroderma-case",
+    "rhk-2025-101",
+)
 
 
 def test_drugs_that_are_not_named_are_not_taken_for_the_absence_of_methotrexate(published, answers):
@@ -55,33 +62,56 @@ def test_drugs_that_are_not_named_are_not_taken_for_the_absence_of_methotrexate(
 
 def test_only_joints_recorded_is_not_exactly_joints(published, answers):
     matching, is_open = answers(published, "manifestation=joints&manifestation_match=exactly")
-    assert matching == set() and is_open == {PRAKASHINI}, "the others have something else besides, or no joints"
+    assert matching == set() and is_open == {PRAKASHINI}, (
+        "the others have something else besides, or no joints"
+    )
 
 
 def test_an_indication_that_may_not_be_the_only_one_is_open(published, answers):
-    assert answers(published, "indication=joints&indication_match=exactly") == (set(), {FUJITA, PRAKASHINI})
+    assert answers(published, "indication=joints&indication_match=exactly") == (
+        set(),
+        {FUJITA, PRAKASHINI},
+    )
 
 
 def test_whoever_has_interstitial_lung_disease_is_not_without_lung_disease(published, answers):
     assert answers(published, "manifestation=lung") == ({FUJITA}, {PRAKASHINI})
-    assert answers(published, "manifestation=lung&manifestation_match=none") == ({NODULAR, RHK}, {PRAKASHINI})
+    assert answers(published, "manifestation=lung&manifestation_match=none") == (
+        {NODULAR, RHK},
+        {PRAKASHINI},
+    )
 
 
-def test_whoever_was_found_without_lung_disease_has_no_interstitial_lung_disease(published, answers):
-    assert answers(published, "manifestation=ild&manifestation_match=none") == ({NODULAR, RHK}, {PRAKASHINI})
+def test_whoever_was_found_without_lung_disease_has_no_interstitial_lung_disease(
+    published, answers
+):
+    assert answers(published, "manifestation=ild&manifestation_match=none") == (
+        {NODULAR, RHK},
+        {PRAKASHINI},
+    )
 
 
 def test_facets_follow_what_is_part_of_what(published, engine):
     (facets,) = run_summaries(
-        summaries.filter_facets(Question(published), vocabulary(published), {"manifestation": "none"})
+        summaries.filter_facets(
+            Question(published), vocabulary(published), {"manifestation": "none"}
+        )
     )
     counts = {
-        option.code: option.count for facet in facets if facet.name == "manifestation" for option in facet.options
+        option.code: option.count
+        for facet in facets
+        if facet.name == "manifestation"
+        for option in facet.options
     }
     assert counts["lung"] == counts["ild"] == 2
-    (facets,) = run_summaries(summaries.filter_facets(Question(published), vocabulary(published), {}))
+    (facets,) = run_summaries(
+        summaries.filter_facets(Question(published), vocabulary(published), {})
+    )
     counts = {
-        option.code: option.count for facet in facets if facet.name == "manifestation" for option in facet.options
+        option.code: option.count
+        for facet in facets
+        if facet.name == "manifestation"
+        for option in facet.options
     }
     assert counts["lung"] == counts["ild"] == 1
 
@@ -89,10 +119,14 @@ def test_facets_follow_what_is_part_of_what(published, engine):
 def test_similar_cases_differ_by_what_is_part_of_what(published, engine):
     words = vocabulary(published)
     found = summaries.similar_patients(
-        published, summaries.similarity_criteria(published, words, sex="female", manifestation=("ild",))
+        published,
+        summaries.similarity_criteria(published, words, sex="female", manifestation=("ild",)),
     )
     ild = "Interstitial lung disease (ILD)"
-    assert {case.patient.slug: case.differs for case in found.cases} == {"fujita-2019-1": [], "rhk-2025-101-1": [ild]}
+    assert {case.patient.slug: case.differs for case in found.cases} == {
+        "fujita-2019-1": [],
+        "rhk-2025-101-1": [ild],
+    }
     found = summaries.similar_patients(
         published, summaries.similarity_criteria(published, words, sex="female", without=("lung",))
     )
@@ -104,7 +138,9 @@ def test_similar_cases_differ_by_what_is_part_of_what(published, engine):
 
 
 def test_combinations_are_of_complete_lists_only(published, engine):
-    (found,) = run_summaries(summaries.value_combinations(Question(published), "manifestation", vocabulary(published)))
+    (found,) = run_summaries(
+        summaries.value_combinations(Question(published), "manifestation", vocabulary(published))
+    )
     assert found.sets == [] and found.none is None
     assert {key: patients for key, _, patients in found.at_least} == {
         "ild+joints+lung+skin": 1,
@@ -112,7 +148,9 @@ def test_combinations_are_of_complete_lists_only(published, engine):
         "raynaud+skin": 1,
         "calcinosis+digital_ulcers+raynaud+skin": 1,
     }
-    assert found.at_least_text.startswith("4 more have at least these, but their lists may not be complete: ")
+    assert found.at_least_text.startswith(
+        "4 more have at least these, but their lists may not be complete: "
+    )
     assert {code: patients for code, _, patients in found.values}["lung"] == 1
 
 
@@ -160,7 +198,9 @@ def test_each_part_says_in_how_many_it_is_open(world, asking, engine):
 
 @pytest.fixture
 def twice(db):
-    """Four patients of two courses each: improved and ?, not improved and ?, both not improved, both ?."""
+    """Four patients of two courses each: improved and ?, not improved and ?, both not improved,
+    both ?.
+    """
     collection = make_collection()
     study = make_study(collection)
     for number, pair in enumerate(
@@ -196,22 +236,37 @@ def test_an_item_of_a_list_is_known_one_by_one(db, engine):
     make_treatment(make_patient(study), events=[("hepatitis", {})])
     make_treatment(make_patient(study), adverse_events="explicitly_none")
     make_treatment(make_patient(study))
-    (rows,) = run_summaries(summaries.events_by_category(Question(collection), vocabulary(collection)))
-    assert {row.patients.key: row.patients.fraction for row in rows} == {"infection": "1/3", "hepatitis": "2/3"}
+    (rows,) = run_summaries(
+        summaries.events_by_category(Question(collection), vocabulary(collection))
+    )
+    assert {row.patients.key: row.patients.fraction for row in rows} == {
+        "infection": "1/3",
+        "hepatitis": "2/3",
+    }
 
 
 def test_a_partial_list_is_a_row_apart(db, engine):
     collection = make_collection()
     study = make_study(collection)
     for whole in ("complete", "complete", "partial"):
-        make_treatment(make_patient(study), indications=["ild"], indications_completeness=whole, response="improved")
+        make_treatment(
+            make_patient(study),
+            indications=["ild"],
+            indications_completeness=whole,
+            response="improved",
+        )
     question, words = Question(collection), vocabulary(collection)
     sets, rows = run_summaries(
         summaries.value_combinations(question, "indication", words),
         summaries.response_by_indication_set(question, words),
     )
-    assert [(share.label, share.fraction, share.missing) for share in sets.sets] == [("ILD", "2/2", 1)]
-    assert sets.at_least_text == "1 more has at least these, but their lists may not be complete: ILD (1)."
+    assert [(share.label, share.fraction, share.missing) for share in sets.sets] == [
+        ("ILD", "2/2", 1)
+    ]
+    assert (
+        sets.at_least_text
+        == "1 more has at least these, but their lists may not be complete: ILD (1)."
+    )
     assert [(row.label, row.improved.fraction, row.partial) for row in rows] == [
         ("ILD", "2/2", False),
         ("at least ILD", "1/1", True),
@@ -242,18 +297,26 @@ def test_wider_terms_of_wider_terms_count_too(db, engine, asking):
 drawn_worlds = settings(
     max_examples=12,
     deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
+    suppress_health_check=[
+        HealthCheck.function_scoped_fixture,
+        HealthCheck.too_slow,
+        HealthCheck.data_too_large,
+    ],
 )
 
 
 def test_drawn_collections_have_what_the_rule_is_about(db, asking):
-    """Otherwise the tests below could not fail: lists of each completeness, a term whose wider one has no row of its
-    own, and patients of whose courses one says yes and another no or nothing.
+    """Otherwise the tests below could not fail: lists of each completeness, a term whose wider one
+    has no row of its own, and patients of whose courses one says yes and another no or nothing.
     """
     collection = drawn(40, 1)
     records = plain.all_courses(collection)
     for name in ("prior_therapies", "manifestations", "autoantibodies"):
-        found = set(Patient.objects.filter(study__collection=collection).values_list(f"{name}_completeness", flat=True))
+        found = set(
+            Patient.objects.filter(study__collection=collection).values_list(
+                f"{name}_completeness", flat=True
+            )
+        )
         assert {"complete", "partial", "not_stated"} <= found, name
     courses = Treatment.objects.within(collection)
     for name in ("indications", "concomitant_therapies", "adverse_event_categories"):
@@ -262,7 +325,9 @@ def test_drawn_collections_have_what_the_rule_is_about(db, asking):
     signs = PatientManifestation.objects.filter(patient__study__collection=collection)
     for narrow, wide, status in (("ild", "lung", "present"), ("lung", "ild", "absent")):
         alone = signs.filter(manifestation__code=narrow, status=status)
-        assert alone.exclude(patient__in=signs.filter(manifestation__code=wide).values("patient")).exists()
+        assert alone.exclude(
+            patient__in=signs.filter(manifestation__code=wide).values("patient")
+        ).exists()
     assert {"lung", "ild"} <= set(CODES["manifestation"]), "both are asked for"
     said = {}
     for course in records:
@@ -276,9 +341,14 @@ def test_drawn_collections_have_what_the_rule_is_about(db, asking):
 def test_yes_no_and_open_agree_with_plain_loops(db, engine, asking, patients, seed, address):
     collection = drawn(patients, seed)
     address = known_there(collection, address)
-    question, records = asking(collection, urlencode(address, doseq=True)), plain.all_courses(collection)
+    question, records = (
+        asking(collection, urlencode(address, doseq=True)),
+        plain.all_courses(collection),
+    )
     expected = Counter(plain.patients_answering(records, address).values())
-    matching, is_open, everybody = count([Tally(question), Tally(question, open=True), Tally(question.only())])
+    matching, is_open, everybody = count(
+        [Tally(question), Tally(question, open=True), Tally(question.only())]
+    )
     assert (matching[()], is_open[()]) == (expected["yes"], expected["open"])
     assert everybody[()] - matching[()] - is_open[()] == expected["no"]
     by_course = Counter(plain.answer(course, address) for course in records)
@@ -293,7 +363,9 @@ def test_yes_no_and_open_agree_with_plain_loops(db, engine, asking, patients, se
     name=st.sampled_from(SETS),
     data=st.data(),
 )
-def test_any_is_at_least_all_is_at_least_exactly_whatever_is_complete(db, asking, patients, seed, name, data):
+def test_any_is_at_least_all_is_at_least_exactly_whatever_is_complete(
+    db, asking, patients, seed, name, data
+):
     chosen = data.draw(st.lists(st.sampled_from(CODES[name]), min_size=1, unique=True))
     collection = drawn(patients, seed)
     found = {}
@@ -308,7 +380,9 @@ def test_any_is_at_least_all_is_at_least_exactly_whatever_is_complete(db, asking
 @given(address=addresses())
 def test_the_reasons_add_up(world, simulated, asking, address):
     for collection in (world.collection, simulated):
-        (answer,) = run_summaries(summaries.match_summary(asking(collection, urlencode(address, doseq=True))))
+        (answer,) = run_summaries(
+            summaries.match_summary(asking(collection, urlencode(address, doseq=True)))
+        )
         assert answer.matching + answer.open <= answer.patients
         assert bool(answer.open) == bool(answer.open_parts)
         assert all(0 <= part.listed <= part.patients <= answer.open for part in answer.open_parts)

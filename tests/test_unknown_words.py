@@ -33,11 +33,16 @@ def test_a_page_says_which_word_it_does_not_take_and_leads_back(client, world, n
     assert f'<a href="{address}">The same page without these words</a>' in refused.content.decode()
 
 
-@pytest.mark.parametrize("path", ["patients/alpha-1/phenopacket.json", "studies/alpha.ris", "studies/alpha.bib"])
+@pytest.mark.parametrize(
+    "path", ["patients/alpha-1/phenopacket.json", "studies/alpha.ris", "studies/alpha.bib"]
+)
 def test_a_file_of_one_record_refuses_in_plain_text(client, world, path):
     refused = client.get(world.address(f"{path}?relaese=1"))
     assert (refused.status_code, refused["Content-Type"]) == (400, "text/plain; charset=utf-8")
-    assert refused.content.decode() == "“relaese” is no word of this address; it takes release alone.\n"
+    assert (
+        refused.content.decode()
+        == "“relaese” is no word of this address; it takes release alone.\n"
+    )
 
 
 @pytest.mark.parametrize("path", ["patients/alpha-1/", "studies/alpha/", "flow/"])

@@ -1,4 +1,6 @@
-"""An upgraded install says what a fresh one says and keeps what its curators did, from every version."""
+"""An upgraded install says what a fresh one says and keeps what its curators did, from every
+version.
+"""
 
 import json
 import os
@@ -21,10 +23,14 @@ from .upgrades.records import COUNTRY, LABEL, NOTES, curate, everything
 
 ROOT = Path(__file__).resolve().parent.parent
 FILES = {path.stem: path for path in sorted((ROOT / "tests" / "upgrades").glob("*.json"))}
-# Edited before the upgrade, and therefore kept whole: of the second patient the notes alone, but the fixtures say
-# more of both than they did then.
+# Edited before the upgrade, and therefore kept whole: of the second patient the notes alone, but
+# the fixtures say more of both than they did then.
 EDITED = ["sener-2025 / relapsed", "prakashini-2023-1", "fujita-2019-1", "published / hou-2022"]
-LISTS = {"prior_therapies": "partial", "manifestations": "not_stated", "autoantibodies": "not_stated"}
+LISTS = {
+    "prior_therapies": "partial",
+    "manifestations": "not_stated",
+    "autoantibodies": "not_stated",
+}
 REMOVED = "rhk-2025-101-1"
 
 
@@ -37,7 +43,12 @@ def database_of_its_own(folder: Path) -> Iterator[str]:
     import psycopg
 
     held = {key: str(value) for key, value in connection.settings_dict.items()}
-    server = {"host": held["HOST"], "port": held["PORT"], "user": held["USER"], "password": held["PASSWORD"]}
+    server = {
+        "host": held["HOST"],
+        "port": held["PORT"],
+        "user": held["USER"],
+        "password": held["PASSWORD"],
+    }
     user, password, host = (quote(held[key], safe="") for key in ("USER", "PASSWORD", "HOST"))
     name, port = f"{held['NAME']}_upgraded", held["PORT"] and f":{held['PORT']}"
     with psycopg.connect(**server, dbname="postgres", autocommit=True) as maintenance:
@@ -80,13 +91,17 @@ def held_before(version: str, table: str, **known) -> dict:
 
 
 def test_every_finished_version_is_upgraded():
-    versions = re.findall(r"^## (\d+\.\d+\.\d+) ", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.M)
+    versions = re.findall(
+        r"^## (\d+\.\d+\.\d+) ", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.M
+    )
     _, *finished = versions  # the newest may not be
     assert set(finished) <= set(FILES)
 
 
 @pytest.mark.parametrize("version", FILES)
-def test_an_upgraded_install_holds_what_a_fresh_one_holds_and_its_curators_work(db, upgraded, version):
+def test_an_upgraded_install_holds_what_a_fresh_one_holds_and_its_curators_work(
+    db, upgraded, version
+):
     curate(lambda name: apps.get_model("evidence", name))
     fresh, found = everything(), upgraded[version]["everything"]
     figure = held_before(version, "evidence_printedfigure", code="relapsed")
@@ -119,17 +134,26 @@ def test_only_what_a_curator_did_is_kept_from_the_fixtures(db, upgraded, version
 def test_an_upgraded_install_waits_for_corrections_like_a_fresh_one(upgraded, version):
     """Of every record it knows which fields the fixture names, and of no others."""
     held, named = upgraded[version]["everything"], upgraded[version]["named"]
-    written = {(each.model, " / ".join(map(str, written_key(each)))): sorted(each.fields) for each in read_all()}
+    written = {
+        (each.model, " / ".join(map(str, written_key(each)))): sorted(each.fields)
+        for each in read_all()
+    }
     assert {f"{model} {key}" for model, key in written} == set(named)
     there = {(model, key): fields for (model, key), fields in written.items() if key in held[model]}
     assert len(there) == len(written) - 16  # the removed patient, and what belonged to it
-    assert {f"{model} {key}": fields for (model, key), fields in there.items()}.items() <= named.items()
+    assert {
+        f"{model} {key}": fields for (model, key), fields in there.items()
+    }.items() <= named.items()
 
 
 def test_lists_are_never_made_complete_by_the_upgrade(db, tmp_path):
-    """Migration 0008: a stated “none” stays one, what was listed may not be all, and silence stays silence."""
+    """Migration 0008: a stated “none” stays one, what was listed may not be all, and silence stays
+    silence.
+    """
     found = run_in_database_of_its_own(tmp_path, "tests.upgrades.lists")
-    prior = {slug: (lists["prior_therapies"], lists["listed"]) for slug, lists in found["after"].items()}
+    prior = {
+        slug: (lists["prior_therapies"], lists["listed"]) for slug, lists in found["after"].items()
+    }
     assert prior == {
         "none-1": ("none", []),
         "listed-1": ("partial", ["methotrexate"]),
@@ -137,9 +161,14 @@ def test_lists_are_never_made_complete_by_the_upgrade(db, tmp_path):
         "silent-1": ("not_stated", []),
     }
     others = {
-        lists[name] for lists in found["after"].values() for name in lists if name not in ("prior_therapies", "listed")
+        lists[name]
+        for lists in found["after"].values()
+        for name in lists
+        if name not in ("prior_therapies", "listed")
     }
-    assert others == {"not_stated"}, "nobody has said of any other list that it is complete, though some have items"
+    assert others == {"not_stated"}, (
+        "nobody has said of any other list that it is complete, though some have items"
+    )
     assert found["back"] == {
         "none-1": "explicitly_none",
         "listed-1": "listed",

@@ -1,4 +1,6 @@
-"""What names a version of the data: never its number alone, since a database that is put back counts it once more."""
+"""What names a version of the data: never its number alone, since a database that is put back
+counts it once more.
+"""
 
 from contextlib import contextmanager
 from importlib import import_module
@@ -28,7 +30,9 @@ def edit(slug: str, **fields) -> None:
 
 @contextmanager
 def history_that_is_thrown_away():
-    """What is written inside is as if it had never been, as after a backup is put back: not even the version tells."""
+    """What is written inside is as if it had never been, as after a backup is put back: not even
+    the version tells.
+    """
     with pytest.raises(ZeroDivisionError), transaction.atomic():
         yield
         raise ZeroDivisionError
@@ -62,27 +66,37 @@ def test_a_collection_keeps_its_token_while_others_change(world, published):
     assert after.token_of(world.collection) == before.token_of(world.collection)
     assert after.shared_token == before.shared_token
     make_collection()  # its name stands in the navigation of every page
-    assert DataVersion.current().token_of(world.collection) not in {before.token_of(world.collection), after.token}
+    assert DataVersion.current().token_of(world.collection) not in {
+        before.token_of(world.collection),
+        after.token,
+    }
 
 
 def test_past_versions_are_remembered_within_bounds(db):
     for _ in range(3):
         DataVersion.bump()
     assert (
-        DataVersion.past_tokens()[-1] == DataVersion.current().token and len(set(DataVersion.past_tokens()[-3:])) == 3
+        DataVersion.past_tokens()[-1] == DataVersion.current().token
+        and len(set(DataVersion.past_tokens()[-3:])) == 3
     )
     row = DataVersion.objects.get()
     row.history = [f"{number:032}" for number in range(REMEMBERED)]
     row.save()
     DataVersion.bump()
-    assert len(DataVersion.past_tokens()) == REMEMBERED and DataVersion.past_tokens()[0] == f"{1:032}"
+    assert (
+        len(DataVersion.past_tokens()) == REMEMBERED and DataVersion.past_tokens()[0] == f"{1:032}"
+    )
 
 
 def test_a_database_that_is_upgraded_gets_tokens(db):
     DataVersion.objects.update(token="", tokens={}, history=[])
     import_module("evidence.migrations.0007_version_tokens").name_the_version(apps, None)
     now = DataVersion.current()
-    assert len(now.token) == 32 and now.tokens == {ALL: now.token} and DataVersion.past_tokens() == [now.token]
+    assert (
+        len(now.token) == 32
+        and now.tokens == {ALL: now.token}
+        and DataVersion.past_tokens() == [now.token]
+    )
 
 
 def test_a_database_without_a_version_keeps_nothing(db):
@@ -126,7 +140,9 @@ def test_a_release_of_a_history_that_was_thrown_away_is_not_shown(client, world)
     assert "The one there is." in client.get("/releases/").content.decode()
     again = client.get("/world/?release=1", headers={"If-None-Match": lost})
     assert again.status_code == 200
-    assert client.get("/api/v1/world/summary/").json()["release"]["content_hash"] == made.content_hash
+    assert (
+        client.get("/api/v1/world/summary/").json()["release"]["content_hash"] == made.content_hash
+    )
     assert f"{Release.objects.get().released_at:%-d %B %Y}" in again.content.decode()
 
 
@@ -155,7 +171,7 @@ for script, absent in ((RELEASE, released), (WRITE, written)):
     for address in absent:
         assert client.get(address).status_code == 200, (address, client.get(address).status_code)
 print("seen")
-"""
+"""  # noqa: E501
 
 
 def test_what_was_absent_is_there_once_another_process_has_made_it(small_database):
@@ -208,11 +224,13 @@ assert lost[0] == 3 and found[0] == 4 and found[1] == {"female": 1, "male": 1, "
 assert lost[2] == found[2] and lost_tag != tag
 assert client.get("/api/v1/small/summary/", headers={"If-None-Match": lost_tag}).status_code == 200
 print("as the database is")
-"""
+"""  # noqa: E501
 
 
 def test_a_database_file_that_was_copied_back_is_answered_from_as_it_is(small_database):
-    """Under a running server: what it kept in memory, in the cache and as a snapshot file is of the lost history."""
+    """Under a running server: what it kept in memory, in the cache and as a snapshot file is of the
+    lost history.
+    """
     assert run(PUT_BACK, small_database) == "as the database is"
 
 

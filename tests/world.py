@@ -1,5 +1,5 @@
-"""One small universe, small enough to count by hand. Indications, prior therapies and events are listed completely;
-manifestations and autoantibodies are not, where nothing else is said.
+"""One small universe, small enough to count by hand. Indications, prior therapies and events are
+listed completely; manifestations and autoantibodies are not, where nothing else is said.
 
 collection `world`
   alpha (2020, case series, read in full)
@@ -22,7 +22,7 @@ collection `world`
   gamma (a draft study)
     gamma-1  readers never see it
   groups: alpha/treated (tofacitinib, ILD + skin, n 10), alpha/control (n 8), beta/mixed (several, n not known)
-"""
+"""  # noqa: E501
 
 from dataclasses import dataclass, field
 
@@ -68,21 +68,39 @@ def draw_world() -> World:
         prior=["methotrexate"],
     )
     twice = [("infection", {}), ("infection", {})]
-    make_treatment(one, indications=["ild", "skin"], response="improved", relapsed="no", events=twice)
+    make_treatment(
+        one, indications=["ild", "skin"], response="improved", relapsed="no", events=twice
+    )
 
     limited = {"sex": "male", "age_years": 60, "subset": "limited", "dlco_percent": 85}
     two = make_patient(alpha, "alpha-2", **limited, present=["skin"], prior=[])
     make_treatment(two, indications=["skin"], response="worsened", adverse_events="explicitly_none")
     make_treatment(two, "baricitinib", indications=["ild"], response="improved")
 
-    three = make_patient(alpha, "alpha-3", sex="female", present=["ild", "skin"], prior=["methotrexate", "prednisone"])
+    three = make_patient(
+        alpha,
+        "alpha-3",
+        sex="female",
+        present=["ild", "skin"],
+        prior=["methotrexate", "prednisone"],
+    )
     hepatitis = [("hepatitis", {"grade": 3, "serious": "yes"})]
-    make_treatment(three, indications=["gi", "ild", "skin"], response="stable", relapsed="yes", events=hepatitis)
+    make_treatment(
+        three,
+        indications=["gi", "ild", "skin"],
+        response="stable",
+        relapsed="yes",
+        events=hepatitis,
+    )
 
     make_treatment(make_patient(alpha, "alpha-4"))
-    make_treatment(make_patient(alpha, "alpha-5", state="draft", sex="female"), indications=["ild", "skin"])
+    make_treatment(
+        make_patient(alpha, "alpha-5", state="draft", sex="female"), indications=["ild", "skin"]
+    )
 
-    lone = make_patient(beta, "beta-1", sex="female", age_years=25, present=["skin"], absent=["ild"])
+    lone = make_patient(
+        beta, "beta-1", sex="female", age_years=25, present=["skin"], absent=["ild"]
+    )
     make_treatment(
         lone,
         "baricitinib",

@@ -1,5 +1,5 @@
-"""Casebook as a WSGI server calls it. Django's test client would take the body of an answer to HEAD away itself, and
-never says which path Casebook is called under.
+"""Casebook as a WSGI server calls it. Django's test client would take the body of an answer to HEAD
+away itself, and never says which path Casebook is called under.
 """
 
 from django.core.handlers.wsgi import WSGIHandler
@@ -16,7 +16,9 @@ def environ(method: str, address: str, headers: dict[str, str] | None = None, **
 
 
 def sent(asked: dict) -> tuple[int, dict[str, str], bytes]:
-    """Status, headers and body that the server gets to send. The test's own connection stays open."""
+    """Status, headers and body that the server gets to send. The test's own connection stays
+    open.
+    """
     begun = []
     for signal in (request_started, request_finished):
         signal.disconnect(close_old_connections)

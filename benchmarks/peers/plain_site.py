@@ -1,7 +1,9 @@
-"""The page a Django developer writes first: django-filter on joins, a COUNT per option, instances in the template.
+"""The page a Django developer writes first: django-filter on joins, a COUNT per option, instances
+in the template.
 
-A yardstick, never shipped: the same records, the same question, the same numbers as Casebook's page, without its care
-for speed. It runs on Casebook's models and settings, in a process of its own.
+A yardstick, never shipped: the same records, the same question, the same numbers as Casebook's
+page, without its care for speed. It runs on Casebook's models and settings, in a process of its
+own.
 """
 
 import json
@@ -49,7 +51,13 @@ PRESENT = {
 
 def options() -> dict[str, list[str]]:
     def chosen(model, field):
-        return sorted({value for value in Treatment._meta.get_field(field).flatchoices for value in [value[0]]})
+        return sorted(
+            {
+                value
+                for value in Treatment._meta.get_field(field).flatchoices
+                for value in [value[0]]
+            }
+        )
 
     return {
         "inhibitor": list(JAKInhibitor.objects.values_list("slug", flat=True)),
@@ -58,7 +66,10 @@ def options() -> dict[str, list[str]]:
         "response": chosen(Treatment, "response"),
         "relapsed": chosen(Treatment, "relapsed"),
         "adverse_events": chosen(Treatment, "adverse_events"),
-        "design": sorted(value for value, _ in Collection._meta.apps.get_model("evidence.Study").design.field.choices),
+        "design": sorted(
+            value
+            for value, _ in Collection._meta.apps.get_model("evidence.Study").design.field.choices
+        ),
         "indication": list(Indication.objects.values_list("code", flat=True)),
         "manifestation": list(Manifestation.objects.values_list("code", flat=True)),
         "autoantibody": list(Autoantibody.objects.values_list("code", flat=True)),
@@ -104,7 +115,10 @@ def numbers(request, collection):
             data.pop(name, None)
         others = courses(data, collection, choices)
         facets[name] = {
-            code: others.filter(**{field: code}, **PRESENT.get(name, {})).values("patient").distinct().count()
+            code: others.filter(**{field: code}, **PRESENT.get(name, {}))
+            .values("patient")
+            .distinct()
+            .count()
             for code in choices[name]
         }
     patients = Patient.objects.filter(pk__in=treatments.values("patient"))
@@ -121,10 +135,12 @@ def numbers(request, collection):
         "facets": facets,
         "sets": Counter(treatments.values_list("indication_set", flat=True)),
         "response_by_inhibitor": Counter(
-            f"{drug} {response}" for drug, response in treatments.values_list("inhibitor__slug", "response")
+            f"{drug} {response}"
+            for drug, response in treatments.values_list("inhibitor__slug", "response")
         ),
         "response_by_set": Counter(
-            f"{key} {response}" for key, response in treatments.values_list("indication_set", "response")
+            f"{key} {response}"
+            for key, response in treatments.values_list("indication_set", "response")
         ),
         "events": events,
         "ages": ages,
@@ -141,7 +157,7 @@ PAGE = (
 <table>{% for patient in rows %}<tr><td>{{ patient.slug }}</td><td>{{ patient.study.short_name }}</td>
 <td>{{ patient.get_sex_display }}</td><td>{{ patient.age_years }}</td><td>{{ patient.get_subset_display }}</td>
 <td>{% for course in patient.treatments.all %}{{ course.inhibitor.name }} {{ course.get_response_display }}
-{% for each in course.indications.all %}{{ each.label }} {% endfor %}{% endfor %}</td></tr>{% endfor %}</table>"""
+{% for each in course.indications.all %}{{ each.label }} {% endfor %}{% endfor %}</td></tr>{% endfor %}</table>"""  # noqa: E501
     )
     if settings.configured
     else None
@@ -156,9 +172,17 @@ def page(request, slug):
     import plotly.graph_objects as go
 
     drawn = ("sets", "response_by_inhibitor", "response_by_set", "events", "ages")
-    figures = [go.Figure(go.Bar(x=list(found[name]), y=list(found[name].values()))).to_json() for name in drawn]
+    figures = [
+        go.Figure(go.Bar(x=list(found[name]), y=list(found[name].values()))).to_json()
+        for name in drawn
+    ]
     asked = courses(request.GET, collection, options())
-    rows = Patient.objects.filter(treatments__in=asked).distinct().select_related("study").order_by("slug")
+    rows = (
+        Patient.objects.filter(treatments__in=asked)
+        .distinct()
+        .select_related("study")
+        .order_by("slug")
+    )
     rows = rows.prefetch_related("treatments__inhibitor", "treatments__indications")[:50]
     return HttpResponse(PAGE.render(Context({"n": found, "rows": rows, "figures": figures})))
 

@@ -41,7 +41,9 @@ class InlineForm(ModelForm):
 
     def add_error(self, field, error):
         error = error if isinstance(error, ValidationError) else ValidationError(error)
-        errors_by_field = error.error_dict if hasattr(error, "error_dict") else {field: error.error_list}
+        errors_by_field = (
+            error.error_dict if hasattr(error, "error_dict") else {field: error.error_list}
+        )
         for name, errors in errors_by_field.items():
             super().add_error(name if self.has_visible_input(name) else None, errors)
 

@@ -20,7 +20,15 @@ from .base import RecordAdmin
 
 @admin.register(JAKInhibitor)
 class JAKInhibitorAdmin(RecordAdmin):
-    list_display = ["name", "brand", "targets", "atc", "fda_first_approval", "ema_first_approval", "fda_boxed_warning"]
+    list_display = [
+        "name",
+        "brand",
+        "targets",
+        "atc",
+        "fda_first_approval",
+        "ema_first_approval",
+        "fda_boxed_warning",
+    ]
     search_fields = ["name", "brand", "slug"]
     prepopulated_fields = {"slug": ["name"]}
 
@@ -32,7 +40,12 @@ class TermAdmin(RecordAdmin):
     def get_deleted_objects(self, objs, request):
         """Shows the records that are coded with a term as the reason why it cannot be deleted."""
         deleted, counts, permissions, protected = super().get_deleted_objects(objs, request)
-        return deleted, counts, permissions, [*protected, *(str(use) for term in objs for use in term.uses())]
+        return (
+            deleted,
+            counts,
+            permissions,
+            [*protected, *(str(use) for term in objs for use in term.uses())],
+        )
 
 
 class PhenotypeTermAdmin(TermAdmin):

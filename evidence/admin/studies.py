@@ -21,7 +21,17 @@ from .base import Inline, PublicationAdmin, RecordAdmin
 
 class StudyGroupInline(Inline):
     model = StudyGroup
-    fields = ["slug", "label", "inhibitor", "mixed_inhibitors", "n", "subset", "dose", "follow_up_weeks", "position"]
+    fields = [
+        "slug",
+        "label",
+        "inhibitor",
+        "mixed_inhibitors",
+        "n",
+        "subset",
+        "dose",
+        "follow_up_weeks",
+        "position",
+    ]
     autocomplete_fields = ["inhibitor"]
 
 
@@ -45,16 +55,25 @@ class StudyAdmin(PublicationAdmin):
             "What was read",
             {
                 "fields": ["design", "extraction", "n_jaki", "n_randomised", "country"],
-                "description": "How much was read decides what an empty value means: after the full text, "
-                "“not reported”; after anything less, “not extracted”.",
+                "description": "How much was read decides what an empty value means: after the "
+                "full text, “not reported”; after anything less, “not extracted”.",
             },
         ),
-        ("Publication", {"fields": ["title", "authors", "journal", "year", "volume", "pages", "url"]}),
+        (
+            "Publication",
+            {"fields": ["title", "authors", "journal", "year", "volume", "pages", "url"]},
+        ),
         ("Identifiers", {"fields": ["doi", "pmid", "pmcid", "nct", "pii"]}),
         (
             "Registered trial",
             {
-                "fields": ["registered_inhibitor", "comparator", "planned_n", "registry_status", "results_posted"],
+                "fields": [
+                    "registered_inhibitor",
+                    "comparator",
+                    "planned_n",
+                    "registry_status",
+                    "results_posted",
+                ],
                 "classes": ["collapse"],
             },
         ),
@@ -98,7 +117,15 @@ class AutoantibodyInline(Inline):
 
 class TreatmentInline(Inline):
     model = Treatment
-    fields = ["number", "inhibitor", "indication_set", "dose", "duration_months", "response", "adverse_events"]
+    fields = [
+        "number",
+        "inhibitor",
+        "indication_set",
+        "dose",
+        "duration_months",
+        "response",
+        "adverse_events",
+    ]
     # chosen on the treatment's own page: a list per row would cost a query per row
     readonly_fields = ["indication_set"]
     autocomplete_fields = ["inhibitor"]
@@ -149,8 +176,22 @@ class AdverseEventInline(Inline):
 
 @admin.register(Treatment)
 class TreatmentAdmin(RecordAdmin):
-    list_display = ["patient", "number", "inhibitor", "indication_set", "response", "relapsed", "adverse_events"]
-    list_filter = ["inhibitor", "response", "relapsed", "adverse_events", "patient__study__collection"]
+    list_display = [
+        "patient",
+        "number",
+        "inhibitor",
+        "indication_set",
+        "response",
+        "relapsed",
+        "adverse_events",
+    ]
+    list_filter = [
+        "inhibitor",
+        "response",
+        "relapsed",
+        "adverse_events",
+        "patient__study__collection",
+    ]
     list_select_related = ["patient", "inhibitor"]
     search_fields = ["patient__slug", "inhibitor__name", "patient__study__short_name"]
     autocomplete_fields = ["patient", "inhibitor", "indications", "concomitant_therapies"]
@@ -194,4 +235,12 @@ class ProvenanceAdmin(RecordAdmin):
         "finding__group__study",
     ]
     search_fields = ["study__short_name", "study__slug", "field", "locator"]
-    autocomplete_fields = ["study", "patient", "treatment", "outcome", "adverse_event", "group", "finding"]
+    autocomplete_fields = [
+        "study",
+        "patient",
+        "treatment",
+        "outcome",
+        "adverse_event",
+        "group",
+        "finding",
+    ]

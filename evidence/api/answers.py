@@ -1,4 +1,6 @@
-"""The answers of the API as plain values: from the same summaries, columns and charts as the pages."""
+"""The answers of the API as plain values: from the same summaries, columns and charts as the
+pages.
+"""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,7 +17,15 @@ from ..downloads.rows import evidence_kind
 from ..models import Collection, Release
 from ..models.choices import Match
 from ..models.consistency import all_collections
-from ..questions.filters import FILTERS, SETS, AskedInWords, Bound, Search, asked_of_both, asked_of_patients
+from ..questions.filters import (
+    FILTERS,
+    SETS,
+    AskedInWords,
+    Bound,
+    Search,
+    asked_of_both,
+    asked_of_patients,
+)
 from ..questions.parsing import ParsedRequest
 from ..questions.vocabulary import Vocabulary
 from ..summaries import Share, run_summaries
@@ -27,8 +37,12 @@ from .params import PageOfList, make_cursor
 Absolute = Callable[[str], str]  # a path on this host -> an address
 
 
-def answer_head(parsed: ParsedRequest, absolute: Absolute, in_words: AskedInWords | None = None) -> dict:
-    """What every answer says of itself; `in_words` is how the question was asked, where not all of it was."""
+def answer_head(
+    parsed: ParsedRequest, absolute: Absolute, in_words: AskedInWords | None = None
+) -> dict:
+    """What every answer says of itself; `in_words` is how the question was asked, where not all of
+    it was.
+    """
     collection = parsed.collection
     told = in_words or asked_of_patients(parsed.question, parsed.vocabulary)
     return {
@@ -48,9 +62,15 @@ def answer_head(parsed: ParsedRequest, absolute: Absolute, in_words: AskedInWord
 
 
 def list_page(
-    table: Table, parsed: ParsedRequest, page: PageOfList, query_params: QueryDict, absolute: Absolute
+    table: Table,
+    parsed: ParsedRequest,
+    page: PageOfList,
+    query_params: QueryDict,
+    absolute: Absolute,
 ) -> dict:
-    """One page of a list: the whole count beside the rows, and where the next and the previous page are."""
+    """One page of a list: the whole count beside the rows, and where the next and the previous page
+    are.
+    """
     question = parsed.question
     count = how_many(table, parsed)
     stop = min(page.start + page.size, count)
@@ -58,7 +78,10 @@ def list_page(
     kind, results = evidence_kind(parsed.collection), []
     if page.start < stop:
         for batch in read_batches(page.columns, table, records, question):
-            results += [dict(row) for row in zip(*row_cells(page.columns, batch), repeat(("evidence_kind", kind)))]
+            results += [
+                dict(row)
+                for row in zip(*row_cells(page.columns, batch), repeat(("evidence_kind", kind)))
+            ]
 
     def page_url(start: int) -> str:
         params = [(name, value) for name, value in query_params.lists() if name != "cursor"]
@@ -125,7 +148,17 @@ def share_json(share: Share) -> dict:
 def summary_json(parsed: ParsedRequest, absolute: Absolute) -> dict:
     """All shares of a question."""
     question, vocabulary = parsed.question, parsed.vocabulary
-    match, totals, headlines, domains, by_inhibitor, by_indication_set, combined, events, demographics = run_summaries(
+    (
+        match,
+        totals,
+        headlines,
+        domains,
+        by_inhibitor,
+        by_indication_set,
+        combined,
+        events,
+        demographics,
+    ) = run_summaries(
         summaries.match_summary(question),
         summaries.cohort_totals(question),
         summaries.headline_shares(question),
@@ -145,16 +178,22 @@ def summary_json(parsed: ParsedRequest, absolute: Absolute) -> dict:
             "open_not_reported": match.open_not_reported,
             "open_not_extracted": match.open_not_extracted,
         },
-        "totals": {name: getattr(totals, name) for name in ("patients", "treatments", "studies", "outcomes", "events")},
+        "totals": {
+            name: getattr(totals, name)
+            for name in ("patients", "treatments", "studies", "outcomes", "events")
+        },
         "headlines": [share_json(share) for share in headlines],
         "improved_by_domain": [share_json(share) for share in domains],
         "improved_by_domain_rule": summaries.outcome_rule(question),
         "indication_sets": [share_json(share) for share in combined.sets],
         "indication_sets_at_least": [
-            {"label": label, "key": key, "patients": patients} for key, label, patients in combined.at_least
+            {"label": label, "key": key, "patients": patients}
+            for key, label, patients in combined.at_least
         ],
         "response_by_inhibitor": [breakdown_json(breakdown) for breakdown in by_inhibitor],
-        "response_by_indication_set": [breakdown_json(breakdown) for breakdown in by_indication_set],
+        "response_by_indication_set": [
+            breakdown_json(breakdown) for breakdown in by_indication_set
+        ],
         "adverse_events": [
             share_json(category.patients)
             | {
@@ -209,7 +248,9 @@ def forest_json(item: str, shared: bool, parsed: ParsedRequest, absolute: Absolu
         for row, reduced in plot.without
     ]
     in_words = asked_of_both(parsed.question, parsed.vocabulary) if plot.not_asked else None
-    return chart_numbers(replace(forest_chart(plot, parsed.collection), in_words=in_words), parsed, absolute) | {
+    return chart_numbers(
+        replace(forest_chart(plot, parsed.collection), in_words=in_words), parsed, absolute
+    ) | {
         "item": item,
         "refused": plot.refused,
         "without_each_study": leave_one_out,
@@ -316,7 +357,8 @@ def dictionary_json() -> dict:
     """The data dictionary of the lists."""
     return {
         "lists": [
-            {"list": table.noun, "fields": list(map(field_json, columns))} for table, columns in dictionary_entries()
+            {"list": table.noun, "fields": list(map(field_json, columns))}
+            for table, columns in dictionary_entries()
         ]
     }
 

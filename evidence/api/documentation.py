@@ -50,9 +50,13 @@ def api_documentation(request: HttpRequest) -> HttpResponse:
     for path, methods in schema["paths"].items():
         operation = methods["get"]
         query_parameters = [
-            describe_parameter(parameter) for parameter in operation.get("parameters", ()) if parameter["in"] == "query"
+            describe_parameter(parameter)
+            for parameter in operation.get("parameters", ())
+            if parameter["in"] == "query"
         ]
-        groups.setdefault(operation["tags"][0], []).append(describe_operation(path, operation, query_parameters))
+        groups.setdefault(operation["tags"][0], []).append(
+            describe_operation(path, operation, query_parameters)
+        )
     filters = groups["Numbers"][0].parameters
     context = {
         "groups": groups,
@@ -103,5 +107,7 @@ def shorten_lists(value):
     if isinstance(value, dict):
         return {name: shorten_lists(item) for name, item in value.items()}
     if isinstance(value, list):
-        return [shorten_lists(item) for item in value[:MOST_ROWS]] + (["…"] if len(value) > MOST_ROWS else [])
+        return [shorten_lists(item) for item in value[:MOST_ROWS]] + (
+            ["…"] if len(value) > MOST_ROWS else []
+        )
     return value

@@ -24,10 +24,14 @@ def exception_handler(error: Exception, context: dict) -> HttpResponse | None:
         return problem_response(404, str(error) or "There is nothing at this address.")
     if isinstance(error, APIException):
         allow = context["view"].headers.get("Allow") if error.status_code == 405 else None
-        return problem_response(error.status_code, str(error.detail), headers={"Allow": allow} if allow else None)
+        return problem_response(
+            error.status_code, str(error.detail), headers={"Allow": allow} if allow else None
+        )
     return None
 
 
 def nothing_here(request: HttpRequest) -> HttpResponse:
     """Any other address below the API's."""
-    return problem_response(404, "There is nothing at this address. What there is: /api/schema/, for people /api/.")
+    return problem_response(
+        404, "There is nothing at this address. What there is: /api/schema/, for people /api/."
+    )

@@ -25,11 +25,13 @@ FOREST = ("item", "shared")  # parameters of a forest plot beside the filters
 RELEASE = "release"
 
 
-def parse_api_request(data: QueryDict, slug: str, own_params: tuple[str, ...] = ()) -> ParsedRequest:
+def parse_api_request(
+    data: QueryDict, slug: str, own_params: tuple[str, ...] = ()
+) -> ParsedRequest:
     """The question of a request; `own_params` are parameters of this address beside the filters.
 
-    Raises Http404 for an unknown collection, and Refused for a wrong question or data that have moved on since the
-    release the request names.
+    Raises Http404 for an unknown collection, and Refused for a wrong question or data that have
+    moved on since the release the request names.
     """
     collection = get_collection(slug)
     params = data.copy()
@@ -37,15 +39,23 @@ def parse_api_request(data: QueryDict, slug: str, own_params: tuple[str, ...] = 
         params.pop(name, None)
     parsed = parse_params(params, collection)
     errors = [
-        (name, f"“{name}” is no parameter of this address.") for name in params if name in VIEW_PARAMS - {RELEASE}
+        (name, f"“{name}” is no parameter of this address.")
+        for name in params
+        if name in VIEW_PARAMS - {RELEASE}
     ]
     # On a page an empty field asks nothing; in a program it is a value that was forgotten.
     errors += [
-        (name, f"“{truncate_text(name)}” is empty. Leave it out.") for name, values in data.lists() if "" in values
+        (name, f"“{truncate_text(name)}” is empty. Leave it out.")
+        for name, values in data.lists()
+        if "" in values
     ]
     if parsed.question is None:
         errors += parameter_errors(parsed)
-    errors += [(name, f"“{name}” is given more than once.") for name in own_params if len(set(data.getlist(name))) > 1]
+    errors += [
+        (name, f"“{name}” is given more than once.")
+        for name in own_params
+        if len(set(data.getlist(name))) > 1
+    ]
     requested = requested_release(data, collection)
     if requested and requested.problem:
         errors.append((RELEASE, requested.problem))
@@ -60,13 +70,19 @@ def parameter_errors(parsed: ParsedRequest) -> list[ParameterError]:
     form = parsed.form.form
     unknown_names = iter([name for name in form.data if name not in form.known_words()])
     errors = [(name, str(text)) for name, texts in form.errors.items() for text in texts]
-    return [(next(unknown_names, "") if name == NON_FIELD_ERRORS else name, text) for name, text in errors]
+    return [
+        (next(unknown_names, "") if name == NON_FIELD_ERRORS else name, text)
+        for name, text in errors
+    ]
 
 
 def refuse_parameters(data: QueryDict) -> None:
     """For addresses without parameters. Raises Refused."""
     raise_if_refused(
-        [(name, f"“{truncate_text(name)}” is no parameter of this address; it has none.") for name in data]
+        [
+            (name, f"“{truncate_text(name)}” is no parameter of this address; it has none.")
+            for name in data
+        ]
     )
 
 
@@ -83,9 +99,13 @@ def forest_words(data: QueryDict, parsed: ParsedRequest) -> tuple[str, bool]:
     item, shared = data.get("item", Item.IMPROVED.value), data.get("shared")
     errors = []
     if item not in forest_items(parsed.question):
-        errors.append(("item", f"“{truncate_text(item)}” is nothing a forest plot can be drawn of here."))
+        errors.append(
+            ("item", f"“{truncate_text(item)}” is nothing a forest plot can be drawn of here.")
+        )
     if shared not in (None, "yes"):
-        errors.append(("shared", f"“{truncate_text(shared)}” is not “yes”. Leave it out otherwise."))
+        errors.append(
+            ("shared", f"“{truncate_text(shared)}” is not “yes”. Leave it out otherwise.")
+        )
     raise_if_refused(errors)
     return item, shared == "yes"
 
@@ -101,12 +121,18 @@ class PageOfList:
 
 
 def page_of_list(data: QueryDict, table: Table, parsed: ParsedRequest) -> PageOfList:
-    """Raises Refused for a wrong parameter, and for a cursor of data that have changed meanwhile."""
+    """Raises Refused for a wrong parameter, and for a cursor of data that have changed
+    meanwhile.
+    """
     errors: list[ParameterError] = []
     sort = data.get("sort", "")
     if not table.sorts_by(sort):
         errors.append(
-            ("sort", f"“{truncate_text(sort)}” is no column to sort by. Known: {', '.join(table.sort_words())}.")
+            (
+                "sort",
+                f"“{truncate_text(sort)}” is no column to sort by. Known: "
+                f"{', '.join(table.sort_words())}.",
+            )
         )
     size = data.get("page_size") or str(DEFAULT_SIZE)
     if not (size.isascii() and size.isdecimal() and 1 <= int(size[:9]) <= LARGEST_SIZE):
@@ -114,7 +140,10 @@ def page_of_list(data: QueryDict, table: Table, parsed: ParsedRequest) -> PageOf
     columns = {column.name: column for column in table.file_columns}
     names = data["fields"].split(",") if data.get("fields") else list(columns)
     if unknown_names := [name for name in names if name not in columns]:
-        detail = f"{', '.join(f'“{truncate_text(name)}”' for name in unknown_names[:3])}: no such field. Known: {', '.join(columns)}."
+        detail = (
+            f"{', '.join(f'“{truncate_text(name)}”' for name in unknown_names[:3])}: no such "
+            f"field. Known: {', '.join(columns)}."
+        )
         errors.append(("fields", detail))
     raise_if_refused(errors)
     start = 0
@@ -123,8 +152,9 @@ def page_of_list(data: QueryDict, table: Table, parsed: ParsedRequest) -> PageOf
     return PageOfList([columns[name] for name in dict.fromkeys(names)], sort, start, int(size))
 
 
-# A cursor is a place in the list of one question in one version of the data. The order of a list is total, so within a
-# version nothing is seen twice or missed; when the data have changed, the reader is told instead.
+# A cursor is a place in the list of one question in one version of the data. The order of a list is
+# total, so within a version nothing is seen twice or missed; when the data have changed, the reader
+# is told instead.
 
 
 def cursor_key(table: Table, parsed: ParsedRequest, sort: str) -> str:
@@ -133,8 +163,14 @@ def cursor_key(table: Table, parsed: ParsedRequest, sort: str) -> str:
 
 
 def make_cursor(start: int, table: Table, parsed: ParsedRequest, sort: str) -> str:
-    content = [start, current_version().token_of(parsed.collection), cursor_key(table, parsed, sort)]
-    return urlsafe_b64encode(json.dumps(content, separators=(",", ":")).encode()).decode().rstrip("=")
+    content = [
+        start,
+        current_version().token_of(parsed.collection),
+        cursor_key(table, parsed, sort),
+    ]
+    return (
+        urlsafe_b64encode(json.dumps(content, separators=(",", ":")).encode()).decode().rstrip("=")
+    )
 
 
 def read_cursor(text: str, table: Table, parsed: ParsedRequest, sort: str) -> int:
@@ -145,7 +181,9 @@ def read_cursor(text: str, table: Table, parsed: ParsedRequest, sort: str) -> in
     except (ValueError, TypeError):
         is_valid = False
     if not is_valid or question != cursor_key(table, parsed, sort):
-        raise_if_refused([("cursor", "This cursor belongs to another question, or to none. Begin without one.")])
+        raise_if_refused(
+            [("cursor", "This cursor belongs to another question, or to none. Begin without one.")]
+        )
     if token != current_version().token_of(parsed.collection):
         detail = "The data have changed since the first page. Begin again without the cursor."
         raise Refused(409, detail, [("cursor", "It is of earlier data.")])

@@ -1,4 +1,6 @@
-"""The OpenAPI schema: parameters from the filters, values and examples from the evidence as it is."""
+"""The OpenAPI schema: parameters from the filters, values and examples from the evidence as it
+is.
+"""
 
 from copy import deepcopy
 
@@ -16,7 +18,8 @@ from . import answers
 from .params import DEFAULT_SIZE, LARGEST_SIZE, page_of_list, parse_api_request
 from .shapes import ProblemShape
 
-VOCABULARY = "x-vocabulary"  # marks a parameter whose values are read from the database when the schema is made
+# marks a parameter whose values are read from the database when the schema is made
+VOCABULARY = "x-vocabulary"
 PROBLEM = {
     400: "A parameter is wrong; `errors` says which and why. No rows are given.",
     404: "There is no such collection or address.",
@@ -29,12 +32,16 @@ def response_schemas(shape: type, description: str, *problems: int) -> dict:
     """The answers of an address: what it gives, and the problems it may have."""
     responses = {200: OpenApiResponse(shape, description)}
     for status in (*problems, 429):
-        responses[(status, "application/problem+json")] = OpenApiResponse(ProblemShape, PROBLEM[status])
+        responses[(status, "application/problem+json")] = OpenApiResponse(
+            ProblemShape, PROBLEM[status]
+        )
     return responses
 
 
 def query_parameter(name: str, description: str, schema: dict, **options) -> OpenApiParameter:
-    return OpenApiParameter(name, schema, OpenApiParameter.QUERY, description=description, **options)
+    return OpenApiParameter(
+        name, schema, OpenApiParameter.QUERY, description=description, **options
+    )
 
 
 def array_schema(items: dict) -> dict:
@@ -46,7 +53,10 @@ def filter_parameters() -> list[OpenApiParameter]:
     parameters = []
     for name, url_filter in FILTERS.items():
         if isinstance(url_filter, Bound):
-            limits = {"minimum": url_filter.extra["min_value"], "maximum": url_filter.extra["max_value"]}
+            limits = {
+                "minimum": url_filter.extra["min_value"],
+                "maximum": url_filter.extra["max_value"],
+            }
             parameters.append(
                 query_parameter(
                     name,
@@ -56,12 +66,15 @@ def filter_parameters() -> list[OpenApiParameter]:
             )
         elif isinstance(url_filter, Search):
             description = (
-                "Words that all occur in the record, in what the patient had (drugs, indications, manifestations, "
+                "Words that all occur in the record, in what the patient had (drugs, "
+                "indications, manifestations, "
             )
             description += "autoantibodies, adverse events), or in its study; at most ten."
             parameters.append(
                 query_parameter(
-                    name, description, {"type": "string", "minLength": 1, "maxLength": url_filter.extra["max_length"]}
+                    name,
+                    description,
+                    {"type": "string", "minLength": 1, "maxLength": url_filter.extra["max_length"]},
                 )
             )
         else:
@@ -70,22 +83,32 @@ def filter_parameters() -> list[OpenApiParameter]:
                 items[VOCABULARY] = url_filter.kind
             elif isinstance(url_filter, AnyOf | NotKnown):
                 items = {"type": "string", "enum": list(url_filter.extra["options"])}
-            parameters.append(query_parameter(name, describe_filter(name, url_filter), array_schema(items)))
+            parameters.append(
+                query_parameter(name, describe_filter(name, url_filter), array_schema(items))
+            )
             if name in SETS:
                 description = (
-                    f"How the values of {name} are compared: any of them, all of them, exactly these, none of them."
+                    f"How the values of {name} are compared: any of them, all of them, exactly "
+                    "these, none of them."
                 )
                 schema = {"type": "string", "enum": list(Match.values), "default": str(Match.ANY)}
                 parameters.append(query_parameter(f"{name}_match", description, schema))
-    description = "The number of a release. The answer is of its data, or 409 when they have changed since."
+    description = (
+        "The number of a release. The answer is of its data, or 409 when they have changed since."
+    )
     return [*parameters, query_parameter("release", description, {"type": "integer"})]
 
 
 def describe_filter(name: str, url_filter) -> str:
     if isinstance(url_filter, NotKnown):
-        return "What is not known of the course; several words must all hold. A reason can be added: age.not-reported."
+        return (
+            "What is not known of the course; several words must all hold. A reason can be "
+            "added: age.not-reported."
+        )
     if name in SETS:
-        return f"{url_filter.label}. Repeat the word for a set; {name}_match says how it is compared."
+        return (
+            f"{url_filter.label}. Repeat the word for a set; {name}_match says how it is compared."
+        )
     return f"{url_filter.label}. Repeat the word for alternatives."
 
 
@@ -112,14 +135,22 @@ def list_parameters(table: Table) -> list[OpenApiParameter]:
             "The column to sort by, falling with a leading hyphen; unknown values come last.",
             {"type": "string", "enum": [*sort_words, *(f"-{word}" for word in sort_words)]},
         ),
-        query_parameter("fields", "Only these columns, separated by commas.", fields, explode=False, style="form"),
+        query_parameter(
+            "fields",
+            "Only these columns, separated by commas.",
+            fields,
+            explode=False,
+            style="form",
+        ),
         query_parameter(
             "page_size",
             "Rows of a page.",
             {"type": "integer", "minimum": 1, "maximum": LARGEST_SIZE, "default": DEFAULT_SIZE},
         ),
         query_parameter(
-            "cursor", "Where to go on: take it from `next`, do not make it.", {"type": "string", "minLength": 1}
+            "cursor",
+            "Where to go on: take it from `next`, do not make it.",
+            {"type": "string", "minLength": 1},
         ),
     ]
 
@@ -128,7 +159,9 @@ def list_parameters(table: Table) -> list[OpenApiParameter]:
 
 
 def with_values(result: dict, generator, request, public) -> dict:
-    """Fills in the values parameters take, and an example of each answer. A hook of drf-spectacular."""
+    """Fills in the values parameters take, and an example of each answer. A hook of
+    drf-spectacular.
+    """
     collections = all_collections()
     if not collections:
         return result
@@ -168,7 +201,9 @@ def example_response(path: str, slug: str) -> dict:
     last = segments[-1]
     if last in TABLES:
         table, params = TABLES[last], QueryDict("page_size=1")
-        return answers.list_page(table, parsed, page_of_list(params, table, parsed), params, absolute_url)
+        return answers.list_page(
+            table, parsed, page_of_list(params, table, parsed), params, absolute_url
+        )
     examples = {
         "summary": lambda: answers.summary_json(parsed, absolute_url),
         "forest": lambda: answers.forest_json(Item.IMPROVED.value, False, parsed, absolute_url),

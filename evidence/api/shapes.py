@@ -1,4 +1,6 @@
-"""The shapes of answers, for the schema alone: `answers.py` makes them, the tests hold the two together."""
+"""The shapes of answers, for the schema alone: `answers.py` makes them, the tests hold the two
+together.
+"""
 
 from rest_framework import serializers as s
 
@@ -23,14 +25,18 @@ def number_field(meaning: str = "", **options) -> s.FloatField:
     return s.FloatField(help_text=meaning, **options)
 
 
-EMPTY_MEANS = "What null means in this row: “not reported” (the paper was read in full and does not say) or “not "
+EMPTY_MEANS = (
+    "What null means in this row: “not reported” (the paper was read in full and does not say) "
+    "or “not "
+)
 EMPTY_MEANS += "extracted” (only an abstract, a registration or a citation was read). Never “none”."
 KIND = "“published”, or the caveat of a simulated collection."
 
 ReleaseShape = make_component(
     "Release",
     release=integer_field(
-        "Number of the latest release that holds the collection; null before the first.", allow_null=True
+        "Number of the latest release that holds the collection; null before the first.",
+        allow_null=True,
     ),
     changed_since=s.BooleanField(help_text="Whether the data have been edited since that release."),
     released_at=s.DateTimeField(required=False),
@@ -42,10 +48,12 @@ QuestionShape = make_component(
     words=text_field("The question in words, as it was asked of what is answered."),
     not_asked=s.ListField(
         child=s.CharField(),
-        help_text="Its parts that were not asked of groups, in words: a group has no one sex or age. Empty where every "
-        "part was asked.",
+        help_text="Its parts that were not asked of groups, in words: a group has no one sex or "
+        "age. Empty where every part was asked.",
     ),
-    query=text_field("The question as a query string, always in the same spelling.", allow_blank=True),
+    query=text_field(
+        "The question as a query string, always in the same spelling.", allow_blank=True
+    ),
     page=s.URLField(help_text="The page that shows the same."),
 )
 HEAD = {
@@ -59,20 +67,28 @@ SHARE = {
     "key": text_field("The code the label stands for, if any.", allow_blank=True),
     "count": integer_field("How many."),
     "known": integer_field("Of how many in whom it is known."),
-    "not_reported": integer_field("Not known, because the paper was read in full and does not say."),
-    "not_extracted": integer_field("Not known, because only an abstract, a registration or a citation was read."),
+    "not_reported": integer_field(
+        "Not known, because the paper was read in full and does not say."
+    ),
+    "not_extracted": integer_field(
+        "Not known, because only an abstract, a registration or a citation was read."
+    ),
     "unit": text_field("What is counted: patients, treatments, events."),
     "percent": number_field(
-        "100 × count / known; null where nobody is known, and where it is asked for.", allow_null=True
+        "100 × count / known; null where nobody is known, and where it is asked for.",
+        allow_null=True,
     ),
     "interval_95": s.ListField(
         child=s.FloatField(),
         min_length=2,
         max_length=2,
         allow_null=True,
-        help_text="Wilson's 95 % confidence interval in percent; null where there is no percentage.",
+        help_text="Wilson's 95 % confidence interval in percent; null where there is no "
+        "percentage.",
     ),
-    "asked_for": s.BooleanField(help_text="Whether the question itself decides the share, so that it is no rate."),
+    "asked_for": s.BooleanField(
+        help_text="Whether the question itself decides the share, so that it is no rate."
+    ),
     "text": text_field("The share in words, as pages print it."),
 }
 ShareShape = make_component("Share", **SHARE)
@@ -89,16 +105,26 @@ BreakdownShape = make_component(
     "Breakdown",
     label=text_field(),
     key=text_field(allow_blank=True),
-    list_may_not_be_complete=s.BooleanField(help_text="Whether there may be more than the label names."),
-    verdicts=s.DictField(child=s.IntegerField(), help_text="Treatments by the authors' overall verdict."),
+    list_may_not_be_complete=s.BooleanField(
+        help_text="Whether there may be more than the label names."
+    ),
+    verdicts=s.DictField(
+        child=s.IntegerField(), help_text="Treatments by the authors' overall verdict."
+    ),
     improved=ShareShape(),
 )
 AnswerShape = make_component(
     "Answer",
-    matching=integer_field("Patients whom the question answers with yes, by one of their treatments."),
+    matching=integer_field(
+        "Patients whom the question answers with yes, by one of their treatments."
+    ),
     open=integer_field("Patients of whom it is open; of all others the answer is no."),
-    open_not_reported=integer_field("Of these, because the paper was read in full and does not say."),
-    open_not_extracted=integer_field("Of these, because only an abstract, a registration or a citation was read."),
+    open_not_reported=integer_field(
+        "Of these, because the paper was read in full and does not say."
+    ),
+    open_not_extracted=integer_field(
+        "Of these, because only an abstract, a registration or a citation was read."
+    ),
 )
 AtLeast = make_component(
     "AtLeast",
@@ -128,7 +154,9 @@ Summary = make_component(
     answer=AnswerShape(),
     totals=Totals(),
     headlines=ShareShape(many=True),
-    improved_by_domain=ShareShape(many=True, help_text="One outcome of each patient in each domain."),
+    improved_by_domain=ShareShape(
+        many=True, help_text="One outcome of each patient in each domain."
+    ),
     improved_by_domain_rule=text_field("Which outcome of a patient counts, in a sentence."),
     indication_sets=ShareShape(
         many=True, help_text="Exactly these, of patients whose list of indications is complete."
@@ -140,11 +168,13 @@ Summary = make_component(
     age=Age(),
     sex=s.DictField(child=s.IntegerField()),
     groups=text_field(
-        "What groups answer the question, or may hold patients who do, in words; their patients are not among these.",
+        "What groups answer the question, or may hold patients who do, in words; their patients "
+        "are not among these.",
         allow_blank=True,
     ),
     groups_not_asked=s.ListField(
-        child=s.CharField(), help_text="Parts of the question that were not asked of these groups, in words."
+        child=s.CharField(),
+        help_text="Parts of the question that were not asked of these groups, in words.",
     ),
 )
 CHART = {
@@ -153,13 +183,17 @@ CHART = {
     "sentence": text_field("What the chart shows, in words."),
     "note": text_field(allow_blank=True),
     "columns": s.ListField(child=s.CharField()),
-    "rows": s.ListField(child=s.ListField(child=s.JSONField()), help_text="Cells in the order of the columns."),
+    "rows": s.ListField(
+        child=s.ListField(child=s.JSONField()), help_text="Cells in the order of the columns."
+    ),
 }
 ChartShape = make_component("Chart", **HEAD, **CHART)
 WithoutStudyShape = make_component(
     "WithoutStudy",
     study=text_field("The slug of the study that is left out."),
-    percent=number_field("The pooled proportion without it, in percent; null if refused.", allow_null=True),
+    percent=number_field(
+        "The pooled proportion without it, in percent; null if refused.", allow_null=True
+    ),
     interval_95_t=s.ListField(
         child=s.FloatField(),
         min_length=2,
@@ -209,13 +243,19 @@ FilterShape = make_component(
     "Filter",
     name=text_field("The word in an address."),
     label=text_field(),
-    match=s.ListField(child=s.CharField(), help_text="Values of the match word, <name>_match; empty if it has none."),
+    match=s.ListField(
+        child=s.CharField(),
+        help_text="Values of the match word, <name>_match; empty if it has none.",
+    ),
     values=ValueShape(many=True, help_text="Values it takes; empty for numbers and search words."),
     minimum=integer_field(allow_null=True),
     maximum=integer_field(allow_null=True),
 )
 Filters = make_component(
-    "Filters", collection=text_field(), evidence_kind=text_field(KIND), filters=FilterShape(many=True)
+    "Filters",
+    collection=text_field(),
+    evidence_kind=text_field(KIND),
+    filters=FilterShape(many=True),
 )
 ArchiveShape = make_component(
     "ReleasedCollection",
@@ -223,7 +263,8 @@ ArchiveShape = make_component(
     evidence_kind=text_field(KIND),
     rows=s.DictField(child=s.IntegerField(), help_text="Rows of each table."),
     changes=s.DictField(
-        child=s.DictField(child=s.IntegerField()), help_text="Rows added, changed and removed since the one before."
+        child=s.DictField(child=s.IntegerField()),
+        help_text="Rows added, changed and removed since the one before.",
     ),
     content_hash=text_field(),
     archive=s.URLField(help_text="The ZIP of all its tables, as it was."),
@@ -255,7 +296,9 @@ FieldShape = make_component(
 Fields = make_component("Fields", list=text_field(), fields=FieldShape(many=True))
 Dictionary = make_component("Dictionary", lists=Fields(many=True))
 Fault = make_component(
-    "Fault", parameter=text_field("The parameter that is wrong.", required=False), detail=text_field()
+    "Fault",
+    parameter=text_field("The parameter that is wrong.", required=False),
+    detail=text_field(),
 )
 ProblemShape = make_component(
     "Problem",
@@ -268,7 +311,9 @@ ProblemShape = make_component(
 
 
 def column_field(column: Column) -> s.Field:
-    """A column as a field of a row; everything can be null, and nothing is there that was not asked for."""
+    """A column as a field of a row; everything can be null, and nothing is there that was not asked
+    for.
+    """
     help_text = f"{column.label}. {column.meaning}" + (f" In {column.unit}." if column.unit else "")
     options = {"help_text": help_text, "allow_null": True, "required": False}
     if column.numeric:
@@ -281,7 +326,9 @@ def column_field(column: Column) -> s.Field:
 def row_schema(table: Table) -> type[s.Serializer]:
     name = "".join(word.capitalize() for word in table.noun.split("-")) + "Row"
     fields = {column.name: column_field(column) for column in table.file_columns}
-    return make_component(name, **fields, empty_means=text_field(EMPTY_MEANS), evidence_kind=text_field(KIND))
+    return make_component(
+        name, **fields, empty_means=text_field(EMPTY_MEANS), evidence_kind=text_field(KIND)
+    )
 
 
 def page_schema(table: Table) -> type[s.Serializer]:

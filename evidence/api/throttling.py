@@ -17,7 +17,9 @@ class ByAddress(SimpleRateThrottle):
     """REST framework's counting in a sliding window of a minute, by the asker's network address."""
 
     def get_ident(self, request) -> str:
-        """Where a request came from: in the words of a proxy that is one of ours, otherwise its peer."""
+        """Where a request came from: in the words of a proxy that is one of ours, otherwise its
+        peer.
+        """
         peer = request.META["REMOTE_ADDR"]
         return super().get_ident(request) if is_proxy(peer) else peer
 
@@ -34,7 +36,9 @@ class ByAddress(SimpleRateThrottle):
     @property
     def seconds_to_wait(self) -> int:
         """Until the oldest request counted leaves the window."""
-        return ceil(self.duration - (self.now - self.history[-1])) if self.history else self.duration
+        return (
+            ceil(self.duration - (self.now - self.history[-1])) if self.history else self.duration
+        )
 
 
 def is_proxy(peer: str) -> bool:
@@ -49,11 +53,16 @@ def is_proxy(peer: str) -> bool:
 def rate_limited(get_response):
     """Counts requests to the API, kept answers included, and says in headers how many are left.
 
-    The headers are those of the IETF's draft (RateLimit, RateLimit-Policy). A cache that is away limits nobody.
+    The headers are those of the IETF's draft (RateLimit, RateLimit-Policy). A cache that is away
+    limits nobody.
     """
 
     def middleware(request):
-        if not settings.API_PER_MINUTE or not request.path_info.startswith("/api/v1/") or request.method == "OPTIONS":
+        if (
+            not settings.API_PER_MINUTE
+            or not request.path_info.startswith("/api/v1/")
+            or request.method == "OPTIONS"
+        ):
             return get_response(request)
         throttle = ByAddress()
         try:
@@ -65,11 +74,16 @@ def rate_limited(get_response):
             response = get_response(request)
         else:
             wait = throttle.seconds_to_wait
-            detail = f"More than {settings.API_PER_MINUTE} requests in a minute. Ask again in {wait} s. Whole lists "
+            detail = (
+                f"More than {settings.API_PER_MINUTE} requests in a minute. Ask again in {wait} "
+                "s. Whole lists "
+            )
             detail += "come faster as files, such as patients.csv."
             response = problem_response(429, detail, headers={"Retry-After": str(wait)})
         response.headers["RateLimit-Policy"] = f'"address";q={throttle.num_requests};w={WINDOW}'
-        response.headers["RateLimit"] = f'"address";r={throttle.requests_left};t={throttle.seconds_to_wait}'
+        response.headers["RateLimit"] = (
+            f'"address";r={throttle.requests_left};t={throttle.seconds_to_wait}'
+        )
         return response
 
     return middleware

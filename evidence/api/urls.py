@@ -14,7 +14,10 @@ urlpatterns = [
     path("v1/<slug:collection>/summary/", views.Summary.as_view(), name="api_summary"),
     path("v1/<slug:collection>/forest/", views.Forest.as_view(), name="api_forest"),
     path("v1/<slug:collection>/charts/<slug:name>/", views.Chart.as_view(), name="api_chart"),
-    *(path(f"v1/<slug:collection>/{noun}/", view.as_view(), name=f"api_{noun}") for noun, view in views.LISTS.items()),
+    *(
+        path(f"v1/<slug:collection>/{noun}/", view.as_view(), name=f"api_{noun}")
+        for noun, view in views.LISTS.items()
+    ),
     path("schema/", views.Schema.as_view(), name="api_schema"),
     re_path(r"^[\s\S]*/$", nothing_here),  # without its last stroke an address is first completed
 ]

@@ -35,7 +35,9 @@ class Read(APIView):
     content_negotiation_class = AlwaysJSON
 
     def make_answer(self, make_answer: Callable[[], dict]) -> HttpResponse:
-        """What `make_answer()` gives, once all parameters are found right; for HEAD nothing is made."""
+        """What `make_answer()` gives, once all parameters are found right; for HEAD nothing is
+        made.
+        """
         if self.request.method == "HEAD":
             return HttpResponse(content_type="application/json")
         return Response(make_answer())
@@ -43,7 +45,9 @@ class Read(APIView):
 
 class Start(Read):
     @extend_schema(
-        operation_id="start", tags=["What there is"], responses=response_schemas(shapes.Start, "What there is.", 400)
+        operation_id="start",
+        tags=["What there is"],
+        responses=response_schemas(shapes.Start, "What there is.", 400),
     )
     def get(self, request: HttpRequest) -> Response:
         """The collections, and the addresses below each. Everything else begins here."""
@@ -58,7 +62,9 @@ class Releases(Read):
         responses=response_schemas(shapes.Releases, "All releases, the latest first.", 400),
     )
     def get(self, request: HttpRequest) -> Response:
-        """States of the evidence that stay as they were, with hashes, what changed, and archives."""
+        """States of the evidence that stay as they were, with hashes, what changed, and
+        archives.
+        """
         refuse_parameters(request.query_params)
         return self.make_answer(lambda: answers.releases_json(request.build_absolute_uri))
 
@@ -70,7 +76,9 @@ class Dictionary(Read):
         responses=response_schemas(shapes.Dictionary, "Every field of every list.", 400),
     )
     def get(self, request: HttpRequest) -> Response:
-        """The data dictionary: what each field means, its unit, its values, and how missing is written."""
+        """The data dictionary: what each field means, its unit, its values, and how missing is
+        written.
+        """
         refuse_parameters(request.query_params)
         return self.make_answer(answers.dictionary_json)
 
@@ -85,7 +93,9 @@ class Collection(Read):
         """One body of evidence, and the addresses below it. Collections are never mixed."""
         refuse_parameters(request.query_params)
         collection_record = get_collection(collection)
-        return self.make_answer(lambda: answers.collection_json(collection_record, request.build_absolute_uri))
+        return self.make_answer(
+            lambda: answers.collection_json(collection_record, request.build_absolute_uri)
+        )
 
 
 class Filters(Read):
@@ -98,7 +108,9 @@ class Filters(Read):
         """Every word a question can be asked in, with the values it takes in this collection."""
         refuse_parameters(request.query_params)
         collection_record = get_collection(collection)
-        return self.make_answer(lambda: answers.filters_json(collection_record, vocabulary(collection_record)))
+        return self.make_answer(
+            lambda: answers.filters_json(collection_record, vocabulary(collection_record))
+        )
 
 
 class Summary(Read):
@@ -109,7 +121,9 @@ class Summary(Read):
         responses=response_schemas(shapes.Summary, "The summary.", 400, 404, 409),
     )
     def get(self, request: HttpRequest, collection: str) -> Response:
-        """All shares of a question: each count with its denominator, interval and missing, by reason."""
+        """All shares of a question: each count with its denominator, interval and missing, by
+        reason.
+        """
         question = parse_api_request(request.query_params, collection)
         return self.make_answer(lambda: answers.summary_json(question, request.build_absolute_uri))
 
@@ -122,11 +136,15 @@ class Chart(Read):
         responses=response_schemas(shapes.ChartShape, "The chart's numbers.", 400, 404, 409),
     )
     def get(self, request: HttpRequest, collection: str, name: str) -> Response:
-        """The numbers of one chart of the question, each in a column of its own, and its sentence."""
+        """The numbers of one chart of the question, each in a column of its own, and its
+        sentence.
+        """
         question = parse_api_request(request.query_params, collection)
         if name not in CHARTS:
             raise Http404("There is no such chart.")
-        return self.make_answer(lambda: answers.chart_json(name, question, request.build_absolute_uri))
+        return self.make_answer(
+            lambda: answers.chart_json(name, question, request.build_absolute_uri)
+        )
 
 
 class Forest(Read):
@@ -137,8 +155,9 @@ class Forest(Read):
         responses=response_schemas(shapes.ForestShape, "The forest plot's numbers.", 400, 404, 409),
     )
     def get(self, request: HttpRequest, collection: str) -> Response:
-        """One proportion study by study: exact intervals, the raw total, and where it can be justified the pooled
-        proportion with intervals by t and by z, `tau2` on the log odds, and the same without each study in turn.
+        """One proportion study by study: exact intervals, the raw total, and where it can be
+        justified the pooled proportion with intervals by t and by z, `tau2` on the log odds, and
+        the same without each study in turn.
         """
         params = request.query_params
         parsed = parse_api_request(params, collection, FOREST)
@@ -155,7 +174,9 @@ class Rows(Read):
         params = request.query_params
         parsed = parse_api_request(params, collection, ROWS)
         page = page_of_list(params, self.table, parsed)
-        return self.make_answer(lambda: answers.list_page(self.table, parsed, page, params, request.build_absolute_uri))
+        return self.make_answer(
+            lambda: answers.list_page(self.table, parsed, page, params, request.build_absolute_uri)
+        )
 
 
 def list_of(table: Table) -> type[Rows]:
@@ -165,9 +186,12 @@ def list_of(table: Table) -> type[Rows]:
         operation_id=f"list-{table.noun}",
         tags=["Lists"],
         parameters=list_parameters(table),
-        responses=response_schemas(shapes.PAGES[table.noun], f"A page of {table.title.lower()}.", 400, 404, 409),
-        description=f"{table.title} that answer the question, the same as on the page and in the file of that name. "
-        "`count` is of the whole list. Null is not “none”: `empty_means` says why a value is empty.",
+        responses=response_schemas(
+            shapes.PAGES[table.noun], f"A page of {table.title.lower()}.", 400, 404, 409
+        ),
+        description=f"{table.title} that answer the question, the same as on the page and in the "
+        "file of that name. `count` is of the whole list. Null is not “none”: `empty_means` "
+        "says why a value is empty.",
     )
     def get(self, request: HttpRequest, collection: str) -> Response:
         return self.list_rows(request, collection)

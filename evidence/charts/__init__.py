@@ -1,4 +1,6 @@
-"""Summaries -> figures. No ORM, no request: a chart and the number in the text come from the same Share."""
+"""Summaries -> figures. No ORM, no request: a chart and the number in the text come from the same
+Share.
+"""
 
 from .bars import age_chart, event_chart, response_chart, share_chart
 from .changes import change_chart, level_chart

@@ -36,10 +36,20 @@ def share_cells(share: Share) -> list[str]:
 def share_numbers(share: Share) -> list:
     """The same for a program: percentages unrounded, None where nobody is known."""
     low, high = share.interval or (None, None)
-    return [share.count, share.known, share.percent, low, high, share.not_reported, share.not_extracted]
+    return [
+        share.count,
+        share.known,
+        share.percent,
+        low,
+        high,
+        share.not_reported,
+        share.not_extracted,
+    ]
 
 
-def table_links(rows: Sequence[FilterLink | None], column: int = 0) -> dict[tuple[int, int], FilterLink]:
+def table_links(
+    rows: Sequence[FilterLink | None], column: int = 0
+) -> dict[tuple[int, int], FilterLink]:
     """Steps of one column of a table."""
     return {(row, column): step for row, step in enumerate(rows) if step is not None}
 
@@ -59,7 +69,9 @@ def share_chart(
     note: str = "",
     link_of: Callable[[Share], FilterLink | None] = no_link,
 ) -> Chart:
-    """Percentages with their Wilson intervals, each labelled n/N; what is known of nobody is not drawn."""
+    """Percentages with their Wilson intervals, each labelled n/N; what is known of nobody is not
+    drawn.
+    """
     known_shares = [share for share in shares if share.percent is not None]
     units = {str(share.unit) for share in shares} or {"patients"}
     headings = [heading, f"{', '.join(units)}, n/N", *SHARE_HEADINGS]
@@ -79,13 +91,19 @@ def share_chart(
         "x": [round(share.percent, 4) for share in known_shares],
         "marker": {"color": COUNT},
         "error_x": error_bars(
-            [share.percent for share in known_shares], [share.interval for share in known_shares], width=5
+            [share.percent for share in known_shares],
+            [share.interval for share in known_shares],
+            width=5,
         ),
         "customdata": [f"{label_text(share.label)}: {share}" for share in known_shares],
         "hovertemplate": "%{customdata}<extra></extra>",
     }
     unit = f"% of {known_shares[0].unit} known, 95 % CI"
-    layout = {"xaxis": value_axis(unit, range=[0, 100]), "yaxis": rows_axis(labels), "showlegend": False}
+    layout = {
+        "xaxis": value_axis(unit, range=[0, 100]),
+        "yaxis": rows_axis(labels),
+        "showlegend": False,
+    }
     figure = build_figure(collection, [bars], rows=len(known_shares) + 1, **layout)
     marks = [[link_of(share) for share in known_shares]]
     return Chart(name, title, share_sentence(known_shares), table, figure, note, marks)
@@ -96,7 +114,11 @@ def share_sentence(shares: Sequence[Share]) -> str:
     text = f"Most often {first.label}: {first}"
     if rest:
         text += "; then " + ", ".join(f"{share.label} {share.fraction}" for share in rest[:3])
-    caveat = " So few are known that the intervals matter more than the percentages." if first.few else ""
+    caveat = (
+        " So few are known that the intervals matter more than the percentages."
+        if first.few
+        else ""
+    )
     return f"{text}.{caveat}"
 
 
@@ -110,14 +132,24 @@ def response_chart(
     note: str = "",
     link_of: Callable[[Breakdown, str | None], FilterLink | None] = lambda row, response: None,
 ) -> Chart:
-    """Verdicts as stacked counts of treatments, those not known included, so that the whole denominator is seen."""
-    headings = [heading, *(response.label for response in RESPONSES), "Not reported", "Not extracted"]
+    """Verdicts as stacked counts of treatments, those not known included, so that the whole
+    denominator is seen.
+    """
+    headings = [
+        heading,
+        *(response.label for response in RESPONSES),
+        "Not reported",
+        "Not extracted",
+    ]
     links = table_links([link_of(row, None) for row in rows])
     for column, response in enumerate(RESPONSES, start=1):
-        links |= table_links([link_of(row, response) if row.counts[response] else None for row in rows], column)
+        links |= table_links(
+            [link_of(row, response) if row.counts[response] else None for row in rows], column
+        )
     names = ["label", *RESPONSES, *SHARE_COLUMNS]
     numbers = [
-        [row.label, *(row.counts[response] for response in RESPONSES), *share_numbers(row.improved)] for row in rows
+        [row.label, *(row.counts[response] for response in RESPONSES), *share_numbers(row.improved)]
+        for row in rows
     ]
     table = ChartTable(
         [*headings, "Improved, treatments, n/N", "%", "95 % CI"],
@@ -126,14 +158,23 @@ def response_chart(
         (names, numbers),
     )
     if not any(row.known for row in rows):
-        return Chart(name, title, "No overall verdict is known for any of these treatments.", table, note=note)
+        return Chart(
+            name,
+            title,
+            "No overall verdict is known for any of these treatments.",
+            table,
+            note=note,
+        )
     labels = [label_text(row.label) for row in rows]
     counts = {response: [row.counts[response] for row in rows] for response in RESPONSES}
     counts[Response.UNKNOWN] = [row.improved.missing for row in rows]
     responses = [response for response in counts if any(counts[response])]
     traces = [verdict_trace(response, labels, counts[response]) for response in responses]
     marks = [
-        [link_of(row, response.value) if number else None for row, number in zip(rows, counts[response], strict=True)]
+        [
+            link_of(row, response.value) if number else None
+            for row, number in zip(rows, counts[response], strict=True)
+        ]
         for response in responses
     ]
     fractions = "; ".join(f"{row.label} {row.improved.fraction}" for row in rows if row.known)
@@ -152,7 +193,14 @@ def response_chart(
 def response_cells(row: Breakdown) -> list[str]:
     """All verdicts, the missing by reason, then the improved as a share."""
     fraction, percent, interval, *missing = share_cells(row.improved)
-    return [row.label, *(str(row.counts[response]) for response in RESPONSES), *missing, fraction, percent, interval]
+    return [
+        row.label,
+        *(str(row.counts[response]) for response in RESPONSES),
+        *missing,
+        fraction,
+        percent,
+        interval,
+    ]
 
 
 def verdict_trace(response: Response, labels: list[str], counts: list[int]) -> dict:
@@ -166,7 +214,10 @@ def verdict_trace(response: Response, labels: list[str], counts: list[int]) -> d
         "textposition": "inside",
         "insidetextanchor": "middle",
         "textangle": 0,
-        "marker": {"color": COLOURS[response], "pattern": {"shape": PATTERNS[response], "solidity": 0.25, "size": 6}},
+        "marker": {
+            "color": COLOURS[response],
+            "pattern": {"shape": PATTERNS[response], "solidity": 0.25, "size": 6},
+        },
         "hovertemplate": "%{y}: %{x} " + response.label.lower() + "<extra></extra>",
     }
 
@@ -184,11 +235,21 @@ EVENT_HEADINGS = [
     "serious events",
     "CTCAE grade ≥ 3",
 ]
-EVENT_COLUMNS = ["category", *SHARE_COLUMNS, "events", "serious", "not_serious", "graded", "grade_3_or_more"]
+EVENT_COLUMNS = [
+    "category",
+    *SHARE_COLUMNS,
+    "events",
+    "serious",
+    "not_serious",
+    "graded",
+    "grade_3_or_more",
+]
 
 
 def event_cells(row: CategoryShare) -> list[str]:
-    """Patients with, without and not stated, then the share, then events and what is known of them."""
+    """Patients with, without and not stated, then the share, then events and what is known of
+    them.
+    """
     share = row.patients
     patient_counts = [share.count, share.others, share.not_reported, share.not_extracted]
     other_cells = [
@@ -214,12 +275,15 @@ def event_chart(
     empty_text: str,
     link_of: Callable[[str], FilterLink | None] = no_link,
 ) -> Chart:
-    """Adverse events by category: patients with one, and events, side by side; they are not the same thing."""
+    """Adverse events by category: patients with one, and events, side by side; they are not the
+    same thing.
+    """
     name, title = "adverse-events", "Adverse events by category"
     note = (
-        "A second event in one patient adds an event and no patient. Patients are of those in whom it is known whether "
-        "they had one; without: none occurred, or the list is complete and none is of this category. Serious events "
-        "are of those said to be serious or not, severe ones of those graded: severe is not serious."
+        "A second event in one patient adds an event and no patient. Patients are of those in "
+        "whom it is known whether they had one; without: none occurred, or the list is complete "
+        "and none is of this category. Serious events are of those said to be serious or not, "
+        "severe ones of those graded: severe is not serious."
     )
     links = [link_of(row.patients.key) for row in rows]
     table = ChartTable(
@@ -232,7 +296,9 @@ def event_chart(
         return Chart(name, title, empty_text, table, note=note)
     labels = [label_text(row.patients.label) for row in rows]
 
-    def bar_trace(name: str, counts: list[int], colour: str, pattern: str, hover: list[str]) -> dict:
+    def bar_trace(
+        name: str, counts: list[int], colour: str, pattern: str, hover: list[str]
+    ) -> dict:
         return {
             "type": "bar",
             "orientation": "h",
@@ -258,10 +324,12 @@ def event_chart(
         "yaxis": rows_axis(labels),
     }
     categories = "; ".join(
-        f"{row.patients.label} in {row.patients}, {pluralize(row.events, 'events')}" for row in rows[:2]
+        f"{row.patients.label} in {row.patients}, {pluralize(row.events, 'events')}"
+        for row in rows[:2]
     )
     sentence = (
-        f"{categories}. In all, {pluralize(sum(events), 'events')} {'is' if sum(events) == 1 else 'are'} recorded."
+        f"{categories}. In all, {pluralize(sum(events), 'events')} "
+        f"{'is' if sum(events) == 1 else 'are'} recorded."
     )
     figure = build_figure(collection, traces, rows=len(rows) * 2, **layout)
     return Chart(name, title, sentence, table, figure, note, [links, links])
@@ -276,21 +344,40 @@ def age_chart(
     """Patients by decade of age, stacked by sex."""
     name, title = "age-and-sex", "Age and sex"
     sexes = [Sex.FEMALE, Sex.MALE, Sex.UNKNOWN]
-    rows = [[f"{band} years", *(str(counts.get(sex, 0)) for sex in sexes)] for band, counts in demographics.bands]
-    rows.append(["Age not known", *(str(demographics.sexes.get(sex, 0) - demographics.aged(sex)) for sex in sexes)])
-    links = table_links([link_of(band, None) if any(counts.values()) else None for band, counts in demographics.bands])
+    rows = [
+        [f"{band} years", *(str(counts.get(sex, 0)) for sex in sexes)]
+        for band, counts in demographics.bands
+    ]
+    rows.append(
+        [
+            "Age not known",
+            *(str(demographics.sexes.get(sex, 0) - demographics.aged(sex)) for sex in sexes),
+        ]
+    )
+    links = table_links(
+        [
+            link_of(band, None) if any(counts.values()) else None
+            for band, counts in demographics.bands
+        ]
+    )
     for column, sex in enumerate(sexes, start=1):
         column_links = [
-            link_of(band, sex.value) if counts.get(sex.value) else None for band, counts in demographics.bands
+            link_of(band, sex.value) if counts.get(sex.value) else None
+            for band, counts in demographics.bands
         ]
         links |= table_links(column_links, column)
     table = ChartTable(["Age", "Female", "Male", "Sex not known"], rows, links)
     if not demographics.bands:
         return Chart(name, title, demographics.sentence, table)
     labels = [band for band, _ in demographics.bands]
-    known_sexes = [sex for sex in sexes if any(counts.get(sex.value) for _, counts in demographics.bands)]
+    known_sexes = [
+        sex for sex in sexes if any(counts.get(sex.value) for _, counts in demographics.bands)
+    ]
     marks = [
-        [link_of(band, sex.value) if counts.get(sex.value) else None for band, counts in demographics.bands]
+        [
+            link_of(band, sex.value) if counts.get(sex.value) else None
+            for band, counts in demographics.bands
+        ]
         for sex in known_sexes
     ]
     traces = [
@@ -311,8 +398,16 @@ def age_chart(
         "barmode": "stack",
         "bargap": 0.15,
         "xaxis": value_axis("age (years)", type="category"),
-        "yaxis": count_axis("patients", max(sum(counts.values()) for _, counts in demographics.bands)),
+        "yaxis": count_axis(
+            "patients", max(sum(counts.values()) for _, counts in demographics.bands)
+        ),
     }
     return Chart(
-        name, title, demographics.sentence, table, build_figure(collection, traces, rows=5, **layout), "", marks
+        name,
+        title,
+        demographics.sentence,
+        table,
+        build_figure(collection, traces, rows=5, **layout),
+        "",
+        marks,
     )

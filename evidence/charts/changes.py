@@ -9,13 +9,13 @@ from ..summaries import ChangeRow, pluralize
 from .chart import COUNT, SECOND, Chart, ChartTable, build_figure, label_text, rows_axis, value_axis
 
 PRINTED_AS = (
-    "As printed; an IQR is given where the abstract prints its width, without saying of which value, so it is not "
-    "drawn. Groups are not pooled."
+    "As printed; an IQR is given where the abstract prints its width, without saying of which "
+    "value, so it is not drawn. Groups are not pooled."
 )
 
 SUBTRACTED = (
-    "Hollow marks are follow-up minus baseline, subtracted here from printed levels; a difference of two medians is "
-    "not the median of the changes."
+    "Hollow marks are follow-up minus baseline, subtracted here from printed levels; a "
+    "difference of two medians is not the median of the changes."
 )
 
 
@@ -61,17 +61,31 @@ def change_cells(row: ChangeRow) -> list[str]:
 
 
 def change_table(rows: Sequence[ChangeRow]) -> ChartTable:
-    headings = ["Group", "Week", "n", "Printed as", "Baseline", "Follow-up", "Change", "Spread", "p, as printed"]
+    headings = [
+        "Group",
+        "Week",
+        "n",
+        "Printed as",
+        "Baseline",
+        "Follow-up",
+        "Change",
+        "Spread",
+        "p, as printed",
+    ]
     return ChartTable(headings, [change_cells(row) for row in rows])
 
 
-def level_chart(measure: str, rows: Sequence[ChangeRow], collection: Collection, name: str = "group-levels") -> Chart:
+def level_chart(
+    measure: str, rows: Sequence[ChangeRow], collection: Collection, name: str = "group-levels"
+) -> Chart:
     """Baseline and follow-up levels, joined; standard deviations where printed."""
     title = f"{measure} in groups: baseline to follow-up"
     complete_rows = [row for row in rows if row.baseline is not None and row.followup is not None]
     table = change_table(rows)
     if not complete_rows:
-        return Chart(name, title, f"No group prints {measure} both at baseline and at follow-up.", table)
+        return Chart(
+            name, title, f"No group prints {measure} both at baseline and at follow-up.", table
+        )
     labels = [label_text(row_label(row), 34) for row in complete_rows]
     joins = {
         "type": "scatter",
@@ -85,16 +99,27 @@ def level_chart(measure: str, rows: Sequence[ChangeRow], collection: Collection,
     traces = [
         joins,
         level_points(
-            "Baseline", labels, [(row.baseline, row.baseline_sd) for row in complete_rows], SECOND, "circle-open"
+            "Baseline",
+            labels,
+            [(row.baseline, row.baseline_sd) for row in complete_rows],
+            SECOND,
+            "circle-open",
         ),
-        level_points("Follow-up", labels, [(row.followup, row.followup_sd) for row in complete_rows], COUNT, "circle"),
+        level_points(
+            "Follow-up",
+            labels,
+            [(row.followup, row.followup_sd) for row in complete_rows],
+            COUNT,
+            "circle",
+        ),
     ]
     layout = {
         "xaxis": value_axis(f"{measure} (bars: ± 1 SD where printed)", rangemode="tozero"),
         "yaxis": rows_axis(labels),
     }
     levels = "; ".join(
-        f"{row.study}, {row.group}: {format_decimal(row.baseline)} to {format_decimal(row.followup)}"
+        f"{row.study}, {row.group}: {format_decimal(row.baseline)} to "
+        f"{format_decimal(row.followup)}"
         for row in complete_rows
     )
     return Chart(
@@ -107,7 +132,9 @@ def level_chart(measure: str, rows: Sequence[ChangeRow], collection: Collection,
     )
 
 
-def change_chart(measure: str, rows: Sequence[ChangeRow], collection: Collection, name: str = "group-changes") -> Chart:
+def change_chart(
+    measure: str, rows: Sequence[ChangeRow], collection: Collection, name: str = "group-changes"
+) -> Chart:
     """Changes, one row each; standard deviations where printed."""
     title = f"Change in {measure} in groups"
     changed_rows = [row for row in rows if row.difference is not None]
@@ -153,8 +180,8 @@ def change_chart(measure: str, rows: Sequence[ChangeRow], collection: Collection
 
 
 def change_sentence(rows: Sequence[ChangeRow]) -> str:
-    """How many changes there are, and what they are: week by week, means apart from medians, and every
-    comparator by name.
+    """How many changes there are, and what they are: week by week, means apart from medians, and
+    every comparator by name.
     """
     computed = sum(row.computed for row in rows)
     counts = []
@@ -166,7 +193,10 @@ def change_sentence(rows: Sequence[ChangeRow]) -> str:
     for row in rows:
         by_week[row.weeks].append(row)
     weeks = sorted(by_week, key=lambda week: (week is None, week or 0))
-    return ". ".join([" and ".join(counts), *(week_sentence(week, by_week[week]) for week in weeks)]) + "."
+    return (
+        ". ".join([" and ".join(counts), *(week_sentence(week, by_week[week]) for week in weeks)])
+        + "."
+    )
 
 
 def week_sentence(week: Decimal | None, rows: Sequence[ChangeRow]) -> str:
@@ -181,7 +211,9 @@ def week_sentence(week: Decimal | None, rows: Sequence[ChangeRow]) -> str:
         if len(values) == 1:
             changes.append(f"JAK inhibitor, {average} {low}")
         else:
-            changes.append(f"JAK inhibitor, {average} {low} to {high} ({pluralize(len(values), 'groups')})")
+            changes.append(
+                f"JAK inhibitor, {average} {low} to {high} ({pluralize(len(values), 'groups')})"
+            )
     for row in rows:
         if not row.treated:
             value = format_decimal(row.difference, sign=True)
@@ -190,7 +222,9 @@ def week_sentence(week: Decimal | None, rows: Sequence[ChangeRow]) -> str:
     return f"{time}: {'; '.join(changes)}"
 
 
-def level_points(name: str, labels: list[str], values: list[tuple], colour: str, symbol: str) -> dict:
+def level_points(
+    name: str, labels: list[str], values: list[tuple], colour: str, symbol: str
+) -> dict:
     spreads = [float(sd) if sd is not None else 0 for _, sd in values]
     return {
         "type": "scatter",
@@ -199,7 +233,13 @@ def level_points(name: str, labels: list[str], values: list[tuple], colour: str,
         "x": [float(value) for value, _ in values],
         "y": labels,
         "marker": {"color": colour, "symbol": symbol, "size": 11, "line": {"width": 2}},
-        "error_x": {"type": "data", "array": spreads, "thickness": 1.2, "width": 4, "visible": any(spreads)},
+        "error_x": {
+            "type": "data",
+            "array": spreads,
+            "thickness": 1.2,
+            "width": 4,
+            "visible": any(spreads),
+        },
         "customdata": [with_spread(value, sd) for value, sd in values],
         "hovertemplate": "%{y}: %{customdata}<extra>" + name + "</extra>",
     }

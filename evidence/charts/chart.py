@@ -10,7 +10,8 @@ from ..models.choices import Response, Sex
 from ..questions.filters import AskedInWords
 from ..questions.question import FilterLink
 
-# Okabe and Ito's colour-blind-safe palette, used for meaning only; each meaning has a pattern too, never colour alone.
+# Okabe and Ito's colour-blind-safe palette, used for meaning only; each meaning has a pattern too,
+# never colour alone.
 COUNT = "#0072B2"
 SECOND = "#E69F00"
 NOT_KNOWN = "#8A8F98"
@@ -42,8 +43,9 @@ LABEL = 22  # characters of a label before it is broken
 class ChartTable:
     """The chart's numbers as a table; the first cell of a row is its heading.
 
-    `steps` gives, by row and column, what choosing a cell asks. `file` holds the same numbers for a program: its
-    headings and rows, every number in a column of its own; by default it is the table itself.
+    `steps` gives, by row and column, what choosing a cell asks. `file` holds the same numbers for a
+    program: its headings and rows, every number in a column of its own; by default it is the table
+    itself.
     """
 
     headings: list[str]
@@ -58,7 +60,8 @@ class ChartTable:
 
 @dataclass(frozen=True)
 class Chart:
-    """A figure as plain Plotly JSON, with its text twin. Without a figure, `sentence` says why there is none.
+    """A figure as plain Plotly JSON, with its text twin. Without a figure, `sentence` says why
+    there is none.
 
     `in_words` is the question as it was asked of what the chart shows, where that is not all of it.
     """
@@ -85,7 +88,9 @@ class Chart:
 
 
 def label_text(label: str, width: int = LABEL) -> str:
-    """A label from the data: Plotly would draw its tags, so they are escaped; long ones are broken into lines."""
+    """A label from the data: Plotly would draw its tags, so they are escaped; long ones are broken
+    into lines.
+    """
     return "<br>".join(escape(line, quote=False) for line in wrap(label, width)) or " "
 
 
@@ -102,7 +107,8 @@ WATERMARK = {
 }
 
 
-# A legend says what the colours mean and hides nothing: without one verdict, bars would lose their denominator.
+# A legend says what the colours mean and hides nothing: without one verdict, bars would lose their
+# denominator.
 LEGEND = {
     "orientation": "h",
     "x": 0,
@@ -115,7 +121,9 @@ LEGEND = {
 
 
 def build_figure(collection: Collection, traces: list[dict], *, rows: int, **layout) -> dict:
-    """A figure in the house style. A simulated collection is marked inside the picture, so that a copy says so too."""
+    """A figure in the house style. A simulated collection is marked inside the picture, so that a
+    copy says so too.
+    """
     height = FRAME + ROW * max(rows, 2)
     marks = [WATERMARK] if collection.is_simulated else []
     house = {
@@ -137,23 +145,36 @@ def error_bars(middles: Sequence[float], ends: Sequence[tuple[float, float]], **
         "type": "data",
         "symmetric": False,
         "array": [round(high - middle, 4) for middle, (_, high) in zip(middles, ends, strict=True)],
-        "arrayminus": [round(middle - low, 4) for middle, (low, _) in zip(middles, ends, strict=True)],
+        "arrayminus": [
+            round(middle - low, 4) for middle, (low, _) in zip(middles, ends, strict=True)
+        ],
         "thickness": 1.5,
         "width": 4,
     } | options
 
 
 def value_axis(title: str = "", **options) -> dict:
-    return {"title": {"text": title}, "automargin": True, "fixedrange": True, "zeroline": False} | options
+    return {
+        "title": {"text": title},
+        "automargin": True,
+        "fixedrange": True,
+        "zeroline": False,
+    } | options
 
 
 def count_axis(title: str, maximum: int) -> dict:
     """An axis of whole numbers, without halves between them."""
-    return value_axis(title, rangemode="tozero", tickformat="d") | ({"dtick": 1} if maximum < 6 else {})
+    return value_axis(title, rangemode="tozero", tickformat="d") | (
+        {"dtick": 1} if maximum < 6 else {}
+    )
 
 
 def rows_axis(labels: list[str]) -> dict:
     """The axis of a horizontal chart's labels, first row on top."""
     return value_axis(
-        autorange="reversed", type="category", categoryorder="array", categoryarray=labels, ticklabelstandoff=4
+        autorange="reversed",
+        type="category",
+        categoryorder="array",
+        categoryarray=labels,
+        ticklabelstandoff=4,
     )

@@ -2,29 +2,55 @@
 
 from ..models import Collection
 from ..summaries import SideBySide
-from .chart import COUNT, SECOND, Chart, ChartTable, build_figure, error_bars, label_text, value_axis
+from .chart import (
+    COUNT,
+    SECOND,
+    Chart,
+    ChartTable,
+    build_figure,
+    error_bars,
+    label_text,
+    value_axis,
+)
 
 HEADINGS = ["Share", "A: n/N", "A: 95 % CI", "A: not known", "B: n/N", "B: 95 % CI", "B: not known"]
 COLUMNS = [
     "label",
     *(f"a_{name}" for name in ("n", "known", "not_reported", "not_extracted")),
     *(f"b_{name}" for name in ("n", "known", "not_reported", "not_extracted")),
-    *("difference_points", "difference_low", "difference_high", "odds_ratio", "or_low", "or_high", "exact_p"),
+    *(
+        "difference_points",
+        "difference_low",
+        "difference_high",
+        "odds_ratio",
+        "or_low",
+        "or_high",
+        "exact_p",
+    ),
     "note",
 ]
 
 
 def compare_chart(comparison: SideBySide, collection: Collection) -> Chart:
-    """Each share of both cohorts as a point with its Wilson interval; what is known of nobody is not drawn."""
+    """Each share of both cohorts as a point with its Wilson interval; what is known of nobody is
+    not drawn.
+    """
     name, title = "compare", "A and B, share by share"
     rows = [row for _, rows in comparison.groups for row in rows]
     table = ChartTable(
-        HEADINGS, [comparison_cells(row) for row in rows], {}, (COLUMNS, [comparison_numbers(row) for row in rows])
+        HEADINGS,
+        [comparison_cells(row) for row in rows],
+        {},
+        (COLUMNS, [comparison_numbers(row) for row in rows]),
     )
-    known_rows = [row for row in rows if row.first.percent is not None or row.second.percent is not None]
+    known_rows = [
+        row for row in rows if row.first.percent is not None or row.second.percent is not None
+    ]
     if not known_rows:
         known = any(row.first.known or row.second.known for row in rows)
-        fractions = "All that is known is asked for." if known else "Nothing is known of either cohort."
+        fractions = (
+            "All that is known is asked for." if known else "Nothing is known of either cohort."
+        )
         return Chart(name, title, fractions, table)
     labels = [label_text(row.label, 30) for row in known_rows]
     traces = [
@@ -39,13 +65,19 @@ def compare_chart(comparison: SideBySide, collection: Collection) -> Chart:
     note = f"Bars are Wilson’s 95 % intervals. {comparison.outcome_rule}"
     if not comparison.tested:
         note += " The records are simulated, so nothing is tested."
-    fractions = "; ".join(f"{row.label} {row.first.fraction} against {row.second.fraction}" for row in known_rows[:4])
+    fractions = "; ".join(
+        f"{row.label} {row.first.fraction} against {row.second.fraction}" for row in known_rows[:4]
+    )
     figure = build_figure(collection, traces, rows=len(known_rows), **layout)
     return Chart(name, title, f"{fractions}.", table, figure, note)
 
 
 def share_points(name: str, shares: list, colour: str, symbol: str, shift: float) -> dict:
-    points = [(position + shift, share) for position, share in enumerate(shares) if share.percent is not None]
+    points = [
+        (position + shift, share)
+        for position, share in enumerate(shares)
+        if share.percent is not None
+    ]
     return {
         "type": "scatter",
         "mode": "markers",
@@ -53,24 +85,36 @@ def share_points(name: str, shares: list, colour: str, symbol: str, shift: float
         "y": [position for position, _ in points],
         "x": [round(share.percent, 4) for _, share in points],
         "marker": {"color": colour, "symbol": symbol, "size": 10, "line": {"width": 2}},
-        "error_x": error_bars([share.percent for _, share in points], [share.interval for _, share in points]),
+        "error_x": error_bars(
+            [share.percent for _, share in points], [share.interval for _, share in points]
+        ),
         "customdata": [f"{label_text(share.label, 60)}: {share}" for _, share in points],
         "hovertemplate": "%{customdata}<extra>" + name + "</extra>",
     }
 
 
 def comparison_cells(row) -> list[str]:
-    cohorts = [[share.fraction, share.interval_text, str(share.missing)] for share in (row.first, row.second)]
+    cohorts = [
+        [share.fraction, share.interval_text, str(share.missing)]
+        for share in (row.first, row.second)
+    ]
     return [row.label, *cohorts[0], *cohorts[1]]
 
 
 def comparison_numbers(row) -> list:
-    """One row for a program; differences in percentage points, and nothing where nothing is printed, which `note`
-    explains.
+    """One row for a program; differences in percentage points, and nothing where nothing is
+    printed, which `note` explains.
     """
-    cohorts = [[share.count, share.known, share.not_reported, share.not_extracted] for share in (row.first, row.second)]
+    cohorts = [
+        [share.count, share.known, share.not_reported, share.not_extracted]
+        for share in (row.first, row.second)
+    ]
     exact = row.exact
-    odds = [None] * 3 if exact is None or not row.odds_text else [exact.odds_ratio, exact.low, exact.high]
+    odds = (
+        [None] * 3
+        if exact is None or not row.odds_text
+        else [exact.odds_ratio, exact.low, exact.high]
+    )
     return [
         row.label,
         *cohorts[0],

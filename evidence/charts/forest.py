@@ -1,4 +1,6 @@
-"""The forest plot: a proportion in every study, the raw total, and the pooled one with its prediction interval."""
+"""The forest plot: a proportion in every study, the raw total, and the pooled one with its
+prediction interval.
+"""
 
 from math import isfinite
 
@@ -37,7 +39,9 @@ def forest_chart(forest: Forest, collection: Collection) -> Chart:
     table = forest_table(forest)
     if not forest.total.known:
         why = f": {forest.why}" if forest.why else ""
-        return Chart(name, title, f"{forest.label}: known of nobody here{why}.", table, note=forest.rule)
+        return Chart(
+            name, title, f"{forest.label}: known of nobody here{why}.", table, note=forest.rule
+        )
     drawn_rows = forest.rows[:MOST]
     undrawn = len(forest.rows) - len(drawn_rows)
     # A count of selected cases is no estimate, so it is not drawn as one.
@@ -46,14 +50,24 @@ def forest_chart(forest: Forest, collection: Collection) -> Chart:
     labelled = list(zip(labels, rows, strict=True))
     traces = []
     for trace, points, colour, symbol in [
-        ("Study", [point for point in labelled if point[1] in drawn_rows and point[1].counted], COUNT, "square"),
+        (
+            "Study",
+            [point for point in labelled if point[1] in drawn_rows and point[1].counted],
+            COUNT,
+            "square",
+        ),
         (
             "Not counted again",
             [point for point in labelled if point[1] in drawn_rows and not point[1].counted],
             NOT_KNOWN,
             "square-open",
         ),
-        ("Raw total", [point for point in labelled if point[1] is forest.total], COUNT, "diamond-open"),
+        (
+            "Raw total",
+            [point for point in labelled if point[1] is forest.total],
+            COUNT,
+            "diamond-open",
+        ),
     ]:
         if points:
             traces.append(study_points(trace, points, colour, symbol))
@@ -67,15 +81,18 @@ def forest_chart(forest: Forest, collection: Collection) -> Chart:
         "yaxis": rows_axis(labels),
         "bargap": 0.5,
     }
-    note = "Squares grow with the number of patients. Intervals of studies are exact (Clopper-Pearson)."
+    note = (
+        "Squares grow with the number of patients. Intervals of studies are exact "
+        "(Clopper-Pearson)."
+    )
     note += f" {forest.rule}" if forest.rule else ""
     if any(row.selected for row in forest.sums):
         note += " Sums of selected cases stand in the table and are not drawn."
     if forest.pooled:
         note += (
-            " The pooled proportion is of a random-intercept logistic model by maximum likelihood; its intervals are "
-            "by Student’s t. The thin line is the 95 % prediction interval, where the proportion of a further study is "
-            "expected."
+            " The pooled proportion is of a random-intercept logistic model by maximum "
+            "likelihood; its intervals are by Student’s t. The thin line is the 95 % prediction "
+            "interval, where the proportion of a further study is expected."
         )
     note += f" The {undrawn} smallest studies are not drawn." if undrawn else ""
     if len(forest.rows) > TABLED:
@@ -99,10 +116,16 @@ def forest_sentence(forest: Forest) -> str:
     else:
         text += f" ({total.percent_text}, exact 95 % CI {total.interval_text})"
     if forest.cases:
-        text += f"; {forest.cases.fraction} in {forest.cases.label}, {SELECTED} that are not added to groups"
+        text += (
+            f"; {forest.cases.fraction} in {forest.cases.label}, {SELECTED} that are not added "
+            "to groups"
+        )
     text += f"; {total.missing} not known." if total.missing else "; none missing."
     if forest.not_asked:
-        text += f" Not asked of groups, which may hold patients like these: {SEPARATOR.join(forest.not_asked)}."
+        text += (
+            " Not asked of groups, which may hold patients like these: "
+            f"{SEPARATOR.join(forest.not_asked)}."
+        )
     text += f" Of individual patients nobody is counted: {forest.why}." if forest.why else ""
     if forest.pooled:
         return (
@@ -127,7 +150,8 @@ def study_points(name: str, rows: list[tuple[str, StudyRow]], colour: str, symbo
         },
         "error_x": error_bars([row.percent for _, row in rows], [row.interval for _, row in rows]),
         "customdata": [
-            f"{label_text(row.label, 60)}: {row.fraction} ({row.percent_text}, exact 95 % CI {row.interval_text})"
+            f"{label_text(row.label, 60)}: {row.fraction} ({row.percent_text}, exact 95 % CI "
+            f"{row.interval_text})"
             for _, row in rows
         ],
         "hovertemplate": "%{customdata}<extra></extra>",
@@ -135,7 +159,9 @@ def study_points(name: str, rows: list[tuple[str, StudyRow]], colour: str, symbo
 
 
 def pooled_traces(forest: Forest) -> list[dict]:
-    """The prediction interval as a thin line, the confidence interval as a thick one, the proportion as a diamond."""
+    """The prediction interval as a thin line, the confidence interval as a thick one, the
+    proportion as a diamond.
+    """
 
     def interval_trace(name: str, ends: tuple[float, float], width: int, colour: str) -> dict:
         return {
@@ -158,7 +184,12 @@ def pooled_traces(forest: Forest) -> list[dict]:
             "showlegend": False,
             "x": [round(100 * forest.pooled.proportion, 4)],
             "y": ["Pooled"],
-            "marker": {"color": COUNT, "symbol": "diamond", "size": 16, "line": {"width": 2, "color": "#ffffff"}},
+            "marker": {
+                "color": COUNT,
+                "symbol": "diamond",
+                "size": 16,
+                "line": {"width": 2, "color": "#ffffff"},
+            },
             "customdata": [forest.pooled_text],
             "hovertemplate": "Pooled: %{customdata}<extra></extra>",
         },
@@ -180,7 +211,15 @@ def forest_table(forest: Forest) -> ChartTable:
 
 def row_cells(row: StudyRow, forest: Forest) -> list[str]:
     counted = "–" if not row.slug else "yes" if row.counted else row.why or "no"
-    cells = [row.label, row.what or "–", row.fraction, row.percent_text, row.interval_text, str(row.missing), counted]
+    cells = [
+        row.label,
+        row.what or "–",
+        row.fraction,
+        row.percent_text,
+        row.interval_text,
+        str(row.missing),
+        counted,
+    ]
     return [*cells, pooled_word(row, forest)] if forest.pooled else cells
 
 
@@ -202,7 +241,9 @@ def row_numbers(row: StudyRow, forest: Forest) -> list:
         ("yes" if row.slug and row.pooled else "no") if forest.pooled else None,
         row.no_estimate or row.why or None,
         *[None] * 11,
-        (SEPARATOR.join(forest.not_asked) or None) if row.of_groups or row is forest.total else None,
+        (SEPARATOR.join(forest.not_asked) or None)
+        if row.of_groups or row is forest.total
+        else None,
     ]
 
 

@@ -32,8 +32,8 @@ SWIMMERS = 40  # treatments of a swimmer plot
 
 @dataclass(frozen=True)
 class ChartSpec:
-    """A chart by its name. `counts` gives the summary it needs, if it is made of counts; `draw` gets its result, or
-    None. `draw` returns None where there is nothing the reader would look for.
+    """A chart by its name. `counts` gives the summary it needs, if it is made of counts; `draw`
+    gets its result, or None. `draw` returns None where there is nothing the reader would look for.
     """
 
     name: str
@@ -50,15 +50,21 @@ def selected_charts(parsed: ParsedRequest) -> list[ChartSpec]:
 
 
 def drop_default_charts(parsed: ParsedRequest) -> None:
-    """Forgets a choice that is the usual one: the form always says which charts are ticked, the address need not."""
-    if set(parsed.view.get("chart", ())) == {spec.name for spec in CHARTS.values() if spec.is_default}:
+    """Forgets a choice that is the usual one: the form always says which charts are ticked, the
+    address need not.
+    """
+    if set(parsed.view.get("chart", ())) == {
+        spec.name for spec in CHARTS.values() if spec.is_default
+    }:
         del parsed.view["chart"]
 
 
 def build_chart(parsed: ParsedRequest, name: str) -> Chart:
     """A chart by its name, also where there is nothing to show. Raises KeyError."""
     spec, parsed.view["chart"] = CHARTS[name], [name]
-    totals, *counted = run_summaries(cohort_totals(parsed.question), *([spec.counts(parsed)] if spec.counts else []))
+    totals, *counted = run_summaries(
+        cohort_totals(parsed.question), *([spec.counts(parsed)] if spec.counts else [])
+    )
     return spec.draw(parsed, counted[0] if counted else None, totals)
 
 
@@ -66,7 +72,9 @@ def build_chart(parsed: ParsedRequest, name: str) -> Chart:
 
 
 def response_link(question: Question, name: str) -> Callable:
-    """A verdict on the treatments of one drug or indication set; without a verdict, all of its treatments."""
+    """A verdict on the treatments of one drug or indication set; without a verdict, all of its
+    treatments.
+    """
 
     def verdict_link(row, response: str | None) -> FilterLink | None:
         response_part = {"response": (str(response),)} if response else {}
@@ -99,7 +107,9 @@ def age_band_link(question: Question) -> Callable:
 # How each is drawn
 
 
-def upset_spec(kind: str, name: str, title: str, empty_text: str, *, is_default: bool = False) -> ChartSpec:
+def upset_spec(
+    kind: str, name: str, title: str, empty_text: str, *, is_default: bool = False
+) -> ChartSpec:
     def draw_upset(parsed: ParsedRequest, combinations, totals: Totals) -> Chart:
         question = parsed.question
         return upset_chart(
@@ -113,14 +123,23 @@ def upset_spec(kind: str, name: str, title: str, empty_text: str, *, is_default:
         )
 
     return ChartSpec(
-        name, title, draw_upset, lambda parsed: value_combinations(parsed.question, kind, parsed.vocabulary), is_default
+        name,
+        title,
+        draw_upset,
+        lambda parsed: value_combinations(parsed.question, kind, parsed.vocabulary),
+        is_default,
     )
 
 
 def draw_response_by_inhibitor(parsed: ParsedRequest, rows, totals: Totals) -> Chart:
     link_of = response_link(parsed.question, "inhibitor")
     return response_chart(
-        "response-by-inhibitor", "Response by JAK inhibitor", "JAK inhibitor", rows, parsed.collection, link_of=link_of
+        "response-by-inhibitor",
+        "Response by JAK inhibitor",
+        "JAK inhibitor",
+        rows,
+        parsed.collection,
+        link_of=link_of,
     )
 
 
@@ -136,7 +155,9 @@ def draw_response_by_indication(parsed: ParsedRequest, rows, totals: Totals) -> 
 
 
 def draw_adverse_events(parsed: ParsedRequest, rows, totals: Totals) -> Chart:
-    empty_text = f"No adverse event is recorded in the {pluralize(totals.patients, 'patients')} in view."
+    empty_text = (
+        f"No adverse event is recorded in the {pluralize(totals.patients, 'patients')} in view."
+    )
     empty_text += " That is not the same as none having occurred: see how many are not known."
     return event_chart(
         rows,
@@ -154,7 +175,10 @@ def of_groups(drawn: Chart, in_words: AskedInWords) -> Chart:
     """A chart of groups, saying which parts of the question were not asked of them."""
     if not in_words.not_asked:
         return drawn
-    told = f"Not asked of these groups: {'; '.join(in_words.not_asked)}. They may hold patients like these."
+    told = (
+        f"Not asked of these groups: {'; '.join(in_words.not_asked)}. They may hold patients "
+        "like these."
+    )
     return replace(drawn, note=f"{told} {drawn.note}".rstrip(), in_words=in_words)
 
 
@@ -169,10 +193,14 @@ def group_spec(measure: str, shown: str) -> ChartSpec:
         if not rows and name not in parsed.view.get("chart", ()):
             return None
         return of_groups(
-            draws(label, rows, parsed.collection, name), asked_of_groups(parsed.question, parsed.vocabulary)
+            draws(label, rows, parsed.collection, name),
+            asked_of_groups(parsed.question, parsed.vocabulary),
         )
 
-    titles = {"levels": f"{label} in groups: baseline to follow-up", "changes": f"Change in {label} in groups"}
+    titles = {
+        "levels": f"{label} in groups: baseline to follow-up",
+        "changes": f"Change in {label} in groups",
+    }
     return ChartSpec(name, titles[shown], draw_groups, is_default=measure == "mrss")
 
 
@@ -180,15 +208,25 @@ def patient_levels_spec(measure: str) -> ChartSpec:
     label, _ = MEASURES[measure]
 
     def draw_levels(parsed: ParsedRequest, _, totals: Totals) -> Chart:
-        return patient_levels_chart(measure, patient_levels(parsed.question, measure), parsed.collection)
+        return patient_levels_chart(
+            measure, patient_levels(parsed.question, measure), parsed.collection
+        )
 
-    return ChartSpec(f"{measure}-levels", f"{label} in single patients: baseline to follow-up", draw_levels)
+    return ChartSpec(
+        f"{measure}-levels", f"{label} in single patients: baseline to follow-up", draw_levels
+    )
 
 
 def draw_swimmers(parsed: ParsedRequest, _, totals: Totals) -> Chart:
-    """The longest treatments. The list of treatments says which they are, so that both show the same."""
-    treatments = page_records(TABLES["treatments"], parsed.question, "-duration_months", 0, SWIMMERS)
-    treatments = treatments.select_related("patient", "inhibitor").prefetch_related("outcomes", "events__category")
+    """The longest treatments. The list of treatments says which they are, so that both show the
+    same.
+    """
+    treatments = page_records(
+        TABLES["treatments"], parsed.question, "-duration_months", 0, SWIMMERS
+    )
+    treatments = treatments.select_related("patient", "inhibitor").prefetch_related(
+        "outcomes", "events__category"
+    )
     return swimmer_chart(swimmer_rows(parsed.question, treatments), parsed.collection)
 
 

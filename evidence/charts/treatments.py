@@ -35,23 +35,53 @@ def quartile_text(quartiles: tuple[float, float, float]) -> str:
 
 
 def patient_levels_chart(code: str, levels: Levels, collection: Collection) -> Chart:
-    """Each patient's level before and after, window by window, with median and quartiles of each window."""
+    """Each patient's level before and after, window by window, with median and quartiles of each
+    window.
+    """
     name, title = f"{code}-levels", f"{levels.measure} in single patients: baseline to follow-up"
-    headings = ["Assessed at", "outcomes", "Baseline, median (IQR)", "Follow-up, median (IQR)", "Change, median (IQR)"]
+    headings = [
+        "Assessed at",
+        "outcomes",
+        "Baseline, median (IQR)",
+        "Follow-up, median (IQR)",
+        "Change, median (IQR)",
+    ]
     rows = [
-        [month.month.label, str(len(month.levels)), *map(quartile_text, (month.baseline, month.followup, month.change))]
+        [
+            month.month.label,
+            str(len(month.levels)),
+            *map(quartile_text, (month.baseline, month.followup, month.change)),
+        ]
         for month in levels.months
     ]
     file = [
-        [level.patient, month.month.value, level.month, level.baseline, level.followup, level.change, level.result]
+        [
+            level.patient,
+            month.month.value,
+            level.month,
+            level.baseline,
+            level.followup,
+            level.change,
+            level.result,
+        ]
         for month in levels.months
         for level in month.levels
     ]
-    columns = ["patient", "assessed_about", "month", "baseline", "followup", "change", "authors_result"]
+    columns = [
+        "patient",
+        "assessed_about",
+        "month",
+        "baseline",
+        "followup",
+        "change",
+        "authors_result",
+    ]
     table = ChartTable(headings, rows, {}, (columns, file))
     if not levels.months:
         text = f"{levels.measure} is recorded in {pluralize(levels.recorded, 'outcomes')} here"
-        return Chart(name, title, f"{text}, none with a number at baseline and at follow-up.", table)
+        return Chart(
+            name, title, f"{text}, none with a number at baseline and at follow-up.", table
+        )
     traces, lines_left = [], LINES
     for position, month in enumerate(levels.months):
         traces += month_traces(position, month, collection, lines_left)
@@ -61,7 +91,9 @@ def patient_levels_chart(code: str, levels: Levels, collection: Collection) -> C
         "xaxis": value_axis(
             "baseline → follow-up, by when it was assessed",
             tickvals=ticks,
-            ticktext=[label_text(month.month.label.partition(" (")[0], 12) for month in levels.months],
+            ticktext=[
+                label_text(month.month.label.partition(" (")[0], 12) for month in levels.months
+            ],
             range=[-0.6, len(ticks) - 0.4],
             showgrid=False,
         ),
@@ -72,21 +104,37 @@ def patient_levels_chart(code: str, levels: Levels, collection: Collection) -> C
         trace["showlegend"] = trace.get("name", "") not in named and "name" in trace
         named.add(trace.get("name", ""))
     text = "; ".join(
-        f"{month.month.label.partition(' (')[0].lower()}: median {format_number(month.baseline[1])} to "
-        f"{format_number(month.followup[1])} (n = {len(month.levels)})"
+        f"{month.month.label.partition(' (')[0].lower()}: median "
+        f"{format_number(month.baseline[1])} to {format_number(month.followup[1])} (n = "
+        f"{len(month.levels)})"
         for month in levels.months
     )
     sentence = (
-        f"{levels.measure} is known before and after in {levels.both} of {pluralize(levels.recorded, 'outcomes')} that "
-        f"record it, of {pluralize(levels.patients, 'patients')}: {text}."
+        f"{levels.measure} is known before and after in {levels.both} of "
+        f"{pluralize(levels.recorded, 'outcomes')} that record it, of "
+        f"{pluralize(levels.patients, 'patients')}: {text}."
     )
     note = "Diamonds are medians, their bars the quartiles. Months apart are never put together."
-    note += f" Only the first {LINES} lines are drawn; medians are of all." if levels.both > LINES else ""
+    note += (
+        f" Only the first {LINES} lines are drawn; medians are of all."
+        if levels.both > LINES
+        else ""
+    )
     marks = [trace.pop("opens", []) for trace in traces]
-    return Chart(name, title, sentence, table, build_figure(collection, traces, rows=8, **layout), note, marks)
+    return Chart(
+        name,
+        title,
+        sentence,
+        table,
+        build_figure(collection, traces, rows=8, **layout),
+        note,
+        marks,
+    )
 
 
-def month_traces(position: int, month: LevelsAtMonth, collection: Collection, most_lines: int) -> list[dict]:
+def month_traces(
+    position: int, month: LevelsAtMonth, collection: Collection, most_lines: int
+) -> list[dict]:
     """Lines of single patients by result, then the medians."""
     baseline_x, followup_x = position - 0.28, position + 0.28
     traces = []
@@ -106,7 +154,9 @@ def month_traces(position: int, month: LevelsAtMonth, collection: Collection, mo
                 "opacity": 0.75,
                 "customdata": [level.patient for level in levels for _ in range(3)],
                 "hovertemplate": "%{customdata}: %{y}<extra>" + LABELS[response] + "</extra>",
-                "opens": [case_url(collection, level.patient) for level in levels for _ in range(3)],
+                "opens": [
+                    case_url(collection, level.patient) for level in levels for _ in range(3)
+                ],
             }
         )
     pairs = [(baseline_x, month.baseline), (followup_x, month.followup)]
@@ -146,9 +196,20 @@ def length_text(months: float | None, missing: str) -> str:
 
 
 def swimmer_chart(swimmers: Swimmers, collection: Collection) -> Chart:
-    """Treatments as bars from their start, with what happened when; a treatment of unknown length has an open end."""
+    """Treatments as bars from their start, with what happened when; a treatment of unknown length
+    has an open end.
+    """
     name, title = "swimmers", "Courses over time"
-    headings = ["Course", "JAK inhibitor", "months", "Response", "Stopped", "Outcomes", "Events", "without a month"]
+    headings = [
+        "Course",
+        "JAK inhibitor",
+        "months",
+        "Response",
+        "Stopped",
+        "Outcomes",
+        "Events",
+        "without a month",
+    ]
     rows = [
         [
             f"{treatment.patient}, {treatment.number}",
@@ -157,7 +218,8 @@ def swimmer_chart(swimmers: Swimmers, collection: Collection) -> Chart:
             LABELS[treatment.response],
             YesNo(treatment.stopped).label,
             "; ".join(
-                f"month {months_text(m)}: {text}, {LABELS[result].lower()}" for m, text, result in treatment.outcomes
+                f"month {months_text(m)}: {text}, {LABELS[result].lower()}"
+                for m, text, result in treatment.outcomes
             ),
             "; ".join(f"month {months_text(m)}: {text}" for m, text in treatment.events),
             str(treatment.undated),
@@ -166,16 +228,21 @@ def swimmer_chart(swimmers: Swimmers, collection: Collection) -> Chart:
     ]
     table = ChartTable(headings, rows)
     drawable = [treatment for treatment in swimmers.treatments_shown if treatment.is_drawable]
-    dated = sum(bool(treatment.outcomes or treatment.events) for treatment in swimmers.treatments_shown)
+    dated = sum(
+        bool(treatment.outcomes or treatment.events) for treatment in swimmers.treatments_shown
+    )
     sentence = (
-        f"The length is known of {swimmers.of_known_length} of {pluralize(swimmers.treatments, 'treatments')}; "
-        f"{dated} of the {len(swimmers.treatments_shown)} listed here {'has' if dated == 1 else 'have'} an outcome or event with a "
-        "month."
+        f"The length is known of {swimmers.of_known_length} of "
+        f"{pluralize(swimmers.treatments, 'treatments')}; {dated} of the "
+        f"{len(swimmers.treatments_shown)} listed here {'has' if dated == 1 else 'have'} an "
+        "outcome or event with a month."
     )
     if not drawable:
         return Chart(name, title, f"{sentence} So there is nothing to draw.", table)
     traces, marks = swimmer_traces(
-        drawable, [label_text(f"{treatment.patient} · {treatment.inhibitor}", 34) for treatment in drawable], collection
+        drawable,
+        [label_text(f"{treatment.patient} · {treatment.inhibitor}", 34) for treatment in drawable],
+        collection,
     )
     labels = traces[0]["y"]
     layout = {
@@ -184,7 +251,8 @@ def swimmer_chart(swimmers: Swimmers, collection: Collection) -> Chart:
         "yaxis": rows_axis(labels),
     }
     note = (
-        "What has no month is in the table. A course whose length is not known is drawn pale, to the last month known."
+        "What has no month is in the table. A course whose length is not known is drawn pale, to "
+        "the last month known."
     )
     if swimmers.treatments > len(swimmers.treatments_shown):
         note += f" The {len(swimmers.treatments_shown)} longest of {swimmers.treatments} courses."
@@ -208,11 +276,15 @@ def swimmer_traces(treatments: list[Swimmer], labels: list[str], collection: Col
         "y": labels,
         "x": [treatment.last_month for treatment in treatments],
         "marker": {
-            "color": [COUNT if treatment.months is not None else NOT_KNOWN for treatment in treatments],
+            "color": [
+                COUNT if treatment.months is not None else NOT_KNOWN for treatment in treatments
+            ],
             "opacity": [0.45 if treatment.months is not None else 0.25 for treatment in treatments],
         },
         "width": 0.45,
-        "customdata": [length_text(treatment.months, "length not known") for treatment in treatments],
+        "customdata": [
+            length_text(treatment.months, "length not known") for treatment in treatments
+        ],
         "hovertemplate": "%{y}: %{customdata}<extra></extra>",
     }
     traces = [bars]
@@ -225,10 +297,17 @@ def swimmer_traces(treatments: list[Swimmer], labels: list[str], collection: Col
         ]
         if dated:
             traces.append(
-                event_markers(f"Outcome: {LABELS[response].lower()}", dated, COLOURS[response], SYMBOLS[response])
+                event_markers(
+                    f"Outcome: {LABELS[response].lower()}",
+                    dated,
+                    COLOURS[response],
+                    SYMBOLS[response],
+                )
             )
     events = [
-        (label, *event) for label, treatment in zip(labels, treatments, strict=True) for event in treatment.events
+        (label, *event)
+        for label, treatment in zip(labels, treatments, strict=True)
+        for event in treatment.events
     ]
     if events:
         traces.append(event_markers("Adverse event", events, SECOND, "star"))
@@ -239,7 +318,11 @@ def swimmer_traces(treatments: list[Swimmer], labels: list[str], collection: Col
     ]
     if stops:
         traces.append(event_markers("Stopped", stops, COLOURS[Response.WORSENED], "line-ns-open"))
-    marks = [[case_url(collection, treatment.patient) for treatment in treatments]] if collection else []
+    marks = (
+        [[case_url(collection, treatment.patient) for treatment in treatments]]
+        if collection
+        else []
+    )
     return traces, marks
 
 
@@ -251,44 +334,64 @@ def event_markers(name: str, dated: list[tuple], colour: str, symbol: str) -> di
         "y": [label for label, _, _ in dated],
         "x": [month for _, month, _ in dated],
         "marker": {"color": colour, "symbol": symbol, "size": 12, "line": {"width": 2}},
-        "customdata": [f"month {months_text(month)}: {label_text(text, 60)}" for _, month, text in dated],
+        "customdata": [
+            f"month {months_text(month)}: {label_text(text, 60)}" for _, month, text in dated
+        ],
         "hovertemplate": "%{customdata}<extra>" + name + "</extra>",
     }
 
 
-def timeline_chart(treatments: list[Swimmer], earlier: list[tuple[str, str]], collection: Collection) -> Chart:
-    """One case over time: its treatments from their start. `earlier` holds what came earlier, as (what, when)."""
+def timeline_chart(
+    treatments: list[Swimmer], earlier: list[tuple[str, str]], collection: Collection
+) -> Chart:
+    """One case over time: its treatments from their start. `earlier` holds what came earlier, as
+    (what, when).
+    """
     name, title = "timeline", "Timeline"
     rows = [["Before", text, time] for text, time in earlier]
     for treatment in treatments:
-        name_cell = f"{treatment.inhibitor}, course {treatment.number}" if len(treatments) > 1 else treatment.inhibitor
+        name_cell = (
+            f"{treatment.inhibitor}, course {treatment.number}"
+            if len(treatments) > 1
+            else treatment.inhibitor
+        )
         rows.append([name_cell, "given for", length_text(treatment.months, "not known")])
         rows += [
             [name_cell, f"{text}: {LABELS[result].lower()}", f"month {months_text(m)}"]
             for m, text, result in treatment.outcomes
         ]
-        rows += [[name_cell, f"adverse event: {text}", f"month {months_text(m)}"] for m, text in treatment.events]
+        rows += [
+            [name_cell, f"adverse event: {text}", f"month {months_text(m)}"]
+            for m, text in treatment.events
+        ]
         if treatment.undated:
-            rows.append([name_cell, pluralize(treatment.undated, "outcomes or events"), "month not known"])
+            rows.append(
+                [name_cell, pluralize(treatment.undated, "outcomes or events"), "month not known"]
+            )
     table = ChartTable(["Part", "What", "When"], rows)
     drawable = [treatment for treatment in treatments if treatment.is_drawable]
     known_lengths = sum(treatment.months is not None for treatment in treatments)
     dated = sum(len(treatment.outcomes) + len(treatment.events) for treatment in treatments)
     undated = sum(treatment.undated for treatment in treatments)
     sentence = (
-        f"The length is known of {known_lengths} of {pluralize(len(treatments), 'courses')}; {dated} of "
-        f"{pluralize(dated + undated, 'outcomes or events')} {'has' if dated == 1 else 'have'} a month."
+        f"The length is known of {known_lengths} of {pluralize(len(treatments), 'courses')}; "
+        f"{dated} of {pluralize(dated + undated, 'outcomes or events')} "
+        f"{'has' if dated == 1 else 'have'} a month."
     )
     if not drawable:
         return Chart(name, title, f"{sentence} So there is nothing to draw.", table)
-    labels = [label_text(f"{treatment.number}: {treatment.inhibitor}", 24) for treatment in drawable]
+    labels = [
+        label_text(f"{treatment.number}: {treatment.inhibitor}", 24) for treatment in drawable
+    ]
     traces, _ = swimmer_traces(drawable, labels, None)
     layout = {
         "barmode": "overlay",
         "xaxis": value_axis("months since the start of the course"),
         "yaxis": rows_axis(labels),
     }
-    note = "Each course begins at its own month 0; how much time lay between courses is not recorded."
+    note = (
+        "Each course begins at its own month 0; how much time lay between courses is not recorded."
+    )
     return Chart(
         name,
         title,

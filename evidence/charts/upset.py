@@ -1,4 +1,6 @@
-"""UpSet: which values occur together. A bar for each combination, exactly; a row of dots for each value."""
+"""UpSet: which values occur together. A bar for each combination, exactly; a row of dots for each
+value.
+"""
 
 from collections.abc import Callable
 
@@ -7,7 +9,17 @@ from ..models.treatment import SET_SEPARATOR
 from ..questions.question import FilterLink
 from ..summaries import Combinations, Share
 from .bars import SHARE_COLUMNS, SHARE_HEADINGS, no_link, share_cells, share_numbers, share_sentence
-from .chart import COUNT, NOT_KNOWN, TABLED, Chart, ChartTable, build_figure, error_bars, label_text, value_axis
+from .chart import (
+    COUNT,
+    NOT_KNOWN,
+    TABLED,
+    Chart,
+    ChartTable,
+    build_figure,
+    error_bars,
+    label_text,
+    value_axis,
+)
 
 MOST = 14  # combinations drawn; all of them stand in the table
 BARS, ROW, GAP = 170, 26, 28  # pixels: the bars above, a row of dots, the numbers between them
@@ -32,7 +44,11 @@ def upset_chart(
     if not shares:
         return Chart(name, title, combinations.at_least_text or empty_text, table)
     codes = [set(share.key.split(SET_SEPARATOR)) for share in shares]
-    values = [value for value in combinations.values if any(value[0] in combination for combination in codes)]
+    values = [
+        value
+        for value in combinations.values
+        if any(value[0] in combination for combination in codes)
+    ]
     bars, dots = bar_trace(shares), dot_traces(codes, values)
     height = BARS + GAP + ROW * len(values)
     top = (ROW * len(values)) / height
@@ -66,15 +82,23 @@ def upset_chart(
     )
     undrawn = len(combinations.sets) - len(shares)
     note = (
-        "Each bar is one combination, exactly: a patient with more stands under that one instead. Beside each row: the "
-        "patients with that value, alone or with others."
+        "Each bar is one combination, exactly: a patient with more stands under that one "
+        "instead. Beside each row: the patients with that value, alone or with others."
     )
     note += f" {combinations.at_least_text}" if combinations.at_least else ""
     note += f" The {undrawn} rarest combinations are not drawn." if undrawn else ""
     if len(combinations.sets) > TABLED:
-        note += f" The table has the {TABLED} most frequent; the file has all {len(combinations.sets)}."
-    marks = [[exact_link(share.key.split(SET_SEPARATOR)) for share in shares], [], *[[] for _ in dots[1:]]]
-    marks[-1] = [value_link(values[row][0]) for combination in codes for row in rows_of(combination, values)]
+        note += (
+            f" The table has the {TABLED} most frequent; the file has all {len(combinations.sets)}."
+        )
+    marks = [
+        [exact_link(share.key.split(SET_SEPARATOR)) for share in shares],
+        [],
+        *[[] for _ in dots[1:]],
+    ]
+    marks[-1] = [
+        value_link(values[row][0]) for combination in codes for row in rows_of(combination, values)
+    ]
     return Chart(name, title, share_sentence(shares), table, figure, note, marks)
 
 
@@ -88,7 +112,9 @@ def bar_trace(shares: list[Share]) -> dict:
         "x": list(range(len(shares))),
         "y": [round(share.percent, 4) for share in shares],
         "marker": {"color": COUNT},
-        "error_y": error_bars([share.percent for share in shares], [share.interval for share in shares]),
+        "error_y": error_bars(
+            [share.percent for share in shares], [share.interval for share in shares]
+        ),
         "customdata": [f"{label_text(share.label, 60)}, exactly: {share}" for share in shares],
         "hovertemplate": "%{customdata}<extra></extra>",
     }
@@ -136,14 +162,24 @@ def dot_traces(codes: list[set[str]], values: list[tuple]) -> list[dict]:
     ]
 
 
-def upset_table(combinations: Combinations, exact_link: Callable, value_link: Callable) -> ChartTable:
-    """Combinations first, each exactly; then those of lists that may not be complete; then each value by itself."""
+def upset_table(
+    combinations: Combinations, exact_link: Callable, value_link: Callable
+) -> ChartTable:
+    """Combinations first, each exactly; then those of lists that may not be complete; then each
+    value by itself.
+    """
     tabled = combinations.sets[:TABLED]
     shares = [*tabled, *([combinations.none] if combinations.none else [])]
     headings = ["Together", "patients, n/N", *SHARE_HEADINGS]
     rows = [[share.label, *share_cells(share)] for share in shares]
-    rows += [[f"{label}, at least", str(count), *[""] * 4] for _, label, count in combinations.at_least[:TABLED]]
-    rows += [[f"{label}, alone or with others", str(count), *[""] * 4] for _, label, count in combinations.values]
+    rows += [
+        [f"{label}, at least", str(count), *[""] * 4]
+        for _, label, count in combinations.at_least[:TABLED]
+    ]
+    rows += [
+        [f"{label}, alone or with others", str(count), *[""] * 4]
+        for _, label, count in combinations.values
+    ]
     links = {(i, 0): exact_link(share.key.split(SET_SEPARATOR)) for i, share in enumerate(tabled)}
     links |= {
         (len(rows) - len(combinations.values) + i, 0): value_link(code)

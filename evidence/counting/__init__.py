@@ -1,8 +1,8 @@
 """Which treatments answer a question, and how many of each: the one place that counts.
 
-`summaries` asks; nobody goes round. There are two engines with one interface. The snapshot answers from memory; the
-database answers what does not fit there, and is what the snapshot is held against in tests. Nothing above this package
-knows which of them answered.
+`summaries` asks; nobody goes round. There are two engines with one interface. The snapshot answers
+from memory; the database answers what does not fit there, and is what the snapshot is held against
+in tests. Nothing above this package knows which of them answered.
 """
 
 from collections import Counter
@@ -10,7 +10,12 @@ from collections.abc import Sequence
 
 from . import database, snapshot
 from .dimensions import improved_value
-from .similarity import AgreementRanking, CriteriaAgreement, count_shared_patients, rank_by_agreement
+from .similarity import (
+    AgreementRanking,
+    CriteriaAgreement,
+    count_shared_patients,
+    rank_by_agreement,
+)
 from .snapshot import (
     AT_ONCE,
     build_ahead,
@@ -44,7 +49,9 @@ __all__ = [
 
 
 def count(tallies: Sequence[Tally]) -> list[Counter]:
-    """One Counter per tally, in order. Without a query from memory; otherwise in one query for up to 400 of them."""
+    """One Counter per tally, in order. Without a query from memory; otherwise in one query for up
+    to 400 of them.
+    """
     by_engine, counters = {}, {}
     for tally in dict.fromkeys(tallies):
         collection = tally.question.collection
@@ -56,7 +63,9 @@ def count(tallies: Sequence[Tally]) -> list[Counter]:
         if engine is None:
             left_to_database += engine_tallies
         else:
-            counters |= zip(engine_tallies, snapshot.count_tallies(engine, engine_tallies), strict=True)
+            counters |= zip(
+                engine_tallies, snapshot.count_tallies(engine, engine_tallies), strict=True
+            )
     if left_to_database:
         counters |= zip(left_to_database, database.count_tallies(left_to_database), strict=True)
     return [counters[tally] for tally in tallies]

@@ -1,6 +1,7 @@
 """Counting by SQL: every tally is one GROUP BY, and all tallies of a page travel in one statement.
 
-The treatments that answer a question are found once, in a common table expression, however many tallies are of them.
+The treatments that answer a question are found once, in a common table expression, however many
+tallies are of them.
 """
 
 from collections import Counter
@@ -33,7 +34,8 @@ COUNTED = {
     Unit.OUTCOMES: "outcomes",
     Unit.STUDIES: "patient__study",
 }
-STATEMENT = 400  # tallies in one statement; SQLite takes at most 500 SELECTs, and few tallies need more than one
+# tallies in one statement; SQLite takes at most 500 SELECTs, and few tallies need more than one
+STATEMENT = 400
 
 
 def count_tallies(tallies: Sequence[Tally]) -> list[Counter]:
@@ -42,12 +44,17 @@ def count_tallies(tallies: Sequence[Tally]) -> list[Counter]:
     counters: dict[Tally, Counter] = {tally: Counter() for tally in different}
     for start in range(0, len(different), STATEMENT):
         batch = different[start : start + STATEMENT]
-        cte_names = {key: f"asked_{i}" for i, key in enumerate(dict.fromkeys(tally.selection_key for tally in batch))}
+        cte_names = {
+            key: f"asked_{i}"
+            for i, key in enumerate(dict.fromkeys(tally.selection_key for tally in batch))
+        }
         width = max(len(tally.dimensions) for tally in batch)
         selects = [
             select
             for i, tally in enumerate(batch)
-            for select in select_counts(i, tally, keys_in_cte(cte_names[tally.selection_key]), width)
+            for select in select_counts(
+                i, tally, keys_in_cte(cte_names[tally.selection_key]), width
+            )
         ]
         for position, *values, number in run_union(cte_names, selects):
             tally = batch[position]
@@ -55,8 +62,12 @@ def count_tallies(tallies: Sequence[Tally]) -> list[Counter]:
     return [tally.largest_values(counters[tally]) for tally in tallies]
 
 
-def run_union(cte_names: dict[tuple[Question, bool, str, str], str], selects: list[QuerySet]) -> list[tuple]:
-    """Runs all selects in one statement, after the treatments of each question, by the names the selects know them by."""
+def run_union(
+    cte_names: dict[tuple[Question, bool, str, str], str], selects: list[QuerySet]
+) -> list[tuple]:
+    """Runs all selects in one statement, after the treatments of each question, by the names the
+    selects know them by.
+    """
     first, *rest = selects
     union = first.union(*rest, all=True) if rest else first
     sql, params = union.query.sql_with_params()
@@ -86,19 +97,25 @@ def counted_treatments(question: Question, is_open: bool, open_part: str, open_i
 
 
 def select_counts(position: int, tally: Tally, courses: RawSQL, width: int) -> Iterator[QuerySet]:
-    """One tally as (position, value, ..., number) rows, padded to `width` values so that all can be united.
+    """One tally as (position, value, ..., number) rows, padded to `width` values so that all can be
+    united.
 
     Where a wider term counts what stands under narrower ones too, it has a SELECT of its own.
     """
     rows = Treatment.objects.filter(pk__in=courses)
-    parts = [dimension_parts(DIMENSIONS[name], courses, tally.question) for name in tally.dimensions]
+    parts = [
+        dimension_parts(DIMENSIONS[name], courses, tally.question) for name in tally.dimensions
+    ]
     padding = {f"value_{i}": Value(None, CharField()) for i in range(len(parts), width)}
     for combination in product(*parts):
         selected = rows
         for condition, _ in combination:
             if condition is not None:
                 selected = selected.filter(condition)
-        values = {f"value_{i}": Cast(expression, CharField()) for i, (_, expression) in enumerate(combination)}
+        values = {
+            f"value_{i}": Cast(expression, CharField())
+            for i, (_, expression) in enumerate(combination)
+        }
         yield (
             selected.order_by()
             .annotate(position=Value(position, IntegerField()), **values, **padding)
@@ -108,8 +125,12 @@ def select_counts(position: int, tally: Tally, courses: RawSQL, width: int) -> I
         )
 
 
-def dimension_parts(dimension: Dimension, courses: RawSQL, question: Question) -> list[tuple[Q | None, object]]:
-    """(which rows count, their value as seen from a treatment); no two parts give the same value."""
+def dimension_parts(
+    dimension: Dimension, courses: RawSQL, question: Question
+) -> list[tuple[Q | None, object]]:
+    """(which rows count, their value as seen from a treatment); no two parts give the same
+    value.
+    """
     if isinstance(dimension, ScalarDimension):
         return [(None, dimension.value(dimension.level))]
     if isinstance(dimension, SetDimension):

@@ -1,6 +1,8 @@
-"""What treatments can be counted by: a name, and where its value stands. One declaration, read by both engines.
+"""What treatments can be counted by: a name, and where its value stands. One declaration, read by
+both engines.
 
-The database reaches a value from the treatment, by a path; the snapshot reads each table once, from its own side.
+The database reaches a value from the treatment, by a path; the snapshot reads each table once, from
+its own side.
 """
 
 from collections.abc import Callable, Iterator
@@ -36,7 +38,9 @@ TREATMENT, PATIENT, STUDY = "", "patient__", "patient__study__"  # levels, as pa
 
 @dataclass(frozen=True)
 class ScalarDimension:
-    """A dimension with one value per treatment, patient or study; `value` makes its expression from the path to there."""
+    """A dimension with one value per treatment, patient or study; `value` makes its expression from
+    the path to there.
+    """
 
     level: str
     value: Callable[[str], object]
@@ -44,12 +48,14 @@ class ScalarDimension:
 
 @dataclass(frozen=True)
 class MultiValueDimension:
-    """A dimension with any number of values; a treatment counts once under each, and under None where it has no row.
+    """A dimension with any number of values; a treatment counts once under each, and under None
+    where it has no row.
 
-    `path` leads from a treatment to the value. The rows are those of `model`, which name their `owner` (a treatment or a
-    patient) and have the value at `value`. With `rows`, only rows with these values count, and a treatment without such
-    a row counts nowhere. With `terms`, a row counts for other terms too: for all that its own is part of, or, where it
-    says that a term is `absent`, for all that are part of it.
+    `path` leads from a treatment to the value. The rows are those of `model`, which name their
+    `owner` (a treatment or a patient) and have the value at `value`. With `rows`, only rows with
+    these values count, and a treatment without such a row counts nowhere. With `terms`, a row
+    counts for other terms too: for all that its own is part of, or, where it says that a term is
+    `absent`, for all that are part of it.
     """
 
     path: str
@@ -61,7 +67,9 @@ class MultiValueDimension:
     absent: bool = False
 
     def counted_for(self) -> dict[str, frozenset[str]]:
-        """The terms whose rows count for a term, itself included; terms for which no others do are left out."""
+        """The terms whose rows count for a term, itself included; terms for which no others do are
+        left out.
+        """
         tree = term_tree(self.terms) if self.terms else FLAT
         related = tree.wider if self.absent else tree.narrower
         return {code: frozenset((code, *other_codes)) for code, other_codes in related.items()}
@@ -73,7 +81,10 @@ class MultiValueDimension:
             return [(rows, F(self.path))]
         single_codes = [code for code in term_tree(self.terms).codes if code not in counted_for]
         parts = [(rows & Q(**{f"{self.path}__in": single_codes}), F(self.path))]
-        parts += [(rows & Q(**{f"{self.path}__in": sorted(codes)}), Value(code)) for code, codes in counted_for.items()]
+        parts += [
+            (rows & Q(**{f"{self.path}__in": sorted(codes)}), Value(code))
+            for code, codes in counted_for.items()
+        ]
         return parts
 
     @property
@@ -88,10 +99,12 @@ class MultiValueDimension:
 
 @dataclass(frozen=True)
 class OutcomeDimension:
-    """Whether a patient improved, domain by domain: `skin:yes`, `skin:no`, by one outcome of each domain.
+    """Whether a patient improved, domain by domain: `skin:yes`, `skin:no`, by one outcome of each
+    domain.
 
-    The outcome is the last of the treatments in view (`Outcome.objects.one_per_patient_and_domain`), of the months that
-    the question asks for; with `best`, an improved one if there is any.
+    The outcome is the last of the treatments in view
+    (`Outcome.objects.one_per_patient_and_domain`), of the months that the question asks for; with
+    `best`, an improved one if there is any.
     """
 
     best: bool = False
@@ -99,14 +112,18 @@ class OutcomeDimension:
     model = Outcome
 
     def part(self, courses, question: Question) -> tuple[Q, object]:
-        """(which rows count, their value). `treatments` is what gives the primary keys of the treatments in view."""
+        """(which rows count, their value). `treatments` is what gives the primary keys of the
+        treatments in view.
+        """
         seen = Outcome.objects.filter(months_among(question.outcome_months), treatment__in=courses)
         yes_or_no = Case(
             When(outcomes__result=Response.IMPROVED.value, then=Value(YesNo.YES.value)),
             default=Value(YesNo.NO.value),
             output_field=CharField(),
         )
-        value = Concat(F("outcomes__domain"), Value(RESULT_SEPARATOR), yes_or_no, output_field=CharField())
+        value = Concat(
+            F("outcomes__domain"), Value(RESULT_SEPARATOR), yes_or_no, output_field=CharField()
+        )
         return Q(outcomes__in=seen.one_per_patient_and_domain(best=self.best).values("pk")), value
 
 
@@ -117,8 +134,8 @@ def improved_value(domain: str, answer: str = YesNo.YES.value) -> str:
 
 @dataclass(frozen=True)
 class SetDimension:
-    """A dimension of the whole set of values of a `MultiValueDimension` of patients, as one text: codes sorted, joined
-    by +. Wider terms stand in it together with the narrower ones.
+    """A dimension of the whole set of values of a `MultiValueDimension` of patients, as one text:
+    codes sorted, joined by +. Wider terms stand in it together with the narrower ones.
 
     An empty text stands for none recorded, be it that none is known or that there is none.
     """
@@ -128,9 +145,13 @@ class SetDimension:
     def joined_codes(self) -> Subquery:
         """The codes, joined in whatever order the database finds them."""
         dimension = DIMENSIONS[self.of]
-        rows = dimension.model.objects.filter(**{dimension.owner: OuterRef("patient")}, **dimension.rows).order_by()
+        rows = dimension.model.objects.filter(
+            **{dimension.owner: OuterRef("patient")}, **dimension.rows
+        ).order_by()
         counted_for = dimension.counted_for()
-        single_rows = rows.exclude(**{f"{dimension.value}__in": sorted(counted_for)}) if counted_for else rows
+        single_rows = (
+            rows.exclude(**{f"{dimension.value}__in": sorted(counted_for)}) if counted_for else rows
+        )
         joined = (
             single_rows.values(dimension.owner)
             .annotate(codes=JoinedText(dimension.value, SET_SEPARATOR))
@@ -139,7 +160,11 @@ class SetDimension:
         codes = Coalesce(Subquery(joined), Value(""), output_field=CharField())
         for code, terms in counted_for.items():
             has_any = Exists(rows.filter(**{f"{dimension.value}__in": sorted(terms)}))
-            suffix = Case(When(has_any, then=Value(SET_SEPARATOR + code)), default=Value(""), output_field=CharField())
+            suffix = Case(
+                When(has_any, then=Value(SET_SEPARATOR + code)),
+                default=Value(""),
+                output_field=CharField(),
+            )
             codes = Concat(codes, suffix, output_field=CharField())
         return codes
 
@@ -150,7 +175,9 @@ class SetDimension:
 
 @dataclass(frozen=True)
 class ConditionDimension:
-    """A dimension of conditions on a treatment: the value of the first that holds, or `otherwise`."""
+    """A dimension of conditions on a treatment: the value of the first that holds, or
+    `otherwise`.
+    """
 
     conditions: tuple[tuple[str, Condition], ...]
     otherwise: str
@@ -198,11 +225,15 @@ def whole_dimension(name: str) -> ConditionDimension:
 
 
 def event_dimension(**rows) -> MultiValueDimension:
-    return MultiValueDimension("events__category__code", AdverseEvent, "treatment", "category__code", rows)
+    return MultiValueDimension(
+        "events__category__code", AdverseEvent, "treatment", "category__code", rows
+    )
 
 
 SEVERE = 3  # the CTCAE grade from which an event is severe; which is not the same as serious
-Dimension = ScalarDimension | MultiValueDimension | OutcomeDimension | SetDimension | ConditionDimension
+Dimension = (
+    ScalarDimension | MultiValueDimension | OutcomeDimension | SetDimension | ConditionDimension
+)
 DIMENSIONS: dict[str, Dimension] = {
     "inhibitor": scalar_dimension(TREATMENT, "inhibitor__slug"),
     "indication": MultiValueDimension(
@@ -215,9 +246,14 @@ DIMENSIONS: dict[str, Dimension] = {
     "autoantibody": presence_records(PatientAutoantibody, "autoantibody", Presence.PRESENT),
     "autoantibody_absent": presence_records(PatientAutoantibody, "autoantibody", Presence.ABSENT),
     "manifestation": presence_records(PatientManifestation, "manifestation", Presence.PRESENT),
-    "manifestation_absent": presence_records(PatientManifestation, "manifestation", Presence.ABSENT),
+    "manifestation_absent": presence_records(
+        PatientManifestation, "manifestation", Presence.ABSENT
+    ),
     "prior": MultiValueDimension(
-        "patient__prior_therapies__code", Patient.prior_therapies.through, "patient", "therapy__code"
+        "patient__prior_therapies__code",
+        Patient.prior_therapies.through,
+        "patient",
+        "therapy__code",
     ),
     "manifestation_set": SetDimension("manifestation"),
     "prior_set": SetDimension("prior"),

@@ -9,7 +9,9 @@ from ..questions.question import Question
 
 
 class Unit(StrEnum):
-    """What one is. Patients are people: a second treatment or event in one of them adds no patient."""
+    """What one is. Patients are people: a second treatment or event in one of them adds no
+    patient.
+    """
 
     PATIENTS = "patients"
     TREATMENTS = "treatments"
@@ -20,15 +22,17 @@ class Unit(StrEnum):
 
 @dataclass(frozen=True)
 class Tally:
-    """Asks: among the treatments that answer `question`, how many `unit` for each combination of `dimensions`?
+    """Asks: among the treatments that answer `question`, how many `unit` for each combination of
+    `dimensions`?
 
-    Dimensions are names in `dimensions.DIMENSIONS`; none of them asks for the total.
-    With `open`, the treatments are instead those that leave the question open, of patients none of whose treatments answers
-    it with yes; with `open_part`, of these only those in which that part of the question is open.
-    With `open_in`, the name of a dimension whose values are yes and no, only patients count one of whose treatments (of
-    all that would count) has a no there: of whom an attribute is not known, or a list is not known to be whole.
-    The answer is a Counter keyed by tuples of texts, in the order of `dimensions`; None stands for no value. With
-    `most`, it holds that many of its largest numbers only; of equal ones, those whose key comes first.
+    Dimensions are names in `dimensions.DIMENSIONS`; none of them asks for the total. With `open`,
+    the treatments are instead those that leave the question open, of patients none of whose
+    treatments answers it with yes; with `open_part`, of these only those in which that part of the
+    question is open. With `open_in`, the name of a dimension whose values are yes and no, only
+    patients count one of whose treatments (of all that would count) has a no there: of whom an
+    attribute is not known, or a list is not known to be whole. The answer is a Counter keyed by
+    tuples of texts, in the order of `dimensions`; None stands for no value. With `most`, it holds
+    that many of its largest numbers only; of equal ones, those whose key comes first.
     """
 
     question: Question
@@ -55,4 +59,6 @@ class Tally:
         """The counter, or what `most` leaves of it."""
         if not self.most or len(counter) <= self.most:
             return counter
-        return Counter(dict(sorted(counter.items(), key=lambda item: (-item[1], str(item[0])))[: self.most]))
+        return Counter(
+            dict(sorted(counter.items(), key=lambda item: (-item[1], str(item[0])))[: self.most])
+        )

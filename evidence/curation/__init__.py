@@ -1,1 +1,3 @@
-"""Writing the evidence: fixtures, loading, reconstruction, integrity, releases. Only the admin and commands use it."""
+"""Writing the evidence: fixtures, loading, reconstruction, integrity, releases. Only the admin and
+commands use it.
+"""

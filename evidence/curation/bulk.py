@@ -1,7 +1,8 @@
-"""Writes very many new records quickly, beside the ORM's one-by-one way: nothing but generated collections does.
+"""Writes very many new records quickly, beside the ORM's one-by-one way: nothing but generated
+collections does.
 
-Signals, `clean()` and natural keys are left out; every constraint and trigger of the database holds as ever. Whoever
-writes in bulk raises the data version himself, inside the same transaction.
+Signals, `clean()` and natural keys are left out; every constraint and trigger of the database holds
+as ever. Whoever writes in bulk raises the data version himself, inside the same transaction.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,9 +18,11 @@ def next_key(model: type[models.Model]) -> int:
 
 
 def bulk_write(model: type[models.Model], columns: dict[str, Sequence]) -> int:
-    """Inserts rows given column by column (`attname` -> values, all of one length); other fields get their default.
+    """Inserts rows given column by column (`attname` -> values, all of one length); other fields
+    get their default.
 
-    Primary keys are among the columns; call `keys_written` after the last row. Returns how many rows it wrote.
+    Primary keys are among the columns; call `keys_written` after the last row. Returns how many
+    rows it wrote.
     """
     length = len(next(iter(columns.values())))
     names, values = [], []

@@ -1,6 +1,8 @@
-"""Reads and writes the files in fixtures/: JSON in one fixed shape, so that a diff reads like sentences.
+"""Reads and writes the files in fixtures/: JSON in one fixed shape, so that a diff reads like
+sentences.
 
-JSON rather than YAML on purpose: a bare `no`, `1e3` or `12:30` in YAML turns into something else without a word.
+JSON rather than YAML on purpose: a bare `no`, `1e3` or `12:30` in YAML turns into something else
+without a word.
 """
 
 import json
@@ -44,7 +46,9 @@ def fixture_folder() -> Path:
 
 
 def read_fixture(path: Path) -> list[FixtureRecord]:
-    """The records of one file. Raises BrokenFixture where the file is missing, is no JSON, or has another shape."""
+    """The records of one file. Raises BrokenFixture where the file is missing, is no JSON, or has
+    another shape.
+    """
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -55,9 +59,14 @@ def read_fixture(path: Path) -> list[FixtureRecord]:
         raise BrokenFixture(f"{path.name}: expected a list of records.")
     records = []
     for position, entry in enumerate(entries, start=1):
-        if not isinstance(entry, dict) or set(entry) != {"model", "fields"} or not isinstance(entry["fields"], dict):
+        if (
+            not isinstance(entry, dict)
+            or set(entry) != {"model", "fields"}
+            or not isinstance(entry["fields"], dict)
+        ):
             raise BrokenFixture(
-                f"{path.name}, record {position}: expected {{“model”: …, “fields”: {{…}}}} and no more."
+                f"{path.name}, record {position}: expected {{“model”: …, “fields”: {{…}}}} and "
+                "no more."
             )
         records.append(FixtureRecord(path.name, position, entry["model"], entry["fields"]))
     return records
@@ -69,11 +78,14 @@ def read_all() -> list[FixtureRecord]:
 
 
 def fixture_text(entries: Iterable[tuple[str, dict]]) -> str:
-    """The file's text for (model, fields) pairs: one field a line, lists on one line, always the same bytes."""
+    """The file's text for (model, fields) pairs: one field a line, lists on one line, always the
+    same bytes.
+    """
     blocks = []
     for model, fields in entries:
         lines = ",\n".join(
-            f"    {json.dumps(name)}: {json.dumps(value, ensure_ascii=False)}" for name, value in fields.items()
+            f"    {json.dumps(name)}: {json.dumps(value, ensure_ascii=False)}"
+            for name, value in fields.items()
         )
         blocks.append(f'{{\n  "model": {json.dumps(model)},\n  "fields": {{\n{lines}\n  }}\n}}')
     return "[\n" + ",\n".join(blocks) + "\n]\n"

@@ -1,9 +1,11 @@
-"""Draws a synthetic collection of any size: simulated, realistic in shape only, the same for the same seed.
+"""Draws a synthetic collection of any size: simulated, realistic in shape only, the same for the
+same seed.
 
-Nothing here is medical knowledge. Terms come from the loaded vocabulary; how often each occurs follows from its place
-in its list (the k-th in proportion to 1/k), and every other number is drawn evenly from a plain range. What is meant to
-be realistic is what software feels: studies of 1 to 500 patients, missing values, several treatments, several
-indications, outcomes by month, events that repeat.
+Nothing here is medical knowledge. Terms come from the loaded vocabulary; how often each occurs
+follows from its place in its list (the k-th in proportion to 1/k), and every other number is drawn
+evenly from a plain range. What is meant to be realistic is what software feels: studies of 1 to 500
+patients, missing values, several treatments, several indications, outcomes by month, events that
+repeat.
 """
 
 from collections.abc import Iterable, Iterator
@@ -69,8 +71,8 @@ class CannotGenerate(Exception):
 
 def simulated_caveat(patients: int, seed: int) -> str:
     return (
-        f"synthetic collection of {patients:,} patients drawn at random (seed {seed}) to show and measure Casebook; "
-        "its frequencies mean nothing"
+        f"synthetic collection of {patients:,} patients drawn at random (seed {seed}) to show "
+        "and measure Casebook; its frequencies mean nothing"
     )
 
 
@@ -81,7 +83,9 @@ def harmonic_weights(count: int) -> np.ndarray:
 
 
 def study_sizes(patients: int, rng: np.random.Generator) -> list[int]:
-    """Sizes from 1 to 500 that add up; small studies are as frequent per order of magnitude as large ones."""
+    """Sizes from 1 to 500 that add up; small studies are as frequent per order of magnitude as
+    large ones.
+    """
     sizes = []
     while (remaining := patients - sum(sizes)) > 0 and len(sizes) < 32:
         sizes.append(min(remaining, int(LARGEST_STUDY ** rng.random())))
@@ -112,10 +116,14 @@ class Terms:
         def keys_of(model) -> np.ndarray:
             keys_found = np.array(list(model.objects.values_list("pk", flat=True)), dtype=np.int64)
             if not len(keys_found):
-                raise CannotGenerate(f"No {model._meta.verbose_name} is loaded; run load_evidence first.")
+                raise CannotGenerate(
+                    f"No {model._meta.verbose_name} is loaded; run load_evidence first."
+                )
             return keys_found
 
-        inhibitors = np.array(list(JAKInhibitor.objects.order_by("pk").values_list("pk", flat=True)), dtype=np.int64)
+        inhibitors = np.array(
+            list(JAKInhibitor.objects.order_by("pk").values_list("pk", flat=True)), dtype=np.int64
+        )
         if not len(inhibitors):
             raise CannotGenerate("No inhibitor is loaded; run load_evidence first.")
         keys_of(Indication)
@@ -131,9 +139,14 @@ class Terms:
 
     @staticmethod
     def parts_of_others() -> list[tuple[int, int]]:
-        codes, tree = list(Manifestation.objects.values_list("code", flat=True)), term_tree(Manifestation)
+        codes, tree = (
+            list(Manifestation.objects.values_list("code", flat=True)),
+            term_tree(Manifestation),
+        )
         return [
-            (codes.index(code), codes.index(wider_code)) for code, wider in tree.wider.items() for wider_code in wider
+            (codes.index(code), codes.index(wider_code))
+            for code, wider in tree.wider.items()
+            for wider_code in wider
         ]
 
 
@@ -144,12 +157,16 @@ class Pen:
         self.next: dict[type[models.Model], int] = {}
 
     def write(self, model: type[models.Model], count: int, **columns) -> np.ndarray:
-        """Writes `count` rows; arrays and lists are columns, anything else is the same in every row. Their keys."""
+        """Writes `count` rows; arrays and lists are columns, anything else is the same in every
+        row. Their keys.
+        """
         first = self.next.setdefault(model, next_key(model))
         keys = np.arange(first, first + count)
         self.next[model] += count
         if count:
-            plain_columns = {name: self.as_column(values, count) for name, values in columns.items()}
+            plain_columns = {
+                name: self.as_column(values, count) for name, values in columns.items()
+            }
             bulk_write(model, {model._meta.pk.attname: keys.tolist()} | plain_columns)
         return keys
 
@@ -177,7 +194,9 @@ class Drawing:
     def draw_coded(self, values: list[str], unknown_code: str, is_known: np.ndarray) -> np.ndarray:
         """One of `values` where known, else the code for not known."""
         return np.where(
-            is_known, self.draw_choice(values, len(is_known), harmonic_weights(len(values))), str(unknown_code)
+            is_known,
+            self.draw_choice(values, len(is_known), harmonic_weights(len(values))),
+            str(unknown_code),
         )
 
     def draw_chance(self, probability, count: int) -> np.ndarray:
@@ -186,7 +205,8 @@ class Drawing:
     def none_where_unknown(self, values: np.ndarray, are_known: np.ndarray) -> list:
         """The values, None where not known."""
         return [
-            value if is_known else None for value, is_known in zip(values.tolist(), are_known.tolist(), strict=True)
+            value if is_known else None
+            for value, is_known in zip(values.tolist(), are_known.tolist(), strict=True)
         ]
 
     def draw_batches(self) -> Iterator[int]:
@@ -207,8 +227,12 @@ class Drawing:
     def write_studies(self, sizes: list[int], first: int, written: int) -> None:
         """Some studies with everything in them."""
         count, numbers = len(sizes), range(first, first + len(sizes))
-        extractions = self.draw_choice([str(extraction) for extraction in KNOWN], count, [0.6, 0.3, 0.1])
-        designs = self.draw_choice([Design.CASE_SERIES, Design.RETROSPECTIVE_COHORT, Design.OPEN_LABEL_TRIAL], count)
+        extractions = self.draw_choice(
+            [str(extraction) for extraction in KNOWN], count, [0.6, 0.3, 0.1]
+        )
+        designs = self.draw_choice(
+            [Design.CASE_SERIES, Design.RETROSPECTIVE_COHORT, Design.OPEN_LABEL_TRIAL], count
+        )
         keys = self.pen.write(
             Study,
             count,
@@ -234,8 +258,12 @@ class Drawing:
         terms = self.terms
         prior = self.draw_chance(known_share, count)
         therapy_counts = np.where(prior, self.rng.integers(0, 4, count), 0)
-        signs, with_signs = self.draw_presence(len(terms.manifestations), 0.4 * known_share, terms.parts)
-        antibodies, with_antibodies = self.draw_presence(len(terms.autoantibodies), 0.6 * known_share)
+        signs, with_signs = self.draw_presence(
+            len(terms.manifestations), 0.4 * known_share, terms.parts
+        )
+        antibodies, with_antibodies = self.draw_presence(
+            len(terms.autoantibodies), 0.6 * known_share
+        )
         never = np.zeros(count, dtype=bool)
         keys = self.pen.write(
             Patient,
@@ -243,8 +271,12 @@ class Drawing:
             study_id=studies,
             slug=[f"{SIMULATED_PREFIX}{self.collection.slug}-{number:07d}" for number in numbers],
             label=[f"Synthetic patient {number}" for number in numbers],
-            sex=self.draw_coded([Sex.FEMALE, Sex.MALE], Sex.UNKNOWN, self.draw_chance(known_share, count)),
-            age_years=self.none_where_unknown(self.rng.integers(18, 86, count), self.draw_chance(known_share, count)),
+            sex=self.draw_coded(
+                [Sex.FEMALE, Sex.MALE], Sex.UNKNOWN, self.draw_chance(known_share, count)
+            ),
+            age_years=self.none_where_unknown(
+                self.rng.integers(18, 86, count), self.draw_chance(known_share, count)
+            ),
             disease_duration_months=self.none_where_unknown(
                 self.rng.integers(0, 361, count), self.draw_chance(known_share, count)
             ),
@@ -261,27 +293,54 @@ class Drawing:
             state=str(State.PUBLISHED),
         )
         self.write_links(PRIOR, "patient_id", keys, "therapy_id", terms.therapies, therapy_counts)
-        self.write_statuses(PatientManifestation, "manifestation_id", terms.manifestations, keys, signs, with_signs)
         self.write_statuses(
-            PatientAutoantibody, "autoantibody_id", terms.autoantibodies, keys, antibodies, with_antibodies
+            PatientManifestation, "manifestation_id", terms.manifestations, keys, signs, with_signs
         )
-        treatment_counts = 1 + self.draw_chance(0.1, count).astype(int) + self.draw_chance(0.02, count).astype(int)
+        self.write_statuses(
+            PatientAutoantibody,
+            "autoantibody_id",
+            terms.autoantibodies,
+            keys,
+            antibodies,
+            with_antibodies,
+        )
+        treatment_counts = (
+            1 + self.draw_chance(0.1, count).astype(int) + self.draw_chance(0.02, count).astype(int)
+        )
         self.write_treatments(
-            np.repeat(keys, treatment_counts), place_in_row(treatment_counts), np.repeat(known_share, treatment_counts)
+            np.repeat(keys, treatment_counts),
+            place_in_row(treatment_counts),
+            np.repeat(known_share, treatment_counts),
         )
 
     def write_links(
-        self, model, owner: str, owners: np.ndarray, term: str, terms: np.ndarray, counts: np.ndarray
+        self,
+        model,
+        owner: str,
+        owners: np.ndarray,
+        term: str,
+        terms: np.ndarray,
+        counts: np.ndarray,
     ) -> None:
         """`counts` different terms for each owner."""
-        ranks = np.argsort(self.rng.random((len(owners), len(terms))) / harmonic_weights(len(terms)), axis=1)
-        rows, ranks_used = np.nonzero(np.arange(len(terms)) < np.minimum(counts, len(terms))[:, None])
-        self.pen.write(model, len(rows), **{owner: owners[rows], term: terms[ranks[rows, ranks_used]]})
+        ranks = np.argsort(
+            self.rng.random((len(owners), len(terms))) / harmonic_weights(len(terms)), axis=1
+        )
+        rows, ranks_used = np.nonzero(
+            np.arange(len(terms)) < np.minimum(counts, len(terms))[:, None]
+        )
+        self.pen.write(
+            model, len(rows), **{owner: owners[rows], term: terms[ranks[rows, ranks_used]]}
+        )
 
     def draw_completeness(self, has_items: np.ndarray, is_empty: np.ndarray) -> np.ndarray:
-        """How whole the lists are that have items; those without are stated to be empty where `is_empty`."""
+        """How whole the lists are that have items; those without are stated to be empty where
+        `is_empty`.
+        """
         draws = self.rng.random(len(has_items))
-        partial = np.where(draws < 0.9, str(ListCompleteness.PARTIAL), str(ListCompleteness.NOT_STATED))
+        partial = np.where(
+            draws < 0.9, str(ListCompleteness.PARTIAL), str(ListCompleteness.NOT_STATED)
+        )
         stated = np.where(draws < 0.7, str(ListCompleteness.COMPLETE), partial)
         empty = np.where(is_empty, str(ListCompleteness.NONE), str(ListCompleteness.NOT_STATED))
         return np.where(has_items, stated, empty)
@@ -291,50 +350,79 @@ class Drawing:
     ) -> tuple[np.ndarray, np.ndarray]:
         """(patients, terms) which terms are recorded, by chance, and which of these as present.
 
-        `parts` are places of terms and of a term each is part of, which is then not recorded as absent.
+        `parts` are places of terms and of a term each is part of, which is then not recorded as
+        absent.
         """
         recorded = self.rng.random((len(chance), terms)) < chance[:, None]
-        present = recorded & (self.rng.random((len(chance), terms)) < 0.3 + 0.6 / (1 + np.arange(terms)))
+        present = recorded & (
+            self.rng.random((len(chance), terms)) < 0.3 + 0.6 / (1 + np.arange(terms))
+        )
         for narrower, wider in parts:
             present[:, wider] |= recorded[:, wider] & present[:, narrower]
         return recorded, present
 
     def write_statuses(
-        self, model, term: str, terms: np.ndarray, patients: np.ndarray, recorded: np.ndarray, present: np.ndarray
+        self,
+        model,
+        term: str,
+        terms: np.ndarray,
+        patients: np.ndarray,
+        recorded: np.ndarray,
+        present: np.ndarray,
     ) -> None:
         rows, columns = np.nonzero(recorded)
         status = np.where(present[rows, columns], str(Presence.PRESENT), str(Presence.ABSENT))
-        self.pen.write(model, len(rows), patient_id=patients[rows], **{term: terms[columns]}, status=status)
+        self.pen.write(
+            model, len(rows), patient_id=patients[rows], **{term: terms[columns]}, status=status
+        )
 
-    def write_treatments(self, patients: np.ndarray, numbers: np.ndarray, known_share: np.ndarray) -> None:
+    def write_treatments(
+        self, patients: np.ndarray, numbers: np.ndarray, known_share: np.ndarray
+    ) -> None:
         count, terms = len(patients), self.terms
-        indicated, indication_sets = self.draw_indications(count, self.draw_chance(known_share, count))
+        indicated, indication_sets = self.draw_indications(
+            count, self.draw_chance(known_share, count)
+        )
         ascertained = self.draw_chance(known_share, count)
         eventful = ascertained & self.draw_chance(0.45, count)
         stated = np.where(eventful, str(Ascertainment.EVENTS), str(Ascertainment.EXPLICITLY_NONE))
         has_listed_events = eventful & self.draw_chance(0.95, count)
-        concomitant_counts = np.where(self.draw_chance(0.5 * known_share, count), self.rng.integers(1, 3, count), 0)
-        stopped = self.draw_coded([YesNo.NO, YesNo.YES], YesNo.UNKNOWN, self.draw_chance(known_share, count))
+        concomitant_counts = np.where(
+            self.draw_chance(0.5 * known_share, count), self.rng.integers(1, 3, count), 0
+        )
+        stopped = self.draw_coded(
+            [YesNo.NO, YesNo.YES], YesNo.UNKNOWN, self.draw_chance(known_share, count)
+        )
         responses = [Response.IMPROVED, Response.STABLE, Response.WORSENED]
         keys = self.pen.write(
             Treatment,
             count,
             patient_id=patients,
             number=numbers,
-            inhibitor_id=self.draw_choice(terms.inhibitors, count, harmonic_weights(len(terms.inhibitors))),
+            inhibitor_id=self.draw_choice(
+                terms.inhibitors, count, harmonic_weights(len(terms.inhibitors))
+            ),
             dose=self.draw_coded(
-                ["synthetic dose A", "synthetic dose B", "synthetic dose C"], "", self.draw_chance(known_share, count)
+                ["synthetic dose A", "synthetic dose B", "synthetic dose C"],
+                "",
+                self.draw_chance(known_share, count),
             ),
             duration_months=self.none_where_unknown(
                 self.rng.integers(1, 61, count), self.draw_chance(known_share, count)
             ),
             indication_set=indication_sets,
-            indications_completeness=self.draw_completeness(indicated.any(axis=1), np.zeros(count, dtype=bool)),
+            indications_completeness=self.draw_completeness(
+                indicated.any(axis=1), np.zeros(count, dtype=bool)
+            ),
             concomitant_therapies_completeness=self.draw_completeness(
                 concomitant_counts > 0, self.draw_chance(0.3 * known_share, count)
             ),
-            response=self.draw_coded(responses, Response.UNKNOWN, self.draw_chance(known_share, count)),
-            relapsed=self.draw_coded([YesNo.NO, YesNo.YES], YesNo.UNKNOWN, self.draw_chance(0.6 * known_share, count)),
+            response=self.draw_coded(
+                responses, Response.UNKNOWN, self.draw_chance(known_share, count)
+            ),
+            relapsed=self.draw_coded(
+                [YesNo.NO, YesNo.YES], YesNo.UNKNOWN, self.draw_chance(0.6 * known_share, count)
+            ),
             adverse_events=np.where(ascertained, stated, str(Ascertainment.NOT_STATED)),
             adverse_event_categories_completeness=self.draw_completeness(
                 has_listed_events, np.zeros(count, dtype=bool)
@@ -345,20 +433,28 @@ class Drawing:
         rows, columns = np.nonzero(indicated)
         indication_keys = np.array([indication.pk for indication in terms.indications])[columns]
         self.pen.write(INDICATED, len(rows), treatment_id=keys[rows], indication_id=indication_keys)
-        self.write_links(ALONG, "treatment_id", keys, "therapy_id", terms.therapies, concomitant_counts)
+        self.write_links(
+            ALONG, "treatment_id", keys, "therapy_id", terms.therapies, concomitant_counts
+        )
         self.write_outcomes(keys, known_share)
         self.write_events(keys[has_listed_events])
 
     def draw_indications(self, count: int, is_known: np.ndarray) -> tuple[np.ndarray, list[str]]:
         """(count, terms) truth values, and the key of each row's set."""
         terms = self.terms.indications
-        counts = np.where(is_known, self.rng.integers(1, min(MOST_INDICATIONS, len(terms)) + 1, count), 0)
+        counts = np.where(
+            is_known, self.rng.integers(1, min(MOST_INDICATIONS, len(terms)) + 1, count), 0
+        )
         ranks = np.argsort(
-            np.argsort(self.rng.random((count, len(terms))) / harmonic_weights(len(terms)), axis=1), axis=1
+            np.argsort(self.rng.random((count, len(terms))) / harmonic_weights(len(terms)), axis=1),
+            axis=1,
         )
         indicated = ranks < counts[:, None]
         bits = indicated @ (1 << np.arange(len(terms)))
-        names = {bit: set_key(terms[i].code for i in range(len(terms)) if bit >> i & 1) for bit in set(bits.tolist())}
+        names = {
+            bit: set_key(terms[i].code for i in range(len(terms)) if bit >> i & 1)
+            for bit in set(bits.tolist())
+        }
         return indicated, [names[bit] for bit in bits.tolist()]
 
     def write_outcomes(self, treatments: np.ndarray, known_share: np.ndarray) -> None:
@@ -382,7 +478,9 @@ class Drawing:
             followup=self.none_where_unknown(self.rng.integers(0, maxima + 1), has_numbers),
             baseline_month=self.none_where_unknown(np.zeros(count, dtype=int), has_numbers),
             at_months=self.none_where_unknown(self.draw_choice(MONTHS, count), has_numbers),
-            result=self.draw_coded(responses, Response.UNKNOWN, self.draw_chance(known_share, count)),
+            result=self.draw_coded(
+                responses, Response.UNKNOWN, self.draw_chance(known_share, count)
+            ),
         )
 
     def write_events(self, treatments: np.ndarray) -> None:
@@ -396,9 +494,15 @@ class Drawing:
             number=place_in_row(counts),
             category_id=self.draw_choice(categories, count, harmonic_weights(len(categories))),
             description="synthetic event",
-            grade=self.none_where_unknown(self.rng.integers(1, 5, count), self.draw_chance(0.5, count)),
-            serious=self.draw_coded([YesNo.NO, YesNo.YES], YesNo.UNKNOWN, self.draw_chance(0.6, count)),
-            onset_months=self.none_where_unknown(self.draw_choice(MONTHS, count), self.draw_chance(0.5, count)),
+            grade=self.none_where_unknown(
+                self.rng.integers(1, 5, count), self.draw_chance(0.5, count)
+            ),
+            serious=self.draw_coded(
+                [YesNo.NO, YesNo.YES], YesNo.UNKNOWN, self.draw_chance(0.6, count)
+            ),
+            onset_months=self.none_where_unknown(
+                self.draw_choice(MONTHS, count), self.draw_chance(0.5, count)
+            ),
         )
 
 
@@ -408,10 +512,13 @@ def place_in_row(times: np.ndarray) -> np.ndarray:
     return np.arange(1, int(ends[-1]) + 1 if len(ends) else 1) - np.repeat(ends - times, times)
 
 
-def generate_collection(slug: str, patients: int, seed: int, *, replace: bool = False) -> Iterator[int]:
+def generate_collection(
+    slug: str, patients: int, seed: int, *, replace: bool = False
+) -> Iterator[int]:
     """Draws the collection in one transaction; yields the patients written so far. All or nothing.
 
-    Raises CannotGenerate for a collection that is there already and is not to be (or must not be) replaced.
+    Raises CannotGenerate for a collection that is there already and is not to be (or must not be)
+    replaced.
     """
     if patients < 1:
         raise CannotGenerate("A collection has at least one patient.")
@@ -419,9 +526,13 @@ def generate_collection(slug: str, patients: int, seed: int, *, replace: bool = 
         existing = Collection.objects.filter(slug=slug).first()
         if existing is not None:
             if not is_generated(existing):
-                raise CannotGenerate(f"“{slug}” holds records that were not drawn by this command; it is left alone.")
+                raise CannotGenerate(
+                    f"“{slug}” holds records that were not drawn by this command; it is left alone."
+                )
             if not replace:
-                raise CannotGenerate(f"There is a collection “{slug}” already. Say --replace to draw it anew.")
+                raise CannotGenerate(
+                    f"There is a collection “{slug}” already. Say --replace to draw it anew."
+                )
             remove_collection(existing)
         name = "Synthetic" if slug == "synthetic" else f"Synthetic ({slug})"
         collection = Collection.objects.create(
@@ -438,8 +549,12 @@ def generate_collection(slug: str, patients: int, seed: int, *, replace: bool = 
 
 
 def is_generated(collection: Collection) -> bool:
-    """Whether this command drew the collection: simulated, in no fixture, and every study named as it names them."""
-    in_fixtures = LoadedRecord.objects.filter(model="evidence.collection", key=f'["{collection.slug}"]').exists()
+    """Whether this command drew the collection: simulated, in no fixture, and every study named as
+    it names them.
+    """
+    in_fixtures = LoadedRecord.objects.filter(
+        model="evidence.collection", key=f'["{collection.slug}"]'
+    ).exists()
     has_other_studies = collection.studies.exclude(slug__startswith="synthetic-").exists()
     return collection.is_simulated and not in_fixtures and not has_other_studies
 

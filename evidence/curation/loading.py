@@ -1,7 +1,8 @@
 """Fixtures into the database: all or nothing, the same result every time, and curators' work kept.
 
-For each record three versions are compared: what the fixture says now, what the fixture said when it was last
-loaded (`LoadedRecord`), and what the database holds. A record a curator has changed, or removed, stays so.
+For each record three versions are compared: what the fixture says now, what the fixture said when
+it was last loaded (`LoadedRecord`), and what the database holds. A record a curator has changed, or
+removed, stays so.
 
 Only fields the fixture names, now or then, are compared and written. What it never named is a
 curator's to enter, or a column that was added later.
@@ -30,7 +31,9 @@ SHOWN_ERRORS = 20  # a broken file can break every record after it; the first fe
 
 @dataclass
 class LoadReport:
-    """What a load did: records by outcome, and those kept because a curator changed or removed them."""
+    """What a load did: records by outcome, and those kept because a curator changed or removed
+    them.
+    """
 
     outcomes: Counter = field(default_factory=Counter)
     preserved: list[str] = field(default_factory=list)
@@ -41,9 +44,12 @@ class LoadReport:
 
 
 def load_records(
-    records: Iterable[FixtureRecord], progress: Callable[[FixtureRecord], None] = lambda record: None
+    records: Iterable[FixtureRecord],
+    progress: Callable[[FixtureRecord], None] = lambda record: None,
 ) -> LoadReport:
-    """Loads every record in one transaction. Raises BrokenFixture, and changes nothing, if any record is wrong."""
+    """Loads every record in one transaction. Raises BrokenFixture, and changes nothing, if any
+    record is wrong.
+    """
     records = list(records)
     report, errors, place_by_identity, removed = LoadReport(), [], {}, set()
     with transaction.atomic():
@@ -61,7 +67,9 @@ def load_records(
                 if identity in place_by_identity:
                     raise RecordError(f"the same record stands in {place_by_identity[identity]}")
                 place_by_identity[identity] = record.place
-                outcome = save_if_changed(candidate, ledger.get((record.model, json.dumps(candidate.key))))
+                outcome = save_if_changed(
+                    candidate, ledger.get((record.model, json.dumps(candidate.key)))
+                )
                 if outcome == REMOVED:
                     removed.add(identity)
             except NoSuchRecord as error:
@@ -78,16 +86,21 @@ def load_records(
                 break
             report.outcomes[outcome] += 1
             if outcome.startswith("kept"):
-                report.preserved.append(f"{record.place} {' / '.join(map(str, candidate.key))}: {outcome}")
+                report.preserved.append(
+                    f"{record.place} {' / '.join(map(str, candidate.key))}: {outcome}"
+                )
         if not errors:
             errors = [
-                f"{place_by_identity[issue.model, issue.key]} {' / '.join(map(str, issue.key))}: {issue.problem}"
+                f"{place_by_identity[issue.model, issue.key]} {' / '.join(map(str, issue.key))}: "
+                f"{issue.problem}"
                 for issue in broken_rules(RECORD_RULES)
                 if (issue.model, issue.key) in place_by_identity
             ]
         if errors:
             raise BrokenFixture("\n".join(errors[:SHOWN_ERRORS] + first_errors(errors)))
-        LoadedRecord.objects.update_or_create(model=WHOLE, key="", defaults={"digest": state_of(records)})
+        LoadedRecord.objects.update_or_create(
+            model=WHOLE, key="", defaults={"digest": state_of(records)}
+        )
     return report
 
 
@@ -96,7 +109,9 @@ def state_of(records: list[FixtureRecord]) -> str:
 
     The data version stands for the database, since every write raises it.
     """
-    text = json.dumps([[record.file, record.model, record.fields] for record in records], sort_keys=True)
+    text = json.dumps(
+        [[record.file, record.model, record.fields] for record in records], sort_keys=True
+    )
     return hashlib.sha256(f"{DataVersion.current().number} {text}".encode()).hexdigest()
 
 
@@ -118,7 +133,9 @@ class NoSuchRecord(RecordError):
 
 
 def written_key(record: FixtureRecord) -> tuple:
-    """A record's natural key as its fields spell it, without asking the database for what it refers to."""
+    """A record's natural key as its fields spell it, without asking the database for what it refers
+    to.
+    """
     model, key = apps.get_model(record.model), []
     for step in dict.fromkeys(path.split("__")[0] for path in model.KEY):
         value = record.fields.get(step, model._meta.get_field(step).get_default())
@@ -128,7 +145,8 @@ def written_key(record: FixtureRecord) -> tuple:
 
 @dataclass
 class Candidate:
-    """A record as the fixture describes it, not saved; to-many fields apart, as lists of primary keys.
+    """A record as the fixture describes it, not saved; to-many fields apart, as lists of primary
+    keys.
 
     `named` are the fields the fixture speaks of.
     """
@@ -140,7 +158,9 @@ class Candidate:
 
 
 def build_candidate(record: FixtureRecord) -> Candidate:
-    """Turns words into a model instance. Raises RecordError for an unknown model, field, value or reference."""
+    """Turns words into a model instance. Raises RecordError for an unknown model, field, value or
+    reference.
+    """
     try:
         model = apps.get_model(record.model)
     except (LookupError, ValueError):
@@ -154,9 +174,13 @@ def build_candidate(record: FixtureRecord) -> Candidate:
         except FieldDoesNotExist:
             raise RecordError(f"field {name}: there is no such field") from None
         if isinstance(column, models.ManyToManyField):
-            links[name] = sorted(resolve_reference(column, name, reference).pk for reference in as_list(name, value))
+            links[name] = sorted(
+                resolve_reference(column, name, reference).pk for reference in as_list(name, value)
+            )
         elif isinstance(column, models.ForeignKey):
-            setattr(instance, name, None if value is None else resolve_reference(column, name, value))
+            setattr(
+                instance, name, None if value is None else resolve_reference(column, name, value)
+            )
         else:
             try:
                 setattr(instance, name, column.to_python(value))
@@ -186,14 +210,18 @@ def resolve_reference(column, name: str, natural_key) -> Keyed:
 def save_if_changed(candidate: Candidate, loaded: LoadedRecord | None) -> str:
     """Creates, updates or keeps one record; says which."""
     model = type(candidate.record)
-    existing = model._default_manager.filter(**dict(zip(model.KEY, candidate.key, strict=True))).first()
+    existing = model._default_manager.filter(
+        **dict(zip(model.KEY, candidate.key, strict=True))
+    ).first()
     if existing is None:
         if loaded is not None:
             return REMOVED
         save_candidate(candidate, candidate.record, candidate.record._meta.many_to_many)
         record_loaded(candidate, loaded)
         return "new"
-    field_names = {column.name for column in (*model._meta.concrete_fields, *model._meta.many_to_many)}
+    field_names = {
+        column.name for column in (*model._meta.concrete_fields, *model._meta.many_to_many)
+    }
     named = field_names.intersection(candidate.named.union(loaded.fields if loaded else ()))
     fixture_values = field_fingerprints(candidate.record, candidate.links, named)
     stored_values = field_fingerprints(existing, held_links(existing), named)
@@ -201,7 +229,8 @@ def save_if_changed(candidate: Candidate, loaded: LoadedRecord | None) -> str:
         record_loaded(candidate, loaded)
         return "unchanged"
     edited = EDITED if loaded and as_before(candidate, loaded) else f"{EDITED}; the fixture differs"
-    if loaded is not None and not loaded.fields:  # from a version that kept no fingerprints, and edited since
+    # from a version that kept no fingerprints, and edited since
+    if loaded is not None and not loaded.fields:
         record_loaded(candidate, loaded)
         return edited
     if loaded is None or not is_untouched(
@@ -212,22 +241,32 @@ def save_if_changed(candidate: Candidate, loaded: LoadedRecord | None) -> str:
         if column.name in named:
             setattr(existing, column.attname, getattr(candidate.record, column.attname))
     try:
-        save_candidate(candidate, existing, [column for column in model._meta.many_to_many if column.name in named])
+        save_candidate(
+            candidate,
+            existing,
+            [column for column in model._meta.many_to_many if column.name in named],
+        )
     except RecordError:
         candidate.record.pk = existing.pk
-        candidate.record._state.adding = False  # so that validation does not take it for its own duplicate
+        # so that validation does not take it for its own duplicate
+        candidate.record._state.adding = False
         validate_record(candidate.record)
-        return edited  # the fixture is right, but not together with what a curator entered beside it
+        # the fixture is right, but not together with what a curator entered beside it
+        return edited
     record_loaded(candidate, loaded)
     return "updated"
 
 
-def is_untouched(stored_values: dict, fixture_values: dict, loaded: LoadedRecord, blank: dict) -> bool:
-    """Whether a stored record is as it was loaded. A field the fixture names for the first time stands
-    as if nobody had entered anything, or as the fixture wants it.
+def is_untouched(
+    stored_values: dict, fixture_values: dict, loaded: LoadedRecord, blank: dict
+) -> bool:
+    """Whether a stored record is as it was loaded. A field the fixture names for the first time
+    stands as if nobody had entered anything, or as the fixture wants it.
     """
     expected = {
-        name: (loaded.fields[name],) if name in loaded.fields else (blank[name], fixture_values[name])
+        name: (loaded.fields[name],)
+        if name in loaded.fields
+        else (blank[name], fixture_values[name])
         for name in stored_values
     }
     return all(stored_values[name] in expected[name] for name in stored_values)
@@ -252,7 +291,9 @@ def validate_record(record: Keyed) -> None:
     try:
         record.full_clean()
     except ValidationError as error:
-        message = "; ".join(f"field {name}: {' '.join(texts)}" for name, texts in error.message_dict.items())
+        message = "; ".join(
+            f"field {name}: {' '.join(texts)}" for name, texts in error.message_dict.items()
+        )
         raise RecordError(message.replace("field __all__: ", "")) from None
 
 
@@ -260,7 +301,9 @@ def record_loaded(candidate: Candidate, loaded: LoadedRecord | None) -> None:
     """Writes down what the fixture said, unless that stands there already."""
     if loaded and as_before(candidate, loaded):
         return
-    entry = loaded or LoadedRecord(model=candidate.record._meta.label_lower, key=json.dumps(candidate.key))
+    entry = loaded or LoadedRecord(
+        model=candidate.record._meta.label_lower, key=json.dumps(candidate.key)
+    )
     entry.fields = field_fingerprints(candidate.record, candidate.links, candidate.named)
     entry.digest = ""
     entry.save()
@@ -275,12 +318,18 @@ def held_links(record: Keyed) -> dict[str, list[int]]:
     }
 
 
-def field_fingerprints(record: Keyed, links: dict[str, list[int]], names: Iterable[str]) -> dict[str, str]:
+def field_fingerprints(
+    record: Keyed, links: dict[str, list[int]], names: Iterable[str]
+) -> dict[str, str]:
     """A short text for the value of each of these fields; equal values have equal ones."""
     by_name = {}
     for name in sorted(names):
         column = record._meta.get_field(name)
-        value = links.get(name, []) if column.many_to_many else canonical_value(getattr(record, column.attname))
+        value = (
+            links.get(name, [])
+            if column.many_to_many
+            else canonical_value(getattr(record, column.attname))
+        )
         by_name[name] = hashlib.sha256(json.dumps(value).encode()).hexdigest()[:16]
     return by_name
 

@@ -1,4 +1,6 @@
-"""Making a release: every collection's tables as they are, what changed since the last one, and one hash over all."""
+"""Making a release: every collection's tables as they are, what changed since the last one, and one
+hash over all.
+"""
 
 import csv
 import io
@@ -23,8 +25,10 @@ from ..tables import TIDY, Tidy
 from .generation import is_generated
 from .integrity import integrity_issues
 
-SPOOLED = 32 << 20  # bytes of an archive kept in memory while it is compared; a larger one goes through a file
-COMMON = {"empty_means", "collection", "evidence_kind"}  # the same in every row, so no change of a record
+# bytes of an archive kept in memory while it is compared; a larger one goes through a file
+SPOOLED = 32 << 20
+# the same in every row, so no change of a record
+COMMON = {"empty_means", "collection", "evidence_kind"}
 
 
 class CannotRelease(ValueError):
@@ -45,16 +49,20 @@ class Made:
 def make_release(notes: str = "") -> Release:
     """Makes the next release, in one transaction.
 
-    Raises CannotRelease while `check_evidence` finds anything, where nothing has changed since the last release, and
-    where there is nothing to release.
+    Raises CannotRelease while `check_evidence` finds anything, where nothing has changed since the
+    last release, and where there is nothing to release.
     """
     with transaction.atomic(), consistent_read():
         version = DataVersion.objects.select_for_update().filter(pk=1).first()
-        collections = [collection for collection in Collection.objects.all() if not is_generated(collection)]
+        collections = [
+            collection for collection in Collection.objects.all() if not is_generated(collection)
+        ]
         if version is None or not collections:
             raise CannotRelease("There is no evidence to release.")
         if issues := integrity_issues():
-            raise CannotRelease("The evidence has faults:\n" + "\n".join(f"  {issue}" for issue in issues))
+            raise CannotRelease(
+                "The evidence has faults:\n" + "\n".join(f"  {issue}" for issue in issues)
+            )
         previous = Release.objects.first()
         release = Release(
             number=previous.number + 1 if previous else 1,
@@ -65,7 +73,9 @@ def make_release(notes: str = "") -> Release:
         digests = {collection.slug: content_hash(collection) for collection in collections}
         release.content_hash = combined_hash(digests.items())
         if previous and previous.content_hash == release.content_hash:
-            raise CannotRelease(f"Nothing has changed since {previous}: its content is {previous.content_hash}.")
+            raise CannotRelease(
+                f"Nothing has changed since {previous}: its content is {previous.content_hash}."
+            )
         release.save()
         for collection in collections:
             store_archive(release, previous, collection, digests[collection.slug], version)
@@ -78,7 +88,11 @@ def bundle_of(collection: Collection, status: ReleaseStatus) -> Bundle:
 
 
 def store_archive(
-    release: Release, previous: Release | None, collection: Collection, content: str, data_version: DataVersion
+    release: Release,
+    previous: Release | None,
+    collection: Collection,
+    content: str,
+    data_version: DataVersion,
 ) -> None:
     """Writes the archive of one collection, a megabyte at a time."""
     version = data_version.version_of(collection)
@@ -117,8 +131,12 @@ TABLE_FILES = {f"{noun}.csv" for noun in TIDY}
 # What changed
 
 
-def count_changes(previous: Release | None, slug: str, archive_file: BinaryIO) -> dict[str, dict[str, int]]:
-    """How many rows of each table were added, changed and removed since a release; tables without any are left out."""
+def count_changes(
+    previous: Release | None, slug: str, archive_file: BinaryIO
+) -> dict[str, dict[str, int]]:
+    """How many rows of each table were added, changed and removed since a release; tables without
+    any are left out.
+    """
     previous_collection = previous and previous.collections.filter(slug=slug).first()
     if previous_collection is None:
         return {}
@@ -128,22 +146,31 @@ def count_changes(previous: Release | None, slug: str, archive_file: BinaryIO) -
         with ZipFile(file) as previous_archive, ZipFile(archive_file) as archive:
             for tidy in TIDY.values():
                 if any(counts := changed_rows(tidy, previous_archive, archive).values()):
-                    changes[tidy.noun] = dict(zip(("added", "changed", "removed"), counts, strict=True))
+                    changes[tidy.noun] = dict(
+                        zip(("added", "changed", "removed"), counts, strict=True)
+                    )
     return changes
 
 
 def changed_rows(tidy: Tidy, previous_archive: ZipFile, archive: ZipFile) -> dict[str, int]:
-    """Counts by comparing the columns both have, so that a column added to Casebook is no change of every record."""
+    """Counts by comparing the columns both have, so that a column added to Casebook is no change of
+    every record.
+    """
     path = f"{tidy.noun}.csv"
     columns = [
-        name for name in header_of(previous_archive, path) if name in header_of(archive, path) and name not in COMMON
+        name
+        for name in header_of(previous_archive, path)
+        if name in header_of(archive, path) and name not in COMMON
     ]
     old_rows, new_rows = (
-        dict(rows_of(either_archive, path, tidy.key, columns)) for either_archive in (previous_archive, archive)
+        dict(rows_of(either_archive, path, tidy.key, columns))
+        for either_archive in (previous_archive, archive)
     )
     return {
         "added": len(new_rows.keys() - old_rows.keys()),
-        "changed": sum(1 for key in new_rows.keys() & old_rows.keys() if new_rows[key] != old_rows[key]),
+        "changed": sum(
+            1 for key in new_rows.keys() & old_rows.keys() if new_rows[key] != old_rows[key]
+        ),
         "removed": len(old_rows.keys() - new_rows.keys()),
     }
 
@@ -155,7 +182,9 @@ def header_of(archive: ZipFile, path: str) -> list[str]:
         return next(csv.reader(io.TextIOWrapper(file, "utf-8", newline="")))
 
 
-def rows_of(archive: ZipFile, path: str, key: tuple[str, ...], columns: list[str]) -> Iterator[tuple[tuple, bytes]]:
+def rows_of(
+    archive: ZipFile, path: str, key: tuple[str, ...], columns: list[str]
+) -> Iterator[tuple[tuple, bytes]]:
     """Each row's key, and a short digest of what else it says."""
     if path not in archive.namelist():
         return

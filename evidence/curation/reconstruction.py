@@ -1,8 +1,10 @@
-"""One set of simulated records from which a review's printed figures come out again. Pure: figures in, records out.
+"""One set of simulated records from which a review's printed figures come out again. Pure: figures
+in, records out.
 
-The abstract prints percentages and a total, and no patient. Each figure was evidently counted over the patients in
-whom the item was known, so each needs its own denominator: the largest one that can give the printed value.
-Everything not printed stays empty, and every attribute is drawn independently of the others.
+The abstract prints percentages and a total, and no patient. Each figure was evidently counted over
+the patients in whom the item was known, so each needs its own denominator: the largest one that can
+give the printed value. Everything not printed stays empty, and every attribute is drawn
+independently of the others.
 """
 
 import hashlib
@@ -22,8 +24,14 @@ TOGETHER = [
     ("relapsed",),
     ("any_adverse_event", "ae_infection"),
 ]
-EXCLUSIVE = {"inhibitor_tofacitinib", "indication_ild_skin"}  # the pair's two counts fit into the denominator together
-NEEDED = {code for codes in TOGETHER for code in codes} | {"age_median", "age_min", "age_max", "sex_ratio"}
+# the pair's two counts fit into the denominator together
+EXCLUSIVE = {"inhibitor_tofacitinib", "indication_ild_skin"}
+NEEDED = {code for codes in TOGETHER for code in codes} | {
+    "age_median",
+    "age_min",
+    "age_max",
+    "sex_ratio",
+}
 ARBITRARY_SETS = (["skin"], ["ild"], ["joints"], ["digital_ulcers"])
 
 
@@ -33,7 +41,9 @@ class CannotReconstruct(Exception):
 
 @dataclass(frozen=True)
 class Plan:
-    """For each figure the count and the denominator that give it; ages as youngest, median, oldest."""
+    """For each figure the count and the denominator that give it; ages as youngest, median,
+    oldest.
+    """
 
     patients: int
     articles: int
@@ -44,33 +54,47 @@ class Plan:
     aged: int
 
 
-def plan_reconstruction(figures: dict[str, Printed], patients: int | None, articles: int | None) -> Plan:
-    """The largest attainable denominators. Raises CannotReconstruct if a figure is missing or unattainable."""
+def plan_reconstruction(
+    figures: dict[str, Printed], patients: int | None, articles: int | None
+) -> Plan:
+    """The largest attainable denominators. Raises CannotReconstruct if a figure is missing or
+    unattainable.
+    """
     missing_figures = sorted(NEEDED - set(figures))
     if missing_figures or not patients or not articles:
         raise CannotReconstruct(
-            f"The review does not print what is needed: {', '.join(missing_figures) or 'its totals'}."
+            "The review does not print what is needed: "
+            f"{', '.join(missing_figures) or 'its totals'}."
         )
     counts = {}
     for codes in TOGETHER:
         denominator, counts_found = largest_denominator(
             [figures[code] for code in codes], patients, codes[0] in EXCLUSIVE
         )
-        counts |= {code: (count, denominator) for code, count in zip(codes, counts_found, strict=True)}
+        counts |= {
+            code: (count, denominator) for code, count in zip(codes, counts_found, strict=True)
+        }
     females, males = largest_ratio(figures["sex_ratio"], patients)
     median = figures["age_median"].value
-    aged = patients if (2 * median) % 2 == 0 or patients % 2 == 0 else patients - 1  # a half year needs an even number
+    # a half year needs an even number
+    aged = patients if (2 * median) % 2 == 0 or patients % 2 == 0 else patients - 1
     ages = (int(figures["age_min"].value), median, int(figures["age_max"].value))
     return Plan(patients, articles, counts, females, males, ages, aged)
 
 
-def largest_denominator(group: list[Printed], patients: int, exclusive: bool) -> tuple[int, list[int]]:
+def largest_denominator(
+    group: list[Printed], patients: int, exclusive: bool
+) -> tuple[int, list[int]]:
     """The largest denominator that serves every figure of the group, with their counts."""
     for denominator in range(patients, 0, -1):
         counts = [attainable_counts(printed, denominator) for printed in group]
-        if all(counts) and (not exclusive or sum(possible[0] for possible in counts) <= denominator):
+        if all(counts) and (
+            not exclusive or sum(possible[0] for possible in counts) <= denominator
+        ):
             return denominator, [possible[0] for possible in counts]
-    raise CannotReconstruct(f"No denominator up to {patients} gives {', '.join(str(p.value) for p in group)} %.")
+    raise CannotReconstruct(
+        f"No denominator up to {patients} gives {', '.join(str(p.value) for p in group)} %."
+    )
 
 
 def largest_ratio(printed: Printed, patients: int) -> tuple[int, int]:
@@ -79,16 +103,22 @@ def largest_ratio(printed: Printed, patients: int) -> tuple[int, int]:
         for males in range(1, total):
             if printed.is_printed_for(Decimal(total - males) / males):
                 return total - males, males
-    raise CannotReconstruct(f"No number of patients up to {patients} gives a ratio of {printed.value}.")
+    raise CannotReconstruct(
+        f"No number of patients up to {patients} gives a ratio of {printed.value}."
+    )
 
 
 def number_from(seed: str, *parts) -> int:
-    """A number that depends on these words alone, on every machine and in every version of Python."""
+    """A number that depends on these words alone, on every machine and in every version of
+    Python.
+    """
     return int.from_bytes(hashlib.sha256("/".join(map(str, (seed, *parts))).encode()).digest()[:8])
 
 
 def deal_values(seed: str, attribute: str, patients: int, values: list) -> list:
-    """These values dealt out to the patients in an order of the attribute's own; the rest get None."""
+    """These values dealt out to the patients in an order of the attribute's own; the rest get
+    None.
+    """
     order = sorted(range(patients), key=lambda patient: number_from(seed, attribute, patient))
     dealt = [None] * patients
     for patient, value in zip(order, values, strict=False):
@@ -101,8 +131,13 @@ def draw_ages(figures: Plan, seed: str) -> list[int]:
     youngest, median, oldest = figures.ages
     low, high = int(median), int(median) + (0 if median == int(median) else 1)
     half_size = figures.aged // 2
-    younger = [youngest + number_from(seed, "below", i) % (low - youngest + 1) for i in range(half_size - 2)]
-    older = [high + number_from(seed, "above", i) % (oldest - high + 1) for i in range(half_size - 2)]
+    younger = [
+        youngest + number_from(seed, "below", i) % (low - youngest + 1)
+        for i in range(half_size - 2)
+    ]
+    older = [
+        high + number_from(seed, "above", i) % (oldest - high + 1) for i in range(half_size - 2)
+    ]
     middle = [low, high] + ([low] if figures.aged % 2 else [])
     return [youngest, *younger, *middle, *older, oldest]
 
@@ -138,7 +173,9 @@ def fixture_records(review: str, figures: Plan, seed: str) -> Iterator[tuple[str
         )
         for number in range(1, size + 1):
             values = {name: column[patient] for name, column in columns.items()}
-            yield from patient_records(collection, study, f"SIM-{article:02}-{number:02}", number, values)
+            yield from patient_records(
+                collection, study, f"SIM-{article:02}-{number:02}", number, values
+            )
             patient += 1
 
 
@@ -146,7 +183,9 @@ def draw_attributes(figures: Plan, seed: str) -> dict[str, list]:
     """One column per attribute, each drawn on its own; None is not known."""
 
     def deal_column(name: str, *runs: tuple[object, int]) -> list:
-        return deal_values(seed, name, figures.patients, [value for value, count in runs for _ in range(count)])
+        return deal_values(
+            seed, name, figures.patients, [value for value, count in runs for _ in range(count)]
+        )
 
     tofacitinib, inhibitors = figures.counts["inhibitor_tofacitinib"]
     baricitinib, _ = figures.counts["inhibitor_baricitinib"]
@@ -173,7 +212,9 @@ def draw_attributes(figures: Plan, seed: str) -> dict[str, list]:
             (["gi", "skin"], gi_skin),
             *((combination, 1) for combination in arbitrary),
         ),
-        "response": deal_column("response", ("improved", improved), ("not_improved", responses - improved)),
+        "response": deal_column(
+            "response", ("improved", improved), ("not_improved", responses - improved)
+        ),
         "relapsed": deal_column("relapsed", ("yes", relapsed), ("no", relapses - relapsed)),
         "event": deal_column(
             "event",
@@ -184,15 +225,21 @@ def draw_attributes(figures: Plan, seed: str) -> dict[str, list]:
     }
 
 
-def patient_records(collection: str, study: str, slug: str, number: int, values: dict) -> Iterator[tuple[str, dict]]:
+def patient_records(
+    collection: str, study: str, slug: str, number: int, values: dict
+) -> Iterator[tuple[str, dict]]:
     """One simulated patient with one treatment, and an adverse event if one was drawn.
 
-    What was drawn is all there is: the review counts combinations, and categories of all that occurred.
+    What was drawn is all there is: the review counts combinations, and categories of all that
+    occurred.
     """
     indications, event = values["indications"], values["event"]
     notes = "Simulated."
     if indications and set_key(indications) not in ("ild+skin", "gi+skin"):
-        notes = "Simulated. The indication is arbitrary: the abstract gives only the two combinations with skin."
+        notes = (
+            "Simulated. The indication is arbitrary: the abstract gives only the two "
+            "combinations with skin."
+        )
     yield (
         "evidence.patient",
         known_fields(

@@ -1,4 +1,6 @@
-"""What readers take away: lists in several formats, charts' numbers, the data dictionary, citations."""
+"""What readers take away: lists in several formats, charts' numbers, the data dictionary,
+citations.
+"""
 
 from .bundle import Bundle, bundle_pieces
 from .file_names import attachment_header, file_name, file_stem

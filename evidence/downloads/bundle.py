@@ -1,5 +1,6 @@
-"""Everything one question finds, as one ZIP: tidy tables that join, a wide one, what they mean, whom to cite, and a
-manifest by which all of it can be checked. The same data and the same question give the same bytes.
+"""Everything one question finds, as one ZIP: tidy tables that join, a wide one, what they mean,
+whom to cite, and a manifest by which all of it can be checked. The same data and the same question
+give the same bytes.
 """
 
 import json
@@ -17,16 +18,25 @@ from ..tables import TABLES, TIDY, Table, Tidy, order_records
 from ..tables.dictionary import HEADER, Entry, bundle_entries, column_entry, common_entries
 from .citations import LICENCE, citation_text
 from .release_status import ReleaseStatus, release_status
-from .rows import CsvLines, cell_text, column_names, constant_columns, escape_formula, evidence_kind, row_batches
+from .rows import (
+    CsvLines,
+    cell_text,
+    column_names,
+    constant_columns,
+    escape_formula,
+    evidence_kind,
+    row_batches,
+)
 
-EPOCH = (1980, 1, 1, 0, 0, 0)  # the date of every entry: when it was made does not belong to what it holds
+# the date of every entry: when it was made does not belong to what it holds
+EPOCH = (1980, 1, 1, 0, 0, 0)
 WIDE = "patients-wide.csv"
 MISSING = ["", "not reported", "not extracted"]
 NOT_ASKED = """
 Not asked of groups: {parts}
   Groups have no one value for this. Those that the other parts of the question find may hold patients like these, and
   they are here with their studies: {files}
-"""
+"""  # noqa: E501
 TYPES = {"number": "number", "code": "string", "text": "string"}
 
 
@@ -50,8 +60,8 @@ class Pipe:
 
 @dataclass
 class Written:
-    """One file of a bundle, for the manifest. `not_asked` are the parts of the question that were not asked of groups,
-    where rows are there for them.
+    """One file of a bundle, for the manifest. `not_asked` are the parts of the question that were
+    not asked of groups, where rows are there for them.
     """
 
     path: str
@@ -62,7 +72,9 @@ class Written:
 
 
 class Bundle:
-    """One bundle being written. It yields its bytes as they come; memory holds one batch of rows."""
+    """One bundle being written. It yields its bytes as they come; memory holds one batch of
+    rows.
+    """
 
     def __init__(self, question: Question, vocabulary: Vocabulary, status: ReleaseStatus):
         self.question, self.vocabulary, self.status = question, vocabulary, status
@@ -74,19 +86,33 @@ class Bundle:
             for tidy in TIDY.values():
                 not_asked = self.not_asked(tidy.table)
                 yield from self.write_file(
-                    archive, f"{tidy.noun}.csv", self.table_lines(tidy.table), counted=True, not_asked=not_asked
+                    archive,
+                    f"{tidy.noun}.csv",
+                    self.table_lines(tidy.table),
+                    counted=True,
+                    not_asked=not_asked,
                 )
-            yield from self.write_file(archive, WIDE, self.table_lines(TABLES["patients"]), counted=True)
-            yield from self.write_file(archive, "dictionary.csv", self.dictionary_lines(), counted=True)
+            yield from self.write_file(
+                archive, WIDE, self.table_lines(TABLES["patients"]), counted=True
+            )
+            yield from self.write_file(
+                archive, "dictionary.csv", self.dictionary_lines(), counted=True
+            )
             if not self.question.collection.is_simulated:
                 studies = list(TABLES["studies"].records(self.question).order_by("slug"))
                 not_asked = self.not_asked(TABLES["studies"])
                 for citation_format in ("ris", "bib"):
                     text = citation_text(studies, citation_format, self.question)
-                    yield from self.write_file(archive, f"studies.{citation_format}", [(text, 0)], not_asked=not_asked)
+                    yield from self.write_file(
+                        archive, f"studies.{citation_format}", [(text, 0)], not_asked=not_asked
+                    )
             yield from self.write_file(archive, "README.txt", [(self.readme_text(), 0)])
-            yield from self.write_file(archive, "datapackage.json", [(written_json(self.data_package()), 0)])
-            yield from self.write_file(archive, "manifest.json", [(written_json(self.manifest_content()), 0)])
+            yield from self.write_file(
+                archive, "datapackage.json", [(written_json(self.data_package()), 0)]
+            )
+            yield from self.write_file(
+                archive, "manifest.json", [(written_json(self.manifest_content()), 0)]
+            )
         yield from self.pipe.take_chunks()
 
     def write_file(
@@ -109,14 +135,20 @@ class Bundle:
                 digest.update(chunk)
                 size, rows = size + len(chunk), rows + number
                 yield from self.pipe.take_chunks()
-        self.files.append(Written(path, rows if counted else None, size, digest.hexdigest(), list(not_asked)))
+        self.files.append(
+            Written(path, rows if counted else None, size, digest.hexdigest(), list(not_asked))
+        )
         yield from self.pipe.take_chunks()
 
     def table_lines(self, table: Table) -> Iterator[tuple[str, int]]:
         lines, constants = CsvLines(), constant_columns(self.question)
         yield lines.as_text([column_names(table, constants)]), 0
         for batch in row_batches(
-            table, order_records(table, table.records(self.question), ""), self.question, constants, cell_text
+            table,
+            order_records(table, table.records(self.question), ""),
+            self.question,
+            constants,
+            cell_text,
         ):
             rows = list(batch)
             yield lines.as_text(rows), len(rows)
@@ -134,7 +166,10 @@ class Bundle:
             *(column_entry(wide_table, column) for column in wide_table.file_columns),
             *common_entries(wide_table, stands_alone=False),
         ]
-        return [*((f"{table.noun}.csv", entries) for table, entries in bundle_entries()), (WIDE, wide_entries)]
+        return [
+            *((f"{table.noun}.csv", entries) for table, entries in bundle_entries()),
+            (WIDE, wide_entries),
+        ]
 
     def dictionary_lines(self) -> Iterator[tuple[str, int]]:
         rows = [
@@ -153,13 +188,22 @@ class Bundle:
 
     def readme_text(self) -> str:
         collection = self.question.collection
-        counted = {file.path: f": {pluralize(file.rows, 'rows')}" for file in self.files if file.rows is not None}
+        counted = {
+            file.path: f": {pluralize(file.rows, 'rows')}"
+            for file in self.files
+            if file.rows is not None
+        }
         file_list = "\n".join(f"  {file.path}{counted.get(file.path, '')}" for file in self.files)
         by_groups = [file.path for file in self.files if file.not_asked and file.rows is not None]
         not_asked = NOT_ASKED.format(
-            parts="; ".join(describe_parts_not_asked(self.question, self.vocabulary)), files=", ".join(by_groups)
+            parts="; ".join(describe_parts_not_asked(self.question, self.vocabulary)),
+            files=", ".join(by_groups),
         )
-        kind = "SIMULATED RECORDS. " + collection.caveat if collection.is_simulated else "Published evidence."
+        kind = (
+            "SIMULATED RECORDS. " + collection.caveat
+            if collection.is_simulated
+            else "Published evidence."
+        )
         return f"""Casebook: patient-level evidence on JAK inhibitors in systemic sclerosis
 
 {kind}
@@ -185,7 +229,7 @@ How to read it
   Groups are reported in aggregate; some may be of the same people, so their numbers are not added up.
 
 {LICENCE} Do not attempt to identify anyone. Casebook informs; it does not advise.
-"""
+"""  # noqa: E501
 
     def data_package(self) -> dict:
         """A Frictionless Data Package: fields with types, primary and foreign keys."""
@@ -200,7 +244,8 @@ How to read it
             "version": self.status.label,
             "created": self.status.since.isoformat(),
             "resources": [
-                table_resource(path, tidy, entries_by_path[path], self.not_asked(tidy.table)) for path, tidy in tables
+                table_resource(path, tidy, entries_by_path[path], self.not_asked(tidy.table))
+                for path, tidy in tables
             ],
         }
 
@@ -217,8 +262,8 @@ How to read it
             "asks_for": [FILTERS[name].label for name, _ in self.question],
             "address": self.question.page,
             "files": [vars(file) for file in self.files],
-            "how_to_cite": f"Casebook, {collection.name}, release {self.status.label}, {self.question.page}; and the "
-            "studies themselves",
+            "how_to_cite": f"Casebook, {collection.name}, release {self.status.label}, "
+            f"{self.question.page}; and the studies themselves",
             "licence": LICENCE,
         }
 

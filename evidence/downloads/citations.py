@@ -10,10 +10,15 @@ from ..questions.question import Question
 from ..tables.lookups import not_asked_of_studies
 
 LICENCE = (
-    "The clinical facts belong to the publications they are cited from; cite those. Casebook's code is under the MIT "
-    "licence."
+    "The clinical facts belong to the publications they are cited from; cite those. Casebook's "
+    "code is under the MIT licence."
 )
-ARTICLES = {Design.CASE_REPORT, Design.CASE_SERIES, Design.RETROSPECTIVE_COHORT, Design.OPEN_LABEL_TRIAL}
+ARTICLES = {
+    Design.CASE_REPORT,
+    Design.CASE_SERIES,
+    Design.RETROSPECTIVE_COHORT,
+    Design.OPEN_LABEL_TRIAL,
+}
 ARTICLES |= {Design.RANDOMISED_TRIAL}
 # Braces get names: BibTeX counts them whether or not a backslash stands before.
 LATEX = {
@@ -37,8 +42,8 @@ GROUP_WORDS_TEXT = (
     "agency alliance association authority board center centre clinic club collaboration "
     "collaborative collaborators college committee community company consortium corporation "
     "council department foundation group hospital initiative institute investigators laboratory "
-    "league network office organisation organization panel party program programme project registry "
-    "section society study survey team trial trialists union unit university workshop"
+    "league network office organisation organization panel party program programme project "
+    "registry section society study survey team trial trialists union unit university workshop"
 )
 GROUP_WORDS = frozenset(GROUP_WORDS_TEXT.split())
 
@@ -75,7 +80,9 @@ def parse_author(author: str) -> Name | None:
     before_comma, comma, after_comma = author.partition(",")
     words = before_comma.split()
     suffix = words.pop() if not comma and words and words[-1].rstrip(".") in SUFFIXES else ""
-    position = next((position for position, word in enumerate(words) if are_initials(word)), len(words))
+    position = next(
+        (position for position, word in enumerate(words) if are_initials(word)), len(words)
+    )
     surname, initials = words[:position], words[position:]
     if comma:
         initials = [] if initials else after_comma.split()
@@ -119,7 +126,9 @@ def single_line(text: str) -> str:
 
 
 def ris_record(study: Study, remark: str = "") -> str:
-    """One record in RIS. A field that was not extracted is left out; the note says how much was read."""
+    """One record in RIS. A field that was not extracted is left out; the note says how much was
+    read.
+    """
     authors = authors_of(study)
     fields = [("TY", ris_type(study)), ("ID", study.slug)]
     fields += [("AU", ris_name(author)) for author in authors.names]
@@ -140,7 +149,10 @@ def ris_record(study: Study, remark: str = "") -> str:
         ("N1", f"Read for Casebook: {study.get_extraction_display().lower()}."),
         ("N1", remark),
     ]
-    return "".join(f"{tag}  - {single_line(value)}\r\n" for tag, value in fields if value) + "ER  - \r\n"
+    return (
+        "".join(f"{tag}  - {single_line(value)}\r\n" for tag, value in fields if value)
+        + "ER  - \r\n"
+    )
 
 
 def ris_name(author: str) -> str:
@@ -173,7 +185,9 @@ def bibtex_name(author: str) -> str:
 
 
 def bibtex_entry(study: Study, remark: str = "") -> str:
-    """One entry in BibTeX. A field that was not extracted is left out; the note says how much was read."""
+    """One entry in BibTeX. A field that was not extracted is left out; the note says how much was
+    read.
+    """
     kind = {"JOUR": "article", "CPAPER": "inproceedings"}.get(ris_type(study), "misc")
     authors = authors_of(study)
     names = [bibtex_name(author) for author in authors.names]
@@ -187,21 +201,34 @@ def bibtex_entry(study: Study, remark: str = "") -> str:
         ("pages", escape_bibtex(study.pages).replace("-", "--")),
         ("doi", escaped_identifier(study.doi)),
         ("url", escaped_identifier(study.link)),
-        ("note", escape_bibtex(f"Read for Casebook: {study.get_extraction_display().lower()}. {remark}".rstrip())),
+        (
+            "note",
+            escape_bibtex(
+                f"Read for Casebook: {study.get_extraction_display().lower()}. {remark}".rstrip()
+            ),
+        ),
     ]
     body = ",\n".join(f"  {name} = {{{value}}}" for name, value in fields if value)
     return f"@{kind}{{{study.slug},\n{body}\n}}\n"
 
 
-FORMATS = {"ris": (ris_record, "application/x-research-info-systems"), "bib": (bibtex_entry, "application/x-bibtex")}
+FORMATS = {
+    "ris": (ris_record, "application/x-research-info-systems"),
+    "bib": (bibtex_entry, "application/x-bibtex"),
+}
 
 
-def citation_text(studies: Iterable[Study], citation_format: str, question: Question | None = None) -> str:
-    """Records of several studies. Of those that answer a question for their groups alone, a note says what was not
-    asked of these. Raises KeyError for a format that is none of FORMATS.
+def citation_text(
+    studies: Iterable[Study], citation_format: str, question: Question | None = None
+) -> str:
+    """Records of several studies. Of those that answer a question for their groups alone, a note
+    says what was not asked of these. Raises KeyError for a format that is none of FORMATS.
     """
     write, _ = FORMATS[citation_format]
     found = list(studies)
     not_asked = not_asked_of_studies([study.pk for study in found], question) if question else {}
-    remarks = {key: f"Listed for groups that were not asked: {'; '.join(parts)}." for key, parts in not_asked.items()}
+    remarks = {
+        key: f"Listed for groups that were not asked: {'; '.join(parts)}."
+        for key, parts in not_asked.items()
+    }
     return "\n".join(write(study, remarks.get(study.pk, "")) for study in found)

@@ -20,7 +20,8 @@ MINUTE = 60
 class Format:
     """A file format: its name for people, its content type, and what writes it.
 
-    `rate` is about how many rows a second are written before the first byte of one that cannot be sent piece by piece.
+    `rate` is about how many rows a second are written before the first byte of one that cannot be
+    sent piece by piece.
     """
 
     label: str
@@ -33,7 +34,11 @@ class Format:
         seconds = rows / self.rate if self.rate else 0
         if seconds < WORTH_SAYING:
             return ""
-        return f"begins after {seconds:.0f} s" if seconds < MINUTE else f"begins after {seconds / MINUTE:.0f} min"
+        return (
+            f"begins after {seconds:.0f} s"
+            if seconds < MINUTE
+            else f"begins after {seconds / MINUTE:.0f} min"
+        )
 
 
 FILE_FORMATS = {
@@ -45,18 +50,27 @@ FILE_FORMATS = {
     ),
     "jsonl": Format("JSON Lines", "application/jsonl; charset=utf-8", json_lines),
     "xlsx": Format(
-        "Excel", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", workbook_pieces, rate=3000
+        "Excel",
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        workbook_pieces,
+        rate=3000,
     ),
 }
 
 
-def list_download(table: Table, records: QuerySet, question: Question, extension: str) -> StreamingHttpResponse:
+def list_download(
+    table: Table, records: QuerySet, question: Question, extension: str
+) -> StreamingHttpResponse:
     """The download. Validate the question first: once a row is out, no error can be told.
 
     Raises TooManyRows for a workbook that would not hold them.
     """
     file_format = FILE_FORMATS[extension]
-    headers = attachment_header(file_name(question.collection, extension, table.noun), question.collection)
+    headers = attachment_header(
+        file_name(question.collection, extension, table.noun), question.collection
+    )
     return StreamingHttpResponse(
-        file_format.write(table, records, question), content_type=file_format.content_type, headers=headers
+        file_format.write(table, records, question),
+        content_type=file_format.content_type,
+        headers=headers,
     )

@@ -14,7 +14,8 @@ from ..models.consistency import cached_per_version, cached_until_any_change, cu
 from ..questions.question import Question
 from ..tables import TIDY, Table, read_batches
 
-MAX_COMPARED_PATIENTS = 20_000  # patients up to which contents are compared; beyond, an edit alone counts as a change
+# patients up to which contents are compared; beyond, an edit alone counts as a change
+MAX_COMPARED_PATIENTS = 20_000
 
 NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 
@@ -23,8 +24,8 @@ NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 class ReleaseStatus:
     """How the data of a collection stand to the latest release that holds it.
 
-    `moved` says whether they have changed since; `current` is the data version that gave them what they hold, as far
-    as is known, and `changed_at` when it was.
+    `moved` says whether they have changed since; `current` is the data version that gave them what
+    they hold, as far as is known, and `changed_at` when it was.
     """
 
     release: Release | None
@@ -38,10 +39,14 @@ class ReleaseStatus:
 
     @property
     def label(self) -> str:
-        """As files and answers say it: “1”, “1, changed since (data version 9)”, “none (data version 9)”."""
+        """As files and answers say it: “1”, “1, changed since (data version 9)”, “none (data
+        version 9)”.
+        """
         if self.release is None:
             return f"none (data version {self.current})"
-        return f"{self.release.number}" + (f", changed since (data version {self.current})" if self.has_changed else "")
+        return f"{self.release.number}" + (
+            f", changed since (data version {self.current})" if self.has_changed else ""
+        )
 
     @property
     def since(self) -> datetime:
@@ -54,9 +59,15 @@ class ReleaseStatus:
         return f"-release-{self.release.number}" if self.is_released else f"-data-{self.current}"
 
     def as_json(self) -> dict:
-        status = {"release": self.release and self.release.number, "changed_since": self.has_changed}
+        status = {
+            "release": self.release and self.release.number,
+            "changed_since": self.has_changed,
+        }
         if self.release is not None:
-            status |= {"released_at": self.release.released_at.isoformat(), "content_hash": self.release.content_hash}
+            status |= {
+                "released_at": self.release.released_at.isoformat(),
+                "content_hash": self.release.content_hash,
+            }
         return status | {"data_version": self.current}
 
 
@@ -69,7 +80,9 @@ def release_by_number(number: int) -> Release | None:
     """The release of this number, if there is one."""
     if not number:
         return None
-    return cached_until_any_change(("release", number), lambda: Release.objects.filter(number=number).first())
+    return cached_until_any_change(
+        ("release", number), lambda: Release.objects.filter(number=number).first()
+    )
 
 
 @dataclass(frozen=True)
@@ -96,27 +109,36 @@ def released_states(number: int) -> dict[str, ReleasedState]:
 
 
 def has_changed_since(released: ReleasedState, collection: Collection) -> bool:
-    """Whether a collection says something else than it did. A new version alone does not mean so: what all collections
-    share may have changed, or an edit may have been taken back.
+    """Whether a collection says something else than it did. A new version alone does not mean so:
+    what all collections share may have changed, or an edit may have been taken back.
     """
     if current_version().version_of(collection) <= released.version:
         return False
-    return released.patients > MAX_COMPARED_PATIENTS or content_hash(collection) != released.content_hash
+    return (
+        released.patients > MAX_COMPARED_PATIENTS
+        or content_hash(collection) != released.content_hash
+    )
 
 
 def release_status(collection: Collection) -> ReleaseStatus:
-    """How a collection stands to the latest release; a release that does not hold it is none for it."""
+    """How a collection stands to the latest release; a release that does not hold it is none for
+    it.
+    """
     version = current_version()
     release = latest_release()
     released = released_states(release.number).get(collection.slug) if release else None
     has_changed = released is not None and has_changed_since(released, collection)
-    current = version.version_of(collection) if released is None or has_changed else released.version
+    current = (
+        version.version_of(collection) if released is None or has_changed else released.version
+    )
     return ReleaseStatus(release if released else None, has_changed, current, version.changed_at)
 
 
 @dataclass(frozen=True)
 class RequestedRelease:
-    """What became of the release an address names. `problem` says why there is none of that number."""
+    """What became of the release an address names. `problem` says why there is none of that
+    number.
+    """
 
     release: Release | None = None
     has_changed: bool = False
@@ -132,13 +154,16 @@ class RequestedRelease:
         """Why an exact answer cannot be given, for whoever asked for one."""
         date = f"{self.release.released_at:%-d %B %Y}"
         return (
-            f"The data have changed since release {self.release.number} of {date}. All of that release is at "
-            f"{self.archive}; without “release” this address gives the data of today."
+            f"The data have changed since release {self.release.number} of {date}. All of that "
+            f"release is at {self.archive}; without “release” this address gives the data of "
+            "today."
         )
 
 
 def requested_release(data: QueryDict, collection: Collection) -> RequestedRelease | None:
-    """What an address that names a release, such as `release=1`, can expect of today's data; None if it names none."""
+    """What an address that names a release, such as `release=1`, can expect of today's data; None
+    if it names none.
+    """
     number = next(filter(None, data.getlist("release")), "")
     return find_requested_release(number, collection) if number else None
 
@@ -148,7 +173,9 @@ def find_requested_release(text: str, collection: Collection) -> RequestedReleas
     number = int(text) if NUMBER.fullmatch(text) else 0
     release = release_by_number(number)
     if release is None:
-        return RequestedRelease(problem="There is no such release. The releases are listed at /releases/.")
+        return RequestedRelease(
+            problem="There is no such release. The releases are listed at /releases/."
+        )
     released = released_states(number).get(collection.slug)
     if released is None:
         return RequestedRelease(problem=f"Release {number} does not hold this collection.")
@@ -156,7 +183,9 @@ def find_requested_release(text: str, collection: Collection) -> RequestedReleas
 
 
 def page_status(request: HttpRequest, collection: Collection, problems: list[str]) -> int:
-    """400 for a page whose address is wrong, a release that does not exist included; otherwise 200."""
+    """400 for a page whose address is wrong, a release that does not exist included; otherwise
+    200.
+    """
     pin = requested_release(request.GET, collection)
     return 400 if problems or (pin and pin.problem) else 200
 
@@ -165,19 +194,27 @@ def page_status(request: HttpRequest, collection: Collection, problems: list[str
 
 
 def content_hash(collection: Collection) -> str:
-    """The SHA-256 of what a collection's tidy tables hold; nothing of where, when or as what they were released."""
+    """The SHA-256 of what a collection's tidy tables hold; nothing of where, when or as what they
+    were released.
+    """
 
     def compute_hash() -> str:
         question = Question(collection)
-        return combined_hash((tidy.noun, combined_hash(row_hashes(tidy.table, question))) for tidy in TIDY.values())
+        return combined_hash(
+            (tidy.noun, combined_hash(row_hashes(tidy.table, question))) for tidy in TIDY.values()
+        )
 
     return cached_per_version(("content",), collection, compute_hash)
 
 
 def row_hashes(table: Table, question: Question) -> Iterator[tuple[str, str]]:
-    """Each row with its hash. Databases sort texts in different orders, so the order says nothing."""
+    """Each row with its hash. Databases sort texts in different orders, so the order says
+    nothing.
+    """
     yield "columns", hash_values([column.name for column in table.file_columns])
-    for batch in read_batches(table.file_columns, table, table.records(question).order_by(), question):
+    for batch in read_batches(
+        table.file_columns, table, table.records(question).order_by(), question
+    ):
         for row in zip(*batch.values, batch.reasons, strict=True):
             yield "row", hash_values(row)
 

@@ -1,4 +1,6 @@
-"""Rows of a list as the lines of a file: batches, flat memory, formulas made inert, UTF-8 that Excel opens."""
+"""Rows of a list as the lines of a file: batches, flat memory, formulas made inert, UTF-8 that
+Excel opens.
+"""
 
 import csv
 import json
@@ -31,12 +33,17 @@ def evidence_kind(collection: Collection | ReleasedCollection) -> str:
 
 
 def cell_text(column: Column, values: Sequence, reasons: Sequence[str]) -> list:
-    """A column as a file holds it. A missing text says why; a missing number is empty, and `empty_means` says why."""
+    """A column as a file holds it. A missing text says why; a missing number is empty, and
+    `empty_means` says why.
+    """
     if column.numeric:
         return list(values)
     values = map_values(values, lambda value: value and escape_formula(value))
     if column.tells_missing:
-        return [reason if value is None else value for value, reason in zip(values, reasons, strict=True)]
+        return [
+            reason if value is None else value
+            for value, reason in zip(values, reasons, strict=True)
+        ]
     return values
 
 
@@ -88,7 +95,10 @@ Same = dict[str, str]  # what is the same on every row of a file: its column, it
 def constant_columns(question: Question, status: ReleaseStatus | None = None) -> Same:
     """The collection and its kind, and for a file that stands alone the release."""
     collection = question.collection
-    constants = {"collection": collection.slug, "evidence_kind": escape_formula(evidence_kind(collection))}
+    constants = {
+        "collection": collection.slug,
+        "evidence_kind": escape_formula(evidence_kind(collection)),
+    }
     return constants | ({"release": status.label} if status else {})
 
 
@@ -104,15 +114,20 @@ def row_batches(
     constants: Same,
     cells: Callable[[Column, Sequence, Sequence[str]], list],
 ) -> Iterator[Iterator[tuple]]:
-    """The rows in batches of up to 2,000, all of one state of the data; `cells` says how a column is written."""
+    """The rows in batches of up to 2,000, all of one state of the data; `cells` says how a column
+    is written.
+    """
     with consistent_read():
         for batch in read_batches(table.file_columns, table, records, question):
             yield batch_rows(table.file_columns, batch, constants, cells)
 
 
-def batch_rows(columns: list[Column], batch: Batch, constants: Same, cells: Callable) -> Iterator[tuple]:
+def batch_rows(
+    columns: list[Column], batch: Batch, constants: Same, cells: Callable
+) -> Iterator[tuple]:
     columns_of_cells = [
-        cells(column, values, batch.reasons) for column, values in zip(columns, batch.values, strict=True)
+        cells(column, values, batch.reasons)
+        for column, values in zip(columns, batch.values, strict=True)
     ]
     return zip(
         *columns_of_cells,
@@ -127,7 +142,9 @@ def unchanged_cell(column: Column, values: Sequence, reasons: Sequence[str]) -> 
     return list(values)
 
 
-def separated_text(table: Table, records: QuerySet, question: Question, separator: str = ",") -> Iterator[str]:
+def separated_text(
+    table: Table, records: QuerySet, question: Question, separator: str = ","
+) -> Iterator[str]:
     """The file in pieces of up to 2,000 rows, header first."""
     lines = CsvLines(separator)
     with consistent_read():
@@ -143,4 +160,7 @@ def json_lines(table: Table, records: QuerySet, question: Question) -> Iterator[
         constants = constant_columns(question, release_status(question.collection))
         names = column_names(table, constants)
         for batch in row_batches(table, records, question, constants, unchanged_cell):
-            yield "".join(f"{json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False)}\n" for row in batch)
+            yield "".join(
+                f"{json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False)}\n"
+                for row in batch
+            )

@@ -16,26 +16,34 @@ from .rows import BYTE_ORDER_MARK, CsvLines, constant_columns, escape_formula
 
 
 def chart_csv(chart: Chart, question: Question, query_string: str | None = None) -> HttpResponse:
-    """The numbers of a chart, each in a column of its own, with the question they answer on every row.
+    """The numbers of a chart, each in a column of its own, with the question they answer on every
+    row.
 
-    `query_string` is the query string that asked for them, where it says more than the question. Of groups, the parts of it
-    that were not asked of them stand beside it.
+    `query_string` is the query string that asked for them, where it says more than the question. Of
+    groups, the parts of it that were not asked of them stand beside it.
     """
     headings, rows = chart.table.for_programs
     collection = question.collection
-    constants = {"question": escape_formula(question.query() if query_string is None else query_string)}
+    constants = {
+        "question": escape_formula(question.query() if query_string is None else query_string)
+    }
     if chart.in_words:
         constants["not_asked"] = escape_formula(SEPARATOR.join(chart.in_words.not_asked))
     constants |= constant_columns(question, release_status(collection))
     lines = [
-        [escape_formula(cell) if isinstance(cell, str) else cell for cell in row] + [*constants.values()]
+        [escape_formula(cell) if isinstance(cell, str) else cell for cell in row]
+        + [*constants.values()]
         for row in rows
     ]
-    text = BYTE_ORDER_MARK + CsvLines().as_text([[*map(escape_formula, headings), *constants], *lines])
+    text = BYTE_ORDER_MARK + CsvLines().as_text(
+        [[*map(escape_formula, headings), *constants], *lines]
+    )
     return text_response(text, file_name(collection, "csv", chart.name), "text/csv", collection)
 
 
-def text_response(text: str, filename: str, content_type: str, collection: Collection | None = None) -> HttpResponse:
+def text_response(
+    text: str, filename: str, content_type: str, collection: Collection | None = None
+) -> HttpResponse:
     """A small file, whole."""
     headers = attachment_header(filename, collection)
     return HttpResponse(text, content_type=f"{content_type}; charset=utf-8", headers=headers)
@@ -43,7 +51,9 @@ def text_response(text: str, filename: str, content_type: str, collection: Colle
 
 def dictionary_csv() -> HttpResponse:
     """The data dictionary as a file."""
-    rows = [map(escape_formula, entry.cells) for _, entries in dictionary_entries() for entry in entries]
+    rows = [
+        map(escape_formula, entry.cells) for _, entries in dictionary_entries() for entry in entries
+    ]
     text = BYTE_ORDER_MARK + CsvLines().as_text([HEADER, *rows])
     return text_response(text, "casebook-data-dictionary.csv", "text/csv")
 
@@ -54,5 +64,8 @@ def citation_file(
     """Studies, of a question or single ones, as RIS or BibTeX."""
     collection = question and question.collection
     return text_response(
-        citation_text(studies, citation_format, question), filename, FORMATS[citation_format][1], collection
+        citation_text(studies, citation_format, question),
+        filename,
+        FORMATS[citation_format][1],
+        collection,
     )

@@ -1,4 +1,6 @@
-"""A list as a workbook: numbers as numbers, texts as texts, its columns explained, and what it is."""
+"""A list as a workbook: numbers as numbers, texts as texts, its columns explained, and what it
+is.
+"""
 
 import tempfile
 from collections.abc import Iterator
@@ -26,12 +28,14 @@ class TooManyRows(ValueError):
 def workbook_pieces(table: Table, records: QuerySet, question: Question) -> Iterator[bytes]:
     """The workbook in pieces. It is written to a file on the way, row by row, so memory stays flat.
 
-    While it is written the pieces are empty, one for each batch of rows: they send nothing, and whoever
-    takes them can leave off when nobody waits for the file any more. Raises TooManyRows before the
-    first piece.
+    While it is written the pieces are empty, one for each batch of rows: they send nothing, and
+    whoever takes them can leave off when nobody waits for the file any more. Raises TooManyRows
+    before the first piece.
     """
     if records.count() > MOST_ROWS:
-        raise TooManyRows(f"A workbook holds at most {MOST_ROWS:,} rows. Use CSV, TSV or JSON Lines.")
+        raise TooManyRows(
+            f"A workbook holds at most {MOST_ROWS:,} rows. Use CSV, TSV or JSON Lines."
+        )
     return workbook_chunks(table, records, question)
 
 
@@ -66,11 +70,15 @@ def open_workbook(file, folder: str) -> xlsxwriter.Workbook:
     return xlsxwriter.Workbook(file, options)
 
 
-def fill_workbook(book: xlsxwriter.Workbook, table: Table, records: QuerySet, question: Question) -> Iterator[bytes]:
+def fill_workbook(
+    book: xlsxwriter.Workbook, table: Table, records: QuerySet, question: Question
+) -> Iterator[bytes]:
     """Fills the workbook, pausing with an empty piece after each batch of rows."""
     status = release_status(question.collection)
     constants = constant_columns(question, status)
-    book.set_properties({"title": f"Casebook: {table.title}", "created": status.since.replace(tzinfo=None)})
+    book.set_properties(
+        {"title": f"Casebook: {table.title}", "created": status.since.replace(tzinfo=None)}
+    )
     bold = book.add_format({"bold": True})
     sheet = book.add_worksheet(table.noun)
     sheet.freeze_panes(1, 0)
@@ -83,7 +91,10 @@ def fill_workbook(book: xlsxwriter.Workbook, table: Table, records: QuerySet, qu
         yield b""
     columns_sheet = book.add_worksheet("columns")
     columns_sheet.write_row(0, 0, HEADER[1:], bold)  # the file is this one
-    entries = [*(column_entry(table, column) for column in table.file_columns), *common_entries(table)]
+    entries = [
+        *(column_entry(table, column) for column in table.file_columns),
+        *common_entries(table),
+    ]
     for row_number, explained_column in enumerate(entries, start=1):
         columns_sheet.write_row(row_number, 0, explained_column.cells[1:])
     about_sheet = book.add_worksheet("about")

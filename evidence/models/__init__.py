@@ -8,7 +8,14 @@ from .knowledge import ATTRIBUTES, LISTS
 from .outcome import Outcome
 from .patient import Patient, PatientAutoantibody, PatientManifestation
 from .provenance import Provenance
-from .reference import AdverseEventCategory, Autoantibody, Indication, JAKInhibitor, Manifestation, Therapy
+from .reference import (
+    AdverseEventCategory,
+    Autoantibody,
+    Indication,
+    JAKInhibitor,
+    Manifestation,
+    Therapy,
+)
 from .release import ArchivePart, Release, ReleasedCollection
 from .review import PrintedFigure, Review, ReviewInclusion
 from .study import Collection, Study

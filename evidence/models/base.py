@@ -22,7 +22,8 @@ def in_format(field: str, pattern: str, example: str) -> CheckConstraint:
     return CheckConstraint(
         name=f"%(class)s_{field}_format",
         condition=Q(**{field: ""}) | Q(**{f"{field}__regex": pattern}),
-        violation_error_message=f"This is not a {field.upper()}. Write it like {example}, or leave it empty.",
+        violation_error_message=f"This is not a {field.upper()}. Write it like {example}, or "
+        "leave it empty.",
     )
 
 
@@ -30,13 +31,16 @@ def range_constraint(field: str, low: float, high: float, message: str) -> Check
     """A number is empty (not known) or between `low` and `high`, both included."""
     return CheckConstraint(
         name=f"%(class)s_{field}_range",
-        condition=Q(**{f"{field}__isnull": True}) | Q(**{f"{field}__gte": low, f"{field}__lte": high}),
+        condition=Q(**{f"{field}__isnull": True})
+        | Q(**{f"{field}__gte": low, f"{field}__lte": high}),
         violation_error_message=message,
     )
 
 
 def one_of(field: str, choices, *, blank: bool = False) -> CheckConstraint:
-    """A coded field holds one of its codes, or nothing where that is allowed; the database refuses any other."""
+    """A coded field holds one of its codes, or nothing where that is allowed; the database refuses
+    any other.
+    """
     return CheckConstraint(
         name=f"%(class)s_{field}_coded",
         condition=Q(**{f"{field}__in": [*([""] if blank else []), *choices.values]}),
@@ -45,7 +49,9 @@ def one_of(field: str, choices, *, blank: bool = False) -> CheckConstraint:
 
 
 def completeness_field(of: str, **options) -> models.CharField:
-    """The field that says whether a list of terms is whole; its constraint is `one_of(..., ListCompleteness)`."""
+    """The field that says whether a list of terms is whole; its constraint is `one_of(...,
+    ListCompleteness)`.
+    """
     return models.CharField(
         f"list of {of}",
         max_length=10,
@@ -87,7 +93,11 @@ def published_at(model: type["Keyed"], path: str = "") -> Q:
     for owner in model.PART_OF:
         field = model._meta.get_field(owner)
         owner_published = published_at(field.related_model, f"{path}{owner}__")
-        condition &= owner_published | Q(**{f"{path}{owner}__isnull": True}) if field.null else owner_published
+        condition &= (
+            owner_published | Q(**{f"{path}{owner}__isnull": True})
+            if field.null
+            else owner_published
+        )
     return condition
 
 

@@ -1,4 +1,6 @@
-"""The coded vocabulary. Every list has an explicit member for what is not known; no blank stands for it."""
+"""The coded vocabulary. Every list has an explicit member for what is not known; no blank stands
+for it.
+"""
 
 from django.db.models import TextChoices
 
@@ -84,7 +86,9 @@ class Ascertainment(TextChoices):
 
 
 class ListCompleteness(TextChoices):
-    """How much of a list a source gives. An item that is not on it is absent only where the list is whole."""
+    """How much of a list a source gives. An item that is not on it is absent only where the list is
+    whole.
+    """
 
     COMPLETE = "complete", "Complete"
     PARTIAL = "partial", "Partial: there may be more"
@@ -112,7 +116,9 @@ class Domain(TextChoices):
 
 
 class Assessed(TextChoices):
-    """About which month an outcome was assessed; the windows are in `models.outcome.WINDOWS` and do not overlap."""
+    """About which month an outcome was assessed; the windows are in `models.outcome.WINDOWS` and do
+    not overlap.
+    """
 
     MONTH_1 = "1", "Month 1 (before 2)"
     MONTH_3 = "3", "Month 3 (2 to under 4.5)"
@@ -189,7 +195,9 @@ class Stage(TextChoices):
 
 
 class Match(TextChoices):
-    """How a set of chosen values is compared with a record's set. For one question any >= all >= exactly."""
+    """How a set of chosen values is compared with a record's set. For one question any >= all >=
+    exactly.
+    """
 
     ANY = "any", "any of"
     ALL = "all", "all of"

@@ -1,7 +1,8 @@
 """One state of the data for everything a page, a file or a build reads.
 
-Between two queries somebody may publish; then a count would be of yesterday and its rows of today. Inside `steady()`
-all reads see the same state, and its version is read once. Readers take no lock and block nobody.
+Between two queries somebody may publish; then a count would be of yesterday and its rows of today.
+Inside `steady()` all reads see the same state, and its version is read once. Readers take no lock
+and block nobody.
 """
 
 from collections.abc import Callable, Iterator
@@ -22,7 +23,9 @@ here = local()
 
 @contextmanager
 def consistent_read() -> Iterator[DataVersion]:
-    """The version of the data, which stays as it is until the block ends. A block inside another is part of it."""
+    """The version of the data, which stays as it is until the block ends. A block inside another is
+    part of it.
+    """
     if getattr(here, "version", None) is not None:
         yield here.version
         return
@@ -51,7 +54,9 @@ def stale_version() -> int | None:
 
 @contextmanager
 def read_transaction() -> Iterator[None]:
-    """A read transaction that takes no lock. Django's own would take SQLite's write lock, as its writers need."""
+    """A read transaction that takes no lock. Django's own would take SQLite's write lock, as its
+    writers need.
+    """
     if connection.in_atomic_block or not connection.get_autocommit():
         yield
         return
@@ -78,8 +83,9 @@ _lock = Lock()
 def cached_per_version(name: tuple, collection, compute: Callable[[], Any]) -> Any:
     """What `compute()` gives, made once for each version of the collection; `name` names it.
 
-    Without a collection, it is kept as long as nothing changes that all collections share. The value is shared among
-    threads and must not be changed. Bounded: what was asked for longest ago goes first. None is not kept.
+    Without a collection, it is kept as long as nothing changes that all collections share. The
+    value is shared among threads and must not be changed. Bounded: what was asked for longest ago
+    goes first. None is not kept.
     """
     version = current_version()
     token = version.shared_token if collection is None else version.token_of(collection)
@@ -92,7 +98,9 @@ def cached_until_any_change(name: tuple, compute: Callable[[], Any]) -> Any:
 
 
 def cached_under(token: str, name: tuple, compute: Callable[[], Any]) -> Any:
-    """What `compute()` gives, kept by a token of the data and a name. A database without a version keeps nothing."""
+    """What `compute()` gives, kept by a token of the data and a name. A database without a version
+    keeps nothing.
+    """
     key = (token, *name)
     with _lock:
         if key in _cache:
@@ -113,6 +121,8 @@ def all_collections() -> list[Collection]:
 
 
 def clear_cache() -> None:
-    """Empties what is kept; tests need it, which go back to a version without going back to all of its data."""
+    """Empties what is kept; tests need it, which go back to a version without going back to all of
+    its data.
+    """
     with _lock:
         _cache.clear()

@@ -11,15 +11,25 @@ from .study import Collection
 
 
 class FlowStep(Keyed):
-    """One box of a PRISMA flow diagram. A number that is not known stays empty, and the box says so."""
+    """One box of a PRISMA flow diagram. A number that is not known stays empty, and the box says
+    so.
+    """
 
     KEY = ("review__slug", "collection__slug", "stage", "reason")
 
-    review = models.ForeignKey(Review, null=True, blank=True, on_delete=models.CASCADE, related_name="flow")
-    collection = models.ForeignKey(Collection, null=True, blank=True, on_delete=models.CASCADE, related_name="flow")
+    review = models.ForeignKey(
+        Review, null=True, blank=True, on_delete=models.CASCADE, related_name="flow"
+    )
+    collection = models.ForeignKey(
+        Collection, null=True, blank=True, on_delete=models.CASCADE, related_name="flow"
+    )
     stage = models.CharField(max_length=20, choices=Stage.choices)
-    reason = models.CharField(max_length=120, blank=True, help_text="Why excluded, or from which source identified.")
-    studies = models.PositiveIntegerField("records or studies", null=True, blank=True, help_text="Empty: not known.")
+    reason = models.CharField(
+        max_length=120, blank=True, help_text="Why excluded, or from which source identified."
+    )
+    studies = models.PositiveIntegerField(
+        "records or studies", null=True, blank=True, help_text="Empty: not known."
+    )
     patients = models.PositiveIntegerField(null=True, blank=True, help_text="Empty: not known.")
     note = models.CharField(max_length=250, blank=True)
     position = models.PositiveSmallIntegerField(default=0)
@@ -52,5 +62,6 @@ class FlowStep(Keyed):
 
     def __str__(self) -> str:
         return (
-            f"{self.review or self.collection}: {self.get_stage_display()}{f' ({self.reason})' if self.reason else ''}"
+            f"{self.review or self.collection}: "
+            f"{self.get_stage_display()}{f' ({self.reason})' if self.reason else ''}"
         )

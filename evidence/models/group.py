@@ -36,7 +36,9 @@ class StudyGroupQuerySet(KeyedQuerySet):
         return groups
 
     def indicated_for_exactly(self, codes):
-        return self.indicated_for_all(codes).exclude(Exists(self._indications().exclude(indication__code__in=codes)))
+        return self.indicated_for_all(codes).exclude(
+            Exists(self._indications().exclude(indication__code__in=codes))
+        )
 
     def indicated_for_none(self, codes):
         """Groups whose indications are known, and none of these is among them."""
@@ -62,12 +64,18 @@ class StudyGroup(Keyed):
         related_name="groups",
         help_text="Empty: comparator.",
     )
-    mixed_inhibitors = models.BooleanField(default=False, help_text="Several JAK inhibitors, not reported apart.")
-    n = models.PositiveIntegerField("patients", null=True, blank=True, help_text="Empty: not known.")
+    mixed_inhibitors = models.BooleanField(
+        default=False, help_text="Several JAK inhibitors, not reported apart."
+    )
+    n = models.PositiveIntegerField(
+        "patients", null=True, blank=True, help_text="Empty: not known."
+    )
     subset = models.CharField(max_length=8, choices=Subset.choices, default=Subset.UNKNOWN)
     dose = models.CharField(max_length=80, blank=True)
     follow_up_weeks = models.PositiveSmallIntegerField(null=True, blank=True)
-    indications = models.ManyToManyField(Indication, blank=True, help_text="None chosen: not known.")
+    indications = models.ManyToManyField(
+        Indication, blank=True, help_text="None chosen: not known."
+    )
     position = models.PositiveSmallIntegerField(default=1)
 
     objects = StudyGroupQuerySet.as_manager()
@@ -89,7 +97,8 @@ class StudyGroup(Keyed):
             CheckConstraint(
                 name="group_n_positive",
                 condition=Q(n__isnull=True) | Q(n__gte=1),
-                violation_error_message="A group has at least one patient; leave the number empty if it is not known.",
+                violation_error_message="A group has at least one patient; leave the number "
+                "empty if it is not known.",
             ),
         ]
 
@@ -121,20 +130,33 @@ class GroupFinding(Keyed):
         max_length=20,
         choices=Item.choices,
         blank=True,
-        help_text="Only where the measure means what is counted of individual patients too. Empty: nothing.",
+        help_text="Only where the measure means what is counted of individual patients too. "
+        "Empty: nothing.",
     )
-    at_weeks = models.DecimalField("assessed at (weeks)", max_digits=6, decimal_places=1, null=True, blank=True)
+    at_weeks = models.DecimalField(
+        "assessed at (weeks)", max_digits=6, decimal_places=1, null=True, blank=True
+    )
     n = models.PositiveIntegerField("patients analysed", null=True, blank=True)
     events = models.PositiveIntegerField(null=True, blank=True)
     percent = models.DecimalField(max_digits=5, decimal_places=2, null=True, blank=True)
     value = models.DecimalField(max_digits=9, decimal_places=3, null=True, blank=True)
     baseline = models.DecimalField(max_digits=9, decimal_places=3, null=True, blank=True)
-    baseline_sd = models.DecimalField("baseline SD", max_digits=9, decimal_places=3, null=True, blank=True)
-    followup = models.DecimalField("follow-up", max_digits=9, decimal_places=3, null=True, blank=True)
-    followup_sd = models.DecimalField("follow-up SD", max_digits=9, decimal_places=3, null=True, blank=True)
+    baseline_sd = models.DecimalField(
+        "baseline SD", max_digits=9, decimal_places=3, null=True, blank=True
+    )
+    followup = models.DecimalField(
+        "follow-up", max_digits=9, decimal_places=3, null=True, blank=True
+    )
+    followup_sd = models.DecimalField(
+        "follow-up SD", max_digits=9, decimal_places=3, null=True, blank=True
+    )
     change = models.DecimalField(max_digits=9, decimal_places=3, null=True, blank=True)
-    change_sd = models.DecimalField("change SD", max_digits=9, decimal_places=3, null=True, blank=True)
-    iqr = models.DecimalField("IQR (width, as printed)", max_digits=9, decimal_places=3, null=True, blank=True)
+    change_sd = models.DecimalField(
+        "change SD", max_digits=9, decimal_places=3, null=True, blank=True
+    )
+    iqr = models.DecimalField(
+        "IQR (width, as printed)", max_digits=9, decimal_places=3, null=True, blank=True
+    )
     iqr_low = models.DecimalField("IQR from", max_digits=9, decimal_places=3, null=True, blank=True)
     iqr_high = models.DecimalField("IQR to", max_digits=9, decimal_places=3, null=True, blank=True)
     p_value = models.CharField("p, as printed", max_length=12, blank=True)
@@ -155,13 +177,15 @@ class GroupFinding(Keyed):
             CheckConstraint(
                 name="finding_item_is_counted",
                 condition=Q(item="") | Q(kind=FindingKind.EVENTS),
-                violation_error_message="Only “events of n” can count as something counted of patients.",
+                violation_error_message="Only “events of n” can count as something counted of "
+                "patients.",
             ),
             range_constraint("percent", 0, 100, "A percentage is between 0 and 100."),
             CheckConstraint(
                 name="finding_events_within_n",
                 condition=Q(events__isnull=True) | Q(n__isnull=True) | Q(events__lte=F("n")),
-                violation_error_message="There cannot be more patients with the event than patients analysed.",
+                violation_error_message="There cannot be more patients with the event than "
+                "patients analysed.",
             ),
             CheckConstraint(
                 name="finding_events_given",
@@ -170,13 +194,16 @@ class GroupFinding(Keyed):
             ),
             CheckConstraint(
                 name="finding_iqr_ordered",
-                condition=Q(iqr_low__isnull=True) | Q(iqr_high__isnull=True) | Q(iqr_low__lte=F("iqr_high")),
+                condition=Q(iqr_low__isnull=True)
+                | Q(iqr_high__isnull=True)
+                | Q(iqr_low__lte=F("iqr_high")),
                 violation_error_message="The interquartile range ends below its beginning.",
             ),
             CheckConstraint(
                 name="finding_spread_not_negative",
                 condition=NO_NEGATIVE_SPREAD,
-                violation_error_message="A standard deviation or interquartile range is not negative.",
+                violation_error_message="A standard deviation or interquartile range is not "
+                "negative.",
             ),
         ]
 
@@ -185,5 +212,7 @@ class GroupFinding(Keyed):
 
     @property
     def has_a_time(self) -> bool:
-        """Whether a week belongs to it: a share of a group's members, or the length of its follow-up, has none."""
+        """Whether a week belongs to it: a share of a group's members, or the length of its
+        follow-up, has none.
+        """
         return self.kind not in (FindingKind.SHARE, FindingKind.MEDIAN_IQR)

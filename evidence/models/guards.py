@@ -1,8 +1,9 @@
-"""The one rule a table's own constraints cannot hold: an adverse event needs a treatment that says there were events.
+"""The one rule a table's own constraints cannot hold: an adverse event needs a treatment that says
+there were events.
 
-Written as database triggers after every migration, and on SQLite taken away before it: SQLite drops a table's triggers
-when a migration remakes the table, and refuses to remake one that another table's trigger asks about. The message is
-what a curator reads when a write goes round the forms.
+Written as database triggers after every migration, and on SQLite taken away before it: SQLite drops
+a table's triggers when a migration remakes the table, and refuses to remake one that another
+table's trigger asks about. The message is what a curator reads when a write goes round the forms.
 """
 
 from .choices import Ascertainment
@@ -19,8 +20,18 @@ ASCERTAINMENT_WITHOUT_EVENT = (
 )
 
 TRIGGERS = [
-    ("event_needs_ascertainment_new", "INSERT", "evidence_adverseevent", EVENT_WITHOUT_ASCERTAINMENT),
-    ("event_needs_ascertainment_moved", "UPDATE", "evidence_adverseevent", EVENT_WITHOUT_ASCERTAINMENT),
+    (
+        "event_needs_ascertainment_new",
+        "INSERT",
+        "evidence_adverseevent",
+        EVENT_WITHOUT_ASCERTAINMENT,
+    ),
+    (
+        "event_needs_ascertainment_moved",
+        "UPDATE",
+        "evidence_adverseevent",
+        EVENT_WITHOUT_ASCERTAINMENT,
+    ),
     ("ascertainment_keeps_events", "UPDATE", "evidence_treatment", ASCERTAINMENT_WITHOUT_EVENT),
 ]
 
@@ -40,7 +51,8 @@ def trigger_statements(vendor: str) -> list[str]:
             f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger AS $$ BEGIN IF {condition} THEN "
             f"RAISE EXCEPTION USING ERRCODE = 'check_violation', MESSAGE = '{MESSAGE}'; END IF; "
             "RETURN NEW; END; $$ LANGUAGE plpgsql",
-            f"CREATE OR REPLACE TRIGGER {name} BEFORE {moment} ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()",
+            f"CREATE OR REPLACE TRIGGER {name} BEFORE {moment} ON {table} FOR EACH ROW EXECUTE "
+            f"FUNCTION {name}()",
         )
     ]
 

@@ -1,7 +1,9 @@
-"""What it means that something is known of a treatment, attribute by attribute: the N of every share.
+"""What it means that something is known of a treatment, attribute by attribute: the N of every
+share.
 
-A condition is written once and read in two ways: as SQL by the database, and by whoever has read the tables already
-and needs no further query (`Condition.atoms` says what to look at, `Condition.evaluate` puts the answers together).
+A condition is written once and read in two ways: as SQL by the database, and by whoever has read
+the tables already and needs no further query (`Condition.atoms` says what to look at,
+`Condition.evaluate` puts the answers together).
 """
 
 from collections.abc import Callable, Iterator
@@ -83,7 +85,11 @@ class CombinedCondition(Condition):
     combine: Callable
 
     def q(self) -> Q:
-        return self.first.q() & self.second.q() if self.combine is all else self.first.q() | self.second.q()
+        return (
+            self.first.q() & self.second.q()
+            if self.combine is all
+            else self.first.q() | self.second.q()
+        )
 
     def atoms(self):
         yield from self.first.atoms()
@@ -118,9 +124,9 @@ def field_condition(**values) -> Condition:
 class TermList:
     """A list of terms that a treatment or its patient has.
 
-    Its rows are those of `model`, which name their owner (a treatment or a patient) and a term of the table `terms` at
-    `term`. `whole` says when the list is, so that what is not on it is absent. With `looked_for`, a row says by its
-    status whether the term is present or absent.
+    Its rows are those of `model`, which name their owner (a treatment or a patient) and a term of
+    the table `terms` at `term`. `whole` says when the list is, so that what is not on it is absent.
+    With `looked_for`, a row says by its status whether the term is present or absent.
     """
 
     model: type
@@ -135,7 +141,9 @@ class TermList:
 
     def rows(self, where: Q, status: str = Presence.PRESENT) -> Q:
         """There is a row with this status on which `where` holds."""
-        return RelationExists(self.model, where & Q(status=status) if self.looked_for else where).q()
+        return RelationExists(
+            self.model, where & Q(status=status) if self.looked_for else where
+        ).q()
 
     def with_any(self, codes, status: str = Presence.PRESENT) -> Q:
         """One of these terms is recorded with this status."""
@@ -153,9 +161,13 @@ def complete_list(name: str) -> Condition:
 
 NO_EVENT = field_condition(adverse_events=Ascertainment.EXPLICITLY_NONE)
 # None occurred, or the events are listed one by one.
-EVENT_CATEGORIES_KNOWN = NO_EVENT | field_condition(adverse_events=Ascertainment.EVENTS) & RelationExists(AdverseEvent)
+EVENT_CATEGORIES_KNOWN = NO_EVENT | field_condition(
+    adverse_events=Ascertainment.EVENTS
+) & RelationExists(AdverseEvent)
 SERIOUS = RelationExists(AdverseEvent, Q(serious=YesNo.YES))
-EVENTS_NOT_SERIOUS = RelationExists(AdverseEvent) & ~RelationExists(AdverseEvent, ~Q(serious=YesNo.NO))
+EVENTS_NOT_SERIOUS = RelationExists(AdverseEvent) & ~RelationExists(
+    AdverseEvent, ~Q(serious=YesNo.NO)
+)
 # No serious event: none occurred, or every listed event is recorded as not serious.
 NOT_SERIOUS = NO_EVENT | EVENTS_NOT_SERIOUS
 
@@ -178,25 +190,47 @@ class EventsOfStudyGraded(FieldCondition):
         graded = AdverseEvent.objects.published().filter(
             treatment__patient__study=OuterRef("pk"), serious__in=[YesNo.YES, YesNo.NO]
         )
-        return Q(patient__study__in=Study.objects.filter(~Exists(events) | Exists(graded)).order_by().values("pk"))
+        return Q(
+            patient__study__in=Study.objects.filter(~Exists(events) | Exists(graded))
+            .order_by()
+            .values("pk")
+        )
 
 
-# Of whom seriousness is counted, which is the N of its shares: all events are graded (one serious event settles it),
-# or none occurred, in a study whose events are graded.
+# Of whom seriousness is counted, which is the N of its shares: all events are graded (one serious
+# event settles it), or none occurred, in a study whose events are graded.
 SERIOUSNESS_COUNTED = SERIOUS | EVENTS_NOT_SERIOUS | NO_EVENT & EventsOfStudyGraded()
 
 
 LISTS = {
-    "indication": TermList(Treatment.indications.through, "indication", Indication, complete_list("indications")),
+    "indication": TermList(
+        Treatment.indications.through, "indication", Indication, complete_list("indications")
+    ),
     "autoantibody": TermList(
-        PatientAutoantibody, "autoantibody", Autoantibody, complete_list("patient__autoantibodies"), looked_for=True
+        PatientAutoantibody,
+        "autoantibody",
+        Autoantibody,
+        complete_list("patient__autoantibodies"),
+        looked_for=True,
     ),
     "manifestation": TermList(
-        PatientManifestation, "manifestation", Manifestation, complete_list("patient__manifestations"), looked_for=True
+        PatientManifestation,
+        "manifestation",
+        Manifestation,
+        complete_list("patient__manifestations"),
+        looked_for=True,
     ),
-    "prior": TermList(Patient.prior_therapies.through, "therapy", Therapy, complete_list("patient__prior_therapies")),
+    "prior": TermList(
+        Patient.prior_therapies.through,
+        "therapy",
+        Therapy,
+        complete_list("patient__prior_therapies"),
+    ),
     "adverse_event": TermList(
-        AdverseEvent, "category", AdverseEventCategory, NO_EVENT | complete_list("adverse_event_categories")
+        AdverseEvent,
+        "category",
+        AdverseEventCategory,
+        NO_EVENT | complete_list("adverse_event_categories"),
     ),
 }
 
@@ -205,7 +239,8 @@ LISTS = {
 class Attribute:
     """An attribute of a treatment or of its patient, and the condition on which it is known.
 
-    `opening` begins the sentence that says of patients that it is not: “their age is” (not reported).
+    `opening` begins the sentence that says of patients that it is not: “their age is” (not
+    reported).
     """
 
     label: str
@@ -221,11 +256,21 @@ class Attribute:
 ATTRIBUTES = {
     "sex": Attribute("Sex", ~field_condition(patient__sex=Sex.UNKNOWN), "their sex is"),
     "age": Attribute("Age", field_condition(patient__age_years__isnull=False), "their age is"),
-    "subset": Attribute("Disease subset", ~field_condition(patient__subset=Subset.UNKNOWN), "their disease subset is"),
-    "disease_duration": Attribute("Disease duration", field_condition(patient__disease_duration_months__isnull=False)),
-    "dlco": Attribute("DLCO", field_condition(patient__dlco_percent__isnull=False), "their DLCO is"),
+    "subset": Attribute(
+        "Disease subset",
+        ~field_condition(patient__subset=Subset.UNKNOWN),
+        "their disease subset is",
+    ),
+    "disease_duration": Attribute(
+        "Disease duration", field_condition(patient__disease_duration_months__isnull=False)
+    ),
+    "dlco": Attribute(
+        "DLCO", field_condition(patient__dlco_percent__isnull=False), "their DLCO is"
+    ),
     "autoantibody": Attribute(
-        "Autoantibodies", RelationExists(PatientAutoantibody) | LISTS["autoantibody"].whole, "their autoantibodies are"
+        "Autoantibodies",
+        RelationExists(PatientAutoantibody) | LISTS["autoantibody"].whole,
+        "their autoantibodies are",
     ),
     "manifestation": Attribute(
         "Manifestations",
@@ -233,32 +278,50 @@ ATTRIBUTES = {
         "their manifestations are",
     ),
     "prior": Attribute(
-        "Prior therapies", RelationExists(LISTS["prior"].model) | LISTS["prior"].whole, "their prior therapies are"
+        "Prior therapies",
+        RelationExists(LISTS["prior"].model) | LISTS["prior"].whole,
+        "their prior therapies are",
     ),
     "indication": Attribute(
-        "Indications", ~field_condition(indication_set="") | LISTS["indication"].whole, "their indications are"
+        "Indications",
+        ~field_condition(indication_set="") | LISTS["indication"].whole,
+        "their indications are",
     ),
     "dose": Attribute("Dose", ~field_condition(dose="")),
     "duration": Attribute("Duration of the course", field_condition(duration_months__isnull=False)),
     "response": Attribute(
-        "Response (overall verdict)", ~field_condition(response=Response.UNKNOWN), "their overall response is"
+        "Response (overall verdict)",
+        ~field_condition(response=Response.UNKNOWN),
+        "their overall response is",
     ),
-    "outcome": Attribute("Result in any domain", RelationExists(Outcome, ~Q(result=Response.UNKNOWN))),
+    "outcome": Attribute(
+        "Result in any domain", RelationExists(Outcome, ~Q(result=Response.UNKNOWN))
+    ),
     "assessed": Attribute(
-        "Month of an outcome", RelationExists(Outcome, Q(at_months__isnull=False)), "the month of an outcome is"
+        "Month of an outcome",
+        RelationExists(Outcome, Q(at_months__isnull=False)),
+        "the month of an outcome is",
     ),
     "stopped": Attribute("Whether stopped", ~field_condition(stopped=YesNo.UNKNOWN)),
-    "relapsed": Attribute("Relapse", ~field_condition(relapsed=YesNo.UNKNOWN), "whether they relapsed is"),
+    "relapsed": Attribute(
+        "Relapse", ~field_condition(relapsed=YesNo.UNKNOWN), "whether they relapsed is"
+    ),
     "adverse_events": Attribute(
         "Adverse events (any)",
         ~field_condition(adverse_events=Ascertainment.NOT_STATED),
         "whether they had adverse events is",
     ),
     "adverse_event": Attribute(
-        "Adverse event categories", EVENT_CATEGORIES_KNOWN, "the categories of their adverse events are"
+        "Adverse event categories",
+        EVENT_CATEGORIES_KNOWN,
+        "the categories of their adverse events are",
     ),
-    "serious": Attribute("Seriousness", SERIOUSNESS_COUNTED, "whether an adverse event was serious is"),
+    "serious": Attribute(
+        "Seriousness", SERIOUSNESS_COUNTED, "whether an adverse event was serious is"
+    ),
     "year": Attribute(
-        "Year of publication", field_condition(patient__study__year__isnull=False), "the year of publication is"
+        "Year of publication",
+        field_condition(patient__study__year__isnull=False),
+        "the year of publication is",
     ),
 }

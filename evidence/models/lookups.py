@@ -1,7 +1,7 @@
 """SQL that Django has no word for.
 
-`among`: one of many keys, handed to the database as one value; `in` looks at each of two thousand keys in Python.
-`Gathered`: many values as one text.
+`among`: one of many keys, handed to the database as one value; `in` looks at each of two thousand
+keys in Python. `Gathered`: many values as one text.
 """
 
 import json
@@ -22,7 +22,10 @@ class Among(Lookup):
 
     def as_sql(self, compiler, connection):
         column, params = self.process_lhs(compiler, connection)
-        return column + " IN (SELECT value FROM json_each(%s))", [*params, json.dumps(list(self.rhs))]  # noqa: S608
+        return column + " IN (SELECT value FROM json_each(%s))", [  # noqa: S608
+            *params,
+            json.dumps(list(self.rhs)),
+        ]
 
     def as_postgresql(self, compiler, connection):
         column, params = self.process_lhs(compiler, connection)
@@ -40,5 +43,8 @@ class JoinedText(Aggregate):
 
     def as_postgresql(self, compiler, connection, **context):
         return self.as_sql(
-            compiler, connection, template="STRING_AGG((%(expressions)s)::text, %(separator)s)", **context
+            compiler,
+            connection,
+            template="STRING_AGG((%(expressions)s)::text, %(separator)s)",
+            **context,
         )

@@ -1,7 +1,8 @@
 """Why a value is empty: the one rule, in Python and in SQL.
 
-Where a paper was read in full, an empty value is *not reported*: the paper does not say. Where only an abstract, a
-registration or another paper's citation was read, it is *not extracted*: the paper may well say. Neither is *absent*.
+Where a paper was read in full, an empty value is *not reported*: the paper does not say. Where only
+an abstract, a registration or another paper's citation was read, it is *not extracted*: the paper
+may well say. Neither is *absent*.
 """
 
 from django.db.models import Case, CharField, F, Q, Value, When
@@ -34,7 +35,9 @@ def missing_reason_sql(path: str) -> Case:
 
 
 def reading_sql() -> Case:
-    """How much of a study's source was read, one of READINGS, as a column of studies; see `Study.reading`."""
+    """How much of a study's source was read, one of READINGS, as a column of studies; see
+    `Study.reading`.
+    """
     return Case(
         When(collection__kind=CollectionKind.SIMULATED, then=Value(SIMULATED)),
         default=F("extraction"),

@@ -38,7 +38,9 @@ def window_of(month: Decimal | float | None) -> Assessed:
 
 
 def months_among(words: Iterable[str]) -> Q:
-    """Outcomes assessed at about one of these months; without words, at any time or at none that is known."""
+    """Outcomes assessed at about one of these months; without words, at any time or at none that is
+    known.
+    """
     chosen = Q()
     for word in words:
         chosen |= month_window(word)
@@ -54,20 +56,30 @@ class OutcomeQuerySet(KeyedQuerySet):
         """Of those with a stated result, the one that counts for each patient in each domain.
 
         It is the last: of several treatments (months count from the start of each) the one of the
-        latest treatment, there of the latest month, and one without a month only where none has one.
-        Of results at the same time “improved” counts only where no other differs. With `best` it
-        is an improved one if there is any.
+        latest treatment, there of the latest month, and one without a month only where none has
+        one. Of results at the same time “improved” counts only where no other differs. With `best`
+        it is an improved one if there is any.
         """
-        improved = Case(When(result=Response.IMPROVED, then=Value(1)), default=Value(0), output_field=IntegerField())
+        improved = Case(
+            When(result=Response.IMPROVED, then=Value(1)),
+            default=Value(0),
+            output_field=IntegerField(),
+        )
         latest = [F("treatment__number").desc(), F("at_months").desc(nulls_last=True)]
         order = [improved.desc(), *latest] if best else [*latest, improved.asc()]
-        place = Window(RowNumber(), partition_by=["treatment__patient", "domain"], order_by=[*order, F("pk").asc()])
+        place = Window(
+            RowNumber(),
+            partition_by=["treatment__patient", "domain"],
+            order_by=[*order, F("pk").asc()],
+        )
         stated = self.exclude(result=Response.UNKNOWN)
         return stated.order_by().annotate(place=place).filter(place=1)
 
 
 class Outcome(Keyed):
-    """One measure in one domain, at baseline and at follow-up, and the result as the authors state it."""
+    """One measure in one domain, at baseline and at follow-up, and the result as the authors state
+    it.
+    """
 
     KEY = ("treatment__patient__slug", "treatment__number", "number")
     PART_OF = ("treatment",)
@@ -75,18 +87,35 @@ class Outcome(Keyed):
     treatment = models.ForeignKey("Treatment", on_delete=models.CASCADE, related_name="outcomes")
     number = models.PositiveSmallIntegerField(default=1)
     domain = models.CharField(max_length=8, choices=Domain.choices)
-    measure = models.CharField(max_length=120, help_text="Such as mRSS, FVC % predicted, digital ulcers.")
+    measure = models.CharField(
+        max_length=120, help_text="Such as mRSS, FVC % predicted, digital ulcers."
+    )
     unit = models.CharField(max_length=40, blank=True)
     baseline = models.DecimalField(max_digits=9, decimal_places=3, null=True, blank=True)
-    followup = models.DecimalField("follow-up", max_digits=9, decimal_places=3, null=True, blank=True)
+    followup = models.DecimalField(
+        "follow-up", max_digits=9, decimal_places=3, null=True, blank=True
+    )
     followup_text = models.CharField(
-        "follow-up, in words", max_length=200, blank=True, help_text="Where the source gives no number."
+        "follow-up, in words",
+        max_length=200,
+        blank=True,
+        help_text="Where the source gives no number.",
     )
     baseline_month = models.DecimalField(
-        "baseline taken at (month)", max_digits=5, decimal_places=1, null=True, blank=True, help_text="0 is the start."
+        "baseline taken at (month)",
+        max_digits=5,
+        decimal_places=1,
+        null=True,
+        blank=True,
+        help_text="0 is the start.",
     )
     at_months = models.DecimalField(
-        "assessed at (month)", max_digits=5, decimal_places=1, null=True, blank=True, help_text="Empty: not known."
+        "assessed at (month)",
+        max_digits=5,
+        decimal_places=1,
+        null=True,
+        blank=True,
+        help_text="Empty: not known.",
     )
     result = models.CharField(max_length=12, choices=Response.choices, default=Response.UNKNOWN)
 
@@ -102,7 +131,9 @@ class Outcome(Keyed):
             ),
             one_of("domain", Domain),
             one_of("result", Response),
-            range_constraint("at_months", 0, 1200, "An outcome is assessed between month 0 and month 1200."),
+            range_constraint(
+                "at_months", 0, 1200, "An outcome is assessed between month 0 and month 1200."
+            ),
             CheckConstraint(
                 name="outcome_followup_not_before_baseline",
                 condition=Q(baseline_month__isnull=True)

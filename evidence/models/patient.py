@@ -16,11 +16,15 @@ from .study import Study
 
 class PatientQuerySet(KeyedQuerySet):
     def within(self, collection):
-        """Published reports of people in one collection, a second report of the same person included."""
+        """Published reports of people in one collection, a second report of the same person
+        included.
+        """
         return self.published().filter(study__collection=collection)
 
     def counted(self):
-        """Each person once: without the reports of people whom another report that readers may see counts."""
+        """Each person once: without the reports of people whom another report that readers may see
+        counts.
+        """
         return self.exclude(pk__in=counted_elsewhere(self.model))
 
     def of_same_person(self, patient):
@@ -40,12 +44,20 @@ class Patient(Keyed):
 
     study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="patients")
     slug = models.SlugField(
-        "public id", max_length=80, unique=True, validators=[slug_format], help_text="Never changed once published."
+        "public id",
+        max_length=80,
+        unique=True,
+        validators=[slug_format],
+        help_text="Never changed once published.",
     )
     label = models.CharField(max_length=80, help_text="How the source calls them, such as Case 1.")
     sex = models.CharField(max_length=8, choices=Sex.choices, default=Sex.UNKNOWN)
     age_years = models.PositiveSmallIntegerField(
-        "age (years)", null=True, blank=True, validators=[MaxValueValidator(120)], help_text="Empty: not known."
+        "age (years)",
+        null=True,
+        blank=True,
+        validators=[MaxValueValidator(120)],
+        help_text="Empty: not known.",
     )
     disease_duration_months = models.DecimalField(
         "disease duration (months)", max_digits=6, decimal_places=1, null=True, blank=True
@@ -58,14 +70,22 @@ class Patient(Keyed):
         blank=True,
         help_text="Diffusing capacity before the JAK inhibitor. Empty: not known.",
     )
-    subset = models.CharField("disease subset", max_length=8, choices=Subset.choices, default=Subset.UNKNOWN)
+    subset = models.CharField(
+        "disease subset", max_length=8, choices=Subset.choices, default=Subset.UNKNOWN
+    )
     classification = models.CharField("classification criteria", max_length=160, blank=True)
-    comorbidities = models.TextField(blank=True, help_text="Separated by semicolons. Empty: not known.")
+    comorbidities = models.TextField(
+        blank=True, help_text="Separated by semicolons. Empty: not known."
+    )
     prior_therapies = models.ManyToManyField(Therapy, blank=True, related_name="patients_before")
     prior_therapies_completeness = completeness_field("prior therapies")
-    manifestations = models.ManyToManyField(Manifestation, through="PatientManifestation", related_name="patients")
+    manifestations = models.ManyToManyField(
+        Manifestation, through="PatientManifestation", related_name="patients"
+    )
     manifestations_completeness = completeness_field("manifestations present")
-    autoantibodies = models.ManyToManyField(Autoantibody, through="PatientAutoantibody", related_name="patients")
+    autoantibodies = models.ManyToManyField(
+        Autoantibody, through="PatientAutoantibody", related_name="patients"
+    )
     autoantibodies_completeness = completeness_field("autoantibodies present")
     same_as = models.ForeignKey(
         "self",
@@ -76,7 +96,9 @@ class Patient(Keyed):
         help_text="Another report of the same person that counts instead of this one.",
     )
     notes = models.TextField(blank=True)
-    state = models.CharField("publication state", max_length=10, choices=State.choices, default=State.DRAFT)
+    state = models.CharField(
+        "publication state", max_length=10, choices=State.choices, default=State.DRAFT
+    )
 
     objects = PatientQuerySet.as_manager()
 
@@ -90,8 +112,12 @@ class Patient(Keyed):
             one_of("autoantibodies_completeness", ListCompleteness),
             one_of("state", State),
             range_constraint("age_years", 0, 120, "Age is between 0 and 120 years."),
-            range_constraint("disease_duration_months", 0, 1440, "Disease duration is between 0 and 1440 months."),
-            range_constraint("dlco_percent", 0, 200, "DLCO is between 0 and 200 percent of predicted."),
+            range_constraint(
+                "disease_duration_months", 0, 1440, "Disease duration is between 0 and 1440 months."
+            ),
+            range_constraint(
+                "dlco_percent", 0, 200, "DLCO is between 0 and 200 percent of predicted."
+            ),
             CheckConstraint(
                 name="patient_not_same_as_itself",
                 condition=Q(same_as__isnull=True) | ~Q(same_as=F("pk")),
@@ -109,16 +135,24 @@ class Patient(Keyed):
         index_report = self.same_as
         if index_report is not None and index_report.same_as_id is not None:
             raise ValidationError(
-                {"same_as": f"{index_report} is itself another report of {index_report.same_as}; choose that one."}
+                {
+                    "same_as": f"{index_report} is itself another report of "
+                    f"{index_report.same_as}; choose that one."
+                }
             )
-        if index_report is not None and index_report.study.collection_id != self.study.collection_id:
+        if (
+            index_report is not None
+            and index_report.study.collection_id != self.study.collection_id
+        ):
             raise ValidationError({"same_as": "The two reports are in different collections."})
         if index_report is not None and self.pk and self.other_reports.exists():
             raise ValidationError({"same_as": "Other reports already point to this record."})
 
 
 class PresenceRecord(Keyed):
-    """Something looked for in a patient, and found or not found. No record means nothing is known of it."""
+    """Something looked for in a patient, and found or not found. No record means nothing is known
+    of it.
+    """
 
     status = models.CharField(max_length=8, choices=Presence.choices, default=Presence.PRESENT)
 
@@ -133,8 +167,12 @@ class PatientManifestation(PresenceRecord):
     KEY = ("patient__slug", "manifestation__code")
     PART_OF = ("patient",)
 
-    patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="manifestation_records")
-    manifestation = models.ForeignKey(Manifestation, on_delete=models.PROTECT, related_name="records")
+    patient = models.ForeignKey(
+        Patient, on_delete=models.CASCADE, related_name="manifestation_records"
+    )
+    manifestation = models.ForeignKey(
+        Manifestation, on_delete=models.PROTECT, related_name="records"
+    )
 
     objects = KeyedQuerySet.as_manager()
 
@@ -159,7 +197,9 @@ class PatientAutoantibody(PresenceRecord):
     KEY = ("patient__slug", "autoantibody__code")
     PART_OF = ("patient",)
 
-    patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="autoantibody_records")
+    patient = models.ForeignKey(
+        Patient, on_delete=models.CASCADE, related_name="autoantibody_records"
+    )
     autoantibody = models.ForeignKey(Autoantibody, on_delete=models.PROTECT, related_name="records")
 
     objects = KeyedQuerySet.as_manager()

@@ -24,8 +24,8 @@ shown (id) AS ({shown})
 """
 
 # Of the reports of a person that readers may see, the first counts: one a question can reach, since
-# it has a treatment, before one without; then the one the links lead to, then one whose other report
-# readers do not see, then the rest.
+# it has a treatment, before one without; then the one the links lead to, then one whose other
+# report readers do not see, then the rest.
 COUNTED_ELSEWHERE = """,
 placed (report, place) AS (
     SELECT one.report, ROW_NUMBER() OVER (
@@ -41,7 +41,7 @@ placed (report, place) AS (
     WHERE one.report IN (SELECT id FROM shown)
 )
 SELECT report FROM placed WHERE place > 1
-"""
+"""  # noqa: E501
 
 OF_ONE_PERSON = "SELECT other FROM person WHERE report = %s"
 
@@ -49,7 +49,8 @@ OF_ONE_PERSON = "SELECT other FROM person WHERE report = %s"
 @cache
 def reports_sql(patients: type[Model]) -> tuple[str, tuple]:
     """`REPORTS` with its parameters; made once, as compiling a query costs more than running it."""
-    linked = patients.objects.filter(same_as__gt=0)  # by the index, which "is not null" would not use
+    # by the index, which "is not null" would not use
+    linked = patients.objects.filter(same_as__gt=0)
     same_collection = linked.filter(study__collection=F("same_as__study__collection")).order_by()
     links_sql, links_params = same_collection.values_list("pk", "same_as").query.sql_with_params()
     near_reports = RawSQL("SELECT report FROM near", [])

@@ -35,17 +35,27 @@ class Provenance(Keyed):
 
     study = models.ForeignKey(Study, on_delete=models.CASCADE, related_name="provenance")
     number = models.PositiveSmallIntegerField(default=1)
-    patient = models.ForeignKey(Patient, null=True, blank=True, on_delete=models.CASCADE, related_name="provenance")
-    treatment = models.ForeignKey(Treatment, null=True, blank=True, on_delete=models.CASCADE, related_name="provenance")
-    outcome = models.ForeignKey(Outcome, null=True, blank=True, on_delete=models.CASCADE, related_name="provenance")
+    patient = models.ForeignKey(
+        Patient, null=True, blank=True, on_delete=models.CASCADE, related_name="provenance"
+    )
+    treatment = models.ForeignKey(
+        Treatment, null=True, blank=True, on_delete=models.CASCADE, related_name="provenance"
+    )
+    outcome = models.ForeignKey(
+        Outcome, null=True, blank=True, on_delete=models.CASCADE, related_name="provenance"
+    )
     adverse_event = models.ForeignKey(
         AdverseEvent, null=True, blank=True, on_delete=models.CASCADE, related_name="provenance"
     )
-    group = models.ForeignKey(StudyGroup, null=True, blank=True, on_delete=models.CASCADE, related_name="provenance")
+    group = models.ForeignKey(
+        StudyGroup, null=True, blank=True, on_delete=models.CASCADE, related_name="provenance"
+    )
     finding = models.ForeignKey(
         GroupFinding, null=True, blank=True, on_delete=models.CASCADE, related_name="provenance"
     )
-    field = models.CharField(max_length=60, help_text="The field whose value this is, such as age_years.")
+    field = models.CharField(
+        max_length=60, help_text="The field whose value this is, such as age_years."
+    )
     locator = models.CharField("place", max_length=120, help_text="Abstract; table 2; p. 5.")
     method = models.CharField(max_length=16, choices=Method.choices, default=Method.STATED)
     note = models.TextField(blank=True)
@@ -61,7 +71,8 @@ class Provenance(Keyed):
             UniqueConstraint(
                 fields=["study", "number"],
                 name="provenance_number_once_per_study",
-                violation_error_message="This study already has a provenance record with this number.",
+                violation_error_message="This study already has a provenance record with this "
+                "number.",
             ),
             CheckConstraint(
                 name="provenance_one_subject",
@@ -72,7 +83,8 @@ class Provenance(Keyed):
             CheckConstraint(
                 name="provenance_checked_by_another",
                 condition=Q(checked_by="") | ~Q(checked_by=models.F("extracted_by")),
-                violation_error_message="A value is checked by somebody other than the person who extracted it.",
+                violation_error_message="A value is checked by somebody other than the person "
+                "who extracted it.",
             ),
         ]
 
@@ -82,7 +94,9 @@ class Provenance(Keyed):
     @property
     def subject(self):
         """The record the value belongs to."""
-        return next((record for name in SUBJECTS if (record := getattr(self, name)) is not None), None)
+        return next(
+            (record for name in SUBJECTS if (record := getattr(self, name)) is not None), None
+        )
 
     def clean(self):
         if self.subject is None:

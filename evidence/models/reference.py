@@ -11,20 +11,32 @@ from .constraints import CheckConstraint
 
 
 class JAKInhibitor(Keyed):
-    """A Janus kinase inhibitor, with facts about the drug itself (not about its use in systemic sclerosis)."""
+    """A Janus kinase inhibitor, with facts about the drug itself (not about its use in systemic
+    sclerosis).
+    """
 
     KEY = ("slug",)
 
     slug = models.SlugField(unique=True, validators=[slug_format])
     name = models.CharField(max_length=80, unique=True)
-    named = models.BooleanField(default=True, help_text="Off for the placeholder “other or not named”.")
+    named = models.BooleanField(
+        default=True, help_text="Off for the placeholder “other or not named”."
+    )
     brand = models.CharField(max_length=80, blank=True)
     manufacturer = models.CharField(max_length=120, blank=True)
     atc = models.CharField("ATC code", max_length=7, blank=True)
-    targets = models.CharField(max_length=80, blank=True, help_text="Kinases, separated by commas: JAK1, JAK2.")
-    fda_first_approval = models.PositiveSmallIntegerField("first FDA approval (year)", null=True, blank=True)
-    ema_first_approval = models.PositiveSmallIntegerField("first EMA approval (year)", null=True, blank=True)
-    fda_boxed_warning = models.BooleanField("FDA boxed warning", null=True, blank=True, help_text="Empty: not known.")
+    targets = models.CharField(
+        max_length=80, blank=True, help_text="Kinases, separated by commas: JAK1, JAK2."
+    )
+    fda_first_approval = models.PositiveSmallIntegerField(
+        "first FDA approval (year)", null=True, blank=True
+    )
+    ema_first_approval = models.PositiveSmallIntegerField(
+        "first EMA approval (year)", null=True, blank=True
+    )
+    fda_boxed_warning = models.BooleanField(
+        "FDA boxed warning", null=True, blank=True, help_text="Empty: not known."
+    )
     boxed_warning_topics = models.TextField(blank=True)
 
     objects = KeyedQuerySet.as_manager()
@@ -34,8 +46,12 @@ class JAKInhibitor(Keyed):
         verbose_name = "JAK inhibitor"
         constraints = [
             in_format("atc", ATC, "L04AF01"),
-            range_constraint("fda_first_approval", 2000, 2100, "The year of approval is between 2000 and 2100."),
-            range_constraint("ema_first_approval", 2000, 2100, "The year of approval is between 2000 and 2100."),
+            range_constraint(
+                "fda_first_approval", 2000, 2100, "The year of approval is between 2000 and 2100."
+            ),
+            range_constraint(
+                "ema_first_approval", 2000, 2100, "The year of approval is between 2000 and 2100."
+            ),
         ]
 
     def __str__(self) -> str:
@@ -43,14 +59,18 @@ class JAKInhibitor(Keyed):
 
 
 class Term(Keyed):
-    """One entry of a short vocabulary: a code used in addresses and files, and a label for people."""
+    """One entry of a short vocabulary: a code used in addresses and files, and a label for
+    people.
+    """
 
     KEY = ("code",)
 
     code = models.SlugField(unique=True, validators=[slug_format])
     label = models.CharField(max_length=120, unique=True)
     description = models.TextField(blank=True)
-    position = models.PositiveSmallIntegerField(default=0, help_text="Order in lists; equal numbers go by label.")
+    position = models.PositiveSmallIntegerField(
+        default=0, help_text="Order in lists; equal numbers go by label."
+    )
 
     objects = KeyedQuerySet.as_manager()
 
@@ -62,27 +82,40 @@ class Term(Keyed):
         return self.label
 
     def uses(self) -> list[models.Model]:
-        """Records that are coded with this term through a plain list, which deletion would silently shorten."""
+        """Records that are coded with this term through a plain list, which deletion would silently
+        shorten.
+        """
         relations = [
             relation
             for relation in self._meta.related_objects
             if relation.many_to_many and relation.through._meta.auto_created
         ]
-        return [record for relation in relations for record in getattr(self, relation.get_accessor_name()).all()]
+        return [
+            record
+            for relation in relations
+            for record in getattr(self, relation.get_accessor_name()).all()
+        ]
 
 
 @receiver(pre_delete)
 def terms_in_use_stay(sender, instance, **kwargs):
-    """A term that records are coded with cannot be deleted: an indication would vanish from its treatments unseen."""
+    """A term that records are coded with cannot be deleted: an indication would vanish from its
+    treatments unseen.
+    """
     if isinstance(instance, Term) and (uses := instance.uses()):
         raise ProtectedError(f"{instance} is in use by {len(uses)} records.", set(uses))
 
 
 class PhenotypeTerm(Term):
-    """A term that has a place in the Human Phenotype Ontology, where a source has established it."""
+    """A term that has a place in the Human Phenotype Ontology, where a source has established
+    it.
+    """
 
     hpo = models.CharField(
-        "HPO code", max_length=10, blank=True, help_text="Human Phenotype Ontology, such as HP:0000001. Empty: not set."
+        "HPO code",
+        max_length=10,
+        blank=True,
+        help_text="Human Phenotype Ontology, such as HP:0000001. Empty: not set.",
     )
 
     class Meta(Term.Meta):
@@ -106,7 +139,8 @@ class Manifestation(PhenotypeTerm):
         blank=True,
         on_delete=models.PROTECT,
         related_name="children",
-        help_text="The wider term: whoever has this one has that one too, and whoever lacks that one lacks this one.",
+        help_text="The wider term: whoever has this one has that one too, and whoever lacks that "
+        "one lacks this one.",
     )
 
     class Meta(PhenotypeTerm.Meta):
@@ -120,11 +154,17 @@ class Manifestation(PhenotypeTerm):
         ]
 
     def clean(self):
-        if self.pk and self.parent and self.pk in (self.parent.pk, *(term.pk for term in self.parent.wider())):
+        if (
+            self.pk
+            and self.parent
+            and self.pk in (self.parent.pk, *(term.pk for term in self.parent.wider()))
+        ):
             raise ValidationError({"parent": f"“{self.parent}” is itself part of “{self}”."})
 
     def wider(self) -> "list[Manifestation]":
-        """The terms this one is part of, the nearest first; each once, even if they stood in a circle."""
+        """The terms this one is part of, the nearest first; each once, even if they stood in a
+        circle.
+        """
         wider_terms, term = [], self.parent
         while term is not None and term not in wider_terms:
             wider_terms.append(term)

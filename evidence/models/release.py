@@ -12,10 +12,11 @@ PART = 1 << 20  # bytes of an archive in one row; a row at a time is in memory
 
 
 class Release(models.Model):
-    """One state of the evidence with a number. Made by `manage.py release`, never changed afterwards.
+    """One state of the evidence with a number. Made by `manage.py release`, never changed
+    afterwards.
 
-    `content_hash` is the SHA-256 of what the tidy tables of all its collections hold: the same evidence has the same
-    hash in every database. `notes` says in words what changed.
+    `content_hash` is the SHA-256 of what the tidy tables of all its collections hold: the same
+    evidence has the same hash in every database. `notes` says in words what changed.
     """
 
     number = models.PositiveIntegerField(unique=True)
@@ -39,12 +40,14 @@ class Release(models.Model):
 
 
 class ReleasedCollection(models.Model):
-    """One collection of a release: the ZIP of its tables, how many rows each has, and what changed in it.
+    """One collection of a release: the ZIP of its tables, how many rows each has, and what changed
+    in it.
 
-    It keeps the collection's own words, so that it can be read when the collection is gone. `version` is the data
-    version in which the collection had last changed; `rows` is [[table, rows], ...]; `changes` is [[table, {"added": n,
-    "changed": n, "removed": n}], ...] against the release before, empty in the first. They are lists, because a
-    database may keep the names of an object in another order.
+    It keeps the collection's own words, so that it can be read when the collection is gone.
+    `version` is the data version in which the collection had last changed; `rows` is [[table,
+    rows], ...]; `changes` is [[table, {"added": n, "changed": n, "removed": n}], ...] against the
+    release before, empty in the first. They are lists, because a database may keep the names of an
+    object in another order.
     """
 
     release = models.ForeignKey(Release, on_delete=models.CASCADE, related_name="collections")
@@ -71,7 +74,8 @@ class ReleasedCollection(models.Model):
             CheckConstraint(
                 name="released_simulated_has_caveat",
                 condition=~Q(kind=CollectionKind.SIMULATED) | ~Q(caveat=""),
-                violation_error_message="A simulated collection needs the caveat that is shown with its records.",
+                violation_error_message="A simulated collection needs the caveat that is shown "
+                "with its records.",
             ),
         ]
 
@@ -103,8 +107,8 @@ class ReleasedCollection(models.Model):
 
 
 class ArchivePart(models.Model):
-    """A megabyte of an archive. In the database, so that it is written with its release or not at all, and every
-    server and every backup has it.
+    """A megabyte of an archive. In the database, so that it is written with its release or not at
+    all, and every server and every backup has it.
     """
 
     archive = models.ForeignKey(ReleasedCollection, on_delete=models.CASCADE, related_name="parts")

@@ -42,7 +42,9 @@ class Review(Keyed):
             one_of("extraction", Extraction),
             in_format("doi", DOI, "10.1177/23971983251342697"),
             in_format("pmid", PMID, "40416412"),
-            range_constraint("year", 1900, 2100, "The year of publication is between 1900 and 2100."),
+            range_constraint(
+                "year", 1900, 2100, "The year of publication is between 1900 and 2100."
+            ),
         ]
 
     def __str__(self) -> str:
@@ -53,16 +55,22 @@ class Review(Keyed):
 
 
 class PrintedFigure(Keyed):
-    """One headline number as a review prints it. The denominator is kept only where the text states it."""
+    """One headline number as a review prints it. The denominator is kept only where the text states
+    it.
+    """
 
     KEY = ("review__slug", "code")
 
     review = models.ForeignKey(Review, on_delete=models.CASCADE, related_name="figures")
-    code = models.SlugField(help_text="What it counts; figures with a known code are recomputed from loaded records.")
+    code = models.SlugField(
+        help_text="What it counts; figures with a known code are recomputed from loaded records."
+    )
     label = models.CharField(max_length=160)
     position = models.PositiveSmallIntegerField(default=0)
     value = models.DecimalField(max_digits=7, decimal_places=2, null=True, blank=True)
-    decimals = models.PositiveSmallIntegerField(default=1, help_text="Digits printed after the point.")
+    decimals = models.PositiveSmallIntegerField(
+        default=1, help_text="Digits printed after the point."
+    )
     spread = models.DecimalField("SD", max_digits=7, decimal_places=2, null=True, blank=True)
     count = models.PositiveIntegerField(null=True, blank=True)
     n = models.PositiveIntegerField(null=True, blank=True)
@@ -74,17 +82,21 @@ class PrintedFigure(Keyed):
         blank=True,
         on_delete=models.SET_NULL,
         related_name="contradicted_by",
-        help_text="Another figure of the same review that this one cannot be true together with. Both are kept.",
+        help_text="Another figure of the same review that this one cannot be true together with. "
+        "Both are kept.",
     )
     verdict = models.CharField(
         "verdict, as last seen",
         max_length=16,
         choices=Verdict.choices,
         blank=True,
-        help_text="What the comparison with the records gave when somebody last looked. `check_evidence` fails when it "
-        "gives something else; then find out why, write the note, and put the new verdict here.",
+        help_text="What the comparison with the records gave when somebody last looked. "
+        "`check_evidence` fails when it gives something else; then find out why, write the note, "
+        "and put the new verdict here.",
     )
-    note = models.TextField("curator's note", blank=True, help_text="What explains the verdict, for readers.")
+    note = models.TextField(
+        "curator's note", blank=True, help_text="What explains the verdict, for readers."
+    )
 
     objects = KeyedQuerySet.as_manager()
 
@@ -106,7 +118,8 @@ class PrintedFigure(Keyed):
             CheckConstraint(
                 name="figure_difference_is_explained",
                 condition=~Q(verdict=Verdict.DIFFERS) | ~Q(note=""),
-                violation_error_message="A figure that differs from the records needs a note that says why.",
+                violation_error_message="A figure that differs from the records needs a note "
+                "that says why.",
             ),
             CheckConstraint(
                 name="figure_prints_something",
@@ -120,7 +133,9 @@ class PrintedFigure(Keyed):
             ),
             CheckConstraint(
                 name="figure_percent_range",
-                condition=~Q(unit=FigureUnit.PERCENT) | Q(value__isnull=True) | Q(value__gte=0, value__lte=100),
+                condition=~Q(unit=FigureUnit.PERCENT)
+                | Q(value__isnull=True)
+                | Q(value__gte=0, value__lte=100),
                 violation_error_message="A percentage is between 0 and 100.",
             ),
         ]
@@ -147,7 +162,8 @@ class ReviewInclusion(Keyed):
             UniqueConstraint(
                 fields=["review", "study"],
                 name="inclusion_once_per_review_and_study",
-                violation_error_message="This study's inclusion in this review is already recorded.",
+                violation_error_message="This study's inclusion in this review is already "
+                "recorded.",
             ),
             one_of("status", YesNo),
         ]

@@ -5,7 +5,18 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.urls import reverse
 
-from .base import DOI, NCT, PMCID, PMID, Keyed, KeyedQuerySet, in_format, one_of, range_constraint, slug_format
+from .base import (
+    DOI,
+    NCT,
+    PMCID,
+    PMID,
+    Keyed,
+    KeyedQuerySet,
+    in_format,
+    one_of,
+    range_constraint,
+    slug_format,
+)
 from .choices import CollectionKind, Design, Extraction, State
 from .constraints import CheckConstraint, UniqueConstraint
 from .missing import READINGS, SIMULATED, missing_reason
@@ -28,7 +39,9 @@ RESERVED = {
 
 
 class Collection(Keyed):
-    """One body of evidence, published or simulated. Numbers never cross from one collection into another."""
+    """One body of evidence, published or simulated. Numbers never cross from one collection into
+    another.
+    """
 
     KEY = ("slug",)
 
@@ -37,7 +50,9 @@ class Collection(Keyed):
     kind = models.CharField(max_length=10, choices=CollectionKind.choices)
     description = models.TextField()
     caveat = models.CharField(
-        max_length=250, blank=True, help_text="Said on every page, chart and file of a simulated collection."
+        max_length=250,
+        blank=True,
+        help_text="Said on every page, chart and file of a simulated collection.",
     )
     reconstructs = models.ForeignKey(
         "Review",
@@ -58,7 +73,8 @@ class Collection(Keyed):
             CheckConstraint(
                 name="collection_simulated_has_caveat",
                 condition=~Q(kind=CollectionKind.SIMULATED) | ~Q(caveat=""),
-                violation_error_message="A simulated collection needs the caveat that is shown with its records.",
+                violation_error_message="A simulated collection needs the caveat that is shown "
+                "with its records.",
             ),
             CheckConstraint(
                 name="collection_slug_not_reserved",
@@ -86,7 +102,8 @@ class StudyQuerySet(KeyedQuerySet):
     def with_evidence(self, treatments, groups):
         """Studies with at least one of these treatments or one of these groups."""
         return self.filter(
-            Exists(treatments.filter(patient__study=OuterRef("pk"))) | Exists(groups.filter(study=OuterRef("pk")))
+            Exists(treatments.filter(patient__study=OuterRef("pk")))
+            | Exists(groups.filter(study=OuterRef("pk")))
         )
 
     def sharing_patients(self):
@@ -104,7 +121,9 @@ class StudyQuerySet(KeyedQuerySet):
         """
         links = self.model.may_share_patients_with.through.objects
         linked_to = links.filter(from_study=study).values("to_study")
-        return self.filter(Q(pk__in=linked_to) | Q(pk__in=links.filter(to_study=study).values("from_study")))
+        return self.filter(
+            Q(pk__in=linked_to) | Q(pk__in=links.filter(to_study=study).values("from_study"))
+        )
 
 
 class Study(Keyed):
@@ -114,9 +133,13 @@ class Study(Keyed):
 
     collection = models.ForeignKey(Collection, on_delete=models.PROTECT, related_name="studies")
     slug = models.SlugField(max_length=80, validators=[slug_format])
-    short_name = models.CharField(max_length=120, help_text="How lists call it, such as Fujita 2019.")
+    short_name = models.CharField(
+        max_length=120, help_text="How lists call it, such as Fujita 2019."
+    )
     title = models.TextField(blank=True, help_text="Empty: the title has not been extracted.")
-    authors = models.TextField(blank=True, help_text="Separated by semicolons; end with “et al.” if not all are known.")
+    authors = models.TextField(
+        blank=True, help_text="Separated by semicolons; end with “et al.” if not all are known."
+    )
     journal = models.CharField(max_length=200, blank=True)
     year = models.PositiveSmallIntegerField(null=True, blank=True)
     volume = models.CharField(max_length=40, blank=True)
@@ -132,13 +155,18 @@ class Study(Keyed):
     extraction = models.CharField(
         max_length=12,
         choices=Extraction.choices,
-        help_text="How much was read. Decides whether an empty value means “not reported” or “not extracted”.",
+        help_text="How much was read. Decides whether an empty value means “not reported” or "
+        "“not extracted”.",
     )
     n_jaki = models.PositiveIntegerField("patients given a JAK inhibitor", null=True, blank=True)
     n_randomised = models.PositiveIntegerField("patients randomised", null=True, blank=True)
     planned_n = models.PositiveIntegerField("planned enrolment", null=True, blank=True)
     registered_inhibitor = models.ForeignKey(
-        JAKInhibitor, null=True, blank=True, on_delete=models.PROTECT, related_name="registered_trials"
+        JAKInhibitor,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="registered_trials",
     )
     comparator = models.CharField(max_length=120, blank=True)
     registry_status = models.CharField(max_length=160, blank=True)
@@ -148,10 +176,13 @@ class Study(Keyed):
         blank=True,
         symmetrical=False,
         related_name="said_to_share_with",
-        help_text="Studies that report, or may report, some of the same people. Said once, shown on both.",
+        help_text="Studies that report, or may report, some of the same people. Said once, shown "
+        "on both.",
     )
     notes = models.TextField(blank=True)
-    state = models.CharField("publication state", max_length=10, choices=State.choices, default=State.DRAFT)
+    state = models.CharField(
+        "publication state", max_length=10, choices=State.choices, default=State.DRAFT
+    )
 
     objects = StudyQuerySet.as_manager()
 
@@ -167,7 +198,9 @@ class Study(Keyed):
             one_of("design", Design),
             one_of("extraction", Extraction),
             one_of("state", State),
-            range_constraint("year", 1900, 2100, "The year of publication is between 1900 and 2100."),
+            range_constraint(
+                "year", 1900, 2100, "The year of publication is between 1900 and 2100."
+            ),
             in_format("doi", DOI, "10.1155/2019/5293981"),
             in_format("pmid", PMID, "31360575"),
             in_format("pmcid", PMCID, "PMC6652034"),

@@ -1,6 +1,7 @@
 """Which terms are part of which: interstitial lung disease is lung.
 
-Whoever has the narrower term has the wider one; whoever was found without the wider one is without the narrower one.
+Whoever has the narrower term has the wider one; whoever was found without the wider one is without
+the narrower one.
 """
 
 from dataclasses import dataclass, field
@@ -13,7 +14,9 @@ from .consistency import cached_per_version
 
 @dataclass(frozen=True)
 class TermTree:
-    """The wider terms of each term, by code; a term without any is left out. `codes` are all terms."""
+    """The wider terms of each term, by code; a term without any is left out. `codes` are all
+    terms.
+    """
 
     wider: dict[str, tuple[str, ...]] = field(default_factory=dict)
     codes: tuple[str, ...] = ()
@@ -47,7 +50,9 @@ def term_tree(terms: type[models.Model]) -> TermTree:
 
 
 def read_tree(terms: type[models.Model]) -> TermTree:
-    """Reads it; terms that stand in a circle are wider than each other, and nothing runs for ever."""
+    """Reads it; terms that stand in a circle are wider than each other, and nothing runs for
+    ever.
+    """
     rows = list(terms.objects.order_by("pk").values_list("pk", "code", "parent"))
     codes, parents = {key: code for key, code, _ in rows}, {key: parent for key, _, parent in rows}
     wider = {}

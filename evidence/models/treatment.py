@@ -33,7 +33,9 @@ class TreatmentQuerySet(KeyedQuerySet):
         return treatments.exclude(patient__in=counted_elsewhere(Patient))
 
     def known(self, attribute):
-        """Treatments of which this attribute is known; the words are those of `knowledge.ATTRIBUTES`."""
+        """Treatments of which this attribute is known; the words are those of
+        `knowledge.ATTRIBUTES`.
+        """
         from .knowledge import ATTRIBUTES
 
         return self.filter(ATTRIBUTES[attribute].known)
@@ -62,15 +64,21 @@ def with_seriousness(codes) -> Q:
 
 
 def assessed_about(codes) -> Q:
-    """Treatments with an outcome assessed at about one of these months; unknown: no outcome has a month."""
+    """Treatments with an outcome assessed at about one of these months; unknown: no outcome has a
+    month.
+    """
     from .outcome import Outcome, month_window
 
     condition = Q()
     for code in codes:
         if code == Assessed.UNKNOWN:
-            condition |= ~Q(Exists(Outcome.objects.filter(treatment=OuterRef("pk"), at_months__isnull=False)))
+            condition |= ~Q(
+                Exists(Outcome.objects.filter(treatment=OuterRef("pk"), at_months__isnull=False))
+            )
         else:
-            condition |= Q(Exists(Outcome.objects.filter(month_window(code), treatment=OuterRef("pk"))))
+            condition |= Q(
+                Exists(Outcome.objects.filter(month_window(code), treatment=OuterRef("pk")))
+            )
     return condition
 
 
@@ -81,27 +89,47 @@ class Treatment(Keyed):
     PART_OF = ("patient",)
 
     patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="treatments")
-    number = models.PositiveSmallIntegerField(default=1, help_text="Order of the patient's courses: 1, 2, 3.")
+    number = models.PositiveSmallIntegerField(
+        default=1, help_text="Order of the patient's courses: 1, 2, 3."
+    )
     inhibitor = models.ForeignKey(JAKInhibitor, on_delete=models.PROTECT, related_name="treatments")
     dose = models.CharField(max_length=80, blank=True, help_text="As written. Empty: not known.")
     duration_months = models.DecimalField(
-        "duration (months)", max_digits=6, decimal_places=1, null=True, blank=True, help_text="Empty: not known."
+        "duration (months)",
+        max_digits=6,
+        decimal_places=1,
+        null=True,
+        blank=True,
+        help_text="Empty: not known.",
     )
-    indications = models.ManyToManyField(Indication, blank=True, help_text="None chosen: not known.")
+    indications = models.ManyToManyField(
+        Indication, blank=True, help_text="None chosen: not known."
+    )
     indications_completeness = completeness_field("indications")
     indication_set = models.CharField(
-        max_length=200, blank=True, editable=False, help_text="The codes of the indications, sorted, joined by +."
+        max_length=200,
+        blank=True,
+        editable=False,
+        help_text="The codes of the indications, sorted, joined by +.",
     )
-    concomitant_therapies = models.ManyToManyField(Therapy, blank=True, related_name="treatments_along")
+    concomitant_therapies = models.ManyToManyField(
+        Therapy, blank=True, related_name="treatments_along"
+    )
     concomitant_therapies_completeness = completeness_field("concomitant therapies")
     response = models.CharField(
-        "response (authors' overall verdict)", max_length=12, choices=Response.choices, default=Response.UNKNOWN
+        "response (authors' overall verdict)",
+        max_length=12,
+        choices=Response.choices,
+        default=Response.UNKNOWN,
     )
     relapsed = models.CharField(max_length=7, choices=YesNo.choices, default=YesNo.UNKNOWN)
-    adverse_events = models.CharField(max_length=16, choices=Ascertainment.choices, default=Ascertainment.NOT_STATED)
+    adverse_events = models.CharField(
+        max_length=16, choices=Ascertainment.choices, default=Ascertainment.NOT_STATED
+    )
     adverse_event_categories_completeness = completeness_field(
         "adverse event categories",
-        help_text="Whether there may be events of other categories than are listed. That none occurred is said above.",
+        help_text="Whether there may be events of other categories than are listed. That none "
+        "occurred is said above.",
     )
     stopped = models.CharField(max_length=7, choices=YesNo.choices, default=YesNo.UNKNOWN)
     stop_reason = models.CharField(max_length=160, blank=True)
@@ -127,14 +155,20 @@ class Treatment(Keyed):
                 condition=Q(adverse_event_categories_completeness=ListCompleteness.NOT_STATED)
                 | Q(
                     adverse_events=Ascertainment.EVENTS,
-                    adverse_event_categories_completeness__in=[ListCompleteness.COMPLETE, ListCompleteness.PARTIAL],
+                    adverse_event_categories_completeness__in=[
+                        ListCompleteness.COMPLETE,
+                        ListCompleteness.PARTIAL,
+                    ],
                 ),
                 violation_error_message=(
-                    "Where adverse events are reported, their list is complete, partial or not stated; "
-                    "otherwise it is not stated, and “adverse events” says whether none occurred."
+                    "Where adverse events are reported, their list is complete, partial or not "
+                    "stated; otherwise it is not stated, and “adverse events” says whether none "
+                    "occurred."
                 ),
             ),
-            range_constraint("duration_months", 0, 1200, "A course lasts between 0 and 1200 months."),
+            range_constraint(
+                "duration_months", 0, 1200, "A course lasts between 0 and 1200 months."
+            ),
             CheckConstraint(
                 name="treatment_number_from_one",
                 condition=Q(number__gte=1),
@@ -154,7 +188,10 @@ class Treatment(Keyed):
     def clean(self):
         if self.pk and self.adverse_events != Ascertainment.EVENTS and self.events.exists():
             raise ValidationError(
-                {"adverse_events": "Adverse events are recorded under this course: remove them first."}
+                {
+                    "adverse_events": "Adverse events are recorded under this course: remove "
+                    "them first."
+                }
             )
 
 
@@ -172,13 +209,16 @@ def keep_indication_set(treatment: Treatment) -> None:
 def indications_changed(instance, action, reverse, pk_set, **kwargs):
     """From either side: a treatment's indications, or an indication's treatments."""
     if action == "pre_clear" and reverse:
-        instance.treatments_before = list(instance.treatment_set.all())  # afterwards nobody knows which they were
+        # afterwards nobody knows which they were
+        instance.treatments_before = list(instance.treatment_set.all())
     if not action.startswith("post_"):
         return
     if not reverse:
         keep_indication_set(instance)
         return
-    treatments = instance.treatments_before if pk_set is None else Treatment.objects.filter(pk__in=pk_set)
+    treatments = (
+        instance.treatments_before if pk_set is None else Treatment.objects.filter(pk__in=pk_set)
+    )
     for treatment in treatments:
         keep_indication_set(treatment)
 
@@ -193,6 +233,8 @@ def indication_renamed(instance, created, **kwargs):
 
 @receiver(post_save, sender=Treatment)
 def treatment_written(instance, created, **kwargs):
-    """A record written whole, as `loaddata` does, brings an empty set along while its indications stay."""
+    """A record written whole, as `loaddata` does, brings an empty set along while its indications
+    stay.
+    """
     if not created:
         keep_indication_set(instance)

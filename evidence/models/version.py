@@ -12,10 +12,12 @@ from .base import Keyed
 from .constraints import CheckConstraint, UniqueConstraint
 
 CURRENT = (
-    "SELECT number, changed_at, identity, collections, release, token, tokens FROM evidence_dataversion WHERE id = 1"
+    "SELECT number, changed_at, identity, collections, release, token, tokens FROM "
+    "evidence_dataversion WHERE id = 1"
 )
 ALL = "*"  # the entry of changes that may concern every collection, such as a renamed term
-REMEMBERED = 200  # tokens of past versions that are remembered: more than are made while one snapshot is built
+# tokens of past versions that are remembered: more than are made while one snapshot is built
+REMEMBERED = 200
 
 
 def new_token() -> str:
@@ -24,14 +26,17 @@ def new_token() -> str:
 
 
 class DataVersion(models.Model):
-    """One row, renewed in the same transaction as any change to the evidence. Freshness hangs on it.
+    """One row, renewed in the same transaction as any change to the evidence. Freshness hangs on
+    it.
 
-    `number` rises with every change and is for people. A database that is put back from a backup counts the same
-    numbers once more, for other data; so whatever is kept is kept by `token`, which is random and new with every
-    change. `collections` and `tokens` say for each collection (by primary key, as text) the number and the token of
-    the version in which it last changed, so that an edit in one collection leaves the answers of the others as they
-    are. `history` holds the latest tokens, oldest first: what is not among them is of no state that led to this one.
-    `identity` tells one database from another. `release` is the number of the latest release, 0 before the first.
+    `number` rises with every change and is for people. A database that is put back from a backup
+    counts the same numbers once more, for other data; so whatever is kept is kept by `token`, which
+    is random and new with every change. `collections` and `tokens` say for each collection (by
+    primary key, as text) the number and the token of the version in which it last changed, so that
+    an edit in one collection leaves the answers of the others as they are. `history` holds the
+    latest tokens, oldest first: what is not among them is of no state that led to this one.
+    `identity` tells one database from another. `release` is the number of the latest release, 0
+    before the first.
     """
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
@@ -52,9 +57,11 @@ class DataVersion(models.Model):
 
     @classmethod
     def current(cls) -> "DataVersion":
-        """The version now, without its history. A database that holds nothing yet has version 0 and no token.
+        """The version now, without its history. A database that holds nothing yet has version 0 and
+        no token.
 
-        Asked before every answer, so in plain SQL: to compile a query costs ten times what this one takes.
+        Asked before every answer, so in plain SQL: to compile a query costs ten times what this one
+        takes.
         """
         with connection.cursor() as cursor:
             cursor.execute(CURRENT)
@@ -94,7 +101,8 @@ class DataVersion(models.Model):
 
     @classmethod
     def bump(cls, collection: int | None = None) -> None:
-        """Makes a new version, for one collection (its primary key) or for all. Call it in the transaction that writes.
+        """Makes a new version, for one collection (its primary key) or for all. Call it in the
+        transaction that writes.
 
         The row is locked until that transaction ends, so no two changes share a number.
         """
@@ -113,17 +121,20 @@ class DataVersion(models.Model):
             version.save()
 
     def released(self, number: int) -> None:
-        """Notes the latest release. The data stay as they are, but every answer names the release."""
+        """Notes the latest release. The data stay as they are, but every answer names the
+        release.
+        """
         self.release, self.token = number, new_token()
         self.save(update_fields=["release", "token"])
 
 
 class LoadedRecord(models.Model):
-    """What `load_evidence` last wrote for one fixture record; tells a curator's edit from a changed fixture.
+    """What `load_evidence` last wrote for one fixture record; tells a curator's edit from a changed
+    fixture.
 
-    `fields` has a fingerprint of each field the fixture named then, and of no other: a column that a
-    later version adds is none of them. `digest` is of fixtures and database together, in the one entry
-    for the load as a whole.
+    `fields` has a fingerprint of each field the fixture named then, and of no other: a column that
+    a later version adds is none of them. `digest` is of fixtures and database together, in the one
+    entry for the load as a whole.
     """
 
     model = models.CharField(max_length=60)
@@ -139,21 +150,38 @@ class LoadedRecord(models.Model):
         return f"{self.model} {self.key}"
 
 
-OWNERS = ("collection", "study", "patient", "treatment", "group", "outcome", "adverse_event", "finding")
+OWNERS = (
+    "collection",
+    "study",
+    "patient",
+    "treatment",
+    "group",
+    "outcome",
+    "adverse_event",
+    "finding",
+)
 
 
 def collection_of(record) -> int | None:
-    """The primary key of the one collection a record belongs to; None where it may concern all of them."""
+    """The primary key of the one collection a record belongs to; None where it may concern all of
+    them.
+    """
     if record is None or record._meta.label_lower == "evidence.collection":
         return None  # a collection's own name stands in the navigation of every page
     for owner in OWNERS:
         if getattr(record, f"{owner}_id", None) is not None:
-            return record.collection_id if owner == "collection" else collection_of(getattr(record, owner))
+            return (
+                record.collection_id
+                if owner == "collection"
+                else collection_of(getattr(record, owner))
+            )
     return None
 
 
 def bump_before_write(sender, instance, raw=False, **kwargs):
-    """Signal receiver: a record that moves to another collection changes the one it leaves as well."""
+    """Signal receiver: a record that moves to another collection changes the one it leaves as
+    well.
+    """
     if raw or not issubclass(sender, Keyed) or instance.pk is None:
         return
     stored = sender._default_manager.filter(pk=instance.pk).first()

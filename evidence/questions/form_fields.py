@@ -29,7 +29,9 @@ class MatchedWordsWidget(WordsWidget):
 
     def value_from_datadict(self, data, files, name):
         match = f"{name}_match"
-        return super().value_from_datadict(data, files, name), super().value_from_datadict(data, files, match)
+        return super().value_from_datadict(data, files, name), super().value_from_datadict(
+            data, files, match
+        )
 
 
 class WordsField(forms.Field):
@@ -68,11 +70,14 @@ class MatchedSetField(WordsField):
         codes, matches = words
         if len(set(matches)) > 1:
             raise forms.ValidationError(
-                f"“{self.label}” is asked with two match words: {', '.join(map(truncate_text, sorted(set(matches))))}."
+                f"“{self.label}” is asked with two match words: "
+                f"{', '.join(map(truncate_text, sorted(set(matches))))}."
             )
         match = matches[0] if matches else Match.ANY
         if match not in Match.values:
-            raise forms.ValidationError(f"“{truncate_text(match)}” is not a match word. Use any, all, exactly or none.")
+            raise forms.ValidationError(
+                f"“{truncate_text(match)}” is not a match word. Use any, all, exactly or none."
+            )
         checked_codes = self.check_values(codes)
         return MatchedSet(checked_codes, str(Match(match).value)) if checked_codes else None
 
@@ -117,7 +122,8 @@ class NumberField(WholeNumberField):
     def clean(self, texts):
         if len(set(texts)) > 1:
             raise forms.ValidationError(
-                f"“{self.label}” is given more than once: {', '.join(map(truncate_text, texts[:3]))}."
+                f"“{self.label}” is given more than once: "
+                f"{', '.join(map(truncate_text, texts[:3]))}."
             )
         text = texts[0].strip() if texts else ""
         try:
@@ -128,7 +134,8 @@ class NumberField(WholeNumberField):
                     f"“{truncate_text(text)}” is not a whole number for “{self.label}”."
                 ) from None
             raise forms.ValidationError(
-                f"“{self.label}” is between {self.min_value} and {self.max_value}, not {truncate_text(text)}."
+                f"“{self.label}” is between {self.min_value} and {self.max_value}, not "
+                f"{truncate_text(text)}."
             ) from None
 
 
@@ -139,11 +146,17 @@ class SearchField(forms.CharField):
 
     def clean(self, texts):
         if len(set(texts)) > 1:
-            raise forms.ValidationError("Search words are given more than once; put them into one field.")
+            raise forms.ValidationError(
+                "Search words are given more than once; put them into one field."
+            )
         text = texts[0] if texts else ""
         if self.max_length and len(text) > self.max_length:
-            raise forms.ValidationError(f"Search with at most {self.max_length} characters; these are {len(text)}.")
+            raise forms.ValidationError(
+                f"Search with at most {self.max_length} characters; these are {len(text)}."
+            )
         texts = super().clean(text).split()
         if len(texts) > MOST_WORDS:
-            raise forms.ValidationError(f"Search for at most {MOST_WORDS} words at once; these are {len(texts)}.")
+            raise forms.ValidationError(
+                f"Search for at most {MOST_WORDS} words at once; these are {len(texts)}."
+            )
         return " ".join(texts)

@@ -13,14 +13,17 @@ from .vocabulary import Vocabulary, vocabulary
 
 @dataclass
 class ParsedRequest:
-    """What a request asks of a collection. `question` is None where the address is wrong; `problems` says how."""
+    """What a request asks of a collection. `question` is None where the address is wrong;
+    `problems` says how.
+    """
 
     collection: Collection
     vocabulary: Vocabulary
     form: TreatmentFilter
     question: Question | None
     problems: list[str] = field(default_factory=list)
-    view: dict[str, list[str]] = field(default_factory=dict)  # words that change the display and stay with the reader
+    # words that change the display and stay with the reader
+    view: dict[str, list[str]] = field(default_factory=dict)
 
     def query(self, question: Question | None = None, **changes: str) -> str:
         """The query string of a question, by default of this one, with the words of the view."""
@@ -78,12 +81,18 @@ def parse_params(data: QueryDict, collection: Collection) -> ParsedRequest:
     """The question that the words of an address spell, with those that change the display."""
     terms = vocabulary(collection)
     form = TreatmentFilter(data, vocabulary=terms)
-    view = {name: values for name in DISPLAY_PARAMS if (values := [value for value in data.getlist(name) if value])}
+    view = {
+        name: values
+        for name in DISPLAY_PARAMS
+        if (values := [value for value in data.getlist(name) if value])
+    }
     if form.is_valid():
         return ParsedRequest(collection, terms, form, form.question(collection), view=view)
     return ParsedRequest(collection, terms, form, None, form.problems(), view)
 
 
 def parse_query_string(text: str, collection: Collection) -> ParsedRequest:
-    """The question that a query string inside an address spells, as a comparison has two of them."""
+    """The question that a query string inside an address spells, as a comparison has two of
+    them.
+    """
     return parse_params(QueryDict(text.removeprefix("?")), collection)

@@ -1,4 +1,6 @@
-"""A question: what is asked of one collection, as plain values. Address, chips and cache key follow from it."""
+"""A question: what is asked of one collection, as plain values. Address, chips and cache key follow
+from it.
+"""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -11,7 +13,9 @@ from ..models.choices import Match
 
 @dataclass(frozen=True)
 class MatchedSet:
-    """Chosen codes and how a record's own set is compared with them; one value, since neither means a thing alone."""
+    """Chosen codes and how a record's own set is compared with them; one value, since neither means
+    a thing alone.
+    """
 
     codes: tuple[str, ...]
     match: str = Match.ANY
@@ -21,12 +25,16 @@ class MatchedSet:
         return cls(tuple(sorted(codes)), str(match.value))
 
     def with_code(self, code: str) -> "MatchedSet":
-        return self if code in self.codes else replace(self, codes=tuple(sorted((*self.codes, code))))
+        return (
+            self if code in self.codes else replace(self, codes=tuple(sorted((*self.codes, code))))
+        )
 
 
 @dataclass(frozen=True)
 class Question:
-    """Filter values by filter name, in the form's order. Hashable: equal questions have equal answers."""
+    """Filter values by filter name, in the form's order. Hashable: equal questions have equal
+    answers.
+    """
 
     collection: Collection
     parts: tuple[tuple[str, Any], ...] = ()
@@ -86,9 +94,11 @@ class Question:
         return f"/{self.collection.slug}/{f'?{query}' if query else ''}"
 
     def toggle(self, **parts) -> "FilterLink":
-        """What choosing a mark of a chart asks: with these parts, or without them if they are what is asked already.
+        """What choosing a mark of a chart asks: with these parts, or without them if they are what
+        is asked already.
 
-        A part takes the place of an earlier one of its name; an alternative that stands among several is narrowed down.
+        A part takes the place of an earlier one of its name; an alternative that stands among
+        several is narrowed down.
         """
         if all(self.value(name) == value for name, value in parts.items()):
             return FilterLink(self.without(*parts), chosen=True)
@@ -98,9 +108,11 @@ class Question:
         return FilterLink(question, chosen=False)
 
     def exactly(self, name: str, codes, **changes) -> "FilterLink | None":
-        """What choosing one combination asks: exactly this set, whatever was asked of it before, and `changes` besides.
+        """What choosing one combination asks: exactly this set, whatever was asked of it before,
+        and `changes` besides.
 
-        None where that would be a wider question: “none of” can mean looked for and absent, which a set does not say.
+        None where that would be a wider question: “none of” can mean looked for and absent, which a
+        set does not say.
         """
         current = self.value(name)
         if current is not None and current.match == Match.NONE:
@@ -108,31 +120,44 @@ class Question:
         return self.toggle(**{name: MatchedSet.of(codes, Match.EXACTLY)}, **changes)
 
     def refine(self, name: str, code: str) -> "FilterLink | None":
-        """What choosing one value of a set asks: that it be among the values, besides what is asked already.
+        """What choosing one value of a set asks: that it be among the values, besides what is asked
+        already.
 
         None where no address can say both.
         """
         current = self.value(name)
         if current is None:
             return FilterLink(self.with_part(name, MatchedSet.of((code,), Match.ANY)), chosen=False)
-        if current.match == Match.NONE or (current.match == Match.EXACTLY and code not in current.codes):
+        if current.match == Match.NONE or (
+            current.match == Match.EXACTLY and code not in current.codes
+        ):
             return None
         if current.match == Match.ANY and code in current.codes and len(current.codes) > 1:
             return FilterLink(self.with_part(name, MatchedSet.of((code,), Match.ANY)), chosen=False)
         if current.match == Match.ANY and code not in current.codes and len(current.codes) > 1:
             return None
         if code not in current.codes:
-            return FilterLink(self.with_part(name, MatchedSet.of((*current.codes, code), Match.ALL)), chosen=False)
+            return FilterLink(
+                self.with_part(name, MatchedSet.of((*current.codes, code), Match.ALL)), chosen=False
+            )
         remaining = (
-            [other_code for other_code in current.codes if other_code != code] if current.match == Match.ALL else []
+            [other_code for other_code in current.codes if other_code != code]
+            if current.match == Match.ALL
+            else []
         )
-        refined = self.with_part(name, MatchedSet.of(remaining, Match.ALL)) if remaining else self.without(name)
+        refined = (
+            self.with_part(name, MatchedSet.of(remaining, Match.ALL))
+            if remaining
+            else self.without(name)
+        )
         return FilterLink(refined, chosen=True)
 
 
 @dataclass(frozen=True)
 class FilterLink:
-    """A question that one choice leads to. `chosen`: the choice has been made already, and is given up."""
+    """A question that one choice leads to. `chosen`: the choice has been made already, and is given
+    up.
+    """
 
     question: Question
     chosen: bool

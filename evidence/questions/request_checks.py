@@ -1,4 +1,6 @@
-"""What is settled before a page is made: that its address has no word it does not take, and that a body is wanted."""
+"""What is settled before a page is made: that its address has no word it does not take, and that a
+body is wanted.
+"""
 
 from collections.abc import Callable
 from functools import wraps
@@ -13,7 +15,9 @@ HTML = "text/html; charset=utf-8"
 
 def problems_as_text(problems: list[str], status: int = 400) -> HttpResponse:
     """What is wrong with the address of a file, in sentences."""
-    return HttpResponse("\n".join(problems) + "\n", status=status, content_type="text/plain; charset=utf-8")
+    return HttpResponse(
+        "\n".join(problems) + "\n", status=status, content_type="text/plain; charset=utf-8"
+    )
 
 
 def problems_page(request: HttpRequest, problems: list[str]) -> HttpResponse:
@@ -22,7 +26,9 @@ def problems_page(request: HttpRequest, problems: list[str]) -> HttpResponse:
 
 
 def accept_params(*names: str, file: bool = False) -> Callable:
-    """Decorates the view of an address that takes no words but these: others are refused (400) before any work."""
+    """Decorates the view of an address that takes no words but these: others are refused (400)
+    before any work.
+    """
 
     def decorate(view: Callable) -> Callable:
         @wraps(view)
@@ -31,7 +37,10 @@ def accept_params(*names: str, file: bool = False) -> Callable:
             if not unknown_names:
                 return view(request, *args, **kwargs)
             accepted = f"it takes {' and '.join(names)} alone" if names else "it takes none"
-            problems = [f"“{truncate_text(name)}” is no word of this address; {accepted}." for name in unknown_names]
+            problems = [
+                f"“{truncate_text(name)}” is no word of this address; {accepted}."
+                for name in unknown_names
+            ]
             return problems_as_text(problems) if file else problems_page(request, problems)
 
         return checked_view
@@ -42,7 +51,9 @@ def accept_params(*names: str, file: bool = False) -> Callable:
 def head_response(
     request: HttpRequest, content_type: str = HTML, headers: dict | None = None, status: int = 200
 ) -> HttpResponse | None:
-    """The answer to HEAD, for a view to give once it knows its status; None where a body is asked for."""
+    """The answer to HEAD, for a view to give once it knows its status; None where a body is asked
+    for.
+    """
     if request.method != "HEAD":
         return None
     return HttpResponse(content_type=content_type, headers=headers, status=status)

@@ -1,8 +1,8 @@
 """Yes, no or open: what a question answers of a treatment, and the one rule behind it.
 
-Each part of a question answers a treatment with yes, no or open. A question is yes where all its parts are, no as soon as
-one part is no, and open otherwise. The rule is written with &, | and ~ alone, so that it holds for conditions of the
-database and for bitmaps in memory alike.
+Each part of a question answers a treatment with yes, no or open. A question is yes where all its
+parts are, no as soon as one part is no, and open otherwise. The rule is written with &, | and ~
+alone, so that it holds for conditions of the database and for bitmaps in memory alike.
 """
 
 from collections.abc import Iterable
@@ -16,7 +16,9 @@ from ..models.choices import Match
 
 @dataclass(frozen=True)
 class ThreeAnswers:
-    """The treatments that something is true of, and those it is not true of. Of all others it is open."""
+    """The treatments that something is true of, and those it is not true of. Of all others it is
+    open.
+    """
 
     yes: Any
     no: Any
@@ -62,7 +64,9 @@ class ListFacts(Protocol):
 
 
 def item_answer(code: str, facts: ListFacts) -> ThreeAnswers:
-    """Whether a treatment or its patient has a term. What is not on a list is absent only where the list is whole."""
+    """Whether a treatment or its patient has a term. What is not on a list is absent only where the
+    list is whole.
+    """
     present = facts.present(code)
     return ThreeAnswers(present, (facts.absent(code) | facts.whole) & ~present)
 
@@ -70,7 +74,8 @@ def item_answer(code: str, facts: ListFacts) -> ThreeAnswers:
 def list_answer(codes: Iterable[str], match: str, facts: ListFacts) -> ThreeAnswers:
     """How a list stands to the codes that are asked for, under a match word.
 
-    “Exactly” is all of them and nothing else: yes only of a whole list, no as soon as there is something else.
+    “Exactly” is all of them and nothing else: yes only of a whole list, no as soon as there is
+    something else.
     """
     items = [item_answer(code, facts) for code in codes]
     if match == Match.ANY:

@@ -1,4 +1,6 @@
-"""The words a question can be asked in: the codes of reference tables and of a collection's studies, with labels."""
+"""The words a question can be asked in: the codes of reference tables and of a collection's
+studies, with labels.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -40,7 +42,10 @@ class Vocabulary:
     def set_label(self, key: str, kind: str = "indication") -> str:
         """A set of codes in words: “ILD + skin” for `ild+skin`."""
         labels = [self.label(kind, code) for code in key.split(SET_SEPARATOR)]
-        return " + ".join(abbreviation(label, label.lower() if kind == "indication" else label) for label in labels)
+        return " + ".join(
+            abbreviation(label, label.lower() if kind == "indication" else label)
+            for label in labels
+        )
 
 
 def abbreviation(label: str, otherwise: str) -> str:
@@ -54,10 +59,15 @@ def vocabulary(collection: Collection) -> Vocabulary:
 
 
 def read_vocabulary(collection: Collection) -> Vocabulary:
-    def term_rows(kind: str, records: QuerySet, code: str, label: str, position="position") -> QuerySet:
+    def term_rows(
+        kind: str, records: QuerySet, code: str, label: str, position="position"
+    ) -> QuerySet:
         order = Value(0) if position is None else F(position)
         return records.order_by().values_list(
-            Value(kind, output_field=CharField()), Cast(code, CharField()), Cast(label, CharField()), order
+            Value(kind, output_field=CharField()),
+            Cast(code, CharField()),
+            Cast(label, CharField()),
+            order,
         )
 
     rows = term_rows("inhibitor", JAKInhibitor.objects.all(), "slug", "name", None).union(
@@ -71,7 +81,15 @@ def read_vocabulary(collection: Collection) -> Vocabulary:
     )
     terms = {
         kind: {}
-        for kind in ("inhibitor", "indication", "manifestation", "autoantibody", "prior", "adverse_event", "study")
+        for kind in (
+            "inhibitor",
+            "indication",
+            "manifestation",
+            "autoantibody",
+            "prior",
+            "adverse_event",
+            "study",
+        )
     }
     for kind, code, label, _ in sorted(rows, key=lambda row: (row[3], row[2].lower())):
         terms[kind][code] = label

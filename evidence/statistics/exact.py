@@ -1,4 +1,6 @@
-"""Two groups by an exact method: the conditional odds ratio, its interval and the p that fits it."""
+"""Two groups by an exact method: the conditional odds ratio, its interval and the p that fits
+it.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -58,11 +60,17 @@ def exact_comparison(count: int, of: int, other_count: int, other_of: int) -> Tw
     start = log(with_half[0] * with_half[3] / (with_half[1] * with_half[2]))
     low, high = -inf, inf
     if count > distribution.lowest:
-        low = odds_at_zero(lambda odds: distribution.tails(count, odds)[1] - TAIL, upper_tail - TAIL, start)
+        low = odds_at_zero(
+            lambda odds: distribution.tails(count, odds)[1] - TAIL, upper_tail - TAIL, start
+        )
     if count < distribution.highest:
-        high = odds_at_zero(lambda odds: TAIL - distribution.tails(count, odds)[0], TAIL - lower_tail, start)
+        high = odds_at_zero(
+            lambda odds: TAIL - distribution.tails(count, odds)[0], TAIL - lower_tail, start
+        )
     if distribution.lowest < count < distribution.highest:
-        middle = odds_at_zero(lambda odds: distribution.mean(odds) - count, distribution.mean(0.0) - count, start)
+        middle = odds_at_zero(
+            lambda odds: distribution.mean(odds) - count, distribution.mean(0.0) - count, start
+        )
     else:
         middle = low if count == distribution.lowest else high
     return TwoByTwo(exp_or_infinity(middle), exp_or_infinity(low), exp_or_infinity(high), p)
@@ -91,7 +99,12 @@ class Hypergeometric:
         """
         mode = self.mode(odds)
         # The standard deviation of the normal distribution that is as sharp at the mode.
-        cells = (mode, self.of - mode, self.total_count - mode, self.other_of - self.total_count + mode)
+        cells = (
+            mode,
+            self.of - mode,
+            self.total_count - mode,
+            self.other_of - self.total_count + mode,
+        )
         half_width = int(15 * sqrt(1 / sum(1 / (cell + 1) for cell in cells))) + 50
         while True:
             first, last = max(self.lowest, mode - half_width), min(self.highest, mode + half_width)

@@ -1,4 +1,6 @@
-"""Proportions of several studies as one: a random-intercept logistic model, by maximum likelihood."""
+"""Proportions of several studies as one: a random-intercept logistic model, by maximum
+likelihood.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -149,7 +151,9 @@ def pooled_proportion(studies: Sequence[tuple[int, int]]) -> Pooled:
     if all(count == of for count, of in studies):
         raise CannotPool("every study counts everybody, so the log odds have no finite mean")
     if all(count in (0, of) for count, of in studies):
-        raise CannotPool("every study counts nobody or everybody, so the spread has no finite estimate")
+        raise CannotPool(
+            "every study counts nobody or everybody, so the spread has no finite estimate"
+        )
     likelihood = Likelihood(studies)
     tau = likelihood.best_tau()
     if tau > LARGEST:
@@ -261,7 +265,8 @@ class Likelihood:
             step = -slope / bend if bend < 0 else copysign(inf, slope)
             if min(abs(step), high - low) <= 1e-8 * (1 + abs(mu)):
                 break
-            max_step = 2 * (1 + tau)  # far out the slope is nearly flat and Newton's step goes anywhere
+            # far out the slope is nearly flat and Newton's step goes anywhere
+            max_step = 2 * (1 + tau)
             following = mu + min(max(step, -max_step), max_step)
             mu = following if low < following < high else (low + high) / 2
         self.last_mu = mu
@@ -399,7 +404,11 @@ def spread_interval(likelihood: Likelihood, tau: float, top: float) -> tuple[flo
         return 2 * (likelihood.best_mu(exp(log_tau)).value - top) + CHI2_95
 
     start = log(tau or 1e-4)
-    high = inf if excess_deviance(log(FURTHEST)) > 0 else exp(find_root(excess_deviance, start, log(FURTHEST))) ** 2
+    high = (
+        inf
+        if excess_deviance(log(FURTHEST)) > 0
+        else exp(find_root(excess_deviance, start, log(FURTHEST))) ** 2
+    )
     if not tau or 2 * (likelihood.best_mu(0).value - top) + CHI2_95 >= 0:
         return 0.0, high
     return exp(find_root(excess_deviance, start - log(1e6), start)) ** 2, high

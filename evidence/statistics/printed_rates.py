@@ -17,7 +17,8 @@ class Printed:
 
 def attainable_counts(printed: Printed, denominator: int) -> list[int]:
     """The counts whose percentage of this denominator is printed so."""
-    # Only whole numbers close by can round to it: what rounds to a number is one unit of its last digit wide.
+    # Only whole numbers close by can round to it: what rounds to a number is one unit of its last
+    # digit wide.
     nearest = int(printed.value * denominator / 100)
     width = denominator // (100 * 10**printed.decimals) + 2
     return [
@@ -28,12 +29,20 @@ def attainable_counts(printed: Printed, denominator: int) -> list[int]:
 
 
 def possible_fractions(printed: Printed, max_denominator: int) -> list[tuple[int, int]]:
-    """Every (count, denominator) with a denominator up to `max_denominator` whose percentage is printed so, smallest first."""
-    return [(count, of) for of in range(1, max_denominator + 1) for count in attainable_counts(printed, of)]
+    """Every (count, denominator) with a denominator up to `max_denominator` whose percentage is
+    printed so, smallest first.
+    """
+    return [
+        (count, of)
+        for of in range(1, max_denominator + 1)
+        for count in attainable_counts(printed, of)
+    ]
 
 
 def possible_ratios(printed: Printed, max_total: int) -> list[tuple[int, int]]:
-    """Every (one, other) of up to `max_total` people together whose ratio one : other is printed so."""
+    """Every (one, other) of up to `max_total` people together whose ratio one : other is printed
+    so.
+    """
     return [
         (total - second, second)
         for total in range(2, max_total + 1)

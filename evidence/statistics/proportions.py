@@ -9,8 +9,8 @@ Z_95 = 1.959963984540054  # the 97.5th percentile of the standard normal distrib
 def wilson_interval(count: int, of: int) -> tuple[float, float] | None:
     """The 95 % Wilson score interval of a proportion, as two fractions; None where nobody is known.
 
-    Wilson EB. Probable inference, the law of succession, and statistical inference. J Am Stat Assoc 1927;22:209-12.
-    Raises ValueError if `count` is not between 0 and `of`.
+    Wilson EB. Probable inference, the law of succession, and statistical inference. J Am Stat Assoc
+    1927;22:209-12. Raises ValueError if `count` is not between 0 and `of`.
     """
     if not 0 <= count <= of:
         raise ValueError(f"{count} of {of} is no proportion")
@@ -26,9 +26,9 @@ def wilson_interval(count: int, of: int) -> tuple[float, float] | None:
 def clopper_pearson_interval(count: int, of: int) -> tuple[float, float] | None:
     """The 95 % exact interval of a proportion, as two fractions; None where nobody is known.
 
-    Clopper CJ, Pearson ES. The use of confidence or fiducial limits illustrated in the case of the binomial.
-    Biometrika 1934;26:404-13. It covers at least 95 % and is longer than Wilson's.
-    Raises ValueError if `count` is not between 0 and `of`.
+    Clopper CJ, Pearson ES. The use of confidence or fiducial limits illustrated in the case of the
+    binomial. Biometrika 1934;26:404-13. It covers at least 95 % and is longer than Wilson's. Raises
+    ValueError if `count` is not between 0 and `of`.
     """
     if not 0 <= count <= of:
         raise ValueError(f"{count} of {of} is no proportion")
@@ -41,12 +41,15 @@ def clopper_pearson_interval(count: int, of: int) -> tuple[float, float] | None:
     return low, high
 
 
-def newcombe_interval(count: int, of: int, other_count: int, other_of: int) -> tuple[float, float] | None:
-    """The 95 % interval of the difference of two independent proportions (first minus second), as two fractions.
+def newcombe_interval(
+    count: int, of: int, other_count: int, other_of: int
+) -> tuple[float, float] | None:
+    """The 95 % interval of the difference of two independent proportions (first minus second), as
+    two fractions.
 
-    Newcombe RG. Interval estimation for the difference between independent proportions: comparison of eleven methods.
-    Stat Med 1998;17:873-90, method 10: Wilson's limits of both, put together. None where either has nobody known.
-    Raises ValueError if a count is larger than its denominator.
+    Newcombe RG. Interval estimation for the difference between independent proportions: comparison
+    of eleven methods. Stat Med 1998;17:873-90, method 10: Wilson's limits of both, put together.
+    None where either has nobody known. Raises ValueError if a count is larger than its denominator.
     """
     first, second = wilson_interval(count, of), wilson_interval(other_count, other_of)
     if first is None or second is None:

@@ -24,8 +24,8 @@ def mean(tally: Mapping[int, int]) -> float | None:
 def quartiles(values: Sequence[float]) -> tuple[float, float, float] | None:
     """Lower quartile, median and upper quartile; None of nothing.
 
-    Between two values by linear interpolation: type 7 of Hyndman RJ, Fan Y. Sample quantiles in statistical packages.
-    Am Stat 1996;50:361-5, the default of R and NumPy.
+    Between two values by linear interpolation: type 7 of Hyndman RJ, Fan Y. Sample quantiles in
+    statistical packages. Am Stat 1996;50:361-5, the default of R and NumPy.
     """
     if not values:
         return None
@@ -34,6 +34,8 @@ def quartiles(values: Sequence[float]) -> tuple[float, float, float] | None:
     def quantile_at(share: float) -> float:
         position = share * (len(ranked) - 1)
         index = int(position)
-        return ranked[index] + (position - index) * (ranked[min(index + 1, len(ranked) - 1)] - ranked[index])
+        return ranked[index] + (position - index) * (
+            ranked[min(index + 1, len(ranked) - 1)] - ranked[index]
+        )
 
     return quantile_at(0.25), quantile_at(0.5), quantile_at(0.75)

@@ -1,5 +1,5 @@
-"""Named, versioned rules that say of two measurements whether a patient responded or progressed, whatever the authors
-say.
+"""Named, versioned rules that say of two measurements whether a patient responded or progressed,
+whatever the authors say.
 """
 
 from collections.abc import Callable
@@ -18,8 +18,8 @@ class Derived(StrEnum):
 
 
 class Progression(StrEnum):
-    """What a rule of progression says of one treatment. In interstitial lung disease not to progress
-    is the aim.
+    """What a rule of progression says of one treatment. In interstitial lung disease not to
+    progress is the aim.
     """
 
     PROGRESSION = "progression"
@@ -70,15 +70,27 @@ class Rule:
         return "“Stable” beside “no response” is no disagreement."
 
     def judge(
-        self, baseline: Number | None, followup: Number | None, *, months: Number | None = None, dlco: Pair = NOT_KNOWN
+        self,
+        baseline: Number | None,
+        followup: Number | None,
+        *,
+        months: Number | None = None,
+        dlco: Pair = NOT_KNOWN,
     ) -> Derived:
-        """What the rule says. Neither the months between the measurements nor the DLCO matter to it."""
+        """What the rule says. Neither the months between the measurements nor the DLCO matter to
+        it.
+        """
         if gaps_text(baseline, followup):
             return Derived.NOT_EVALUABLE
         return self.verdict(baseline, followup)
 
     def why_not(
-        self, baseline: Number | None, followup: Number | None, *, months: Number | None = None, dlco: Pair = NOT_KNOWN
+        self,
+        baseline: Number | None,
+        followup: Number | None,
+        *,
+        months: Number | None = None,
+        dlco: Pair = NOT_KNOWN,
     ) -> str:
         """Why the rule cannot say anything, in words for a reader; empty where it can."""
         if self.judge(baseline, followup) != Derived.NOT_EVALUABLE:
@@ -104,8 +116,9 @@ def judge_lung(points: int) -> Callable[[float, float], Derived]:
 
 
 FVC_SOURCE = (
-    "Absolute change in percentage points of the predicted value. Definitions of progression differ between authors "
-    "and are not interchangeable; this one is named so that it can be compared, not because it is the right one."
+    "Absolute change in percentage points of the predicted value. Definitions of progression "
+    "differ between authors and are not interchangeable; this one is named so that it can be "
+    "compared, not because it is the right one."
 )
 RULES = {
     rule.code: rule
@@ -115,9 +128,11 @@ RULES = {
             1,
             "mRSS: fall > 5 points and ≥ 25 %",
             "mRSS",
-            "Response: the modified Rodnan skin score (mRSS, 0 to 51) falls by more than 5 points and by at least a "
-            "quarter of the baseline. A baseline of 5 or less can never fall by more than 5, so it is not evaluable.",
-            "The rule by which Moriana 2022 (doi 10.1016/j.autrev.2022.103168) reports skin response.",
+            "Response: the modified Rodnan skin score (mRSS, 0 to 51) falls by more than 5 "
+            "points and by at least a quarter of the baseline. A baseline of 5 or less can never "
+            "fall by more than 5, so it is not evaluable.",
+            "The rule by which Moriana 2022 (doi 10.1016/j.autrev.2022.103168) reports skin "
+            "response.",
             judge_skin,
         ),
         *(
@@ -126,8 +141,9 @@ RULES = {
                 1,
                 f"FVC: change of ≥ {points} points % predicted",
                 "FVC % predicted",
-                f"Response: forced vital capacity (FVC) rises by {points} points of % predicted or more. Worsening: it "
-                f"falls by {points} points or more. Anything between is no response, also a lung that stays as it is.",
+                f"Response: forced vital capacity (FVC) rises by {points} points of % predicted "
+                f"or more. Worsening: it falls by {points} points or more. Anything between is "
+                "no response, also a lung that stays as it is.",
                 FVC_SOURCE,
                 judge_lung(points),
             )
@@ -169,8 +185,8 @@ class ProgressionRule:
     def agreement(self) -> str:
         """Which of the authors' verdicts disagree with none of the rule's, in a sentence."""
         return (
-            "“Improved” and “stable” both agree with “no progression”; “not improved” disagrees with "
-            "nothing, because it leaves open whether the lung stayed as it was."
+            "“Improved” and “stable” both agree with “no progression”; “not improved” disagrees "
+            "with nothing, because it leaves open whether the lung stayed as it was."
         )
 
     def judge(

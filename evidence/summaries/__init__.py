@@ -1,4 +1,6 @@
-"""The only package that turns answers into numbers for people. Page, chart, file and API read the same objects."""
+"""The only package that turns answers into numbers for people. Page, chart, file and API read the
+same objects.
+"""
 
 from .cohort import (
     AgeAndSex,
@@ -27,7 +29,14 @@ from .reviews import Comparison, reconcile_figures
 from .rules import RuleReport, rule_report, rule_rows
 from .sensitivity import ShareSensitivity, share_sensitivities
 from .shares import Share, format_number, pluralize, run_summaries
-from .similar import AGE_SPAN, Similar, closest_patients, criteria_of, similar_patients, similarity_criteria
+from .similar import (
+    AGE_SPAN,
+    Similar,
+    closest_patients,
+    criteria_of,
+    similar_patients,
+    similarity_criteria,
+)
 from .treatments import MEASURES, Levels, Swimmers, patient_levels, swimmer_rows
 
 __all__ = [

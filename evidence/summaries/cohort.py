@@ -61,13 +61,18 @@ class Totals:
 
 def cohort_totals(question: Question) -> Summary:
     units = [Unit.PATIENTS, Unit.TREATMENTS, Unit.STUDIES, Unit.OUTCOMES, Unit.EVENTS]
-    counters = yield [*(Tally(question, (), unit) for unit in units), Tally(Question(question.collection))]
+    counters = yield [
+        *(Tally(question, (), unit) for unit in units),
+        Tally(Question(question.collection)),
+    ]
     return Totals(*(counter[()] for counter in counters))
 
 
 @dataclass(frozen=True)
 class OpenPart:
-    """A part of a question that is open in some patients. `listed` of them have part of the list that it asks about."""
+    """A part of a question that is open in some patients. `listed` of them have part of the list
+    that it asks about.
+    """
 
     opening: str
     not_reported: int
@@ -81,7 +86,10 @@ class OpenPart:
     @property
     def words(self) -> str:
         """“their indications are not extracted”."""
-        reasons = [(self.not_reported, Missing.NOT_REPORTED.label), (self.not_extracted, Missing.NOT_EXTRACTED.label)]
+        reasons = [
+            (self.not_reported, Missing.NOT_REPORTED.label),
+            (self.not_extracted, Missing.NOT_EXTRACTED.label),
+        ]
         counted_reasons = [(count, label) for count, label in reasons if count]
         reason_text = (
             counted_reasons[0][1]
@@ -97,7 +105,9 @@ class OpenPart:
 
 @dataclass(frozen=True)
 class Answer:
-    """How many patients a question answers with yes, and of how many it is open, and why. Of all others it is no."""
+    """How many patients a question answers with yes, and of how many it is open, and why. Of all
+    others it is no.
+    """
 
     matching: int
     open_not_reported: int
@@ -120,14 +130,19 @@ class Answer:
     def rest(self) -> str:
         """The sentence after the lead."""
         if not self.labels:
-            extent = f"in {pluralize(self.studies, Unit.STUDIES)}, with {pluralize(self.treatments, Unit.TREATMENTS)}"
+            extent = (
+                f"in {pluralize(self.studies, Unit.STUDIES)}, with "
+                f"{pluralize(self.treatments, Unit.TREATMENTS)}"
+            )
             return f"reported one by one, {extent}."
         verb = "matches." if self.matching == 1 else "match."
         return f"{verb} {self.open_text}".rstrip()
 
     @property
     def open_text(self) -> str:
-        """“For 30 more it is open: their indications are not extracted.” Empty where nothing is open."""
+        """“For 30 more it is open: their indications are not extracted.” Empty where nothing is
+        open.
+        """
         if not self.open:
             return ""
         if len(self.open_parts) == 1:
@@ -141,8 +156,14 @@ class Answer:
 
 
 def match_summary(question: Question) -> Summary:
-    """Counts those who match and those of whom it is open; what they would be shares of is the reader's to say."""
-    open_attributes = {FILTERS[name].attribute: name for name, _ in reversed(question.parts) if FILTERS[name].attribute}
+    """Counts those who match and those of whom it is open; what they would be shares of is the
+    reader's to say.
+    """
+    open_attributes = {
+        FILTERS[name].attribute: name
+        for name, _ in reversed(question.parts)
+        if FILTERS[name].attribute
+    }
     asked_attributes = sorted(
         open_attributes.items(),
         key=lambda attribute_and_name: [name for name, _ in question].index(attribute_and_name[1]),
@@ -165,17 +186,33 @@ def match_summary(question: Question) -> Summary:
         if by_reading:
             reasons = [by_reading[(reason.value,)] for reason in Missing]
             open_parts.append(
-                OpenPart(ATTRIBUTES[attribute].opening, *reasons, sum(by_reading.values()) - by_known[("no",)])
+                OpenPart(
+                    ATTRIBUTES[attribute].opening,
+                    *reasons,
+                    sum(by_reading.values()) - by_known[("no",)],
+                )
             )
     labels = [FILTERS[name].label for name, _ in question]
     reasons = [open_by_reason[(reason.value,)] for reason in Missing]
-    return Answer(matching[()], *reasons, open_parts, labels, all_patients[()], studies[()], treatments[()])
+    return Answer(
+        matching[()], *reasons, open_parts, labels, all_patients[()], studies[()], treatments[()]
+    )
 
 
 HEADLINES = [
-    ("improved", "Improved (authors’ overall verdict)", "response", ("response", Response.IMPROVED)),
+    (
+        "improved",
+        "Improved (authors’ overall verdict)",
+        "response",
+        ("response", Response.IMPROVED),
+    ),
     ("relapsed", "Relapsed", "relapsed", ("relapsed", YesNo.YES)),
-    ("any_adverse_event", "Any adverse event", "adverse_events", ("adverse_events", Ascertainment.EVENTS)),
+    (
+        "any_adverse_event",
+        "Any adverse event",
+        "adverse_events",
+        ("adverse_events", Ascertainment.EVENTS),
+    ),
     ("serious", "Serious adverse event", "serious", ("serious", YesNo.YES)),
 ]
 
@@ -183,7 +220,8 @@ HEADLINES = [
 def headline_shares(question: Question) -> Summary:
     """Improved, relapsed, any and serious adverse events: patients, of those in whom it is known.
 
-    Of serious events nobody counts where events occurred and none in view is graded: see `NONE_GRADED`.
+    Of serious events nobody counts where events occurred and none in view is graded: see
+    `NONE_GRADED`.
     """
     in_view, graded, *counters = yield [
         Tally(question, ("reading",)),
@@ -205,30 +243,42 @@ def headline_shares(question: Question) -> Summary:
         if key == "serious" and events_ungraded(graded):
             known_counters, why = Counter(), NONE_GRADED
         asked = is_asked_for(question, key)
-        shares.append(make_share(label, by_value[(code,)], known_counters, in_view, key=key, asked_for=asked, why=why))
+        shares.append(
+            make_share(
+                label, by_value[(code,)], known_counters, in_view, key=key, asked_for=asked, why=why
+            )
+        )
     return shares
 
 
-# Then seriousness would be known only of those without any event: “0 of those” by how they were chosen. What is the
-# same for one study is part of what “known” means (`knowledge.SERIOUSNESS_COUNTED`).
+# Then seriousness would be known only of those without any event: “0 of those” by how they were
+# chosen. What is the same for one study is part of what “known” means
+# (`knowledge.SERIOUSNESS_COUNTED`).
 NONE_GRADED = "no adverse event in view is said to be serious or not"
 
 
 def events_ungraded(by_ascertainment: Counter) -> bool:
-    """From a tally by (adverse_events, known:serious): events occurred, and none is said to be serious or not."""
+    """From a tally by (adverse_events, known:serious): events occurred, and none is said to be
+    serious or not.
+    """
     with_events = str(Ascertainment.EVENTS.value)
-    return bool(by_ascertainment[(with_events, "no")]) and not by_ascertainment[(with_events, "yes")]
+    return (
+        bool(by_ascertainment[(with_events, "no")]) and not by_ascertainment[(with_events, "yes")]
+    )
 
 
 @dataclass(frozen=True)
 class Breakdown:
-    """The authors' verdicts on the treatments of one kind; every treatment has one verdict or none known."""
+    """The authors' verdicts on the treatments of one kind; every treatment has one verdict or none
+    known.
+    """
 
     label: str
     key: str
     counts: dict[str, int]
     improved: Share
-    partial: bool = False  # the list that the rows are by may not be complete, so that its label says “at least”
+    # the list that the rows are by may not be complete, so that its label says “at least”
+    partial: bool = False
 
     @property
     def known(self) -> int:
@@ -242,10 +292,14 @@ def response_by_inhibitor(question: Question, vocabulary: Vocabulary) -> Summary
 
 
 def response_by_indication_set(question: Question, vocabulary: Vocabulary) -> Summary:
-    """Verdicts by indication set, in treatments; a list that may not be complete is a row apart, “at least”, and
-    treatments with unknown indications stand last.
+    """Verdicts by indication set, in treatments; a list that may not be complete is a row apart,
+    “at least”, and treatments with unknown indications stand last.
     """
-    (counter,) = yield [Tally(question, ("indication_set", "whole:indication", "response", "reading"), Unit.TREATMENTS)]
+    (counter,) = yield [
+        Tally(
+            question, ("indication_set", "whole:indication", "response", "reading"), Unit.TREATMENTS
+        )
+    ]
     tally = Counter()
     for (key, is_complete, *others_of_key), count in counter.items():
         tally[((key, bool(key) and is_complete == YesNo.NO), *others_of_key)] += count
@@ -288,8 +342,8 @@ def response_breakdowns(question: Question, tally: Counter, label) -> list[Break
 
 @dataclass(frozen=True)
 class CategoryShare:
-    """One category of adverse events: in how many patients, and how many events; of these, how many are known to be
-    serious or not, and how many have a CTCAE grade and one of 3 or more.
+    """One category of adverse events: in how many patients, and how many events; of these, how many
+    are known to be serious or not, and how many have a CTCAE grade and one of 3 or more.
     """
 
     patients: Share
@@ -310,11 +364,19 @@ class CategoryShare:
         return f"{self.severe} of {self.graded}" if self.graded else "none graded"
 
 
-EVENT_COUNTS = ["adverse_event", "event_serious", "event_not_serious", "event_graded", "event_severe"]
+EVENT_COUNTS = [
+    "adverse_event",
+    "event_serious",
+    "event_not_serious",
+    "event_graded",
+    "event_severe",
+]
 
 
 def events_by_category(question: Question, vocabulary: Vocabulary) -> Summary:
-    """Per category: patients with an event, of those in whom it is known whether there was one; and events."""
+    """Per category: patients with an event, of those in whom it is known whether there was one; and
+    events.
+    """
     in_view, patients, not_known, known_counter, *events = yield [
         Tally(question, ("reading",)),
         Tally(question, ("adverse_event",)),
@@ -337,7 +399,8 @@ def events_by_category(question: Question, vocabulary: Vocabulary) -> Summary:
         if key
     ]
     return sorted(
-        categories, key=lambda row: (row.patients.key in PLACEHOLDERS, -row.patients.count, row.patients.label)
+        categories,
+        key=lambda row: (row.patients.key in PLACEHOLDERS, -row.patients.count, row.patients.label),
     )
 
 
@@ -374,13 +437,17 @@ class AgeAndSex:
 
     @property
     def sentence(self) -> str:
-        sexes = ", ".join(f"{self.sexes.get(sex.value, 0)} {sex.label.lower()}" for sex in (Sex.FEMALE, Sex.MALE))
+        sexes = ", ".join(
+            f"{self.sexes.get(sex.value, 0)} {sex.label.lower()}" for sex in (Sex.FEMALE, Sex.MALE)
+        )
         unknown_sex = self.sexes.get(Sex.UNKNOWN, 0)
         sexes += f", sex not known in {unknown_sex}" if unknown_sex else ""
         if not self.known.in_view:
             return "No patient is in view."
         if not self.ages:
-            return f"Age is known in none of {pluralize(self.known.in_view, Unit.PATIENTS)}; {sexes}."
+            return (
+                f"Age is known in none of {pluralize(self.known.in_view, Unit.PATIENTS)}; {sexes}."
+            )
         age_text = f"median {format_number(self.median)} years, {self.youngest} to {self.oldest}"
         if self.youngest == self.oldest:
             age_text = f"{self.youngest} years"

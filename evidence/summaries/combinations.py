@@ -1,4 +1,6 @@
-"""Values that occur together: the combinations of a cohort, and a chosen set under each match word."""
+"""Values that occur together: the combinations of a cohort, and a chosen set under each match
+word.
+"""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -11,18 +13,26 @@ from ..questions.question import MatchedSet, Question
 from ..questions.vocabulary import Vocabulary
 from .shares import Share, Summary, known_of, make_share, pluralize
 
-COMBINED = {"indication": "indication_set", "manifestation": "manifestation_set", "prior": "prior_set"}
-NO_SET = {"indication": "None, as stated", "manifestation": "None of them present", "prior": "None, as stated"}
+COMBINED = {
+    "indication": "indication_set",
+    "manifestation": "manifestation_set",
+    "prior": "prior_set",
+}
+NO_SET = {
+    "indication": "None, as stated",
+    "manifestation": "None of them present",
+    "prior": "None, as stated",
+}
 
 
 @dataclass(frozen=True)
 class Combinations:
-    """The sets of values that occur together, each exactly, in patients whose list is whole; and each value by itself,
-    in whatever set.
+    """The sets of values that occur together, each exactly, in patients whose list is whole; and
+    each value by itself, in whatever set.
 
-    `none` counts those in whom it is known that there is none. In a set's share, `key` holds its codes joined by +.
-    `at_least` has the sets (key, label, patients) of lists that may not be complete; their patients have these, and
-    perhaps more, so they are in no share.
+    `none` counts those in whom it is known that there is none. In a set's share, `key` holds its
+    codes joined by +. `at_least` has the sets (key, label, patients) of lists that may not be
+    complete; their patients have these, and perhaps more, so they are in no share.
     """
 
     kind: str
@@ -41,11 +51,16 @@ class Combinations:
         more_count = len(self.at_least) - len(first_sets)
         more_text = f" and {pluralize(more_count, 'other combinations')}" if more_count else ""
         verb = "has" if patients == 1 else "have"
-        return f"{pluralize(patients, 'more')} {verb} at least these, but their lists may not be complete: {listed_text}{more_text}."
+        return (
+            f"{pluralize(patients, 'more')} {verb} at least these, but their lists may not be "
+            f"complete: {listed_text}{more_text}."
+        )
 
 
 def value_combinations(question: Question, kind: str, vocabulary: Vocabulary) -> Summary:
-    """The combinations of indications, of manifestations or of prior therapies, most frequent first."""
+    """The combinations of indications, of manifestations or of prior therapies, most frequent
+    first.
+    """
     list_is_complete, combined = f"whole:{kind}", COMBINED[kind]
     in_view, by_set, by_value, not_known, known_sets = yield [
         Tally(question, ("reading",)),
@@ -55,43 +70,67 @@ def value_combinations(question: Question, kind: str, vocabulary: Vocabulary) ->
         Tally(question, (combined, list_is_complete, "reading"), open_in=list_is_complete),
     ]
     complete_sets = Counter(
-        {(key, reading): n for (key, is_complete, reading), n in known_sets.items() if is_complete == YesNo.YES}
+        {
+            (key, reading): n
+            for (key, is_complete, reading), n in known_sets.items()
+            if is_complete == YesNo.YES
+        }
     )
 
     def ranked_sets(is_complete: YesNo) -> list[tuple[str, int]]:
-        sets = [(key, n) for (key, completeness), n in by_set.items() if key and completeness == is_complete]
+        sets = [
+            (key, n)
+            for (key, completeness), n in by_set.items()
+            if key and completeness == is_complete
+        ]
         return sorted(sets, key=lambda key_and_count: (-key_and_count[1], key_and_count[0]))
 
     def set_share(label: str, key: str, count: int) -> Share:
-        return make_share(label, count, known_of(key, in_view, not_known, complete_sets), in_view, key=key)
+        return make_share(
+            label, count, known_of(key, in_view, not_known, complete_sets), in_view, key=key
+        )
 
     none_count = by_set[("", YesNo.YES.value)]
     return Combinations(
         kind,
-        [set_share(vocabulary.set_label(key, kind), key, count) for key, count in ranked_sets(YesNo.YES)],
-        [(code, label, by_value[(code,)]) for code, label in vocabulary.terms[kind].items() if by_value[(code,)]],
+        [
+            set_share(vocabulary.set_label(key, kind), key, count)
+            for key, count in ranked_sets(YesNo.YES)
+        ],
+        [
+            (code, label, by_value[(code,)])
+            for code, label in vocabulary.terms[kind].items()
+            if by_value[(code,)]
+        ],
         set_share(NO_SET[kind], "", none_count) if none_count else None,
         [(key, vocabulary.set_label(key, kind), count) for key, count in ranked_sets(YesNo.NO)],
     )
 
 
 def indication_sets(question: Question, vocabulary: Vocabulary) -> Summary:
-    """Each combination of indications given together: patients, of those whose list of indications is whole."""
+    """Each combination of indications given together: patients, of those whose list of indications
+    is whole.
+    """
     combinations = yield from value_combinations(question, "indication", vocabulary)
     return combinations.sets
 
 
 @dataclass(frozen=True)
 class Matches:
-    """How many patients a chosen set has under each match word, and the question that asks for it."""
+    """How many patients a chosen set has under each match word, and the question that asks for
+    it.
+    """
 
     label: str
     codes: str
-    counts: list[tuple[str, Question, int, bool]]  # match word, question, patients, whether it is what is asked
+    # match word, question, patients, whether it is what is asked
+    counts: list[tuple[str, Question, int, bool]]
 
 
 def match_counts(question: Question, vocabulary: Vocabulary) -> Summary:
-    """For each set that is asked for: any, all, exactly and none of it, side by side, under the rest."""
+    """For each set that is asked for: any, all, exactly and none of it, side by side, under the
+    rest.
+    """
     set_parts = [(name, value) for name, value in question if name in SETS]
     variants = [
         (match, question.with_part(name, MatchedSet(value.codes, str(match.value))))

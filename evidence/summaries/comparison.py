@@ -39,14 +39,25 @@ class Profile:
 
 
 def cohort_profile(question: Question, vocabulary: Vocabulary) -> Summary:
-    match, demographics, headlines, sexes, subsets, indications, domains, events = yield from run_together(
+    (
+        match,
+        demographics,
+        headlines,
+        sexes,
+        subsets,
+        indications,
+        domains,
+        events,
+    ) = yield from run_together(
         [
             match_summary(question),
             age_and_sex(question),
             headline_shares(question),
             shares_by_value(question, "sex", {Sex.FEMALE.value: Sex.FEMALE.label}),
             shares_by_value(
-                question, "subset", {subset.value: subset.label for subset in Subset if subset != Subset.UNKNOWN}
+                question,
+                "subset",
+                {subset.value: subset.label for subset in Subset if subset != Subset.UNKNOWN},
             ),
             shares_by_value(question, "indication", vocabulary.terms["indication"]),
             outcomes_by_domain(question, every_domain=True),
@@ -64,7 +75,9 @@ def cohort_profile(question: Question, vocabulary: Vocabulary) -> Summary:
 
 
 def shares_by_value(question: Question, name: str, labels: dict[str, str]) -> Summary:
-    """A share for each of these values of an attribute, of those in whom it is known whether they have it."""
+    """A share for each of these values of an attribute, of those in whom it is known whether they
+    have it.
+    """
     term_list = LISTS.get(name)
     settling = [name, f"{name}_absent"] if term_list and term_list.looked_for else [name]
     in_view, by_value, *known_counters = yield [
@@ -73,16 +86,18 @@ def shares_by_value(question: Question, name: str, labels: dict[str, str]) -> Su
         *known_tallies(question, f"whole:{name}" if term_list else f"known:{name}", *settling),
     ]
     return {
-        code: make_share(label, by_value[(code,)], known_of(code, in_view, *known_counters), in_view, key=code)
+        code: make_share(
+            label, by_value[(code,)], known_of(code, in_view, *known_counters), in_view, key=code
+        )
         for code, label in labels.items()
     }
 
 
 @dataclass(frozen=True)
 class Row:
-    """One share of both cohorts. `difference` is of the first minus the second, with its interval, in percentage
-    points; `exact` holds the odds ratio; both are None where they would mislead, and `why` says so.
-    Where not `tested`, no p-value is printed whatever the counts.
+    """One share of both cohorts. `difference` is of the first minus the second, with its interval,
+    in percentage points; `exact` holds the odds ratio; both are None where they would mislead, and
+    `why` says so. Where not `tested`, no p-value is printed whatever the counts.
     """
 
     label: str
@@ -110,7 +125,8 @@ class Row:
         if self.exact is None or isnan(self.exact.odds_ratio):
             return ""
         return (
-            f"{format_ratio(self.exact.odds_ratio)} ({format_ratio(self.exact.low)} to {format_ratio(self.exact.high)})"
+            f"{format_ratio(self.exact.odds_ratio)} ({format_ratio(self.exact.low)} to "
+            f"{format_ratio(self.exact.high)})"
         )
 
     @property
@@ -122,7 +138,9 @@ class Row:
 
     @property
     def page_reason(self) -> str:
-        """Why something is not given, for a page that says once why simulated records are not tested."""
+        """Why something is not given, for a page that says once why simulated records are not
+        tested.
+        """
         return "" if self.why == SIMULATED else self.why
 
 
@@ -136,17 +154,31 @@ def format_ratio(value: float) -> str:
 
 
 def comparison_row(
-    heading: str, first: Share, second: Share, overlap: int, asked_names: set[str], *, tested: bool = True
+    heading: str,
+    first: Share,
+    second: Share,
+    overlap: int,
+    asked_names: set[str],
+    *,
+    tested: bool = True,
 ) -> Row:
-    """Two shares compared. Patients who are in both cohorts cannot be compared with themselves, and what a question
-    asks for (`asked_names` holds the names of its parts) is no finding. Not `tested`, no p-value is given.
+    """Two shares compared. Patients who are in both cohorts cannot be compared with themselves, and
+    what a question asks for (`asked_names` holds the names of its parts) is no finding. Not
+    `tested`, no p-value is given.
     """
     if asked_names & (DECIDED_BY.get(first.key) or DECIDED_BY.get(heading, set())):
         return Row(first.label, first, second, None, None, ASKED_FOR)
     if not first.known and not second.known:
         return Row(first.label, first, second, None, None, first.why or NOBODY)
     if not first.known or not second.known:
-        return Row(first.label, first, second, None, None, first.why or second.why or "known in nobody of one side")
+        return Row(
+            first.label,
+            first,
+            second,
+            None,
+            None,
+            first.why or second.why or "known in nobody of one side",
+        )
     if overlap:
         return Row(first.label, first, second, None, None, "the cohorts share patients")
     counts = (first.count, first.known, second.count, second.known)
@@ -154,12 +186,16 @@ def comparison_row(
     difference = (first.percent - second.percent, 100 * low, 100 * high)
     exact = exact_comparison(*counts)
     reason = f"under {FEWEST} known" if min(counts[1::2]) < FEWEST else ""
-    return Row(first.label, first, second, difference, exact, reason if tested else SIMULATED, tested)
+    return Row(
+        first.label, first, second, difference, exact, reason if tested else SIMULATED, tested
+    )
 
 
 @dataclass(frozen=True)
 class SideBySide:
-    """Two cohorts compared. `overlap` patients are in both; `tested` says whether p-values are given."""
+    """Two cohorts compared. `overlap` patients are in both; `tested` says whether p-values are
+    given.
+    """
 
     first: Answer
     second: Answer
@@ -189,15 +225,21 @@ class SideBySide:
         first, second = self.patients
         if not self.overlap:
             return f"No patient is in both: {first} only in A, {second} only in B."
-        return f"{self.overlap} in both, {first - self.overlap} only in A, {second - self.overlap} only in B."
+        return (
+            f"{self.overlap} in both, {first - self.overlap} only in A, {second - self.overlap} "
+            "only in B."
+        )
 
 
 # Shown also where nobody has it; elsewhere only what occurs, or is known of nobody.
 WHOLE = {"What happened", "Improved, by domain"}
 
 
-def side_by_side(first_question: Question, second_question: Question, vocabulary: Vocabulary) -> SideBySide:
-    """Compares the patients who answer one question with those who answer another, of one collection.
+def side_by_side(
+    first_question: Question, second_question: Question, vocabulary: Vocabulary
+) -> SideBySide:
+    """Compares the patients who answer one question with those who answer another, of one
+    collection.
 
     A simulated collection has no p-values: its associations come from how it was drawn.
     """
@@ -210,12 +252,16 @@ def side_by_side(first_question: Question, second_question: Question, vocabulary
     groups = []
     for heading, shares in first.shares.items():
         rows = [
-            comparison_row(heading, share, second.shares[heading][key], overlap, asked_names, tested=tested)
+            comparison_row(
+                heading, share, second.shares[heading][key], overlap, asked_names, tested=tested
+            )
             for key, share in shares.items()
             if key in second.shares[heading]
         ]
         if heading not in WHOLE:
-            rows = [row for row in rows if row.first.count or row.second.count or known_of_nobody(row)]
+            rows = [
+                row for row in rows if row.first.count or row.second.count or known_of_nobody(row)
+            ]
         if rows:
             groups.append((heading, rows))
     return SideBySide(
@@ -231,7 +277,9 @@ def side_by_side(first_question: Question, second_question: Question, vocabulary
 
 
 def outcome_rule_of_both(one: Question, other: Question) -> str:
-    """Which outcomes count by domain, where both sides ask for the same months, and where they do not."""
+    """Which outcomes count by domain, where both sides ask for the same months, and where they do
+    not.
+    """
     if one.outcome_months == other.outcome_months:
         return f"By domain: {outcome_rule(one)}"
     return f"By domain: A: {outcome_rule(one)} B: {outcome_rule(other)}"

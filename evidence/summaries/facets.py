@@ -1,4 +1,6 @@
-"""What a reader can ask next: every option with the number of patients it leads to, and the way out of a dead end."""
+"""What a reader can ask next: every option with the number of patients it leads to, and the way out
+of a dead end.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +19,9 @@ MOST_OPTIONS = 40  # of a filter; where there are more values, the most frequent
 
 @dataclass(frozen=True)
 class Option:
-    """One value: `count` patients carry it (any of), or are left once it is ticked too (all, exactly, none of)."""
+    """One value: `count` patients carry it (any of), or are left once it is ticked too (all,
+    exactly, none of).
+    """
 
     code: str
     label: str
@@ -38,12 +42,18 @@ class Facet:
 
     @property
     def open(self) -> bool:
-        """Whether the form shows the options without being asked: what is chosen, and what is asked most."""
+        """Whether the form shows the options without being asked: what is chosen, and what is asked
+        most.
+        """
         return self.name in OPEN or any(option.chosen for option in self.options)
 
 
-def filter_facets(question: Question, vocabulary: Vocabulary, matches: Mapping[str, str]) -> Summary:
-    """All facets. `matches` holds the match words of the address, which count also before a value is chosen."""
+def filter_facets(
+    question: Question, vocabulary: Vocabulary, matches: Mapping[str, str]
+) -> Summary:
+    """All facets. `matches` holds the match words of the address, which count also before a value
+    is chosen.
+    """
     plans = [
         facet_summary(name, question, vocabulary, matches)
         for name in FILTERS
@@ -52,7 +62,9 @@ def filter_facets(question: Question, vocabulary: Vocabulary, matches: Mapping[s
     return (yield from run_together(plans))
 
 
-def facet_summary(name: str, question: Question, vocabulary: Vocabulary, matches: Mapping[str, str]) -> Summary:
+def facet_summary(
+    name: str, question: Question, vocabulary: Vocabulary, matches: Mapping[str, str]
+) -> Summary:
     url_filter = FILTERS[name]
     if isinstance(url_filter, AnyOf):
         return scalar_facet(name, question, url_filter.options(vocabulary))
@@ -66,7 +78,10 @@ def scalar_facet(name: str, question: Question, labels: dict[str, str]) -> Summa
     others, chosen_codes = question.without(name), question.value(name, ())
     if FILTERS[name].several:
         counters = yield [Tally(others.with_part(name, (code,))) for code in labels]
-        by_value, shown_codes = {(code,): counter[()] for code, counter in zip(labels, counters, strict=True)}, labels
+        by_value, shown_codes = (
+            {(code,): counter[()] for code, counter in zip(labels, counters, strict=True)},
+            labels,
+        )
     elif len(labels) <= MOST_OPTIONS:
         (by_value,) = yield [Tally(others, (name,))]
         shown_codes = labels
@@ -75,36 +90,54 @@ def scalar_facet(name: str, question: Question, labels: dict[str, str]) -> Summa
             Tally(others, (name,), most=MOST_OPTIONS),
             *(Tally(others.with_part(name, (code,))) for code in chosen_codes),
         ]
-        by_value |= {(code,): counter[()] for code, counter in zip(chosen_codes, chosen_counters, strict=True)}
+        by_value |= {
+            (code,): counter[()]
+            for code, counter in zip(chosen_codes, chosen_counters, strict=True)
+        }
         shown_codes = sorted(
-            (code for (code,) in by_value), key=lambda code: (-by_value[(code,)], labels[code].lower())
+            (code for (code,) in by_value),
+            key=lambda code: (-by_value[(code,)], labels[code].lower()),
         )
-    options = [Option(code, labels[code], by_value[(code,)], code in chosen_codes) for code in shown_codes]
+    options = [
+        Option(code, labels[code], by_value[(code,)], code in chosen_codes) for code in shown_codes
+    ]
     return Facet(name, FILTERS[name].label, options, left_out=len(labels) - len(options))
 
 
 def set_facet(name: str, question: Question, vocabulary: Vocabulary, match: str) -> Summary:
-    """Under any of: patients with each value. Otherwise: patients left if this value is chosen as well."""
+    """Under any of: patients with each value. Otherwise: patients left if this value is chosen as
+    well.
+    """
     labels = vocabulary.terms[SETS[name].kind]
     chosen = question.value(name) or MatchedSet((), match)
     if chosen.match in (Match.EXACTLY, Match.NONE):
-        counters = yield [Tally(question.with_part(name, chosen.with_code(code))) for code in labels]
+        counters = yield [
+            Tally(question.with_part(name, chosen.with_code(code))) for code in labels
+        ]
         counts = {code: counter[()] for code, counter in zip(labels, counters, strict=True)}
     else:
         base = question.without(name) if chosen.match == Match.ANY else question
         (by_value,) = yield [Tally(base, (name,))]
         counts = {code: by_value[(code,)] for code in labels}
-    options = [Option(code, label, counts[code], code in chosen.codes) for code, label in labels.items()]
+    options = [
+        Option(code, label, counts[code], code in chosen.codes) for code, label in labels.items()
+    ]
     return Facet(name, SETS[name].label, options, str(chosen.match), SETS[name].note)
 
 
 def missing_facet(name: str, question: Question, labels: dict[str, str]) -> Summary:
-    """Patients of whom each attribute is not known; by reason too, where both reasons occur or one is asked for."""
+    """Patients of whom each attribute is not known; by reason too, where both reasons occur or one
+    is asked for.
+    """
     others, chosen_codes = question.without(name), question.value(name, ())
     counters = yield [Tally(others, (f"known:{attribute}", "reading")) for attribute in ATTRIBUTES]
     options = []
     for attribute, counter in zip(ATTRIBUTES, counters, strict=True):
-        by_reason = {reading: count for (is_known, reading), count in counter.items() if is_known == "no" and count}
+        by_reason = {
+            reading: count
+            for (is_known, reading), count in counter.items()
+            if is_known == "no" and count
+        }
         counts = {attribute: sum(by_reason.values())}
         for reason in ("not-reported", "not-extracted"):
             code = f"{attribute}.{reason}"
@@ -136,7 +169,10 @@ def nearest_questions(question: Question, vocabulary: Vocabulary) -> Summary:
     If even that finds nobody, each part on its own.
     """
     closer = [
-        (f"without “{FILTERS[part_name].in_words(part_value, vocabulary)}”", question.without(part_name))
+        (
+            f"without “{FILTERS[part_name].in_words(part_value, vocabulary)}”",
+            question.without(part_name),
+        )
         for part_name, part_value in question
     ]
     for name, value in question:
@@ -144,7 +180,10 @@ def nearest_questions(question: Question, vocabulary: Vocabulary) -> Summary:
             for match in LOOSER.get(value.match, []):
                 looser = MatchedSet(value.codes, str(match.value))
                 closer.append(
-                    (f"with “{FILTERS[name].in_words(looser, vocabulary)}”", question.with_part(name, looser))
+                    (
+                        f"with “{FILTERS[name].in_words(looser, vocabulary)}”",
+                        question.with_part(name, looser),
+                    )
                 )
     single_parts = [
         (f"only “{FILTERS[part_name].in_words(part_value, vocabulary)}”", question.only(part_name))
@@ -156,7 +195,9 @@ def nearest_questions(question: Question, vocabulary: Vocabulary) -> Summary:
         for (text, nearby), counter in zip(closer + single_parts, counters, strict=True)
     ]
     for candidates in (results[: len(closer)], results[len(closer) :]):
-        reachable = [nearest for nearest in candidates if nearest.patients and nearest.question.parts]
+        reachable = [
+            nearest for nearest in candidates if nearest.patients and nearest.question.parts
+        ]
         if reachable:
             return sorted(reachable, key=lambda nearest: -nearest.patients)
     return []

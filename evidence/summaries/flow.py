@@ -1,4 +1,6 @@
-"""How studies came to be included: the boxes of a PRISMA flow diagram, filled as far as is known."""
+"""How studies came to be included: the boxes of a PRISMA flow diagram, filled as far as is
+known.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -10,12 +12,15 @@ from ..questions.question import Question
 from .overview import count_patients
 from .shares import pluralize, run_summaries
 
-ASIDE = {Stage.EXCLUDED_SCREENING: Stage.SCREENED, Stage.EXCLUDED: Stage.ASSESSED}  # beside which box they stand
+# beside which box they stand
+ASIDE = {Stage.EXCLUDED_SCREENING: Stage.SCREENED, Stage.EXCLUDED: Stage.ASSESSED}
 
 
 @dataclass(frozen=True)
 class Box:
-    """One box. What is not known is None, and `missing` says why; `from_records` was counted here."""
+    """One box. What is not known is None, and `missing` says why; `from_records` was counted
+    here.
+    """
 
     stage: Stage
     studies: int | None
@@ -27,8 +32,14 @@ class Box:
 
     @property
     def text(self) -> str:
-        unit = "studies" if self.stage in (Stage.INCLUDED, Stage.ASSESSED, Stage.EXCLUDED) else "records"
-        text = pluralize(self.studies, unit) if self.studies is not None else f"{unit}: {self.missing}"
+        unit = (
+            "studies"
+            if self.stage in (Stage.INCLUDED, Stage.ASSESSED, Stage.EXCLUDED)
+            else "records"
+        )
+        text = (
+            pluralize(self.studies, unit) if self.studies is not None else f"{unit}: {self.missing}"
+        )
         if self.patients is not None:
             text += f", {pluralize(self.patients, 'patients')}"
         elif self.stage == Stage.INCLUDED:
@@ -64,14 +75,29 @@ def build_flow(steps: Iterable[FlowStep], missing: str, included: Box) -> Flow:
         if not stage_steps and stage == Stage.INCLUDED:
             return included
         studies = totals[0].studies if totals else sum_if_known(step.studies for step in by_reason)
-        patients = totals[0].patients if totals else sum_if_known(step.patients for step in by_reason)
-        reasons = [(step.reason, missing if step.studies is None else str(step.studies)) for step in by_reason]
-        return Box(stage, studies, patients, missing, [step.note for step in stage_steps if step.note], reasons)
+        patients = (
+            totals[0].patients if totals else sum_if_known(step.patients for step in by_reason)
+        )
+        reasons = [
+            (step.reason, missing if step.studies is None else str(step.studies))
+            for step in by_reason
+        ]
+        return Box(
+            stage,
+            studies,
+            patients,
+            missing,
+            [step.note for step in stage_steps if step.note],
+            reasons,
+        )
 
     side_stage_of = {stage: side_stage for side_stage, stage in ASIDE.items()}
     rows = [stage for stage in Stage if stage not in ASIDE]
     return Flow(
-        [(make_box(stage), make_box(side_stage_of[stage]) if stage in side_stage_of else None) for stage in rows]
+        [
+            (make_box(stage), make_box(side_stage_of[stage]) if stage in side_stage_of else None)
+            for stage in rows
+        ]
     )
 
 

@@ -1,4 +1,6 @@
-"""Study by study: the same proportion in each, a raw total, and a pooled one where that can be justified."""
+"""Study by study: the same proportion in each, a raw total, and a pooled one where that can be
+justified.
+"""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
@@ -24,12 +26,22 @@ from ..statistics import (
 from .asked_for import is_asked_for
 from .cohort import HEADLINES, NONE_GRADED, events_ungraded
 from .outcomes import outcome_rule, outcome_words
-from .shares import ASKED_FOR, Summary, format_number, known_of, known_tallies, pluralize, run_summaries, run_together
+from .shares import (
+    ASKED_FOR,
+    Summary,
+    format_number,
+    known_of,
+    known_tallies,
+    pluralize,
+    run_summaries,
+    run_together,
+)
 
-# How an item is counted of individual patients: a dimension, its value that means yes, and who else is known: those
-# with another value, or those of whom a flag says so (`known_of`).
+# How an item is counted of individual patients: a dimension, its value that means yes, and who else
+# is known: those with another value, or those of whom a flag says so (`known_of`).
 COUNTED = {
-    key: (dimension, str(value.value), "", f"known:{attribute}") for key, _, attribute, (dimension, value) in HEADLINES
+    key: (dimension, str(value.value), "", f"known:{attribute}")
+    for key, _, attribute, (dimension, value) in HEADLINES
 }
 COUNTED["stopped"] = ("stopped", YesNo.YES.value, "", "known:stopped")
 COUNTED |= {
@@ -42,7 +54,8 @@ COUNTED |= {
     for domain in Domain
 }
 
-BY_OUTCOME = {item for item, (*_, flag) in COUNTED.items() if not flag}  # by one outcome of each patient
+# by one outcome of each patient
+BY_OUTCOME = {item for item, (*_, flag) in COUNTED.items() if not flag}
 WEEKS_IN_MONTH = 365.25 / 12 / 7
 MEASURE = "measure:"  # before the name of what groups alone report
 LEFT_OUT = 20  # studies up to which each is left out in turn; a page must not wait for more
@@ -51,7 +64,8 @@ SELECTED = "selected cases"
 
 @dataclass(frozen=True)
 class StudyRow:
-    """One study's proportion. `counted` is false where the same people stand in another row; `why` says so.
+    """One study's proportion. `counted` is false where the same people stand in another row; `why`
+    says so.
 
     `case_report` marks a study of single cases. `selected` marks a row that is a count and no
     estimate, because cases published one by one are in it: it has no percentage and no interval.
@@ -98,23 +112,29 @@ class StudyRow:
 
     @property
     def interval_text(self) -> str:
-        return f"{format_number(self.interval[0])}–{format_number(self.interval[1])}" if self.interval else ""
+        return (
+            f"{format_number(self.interval[0])}–{format_number(self.interval[1])}"
+            if self.interval
+            else ""
+        )
 
     @property
     def pooled(self) -> bool:
-        """Whether it goes into the pooled proportion: a study with one matching patient known does not, nor what is
-        asked for.
+        """Whether it goes into the pooled proportion: a study with one matching patient known does
+        not, nor what is asked for.
         """
         return self.counted and self.known > 1 and not self.asked_for
 
 
 @dataclass(frozen=True)
 class Forest:
-    """All studies of one item. `total` adds counted patients up; `refused` says why there is no pooled proportion.
+    """All studies of one item. `total` adds counted patients up; `refused` says why there is no
+    pooled proportion.
 
     `cases` are the case reports that `total` leaves out because groups are in it: a count of people
     chosen for publication is never added to an arm. Where no group is counted they are in `total`.
-    `not_asked` are the parts of the question that were not asked of the groups among the rows, in words.
+    `not_asked` are the parts of the question that were not asked of the groups among the rows, in
+    words.
     """
 
     item: str
@@ -163,7 +183,8 @@ class Forest:
         low, high = self.pooled.tau2_interval
         upper = format_number(high, 2) if isfinite(high) else "∞"
         return (
-            f"{format_number(self.pooled.tau2, 2)} (95 % profile likelihood interval {format_number(low, 2)}–{upper})"
+            f"{format_number(self.pooled.tau2, 2)} (95 % profile likelihood interval "
+            f"{format_number(low, 2)}–{upper})"
         )
 
     @property
@@ -171,8 +192,14 @@ class Forest:
         """What is said of the pooled proportion: (name, value), every interval with its method."""
         pooled = self.pooled
         return [
-            ("Pooled proportion", f"{format_number(100 * pooled.proportion)} %, {self.studies} studies"),
-            (f"95 % CI by t, {degrees_text(pooled.interval_df)}", f"{percent_range(pooled.interval_t)} %"),
+            (
+                "Pooled proportion",
+                f"{format_number(100 * pooled.proportion)} %, {self.studies} studies",
+            ),
+            (
+                f"95 % CI by t, {degrees_text(pooled.interval_df)}",
+                f"{percent_range(pooled.interval_t)} %",
+            ),
             ("95 % CI by z (normal distribution)", f"{percent_range(pooled.interval)} %"),
             (
                 f"95 % prediction interval by t, {degrees_text(pooled.prediction_df)}",
@@ -195,7 +222,12 @@ class Forest:
     def without_rows(self) -> list[tuple[StudyRow, str, str, str]]:
         """`without` as printed: row, pooled proportion, its interval by t, why there is none."""
         return [
-            (row, f"{format_number(100 * reduced.pooled.proportion)} %", percent_range(reduced.pooled.interval_t), "")
+            (
+                row,
+                f"{format_number(100 * reduced.pooled.proportion)} %",
+                percent_range(reduced.pooled.interval_t),
+                "",
+            )
             if reduced.pooled
             else (row, "", "", reduced.refused)
             for row, reduced in self.without
@@ -213,10 +245,14 @@ def degrees_text(df: int) -> str:
 
 
 def forest_items(question: Question) -> dict[str, str]:
-    """What a forest plot can be drawn of: items of patients, and what groups report as events of n."""
+    """What a forest plot can be drawn of: items of patients, and what groups report as events of
+    n.
+    """
     items = dict(Item.choices)
     # By the very words of the source: “grade 3” and “grade >= 3” are not the same.
-    for measure in event_findings(question).filter(item="").values_list("measure", flat=True).distinct():
+    for measure in (
+        event_findings(question).filter(item="").values_list("measure", flat=True).distinct()
+    ):
         items[f"{MEASURE}{measure}"] = f"{measure[:1].upper()}{measure[1:]} (groups only)"
     return items
 
@@ -224,13 +260,15 @@ def forest_items(question: Question) -> dict[str, str]:
 def event_findings(question: Question):
     """Events of n in the treated groups that answer the question."""
     treated = matching_groups(question).given_a_jak_inhibitor().order_by().values("pk")
-    return GroupFinding.objects.within(question.collection).filter(group__in=treated, kind=FindingKind.EVENTS)
+    return GroupFinding.objects.within(question.collection).filter(
+        group__in=treated, kind=FindingKind.EVENTS
+    )
 
 
 @dataclass(frozen=True)
 class StudyCounts:
-    """Patients study by study: with an item, in whom it is known, in view, in the collection. `why` says why the item
-    is counted of nobody.
+    """Patients study by study: with an item, in whom it is known, in view, in the collection. `why`
+    says why the item is counted of nobody.
     """
 
     counted: Counter
@@ -262,7 +300,9 @@ def counter_of(tally: Tally) -> Summary:
 
 
 def counts_of_item(question: Question, item: str, by: str) -> Summary:
-    """(counted, known, in view) patients by the values of a dimension; an item is one of COUNTED."""
+    """(counted, known, in view) patients by the values of a dimension; an item is one of
+    COUNTED.
+    """
     dimension, yes, no, flag = COUNTED[item]
     counted, in_view, *known = yield [
         Tally(question, (dimension, by)),
@@ -278,10 +318,14 @@ def counts_of_item(question: Question, item: str, by: str) -> Summary:
     return +yes_by, +known_by, Counter({key: n for (key,), n in in_view.items()})
 
 
-def forest_plot(question: Question, item: str, vocabulary: Vocabulary, *, shared: bool = False) -> Forest:
-    """The item in every study of the question. Raises KeyError for an item that is not in `forest_items(question)`.
+def forest_plot(
+    question: Question, item: str, vocabulary: Vocabulary, *, shared: bool = False
+) -> Forest:
+    """The item in every study of the question. Raises KeyError for an item that is not in
+    `forest_items(question)`.
 
-    People who may stand in several rows are counted once, where most of them are reported, unless `shared`.
+    People who may stand in several rows are counted once, where most of them are reported, unless
+    `shared`.
     """
     label = forest_items(question)[item]
     rows, unknown_studies, in_view, why, rule = [], 0, 0, "", ""
@@ -333,7 +377,9 @@ def forest_plot(question: Question, item: str, vocabulary: Vocabulary, *, shared
         shared=shared,
         why=why,
         rule=rule,
-        not_asked=tuple(describe_parts_not_asked(question, vocabulary)) if any(row.of_groups for row in rows) else (),
+        not_asked=tuple(describe_parts_not_asked(question, vocabulary))
+        if any(row.of_groups for row in rows)
+        else (),
     )
 
 
@@ -351,7 +397,16 @@ def gather_singles(rows: list[StudyRow]) -> StudyRow | None:
     count = sum(row.count for row in singles)
     name = f"{pluralize(len(singles), 'studies')} with one matching patient known"
     asked = any(row.asked_for for row in singles)
-    return StudyRow(name, "", "one matching patient each", count, len(singles), 0, selected=True, asked_for=asked)
+    return StudyRow(
+        name,
+        "",
+        "one matching patient each",
+        count,
+        len(singles),
+        0,
+        selected=True,
+        asked_for=asked,
+    )
 
 
 def add_up(rows: list[StudyRow], missing: int) -> tuple[StudyRow, StudyRow | None]:
@@ -379,7 +434,9 @@ def add_up(rows: list[StudyRow], missing: int) -> tuple[StudyRow, StudyRow | Non
     number = pluralize(len(cases), "case reports")
     count, known = sum(row.count for row in cases), sum(row.known for row in cases)
     asked = any(row.asked_for for row in cases)
-    return total, StudyRow(number, "", "not added to groups", count, known, 0, selected=True, asked_for=asked)
+    return total, StudyRow(
+        number, "", "not added to groups", count, known, 0, selected=True, asked_for=asked
+    )
 
 
 def group_rows(question: Question, item: str) -> list[StudyRow]:
@@ -388,9 +445,15 @@ def group_rows(question: Question, item: str) -> list[StudyRow]:
     Of outcomes, those at about the months that the question asks for, if it does.
     """
     findings = event_findings(question).select_related("group__study").order_by("group", "number")
-    of_item = [finding for finding in findings if item == (finding.item or f"{MEASURE}{finding.measure}")]
+    of_item = [
+        finding for finding in findings if item == (finding.item or f"{MEASURE}{finding.measure}")
+    ]
     if item in BY_OUTCOME and question.outcome_months:
-        of_item = [finding for finding in of_item if window_of(months_of(finding)) in question.outcome_months]
+        of_item = [
+            finding
+            for finding in of_item
+            if window_of(months_of(finding)) in question.outcome_months
+        ]
     studies = defaultdict(list)
     for finding in last_of_each_group(of_item):
         studies[finding.group.study].append(finding)
@@ -398,7 +461,9 @@ def group_rows(question: Question, item: str) -> list[StudyRow]:
         StudyRow(
             study.short_name,
             study.slug,
-            "; ".join(sorted({f"{finding.group.label}: {finding.measure}" for finding in study_findings})),
+            "; ".join(
+                sorted({f"{finding.group.label}: {finding.measure}" for finding in study_findings})
+            ),
             sum(finding.events for finding in study_findings),
             sum(finding.n for finding in study_findings),
             0,
@@ -430,14 +495,21 @@ def when_found(finding: GroupFinding) -> tuple:
 
 
 def counted_once(question: Question, rows: list[StudyRow]) -> list[StudyRow]:
-    """Rows, largest first; one that may share people with a larger one, or with its own study's, is not counted."""
+    """Rows, largest first; one that may share people with a larger one, or with its own study's, is
+    not counted.
+    """
     links = Study.objects.within(question.collection).sharing_patients()
     pairs = set(links.values_list("from_study__slug", "to_study__slug"))
     counted_rows: list[StudyRow] = []
     result = []
     for row in rows:
         overlapping = next(
-            (counted_row for counted_row in counted_rows if may_share_patients(counted_row.slug, row.slug, pairs)), None
+            (
+                counted_row
+                for counted_row in counted_rows
+                if may_share_patients(counted_row.slug, row.slug, pairs)
+            ),
+            None,
         )
         if overlapping is None:
             counted_rows.append(row)

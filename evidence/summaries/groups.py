@@ -1,4 +1,6 @@
-"""Aggregate evidence: the groups that answer the same question, and their changes from baseline to follow-up."""
+"""Aggregate evidence: the groups that answer the same question, and their changes from baseline to
+follow-up.
+"""
 
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -18,15 +20,16 @@ NO_CHANGE_KINDS = [FindingKind.EVENTS, FindingKind.SHARE, FindingKind.MEDIAN_IQR
 
 @dataclass(frozen=True)
 class GroupCover:
-    """How much aggregate evidence answers a question, or may: `not_asked` are the parts that groups cannot answer, in
-    words. People are not added to patients: some may be the same.
+    """How much aggregate evidence answers a question, or may: `not_asked` are the parts that groups
+    cannot answer, in words. People are not added to patients: some may be the same.
     """
 
     treated: int
     comparators: int
     people_count: int
     without_n: int
-    mixed: int  # groups on several drugs, not reported apart, that answer the question but for its drug
+    # groups on several drugs, not reported apart, that answer the question but for its drug
+    mixed: int
     sharing: bool
     studies: int
     not_asked: list[str]
@@ -39,9 +42,14 @@ class GroupCover:
             verb = "may hold patients like these"
         else:
             verb = "answers it in aggregate" if self.treated == 1 else "answer it in aggregate"
-        text = f"{pluralize(self.treated, 'groups')} in {pluralize(self.studies, 'studies')} {verb}, covering "
+        text = (
+            f"{pluralize(self.treated, 'groups')} in {pluralize(self.studies, 'studies')} "
+            f"{verb}, covering "
+        )
         people_text = (
-            f"{pluralize(self.people_count, 'people')}" if self.people_count else "an unknown number of people"
+            f"{pluralize(self.people_count, 'people')}"
+            if self.people_count
+            else "an unknown number of people"
         )
         if self.people_count and self.without_n:
             people_text += f" and {pluralize(self.without_n, 'groups')} of unknown size"
@@ -58,7 +66,10 @@ class GroupCover:
         """Groups that may hold an answer nobody can take out of them."""
         if not self.mixed:
             return ""
-        return f" {pluralize(self.mixed, 'groups')} on several JAK inhibitors, not reported apart, may hold more."
+        return (
+            f" {pluralize(self.mixed, 'groups')} on several JAK inhibitors, not reported apart, "
+            "may hold more."
+        )
 
 
 def group_parts(question: Question) -> tuple:
@@ -67,14 +78,22 @@ def group_parts(question: Question) -> tuple:
 
 
 def group_cover(question: Question) -> GroupCover:
-    """Counts the groups that answer the question, once per version for all questions that ask groups the same."""
-    cover = cached_per_version(("cover", group_parts(question)), question.collection, lambda: count_groups(question))
-    return replace(cover, not_asked=describe_parts_not_asked(question, vocabulary(question.collection)))
+    """Counts the groups that answer the question, once per version for all questions that ask
+    groups the same.
+    """
+    cover = cached_per_version(
+        ("cover", group_parts(question)), question.collection, lambda: count_groups(question)
+    )
+    return replace(
+        cover, not_asked=describe_parts_not_asked(question, vocabulary(question.collection))
+    )
 
 
 def count_groups(question: Question) -> GroupCover:
     answers_question = Exists(matching_groups(question).filter(pk=OuterRef("pk")))
-    any_drug = matching_groups(question.without("inhibitor")).order_by().annotate(answers=answers_question)
+    any_drug = (
+        matching_groups(question.without("inhibitor")).order_by().annotate(answers=answers_question)
+    )
     rows = list(any_drug.values_list("answers", "n", "inhibitor", "mixed_inhibitors", "study"))
     answering = [row for row in rows if row[0]]
     treated = [row for row in answering if row[2] is not None or row[3]]
@@ -94,7 +113,9 @@ def count_groups(question: Question) -> GroupCover:
 def share_patients(collection: Collection, studies: set[int]) -> bool:
     """Whether two of these studies may report some of the same people."""
     links = Study.objects.within(collection).sharing_patients()
-    pairs = cached_per_version(("sharing",), collection, lambda: list(links.values_list("from_study", "to_study")))
+    pairs = cached_per_version(
+        ("sharing",), collection, lambda: list(links.values_list("from_study", "to_study"))
+    )
     return any(first in studies and second in studies for first, second in pairs)
 
 
@@ -160,11 +181,13 @@ class ChangeRow:
 
 
 def group_changes(question: Question, *measures: str) -> list[ChangeRow]:
-    """The changes of a measure, by any of its names, in the groups that answer the question, with comparators of the
-    same studies.
+    """The changes of a measure, by any of its names, in the groups that answer the question, with
+    comparators of the same studies.
     """
     cache_key = ("changes", measures, group_parts(question))
-    return cached_per_version(cache_key, question.collection, lambda: read_changes(question, measures))
+    return cached_per_version(
+        cache_key, question.collection, lambda: read_changes(question, measures)
+    )
 
 
 def read_changes(question: Question, measures: tuple[str, ...]) -> list[ChangeRow]:

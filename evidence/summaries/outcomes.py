@@ -8,8 +8,9 @@ from ..questions.question import Question
 from .shares import Summary, make_share
 
 LAST = (
-    "the last dated one counts (of several treatments, that of the latest with one), an undated one only where none is "
-    "dated, and of different results at the same time “improved” does not count"
+    "the last dated one counts (of several treatments, that of the latest with one), an undated "
+    "one only where none is dated, and of different results at the same time “improved” does not "
+    "count"
 )
 
 
@@ -17,26 +18,40 @@ def outcome_rule(question: Question) -> str:
     """Which outcome of a patient counts in a domain, in a sentence."""
     if not question.outcome_months:
         return f"One outcome per patient and domain: {LAST}."
-    return f"Only outcomes {outcome_months(question)} count, one per patient and domain: of several, {LAST}."
+    return (
+        f"Only outcomes {outcome_months(question)} count, one per patient and domain: of "
+        f"several, {LAST}."
+    )
 
 
 def outcome_words(question: Question) -> str:
-    """The same in a word or two: “the last outcome”, “the last outcome at about month 3 (2 to under 4.5)”."""
+    """The same in a word or two: “the last outcome”, “the last outcome at about month 3 (2 to under
+    4.5)”.
+    """
     return f"the last outcome {outcome_months(question)}".rstrip()
 
 
 def outcome_months(question: Question) -> str:
-    """About when the outcomes were assessed that the question asks for: “at about month 3 (2 to under 4.5)”."""
+    """About when the outcomes were assessed that the question asks for: “at about month 3 (2 to
+    under 4.5)”.
+    """
     words = [Assessed(word) for word in question.outcome_months]
-    told = [f"at about {word.label[:1].lower()}{word.label[1:]}" for word in words if word != Assessed.UNKNOWN]
-    return " or ".join([*told, *(["whose month is not known"] if Assessed.UNKNOWN in words else [])])
+    told = [
+        f"at about {word.label[:1].lower()}{word.label[1:]}"
+        for word in words
+        if word != Assessed.UNKNOWN
+    ]
+    return " or ".join(
+        [*told, *(["whose month is not known"] if Assessed.UNKNOWN in words else [])]
+    )
 
 
 def outcomes_by_domain(question: Question, *, every_domain: bool = False) -> Summary:
-    """Per domain: patients whose last outcome there is an improvement, of those with a stated result there.
+    """Per domain: patients whose last outcome there is an improvement, of those with a stated
+    result there.
 
-    Which outcome is the last is said by `outcome_rule`. Domains nobody has an outcome in are left out, unless `every_domain`
-    one is wanted.
+    Which outcome is the last is said by `outcome_rule`. Domains nobody has an outcome in are left
+    out, unless `every_domain` one is wanted.
     """
     in_view, with_outcome, by_result = yield [
         Tally(question, ("reading",)),
@@ -51,7 +66,9 @@ def outcomes_by_domain(question: Question, *, every_domain: bool = False) -> Sum
                 known_by_domain[domain][(reading,)] += count
                 improved[domain] += count if answer == YesNo.YES else 0
     return [
-        make_share(domain.label, improved[domain], known_by_domain[domain], in_view, key=domain.value)
+        make_share(
+            domain.label, improved[domain], known_by_domain[domain], in_view, key=domain.value
+        )
         for domain in Domain
         if every_domain or with_outcome[(domain.value,)]
     ]

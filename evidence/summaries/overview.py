@@ -26,9 +26,13 @@ def count_patients(question: Question):
 
 
 def collection_counts(collections: list[Collection]) -> list[CollectionCounts]:
-    """Each collection on its own; nothing is added up across them. The same queries for any number of collections."""
+    """Each collection on its own; nothing is added up across them. The same queries for any number
+    of collections.
+    """
     questions = [Question(collection) for collection in collections]
-    patients = run_summaries(*(count_patients(question) for question in questions)) if questions else []
+    patients = (
+        run_summaries(*(count_patients(question) for question in questions)) if questions else []
+    )
     studies = Counter(Study.objects.published().values_list("collection", flat=True))
     groups, group_people = Counter(), Counter()
     treated = StudyGroup.objects.published().given_a_jak_inhibitor()
@@ -37,7 +41,11 @@ def collection_counts(collections: list[Collection]) -> list[CollectionCounts]:
         group_people[collection] += n or 0
     return [
         CollectionCounts(
-            collection, studies[collection.pk], patient_count, groups[collection.pk], group_people[collection.pk]
+            collection,
+            studies[collection.pk],
+            patient_count,
+            groups[collection.pk],
+            group_people[collection.pk],
         )
         for collection, patient_count in zip(collections, patients, strict=True)
     ]
@@ -78,17 +86,26 @@ class DrugEvidence:
 
 
 def counts_by_drug(question: Question):
-    patients, treatments = yield [Tally(question, ("inhibitor",)), Tally(question, ("inhibitor",), Unit.TREATMENTS)]
+    patients, treatments = yield [
+        Tally(question, ("inhibitor",)),
+        Tally(question, ("inhibitor",), Unit.TREATMENTS),
+    ]
     return patients, treatments
 
 
 def drug_evidence(drugs: list[JAKInhibitor], collections: list[Collection]) -> list[DrugEvidence]:
-    """Per drug and collection: patients, treatments, groups, trials. The same queries for any number of drugs."""
+    """Per drug and collection: patients, treatments, groups, trials. The same queries for any
+    number of drugs.
+    """
     tallies = (
-        run_summaries(*(counts_by_drug(Question(collection)) for collection in collections)) if collections else []
+        run_summaries(*(counts_by_drug(Question(collection)) for collection in collections))
+        if collections
+        else []
     )
     groups, group_people, trials = Counter(), Counter(), Counter()
-    for collection, drug, n in StudyGroup.objects.published().values_list("study__collection", "inhibitor__slug", "n"):
+    for collection, drug, n in StudyGroup.objects.published().values_list(
+        "study__collection", "inhibitor__slug", "n"
+    ):
         groups[collection, drug] += 1
         group_people[collection, drug] += n or 0
     registered = Study.objects.published().filter(registered_inhibitor__isnull=False)
@@ -98,13 +115,21 @@ def drug_evidence(drugs: list[JAKInhibitor], collections: list[Collection]) -> l
     def drug_count(drug: str, collection: Collection, patients, treatments) -> DrugCount:
         key = (collection.pk, drug)
         return DrugCount(
-            collection, patients[(drug,)], treatments[(drug,)], groups[key], group_people[key], trials[key]
+            collection,
+            patients[(drug,)],
+            treatments[(drug,)],
+            groups[key],
+            group_people[key],
+            trials[key],
         )
 
     return [
         DrugEvidence(
             drug,
-            [drug_count(drug.slug, collection, *tally) for collection, tally in zip(collections, tallies, strict=True)],
+            [
+                drug_count(drug.slug, collection, *tally)
+                for collection, tally in zip(collections, tallies, strict=True)
+            ],
         )
         for drug in drugs
     ]

@@ -1,4 +1,6 @@
-"""A review's printed figures beside what the loaded records give, by the same summaries every page uses."""
+"""A review's printed figures beside what the loaded records give, by the same summaries every page
+uses.
+"""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -31,7 +33,11 @@ class Comparison:
         figure = self.figure
         if figure.value is None:
             return f"{figure.count}/{figure.n}" if figure.n else f"{figure.count}"
-        spread = f" (SD {format_number(figure.spread, figure.decimals)})" if figure.spread is not None else ""
+        spread = (
+            f" (SD {format_number(figure.spread, figure.decimals)})"
+            if figure.spread is not None
+            else ""
+        )
         return f"{format_number(figure.value, figure.decimals)}{spread}"
 
     @property
@@ -51,7 +57,9 @@ class Comparison:
 
     @property
     def verdict(self) -> Verdict:
-        return {True: Verdict.AGREES, False: Verdict.DIFFERS, None: Verdict.NOT_COMPUTABLE}[self.agrees]
+        return {True: Verdict.AGREES, False: Verdict.DIFFERS, None: Verdict.NOT_COMPUTABLE}[
+            self.agrees
+        ]
 
     @property
     def difference(self) -> str:
@@ -60,14 +68,18 @@ class Comparison:
             return ""
         gap = Decimal(self.recomputed) - self.figure.value
         return (
-            f"{'+' if gap > 0 else ''}{format_number(float(gap), self.figure.decimals)}".replace("-", "−")
+            f"{'+' if gap > 0 else ''}{format_number(float(gap), self.figure.decimals)}".replace(
+                "-", "−"
+            )
             if gap
             else "0"
         )
 
     @property
     def expected(self) -> Verdict:
-        """What somebody saw and accepted; before anybody did, a figure that can be computed is expected to agree."""
+        """What somebody saw and accepted; before anybody did, a figure that can be computed is
+        expected to agree.
+        """
         if self.figure.verdict:
             return Verdict(self.figure.verdict)
         return Verdict.AGREES if self.value is not None else Verdict.NOT_COMPUTABLE
@@ -91,7 +103,12 @@ class Comparison:
 
     @property
     def denominators(self) -> list[int]:
-        return sorted({sum(counts) if self.figure.unit == FigureUnit.RATIO else counts[1] for counts in self.possible})
+        return sorted(
+            {
+                sum(counts) if self.figure.unit == FigureUnit.RATIO else counts[1]
+                for counts in self.possible
+            }
+        )
 
     @property
     def used(self) -> int | None:
@@ -112,7 +129,9 @@ def by_inhibitor(question: Question, vocabulary: Vocabulary):
 
 
 def reconcile_figures(review: Review, figures: list[PrintedFigure]) -> list[Comparison]:
-    """Every printed figure, recomputed from the collection that reconstructs the review, if there is one."""
+    """Every printed figure, recomputed from the collection that reconstructs the review, if there
+    is one.
+    """
     collection = review.reconstructions.order_by("pk").first()
     if collection is None:
         return [Comparison(figure, None, "") for figure in figures]
@@ -131,7 +150,9 @@ def reconcile_figures(review: Review, figures: list[PrintedFigure]) -> list[Comp
     return [recompute_figure(figure, shares, demographics) for figure in figures]
 
 
-def recompute_figure(figure: PrintedFigure, shares: dict[str, Share], demographics: AgeAndSex) -> Comparison:
+def recompute_figure(
+    figure: PrintedFigure, shares: dict[str, Share], demographics: AgeAndSex
+) -> Comparison:
     share = shares.get(share_key(figure.code))
     if share is not None and share.known:
         return Comparison(figure, share.percent, share.fraction, share)
@@ -139,7 +160,9 @@ def recompute_figure(figure: PrintedFigure, shares: dict[str, Share], demographi
 
 
 def share_key(code: str) -> str:
-    """`indication_ild_skin` prints the combination of exactly these: the indication set `ild+skin`."""
+    """`indication_ild_skin` prints the combination of exactly these: the indication set
+    `ild+skin`.
+    """
     head, _, tail = code.partition("_")
     return f"set:{set_key(tail.split('_'))}" if head == "indication" and tail else code
 

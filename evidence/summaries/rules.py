@@ -25,10 +25,12 @@ BAD = {Response.STABLE.value, Response.WORSENED.value, Response.NOT_IMPROVED.val
 
 
 def is_discordant(result: str, derived: StrEnum) -> bool:
-    """Whether authors and rule say different things: improved against no response, or the other way round.
+    """Whether authors and rule say different things: improved against no response, or the other way
+    round.
 
-    “Stable” beside “no response” is no disagreement; “stable” beside worsening is one. Of progression: improved and
-    stable against progression, worsened against none; “not improved” leaves both open.
+    “Stable” beside “no response” is no disagreement; “stable” beside worsening is one. Of
+    progression: improved and stable against progression, worsened against none; “not improved”
+    leaves both open.
     """
     if derived == Derived.NOT_EVALUABLE or result == Response.UNKNOWN:
         return False
@@ -79,7 +81,9 @@ class Judged:
 
 @dataclass(frozen=True)
 class RuleReport:
-    """A rule beside the authors' verdicts on the same outcomes; `table[result][derived]` counts outcomes."""
+    """A rule beside the authors' verdicts on the same outcomes; `table[result][derived]` counts
+    outcomes.
+    """
 
     rule: Rule | ProgressionRule
     table: dict[str, Counter]
@@ -110,7 +114,8 @@ class RuleReport:
         return self.treatments - self.with_measure
 
 
-# What a rule may ask of an outcome: baseline, follow-up, when each was, and the DLCO at the same times.
+# What a rule may ask of an outcome: baseline, follow-up, when each was, and the DLCO at the same
+# times.
 LEVELS = ("baseline", "followup")
 MONTHS = ("baseline_month", "at_months")
 DLCO = ("dlco_baseline", "dlco_followup")
@@ -129,8 +134,8 @@ PATHS = {
 
 
 def with_dlco(outcomes: QuerySet) -> QuerySet:
-    """Outcomes with the DLCO of the same treatment at the same months, where it is recorded once and both months are
-    known.
+    """Outcomes with the DLCO of the same treatment at the same months, where it is recorded once
+    and both months are known.
     """
     same = Outcome.objects.filter(
         treatment=OuterRef("treatment"),
@@ -139,21 +144,31 @@ def with_dlco(outcomes: QuerySet) -> QuerySet:
         at_months=OuterRef("at_months"),
     )
     found = same.order_by().values("treatment")
-    once = found.annotate(times=Count("pk"), before=Max("baseline"), after=Max("followup")).filter(times=1)
+    once = found.annotate(times=Count("pk"), before=Max("baseline"), after=Max("followup")).filter(
+        times=1
+    )
     return outcomes.annotate(
         dlco_baseline=Subquery(once.values("before")), dlco_followup=Subquery(once.values("after"))
     )
 
 
 def judged_by(rule: Rule | ProgressionRule, values: Mapping) -> tuple[StrEnum, str]:
-    """What a rule says of one outcome, and why it says nothing; `values` by the names that `measured_by` gives."""
-    levels, (first, last), dlco = (tuple(values.get(name) for name in names) for names in (LEVELS, MONTHS, DLCO))
+    """What a rule says of one outcome, and why it says nothing; `values` by the names that
+    `measured_by` gives.
+    """
+    levels, (first, last), dlco = (
+        tuple(values.get(name) for name in names) for names in (LEVELS, MONTHS, DLCO)
+    )
     asked = {"months": None if first is None or last is None else last - first, "dlco": dlco}
     return rule.judge(*levels, **asked), rule.why_not(*levels, **asked)
 
 
-def measured_by(rule: Rule | ProgressionRule, outcomes: QuerySet) -> tuple[QuerySet, tuple[str, ...]]:
-    """The outcomes with all that a rule asks of them, and the names of it; what it does not ask costs time."""
+def measured_by(
+    rule: Rule | ProgressionRule, outcomes: QuerySet
+) -> tuple[QuerySet, tuple[str, ...]]:
+    """The outcomes with all that a rule asks of them, and the names of it; what it does not ask
+    costs time.
+    """
     if not isinstance(rule, ProgressionRule):
         return outcomes, LEVELS
     if not rule.reads_dlco:
@@ -177,7 +192,9 @@ def rule_report(question: Question, rule: Rule | ProgressionRule) -> RuleReport:
         )
         for row in rows.values(*dict.fromkeys([*PATHS.values(), *measured]))[:LISTED]
     ]
-    judged_rows.sort(key=lambda judged: (not judged.discordant, judged.derived != Derived.NOT_EVALUABLE))
+    judged_rows.sort(
+        key=lambda judged: (not judged.discordant, judged.derived != Derived.NOT_EVALUABLE)
+    )
     ((treatments,),) = run_summaries(treatments_of(question))
     with_measure = outcomes.order_by().values("treatment").distinct().count()
     total = sum(sum(counts.values()) for counts in table.values())
@@ -185,7 +202,9 @@ def rule_report(question: Question, rule: Rule | ProgressionRule) -> RuleReport:
 
 
 def rule_rows(report: RuleReport) -> list[tuple[str, list[tuple[int, bool]]]]:
-    """The table of a report: the authors' result, then for each derived verdict how many, and whether they disagree."""
+    """The table of a report: the authors' result, then for each derived verdict how many, and
+    whether they disagree.
+    """
     return [
         (
             Response(result).label,

@@ -1,4 +1,5 @@
-"""How much a share hangs on what is not known, on one study, and on which outcome of a patient counts.
+"""How much a share hangs on what is not known, on one study, and on which outcome of a patient
+counts.
 
 Asked for only by whoever wants it, since it counts every share study by study.
 """
@@ -35,8 +36,9 @@ class WithoutOneStudy:
 
 @dataclass(frozen=True)
 class ShareSensitivity:
-    """A share and what it could be otherwise. `lowest` and `highest` leave one study out, and are None where no study
-    can be; `studies` know the item of somebody. Of outcomes by domain, `best` patients improved at some time.
+    """A share and what it could be otherwise. `lowest` and `highest` leave one study out, and are
+    None where no study can be; `studies` know the item of somebody. Of outcomes by domain, `best`
+    patients improved at some time.
     """
 
     share: Share
@@ -54,7 +56,10 @@ class ShareSensitivity:
         found = sensitivity(share.count, share.known, share.missing)
         none, every = format_number(100 * found.worst_share), format_number(100 * found.best_share)
         which = f"the {share.missing} not known"
-        return f"{found.worst}/{found.of} ({none} %) if none of {which}, {found.best}/{found.of} ({every} %) if all"
+        return (
+            f"{found.worst}/{found.of} ({none} %) if none of {which}, {found.best}/{found.of} "
+            f"({every} %) if all"
+        )
 
     @property
     def without_text(self) -> str:
@@ -72,11 +77,16 @@ class ShareSensitivity:
         """“last 5/10, best ever 7/10”."""
         if self.best is None or not self.share.known:
             return ""
-        return f"{self.share.count}/{self.share.known} at the last, {self.best}/{self.share.known} at the best ever"
+        return (
+            f"{self.share.count}/{self.share.known} at the last, {self.best}/{self.share.known} "
+            "at the best ever"
+        )
 
     @property
     def facts(self) -> list[tuple[str, str]]:
-        """What can be said: (name, value); nothing of a share that is asked for, or known of nobody."""
+        """What can be said: (name, value); nothing of a share that is asked for, or known of
+        nobody.
+        """
         found = [
             ("Unknown", self.cases_text),
             ("Without one study", self.without_text),
@@ -86,7 +96,9 @@ class ShareSensitivity:
 
 
 def share_sensitivities(question: Question, vocabulary: Vocabulary) -> Summary:
-    """A ShareSensitivity for each headline share and each domain of a question, by the share's key."""
+    """A ShareSensitivity for each headline share and each domain of a question, by the share's
+    key.
+    """
     headlines, domains, best, *by_study = yield from run_together(
         [
             headline_shares(question),
@@ -104,7 +116,9 @@ def share_sensitivities(question: Question, vocabulary: Vocabulary) -> Summary:
         lowest = min(left_out, key=lambda each: (each.percent, each.label), default=None)
         highest = max(left_out, key=lambda each: (each.percent, each.label), default=None)
         ever = best[(improved_value(share.key),)] if share in domains else None
-        found[share.key] = ShareSensitivity(share, len(+counts[share.key].known), lowest, highest, ever)
+        found[share.key] = ShareSensitivity(
+            share, len(+counts[share.key].known), lowest, highest, ever
+        )
     return found
 
 

@@ -1,4 +1,6 @@
-"""The share: the only way a rate is ever shown. And how summaries get their counts, all of a page in one go."""
+"""The share: the only way a rate is ever shown. And how summaries get their counts, all of a page
+in one go.
+"""
 
 from collections import Counter
 from collections.abc import Generator, Sequence
@@ -11,17 +13,21 @@ from ..models.choices import Missing
 from ..questions.question import Question
 from ..statistics import wilson_interval
 
-SINGULAR = {"people": "person", "studies": "study", "boxes": "box"}  # where it is not the plural without its s
+# where it is not the plural without its s
+SINGULAR = {"people": "person", "studies": "study", "boxes": "box"}
 FEW = 5  # known, under which an interval says more than a percentage
 
 ASKED_FOR = "asked for"  # in place of a percentage that the question itself decides
 SMALLEST = 0.1  # percent that a printed percentage can tell from nothing, and from all
-# A summary yields the tallies it needs and gets their counters back; `answers` drives several at once.
+# A summary yields the tallies it needs and gets their counters back; `answers` drives several at
+# once.
 Summary = Generator[list[Tally], list[Counter], Any]
 
 
 def run_together(summaries: Sequence[Summary]) -> Summary:
-    """Several summaries as one: yields all their tallies at once, returns their results in order."""
+    """Several summaries as one: yields all their tallies at once, returns their results in
+    order.
+    """
     tallies_by_summary = [next(summary) for summary in summaries]
     counters = iter((yield [tally for tallies in tallies_by_summary for tally in tallies]))
     results = []
@@ -34,7 +40,9 @@ def run_together(summaries: Sequence[Summary]) -> Summary:
 
 
 def run_summaries(*summaries: Summary) -> list:
-    """Runs summaries together, so that all their tallies travel in one query; their results, in order."""
+    """Runs summaries together, so that all their tallies travel in one query; their results, in
+    order.
+    """
     combined = run_together(summaries)
     try:
         combined.send(count(next(combined)))
@@ -56,7 +64,9 @@ def group_digits(count: int) -> str:
 
 
 def unit_of(count: float, unit: str) -> str:
-    """What so many are called: “patient” of one, “patients” of any other number; `unit` is the plural."""
+    """What so many are called: “patient” of one, “patients” of any other number; `unit` is the
+    plural.
+    """
     if count != 1:
         return unit
     return " ".join(SINGULAR.get(word, word.removesuffix("s")) for word in unit.split(" "))
@@ -69,10 +79,11 @@ def pluralize(count: int, unit: str) -> str:
 
 @dataclass(frozen=True)
 class Share:
-    """`count` of `known`, of one `unit`; those in whom it is not known are counted apart, by reason.
+    """`count` of `known`, of one `unit`; those in whom it is not known are counted apart, by
+    reason.
 
-    A share that is `asked_for` is decided by the question, so it has no percentage and no interval. `why` says why
-    something is counted of nobody.
+    A share that is `asked_for` is decided by the question, so it has no percentage and no interval.
+    `why` says why something is counted of nobody.
     """
 
     label: str
@@ -103,7 +114,9 @@ class Share:
 
     @property
     def percent(self) -> float | None:
-        """None where nobody is known: the percentage of nothing is not 0. None too where it is asked for."""
+        """None where nobody is known: the percentage of nothing is not 0. None too where it is
+        asked for.
+        """
         return 100 * self.count / self.known if self.known and not self.asked_for else None
 
     @property
@@ -133,7 +146,11 @@ class Share:
 
     @property
     def interval_text(self) -> str:
-        return f"{format_number(self.interval[0])}–{format_number(self.interval[1])}" if self.interval else ""
+        return (
+            f"{format_number(self.interval[0])}–{format_number(self.interval[1])}"
+            if self.interval
+            else ""
+        )
 
     @property
     def few(self) -> bool:
@@ -142,7 +159,9 @@ class Share:
 
     @property
     def rate_text(self) -> str:
-        """“44.9 % (31.9–58.7)”; where few are known “30.1–95.4 (75.0 %)”; an empty text where nobody is."""
+        """“44.9 % (31.9–58.7)”; where few are known “30.1–95.4 (75.0 %)”; an empty text where
+        nobody is.
+        """
         if not self.known:
             return ""
         if self.asked_for:
@@ -160,7 +179,10 @@ class Share:
 
     @property
     def missing_split(self) -> str:
-        parts = [(self.not_reported, Missing.NOT_REPORTED.label), (self.not_extracted, Missing.NOT_EXTRACTED.label)]
+        parts = [
+            (self.not_reported, Missing.NOT_REPORTED.label),
+            (self.not_extracted, Missing.NOT_EXTRACTED.label),
+        ]
         return ", ".join(f"{count} {label}" for count, label in parts if count)
 
     def __str__(self) -> str:
@@ -171,7 +193,9 @@ class Share:
         if self.asked_for:
             return f"{fraction} ({ASKED_FOR}), {self.missing_text}"
         interval = f"95 % CI {self.interval_text}"
-        rate = f"{interval}, {self.percent_text}" if self.few else f"{self.percent_text}, {interval}"
+        rate = (
+            f"{interval}, {self.percent_text}" if self.few else f"{self.percent_text}, {interval}"
+        )
         return f"{fraction} ({rate}), {self.missing_text}"
 
 
@@ -184,7 +208,9 @@ def make_share(
     key: str = "",
     **said,
 ) -> Share:
-    """A share from counters by reading: missing = in view − known, reason by reason. `said` are its other fields."""
+    """A share from counters by reading: missing = in view − known, reason by reason. `said` are its
+    other fields.
+    """
     missing = {reason: in_view[(reason.value,)] - known[(reason.value,)] for reason in Missing}
     return Share(
         label,
@@ -198,12 +224,15 @@ def make_share(
     )
 
 
-def known_tallies(question: Question, flag: str, *dimensions: str, by: str = "reading") -> list[Tally]:
-    """What `known_of` needs besides all in view: patients with a treatment of which something is open, and of these by
-    the values that settle it all the same.
+def known_tallies(
+    question: Question, flag: str, *dimensions: str, by: str = "reading"
+) -> list[Tally]:
+    """What `known_of` needs besides all in view: patients with a treatment of which something is
+    open, and of these by the values that settle it all the same.
 
-    `flag` is the dimension that says in a treatment whether it is known (`known:response`) or whether its list is whole
-    (`whole:indication`); `dimensions` have the values, and those that are known not to be.
+    `flag` is the dimension that says in a treatment whether it is known (`known:response`) or
+    whether its list is whole (`whole:indication`); `dimensions` have the values, and those that are
+    known not to be.
     """
     return [
         Tally(question, (by,), open_in=flag),
@@ -212,11 +241,13 @@ def known_tallies(question: Question, flag: str, *dimensions: str, by: str = "re
 
 
 def known_of(value: str, in_view: Counter, not_known: Counter, *known_counters: Counter) -> Counter:
-    """In how many patients it is known whether they have a value: the one rule for patients with several treatments.
+    """In how many patients it is known whether they have a value: the one rule for patients with
+    several treatments.
 
-    Yes if one of the treatments in view has it, no only where all are known and none has it. So those are taken away who
-    have a treatment of which it is not known, but for those who have the value in another one. Counters as
-    `known_tallies` asks for them; the answer is by the same second dimension.
+    Yes if one of the treatments in view has it, no only where all are known and none has it. So
+    those are taken away who have a treatment of which it is not known, but for those who have the
+    value in another one. Counters as `known_tallies` asks for them; the answer is by the same
+    second dimension.
     """
     return Counter(
         {
@@ -229,5 +260,9 @@ def known_of(value: str, in_view: Counter, not_known: Counter, *known_counters: 
 def yes_part(by_known_and_reading: Counter) -> Counter:
     """From a tally by (known:…, reading), those in whom it is known, by reading."""
     return Counter(
-        {(reading,): count for (is_known, reading), count in by_known_and_reading.items() if is_known == "yes"}
+        {
+            (reading,): count
+            for (is_known, reading), count in by_known_and_reading.items()
+            if is_known == "yes"
+        }
     )

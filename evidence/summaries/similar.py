@@ -1,4 +1,6 @@
-"""Published patients like one in front of the reader: who agrees in what, who differs, and what is not known."""
+"""Published patients like one in front of the reader: who agrees in what, who differs, and what is
+not known.
+"""
 
 from dataclasses import dataclass
 
@@ -37,7 +39,9 @@ class Case:
 
 @dataclass(frozen=True)
 class Similar:
-    """The cases that agree in most; `exactly[k]` counts patients who agree in exactly k criteria."""
+    """The cases that agree in most; `exactly[k]` counts patients who agree in exactly k
+    criteria.
+    """
 
     criteria: list[tuple[Criterion, Share]]
     cases: list[Case]
@@ -60,11 +64,21 @@ class Similar:
                 else f"{full_matches} of {of} {agree}"
             )
         elif best:
-            closest = "the closest one" if self.exactly[best] == 1 else f"the closest {self.exactly[best]}"
+            closest = (
+                "the closest one"
+                if self.exactly[best] == 1
+                else f"the closest {self.exactly[best]}"
+            )
             text = f"None of {of} agrees in all {criteria_count}; {closest} in {best} of them"
         else:
-            text = f"None of {of} is known to agree in {f'any of the {criteria_count}' if criteria_count > 1 else 'it'}"
-        return f"{text}. What happened in some patients does not tell what would happen in another one."
+            text = (
+                f"None of {of} is known to agree in "
+                f"{f'any of the {criteria_count}' if criteria_count > 1 else 'it'}"
+            )
+        return (
+            f"{text}. What happened in some patients does not tell what would happen in another "
+            "one."
+        )
 
 
 def similarity_criteria(
@@ -104,14 +118,21 @@ def similarity_criteria(
         for code in codes:
             label = vocabulary.label(FILTERS[name].kind, code)
             label = f"Prior therapy: {label}" if name == "prior" else label
-            add_criterion(f"No {label}" if match == Match.NONE else label, **{name: MatchedSet.of((code,), match)})
+            add_criterion(
+                f"No {label}" if match == Match.NONE else label,
+                **{name: MatchedSet.of((code,), match)},
+            )
     return criteria
 
 
 def similar_patients(collection: Collection, criteria: list[Criterion]) -> Similar:
     """The patients of a collection beside these criteria, and in how many each is known."""
     cases, exactly = closest_patients(collection, criteria)
-    matches = run_summaries(*(match_summary(criterion.question) for criterion in criteria)) if criteria else []
+    matches = (
+        run_summaries(*(match_summary(criterion.question) for criterion in criteria))
+        if criteria
+        else []
+    )
     shares = [
         Share(
             criterion.label,
@@ -126,10 +147,18 @@ def similar_patients(collection: Collection, criteria: list[Criterion]) -> Simil
 
 
 def closest_patients(
-    collection: Collection, criteria: list[Criterion], *, excluded: int | None = None, limit: int = SHOWN
+    collection: Collection,
+    criteria: list[Criterion],
+    *,
+    excluded: int | None = None,
+    limit: int = SHOWN,
 ) -> tuple[list[Case], list[int]]:
-    """The cases that agree in most, and how many agree in how much. `excluded` is the primary key of one to leave out."""
-    ranking = rank_by_agreement(collection, [criterion.question for criterion in criteria], limit, excluded)
+    """The cases that agree in most, and how many agree in how much. `excluded` is the primary key
+    of one to leave out.
+    """
+    ranking = rank_by_agreement(
+        collection, [criterion.question for criterion in criteria], limit, excluded
+    )
     patients = (
         Patient.objects.filter(pk__in=[agreement.patient for agreement in ranking.first])
         .select_related("study__collection")
@@ -141,7 +170,11 @@ def closest_patients(
         Case(
             patients_by_key[agreement.patient],
             *(
-                [label for label, agrees in zip(labels, agreement.agrees, strict=True) if agrees is verdict]
+                [
+                    label
+                    for label, agrees in zip(labels, agreement.agrees, strict=True)
+                    if agrees is verdict
+                ]
                 for verdict in SAID
             ),
         )
@@ -151,7 +184,9 @@ def closest_patients(
 
 
 def criteria_of(patient: Patient, vocabulary: Vocabulary) -> tuple[dict, list[Criterion]]:
-    """What is known of a patient, as address words of the page of similar patients, and as criteria."""
+    """What is known of a patient, as address words of the page of similar patients, and as
+    criteria.
+    """
     signs = [(sign.manifestation.code, sign.status) for sign in patient.manifestation_records.all()]
     antibodies = patient.autoantibody_records.all()
     params = {
@@ -159,9 +194,15 @@ def criteria_of(patient: Patient, vocabulary: Vocabulary) -> tuple[dict, list[Cr
         "sex": "" if patient.sex == Sex.UNKNOWN else patient.sex,
         "subset": "" if patient.subset == Subset.UNKNOWN else patient.subset,
         "autoantibody": tuple(
-            sorted(antibody.autoantibody.code for antibody in antibodies if antibody.status == Presence.PRESENT)
+            sorted(
+                antibody.autoantibody.code
+                for antibody in antibodies
+                if antibody.status == Presence.PRESENT
+            )
         ),
-        "manifestation": tuple(sorted(code for code, status in signs if status == Presence.PRESENT)),
+        "manifestation": tuple(
+            sorted(code for code, status in signs if status == Presence.PRESENT)
+        ),
         "without": tuple(sorted(code for code, status in signs if status == Presence.ABSENT)),
         "prior": tuple(sorted(therapy.code for therapy in patient.prior_therapies.all())),
     }

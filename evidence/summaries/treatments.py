@@ -1,4 +1,6 @@
-"""Treatments one by one: what happened when, levels before and after, and what a rule says of them."""
+"""Treatments one by one: what happened when, levels before and after, and what a rule says of
+them.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -23,7 +25,9 @@ LINES = 300  # single outcomes drawn
 
 
 def matching_outcomes(question: Question, measures: list[str]):
-    """Outcomes by these measures under the treatments that answer the question; of the months asked for, if any are."""
+    """Outcomes by these measures under the treatments that answer the question; of the months asked
+    for, if any are.
+    """
     outcomes = Outcome.objects.under(matching_treatments(question)).filter(measure__in=measures)
     return outcomes.filter(months_among(question.outcome_months))
 
@@ -45,7 +49,9 @@ class Level:
 
 @dataclass(frozen=True)
 class LevelsAtMonth:
-    """All of one window of months: how many, and the quartiles of baseline, follow-up and change."""
+    """All of one window of months: how many, and the quartiles of baseline, follow-up and
+    change.
+    """
 
     month: Assessed
     levels: list[Level]
@@ -79,7 +85,13 @@ def patient_levels(question: Question, code: str) -> Levels:
     by_month = defaultdict(list)
     patients = set()
     for patient, month, baseline, followup, result in rows:
-        level = Level(patient, None if month is None else float(month), float(baseline), float(followup), result)
+        level = Level(
+            patient,
+            None if month is None else float(month),
+            float(baseline),
+            float(followup),
+            result,
+        )
         by_month[window_of(month)].append(level)
         patients.add(patient)
     months = [
@@ -117,7 +129,13 @@ class Swimmer:
     @property
     def last_month(self) -> float:
         """The last month anything is known of."""
-        return max([self.months or 0, *(event[0] for event in self.outcomes), *(event[0] for event in self.events)])
+        return max(
+            [
+                self.months or 0,
+                *(event[0] for event in self.outcomes),
+                *(event[0] for event in self.events),
+            ]
+        )
 
 
 @dataclass(frozen=True)
@@ -144,10 +162,16 @@ def swimmer_rows(question: Question, treatments: Iterable[Treatment]) -> Swimmer
 
 
 def swimmer_row(treatment: Treatment) -> Swimmer:
-    """Reads one treatment; its patient, inhibitor, outcomes and events are expected to be fetched with it."""
+    """Reads one treatment; its patient, inhibitor, outcomes and events are expected to be fetched
+    with it.
+    """
     outcomes, events = list(treatment.outcomes.all()), list(treatment.events.all())
     dated = [
-        (float(outcome.at_months), f"{outcome.get_domain_display()}: {outcome.measure}", outcome.result)
+        (
+            float(outcome.at_months),
+            f"{outcome.get_domain_display()}: {outcome.measure}",
+            outcome.result,
+        )
         for outcome in outcomes
         if outcome.at_months is not None
     ]

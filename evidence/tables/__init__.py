@@ -1,4 +1,6 @@
-"""What tables and files hold: one declaration of columns per noun, read by page, file and API alike."""
+"""What tables and files hold: one declaration of columns per noun, read by page, file and API
+alike.
+"""
 
 from .column import Batch, Column, Table, order_records, read_batches
 from .pages import page_records

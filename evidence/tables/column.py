@@ -20,11 +20,15 @@ OUR_DEFINITION = "Casebook"
 
 
 class BatchLookup:
-    """A to-many value that is looked up together with its like: one query for all columns of a class."""
+    """A to-many value that is looked up together with its like: one query for all columns of a
+    class.
+    """
 
     path: str
 
-    def look_up(self, paths: list[str], keys: list[int], question: Question) -> list[dict[int, list[str]]]:
+    def look_up(
+        self, paths: list[str], keys: list[int], question: Question
+    ) -> list[dict[int, list[str]]]:
         """For each path, the lists by owner."""
         raise NotImplementedError
 
@@ -37,8 +41,8 @@ Lookup = Callable[[list[int], Question], dict[int, list[str]]]
 class Codes:
     """The vocabulary that a column's codes come from, where it is a table of the database.
 
-    `described` says in words which codes they are. Pages print the labels of the vocabulary `kind`, if it is given;
-    with `joined`, a value is a set of codes joined by +.
+    `described` says in words which codes they are. Pages print the labels of the vocabulary `kind`,
+    if it is given; with `joined`, a value is a set of codes joined by +.
     """
 
     described: str
@@ -48,18 +52,21 @@ class Codes:
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its name in files, its heading on pages, where its value comes from, and what it means.
+    """One column: its name in files, its heading on pages, where its value comes from, and what it
+    means.
 
-    Lists, files, bundles, the data dictionary, the API's schema and the page of a single record all read it here.
+    Lists, files, bundles, the data dictionary, the API's schema and the page of a single record all
+    read it here.
 
-    `source` is a path or a function making an expression; `lookup` looks up a to-many value for a batch of rows.
-    `unit` is that of a number; a number without a unit is an ordinal (first, second, third), and `whole`.
-    `labels` are codes with their labels, `codes` the vocabulary of codes that are not written in the source.
-    `unknown` is the code that stands for a missing value. With `tells_missing`, an empty cell says why it is empty.
-    `toned` gives a code a colour on pages. `definition` says who defines what the column holds.
+    `source` is a path or a function making an expression; `lookup` looks up a to-many value for a
+    batch of rows. `unit` is that of a number; a number without a unit is an ordinal (first, second,
+    third), and `whole`. `labels` are codes with their labels, `codes` the vocabulary of codes that
+    are not written in the source. `unknown` is the code that stands for a missing value. With
+    `tells_missing`, an empty cell says why it is empty. `toned` gives a code a colour on pages.
+    `definition` says who defines what the column holds.
 
-    On the page of its record (`on_case`) the heading is `case_label`, or else the label without its unit; with
-    `case_if_known` it is left out there when it has no value.
+    On the page of its record (`on_case`) the heading is `case_label`, or else the label without its
+    unit; with `case_if_known` it is left out there when it has no value.
 
     Raises ValueError where the meaning is missing, or the unit of a number.
     """
@@ -86,12 +93,16 @@ class Column:
 
     def __post_init__(self):
         if not self.meaning:
-            raise ValueError(f"The column “{self.name}” says nothing of what it means: give it a `meaning`.")
+            raise ValueError(
+                f"The column “{self.name}” says nothing of what it means: give it a `meaning`."
+            )
         if self.numeric and not (self.unit or self.whole):
             raise ValueError(f"The number “{self.name}” has no unit: give it a `unit`.")
 
     def at(self, source: str | Callable[[], Any], **changes: Any) -> "Column":
-        """The same column, its value reached from another table; `changes` are what else is different there."""
+        """The same column, its value reached from another table; `changes` are what else is
+        different there.
+        """
         return replace(self, source=source, **changes)
 
     @property
@@ -112,7 +123,8 @@ class Column:
 class Table:
     """One noun: its rows for a question, their columns, their order, and where a row leads.
 
-    `in_words` says how the question was asked of the rows: some parts of it cannot be asked of groups.
+    `in_words` says how the question was asked of the rows: some parts of it cannot be asked of
+    groups.
     """
 
     noun: str
@@ -128,7 +140,9 @@ class Table:
         return {column.name: column for column in self.columns if column.sortable}
 
     def sorts_by(self, sort: str) -> bool:
-        """Whether a `sort` word, with or without its hyphen, names a column; none at all is the usual order."""
+        """Whether a `sort` word, with or without its hyphen, names a column; none at all is the
+        usual order.
+        """
         return not sort or sort.removeprefix("-") in self.sort_words()
 
     @property
@@ -145,7 +159,8 @@ class Table:
 
 
 def order_records(table: Table, records: QuerySet, sort: str) -> QuerySet:
-    """Rows in the order a `sort` word asks for (a leading - turns it round), unknown values last, ties by identity.
+    """Rows in the order a `sort` word asks for (a leading - turns it round), unknown values last,
+    ties by identity.
 
     Raises KeyError for a word that names no column.
     """
@@ -159,8 +174,8 @@ def order_records(table: Table, records: QuerySet, sort: str) -> QuerySet:
 
 @dataclass(frozen=True)
 class Batch:
-    """Some rows, column by column. `values[i]` are the values of column i, None where there is none; `reasons` says of
-    each row what that means.
+    """Some rows, column by column. `values[i]` are the values of column i, None where there is
+    none; `reasons` says of each row what that means.
     """
 
     reasons: list[str]
@@ -170,8 +185,12 @@ class Batch:
         return len(self.reasons)
 
 
-def read_batches(columns: list[Column], table: Table, records: QuerySet, question: Question) -> Iterator[Batch]:
-    """The rows of the records, in their order, 2,000 at a time: memory stays flat, and look-ups are few."""
+def read_batches(
+    columns: list[Column], table: Table, records: QuerySet, question: Question
+) -> Iterator[Batch]:
+    """The rows of the records, in their order, 2,000 at a time: memory stays flat, and look-ups are
+    few.
+    """
     plain_columns = [column for column in columns if not column.lookup]
     expressions = {f"c{i}": column_expression(column) for i, column in enumerate(plain_columns)}
     rows_of_table = (
@@ -184,27 +203,39 @@ def read_batches(columns: list[Column], table: Table, records: QuerySet, questio
         reason = {extraction: missing_reason(extraction).label for extraction in set(extractions)}
         reasons = [reason[extraction] for extraction in extractions]
         values_by_column = dict(zip((column.name for column in plain_columns), values, strict=True))
-        values_by_column |= looked_up([column for column in columns if column.lookup], list(keys), reasons, question)
-        yield Batch(reasons, [clean_values(column, values_by_column[column.name]) for column in columns])
+        values_by_column |= looked_up(
+            [column for column in columns if column.lookup], list(keys), reasons, question
+        )
+        yield Batch(
+            reasons, [clean_values(column, values_by_column[column.name]) for column in columns]
+        )
 
 
-def looked_up(columns: list[Column], keys: list[int], reasons: list[str], question: Question) -> dict[str, list]:
+def looked_up(
+    columns: list[Column], keys: list[int], reasons: list[str], question: Question
+) -> dict[str, list]:
     """Lists as texts, by column; columns that come from one table are looked up together."""
     lists_by_column: dict[str, dict[int, list[str]]] = {}
     for column in columns:
         if isinstance(column.lookup, BatchLookup):
             if column.name not in lists_by_column:
                 same_lookup = [
-                    other_column for other_column in columns if type(other_column.lookup) is type(column.lookup)
+                    other_column
+                    for other_column in columns
+                    if type(other_column.lookup) is type(column.lookup)
                 ]
                 lists = column.lookup.look_up(
                     [other_column.lookup.path for other_column in same_lookup], keys, question
                 )
-                lists_by_column |= dict(zip((other_column.name for other_column in same_lookup), lists, strict=True))
+                lists_by_column |= dict(
+                    zip((other_column.name for other_column in same_lookup), lists, strict=True)
+                )
         else:
             lists_by_column[column.name] = column.lookup(keys, question)
     return {
-        name: [join_list(lists.get(key, ()), reason) for key, reason in zip(keys, reasons, strict=True)]
+        name: [
+            join_list(lists.get(key, ()), reason) for key, reason in zip(keys, reasons, strict=True)
+        ]
         for name, lists in lists_by_column.items()
     }
 
@@ -217,27 +248,33 @@ def join_list(parts: Sequence[str], reason: str) -> str | None:
 
 
 def clean_values(column: Column, values: Sequence) -> list:
-    """The values of a column: None for what is not known, 12 for 12.000, yes and no for truth values."""
+    """The values of a column: None for what is not known, 12 for 12.000, yes and no for truth
+    values.
+    """
     unknown_values = (None,) if column.numeric else ("", None, column.unknown)
     return map_values(values, lambda value: None if value in unknown_values else plain_value(value))
 
 
 def map_values(values: Sequence, convert: Callable[[Any], Any]) -> list:
-    """Each value by `convert`, which is asked once for each different value: a column of two thousand has few."""
+    """Each value by `convert`, which is asked once for each different value: a column of two
+    thousand has few.
+    """
     converted = {value: convert(value) for value in set(values)}
     return [converted[value] for value in values]
 
 
 def column_expression(column: Column):
-    """The column's expression; measured numbers as floating-point ones, which come ten times as fast as decimals and
-    print the same.
+    """The column's expression; measured numbers as floating-point ones, which come ten times as
+    fast as decimals and print the same.
     """
     measured = column.numeric and not column.whole and isinstance(column.source, str)
     return Cast(column.source, Real()) if measured else column.expression
 
 
 class Real(Field):
-    """A floating-point number just as the driver gives it; Django's own field would call a function for each."""
+    """A floating-point number just as the driver gives it; Django's own field would call a function
+    for each.
+    """
 
     def db_type(self, connection):
         return "double precision" if connection.vendor == "postgresql" else "real"

@@ -1,4 +1,6 @@
-"""The data dictionary: what every column of every file means, arranged from the columns' own declarations."""
+"""The data dictionary: what every column of every file means, arranged from the columns' own
+declarations.
+"""
 
 from dataclasses import dataclass
 
@@ -6,10 +8,16 @@ from . import TABLES, TIDY, Column, Table
 from .column import OUR_DEFINITION
 
 ABBREVIATED = "only the abstract, the registration or a citation was read"
-MISSING_TEXT = f"“not reported” (the paper was read in full and does not say) or “not extracted” ({ABBREVIATED})"
+MISSING_TEXT = (
+    "“not reported” (the paper was read in full and does not say) or “not extracted” "
+    f"({ABBREVIATED})"
+)
 MISSING_NUMBER = "empty; the column empty_means says whether it is not reported or not extracted"
 MISSING_NONE = "empty where it does not apply or was not printed"
-MISSING_LIST = "a list that is not known says why; within a list, one value that is not known says so in its place"
+MISSING_LIST = (
+    "a list that is not known says why; within a list, one value that is not known says so in "
+    "its place"
+)
 
 HEADER = ("file", "column", "label", "meaning", "type", "unit", "values", "missing", "source")
 
@@ -41,7 +49,15 @@ class Entry:
     @property
     def cells(self) -> tuple[str, ...]:
         """The entry as a row of a file, under HEADER."""
-        described = (self.label, self.meaning, self.type, self.unit, self.allowed, self.missing, self.source)
+        described = (
+            self.label,
+            self.meaning,
+            self.type,
+            self.unit,
+            self.allowed,
+            self.missing,
+            self.source,
+        )
         return (self.file, self.name, *described)
 
 
@@ -80,17 +96,48 @@ def missing_meaning(column: Column) -> str:
 
 # What every file has besides its own columns.
 COMMON = [
-    ("empty_means", "Empty means", "What an empty value of this row means.", "not reported; not extracted"),
-    ("collection", "Collection", "The collection the row belongs to; rows of two are never in one file.", ""),
-    ("evidence_kind", "Kind of evidence", "“published”, or the caveat of a simulated collection, on every row.", ""),
+    (
+        "empty_means",
+        "Empty means",
+        "What an empty value of this row means.",
+        "not reported; not extracted",
+    ),
+    (
+        "collection",
+        "Collection",
+        "The collection the row belongs to; rows of two are never in one file.",
+        "",
+    ),
+    (
+        "evidence_kind",
+        "Kind of evidence",
+        "“published”, or the caveat of a simulated collection, on every row.",
+        "",
+    ),
 ]
-RELEASE = ("release", "Release", "The release the data are of, and whether they have been edited since.", "")
+RELEASE = (
+    "release",
+    "Release",
+    "The release the data are of, and whether they have been edited since.",
+    "",
+)
 
 
 def common_entries(table: Table, *, stands_alone: bool = True) -> list[Entry]:
     """What every file has besides its columns; one that stands alone names the release too."""
     return [
-        Entry(f"{table.noun}.csv", name, label, meaning, "text", "", [], allowed, "never empty", OUR_DEFINITION)
+        Entry(
+            f"{table.noun}.csv",
+            name,
+            label,
+            meaning,
+            "text",
+            "",
+            [],
+            allowed,
+            "never empty",
+            OUR_DEFINITION,
+        )
         for name, label, meaning, allowed in [*COMMON, *([RELEASE] if stands_alone else [])]
     ]
 
@@ -112,6 +159,12 @@ def bundle_entries() -> list[tuple[Table, list[Entry]]]:
 def dictionary_entries() -> list[tuple[Table, list[Entry]]]:
     """Every file with its columns, in their order."""
     return [
-        (table, [*(column_entry(table, column) for column in table.file_columns), *common_entries(table)])
+        (
+            table,
+            [
+                *(column_entry(table, column) for column in table.file_columns),
+                *common_entries(table),
+            ],
+        )
         for table in TABLES.values()
     ]

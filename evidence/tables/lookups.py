@@ -1,4 +1,6 @@
-"""Look-ups of to-many values, a batch of owners at a time: two thousand rows cost one query, not two thousand."""
+"""Look-ups of to-many values, a batch of owners at a time: two thousand rows cost one query, not
+two thousand.
+"""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -6,9 +8,20 @@ from dataclasses import dataclass
 from django.db.models import QuerySet
 
 from ..counting import matching_treatments_of
-from ..models import Patient, PatientAutoantibody, PatientManifestation, Study, StudyGroup, Treatment
+from ..models import (
+    Patient,
+    PatientAutoantibody,
+    PatientManifestation,
+    Study,
+    StudyGroup,
+    Treatment,
+)
 from ..models.choices import Ascertainment, ListCompleteness, Response, YesNo
-from ..questions.filters import describe_parts_not_asked, matching_treatments, studies_without_groups
+from ..questions.filters import (
+    describe_parts_not_asked,
+    matching_treatments,
+    studies_without_groups,
+)
 from ..questions.question import Question
 from ..questions.vocabulary import vocabulary
 from .column import BatchLookup
@@ -47,24 +60,34 @@ def prior_therapies(keys: list[int], question: Question) -> dict[int, list[str]]
     """Codes of earlier therapies; “none” where the source says there were none."""
     links = Patient.prior_therapies.through.objects.filter(patient__among=keys)
     therapies = group_by_owner(links.order_by("pk").values_list("patient", "therapy__code"))
-    without_therapies = Patient.objects.filter(pk__among=keys, prior_therapies_completeness=ListCompleteness.NONE)
+    without_therapies = Patient.objects.filter(
+        pk__among=keys, prior_therapies_completeness=ListCompleteness.NONE
+    )
     return therapies | {key: ["none"] for key in without_therapies.values_list("pk", flat=True)}
 
 
 @dataclass(frozen=True)
 class OfMatchingTreatments(BatchLookup):
-    """A value of each treatment of the patient that answers the question, in the order of the treatments."""
+    """A value of each treatment of the patient that answers the question, in the order of the
+    treatments.
+    """
 
     path: str
 
-    def look_up(self, paths: list[str], keys: list[int], question: Question) -> list[dict[int, list[str]]]:
+    def look_up(
+        self, paths: list[str], keys: list[int], question: Question
+    ) -> list[dict[int, list[str]]]:
         values_by_path = [defaultdict(list) for _ in paths]
-        treatment_keys = matching_treatments_of(question, keys) if len(keys) <= MAX_FROM_MEMORY else None
+        treatment_keys = (
+            matching_treatments_of(question, keys) if len(keys) <= MAX_FROM_MEMORY else None
+        )
         if treatment_keys is None:
             treatments = matching_treatments(question).filter(patient__among=keys)
         else:
             treatments = Treatment.objects.filter(pk__among=treatment_keys)
-        for owner, *values in treatments.order_by("patient", "number").values_list("patient", *paths):
+        for owner, *values in treatments.order_by("patient", "number").values_list(
+            "patient", *paths
+        ):
             for lists, value in zip(values_by_path, values, strict=True):
                 lists[owner].append("" if value in UNKNOWN_CODES else value)
         return values_by_path
@@ -77,19 +100,28 @@ def concomitant_therapies(keys: list[int], question: Question) -> dict[int, list
 
 def group_indications(keys: list[int], question: Question) -> dict[int, list[str]]:
     links = StudyGroup.indications.through.objects.filter(studygroup__among=keys)
-    return group_by_owner(links.order_by("indication__code").values_list("studygroup", "indication__code"))
+    return group_by_owner(
+        links.order_by("indication__code").values_list("studygroup", "indication__code")
+    )
 
 
 def sharing_studies(keys: list[int], question: Question) -> dict[int, list[str]]:
     """Studies that may report some of the same people, whichever of the two says so."""
     links = Study.objects.within(question.collection).sharing_patients()
     linked_to = group_by_owner(
-        links.filter(from_study__among=keys).order_by("pk").values_list("from_study", "to_study__slug")
+        links.filter(from_study__among=keys)
+        .order_by("pk")
+        .values_list("from_study", "to_study__slug")
     )
     linked_from = group_by_owner(
-        links.filter(to_study__among=keys).order_by("pk").values_list("to_study", "from_study__slug")
+        links.filter(to_study__among=keys)
+        .order_by("pk")
+        .values_list("to_study", "from_study__slug")
     )
-    return {key: sorted({*linked_to.get(key, []), *linked_from.get(key, [])}) for key in {*linked_to, *linked_from}}
+    return {
+        key: sorted({*linked_to.get(key, []), *linked_from.get(key, [])})
+        for key in {*linked_to, *linked_from}
+    }
 
 
 def not_asked_of_groups(keys: list[int], question: Question) -> dict[int, list[str]]:
@@ -99,7 +131,9 @@ def not_asked_of_groups(keys: list[int], question: Question) -> dict[int, list[s
 
 
 def not_asked_of_studies(keys: list[int], question: Question) -> dict[int, list[str]]:
-    """The same for studies that are there for their groups alone; of all others every part was asked."""
+    """The same for studies that are there for their groups alone; of all others every part was
+    asked.
+    """
     not_asked = not_asked_of_groups(keys, question)
     if not_asked:
         answered = studies_without_groups(question).filter(pk__among=keys).order_by()

@@ -7,17 +7,32 @@ from ..models import AdverseEvent, Outcome, Patient, Treatment
 from ..questions.question import Question
 from .column import Table, order_records
 
-RECORDS = {Unit.PATIENTS: Patient, Unit.TREATMENTS: Treatment, Unit.OUTCOMES: Outcome, Unit.EVENTS: AdverseEvent}
+RECORDS = {
+    Unit.PATIENTS: Patient,
+    Unit.TREATMENTS: Treatment,
+    Unit.OUTCOMES: Outcome,
+    Unit.EVENTS: AdverseEvent,
+}
 UNDER = (Unit.OUTCOMES, Unit.EVENTS)
 
 
 def page_records(table: Table, question: Question, sort: str, start: int, stop: int) -> QuerySet:
-    """Records `start` to `stop` of the list. Raises KeyError for a sort word that names no column."""
-    records = page_from_snapshot(table, question, sort, start, stop) if table.unit in RECORDS else None
-    return order_records(table, table.records(question), sort)[start:stop] if records is None else records
+    """Records `start` to `stop` of the list. Raises KeyError for a sort word that names no
+    column.
+    """
+    records = (
+        page_from_snapshot(table, question, sort, start, stop) if table.unit in RECORDS else None
+    )
+    return (
+        order_records(table, table.records(question), sort)[start:stop]
+        if records is None
+        else records
+    )
 
 
-def page_from_snapshot(table: Table, question: Question, sort: str, start: int, stop: int) -> QuerySet | None:
+def page_from_snapshot(
+    table: Table, question: Question, sort: str, start: int, stop: int
+) -> QuerySet | None:
     """The records by their keys, where memory knows which they are."""
     unit = Unit(table.unit)
     rows = RECORDS[unit].objects
@@ -26,7 +41,11 @@ def page_from_snapshot(table: Table, question: Question, sort: str, start: int, 
         if treatments_and_offset is None:
             return None
         treatments, offset = treatments_and_offset
-        return order_records(table, rows.filter(treatment__among=treatments), "")[offset : offset + stop - start]
-    order = (sort, lambda: order_records(table, table.records(question.only()), sort)) if sort else None
+        return order_records(table, rows.filter(treatment__among=treatments), "")[
+            offset : offset + stop - start
+        ]
+    order = (
+        (sort, lambda: order_records(table, table.records(question.only()), sort)) if sort else None
+    )
     keys = row_keys(question, unit, start, stop, order)
     return None if keys is None else order_records(table, rows.filter(pk__among=keys), sort)

@@ -1,4 +1,6 @@
-"""The nouns and their columns: each says once what it is called, where its value comes from and what it means."""
+"""The nouns and their columns: each says once what it is called, where its value comes from and
+what it means.
+"""
 
 from django.db.models import Case, CharField, Count, F, OuterRef, Subquery, Value, When
 from django.db.models.functions import Coalesce
@@ -32,7 +34,10 @@ RESPONSES = dict(Response.choices)
 YES_NO = dict(YesNo.choices)
 SUBSETS = dict(Subset.choices)
 # Short enough for a table; the column is headed “Adverse events”.
-ASCERTAINMENT = {Ascertainment.EVENTS.value: "Reported", Ascertainment.EXPLICITLY_NONE.value: "None, as stated"}
+ASCERTAINMENT = {
+    Ascertainment.EVENTS.value: "Reported",
+    Ascertainment.EXPLICITLY_NONE.value: "None, as stated",
+}
 
 INHIBITOR = Codes("an inhibitor's slug, as on /inhibitors/", "inhibitor")
 INDICATIONS = Codes("codes of indications, joined by +", "indication", joined=True)
@@ -44,7 +49,10 @@ PATIENTS_COUNTED = "patients"
 SINCE_START = "months since the start of the course"
 MEASURED = "the unit of the measure, as the source gives it"
 MRSS = "Modified Rodnan skin score, 0 to 51: 17 sites, 0 to 3 points each."
-CTCAE = "Common Terminology Criteria for Adverse Events (CTCAE), grades 1 to 5, where the source grades."
+CTCAE = (
+    "Common Terminology Criteria for Adverse Events (CTCAE), grades 1 to 5, where the source "
+    "grades."
+)
 
 # Columns of several tables
 
@@ -105,19 +113,22 @@ def not_asked(of: str, lookup: Lookup) -> Column:
         NOT_ASKED,
         "Not asked",
         lookup=lookup,
-        meaning=f"Parts of the question that were not asked of this {of}, because a group has no one value for them; "
-        "it may hold patients like these. Empty where every part was asked.",
+        meaning=f"Parts of the question that were not asked of this {of}, because a group has no "
+        "one value for them; it may hold patients like these. Empty where every part was asked.",
         tells_missing=False,
     )
 
 
 def completeness_column(of: str, field: str, *, on_case: bool = False) -> Column:
-    """Whether a list is whole, beside the list itself. A case says so with the list, or here (`on_case`)."""
+    """Whether a list is whole, beside the list itself. A case says so with the list, or here
+    (`on_case`).
+    """
     return Column(
         field,
         f"List of {of}",
         field,
-        f"Whether there may be more {of} than are listed; what is not on a list is absent only where it is complete.",
+        f"Whether there may be more {of} than are listed; what is not on a list is absent only "
+        "where it is complete.",
         labels=dict(ListCompleteness.choices),
         unknown=ListCompleteness.NOT_STATED,
         on_case=on_case,
@@ -261,7 +272,11 @@ PATIENTS = Table(
             "For",
             lookup=lists.OfMatchingTreatments("indication_set"),
             meaning="What each course that answers the question was given for, as a set.",
-            codes=Codes("codes of indications, joined by +, one set for each course", "indication", joined=True),
+            codes=Codes(
+                "codes of indications, joined by +, one set for each course",
+                "indication",
+                joined=True,
+            ),
             on_page=True,
         ),
         Column(
@@ -285,7 +300,8 @@ PATIENTS = Table(
             "adverse_events",
             "Adverse events",
             lookup=lists.OfMatchingTreatments("adverse_events"),
-            meaning="What the source says of adverse events, for each course that answers the question.",
+            meaning="What the source says of adverse events, for each course that answers the "
+            "question.",
             labels=ASCERTAINMENT,
             on_page=True,
         ),
@@ -336,7 +352,9 @@ TREATMENTS = Table(
         TREATMENT.at("number", on_page=True),
         *study_columns("patient__study__", on_page=False),
         TREATMENT_INHIBITOR,
-        Column("dose", "Dose", "dose", "Dose, as written in the source.", on_page=True, on_case=True),
+        Column(
+            "dose", "Dose", "dose", "Dose, as written in the source.", on_page=True, on_case=True
+        ),
         Column(
             "duration_months",
             "Duration (months)",
@@ -391,7 +409,9 @@ TREATMENTS = Table(
             on_page=True,
             on_case=True,
         ),
-        completeness_column("adverse event categories", "adverse_event_categories_completeness", on_case=True),
+        completeness_column(
+            "adverse event categories", "adverse_event_categories_completeness", on_case=True
+        ),
         Column(
             "stopped",
             "Stopped",
@@ -626,7 +646,9 @@ STUDIES = Table(
     columns=[
         STUDY,
         STUDY_NAME,
-        Column("title", "Title", "title", "Title of the publication or registration.", on_page=True),
+        Column(
+            "title", "Title", "title", "Title of the publication or registration.", on_page=True
+        ),
         Column(
             "authors",
             "Authors",
@@ -639,7 +661,14 @@ STUDIES = Table(
         Column("pages", "Pages", "pages", "Pages or article number.", tells_missing=False),
         DOI,
         Column("pmid", "PMID", "pmid", "PubMed id.", tells_missing=False, definition="PubMed"),
-        Column("pmcid", "PMCID", "pmcid", "PubMed Central id.", tells_missing=False, definition="PubMed Central"),
+        Column(
+            "pmcid",
+            "PMCID",
+            "pmcid",
+            "PubMed Central id.",
+            tells_missing=False,
+            definition="PubMed Central",
+        ),
         Column(
             "nct",
             "ClinicalTrials.gov",
@@ -648,8 +677,20 @@ STUDIES = Table(
             tells_missing=False,
             definition="ClinicalTrials.gov",
         ),
-        Column("url", "Address", "url", "Address of the source where it has no DOI.", tells_missing=False),
-        Column("country", "Country", "country", "Country the patients were treated in.", tells_missing=False),
+        Column(
+            "url",
+            "Address",
+            "url",
+            "Address of the source where it has no DOI.",
+            tells_missing=False,
+        ),
+        Column(
+            "country",
+            "Country",
+            "country",
+            "Country the patients were treated in.",
+            tells_missing=False,
+        ),
         DESIGN.at("design", on_page=True),
         Column(
             "extraction",
@@ -848,7 +889,9 @@ FINDINGS = Table(
     noun="findings",
     title="Findings of groups",
     unit="findings",
-    records=lambda question: GroupFinding.objects.filter(group__in=matching_groups(question).order_by().values("pk")),
+    records=lambda question: GroupFinding.objects.filter(
+        group__in=matching_groups(question).order_by().values("pk")
+    ),
     extraction="group__study__extraction",
     order=["group__study__short_name", "group__position", "group__slug", "number"],
     columns=[
@@ -874,9 +917,21 @@ FINDINGS = Table(
             on_page=True,
         ),
         printed_column("at_weeks", "When it was assessed.", "weeks"),
-        printed_column("n", "How many patients were analysed for this finding.", PATIENTS_COUNTED, is_whole=True),
-        printed_column("events", "How many patients had what was measured.", "patients with the event", is_whole=True),
-        printed_column("percent", "Percentage, where the source prints that instead of a count.", "percent"),
+        printed_column(
+            "n",
+            "How many patients were analysed for this finding.",
+            PATIENTS_COUNTED,
+            is_whole=True,
+        ),
+        printed_column(
+            "events",
+            "How many patients had what was measured.",
+            "patients with the event",
+            is_whole=True,
+        ),
+        printed_column(
+            "percent", "Percentage, where the source prints that instead of a count.", "percent"
+        ),
         printed_column("value", "A single value, such as a median or a score.", MEASURED),
         printed_column("baseline", "Value before or at the start.", MEASURED),
         printed_column("baseline_sd", "Standard deviation at baseline.", MEASURED),
@@ -884,7 +939,9 @@ FINDINGS = Table(
         printed_column("followup_sd", "Standard deviation at follow-up.", MEASURED),
         printed_column("change", "Change from baseline to follow-up, as printed.", MEASURED),
         printed_column("change_sd", "Standard deviation of the change.", MEASURED),
-        printed_column("iqr", "Width of the interquartile range, where only the width is printed.", MEASURED),
+        printed_column(
+            "iqr", "Width of the interquartile range, where only the width is printed.", MEASURED
+        ),
         printed_column("iqr_low", "Lower end of the interquartile range.", MEASURED),
         printed_column("iqr_high", "Upper end of the interquartile range.", MEASURED),
         Column(
@@ -916,4 +973,7 @@ FINDINGS = Table(
     in_words=asked_of_groups,
 )
 
-TABLES = {table.noun: table for table in (PATIENTS, TREATMENTS, OUTCOMES, EVENTS, STUDIES, GROUPS, FINDINGS)}
+TABLES = {
+    table.noun: table
+    for table in (PATIENTS, TREATMENTS, OUTCOMES, EVENTS, STUDIES, GROUPS, FINDINGS)
+}

@@ -1,4 +1,6 @@
-"""The tables of a bundle: one fact a row, with keys that join them. Unlike the lists of pages they repeat nothing."""
+"""The tables of a bundle: one fact a row, with keys that join them. Unlike the lists of pages they
+repeat nothing.
+"""
 
 from dataclasses import dataclass, replace
 
@@ -44,7 +46,9 @@ class Tidy:
 def slim_table(table: Table, *names: str, extra_columns: tuple[Column, ...] = ()) -> Table:
     """A list's table without lists, without what another table says, and with `extra_columns`."""
     elsewhere = set(names) if table is STUDIES else {*OF_STUDY, *names}
-    columns = [column for column in table.columns if not column.lookup and column.name not in elsewhere]
+    columns = [
+        column for column in table.columns if not column.lookup and column.name not in elsewhere
+    ]
     return replace(table, columns=[*columns, *extra_columns])
 
 
@@ -65,20 +69,28 @@ def of_treatments(model):
     """Rows of the treatments that answer the question."""
 
     def records_of_treatments(question: Question) -> QuerySet:
-        return model.objects.filter(treatment__in=matching_treatments(question).order_by().values("pk"))
+        return model.objects.filter(
+            treatment__in=matching_treatments(question).order_by().values("pk")
+        )
 
     return records_of_treatments
 
 
-def link_table(noun: str, title: str, records, owner: str, order: list[str], columns: list[Column]) -> Table:
+def link_table(
+    noun: str, title: str, records, owner: str, order: list[str], columns: list[Column]
+) -> Table:
     """A table of links; `owner` leads to the patient."""
-    return Table(noun, title, noun.replace("-", " "), records, f"{owner}__study__extraction", columns, order)
+    return Table(
+        noun, title, noun.replace("-", " "), records, f"{owner}__study__extraction", columns, order
+    )
 
 
 PATIENT_OF_LINK = PATIENT.at("patient__slug")
 TREATMENT_OF_LINK = [PATIENT.at("treatment__patient__slug"), TREATMENT.at("treatment__number")]
 STATUS = Column("status", "Status", "status", "Whether it was found.", labels=PRESENCE)
-THERAPY = Column("therapy", "Therapy", "therapy__code", "One therapy.", codes=Codes("a code of a therapy"))
+THERAPY = Column(
+    "therapy", "Therapy", "therapy__code", "One therapy.", codes=Codes("a code of a therapy")
+)
 MANIFESTATION = Column(
     "manifestation",
     "Manifestation",
@@ -97,7 +109,8 @@ INDICATION = Column(
     "indication",
     "Indication",
     "indication__code",
-    "One thing the course was given for; a course without a row is one whose indications are not known.",
+    "One thing the course was given for; a course without a row is one whose indications are not "
+    "known.",
     codes=Codes("a code of an indication"),
 )
 
@@ -105,7 +118,12 @@ INDICATION = Column(
 def presence_table(noun: str, title: str, model, term: Column) -> Table:
     """What was looked for in patients, found or not."""
     return link_table(
-        noun, title, of_patients(model), "patient", ["patient__slug", term.source], [PATIENT_OF_LINK, term, STATUS]
+        noun,
+        title,
+        of_patients(model),
+        "patient",
+        ["patient__slug", term.source],
+        [PATIENT_OF_LINK, term, STATUS],
     )
 
 
@@ -151,7 +169,14 @@ PROVENANCE = Table(
     in_words=asked_of_both,
     columns=[
         STUDY.at("study__slug"),
-        Column("provenance", "Number", "number", "Number of the record within its study.", numeric=True, whole=True),
+        Column(
+            "provenance",
+            "Number",
+            "number",
+            "Number of the record within its study.",
+            numeric=True,
+            whole=True,
+        ),
         Column("subject", "Of a", lambda: SUBJECT, "What kind of record the value belongs to."),
         PATIENT.at(
             lambda: first_of(
@@ -206,10 +231,20 @@ PROVENANCE = Table(
         ),
         Column("field", "Field", "field", "The field whose value this is."),
         Column("locator", "Place", "locator", "The place in the source: abstract, table 2, p. 5."),
-        Column("method", "How", "method", "How the value was obtained.", labels=dict(Method.choices)),
+        Column(
+            "method", "How", "method", "How the value was obtained.", labels=dict(Method.choices)
+        ),
         Column("note", "Note", "note", "What explains the value.", tells_missing=False),
-        Column("extracted_by", "Extracted by", "extracted_by", "Who extracted it.", tells_missing=False),
-        Column("checked_by", "Checked by", "checked_by", "Who checked it; always somebody else.", tells_missing=False),
+        Column(
+            "extracted_by", "Extracted by", "extracted_by", "Who extracted it.", tells_missing=False
+        ),
+        Column(
+            "checked_by",
+            "Checked by",
+            "checked_by",
+            "Who checked it; always somebody else.",
+            tells_missing=False,
+        ),
     ],
 )
 
@@ -220,7 +255,9 @@ TIDY = {
         Tidy(
             slim_table(
                 PATIENTS,
-                extra_columns=(Column("label", "Called", "label", "How the source calls the patient."),),
+                extra_columns=(
+                    Column("label", "Called", "label", "How the source calls the patient."),
+                ),
             ),
             ("patient",),
             {("study",): "studies"},
@@ -247,7 +284,11 @@ TIDY = {
             ("patient", "therapy"),
             {("patient",): "patients"},
         ),
-        Tidy(slim_table(TREATMENTS, "study", "indications"), ("patient", "treatment"), {("patient",): "patients"}),
+        Tidy(
+            slim_table(TREATMENTS, "study", "indications"),
+            ("patient", "treatment"),
+            {("patient",): "patients"},
+        ),
         Tidy(
             link_table(
                 "indications",

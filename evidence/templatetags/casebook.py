@@ -1,7 +1,8 @@
-"""What templates need beyond Django: navigation, missing values, the data's version. Loaded in every template.
+"""What templates need beyond Django: navigation, missing values, the data's version. Loaded in
+every template.
 
-Options of filters and cells of tables are written here instead of in a template: a page has hundreds, and each costs
-a template twenty times what it costs here.
+Options of filters and cells of tables are written here instead of in a template: a page has
+hundreds, and each costs a template twenty times what it costs here.
 """
 
 from html import escape as escaped
@@ -42,7 +43,9 @@ def data_version() -> DataVersion:
 
 @register.simple_tag
 def release_of(collection: Collection | None) -> ReleaseStatus | None:
-    """How a collection stands to the latest release; of pages without one, the latest release alone."""
+    """How a collection stands to the latest release; of pages without one, the latest release
+    alone.
+    """
     return release_status(collection) if collection else None
 
 
@@ -65,14 +68,20 @@ def lasting_address(context, number: int) -> str:
     if parsed is not None:
         query = parsed.query(sort=context.get("sort", ""), release=str(number))
     else:
-        params = [(name, value) for name in request.GET for value in request.GET.getlist(name) if value]
-        query = urlencode([*((name, value) for name, value in params if name != "release"), ("release", number)])
+        params = [
+            (name, value) for name in request.GET for value in request.GET.getlist(name) if value
+        ]
+        query = urlencode(
+            [*((name, value) for name, value in params if name != "release"), ("release", number)]
+        )
     return f"{request.path}?{query}"
 
 
 @register.simple_tag
 def counted_version() -> int | None:
-    """The earlier version the numbers of this page are of, while a large collection is being counted anew."""
+    """The earlier version the numbers of this page are of, while a large collection is being
+    counted anew.
+    """
     return stale_version()
 
 
@@ -96,7 +105,9 @@ def author_list(text: str) -> str:
 
 @register.filter
 def year_volume_pages(publication: Study | Review) -> str:
-    """What follows a journal's name: “ 2019;12:3-4” with its space, or the part of it that was extracted."""
+    """What follows a journal's name: “ 2019;12:3-4” with its space, or the part of it that was
+    extracted.
+    """
     year = f" {publication.year}" if publication.year else ""
     volume = f";{publication.volume}" if publication.volume else ""
     return year + volume + (f":{publication.pages}" if publication.pages else "")
@@ -104,7 +115,9 @@ def year_volume_pages(publication: Study | Review) -> str:
 
 @register.filter
 def extracted_and_checked(source: Provenance) -> str:
-    """Who extracted a value and who checked it, in sentences with a space before each; nothing if neither is said."""
+    """Who extracted a value and who checked it, in sentences with a space before each; nothing if
+    neither is said.
+    """
     extracted = f" Extracted by {source.extracted_by}." if source.extracted_by else ""
     return extracted + (f" Checked by {source.checked_by}." if source.checked_by else "")
 
@@ -160,7 +173,8 @@ def facet_option(name: str, choice) -> str:
     field = f"f-{name}-{code}"
     empty, ticked = "" if choice.count else ' class="empty"', " checked" if choice.chosen else ""
     return (
-        f'<li{empty}><label for="{field}"><input type="checkbox" id="{field}" name="{name}" value="{code}"{ticked}> '
+        f'<li{empty}><label for="{field}"><input type="checkbox" id="{field}" '
+        f'name="{name}" value="{code}"{ticked}> '
         f"<span>{escape_text(choice.label)}</span> "
         f'<span class="count">{choice.count}<span class="unseen"> {unit_of(choice.count, "patients")}</span></span>'
         "</label></li>\n"
@@ -169,9 +183,10 @@ def facet_option(name: str, choice) -> str:
 
 @register.simple_tag
 def share_rows(shares, sensitivities=None) -> SafeString:
-    """Shares as rows of a table: fraction, percent, interval, missing by reason. Where few are known, the interval
-    comes first and the percentage stands behind it, quietly. With `sensitivities`, by the share's key, each with a row
-    below it that says what it could be otherwise.
+    """Shares as rows of a table: fraction, percent, interval, missing by reason. Where few are
+    known, the interval comes first and the percentage stands behind it, quietly. With
+    `sensitivities`, by the share's key, each with a row below it that says what it could be
+    otherwise.
     """
     found = sensitivities or {}
     rows = [share_row(share) + sensitivity_row(found.get(share.key)) for share in shares]
@@ -181,12 +196,18 @@ def share_rows(shares, sensitivities=None) -> SafeString:
 def sensitivity_row(found) -> str:
     if not found or not found.facts:
         return ""
-    told = "".join(f"<div><dt>{name}</dt><dd>{escape_text(text)}</dd></div>" for name, text in found.facts)
+    told = "".join(
+        f"<div><dt>{name}</dt><dd>{escape_text(text)}</dd></div>" for name, text in found.facts
+    )
     return f'<tr class="sensitivity"><td colspan="6"><dl>{told}</dl></td></tr>'
 
 
 def share_row(share) -> str:
-    why = f'<br><span class="missing">{escape_text(share.why)}</span>' if share.why and not share.known else ""
+    why = (
+        f'<br><span class="missing">{escape_text(share.why)}</span>'
+        if share.why and not share.known
+        else ""
+    )
     if share.known and share.few and not share.asked_for:
         rate = f'<td class="number quiet" colspan="2">{share.rate_text}</td>'
     else:
@@ -203,7 +224,9 @@ def number_cell(number: int | str) -> str:
 
 @register.simple_tag
 def share_rate(share) -> SafeString:
-    """A share's percentage with its interval in one cell, as `share_rows` sets them; a dash where nobody is known."""
+    """A share's percentage with its interval in one cell, as `share_rows` sets them; a dash where
+    nobody is known.
+    """
     if not share.known:
         return mark_safe("–")
     return format_html('<span class="quiet">{}</span>' if share.few else "{}", share.rate_text)
@@ -218,7 +241,9 @@ def question_url(context, question) -> str:
 
 @register.simple_tag(takes_context=True)
 def chart_rows(context, chart) -> SafeString:
-    """Rows of a chart's table: a heading, then numbers; what is empty is a dash. Cells that ask something are links."""
+    """Rows of a chart's table: a heading, then numbers; what is empty is a dash. Cells that ask
+    something are links.
+    """
     rows = [
         "".join(chart_cell(context, chart, row, column, cell) for column, cell in enumerate(cells))
         for row, cells in enumerate(chart.table.rows)
@@ -232,16 +257,23 @@ def chart_cell(context, chart, row: int, column: int, cell: str) -> str:
         title = "Asked for: choose again to take it back" if link.chosen else "Ask only for these"
         current = ' aria-current="true"' if link.chosen else ""
         href = escaped(question_url(context, link.question))
-        content = f'<a class="step" data-ask="chart-{chart.name}" href="{href}" title="{title}"{current}>{content}</a>'
+        content = (
+            f'<a class="step" data-ask="chart-{chart.name}" href="{href}" '
+            f'title="{title}"{current}>{content}</a>'
+        )
     return f'<th scope="row">{content}</th>' if not column else f'<td class="number">{content}</td>'
 
 
 @register.simple_tag(takes_context=True)
 def chart_data(context, chart) -> SafeString:
-    """The figure for the script that draws it; `links` has an address for each mark that can be chosen."""
+    """The figure for the script that draws it; `links` has an address for each mark that can be
+    chosen.
+    """
 
     def mark_target(mark):
-        return mark if mark is None or isinstance(mark, str) else question_url(context, mark.question)
+        return (
+            mark if mark is None or isinstance(mark, str) else question_url(context, mark.question)
+        )
 
     links = [[mark_target(mark) for mark in marks] for marks in chart.marks]
     return json_script(chart.figure | {"links": links, "title": chart.title}, chart.figure_id)
@@ -249,10 +281,15 @@ def chart_data(context, chart) -> SafeString:
 
 @register.simple_tag(takes_context=True)
 def chart_question(context) -> str:
-    """Of whom the chart of a page is, for its pictures: the question or questions and how many answer, or the case."""
+    """Of whom the chart of a page is, for its pictures: the question or questions and how many
+    answer, or the case.
+    """
     if "compared" in context:
         sides, compared = context["sides"], context["compared"]
-        return f"A: {sides['a'].in_words}, {compared.first.lead}; B: {sides['b'].in_words}, {compared.second.lead}"
+        return (
+            f"A: {sides['a'].in_words}, {compared.first.lead}; B: {sides['b'].in_words}, "
+            f"{compared.second.lead}"
+        )
     if "patient" in context:
         return f"{context['patient'].slug}, one case"
     return f"{context['parsed'].in_words}: {context['totals'].lead}"
@@ -266,19 +303,26 @@ def chart_file(context, chart) -> str:
     if "parsed" not in context:
         return ""
     parsed = context["parsed"]
-    url, query = reverse("chart_file", args=[parsed.collection.slug, chart.name]), parsed.question_or_all.query()
+    url, query = (
+        reverse("chart_file", args=[parsed.collection.slug, chart.name]),
+        parsed.question_or_all.query(),
+    )
     return f"{url}?{query}" if query else url
 
 
 @register.simple_tag
 def record_rows(rows) -> SafeString:
-    """Rows of a list: each cell a value, or why there is none. Equal cells are one object and are written once."""
+    """Rows of a list: each cell a value, or why there is none. Equal cells are one object and are
+    written once.
+    """
     html_by_cell: dict[int, str] = {}
     for row in rows:
         for cell in row:
             if id(cell) not in html_by_cell:
                 html_by_cell[id(cell)] = record_cell(cell)
-    return mark_safe("\n".join(f"<tr>{''.join([html_by_cell[id(cell)] for cell in row])}</tr>" for row in rows))  # noqa: S308
+    return mark_safe(  # noqa: S308
+        "\n".join(f"<tr>{''.join([html_by_cell[id(cell)] for cell in row])}</tr>" for row in rows)
+    )
 
 
 def record_cell(cell) -> str:

@@ -35,7 +35,11 @@ def data_dictionary(request: HttpRequest) -> HttpResponse:
     """What every column of every file means, and what a phenopacket cannot say."""
     if head := head_response(request):
         return head
-    context = {"files": dictionary_entries(), "losses": LOSSES, "without_code": terms_without_code()}
+    context = {
+        "files": dictionary_entries(),
+        "losses": LOSSES,
+        "without_code": terms_without_code(),
+    }
     return render(request, "evidence/data-dictionary.html", context)
 
 
@@ -75,15 +79,20 @@ def cite_page(request: HttpRequest) -> HttpResponse:
     version, address = current_version(), request.build_absolute_uri("/")
     release = latest_release()
     state = (
-        f"Release {release.number}, {release.released_at:%-d %B %Y}" if release else f"Data version {version.number}"
+        f"Release {release.number}, {release.released_at:%-d %B %Y}"
+        if release
+        else f"Data version {version.number}"
     )
-    text = f"Casebook: patient-level evidence on JAK inhibitors in systemic sclerosis. {state}. {address}"
+    text = (
+        f"Casebook: patient-level evidence on JAK inhibitors in systemic sclerosis. {state}. "
+        f"{address}"
+    )
     dataset = {
         "@context": "https://schema.org",
         "@type": "Dataset",
         "name": "Casebook: patient-level evidence on JAK inhibitors in systemic sclerosis",
-        "description": "Individually reported patients, their treatments, outcomes and adverse events, read out of the "
-        "literature; every rate with its denominator.",
+        "description": "Individually reported patients, their treatments, outcomes and adverse "
+        "events, read out of the literature; every rate with its denominator.",
         "url": address,
         "version": str(release.number) if release else f"data version {version.number}",
         "dateModified": version.changed_at.date().isoformat(),
@@ -95,7 +104,9 @@ def cite_page(request: HttpRequest) -> HttpResponse:
                 "@type": "DataDownload",
                 "encodingFormat": "text/csv",
                 "contentUrl": request.build_absolute_uri(f"/{collection.slug}/patients.csv"),
-                "description": collection.caveat if collection.is_simulated else collection.description,
+                "description": collection.caveat
+                if collection.is_simulated
+                else collection.description,
             }
             for collection in all_collections()
         ],

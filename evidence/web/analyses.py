@@ -1,4 +1,6 @@
-"""What the records of one question say as a whole: study by study, beside a rule, and how complete they are."""
+"""What the records of one question say as a whole: study by study, beside a rule, and how complete
+they are.
+"""
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -27,7 +29,9 @@ def item_of(parsed: ParsedRequest) -> tuple[dict[str, str], str]:
     item_choices = summaries.forest_items(parsed.question_or_all)
     item = parsed.view_param("item") or DEFAULT_ITEM
     if item not in item_choices:
-        parsed.problems.append(f"“{truncate_text(item)}” is nothing a forest plot can be drawn of here.")
+        parsed.problems.append(
+            f"“{truncate_text(item)}” is nothing a forest plot can be drawn of here."
+        )
     return item_choices, item
 
 
@@ -40,7 +44,9 @@ def forest_page(request: HttpRequest, collection: str) -> HttpResponse:
         return head
     context = {"item_choices": item_choices, "item": item, "forest": None}
     if not parsed.problems:
-        plot = summaries.forest_plot(parsed.question, item, parsed.vocabulary, shared=bool(parsed.view_param("shared")))
+        plot = summaries.forest_plot(
+            parsed.question, item, parsed.vocabulary, shared=bool(parsed.view_param("shared"))
+        )
         context |= {"forest": plot, "chart": charts.forest_chart(plot, parsed.collection)}
         context["file"] = f"{reverse('forest_file', args=[collection])}?{parsed.query()}"
     page = CollectionPage.build(request, parsed, "forest")
@@ -52,11 +58,13 @@ def forest_file(request: HttpRequest, collection: str) -> HttpResponse:
     """The numbers of a forest plot as a CSV file."""
     parsed = parse_request(request, collection)
     _, item = item_of(parsed)
-    if response := refuse_file(parsed.problems, requested_release(parsed.form.data, parsed.collection)) or chart_head(
-        request, parsed.collection, "forest"
-    ):
+    if response := refuse_file(
+        parsed.problems, requested_release(parsed.form.data, parsed.collection)
+    ) or chart_head(request, parsed.collection, "forest"):
         return response
-    plot = summaries.forest_plot(parsed.question, item, parsed.vocabulary, shared=bool(parsed.view_param("shared")))
+    plot = summaries.forest_plot(
+        parsed.question, item, parsed.vocabulary, shared=bool(parsed.view_param("shared"))
+    )
     return chart_csv(charts.forest_chart(plot, parsed.collection), parsed.question, parsed.query())
 
 
@@ -66,7 +74,9 @@ def rules_page(request: HttpRequest, collection: str) -> HttpResponse:
     parsed = parse_request(request, collection)
     code = parsed.view_param("rule") or DEFAULT_RULE
     if code not in ALL_RULES:
-        parsed.problems.append(f"“{truncate_text(code)}” is no rule. Known: {', '.join(ALL_RULES)}.")
+        parsed.problems.append(
+            f"“{truncate_text(code)}” is no rule. Known: {', '.join(ALL_RULES)}."
+        )
     if head := head_of_page(request, parsed):
         return head
     context = {
@@ -90,7 +100,9 @@ def rules_page(request: HttpRequest, collection: str) -> HttpResponse:
 
 def rules_beside(rule: Rule | ProgressionRule) -> list[Rule | ProgressionRule]:
     """The rules that tell something else of the same measure."""
-    return [each for each in ALL_RULES.values() if each.measure == rule.measure and each.aim != rule.aim]
+    return [
+        each for each in ALL_RULES.values() if each.measure == rule.measure and each.aim != rule.aim
+    ]
 
 
 @require_safe
@@ -99,9 +111,15 @@ def completeness_page(request: HttpRequest, collection: str) -> HttpResponse:
     parsed = parse_request(request, collection)
     if head := head_of_page(request, parsed):
         return head
-    own = {"matrix": summaries.completeness_matrix(parsed.question, parsed.vocabulary)} if parsed.question else {}
+    own = (
+        {"matrix": summaries.completeness_matrix(parsed.question, parsed.vocabulary)}
+        if parsed.question
+        else {}
+    )
     page = CollectionPage.build(request, parsed, "completeness", **own)
-    return render_page(request, page, "evidence/completeness.html", {"matrix": page.counted.get("matrix")})
+    return render_page(
+        request, page, "evidence/completeness.html", {"matrix": page.counted.get("matrix")}
+    )
 
 
 @require_safe

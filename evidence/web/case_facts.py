@@ -1,4 +1,6 @@
-"""What a record says, fact by fact, as the page of a case shows it: read from the columns that are `on_case`."""
+"""What a record says, fact by fact, as the page of a case shows it: read from the columns that are
+`on_case`.
+"""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -16,7 +18,9 @@ from ..tables.column import plain_value
 
 @dataclass
 class Fact:
-    """One value of a case as its page shows it: the value, or why there is none, and where it came from."""
+    """One value of a case as its page shows it: the value, or why there is none, and where it came
+    from.
+    """
 
     name: str  # of the column
     label: str
@@ -44,7 +48,9 @@ class Sources:
             self.by_value[subject, getattr(record, f"{subject}_id"), record.field].append(record)
 
     def of(self, record, name: str) -> list[Provenance]:
-        subject = {"adverseevent": "adverse_event"}.get(record._meta.model_name, record._meta.model_name)
+        subject = {"adverseevent": "adverse_event"}.get(
+            record._meta.model_name, record._meta.model_name
+        )
         return self.by_value.get((subject, record.pk, name), [])
 
 
@@ -56,7 +62,9 @@ HOW_WHOLE = {
 
 
 def list_in_words(labels: Iterable[str], completeness: str) -> str:
-    """A list in words, with what is said of its completeness; an empty text where nothing is known of it."""
+    """A list in words, with what is said of its completeness; an empty text where nothing is known
+    of it.
+    """
     text = ", ".join(labels)
     if completeness == ListCompleteness.NONE:
         return "none, as stated"
@@ -68,7 +76,9 @@ def labels_with_status(records: str, term: str, status: Presence) -> Callable[[P
 
     def read_labels(patient: Patient) -> list[str]:
         records_of_patient = getattr(patient, records).all()
-        return [str(getattr(record, term)) for record in records_of_patient if record.status == status]
+        return [
+            str(getattr(record, term)) for record in records_of_patient if record.status == status
+        ]
 
     return read_labels
 
@@ -87,7 +97,9 @@ def labels_absent(records: str, term: str) -> Callable[[Patient], str]:
 
 def labels_linked(terms: str, field: str) -> Callable[[Model], str]:
     """Labels of the terms a record is linked to, and whether there may be more."""
-    return lambda record: list_in_words((term.label for term in getattr(record, terms).all()), getattr(record, field))
+    return lambda record: list_in_words(
+        (term.label for term in getattr(record, terms).all()), getattr(record, field)
+    )
 
 
 def measure_text(outcome: Outcome) -> str:
@@ -108,10 +120,13 @@ def followup_text(outcome: Outcome) -> Decimal | str | None:
     return f"{plain_value(outcome.followup)}, {outcome.followup_text}"
 
 
-# How a case says what is more than one field of its record. Other columns are read from the field they are made of.
+# How a case says what is more than one field of its record. Other columns are read from the field
+# they are made of.
 VALUES: dict[str, dict[str, Callable]] = {
     "patients": {
-        "autoantibodies_present": labels_present("autoantibody_records", "autoantibody", "autoantibodies_completeness"),
+        "autoantibodies_present": labels_present(
+            "autoantibody_records", "autoantibody", "autoantibodies_completeness"
+        ),
         "autoantibodies_absent": labels_absent("autoantibody_records", "autoantibody"),
         "manifestations_present": labels_present(
             "manifestation_records", "manifestation", "manifestations_completeness"
@@ -121,7 +136,9 @@ VALUES: dict[str, dict[str, Callable]] = {
     },
     "treatments": {
         "indications": labels_linked("indications", "indications_completeness"),
-        "concomitant_therapies": labels_linked("concomitant_therapies", "concomitant_therapies_completeness"),
+        "concomitant_therapies": labels_linked(
+            "concomitant_therapies", "concomitant_therapies_completeness"
+        ),
     },
     "outcomes": {"measure": measure_text, "baseline": baseline_text, "followup": followup_text},
     "adverse-events": {"category": lambda event: event.category.label},
@@ -154,7 +171,11 @@ class Facts:
         text, tone = "" if value is None else str(plain_value(value)), ""
         if column.labels and not read_value:
             tone = text if column.toned and text != column.unknown else ""
-            text = "" if text == column.unknown else getattr(self.record, f"get_{column.source}_display")()
+            text = (
+                ""
+                if text == column.unknown
+                else getattr(self.record, f"get_{column.source}_display")()
+            )
         fields = FIELDS.get(column.name, (column.name,))
         return Fact(
             column.name,
@@ -171,13 +192,17 @@ class Facts:
         """All of them with their units, those named `first` before the others."""
         columns = sorted(self.table.case_columns, key=lambda column: column.name not in first)
         return [
-            replace(fact, value=f"{fact.value} {column.unit}".strip()) if fact.numeric and fact.value else fact
+            replace(fact, value=f"{fact.value} {column.unit}".strip())
+            if fact.numeric and fact.value
+            else fact
             for column, fact in ((column, self.fact_of(column)) for column in columns)
             if fact.value or not column.case_if_known
         ]
 
     def table_row(self, key: str, side_note: str = "") -> list[Fact]:
-        """All of them as a row of a table. Where no value has a note, that of `key` says where they come from."""
+        """All of them as a row of a table. Where no value has a note, that of `key` says where they
+        come from.
+        """
         cells = [self.fact_of(column) for column in self.table.case_columns]
         noted = any(cell.sources for cell in cells)
         return [

@@ -49,7 +49,9 @@ def get_record_or_404(collection: str, model, *path: str, **lookup):
 def patient_page(request: HttpRequest, collection: str, slug: str) -> HttpResponse:
     """One case: who, what was given for what, what happened, what is not known and why."""
     collection_record = get_collection(collection)
-    person = get_record_or_404(collection, Patient.objects.within(collection_record), "study__collection", slug=slug)
+    person = get_record_or_404(
+        collection, Patient.objects.within(collection_record), "study__collection", slug=slug
+    )
     status = page_status(request, collection_record, [])
     if head := head_response(request, status=status):
         return head
@@ -65,14 +67,18 @@ def patient_page(request: HttpRequest, collection: str, slug: str) -> HttpRespon
         )
     )
     sources = Sources(Provenance.objects.published().filter(study=person.study))
-    reports = Patient.objects.within(collection_record).of_same_person(person).select_related("study")
+    reports = (
+        Patient.objects.within(collection_record).of_same_person(person).select_related("study")
+    )
     other_reports = [report for report in reports if report != person]
     counted_report = reports.counted().get() if other_reports else person
     treatment_contexts = [treatment_context(treatment, sources) for treatment in treatments]
     facts = Facts(PATIENTS, person, person.study, sources).facts_listed()
     params, criteria = summaries.criteria_of(person, vocabulary(collection_record))
     closest = (
-        summaries.closest_patients(collection_record, criteria, excluded=counted_report.pk, limit=CLOSEST)[0]
+        summaries.closest_patients(
+            collection_record, criteria, excluded=counted_report.pk, limit=CLOSEST
+        )[0]
         if criteria
         else []
     )
@@ -85,7 +91,9 @@ def patient_page(request: HttpRequest, collection: str, slug: str) -> HttpRespon
         "glance": case_at_a_glance(facts, treatment_contexts),
         "treatments": treatment_contexts,
         "chart": charts.timeline_chart(
-            [swimmer_row(treatment) for treatment in treatments], earlier_history(person), collection_record
+            [swimmer_row(treatment) for treatment in treatments],
+            earlier_history(person),
+            collection_record,
         ),
         "counted_report": counted_report,
         "other_reports": other_reports,
@@ -94,7 +102,9 @@ def patient_page(request: HttpRequest, collection: str, slug: str) -> HttpRespon
         .exclude(pk=person.pk)[:COMPANIONS],
         "closest": closest,
         "criteria_count": len(criteria),
-        "similar": urlencode([(name, value) for name, values in params.items() for value in criterion_params(values)]),
+        "similar": urlencode(
+            [(name, value) for name, values in params.items() for value in criterion_params(values)]
+        ),
     }
     return render(request, "evidence/patient.html", context, status=status)
 
@@ -104,12 +114,16 @@ def patient_page(request: HttpRequest, collection: str, slug: str) -> HttpRespon
 def phenopacket_of(request: HttpRequest, collection: str, slug: str) -> HttpResponse:
     """One case as a phenopacket."""
     collection_record = get_collection(collection)
-    person = get_record_or_404(collection, Patient.objects.within(collection_record), "study__collection", slug=slug)
+    person = get_record_or_404(
+        collection, Patient.objects.within(collection_record), "study__collection", slug=slug
+    )
     if refused := refuse_file([], requested_release(request.GET, collection_record)):
         return refused
     headers = attachment_header(f"{person.slug}-phenopacket.json", collection_record)
     return HttpResponse(
-        make_phenopacket(person, vocabulary(collection_record)), content_type="application/json", headers=headers
+        make_phenopacket(person, vocabulary(collection_record)),
+        content_type="application/json",
+        headers=headers,
     )
 
 
@@ -122,23 +136,34 @@ def earlier_history(person: Patient) -> list[tuple[str, str]]:
     """What came before the first treatment, as (what, when): when is hardly ever said."""
     history = []
     if person.disease_duration_months is not None:
-        history.append(("disease", f"for {plain_value(person.disease_duration_months)} months, as reported"))
-    history += [(f"prior therapy: {therapy.label}", "not said") for therapy in person.prior_therapies.all()]
+        history.append(
+            ("disease", f"for {plain_value(person.disease_duration_months)} months, as reported")
+        )
+    history += [
+        (f"prior therapy: {therapy.label}", "not said") for therapy in person.prior_therapies.all()
+    ]
     return history
 
 
 def case_at_a_glance(facts: list[Fact], treatments: list[dict]) -> list[str]:
-    """The case in one line: what is known of sex, age, subset; each drug, what for, and the verdict."""
+    """The case in one line: what is known of sex, age, subset; each drug, what for, and the
+    verdict.
+    """
     known_values = {fact.name: fact.value for fact in facts if fact.value}
-    person_parts = [known_values[name] for name in ("sex", "age_years", "subset") if name in known_values]
+    person_parts = [
+        known_values[name] for name in ("sex", "age_years", "subset") if name in known_values
+    ]
     parts = [", ".join(person_parts) if person_parts else "Sex, age and subset not known"]
     for treatment in treatments:
         fact_by_name = {fact.name: fact for fact in treatment["facts"]}
         response = fact_by_name["response"]
-        purpose = ", ".join(indication.label for indication in treatment["treatment"].indications.all())
+        purpose = ", ".join(
+            indication.label for indication in treatment["treatment"].indications.all()
+        )
         verdict = response.value or f"overall response {response.missing}"
         parts.append(
-            f"{treatment['treatment'].inhibitor.name}{purpose and f' for {purpose}'}: {verdict[:1].lower()}{verdict[1:]}"
+            f"{treatment['treatment'].inhibitor.name}{purpose and f' for {purpose}'}: "
+            f"{verdict[:1].lower()}{verdict[1:]}"
         )
     return parts
 
@@ -153,7 +178,10 @@ def treatment_context(treatment: Treatment, sources: Sources) -> dict:
     study = treatment.patient.study
 
     def fact_rows(table: Table, records, key: str, side_note=lambda record: "") -> list[list[Fact]]:
-        return [Facts(table, record, study, sources).table_row(key, side_note(record)) for record in records.all()]
+        return [
+            Facts(table, record, study, sources).table_row(key, side_note(record))
+            for record in records.all()
+        ]
 
     return {
         "treatment": treatment,
@@ -186,10 +214,16 @@ def study_citation(request: HttpRequest, collection: str, slug: str, how: str) -
 @require_safe
 @accept_params("release")
 def study_page(request: HttpRequest, collection: str, slug: str) -> HttpResponse:
-    """One study: what it is, how much of it was read, its patients and its groups with every finding."""
+    """One study: what it is, how much of it was read, its patients and its groups with every
+    finding.
+    """
     collection_record = get_collection(collection)
     paper = get_record_or_404(
-        collection, Study.objects.within(collection_record), "collection", "registered_inhibitor", slug=slug
+        collection,
+        Study.objects.within(collection_record),
+        "collection",
+        "registered_inhibitor",
+        slug=slug,
     )
     status = page_status(request, collection_record, [])
     if head := head_response(request, status=status):
@@ -202,10 +236,13 @@ def study_page(request: HttpRequest, collection: str, slug: str) -> HttpResponse
         .filter(study=paper)
         .prefetch_related("treatments__inhibitor"),
         "groups": [
-            (group, [(finding, printed_numbers(finding)) for finding in group.findings.all()]) for group in groups
+            (group, [(finding, printed_numbers(finding)) for finding in group.findings.all()])
+            for group in groups
         ],
         "inclusions": paper.inclusions.select_related("review"),
-        "sharing": Study.objects.within(collection_record).sharing_with(paper).order_by("short_name", "slug"),
+        "sharing": Study.objects.within(collection_record)
+        .sharing_with(paper)
+        .order_by("short_name", "slug"),
     }
     return render(request, "evidence/study.html", context, status=status)
 
@@ -217,7 +254,11 @@ def printed_numbers(finding: GroupFinding) -> str:
         return format(value.normalize(), "f").replace("-", "−")
 
     def with_sd(value, sd) -> str:
-        return f"{format_number(value)} (SD {format_number(sd)})" if sd is not None else format_number(value)
+        return (
+            f"{format_number(value)} (SD {format_number(sd)})"
+            if sd is not None
+            else format_number(value)
+        )
 
     parts = []
     if finding.events is not None:

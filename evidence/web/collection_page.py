@@ -47,13 +47,18 @@ class CollectionPage(Context):
     compare_with: ParsedRequest | None
     cover: GroupCover | None = None  # the groups of the question; None where the address is wrong
     nearest: list[tuple] = field(default_factory=list)
-    counted: dict[str, Any] = field(default_factory=dict)  # results of the page's own summaries, by name
+    # results of the page's own summaries, by name
+    counted: dict[str, Any] = field(default_factory=dict)
     formats: dict = field(default_factory=lambda: FILE_FORMATS)
     chart_choices: list[ChartSpec] = field(default_factory=lambda: list(CHARTS.values()))
 
     @classmethod
-    def build(cls, request: HttpRequest, parsed: ParsedRequest, noun: str, **own_summaries: Summary) -> Self:
-        """Counts what the frame shows, and the page's `own_summaries` summaries in the same statement."""
+    def build(
+        cls, request: HttpRequest, parsed: ParsedRequest, noun: str, **own_summaries: Summary
+    ) -> Self:
+        """Counts what the frame shows, and the page's `own_summaries` summaries in the same
+        statement.
+        """
         question = parsed.question_or_all
         facets, answer, totals, matches, *results = run_summaries(
             summaries.filter_facets(question, parsed.vocabulary, parsed.match_words),
@@ -76,7 +81,9 @@ class CollectionPage(Context):
             noun=noun,
             query=query,
             sort=request.GET.get("sort", ""),
-            compare_with=parse_query_string(compare_with, parsed.collection) if compare_with else None,
+            compare_with=parse_query_string(compare_with, parsed.collection)
+            if compare_with
+            else None,
             cover=group_cover(parsed.question) if parsed.question else None,
             nearest=nearest_with_groups(parsed) if parsed.chips and not totals.patients else [],
             counted=dict(zip(own_summaries, results, strict=True)),
@@ -100,12 +107,18 @@ def draw_charts(page: CollectionPage, specs: list[ChartSpec]) -> list:
     return [chart for chart in charts if chart is not None]
 
 
-def render_page(request: HttpRequest, page: CollectionPage, template: str, own_context: Context | dict) -> HttpResponse:
-    """The whole page, or for htmx the part that changes; the address bar then gets the question's own spelling."""
+def render_page(
+    request: HttpRequest, page: CollectionPage, template: str, own_context: Context | dict
+) -> HttpResponse:
+    """The whole page, or for htmx the part that changes; the address bar then gets the question's
+    own spelling.
+    """
     layout = "evidence/_part.html" if wants_part(request) else "base.html"
     status = page_status(request, page.collection, page.parsed.problems)
     own_context = own_context.context() if isinstance(own_context, Context) else own_context
-    response = render(request, template, {"layout": layout} | page.context() | own_context, status=status)
+    response = render(
+        request, template, {"layout": layout} | page.context() | own_context, status=status
+    )
     return with_page_headers(response, request, page.parsed)
 
 
@@ -115,7 +128,9 @@ def head_of_page(request: HttpRequest, parsed: ParsedRequest) -> HttpResponse | 
     return head and with_page_headers(head, request, parsed)
 
 
-def with_page_headers(response: HttpResponse, request: HttpRequest, parsed: ParsedRequest) -> HttpResponse:
+def with_page_headers(
+    response: HttpResponse, request: HttpRequest, parsed: ParsedRequest
+) -> HttpResponse:
     if wants_part(request) and parsed.question:
         query = parsed.query(sort=request.GET.get("sort", ""))
         response.headers["HX-Push-Url"] = f"{request.path}?{query}" if query else request.path
@@ -124,4 +139,6 @@ def with_page_headers(response: HttpResponse, request: HttpRequest, parsed: Pars
 
 def wants_part(request: HttpRequest) -> bool:
     """Whether htmx asks for the part of a page that changes with the question."""
-    return bool(request.htmx) and not request.htmx.history_restore_request and not request.htmx.boosted
+    return (
+        bool(request.htmx) and not request.htmx.history_restore_request and not request.htmx.boosted
+    )

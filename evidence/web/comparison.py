@@ -36,16 +36,28 @@ def comparison_url(collection: Collection, first: Question, second: Question) ->
     return f"{reverse('compare', args=[collection.slug])}?{query}"
 
 
-def parse_sides(request: HttpRequest, collection: Collection) -> tuple[dict[str, ParsedRequest], list[str]]:
+def parse_sides(
+    request: HttpRequest, collection: Collection
+) -> tuple[dict[str, ParsedRequest], list[str]]:
     """The two questions of a comparison, as far as they are given, and what is wrong with them."""
     problems = [
         f"“{truncate_text(name)}” is no part of a comparison; it has a and b."
         for name in request.GET
         if name not in WORDS
     ]
-    problems += [f"“{side}” is given more than once." for side in SIDES if len(request.GET.getlist(side)) > 1]
-    parsed_by_side = {side: parse_query_string(request.GET[side], collection) for side in SIDES if side in request.GET}
-    problems += [f"{side.upper()}: {problem}" for side, parsed in parsed_by_side.items() for problem in parsed.problems]
+    problems += [
+        f"“{side}” is given more than once." for side in SIDES if len(request.GET.getlist(side)) > 1
+    ]
+    parsed_by_side = {
+        side: parse_query_string(request.GET[side], collection)
+        for side in SIDES
+        if side in request.GET
+    }
+    problems += [
+        f"{side.upper()}: {problem}"
+        for side, parsed in parsed_by_side.items()
+        for problem in parsed.problems
+    ]
     return parsed_by_side, problems
 
 
@@ -74,7 +86,8 @@ def comparison_page(request: HttpRequest, collection: str) -> HttpResponse:
             "chart": charts.compare_chart(compared, collection_record),
             "swapped": comparison_url(collection_record, second.question, first.question),
             "same": first.question == second.question,
-            "file": f"{reverse('compare_file', args=[collection_record.slug])}?{request.GET.urlencode()}",
+            "file": reverse("compare_file", args=[collection_record.slug])
+            + f"?{request.GET.urlencode()}",
         }
     elif not problems:
         context["offers"] = offered_comparisons(
@@ -92,9 +105,9 @@ def compare_file(request: HttpRequest, collection: str) -> HttpResponse:
     parsed_by_side, problems = parse_sides(request, collection_record)
     if len(parsed_by_side) < len(SIDES) and not problems:
         problems = ["A comparison needs a and b."]
-    if response := refuse_file(problems, requested_release(request.GET, collection_record)) or chart_head(
-        request, collection_record, "compare"
-    ):
+    if response := refuse_file(
+        problems, requested_release(request.GET, collection_record)
+    ) or chart_head(request, collection_record, "compare"):
         return response
     compared = summaries.side_by_side(
         parsed_by_side["a"].question, parsed_by_side["b"].question, parsed_by_side["a"].vocabulary
@@ -103,12 +116,16 @@ def compare_file(request: HttpRequest, collection: str) -> HttpResponse:
     return chart_csv(chart, parsed_by_side["a"].question, request.GET.urlencode())
 
 
-def offered_comparisons(collection: Collection, question: Question, vocabulary: Vocabulary) -> list[tuple[str, str]]:
+def offered_comparisons(
+    collection: Collection, question: Question, vocabulary: Vocabulary
+) -> list[tuple[str, str]]:
     """Comparisons one choice away: the question with another drug in place of its own."""
     drugs = [(code, label) for code, label in vocabulary.terms["inhibitor"].items()]
     counts = dict(summaries.inhibitors_given(question.without("inhibitor")))
     asked_codes = question.value("inhibitor", ())
-    offered = [(code, label) for code, label in drugs if counts.get(code) and (code,) != asked_codes]
+    offered = [
+        (code, label) for code, label in drugs if counts.get(code) and (code,) != asked_codes
+    ]
     if not asked_codes and len(offered) > 1:
         (first, first_label), *offered = sorted(offered, key=lambda drug: -counts[drug[0]])
         question, asked_label = question.with_part("inhibitor", (first,)), first_label
@@ -145,7 +162,9 @@ class SimilarForm(forms.Form):
     def __init__(self, data, *, vocabulary: Vocabulary):
         super().__init__(data)
         age = FILTERS["age_min"].range
-        self.fields["age"] = NumberField(label=age.label, min_value=age.low, max_value=age.high, required=False)
+        self.fields["age"] = NumberField(
+            label=age.label, min_value=age.low, max_value=age.high, required=False
+        )
         sexes = {code: label for code, label in Sex.choices if code != Sex.UNKNOWN}
         subsets = {code: label for code, label in Subset.choices if code != Subset.UNKNOWN}
         manifestations = vocabulary.terms["manifestation"]
@@ -163,19 +182,27 @@ class SimilarForm(forms.Form):
         cleaned = self.cleaned_data
         for name in self.data:
             if name not in self.fields:
-                self.add_error(None, f"“{truncate_text(name)}” is no criterion here. Known: {', '.join(self.fields)}.")
+                self.add_error(
+                    None,
+                    f"“{truncate_text(name)}” is no criterion here. Known: "
+                    f"{', '.join(self.fields)}.",
+                )
         for name in ONE_VALUE:
             if len(cleaned.get(name, ())) > 1:
                 self.add_error(name, f"“{self.fields[name].label}” has one value; two are given.")
         contradicting = set(cleaned.get("manifestation", ())) & set(cleaned.get("without", ()))
         if contradicting:
-            labels = ", ".join(self.fields["without"].options[code] for code in sorted(contradicting))
+            labels = ", ".join(
+                self.fields["without"].options[code] for code in sorted(contradicting)
+            )
             self.add_error("without", f"Both present and absent: {labels}.")
         return cleaned
 
     def criteria(self) -> dict:
         """What is given, as `summaries.similarity_criteria` takes it."""
-        criteria = {name: value for name, value in self.cleaned_data.items() if value not in (None, ())}
+        criteria = {
+            name: value for name, value in self.cleaned_data.items() if value not in (None, ())
+        }
         return criteria | {name: criteria[name][0] for name in ONE_VALUE if name in criteria}
 
     @property
@@ -185,7 +212,10 @@ class SimilarForm(forms.Form):
             Choice(
                 name,
                 field.label,
-                [(code, label, code in self.data.getlist(name)) for code, label in field.options.items()],
+                [
+                    (code, label, code in self.data.getlist(name))
+                    for code, label in field.options.items()
+                ],
                 one_only=name in ONE_VALUE,
                 is_unfolded=name in UNFOLDED,
             )
@@ -214,6 +244,8 @@ def similar_page(request: HttpRequest, collection: str) -> HttpResponse:
         "similar": None,
         "problems": problems,
     }
-    if not problems and (criteria := summaries.similarity_criteria(collection_record, terms, **form.criteria())):
+    if not problems and (
+        criteria := summaries.similarity_criteria(collection_record, terms, **form.criteria())
+    ):
         context["similar"] = summaries.similar_patients(collection_record, criteria)
     return render(request, "evidence/similar.html", context, status=status)

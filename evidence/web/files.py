@@ -33,7 +33,9 @@ def list_file(request: HttpRequest, collection: str, noun: str, how: str) -> Htt
     if refused := refuse_file(problems, requested_release(parsed.form.data, parsed.collection)):
         return refused
     try:
-        return list_download(table, order_records(table, table.records(parsed.question), sort), parsed.question, how)
+        return list_download(
+            table, order_records(table, table.records(parsed.question), sort), parsed.question, how
+        )
     except TooManyRows as error:
         return problems_as_text([str(error)])
 
@@ -44,9 +46,9 @@ def chart_file(request: HttpRequest, collection: str, name: str) -> HttpResponse
     parsed = parse_request(request, collection)
     if name not in CHARTS:
         raise Http404("There is no such chart.")
-    if response := refuse_file(parsed.problems, requested_release(parsed.form.data, parsed.collection)) or chart_head(
-        request, parsed.collection, name
-    ):
+    if response := refuse_file(
+        parsed.problems, requested_release(parsed.form.data, parsed.collection)
+    ) or chart_head(request, parsed.collection, name):
         return response
     return chart_csv(build_chart(parsed, name), parsed.question)
 
@@ -57,10 +59,14 @@ def citations_file(request: HttpRequest, collection: str, how: str) -> HttpRespo
     parsed = parse_request(request, collection)
     if parsed.collection.is_simulated:
         raise Http404("Simulated articles cannot be cited.")
-    if refused := refuse_file(parsed.problems, requested_release(parsed.form.data, parsed.collection)):
+    if refused := refuse_file(
+        parsed.problems, requested_release(parsed.form.data, parsed.collection)
+    ):
         return refused
     name = file_name(parsed.collection, how, "studies")
-    if head := head_response(request, f"{FORMATS[how][1]}; charset=utf-8", attachment_header(name, parsed.collection)):
+    if head := head_response(
+        request, f"{FORMATS[how][1]}; charset=utf-8", attachment_header(name, parsed.collection)
+    ):
         return head
     studies = TABLES["studies"].records(parsed.question).order_by("short_name", "slug")
     return citation_file(studies, name, how, parsed.question)
@@ -70,7 +76,9 @@ def citations_file(request: HttpRequest, collection: str, how: str) -> HttpRespo
 def bundle_file(request: HttpRequest, collection: str) -> HttpResponse:
     """Everything this question finds, as one ZIP."""
     parsed = parse_request(request, collection)
-    if refused := refuse_file(parsed.problems, requested_release(parsed.form.data, parsed.collection)):
+    if refused := refuse_file(
+        parsed.problems, requested_release(parsed.form.data, parsed.collection)
+    ):
         return refused
     headers = attachment_header(file_name(parsed.collection, "zip"), parsed.collection)
     chunks = bundle_pieces(parsed.question, parsed.vocabulary)
@@ -81,20 +89,30 @@ def bundle_file(request: HttpRequest, collection: str) -> HttpResponse:
 def phenopackets_file(request: HttpRequest, collection: str) -> HttpResponse:
     """The patients of this question as a cohort of phenopackets."""
     parsed = parse_request(request, collection)
-    if refused := refuse_file(parsed.problems, requested_release(parsed.form.data, parsed.collection)):
+    if refused := refuse_file(
+        parsed.problems, requested_release(parsed.form.data, parsed.collection)
+    ):
         return refused
-    headers = attachment_header(file_name(parsed.collection, "json", "phenopackets"), parsed.collection)
+    headers = attachment_header(
+        file_name(parsed.collection, "json", "phenopackets"), parsed.collection
+    )
     chunks = cohort_phenopackets(parsed.question, parsed.vocabulary)
     return StreamingHttpResponse(chunks, content_type="application/json", headers=headers)
 
 
 def refuse_file(problems: list[str], requested: RequestedRelease | None) -> HttpResponse | None:
-    """Why there is no file: a wrong question (400), or data that have moved on since the release it names (409)."""
+    """Why there is no file: a wrong question (400), or data that have moved on since the release it
+    names (409).
+    """
     if requested and requested.problem:
         problems = [*problems, requested.problem]
     if problems:
         return problems_as_text(problems)
-    return problems_as_text([requested.changed_text], 409) if requested and requested.has_changed else None
+    return (
+        problems_as_text([requested.changed_text], 409)
+        if requested and requested.has_changed
+        else None
+    )
 
 
 def chart_head(request: HttpRequest, collection: Collection, name: str) -> HttpResponse | None:

@@ -50,7 +50,9 @@ Input = SearchInput | RangeInput | OptionsInput
 
 
 def form_inputs(parsed: ParsedRequest, facets: list[Facet]) -> list[Input]:
-    """The inputs of the form, in its order: one for every filter, or for the two ends of a range."""
+    """The inputs of the form, in its order: one for every filter, or for the two ends of a
+    range.
+    """
     by_name = {facet.name: facet for facet in facets}
     return [input_for(names, parsed, by_name) for names in LAYOUT]
 
@@ -60,12 +62,23 @@ def input_for(names: tuple[str, ...], parsed: ParsedRequest, facets: dict[str, F
     if name in facets:
         return OptionsInput(facets[name])
     if isinstance(url_filter, Search):
-        return SearchInput(name, url_filter.label, parsed.entered_values(name), url_filter.extra["max_length"])
+        return SearchInput(
+            name, url_filter.label, parsed.entered_values(name), url_filter.extra["max_length"]
+        )
     typed = map(parsed.entered_values, names)
-    return RangeInput(url_filter.range.title, *names, *typed, url_filter.range.low, url_filter.range.high)
+    return RangeInput(
+        url_filter.range.title, *names, *typed, url_filter.range.low, url_filter.range.high
+    )
 
 
 def hidden_inputs(parsed: ParsedRequest, noun: str) -> list[tuple[str, str]]:
-    """The words of the display that this page has no input for: they stay with the reader all the same."""
+    """The words of the display that this page has no input for: they stay with the reader all the
+    same.
+    """
     own_inputs = OWN_INPUTS.get(noun, ())
-    return [(name, value) for name, values in parsed.view.items() if name not in own_inputs for value in values]
+    return [
+        (name, value)
+        for name, values in parsed.view.items()
+        if name not in own_inputs
+        for value in values
+    ]

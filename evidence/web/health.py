@@ -19,7 +19,9 @@ def liveness(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def readiness(request: HttpRequest) -> HttpResponse:
-    """The database and the cache answer, and evidence is loaded; otherwise 503, saying what is away."""
+    """The database and the cache answer, and evidence is loaded; otherwise 503, saying what is
+    away.
+    """
     away = []
     try:
         if not DataVersion.current().number:
@@ -28,7 +30,8 @@ def readiness(request: HttpRequest) -> HttpResponse:
         away.append("the database is away or not migrated")
     try:
         cache.set("ready", 1, 5)
-    except Exception:  # each cache backend has errors of its own, and any of them means the same here
+    # each cache backend has errors of its own, and any of them means the same here
+    except Exception:
         away.append("the cache is away")
     text = "; ".join(away) or "ready"
     return HttpResponse(f"{text}\n", status=503 if away else 200, content_type="text/plain")

@@ -56,10 +56,11 @@ def make_listing(
     total: int | None = None,
     address: str = "",
 ) -> Listing:
-    """Reads `sort` and `page`, which change the display only: a wrong one falls back, and a notice says so.
+    """Reads `sort` and `page`, which change the display only: a wrong one falls back, and a notice
+    says so.
 
-    `total` is how many rows there are, where that has been counted already; `address` is where the headings' links
-    lead, if not to the page itself.
+    `total` is how many rows there are, where that has been counted already; `address` is where the
+    headings' links lead, if not to the page itself.
     """
     notices = []
     sort = request.GET.get("sort", "")
@@ -73,22 +74,34 @@ def make_listing(
         page = paginator.page(page_number)
     except (EmptyPage, PageNotAnInteger):
         page = paginator.get_page(page_number)
-        notices.append(f"There is no such page; this is page {page.number} of {paginator.num_pages}.")
+        notices.append(
+            f"There is no such page; this is page {page.number} of {paginator.num_pages}."
+        )
     columns = listed_columns(table, question, vocabulary)
     first = (page.number - 1) * PAGE
     records = page_records(table, question, sort, first, min(first + PAGE, total))
     rows = shown_rows(table, records, question, vocabulary) if total else []
-    return Listing([make_heading(column, question, sort, address) for column in columns], rows, page, notices, sort)
+    return Listing(
+        [make_heading(column, question, sort, address) for column in columns],
+        rows,
+        page,
+        notices,
+        sort,
+    )
 
 
 def listed_columns(table: Table, question: Question, words: Vocabulary) -> list[Column]:
-    """The columns of a page. What was not asked of a row is one of them where there is such a part."""
+    """The columns of a page. What was not asked of a row is one of them where there is such a
+    part.
+    """
     if not table.in_words(question, words).not_asked:
         return table.page_columns
     return [column for column in table.columns if column.on_page or column.name == NOT_ASKED]
 
 
-def shown_rows(table: Table, records: QuerySet, question: Question, vocabulary: Vocabulary) -> list[list[Cell]]:
+def shown_rows(
+    table: Table, records: QuerySet, question: Question, vocabulary: Vocabulary
+) -> list[list[Cell]]:
     """The records as a page shows them."""
     columns, slug = listed_columns(table, question, vocabulary), question.collection.slug
     rows = []
@@ -102,8 +115,12 @@ def shown_rows(table: Table, records: QuerySet, question: Question, vocabulary: 
     return rows
 
 
-def shown_column(column: Column, cells: Iterable[tuple], vocabulary: Vocabulary, collection: str) -> list[Cell]:
-    """Cells of one column; equal ones, which most columns are full of, are one and the same object."""
+def shown_column(
+    column: Column, cells: Iterable[tuple], vocabulary: Vocabulary, collection: str
+) -> list[Cell]:
+    """Cells of one column; equal ones, which most columns are full of, are one and the same
+    object.
+    """
     cells_by_key: dict[tuple, Cell] = {}
     cells_shown = []
     for value, reason, study in cells:
@@ -124,10 +141,14 @@ def make_heading(column: Column, question: Question, sort: str, address: str) ->
         return Heading(column.label, column.numeric, "", "")
     direction = {column.name: "ascending", f"-{column.name}": "descending"}.get(sort, "")
     turned = f"-{column.name}" if direction == "ascending" else column.name
-    return Heading(column.label, column.numeric, f"{address}?{question.query(sort=turned)}", direction)
+    return Heading(
+        column.label, column.numeric, f"{address}?{question.query(sort=turned)}", direction
+    )
 
 
-def show_cell(column: Column, value, reason: str, vocabulary: Vocabulary, collection: str, study: str) -> Cell:
+def show_cell(
+    column: Column, value, reason: str, vocabulary: Vocabulary, collection: str, study: str
+) -> Cell:
     if value is None:
         return Cell("", reason if column.tells_missing else "", "", column.numeric, "")
     parts = value.split(SEPARATOR) if column.lookup else [str(value)]
@@ -142,11 +163,17 @@ def cell_label(column: Column, code: str, vocabulary: Vocabulary) -> str:
         return column.labels.get(code, code)
     if column.codes is None or not column.codes.kind:
         return code
-    return vocabulary.set_label(code) if column.codes.joined else vocabulary.label(column.codes.kind, code)
+    return (
+        vocabulary.set_label(code)
+        if column.codes.joined
+        else vocabulary.label(column.codes.kind, code)
+    )
 
 
 def cell_link(column: Column, value, collection: str, study: str) -> str:
-    """Public ids are slugs, so they stand in an address as they are; to ask the route table costs more than the row."""
+    """Public ids are slugs, so they stand in an address as they are; to ask the route table costs
+    more than the row.
+    """
     if column.name == "patient":
         return f"/{collection}/patients/{value}/"
     if column.name == "study_name":
@@ -161,7 +188,11 @@ def page_links(listing: Listing, question: Question) -> list[tuple[str, str]]:
     for number in paginator.get_elided_page_range(listing.page.number, on_each_side=2, on_ends=1):
         is_current = number == listing.page.number or not isinstance(number, int)
         query = urlencode(
-            [*question.to_params(), *([("sort", listing.sort)] if listing.sort else []), ("page", number)]
+            [
+                *question.to_params(),
+                *([("sort", listing.sort)] if listing.sort else []),
+                ("page", number),
+            ]
         )
         links.append((str(number), "" if is_current else f"?{query}"))
     return links

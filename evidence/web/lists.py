@@ -9,7 +9,14 @@ from ..charts.chart import Chart
 from ..charts.registry import CHARTS
 from ..questions.parsing import parse_request
 from ..tables import TABLES, Table
-from .collection_page import CollectionPage, Context, chart_summaries, draw_charts, head_of_page, render_page
+from .collection_page import (
+    CollectionPage,
+    Context,
+    chart_summaries,
+    draw_charts,
+    head_of_page,
+    render_page,
+)
 from .listing import Listing, make_listing, page_links
 
 # Charts that stand above the rows of a list.
@@ -24,7 +31,8 @@ class ListPage(Context):
     listing: Listing | None = None
     page_links: list[tuple[str, str]] = field(default_factory=list)
     charts: list[Chart] = field(default_factory=list)
-    not_asked: list[str] = field(default_factory=list)  # parts of the question that were not asked of groups
+    # parts of the question that were not asked of groups
+    not_asked: list[str] = field(default_factory=list)
 
 
 @require_safe
@@ -39,7 +47,9 @@ def list_page(request: HttpRequest, collection: str, noun: str) -> HttpResponse:
         return render_page(request, page, "evidence/list.html", ListPage(table))
     specs = [CHARTS[name] for name in CHARTS_OF_LIST.get(noun, ())]
     page = CollectionPage.build(request, parsed, noun, **chart_summaries(parsed, specs))
-    listing = make_listing(request, table, parsed.question, parsed.vocabulary, page.totals.of(table.unit))
+    listing = make_listing(
+        request, table, parsed.question, parsed.vocabulary, page.totals.of(table.unit)
+    )
     content = ListPage(
         table,
         listing,

@@ -14,7 +14,14 @@ from ..questions.parsing import ParsedRequest, parse_request
 from ..summaries import ShareSensitivity
 from ..summaries.shares import Summary
 from ..tables import PATIENTS, Table
-from .collection_page import CollectionPage, Context, chart_summaries, draw_charts, head_of_page, render_page
+from .collection_page import (
+    CollectionPage,
+    Context,
+    chart_summaries,
+    draw_charts,
+    head_of_page,
+    render_page,
+)
 from .listing import Listing, make_listing
 
 SENSITIVITY_ON = "on"
@@ -29,11 +36,13 @@ class Overview(Context):
     outcome_rule: str = ""  # which outcome of a patient counts in a domain
     outcome_words: str = ""  # the same in a word or two
     months: str = ""  # about when, where the question says so
-    sensitivities: dict[str, ShareSensitivity] | None = None  # by the share's key, where the address asks for them
+    # by the share's key, where the address asks for them
+    sensitivities: dict[str, ShareSensitivity] | None = None
     sensitivity_query: str = ""  # the query string that asks for them, or no longer does
     charts: list[Chart] = field(default_factory=list)
     selected_charts: set[str] = field(default_factory=set)  # by name
-    unknown_charts: list[str] = field(default_factory=list)  # names in the address that are no chart
+    # names in the address that are no chart
+    unknown_charts: list[str] = field(default_factory=list)
     listing: Listing | None = None
     table: Table = PATIENTS
     page_links: list = field(default_factory=list)  # none: the rest is the list's
@@ -47,29 +56,43 @@ def overview_page(request: HttpRequest, collection: str) -> HttpResponse:
     if head := head_of_page(request, parsed):
         return head
     if parsed.question is None:
-        return render_page(request, CollectionPage.build(request, parsed, ""), "evidence/cohort.html", Overview())
+        return render_page(
+            request, CollectionPage.build(request, parsed, ""), "evidence/cohort.html", Overview()
+        )
     specs = selected_charts(parsed)
     page = CollectionPage.build(request, parsed, "", **overview_summaries(parsed, specs))
-    return render_page(request, page, "evidence/cohort.html", overview_context(request, page, specs))
+    return render_page(
+        request, page, "evidence/cohort.html", overview_context(request, page, specs)
+    )
 
 
 def overview_summaries(parsed: ParsedRequest, specs: list[ChartSpec]) -> dict[str, Summary]:
-    """What the overview counts besides its frame: the shares of its table, and what the charts need."""
+    """What the overview counts besides its frame: the shares of its table, and what the charts
+    need.
+    """
     question, words = parsed.question, parsed.vocabulary
     return {
         "headlines": summaries.headline_shares(question),
         "domains": summaries.outcomes_by_domain(question),
-        **({"sensitivities": summaries.share_sensitivities(question, words)} if asks_for_sensitivity(parsed) else {}),
+        **(
+            {"sensitivities": summaries.share_sensitivities(question, words)}
+            if asks_for_sensitivity(parsed)
+            else {}
+        ),
         **chart_summaries(parsed, specs),
     }
 
 
 def asks_for_sensitivity(parsed: ParsedRequest) -> bool:
-    """Whether the address asks how much each share hangs on what is not known, and on single studies."""
+    """Whether the address asks how much each share hangs on what is not known, and on single
+    studies.
+    """
     return parsed.view_param("sensitivity") == SENSITIVITY_ON
 
 
-def overview_context(request: HttpRequest, page: CollectionPage, specs: list[ChartSpec]) -> Overview:
+def overview_context(
+    request: HttpRequest, page: CollectionPage, specs: list[ChartSpec]
+) -> Overview:
     """Shares, charts, and the first patients."""
     parsed, patients = page.parsed, page.totals.patients
     if not patients:  # then only charts of groups have something to show; they count no patients
@@ -77,7 +100,9 @@ def overview_context(request: HttpRequest, page: CollectionPage, specs: list[Cha
     listing = None
     if patients:
         list_url = reverse("list", args=[page.collection.slug, PATIENTS.noun])
-        listing = make_listing(request, PATIENTS, parsed.question, parsed.vocabulary, patients, list_url)
+        listing = make_listing(
+            request, PATIENTS, parsed.question, parsed.vocabulary, patients, list_url
+        )
     return Overview(
         headlines=page.counted["headlines"],
         domains=page.counted["domains"],
@@ -85,9 +110,13 @@ def overview_context(request: HttpRequest, page: CollectionPage, specs: list[Cha
         outcome_words=summaries.outcome_words(parsed.question),
         months=summaries.outcome_months(parsed.question),
         sensitivities=page.counted.get("sensitivities"),
-        sensitivity_query=parsed.query(sensitivity="" if asks_for_sensitivity(parsed) else SENSITIVITY_ON),
+        sensitivity_query=parsed.query(
+            sensitivity="" if asks_for_sensitivity(parsed) else SENSITIVITY_ON
+        ),
         charts=draw_charts(page, specs),
         selected_charts={spec.name for spec in selected_charts(parsed)},
-        unknown_charts=[truncate_text(name) for name in parsed.view.get("chart", ()) if name not in CHARTS],
+        unknown_charts=[
+            truncate_text(name) for name in parsed.view.get("chart", ()) if name not in CHARTS
+        ],
         listing=listing,
     )

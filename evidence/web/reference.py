@@ -23,7 +23,10 @@ EXAMPLES = [
     ),
     ("Any JAK inhibitor for joints", "indication=joints"),
     ("Patients whose overall response is not known", "missing=response"),
-    ("Patients in whom lung involvement was looked for and is absent", "manifestation=lung&manifestation_match=none"),
+    (
+        "Patients in whom lung involvement was looked for and is absent",
+        "manifestation=lung&manifestation_match=none",
+    ),
 ]
 
 
@@ -57,8 +60,12 @@ def inhibitor_page(request: HttpRequest, slug: str) -> HttpResponse:
     if head := head_response(request):
         return head
     (evidence,) = summaries.drug_evidence([drug], list(Collection.objects.all()))
-    trials = Study.objects.published().filter(registered_inhibitor=drug).select_related("collection")
-    return render(request, "evidence/inhibitor.html", {"drug": drug, "evidence": evidence, "trials": trials})
+    trials = (
+        Study.objects.published().filter(registered_inhibitor=drug).select_related("collection")
+    )
+    return render(
+        request, "evidence/inhibitor.html", {"drug": drug, "evidence": evidence, "trials": trials}
+    )
 
 
 @require_safe
@@ -67,7 +74,9 @@ def reviews_page(request: HttpRequest) -> HttpResponse:
     """Published reviews and how many figures each prints."""
     if head := head_response(request):
         return head
-    return render(request, "evidence/reviews.html", {"reviews": Review.objects.prefetch_related("figures")})
+    return render(
+        request, "evidence/reviews.html", {"reviews": Review.objects.prefetch_related("figures")}
+    )
 
 
 @require_safe
@@ -81,7 +90,8 @@ def review_page(request: HttpRequest, slug: str) -> HttpResponse:
     context = {
         "review": printed,
         "comparisons": summaries.reconcile_figures(
-            printed, list(printed.figures.select_related("review", "contradicts", "contradicts__review"))
+            printed,
+            list(printed.figures.select_related("review", "contradicts", "contradicts__review")),
         ),
         "flow": summaries.review_flow(printed),
         "source": collection,

@@ -21,14 +21,20 @@ BROWSER = [
 
 expect.set_options(timeout=20_000)  # a slow machine is no failure
 # What Chromium itself writes where a question is wrong; the page says what is wrong with it.
-OF_CHROMIUM = {"error Failed to load resource: the server responded with a status of 400 (Bad Request)"}
+OF_CHROMIUM = {
+    "error Failed to load resource: the server responded with a status of 400 (Bad Request)"
+}
 
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory):
     """A server of its own, on a database of its own."""
     folder, port = tmp_path_factory.mktemp("site"), free_port()
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "CASEBOOK_"))}
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("PYTEST", "CASEBOOK_"))
+    }
     environment |= {
         "CASEBOOK_SECRET_KEY": "browser tests",
         "CASEBOOK_HTTPS": "0",
@@ -47,8 +53,15 @@ def site(tmp_path_factory):
         "--verbosity",
         "0",
     ]
-    for command in (["migrate", "--verbosity", "0"], ["load_evidence", "--verbosity", "0"], released, drawn_at_random):
-        subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, env=environment, check=True)
+    for command in (
+        ["migrate", "--verbosity", "0"],
+        ["load_evidence", "--verbosity", "0"],
+        released,
+        drawn_at_random,
+    ):
+        subprocess.run(
+            [sys.executable, "manage.py", *command], cwd=ROOT, env=environment, check=True
+        )
     server = subprocess.Popen(
         [sys.executable, "-m", "gunicorn", "-c", "python:evidence.gunicorn_conf", "evidence.wsgi"],
         cwd=ROOT,
@@ -68,7 +81,11 @@ def site(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def chromium():
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    path = (
+        shutil.which("chromium")
+        or shutil.which("chromium-browser")
+        or shutil.which("google-chrome")
+    )
     assert path, "These tests need Chromium: apt-get install chromium"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=BROWSER)
@@ -78,29 +95,40 @@ def chromium():
 
 @pytest.fixture(scope="session")
 def readers(chromium):
-    """readers(scheme=…, script=…) -> what such a reader's pages share: a cache, so Plotly is compiled once, not in
-    each of a hundred tests. Casebook leaves nothing in a browser that the next test could meet; this holds it to that.
+    """readers(scheme=…, script=…) -> what such a reader's pages share: a cache, so Plotly is
+    compiled once, not in each of a hundred tests. Casebook leaves nothing in a browser that the
+    next test could meet; this holds it to that.
     """
     contexts = {}
 
     def reader(*, scheme: str, script: bool):
         if (scheme, script) not in contexts:
-            contexts[scheme, script] = chromium.new_context(color_scheme=scheme, java_script_enabled=script)
+            contexts[scheme, script] = chromium.new_context(
+                color_scheme=scheme, java_script_enabled=script
+            )
         return contexts[scheme, script]
 
     yield reader
     stored = [context.storage_state() for context in contexts.values()]
     for context in contexts.values():
         context.close()
-    kept = {item["name"] for each in stored for origin in each["origins"] for item in origin["localStorage"]}
+    kept = {
+        item["name"]
+        for each in stored
+        for origin in each["origins"]
+        for item in origin["localStorage"]
+    }
     assert kept <= {"theme"}, stored  # of the curators' admin, light or dark
     cookies = {cookie["name"] for each in stored for cookie in each["cookies"]}
-    assert cookies <= {"casebook-csrf"}, cookies  # of the curators' login, which a public page never looks at
+    # of the curators' login, which a public page never looks at
+    assert cookies <= {"casebook-csrf"}, cookies
 
 
 @pytest.fixture
 def visit(readers, site):
-    """visit(address, width=…, scheme=…, script=…) -> page; at the end the console has to have been silent."""
+    """visit(address, width=…, scheme=…, script=…) -> page; at the end the console has to have been
+    silent.
+    """
     said, pages = [], []
 
     def listen(address: str, text: str) -> None:

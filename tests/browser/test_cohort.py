@@ -43,7 +43,9 @@ def test_a_bar_filters_and_a_second_click_takes_it_back(visit, site):
     choose(page, "indication-sets", "ILD + skin")
     settled(page, "22 patients")
     assert page.url == f"{site}{SIM}?indication=ild&indication=skin&indication_match=exactly"
-    assert "22 patients" in page.locator("#chart-age-and-sex figcaption").inner_text(), "the other charts follow"
+    assert "22 patients" in page.locator("#chart-age-and-sex figcaption").inner_text(), (
+        "the other charts follow"
+    )
     choose(page, "indication-sets", "ILD + skin")
     settled(page, "87 patients")
     page.go_back()
@@ -66,10 +68,14 @@ def test_a_bar_by_keyboard_alone(visit):
         page.keyboard.press("Tab")
         if page.evaluate("document.activeElement.classList.contains('point')"):
             break
-    assert "ILD + skin, exactly: 22/49" in page.evaluate("document.activeElement.getAttribute('aria-label')")
+    assert "ILD + skin, exactly: 22/49" in page.evaluate(
+        "document.activeElement.getAttribute('aria-label')"
+    )
     page.keyboard.press("Enter")
     settled(page, "22 patients")
-    assert page.evaluate("document.activeElement.id") == "chart-indication-sets", "the keyboard stays at the chart"
+    assert page.evaluate("document.activeElement.id") == "chart-indication-sets", (
+        "the keyboard stays at the chart"
+    )
 
 
 def test_a_row_of_the_table_by_keyboard_alone(visit):
@@ -79,7 +85,9 @@ def test_a_row_of_the_table_by_keyboard_alone(visit):
     page.locator("#twin-adverse-events a.step", has_text="Infection").focus()
     page.keyboard.press("Enter")
     settled(page, "16 of 76 patients")
-    assert page.locator("#twin-adverse-events").get_attribute("open") is not None, "the table stays open"
+    assert page.locator("#twin-adverse-events").get_attribute("open") is not None, (
+        "the table stays open"
+    )
     page.locator("#twin-adverse-events a.step[aria-current]").focus()
     page.keyboard.press("Enter")
     settled(page, "87 patients")
@@ -132,14 +140,22 @@ def words_of(picture: Path) -> str:
 
 
 def test_a_picture_says_of_whom_it_is(visit, tmp_path):
-    page = visit(f"{SIM}?inhibitor=tofacitinib&indication=ild&indication=skin&indication_match=all&chart=age-and-sex")
+    page = visit(
+        f"{SIM}?inhibitor=tofacitinib&indication=ild&indication=skin&indication_match=all&"
+        "chart=age-and-sex"
+    )
     with page.expect_download() as taking:
         page.get_by_role("button", name="Picture as SVG").click()
     taking.value.save_as(tmp_path / "chart.svg")
     words = words_of(tmp_path / "chart.svg")
     assert "Age and sex · SIMULATED, not evidence" in words, "where no bar can hide it"
-    assert "tofacitinib; Indication: all of Interstitial lung disease (ILD), Skin: 21 patients" in words, words
-    assert "indication=ild&indication=skin&indication_match=all" in words.replace(" ", ""), "the whole address"
+    assert (
+        "tofacitinib; Indication: all of Interstitial lung disease (ILD), Skin: 21 patients"
+        in words
+    ), words
+    assert "indication=ild&indication=skin&indication_match=all" in words.replace(" ", ""), (
+        "the whole address"
+    )
 
 
 def test_a_legend_hides_nothing(visit):
@@ -187,7 +203,9 @@ def test_every_chart_can_be_taken_away(visit, tmp_path):
     with page.expect_download() as taking:
         chart.get_by_role("link", name="Numbers as CSV").click()
     taking.value.save_as(tmp_path / "chart.csv")
-    rows = list(csv.DictReader((tmp_path / "chart.csv").read_text(encoding="utf-8-sig").splitlines()))
+    rows = list(
+        csv.DictReader((tmp_path / "chart.csv").read_text(encoding="utf-8-sig").splitlines())
+    )
     assert (rows[0]["label"], rows[0]["n"], rows[0]["known"]) == ("ILD + skin", "22", "49")
 
 
@@ -201,7 +219,11 @@ def test_compare_from_any_view(visit, site):
     assert "No patient is in both: 72 only in A, 12 only in B." in page.locator("main").inner_text()
     drawn(page)
     row = page.locator("table.compared tr", has_text="Improved (authors’ overall verdict)")
-    assert "57/65" in row.inner_text() and "10/12" in row.inner_text() and "1.42 (0.13 to 8.75)" in row.inner_text()
+    assert (
+        "57/65" in row.inner_text()
+        and "10/12" in row.inner_text()
+        and "1.42 (0.13 to 8.75)" in row.inner_text()
+    )
     assert "0.974" not in row.inner_text(), "no p-value of simulated patients"
     page.get_by_role("link", name="Swap A and B").click()
     drawn(page)
@@ -325,7 +347,14 @@ def test_axe_finds_nothing_serious(visit, address, scheme):
     assert serious == []
 
 
-SIX = ["indication-sets", "response-by-inhibitor", "adverse-events", "age-and-sex", "swimmers", "mrss-levels"]
+SIX = [
+    "indication-sets",
+    "response-by-inhibitor",
+    "adverse-events",
+    "age-and-sex",
+    "swimmers",
+    "mrss-levels",
+]
 
 
 def test_six_charts_are_light_enough_and_lighter_the_next_time(chromium, site):

@@ -19,7 +19,8 @@ PAGES = [
     "/published/?sex=nonsense",
     "/sener-2025-reconstruction/",
     "/sener-2025-reconstruction/adverse-events/",
-    "/drawn/?chart=swimmers&chart=mrss-levels&chart=fvc-levels&chart=manifestation-sets&chart=prior-sets",
+    "/drawn/?chart=swimmers&chart=mrss-levels&chart=fvc-levels&chart=manifestation-sets&"
+    "chart=prior-sets",
     "/sener-2025-reconstruction/compare/?a=inhibitor%3Dtofacitinib&b=inhibitor%3Dbaricitinib",
     "/published/compare/",
     "/sener-2025-reconstruction/forest/",
@@ -76,12 +77,15 @@ def test_a_clinician_asks_the_main_question_in_place(visit, site):
     page.locator("#f-sex-female").check()
     page.wait_for_url("**&sex=female")
     assert page.locator("#d-sex").get_attribute("open") is not None, "an opened filter stays open"
-    assert page.evaluate("document.activeElement.id") == "f-sex-female", "the keyboard stays where it was"
+    assert page.evaluate("document.activeElement.id") == "f-sex-female", (
+        "the keyboard stays where it was"
+    )
 
 
 @pytest.mark.parametrize("width", [1440, 768])
 @pytest.mark.parametrize(
-    "address", ["/sener-2025-reconstruction/", "/sener-2025-reconstruction/patients/?inhibitor=tofacitinib"]
+    "address",
+    ["/sener-2025-reconstruction/", "/sener-2025-reconstruction/patients/?inhibitor=tofacitinib"],
 )
 def test_a_filter_used_after_scrolling_keeps_the_page_where_it_is(visit, address, width):
     page = visit(address, width=width)
@@ -154,7 +158,10 @@ def test_the_file_is_what_the_page_shows(visit, tmp_path):
     page = visit("/sener-2025-reconstruction/patients/?inhibitor=baricitinib")
     with page.expect_download() as download:
         page.get_by_text("Download these 12 as CSV").click()
-    assert download.value.suggested_filename == "casebook-simulated-sener-2025-reconstruction-patients-release-1.csv"
+    assert (
+        download.value.suggested_filename
+        == "casebook-simulated-sener-2025-reconstruction-patients-release-1.csv"
+    )
     download.value.save_as(tmp_path / "file.csv")
     assert len((tmp_path / "file.csv").read_text(encoding="utf-8-sig").splitlines()) == 13
 
@@ -162,7 +169,9 @@ def test_the_file_is_what_the_page_shows(visit, tmp_path):
 def test_plotly_comes_only_where_there_is_a_chart_and_is_kept_for_good(chromium, site):
     context = chromium.new_context()
     page, fetched = context.new_page(), []
-    page.on("response", lambda response: fetched.append(response) if "plotly" in response.url else None)
+    page.on(
+        "response", lambda response: fetched.append(response) if "plotly" in response.url else None
+    )
     page.goto(f"{site}/published/patients/")
     page.wait_for_load_state("networkidle")
     assert fetched == []

@@ -39,11 +39,23 @@ def test_without_script_or_clipboard_the_link_is_followed(visit, site):
 @pytest.mark.parametrize(
     ("address", "label", "name"),
     [
-        (f"{SIM}patients/", "Everything as ZIP", "casebook-simulated-sener-2025-reconstruction-release-1.zip"),
-        (f"{SIM}patients/", "Phenopackets", "casebook-simulated-sener-2025-reconstruction-phenopackets-release-1.json"),
+        (
+            f"{SIM}patients/",
+            "Everything as ZIP",
+            "casebook-simulated-sener-2025-reconstruction-release-1.zip",
+        ),
+        (
+            f"{SIM}patients/",
+            "Phenopackets",
+            "casebook-simulated-sener-2025-reconstruction-phenopackets-release-1.json",
+        ),
         ("/published/patients/", "Excel", "casebook-published-patients-release-1.xlsx"),
         ("/releases/", "ZIP", "casebook-published-release-1.zip"),
-        ("/published/patients/fujita-2019-1/", "This case as a phenopacket", "fujita-2019-1-phenopacket.json"),
+        (
+            "/published/patients/fujita-2019-1/",
+            "This case as a phenopacket",
+            "fujita-2019-1-phenopacket.json",
+        ),
     ],
 )
 def test_what_is_downloaded_says_by_its_name_what_it_is(visit, address, label, name):

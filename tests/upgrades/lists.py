@@ -1,9 +1,10 @@
-"""Takes a database with patients of each kind over migration 0008 and back, in the database DATABASE_URL names.
+"""Takes a database with patients of each kind over migration 0008 and back, in the database
+DATABASE_URL names.
 
     python -m tests.upgrades.lists
 
-Everything in that database is lost. Writes as JSON what lists say of their completeness afterwards, and what the
-earlier field says once the migration is taken back.
+Everything in that database is lost. Writes as JSON what lists say of their completeness afterwards,
+and what the earlier field says once the migration is taken back.
 """
 
 import json
@@ -25,13 +26,24 @@ LISTS_OF_COURSE = ("indications", "concomitant_therapies", "adverse_event_catego
 
 
 def draw(get_model) -> None:
-    """Records as the version before made them: each patient with a course that has an indication and an event."""
+    """Records as the version before made them: each patient with a course that has an indication
+    and an event.
+    """
     drug = get_model("JAKInhibitor").objects.create(slug="drug", name="drug")
     skin = get_model("Indication").objects.create(code="skin", label="Skin")
-    infection = get_model("AdverseEventCategory").objects.create(code="infection", label="Infection")
-    collection = get_model("Collection").objects.create(slug="one", name="One", kind="published", description="One.")
+    infection = get_model("AdverseEventCategory").objects.create(
+        code="infection", label="Infection"
+    )
+    collection = get_model("Collection").objects.create(
+        slug="one", name="One", kind="published", description="One."
+    )
     study = get_model("Study").objects.create(
-        collection=collection, slug="s", short_name="S", design="case_series", extraction="full_text", state="published"
+        collection=collection,
+        slug="s",
+        short_name="S",
+        design="case_series",
+        extraction="full_text",
+        state="published",
     )
     for slug, (status, therapies) in PATIENTS.items():
         patient = get_model("Patient").objects.create(
@@ -40,19 +52,25 @@ def draw(get_model) -> None:
         for code in therapies:
             therapy, _ = get_model("Therapy").objects.get_or_create(code=code, label=code)
             patient.prior_therapies.add(therapy)
-        course = get_model("Treatment").objects.create(patient=patient, inhibitor=drug, adverse_events="events")
+        course = get_model("Treatment").objects.create(
+            patient=patient, inhibitor=drug, adverse_events="events"
+        )
         course.indications.add(skin)
         get_model("AdverseEvent").objects.create(treatment=course, number=1, category=infection)
 
 
 def completeness(patients) -> dict:
-    """What each list of each patient and of their course says, and the prior therapies that are on it."""
+    """What each list of each patient and of their course says, and the prior therapies that are on
+    it.
+    """
     found = {}
     for patient in patients:
         lists = {name: getattr(patient, f"{name}_completeness") for name in LISTS}
         for course in patient.treatments.all():
             lists |= {name: getattr(course, f"{name}_completeness") for name in LISTS_OF_COURSE}
-        found[patient.slug] = lists | {"listed": [each.code for each in patient.prior_therapies.all()]}
+        found[patient.slug] = lists | {
+            "listed": [each.code for each in patient.prior_therapies.all()]
+        }
     return found
 
 
@@ -72,7 +90,10 @@ def taken_over() -> dict:
     told("migrate", "evidence", AFTER)
     after = completeness(model_at(AFTER)("Patient").objects.all())
     told("migrate", "evidence", BEFORE)
-    return {"after": after, "back": dict(model_at(BEFORE)("Patient").objects.values_list("slug", "prior_status"))}
+    return {
+        "after": after,
+        "back": dict(model_at(BEFORE)("Patient").objects.values_list("slug", "prior_status")),
+    }
 
 
 if __name__ == "__main__":

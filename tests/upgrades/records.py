@@ -6,14 +6,22 @@ from django.apps import apps
 
 from evidence.models.base import Keyed
 
-COUNTRY, LABEL, NOTES = "China, as a curator corrected it", "Relapses, as a curator calls them", "A curator's own note."
+COUNTRY, LABEL, NOTES = (
+    "China, as a curator corrected it",
+    "Relapses, as a curator calls them",
+    "A curator's own note.",
+)
 
 
 def everything() -> dict[str, dict[str, dict]]:
     """Kind of record -> natural key -> field -> value, as texts; relations by natural keys."""
-    kinds = [model for model in apps.get_app_config("evidence").get_models() if issubclass(model, Keyed)]
+    kinds = [
+        model for model in apps.get_app_config("evidence").get_models() if issubclass(model, Keyed)
+    ]
     return {
-        kind._meta.label_lower: {named(record): values(record) for record in kind._default_manager.all()}
+        kind._meta.label_lower: {
+            named(record): values(record) for record in kind._default_manager.all()
+        }
         for kind in kinds
     }
 
@@ -24,23 +32,32 @@ def named(record: Keyed | None) -> str:
 
 def values(record: Keyed) -> dict[str, str | list[str]]:
     found = {
-        column.name: named(getattr(record, column.name)) if column.is_relation else str(getattr(record, column.name))
+        column.name: named(getattr(record, column.name))
+        if column.is_relation
+        else str(getattr(record, column.name))
         for column in record._meta.concrete_fields
         if not column.primary_key
     }
-    lists = [each.name for each in record._meta.many_to_many if each.remote_field.through._meta.auto_created]
+    lists = [
+        each.name
+        for each in record._meta.many_to_many
+        if each.remote_field.through._meta.auto_created
+    ]
     return found | {name: sorted(map(named, getattr(record, name).all())) for name in lists}
 
 
 def curate(model: Callable) -> None:
-    """Edits shipped records, removes some, and adds own ones, as the models of some version know them.
+    """Edits shipped records, removes some, and adds own ones, as the models of some version know
+    them.
 
     `model` gives a model by its name.
     """
     model("Patient").objects.filter(slug="fujita-2019-1").update(age_years=72)
     model("Patient").objects.filter(slug="prakashini-2023-1").update(notes=NOTES)
     model("Study").objects.filter(slug="hou-2022").update(country=COUNTRY)
-    model("PrintedFigure").objects.filter(review__slug="sener-2025", code="relapsed").update(label=LABEL)
+    model("PrintedFigure").objects.filter(review__slug="sener-2025", code="relapsed").update(
+        label=LABEL
+    )
     model("Patient").objects.get(slug="rhk-2025-101-1").delete()
     model("JAKInhibitor").objects.create(slug="own", name="a drug of our own")
     study = model("Study").objects.create(
@@ -55,6 +72,8 @@ def curate(model: Callable) -> None:
         study=study, slug="own-2026-1", label="Case 1", sex="female", age_years=50
     )
     course = model("Treatment").objects.create(
-        patient=patient, inhibitor=model("JAKInhibitor").objects.get(slug="own"), indication_set="skin"
+        patient=patient,
+        inhibitor=model("JAKInhibitor").objects.get(slug="own"),
+        indication_set="skin",
     )
     course.indications.set([model("Indication").objects.get(code="skin")])

@@ -28,7 +28,8 @@ def told(command: str, *arguments) -> str:
 def empty_at(state: str) -> None:
     """Makes the database one without records in the state after this migration.
 
-    On SQLite it is made once from the state before it, and copied: files come in the order of states.
+    On SQLite it is made once from the state before it, and copied: files come in the order of
+    states.
     """
     from django.db import connection
 
@@ -40,7 +41,9 @@ def empty_at(state: str) -> None:
     name = Path(connection.settings_dict["NAME"])
     connection.close()  # which leaves all of it in the one file
     made = name.with_suffix(f".{state}")
-    before = max((path for path in name.parent.glob(f"{name.stem}.0*") if path <= made), default=None)
+    before = max(
+        (path for path in name.parent.glob(f"{name.stem}.0*") if path <= made), default=None
+    )
     name.unlink(missing_ok=True)
     if before:
         shutil.copy(before, name)
@@ -60,13 +63,18 @@ def fill(tables: dict[str, list[list]], models: list) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         for table, (names, *rows) in tables.items():
             columns = {column.column: column for column in by_table[table]._meta.concrete_fields}
-            flags = {place for place, name in enumerate(names) if isinstance(columns[name], BooleanField)}
+            flags = {
+                place for place, name in enumerate(names) if isinstance(columns[name], BooleanField)
+            }
             quoted = ", ".join(map(connection.ops.quote_name, names))
             marks = ", ".join(["%s"] * len(names))
             cursor.executemany(
                 f"INSERT INTO {table} ({quoted}) VALUES ({marks})",
                 [
-                    [bool(value) if place in flags and value is not None else value for place, value in enumerate(row)]
+                    [
+                        bool(value) if place in flags and value is not None else value
+                        for place, value in enumerate(row)
+                    ]
                     for row in rows
                 ],
             )
@@ -95,7 +103,10 @@ def upgraded(held: dict) -> dict:
         "first": first,
         "again": again,
         "everything": everything(),
-        "named": {f"{model} {' / '.join(map(str, json.loads(key)))}": sorted(fields) for model, key, fields in ledger},
+        "named": {
+            f"{model} {' / '.join(map(str, json.loads(key)))}": sorted(fields)
+            for model, key, fields in ledger
+        },
     }
 
 
@@ -103,5 +114,8 @@ if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "evidence.settings")
     django.setup()
     databases = [json.loads(Path(name).read_text(encoding="utf-8")) for name in sys.argv[1:]]
-    found = {held["version"]: upgraded(held) for held in sorted(databases, key=lambda each: each["migrated_to"])}
+    found = {
+        held["version"]: upgraded(held)
+        for held in sorted(databases, key=lambda each: each["migrated_to"])
+    }
     json.dump(found, sys.stdout)

@@ -11,7 +11,9 @@ import sys
 from pathlib import Path
 
 LEFT_OUT = {"evidence_release", "evidence_releasedcollection", "evidence_archivepart"}
-TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'evidence%' ORDER BY rowid"
+TABLES = (
+    "SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'evidence%' ORDER BY rowid"
+)
 STATE = "SELECT max(name) FROM django_migrations WHERE app = 'evidence'"
 
 
@@ -33,4 +35,6 @@ def text(version: str, commit: str, database: str) -> str:
 
 if __name__ == "__main__":
     version, commit, database = sys.argv[1:]
-    (Path(__file__).parent / f"{version}.json").write_text(text(version, commit, database), encoding="utf-8")
+    (Path(__file__).parent / f"{version}.json").write_text(
+        text(version, commit, database), encoding="utf-8"
+    )

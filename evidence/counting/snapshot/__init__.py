@@ -1,8 +1,9 @@
 """The in-memory engine: a collection as bitmaps, of one version of the data.
 
-What `counting` uses of it stands here; everything else is its own business. A snapshot is built by one pass over the
-tables (`build`, `bulk_read`), kept and shared between processes (`store`), and answers questions by AND, OR and NOT
-of packed bits (`answering`, `bitsets`), which are then counted (`count`, `batch_count`).
+What `counting` uses of it stands here; everything else is its own business. A snapshot is built by
+one pass over the tables (`build`, `bulk_read`), kept and shared between processes (`store`), and
+answers questions by AND, OR and NOT of packed bits (`answering`, `bitsets`), which are then counted
+(`count`, `batch_count`).
 """
 
 from .agreement import agreement_matrix, count_shared_patients

@@ -20,7 +20,9 @@ def count_shared_patients(snapshot: Snapshot, first: Question, second: Question)
 def agreement_matrix(
     snapshot: Snapshot, criteria: Sequence[Question]
 ) -> tuple[np.ndarray, list[np.ndarray], list[np.ndarray]]:
-    """(patients' primary keys by public id, per criterion who agrees, per criterion of whom it is known)."""
+    """(patients' primary keys by public id, per criterion who agrees, per criterion of whom it is
+    known).
+    """
     bitsets, order = QuestionBitsets(snapshot), snapshot.by_slug
 
     def patient_flags(bits: np.ndarray) -> np.ndarray:

@@ -1,8 +1,9 @@
-"""Which treatments answer a question, as bits: facts of the snapshot, and answers of filters to single values, kept.
+"""Which treatments answer a question, as bits: facts of the snapshot, and answers of filters to
+single values, kept.
 
-The filters stay the only definition of what a word means, `questions.three_answers` the only one of yes, no and
-open: here are the facts they are made of. What is known, and what is on a list, stands in the snapshot already; other
-values are asked of the database once per version of the data.
+The filters stay the only definition of what a word means, `questions.three_answers` the only one of
+yes, no and open: here are the facts they are made of. What is known, and what is on a list, stands
+in the snapshot already; other values are asked of the database once per version of the data.
 """
 
 from collections.abc import Iterable
@@ -32,7 +33,9 @@ class BitsetCache:
     """Answers by what was asked, the ones used last; safe to share among threads."""
 
     def __init__(self, max_bytes: int = MAX_CACHE_BYTES):
-        self.answers: LRUCache[Any, np.ndarray] = LRUCache(max_bytes, getsizeof=lambda bits: bits.nbytes)
+        self.answers: LRUCache[Any, np.ndarray] = LRUCache(
+            max_bytes, getsizeof=lambda bits: bits.nbytes
+        )
         self.lock = Lock()
 
     def get(self, key) -> np.ndarray | None:
@@ -86,7 +89,9 @@ class ListBits:
     def others(self, codes: Iterable[str]) -> np.ndarray:
         axis = self.bitsets.snapshot.axes[self.name]
         allowed = {None, *allowed_beside(codes, TermTree(axis.wider))}
-        rows = [bits for value, bits in zip(axis.values, axis.bits, strict=True) if value not in allowed]
+        rows = [
+            bits for value, bits in zip(axis.values, axis.bits, strict=True) if value not in allowed
+        ]
         if not rows:
             return self.layout.no_treatments
         other_bits = np.bitwise_or.reduce(rows)
@@ -113,7 +118,8 @@ class QuestionBitsets:
         return all_of(self.part_answer(name, value) for name, value in question).settled
 
     def open(self, question: Question, part: str = "") -> np.ndarray:
-        """Treatments that leave the question open, of patients none of whose treatments answers it with yes.
+        """Treatments that leave the question open, of patients none of whose treatments answers it
+        with yes.
 
         With the name of a part, those in which that part is open too.
         """
@@ -121,24 +127,34 @@ class QuestionBitsets:
         open_bits = self.all_treatments & ~self.settled(question)
         if part:
             open_bits = open_bits & ~self.settled(question.only(part))
-        return open_bits & ~layout.patients_to_treatments(layout.treatments_to_patients(self.matching(question)))
+        return open_bits & ~layout.patients_to_treatments(
+            layout.treatments_to_patients(self.matching(question))
+        )
 
-    def counted_treatments(self, question: Question, is_open: bool, open_part: str, open_in: str) -> np.ndarray:
+    def counted_treatments(
+        self, question: Question, is_open: bool, open_part: str, open_in: str
+    ) -> np.ndarray:
         """The treatments that count in a tally: see there."""
         bits = self.open(question, open_part) if is_open else self.matching(question)
         if not open_in:
             return bits
         layout = self.snapshot.layout
-        not_counted = layout.treatments_to_patients(bits & ~self.axis_bits(open_in, YesNo.YES.value))
+        not_counted = layout.treatments_to_patients(
+            bits & ~self.axis_bits(open_in, YesNo.YES.value)
+        )
         return bits & layout.patients_to_treatments(not_counted)
 
     def results(self, question: Question, *, best: bool) -> np.ndarray:
-        """What the treatments say of each domain in the months the question asks for: see `results.results_in`; kept."""
+        """What the treatments say of each domain in the months the question asks for: see
+        `results.results_in`; kept.
+        """
         windows = tuple(sorted(question.outcome_months))
         key = ("results", best, windows)
         found = self.cache.get(key)
         if found is None:
-            found = self.cache.put(key, results_in(self.snapshot.axes, self.snapshot.layout, windows, best=best))
+            found = self.cache.put(
+                key, results_in(self.snapshot.axes, self.snapshot.layout, windows, best=best)
+            )
         return found
 
     @property
@@ -151,7 +167,10 @@ class QuestionBitsets:
         yes, no = map(self.cache.get, keys)
         if yes is None or no is None:
             answers = part_answer(name, value, BitFacts(self, name))
-            yes, no = (self.cache.put(key, bits) for key, bits in zip(keys, (answers.yes, answers.no), strict=True))
+            yes, no = (
+                self.cache.put(key, bits)
+                for key, bits in zip(keys, (answers.yes, answers.no), strict=True)
+            )
         return ThreeAnswers(yes, no)
 
     def matching_value(self, name: str, value) -> np.ndarray:
@@ -159,7 +178,9 @@ class QuestionBitsets:
         key = ("value", name, value)
         bits = self.cache.get(key)
         if bits is None:
-            bits = self.cache.put(key, self.read_bits(FILTERS[name].filter(Treatment.objects.all(), value)))
+            bits = self.cache.put(
+                key, self.read_bits(FILTERS[name].filter(Treatment.objects.all(), value))
+            )
         return bits
 
     def axis_bits(self, name: str, value: str) -> np.ndarray:
@@ -171,6 +192,10 @@ class QuestionBitsets:
         return self.snapshot.layout.patients_to_treatments(bits) if axis.of_patient else bits
 
     def read_bits(self, treatments: QuerySet) -> np.ndarray:
-        """By a stretch of primary keys, which costs less than by joins; treatments of other collections are left out."""
-        (keys,) = read_columns(treatments, "pk", key_range(self.snapshot.sorted_keys), [number_column(F("pk"))])
+        """By a stretch of primary keys, which costs less than by joins; treatments of other
+        collections are left out.
+        """
+        (keys,) = read_columns(
+            treatments, "pk", key_range(self.snapshot.sorted_keys), [number_column(F("pk"))]
+        )
         return bits_at(self.snapshot.treatment_positions(keys), self.snapshot.layout.width)

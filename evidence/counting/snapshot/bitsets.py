@@ -1,8 +1,9 @@
 """Sets of treatments and of patients as packed bits, in one layout.
 
-Patients are numbered so that those with most treatments come first. First treatments fill plane 0 (one bit per patient),
-second treatments plane 1, and so on; since whoever has a second treatment stands before whoever has not, every plane is a
-beginning of the one before it. So “patients with any of these treatments” is plane 0 OR plane 1 OR ..., with no look-up.
+Patients are numbered so that those with most treatments come first. First treatments fill plane 0
+(one bit per patient), second treatments plane 1, and so on; since whoever has a second treatment
+stands before whoever has not, every plane is a beginning of the one before it. So “patients with
+any of these treatments” is plane 0 OR plane 1 OR ..., with no look-up.
 """
 
 from functools import cached_property
@@ -13,7 +14,9 @@ WORD = 64
 
 
 class Layout:
-    """Where the bit of each treatment stands. `sizes[j]` patients have more than j treatments; sizes never rise."""
+    """Where the bit of each treatment stands. `sizes[j]` patients have more than j treatments;
+    sizes never rise.
+    """
 
     def __init__(self, sizes: list[int]):
         self.sizes = list(sizes) or [0]
@@ -39,7 +42,9 @@ class Layout:
         return np.zeros(self.width, dtype=np.uint64)
 
     def positions(self, patients: np.ndarray, planes: np.ndarray) -> np.ndarray:
-        """Bit positions of treatments, given the patient's number and the treatment's place among the patient's treatments."""
+        """Bit positions of treatments, given the patient's number and the treatment's place among
+        the patient's treatments.
+        """
         return np.asarray(self.starts, dtype=np.int64)[planes] * WORD + patients
 
     def patients_at(self, positions: np.ndarray) -> np.ndarray:
@@ -60,7 +65,9 @@ class Layout:
         return patients
 
     def last_of_patients(self, bits: np.ndarray) -> np.ndarray:
-        """(..., width) treatments -> those of them that are the last of their patient among these."""
+        """(..., width) treatments -> those of them that are the last of their patient among
+        these.
+        """
         if len(self.words) == 1:
             return bits
         found = bits.copy()
@@ -104,10 +111,13 @@ def popcount(bits: np.ndarray) -> np.ndarray:
     return np.bitwise_count(bits).sum(axis=-1, dtype=np.int64)
 
 
-BLOCK = 512  # words; wider rows are counted one by one in a buffer that stays in the processor's cache
+# words; wider rows are counted one by one in a buffer that stays in the processor's cache
+BLOCK = 512
 
 
-def intersection_counts(bits: np.ndarray, mask: np.ndarray, layout: Layout | None = None) -> np.ndarray:
+def intersection_counts(
+    bits: np.ndarray, mask: np.ndarray, layout: Layout | None = None
+) -> np.ndarray:
     """How many bits of `mask` each row of `bits` shares: (rows, words), (words,) -> (rows,).
 
     With a layout, the bits are of treatments, and their patients are counted.

@@ -121,21 +121,35 @@ class SnapshotBuilder:
         return snapshot
 
     def dimensions_at(self, level: str) -> dict[str, ScalarDimension]:
-        return {n: d for n, d in DIMENSIONS.items() if isinstance(d, ScalarDimension) and d.level == level}
+        return {
+            n: d
+            for n, d in DIMENSIONS.items()
+            if isinstance(d, ScalarDimension) and d.level == level
+        }
 
     # Treatments and patients
 
     def read_patients_and_treatments(self, tables: "list[SourceTable]") -> None:
         """Patients and treatments; the tables of patients are read alongside."""
-        treatment_dimensions, patient_dimensions = self.dimensions_at(TREATMENT), self.dimensions_at(PATIENT)
-        flags = [dimension for dimension in DIMENSIONS.values() if isinstance(dimension, ConditionDimension)]
+        treatment_dimensions, patient_dimensions = (
+            self.dimensions_at(TREATMENT),
+            self.dimensions_at(PATIENT),
+        )
+        flags = [
+            dimension
+            for dimension in DIMENSIONS.values()
+            if isinstance(dimension, ConditionDimension)
+        ]
         field_conditions = dict.fromkeys(
             atom for flag in flags for atom in flag.atoms() if isinstance(atom, FieldCondition)
         )
         visible = visible_patients(self.collection)
         ends = visible.aggregate(first=Min("pk"), last=Max("pk"))
         key_span = (ends["first"], ends["last"]) if ends["first"] is not None else (0, -1)
-        treatment_codes, patient_codes = [Codes() for _ in treatment_dimensions], [Codes() for _ in patient_dimensions]
+        treatment_codes, patient_codes = (
+            [Codes() for _ in treatment_dimensions],
+            [Codes() for _ in patient_dimensions],
+        )
         read_treatments = self.readers.read(
             Treatment.objects.within(self.collection),
             "patient",
@@ -143,11 +157,18 @@ class SnapshotBuilder:
             [
                 *map(
                     number_column,
-                    (F("pk"), F("patient"), F("number"), bitmask_column([atom.q() for atom in field_conditions])),
+                    (
+                        F("pk"),
+                        F("patient"),
+                        F("number"),
+                        bitmask_column([atom.q() for atom in field_conditions]),
+                    ),
                 ),
                 *(
                     coded_column(Treatment, dimension, codes)
-                    for dimension, codes in zip(treatment_dimensions.values(), treatment_codes, strict=True)
+                    for dimension, codes in zip(
+                        treatment_dimensions.values(), treatment_codes, strict=True
+                    )
                 ),
             ],
         )
@@ -159,15 +180,19 @@ class SnapshotBuilder:
                 *map(number_column, (F("pk"), F("study"))),
                 *(
                     coded_column(Patient, dimension, codes)
-                    for dimension, codes in zip(patient_dimensions.values(), patient_codes, strict=True)
+                    for dimension, codes in zip(
+                        patient_dimensions.values(), patient_codes, strict=True
+                    )
                 ),
             ],
         )
         for table in tables:
             table.start_reading(self.readers, key_span)
-        # The database says what order its texts stand in, so that a list is in the order a file is in.
+        # The database says what order its texts stand in, so that a list is in the order a file is
+        # in.
         patients = np.fromiter(
-            visible.order_by("slug").values_list("pk", flat=True).iterator(KEYS_PER_READ), dtype=np.int64
+            visible.order_by("slug").values_list("pk", flat=True).iterator(KEYS_PER_READ),
+            dtype=np.int64,
         )
         unordered, studies, *patient_values = read_patients()
         _, order = KeyIndex(unordered).find(patients)
@@ -192,21 +217,31 @@ class SnapshotBuilder:
         for (name, _), codes, code_numbers in zip(
             patient_dimensions.items(), patient_codes, patient_values, strict=True
         ):
-            self.axes[name] = self.scalar_axis(codes, code_numbers[self.slug_ranks], all_patients, of_patient=True)
+            self.axes[name] = self.scalar_axis(
+                codes, code_numbers[self.slug_ranks], all_patients, of_patient=True
+            )
         for i, atom in enumerate(field_conditions):
             self.atoms[atom] = bits_at(positions[(marked >> i & 1).astype(bool)], self.layout.width)
 
-    def assign_positions(self, ranks: np.ndarray, ordinals: np.ndarray, patient_count: int) -> np.ndarray:
-        """Numbers the patients by falling number of treatments, then by public id. Bit positions of the treatments."""
+    def assign_positions(
+        self, ranks: np.ndarray, ordinals: np.ndarray, patient_count: int
+    ) -> np.ndarray:
+        """Numbers the patients by falling number of treatments, then by public id. Bit positions of
+        the treatments.
+        """
         treatment_counts = np.bincount(ranks, minlength=patient_count)
         with_treatments = np.flatnonzero(treatment_counts)
-        self.slug_ranks = with_treatments[np.argsort(-treatment_counts[with_treatments], kind="stable")]
+        self.slug_ranks = with_treatments[
+            np.argsort(-treatment_counts[with_treatments], kind="stable")
+        ]
         number_of = np.full(patient_count, -1, dtype=np.int64)
         number_of[self.slug_ranks] = np.arange(len(self.slug_ranks))
         self.by_slug = number_of[with_treatments].astype(np.int32)
         falling = treatment_counts[self.slug_ranks]
         plane_count = int(falling[0]) if len(falling) else 0
-        self.layout = Layout([int(np.count_nonzero(falling > plane)) for plane in range(plane_count)])
+        self.layout = Layout(
+            [int(np.count_nonzero(falling > plane)) for plane in range(plane_count)]
+        )
         order = np.lexsort((ordinals, ranks))
         firsts = np.cumsum(treatment_counts) - treatment_counts
         planes = np.empty(len(ranks), dtype=np.int64)
@@ -217,14 +252,18 @@ class SnapshotBuilder:
         """Words of one row."""
         return self.layout.words[0] if of_patient else self.layout.width
 
-    def scalar_axis(self, codes: Codes, code_numbers: np.ndarray, positions: np.ndarray, *, of_patient: bool) -> Axis:
+    def scalar_axis(
+        self, codes: Codes, code_numbers: np.ndarray, positions: np.ndarray, *, of_patient: bool
+    ) -> Axis:
         values, words = codes.values_met, self.row_words(of_patient=of_patient)
         codes_at = np.zeros(words * WORD, dtype=np.min_scalar_type(max(len(values), 1)))
         codes_at[positions] = code_numbers
         if len(values) > MAX_BITMAP_VALUES:
             return Axis(values, of_patient, None, codes_at)
         rows = [bits_at(positions[code_numbers == number], words) for number in range(len(values))]
-        return Axis(values, of_patient, np.stack(rows) if rows else self.empty_rows(of_patient), codes_at)
+        return Axis(
+            values, of_patient, np.stack(rows) if rows else self.empty_rows(of_patient), codes_at
+        )
 
     def empty_rows(self, of_patient: bool) -> np.ndarray:
         return np.empty((0, self.row_words(of_patient=of_patient)), dtype=np.uint64)
@@ -243,12 +282,19 @@ class SnapshotBuilder:
 
     def set_axis(self, axis: Axis) -> Axis:
         """Each patient's whole set of values on an axis of patients, as one value."""
-        rows = [(value, bits) for value, bits in zip(axis.values, axis.bits, strict=True) if value is not None]
+        rows = [
+            (value, bits)
+            for value, bits in zip(axis.values, axis.bits, strict=True)
+            if value is not None
+        ]
         rows.sort(key=lambda row: row[0])
         sets, set_numbers = [()], np.zeros(self.row_words(of_patient=True) * WORD, dtype=np.int64)
         for value, bits in rows:
             met, set_numbers = np.unique(set_numbers * 2 + unpack_bits(bits), return_inverse=True)
-            sets = [(*sets[number // 2], value) if number % 2 else sets[number // 2] for number in met.tolist()]
+            sets = [
+                (*sets[number // 2], value) if number % 2 else sets[number // 2]
+                for number in met.tolist()
+            ]
         codes = Codes()
         for codes_of_set in sets:
             codes[set_key(codes_of_set)]
@@ -267,7 +313,9 @@ class SnapshotBuilder:
                 number_column(F("pk")),
                 *(
                     coded_column(Study, dimension, codes_of_dimension)
-                    for dimension, codes_of_dimension in zip(dimensions.values(), codes, strict=True)
+                    for dimension, codes_of_dimension in zip(
+                        dimensions.values(), codes, strict=True
+                    )
                 ),
             ],
         )
@@ -275,7 +323,9 @@ class SnapshotBuilder:
         if not is_known.all():
             raise RuntimeError("a patient belongs to a study that readers do not see")
         all_patients = np.arange(self.layout.patients)
-        for (name, _), codes_of_dimension, code_numbers in zip(dimensions.items(), codes, values, strict=True):
+        for (name, _), codes_of_dimension, code_numbers in zip(
+            dimensions.items(), codes, values, strict=True
+        ):
             self.axes[name] = self.scalar_axis(
                 codes_of_dimension, code_numbers[study_positions], all_patients, of_patient=True
             )
@@ -288,11 +338,15 @@ class SnapshotBuilder:
         tables: dict[type, SourceTable] = {}
         for name, dimension in DIMENSIONS.items():
             if isinstance(dimension, MultiValueDimension):
-                tables.setdefault(dimension.model, SourceTable(dimension.model)).dimensions[name] = dimension
+                tables.setdefault(dimension.model, SourceTable(dimension.model)).dimensions[
+                    name
+                ] = dimension
             elif isinstance(dimension, ConditionDimension):
                 for atom in dimension.atoms():
                     if isinstance(atom, RelationExists):
-                        tables.setdefault(atom.model, SourceTable(atom.model)).atoms.setdefault(atom)
+                        tables.setdefault(atom.model, SourceTable(atom.model)).atoms.setdefault(
+                            atom
+                        )
         return list(tables.values())
 
     def read_table(self, table: "SourceTable") -> None:
@@ -307,18 +361,31 @@ class SnapshotBuilder:
         valued, marked, more = valued[is_known], marked[is_known], [each[is_known] for each in more]
         for i, (name, dimension) in enumerate(table.dimensions.items()):
             counted = (marked >> i & 1).astype(bool)
-            self.axes[name] = self.multi_value_axis(dimension, values, positions[counted], valued[counted])
+            self.axes[name] = self.multi_value_axis(
+                dimension, values, positions[counted], valued[counted]
+            )
             if not dimension.rows and table.model in UNITS:
                 self.totals[UNITS[table.model]] = self.count_planes(positions[counted])
         for i, atom in enumerate(table.atoms, start=len(table.dimensions)):
-            bits = bits_at(positions[(marked >> i & 1).astype(bool)], self.row_words(of_patient=table.of_patient))
-            self.atoms[atom] = self.layout.patients_to_treatments(bits) if table.of_patient else bits
+            bits = bits_at(
+                positions[(marked >> i & 1).astype(bool)],
+                self.row_words(of_patient=table.of_patient),
+            )
+            self.atoms[atom] = (
+                self.layout.patients_to_treatments(bits) if table.of_patient else bits
+            )
         if table.model is Outcome:
             bits = marked >> (len(table.dimensions) + len(table.atoms))
-            self.axes |= result_axes(positions, values, valued, bits, *more, self.row_words(of_patient=False))
+            self.axes |= result_axes(
+                positions, values, valued, bits, *more, self.row_words(of_patient=False)
+            )
 
     def multi_value_axis(
-        self, dimension: MultiValueDimension, values: list[str], positions: np.ndarray, valued: np.ndarray
+        self,
+        dimension: MultiValueDimension,
+        values: list[str],
+        positions: np.ndarray,
+        valued: np.ndarray,
     ) -> Axis:
         words = self.row_words(of_patient=dimension.of_patient)
         rows = [bits_at(positions[valued == number], words) for number in range(len(values))]
@@ -335,7 +402,9 @@ class SnapshotBuilder:
             bits, values = np.concatenate([bits, none_bits[None]]), [*values, None]
         times = None
         if dimension.model in UNITS:
-            planes_by_value = [self.count_planes(positions[valued == number]) for number in range(len(values))]
+            planes_by_value = [
+                self.count_planes(positions[valued == number]) for number in range(len(values))
+            ]
             depth = max(len(planes) for planes in planes_by_value) if planes_by_value else 1
             times = np.zeros((len(values), depth, self.layout.width), dtype=np.uint64)
             for number, planes in enumerate(planes_by_value):
@@ -346,17 +415,23 @@ class SnapshotBuilder:
     def count_for_others(
         self, bits: np.ndarray, values: list[str], counted_for: dict[str, frozenset[str]]
     ) -> tuple[np.ndarray, list[str]]:
-        """Bitmaps and values, with what stands under the terms of `counted_for[v]` counted under v."""
+        """Bitmaps and values, with what stands under the terms of `counted_for[v]` counted under
+        v.
+        """
         bits_by_value = dict(zip(values, bits, strict=True))
         with_narrower = dict(bits_by_value)
         for value, terms in counted_for.items():
             rows = [bits_by_value[term] for term in terms if term in bits_by_value]
             if rows:
                 with_narrower[value] = np.bitwise_or.reduce(rows)
-        return np.stack(list(with_narrower.values())) if with_narrower else bits, list(with_narrower)
+        return np.stack(list(with_narrower.values())) if with_narrower else bits, list(
+            with_narrower
+        )
 
     def count_planes(self, positions: np.ndarray) -> np.ndarray:
-        """(bits, width): how often each place occurs, as binary numbers whose digits stand in rows."""
+        """(bits, width): how often each place occurs, as binary numbers whose digits stand in
+        rows.
+        """
         counts = np.bincount(positions, minlength=self.layout.width * WORD)
         depth = max(int(counts.max(initial=0)).bit_length(), 1)
         return np.stack([pack_bits((counts >> digit & 1).astype(bool)) for digit in range(depth)])
@@ -364,7 +439,9 @@ class SnapshotBuilder:
 
 @dataclass
 class SourceTable:
-    """A table of rows of treatments or patients: to-many dimensions, and conditions that ask for a row."""
+    """A table of rows of treatments or patients: to-many dimensions, and conditions that ask for a
+    row.
+    """
 
     model: type
     dimensions: dict[str, MultiValueDimension] = field(default_factory=dict)
@@ -383,7 +460,8 @@ class SourceTable:
     def start_reading(self, readers: ParallelReader, key_span: tuple[int, int]) -> None:
         """Reads it in one pass: owner, value, and which dimensions and conditions count the row.
 
-        By a range of keys rather than by joins; what belongs to other collections is left out later.
+        By a range of keys rather than by joins; what belongs to other collections is left out
+        later.
         """
         conditions = [Q(**dimension.rows) for dimension in self.dimensions.values()] + [
             atom.where for atom in self.atoms
@@ -396,10 +474,14 @@ class SourceTable:
             number_column(bitmask_column([condition or None for condition in conditions])),
             *([number_column(MONTH)] if self.model is Outcome else []),
         ]
-        self.rows = readers.read(self.model.objects.all(), self.first_dimension.owner, key_span, columns)
+        self.rows = readers.read(
+            self.model.objects.all(), self.first_dimension.owner, key_span, columns
+        )
 
     def values(self) -> list[str]:
-        """The values met, as texts: codes of the term table where the column is a reference to one."""
+        """The values met, as texts: codes of the term table where the column is a reference to
+        one.
+        """
         column, _, lookup = self.first_dimension.value.partition("__")
         if not lookup:
             return self.codes.values_met

@@ -1,7 +1,8 @@
 """Reads columns of many rows quickly, as arrays.
 
-A row costs a database driver about a microsecond. Here a column of two hundred thousand rows comes as one text, which
-costs a tenth of that; and while the database makes such a text, another thread can do something else.
+A row costs a database driver about a microsecond. Here a column of two hundred thousand rows comes
+as one text, which costs a tenth of that; and while the database makes such a text, another thread
+can do something else.
 """
 
 from collections.abc import Callable
@@ -48,14 +49,19 @@ def number_column(column) -> tuple:
     return (column, None)
 
 
-def read_columns(rows: QuerySet, key: str, key_span: tuple[int, int], columns: list[tuple]) -> list[np.ndarray]:
-    """Columns of the rows whose `key` lies in `key_span` (both ends included), in one order: whole numbers as they are,
-    others (given with their Codes) as codes. Reads a stretch of keys at a time.
+def read_columns(
+    rows: QuerySet, key: str, key_span: tuple[int, int], columns: list[tuple]
+) -> list[np.ndarray]:
+    """Columns of the rows whose `key` lies in `key_span` (both ends included), in one order: whole
+    numbers as they are, others (given with their Codes) as codes. Reads a stretch of keys at a
+    time.
     """
     chunks_by_column: list[list[np.ndarray]] = [[] for _ in columns]
     first_key, last_key = key_span
     for start in range(first_key, last_key + 1, KEYS_PER_READ):
-        stretch = rows.filter(**{f"{key}__gte": start, f"{key}__lt": min(start + KEYS_PER_READ, last_key + 1)})
+        stretch = rows.filter(
+            **{f"{key}__gte": start, f"{key}__lt": min(start + KEYS_PER_READ, last_key + 1)}
+        )
         texts = stretch.order_by().aggregate(
             **{
                 f"column_{i}": JoinedText(column, "," if codes is None else SEPARATOR)
@@ -69,14 +75,21 @@ def read_columns(rows: QuerySet, key: str, key_span: tuple[int, int], columns: l
                 chunks.append(np.fromstring(text, dtype=np.int64, sep=","))
             else:
                 values = text.split(SEPARATOR)
-                chunks.append(np.fromiter(map(codes.__getitem__, values), dtype=np.int64, count=len(values)))
-    return [np.concatenate(chunks) if chunks else np.empty(0, dtype=np.int64) for chunks in chunks_by_column]
+                chunks.append(
+                    np.fromiter(map(codes.__getitem__, values), dtype=np.int64, count=len(values))
+                )
+    return [
+        np.concatenate(chunks) if chunks else np.empty(0, dtype=np.int64)
+        for chunks in chunks_by_column
+    ]
 
 
 def bitmask_column(conditions: list[Q | None]):
     """A whole number whose bit i says whether condition i holds; None holds always."""
     flags = [
-        Value(1 << i) if condition is None else Case(When(condition, then=Value(1 << i)), default=Value(0))
+        Value(1 << i)
+        if condition is None
+        else Case(When(condition, then=Value(1 << i)), default=Value(0))
         for i, condition in enumerate(conditions)
     ]
     return sum(flags, Value(0, IntegerField()))
@@ -92,10 +105,11 @@ class DataChanged(Exception):
 
 
 class ParallelReader:
-    """Reads several sets of columns at a time, all of the same state of the data, or one after the other.
+    """Reads several sets of columns at a time, all of the same state of the data, or one after the
+    other.
 
-    Each thread has a connection of its own; that both see the same state is known from its token. Raises DataChanged
-    where they do not.
+    Each thread has a connection of its own; that both see the same state is known from its token.
+    Raises DataChanged where they do not.
     """
 
     def __init__(self, version: DataVersion, *, threads: int):

@@ -18,26 +18,34 @@ from .snapshot import Axis, Snapshot
 
 ROWS_OF = {Unit.EVENTS: AdverseEvent, Unit.OUTCOMES: Outcome}
 MAX_BITMAP_CELLS = (
-    96  # combinations of values up to which bitmaps are counted; beyond, treatments are looked at one by one
+    # combinations of values up to which bitmaps are counted; beyond, treatments are looked at one
+    # by one
+    96
 )
 
 
 class TreatmentSelection:
     """The treatments of one question, in the shapes counting needs, each made once."""
 
-    def __init__(self, snapshot: Snapshot, treatments: np.ndarray, question: Question | None = None):
+    def __init__(
+        self, snapshot: Snapshot, treatments: np.ndarray, question: Question | None = None
+    ):
         self.snapshot, self.treatments, self.question = snapshot, treatments, question
         self.made: dict[str, Axis] = {}
 
     def axis(self, name: str) -> Axis:
-        """The axis of a dimension: the snapshot's, or, where it depends on what is in view, one made for this."""
+        """The axis of a dimension: the snapshot's, or, where it depends on what is in view, one
+        made for this.
+        """
         dimension = DIMENSIONS[name]
         if not isinstance(dimension, OutcomeDimension):
             return self.snapshot.axes[name]
         if name not in self.made:
             results = QuestionBitsets(self.snapshot).results(self.question, best=dimension.best)
             layout = self.snapshot.layout
-            self.made[name] = counting_results(results, self.treatments, layout, best=dimension.best)
+            self.made[name] = counting_results(
+                results, self.treatments, layout, best=dimension.best
+            )
         return self.made[name]
 
     @cached_property
@@ -63,7 +71,9 @@ def count_tallies(snapshot: Snapshot, tallies: Sequence[Tally]) -> list[Counter]
         selection = TreatmentSelection(snapshot, bitsets.counted_treatments(*selected), selected[0])
         batch = [tally for tally in selected_tallies if batch_count.can_batch(snapshot, tally)]
         if batch:
-            counters |= batch_count.count_batch(snapshot, selection.treatments, selection.patients, batch)
+            counters |= batch_count.count_batch(
+                snapshot, selection.treatments, selection.patients, batch
+            )
         counters |= {
             tally: TallyCounter(snapshot, selection, tally).make_counter()
             for tally in selected_tallies
@@ -104,7 +114,9 @@ class TallyCounter:
     # By bitmaps
 
     def count_patients(self) -> Counter:
-        """Patients. What holds of treatments is settled first; what holds of patients may wait until they are patients."""
+        """Patients. What holds of treatments is settled first; what holds of patients may wait
+        until they are patients.
+        """
         treatment_axes = [i for i, axis in enumerate(self.axes) if not axis.of_patient]
         patient_axes = [i for i, axis in enumerate(self.axes) if axis.of_patient]
         if not treatment_axes:
@@ -113,30 +125,48 @@ class TallyCounter:
             *leading, last = treatment_axes
             cells = self.expand_cells([((), self.selection.treatments)], leading)
             return self.collect_counts(
-                cells, leading, last, lambda bits, axis: intersection_counts(axis.bits, bits, self.layout)
+                cells,
+                leading,
+                last,
+                lambda bits, axis: intersection_counts(axis.bits, bits, self.layout),
             )
         else:
             treatment_cells = self.expand_cells([((), self.selection.treatments)], treatment_axes)
-            cells = [(key, self.layout.treatments_to_patients(bits)) for key, bits in treatment_cells]
+            cells = [
+                (key, self.layout.treatments_to_patients(bits)) for key, bits in treatment_cells
+            ]
         *leading, last = patient_axes
         cells = self.expand_cells(cells, leading)
         return self.collect_counts(
-            cells, treatment_axes + leading, last, lambda bits, axis: intersection_counts(axis.bits, bits)
+            cells,
+            treatment_axes + leading,
+            last,
+            lambda bits, axis: intersection_counts(axis.bits, bits),
         )
 
     def count_treatments(self) -> Counter:
-        """Treatments, events or outcomes. An axis of the counted rows themselves says how many there are of each."""
+        """Treatments, events or outcomes. An axis of the counted rows themselves says how many
+        there are of each.
+        """
         order = sorted(range(len(self.axes)), key=self.is_row_axis)  # that axis last
         *leading, last = order
         cells = self.expand_cells([((), self.selection.treatments)], leading)
         if self.unit == Unit.TREATMENTS:
             return self.collect_counts(
-                cells, leading, last, lambda bits, axis: intersection_counts(self.treatment_bits(axis), bits)
+                cells,
+                leading,
+                last,
+                lambda bits, axis: intersection_counts(self.treatment_bits(axis), bits),
             )
         if self.is_row_axis(last):
-            return self.collect_counts(cells, leading, last, lambda bits, axis: self.count_rows(axis.times, bits))
+            return self.collect_counts(
+                cells, leading, last, lambda bits, axis: self.count_rows(axis.times, bits)
+            )
         return self.collect_counts(
-            cells, leading, last, lambda bits, axis: [self.count_total(bits & row) for row in self.treatment_bits(axis)]
+            cells,
+            leading,
+            last,
+            lambda bits, axis: [self.count_total(bits & row) for row in self.treatment_bits(axis)],
         )
 
     def is_row_axis(self, i: int) -> bool:
@@ -153,7 +183,11 @@ class TallyCounter:
         for i in axes:
             axis, expanded = self.axes[i], []
             for key, bits in cells:
-                rows = axis.bits if len(bits) == axis.bits.shape[-1] else self.layout.patients_to_treatments(axis.bits)
+                rows = (
+                    axis.bits
+                    if len(bits) == axis.bits.shape[-1]
+                    else self.layout.patients_to_treatments(axis.bits)
+                )
                 for value, row in zip(axis.values, rows, strict=True):
                     cell_bits = row & bits
                     if cell_bits.any():
@@ -237,11 +271,14 @@ class TallyCounter:
             combined = combined[self.first_per_patient(positions, combined)]
         if self.unit == Unit.STUDIES:
             study_count = len(self.snapshot.axes["study"].values)
-            combined = np.unique(combined * study_count + self.snapshot.studies[patients]) // study_count
+            combined = (
+                np.unique(combined * study_count + self.snapshot.studies[patients]) // study_count
+            )
         weights = self.row_weights(positions, key, rows_of) if self.unit in ROWS_OF else None
         codes, numbers = count_codes(combined, weights, int(np.prod(sizes, dtype=object)))
         if self.tally.most and len(self.axes) == 1 and len(numbers) > self.tally.most:
-            # Those that cannot be cut off need not become texts: all with a number the last of the largest has.
+            # Those that cannot be cut off need not become texts: all with a number the last of the
+            # largest has.
             threshold = np.partition(numbers, -self.tally.most)[-self.tally.most]
             codes, numbers = codes[numbers >= threshold], numbers[numbers >= threshold]
         axis_codes = np.unravel_index(codes, sizes) if axes else ()
@@ -249,12 +286,20 @@ class TallyCounter:
             [axis.values[i] for i in codes_of_axis.tolist()]
             for axis, codes_of_axis in zip(axes, axis_codes, strict=True)
         ]
-        return zip(zip(*axis_values, strict=True) if axes else [()] * len(codes), numbers.tolist(), strict=True)
+        return zip(
+            zip(*axis_values, strict=True) if axes else [()] * len(codes),
+            numbers.tolist(),
+            strict=True,
+        )
 
     def first_per_patient(self, positions: np.ndarray, combined: np.ndarray) -> np.ndarray:
-        """Which treatments count, so that a patient counts once for each combination: none that an earlier one gave."""
+        """Which treatments count, so that a patient counts once for each combination: none that an
+        earlier one gave.
+        """
         keep = np.ones(len(positions), dtype=bool)
-        bounds = np.searchsorted(positions, np.asarray([*self.layout.starts, self.layout.width]) * WORD)
+        bounds = np.searchsorted(
+            positions, np.asarray([*self.layout.starts, self.layout.width]) * WORD
+        )
         for plane in range(1, len(self.layout.starts)):
             in_plane = np.arange(bounds[plane], bounds[plane + 1])
             patients = positions[in_plane] - self.layout.starts[plane] * WORD
@@ -263,14 +308,19 @@ class TallyCounter:
                 if low == high:
                     continue
                 earlier_positions = patients + self.layout.starts[earlier] * WORD
-                candidates = low + np.minimum(np.searchsorted(positions[low:high], earlier_positions), high - low - 1)
+                candidates = low + np.minimum(
+                    np.searchsorted(positions[low:high], earlier_positions), high - low - 1
+                )
                 keep[in_plane] &= ~(
-                    (positions[candidates] == earlier_positions) & (combined[candidates] == combined[in_plane])
+                    (positions[candidates] == earlier_positions)
+                    & (combined[candidates] == combined[in_plane])
                 )
         return keep
 
     def row_weights(self, positions: np.ndarray, key: tuple, rows_of: int | None) -> np.ndarray:
-        """How many events or outcomes each treatment has; of one value, where an axis of theirs is in the tally."""
+        """How many events or outcomes each treatment has; of one value, where an axis of theirs is
+        in the tally.
+        """
         if rows_of is None:
             digits = self.snapshot.totals[str(self.unit)]
         else:
@@ -282,7 +332,9 @@ class TallyCounter:
         return weights
 
 
-def count_codes(codes: np.ndarray, weights: np.ndarray | None, code_limit: int) -> tuple[np.ndarray, np.ndarray]:
+def count_codes(
+    codes: np.ndarray, weights: np.ndarray | None, code_limit: int
+) -> tuple[np.ndarray, np.ndarray]:
     """The codes there are, and the number of each; codes are below `code_limit`."""
     if code_limit <= max(4 * len(codes), 1 << 20):
         numbers = np.bincount(codes, weights)

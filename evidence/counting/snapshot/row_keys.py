@@ -1,4 +1,6 @@
-"""Which records stand on a page of a list: found in memory, so that no page has to sort or skip a million rows."""
+"""Which records stand on a page of a list: found in memory, so that no page has to sort or skip a
+million rows.
+"""
 
 from collections.abc import Callable
 
@@ -16,31 +18,41 @@ READ_ORDER = 50_000  # keys fetched at a time
 Order = tuple[str, Callable[[], QuerySet]]
 
 
-def row_keys(question: Question, unit: Unit, start: int, stop: int, order: Order | None = None) -> list[int] | None:
-    """Primary keys of the patients or treatments at these places of a list; None where the database has to say.
+def row_keys(
+    question: Question, unit: Unit, start: int, stop: int, order: Order | None = None
+) -> list[int] | None:
+    """Primary keys of the patients or treatments at these places of a list; None where the database
+    has to say.
 
-    `order` is the name of an order and a function that gives all records of the collection in it; without one,
-    patients stand by their public ids, and treatments by their patients' and then as they were given. What order a
-    column makes is asked of the database, once per version.
+    `order` is the name of an order and a function that gives all records of the collection in it;
+    without one, patients stand by their public ids, and treatments by their patients' and then as
+    they were given. What order a column makes is asked of the database, once per version.
     """
     snapshot = snapshot_for(question.collection)
     if snapshot is None:
         return None
     ranked = database_order(snapshot, unit, *order) if order else default_order(snapshot, unit)
     rows = first_matching(ranked, matching_flags(snapshot, question, unit), stop)[start:]
-    return (snapshot.patient_keys if unit == Unit.PATIENTS else snapshot.treatment_keys)[rows].tolist()
+    return (snapshot.patient_keys if unit == Unit.PATIENTS else snapshot.treatment_keys)[
+        rows
+    ].tolist()
 
 
-def row_keys_under(question: Question, unit: Unit, start: int, stop: int) -> tuple[list[int], int] | None:
+def row_keys_under(
+    question: Question, unit: Unit, start: int, stop: int
+) -> tuple[list[int], int] | None:
     """Outcomes or events at these places of a list in the usual order of treatments.
 
-    Gives the treatments they belong to and how many rows of the first treatments stand before the first wanted one; None
-    where the database has to say.
+    Gives the treatments they belong to and how many rows of the first treatments stand before the
+    first wanted one; None where the database has to say.
     """
     snapshot = snapshot_for(question.collection)
     if snapshot is None:
         return None
-    ranked, flags = default_order(snapshot, Unit.TREATMENTS), matching_flags(snapshot, question, Unit.TREATMENTS)
+    ranked, flags = (
+        default_order(snapshot, Unit.TREATMENTS),
+        matching_flags(snapshot, question, Unit.TREATMENTS),
+    )
     treatments = first_matching(ranked, flags, stop, times := rows_per_treatment(snapshot, unit))
     ends = np.cumsum(times[treatments])
     first = int(np.searchsorted(ends, start, side="right"))
@@ -50,7 +62,9 @@ def row_keys_under(question: Question, unit: Unit, start: int, stop: int) -> tup
 
 
 def matching_treatments_of(question: Question, patients: list[int]) -> list[int] | None:
-    """Primary keys of these patients' treatments that answer the question; None where the database has to say."""
+    """Primary keys of these patients' treatments that answer the question; None where the database
+    has to say.
+    """
     snapshot = snapshot_for(question.collection)
     if snapshot is None:
         return None
@@ -91,17 +105,26 @@ def default_order(snapshot: Snapshot, unit: Unit) -> np.ndarray:
 def treatments_in_order(snapshot: Snapshot) -> np.ndarray:
     """Bit places by patients' public ids, then in the order the treatments were given."""
     layout = snapshot.layout
-    positions = [start * WORD + np.arange(size) for start, size in zip(layout.starts, layout.sizes, strict=True)]
+    positions = [
+        start * WORD + np.arange(size)
+        for start, size in zip(layout.starts, layout.sizes, strict=True)
+    ]
     ranks = np.concatenate([snapshot.rank[:size].astype(np.int64) for size in layout.sizes])
     return np.concatenate(positions)[np.argsort(ranks, kind="stable")].astype(np.int32)
 
 
-def database_order(snapshot: Snapshot, unit: Unit, name: str, all_records: Callable[[], QuerySet]) -> np.ndarray:
-    """All patients' numbers, or all treatments' places, in an order the database gives; kept with the other answers."""
+def database_order(
+    snapshot: Snapshot, unit: Unit, name: str, all_records: Callable[[], QuerySet]
+) -> np.ndarray:
+    """All patients' numbers, or all treatments' places, in an order the database gives; kept with
+    the other answers.
+    """
     cache, key = QuestionBitsets(snapshot).cache, ("order", str(unit), name)
     order = cache.get(key)
     if order is None:
-        keys = np.fromiter(all_records().values_list("pk", flat=True).iterator(READ_ORDER), dtype=np.int64)
+        keys = np.fromiter(
+            all_records().values_list("pk", flat=True).iterator(READ_ORDER), dtype=np.int64
+        )
         if unit == Unit.PATIENTS:
             _, positions = patient_index(snapshot).find(keys)
         else:

@@ -1,4 +1,6 @@
-"""One collection in memory: what can be counted, as bits and codes, of one version of the data. Never changed."""
+"""One collection in memory: what can be counted, as bits and codes, of one version of the data.
+Never changed.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -8,7 +10,8 @@ import numpy as np
 
 from .bitsets import Layout
 
-PLAIN = ("studies", "treatment_keys", "patient_keys", "by_slug", "sorted_keys", "sorted_places")  # arrays by themselves
+# arrays by themselves
+PLAIN = ("studies", "treatment_keys", "patient_keys", "by_slug", "sorted_keys", "sorted_places")
 
 
 class KeyIndex:
@@ -31,10 +34,11 @@ class KeyIndex:
 class Axis:
     """A dimension as the snapshot holds it.
 
-    `bits` has a row for each value: patients where `of_patient`, treatments otherwise. Where every treatment or patient has
-    one value, `codes` holds its number for each bit position, and then `bits` is left out if there are many values.
-    `times` counts the rows of a to-many dimension: bit k of how many a treatment has of value v stands in `times[v, k]`.
-    `wider` has for a term all that it is part of; rows of the narrower terms count for these too.
+    `bits` has a row for each value: patients where `of_patient`, treatments otherwise. Where every
+    treatment or patient has one value, `codes` holds its number for each bit position, and then
+    `bits` is left out if there are many values. `times` counts the rows of a to-many dimension: bit
+    k of how many a treatment has of value v stands in `times[v, k]`. `wider` has for a term all
+    that it is part of; rows of the narrower terms count for these too.
     """
 
     values: list[str | None]
@@ -47,18 +51,21 @@ class Axis:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Axes of all treatments that readers may see, and how to find a treatment again by its primary key.
+    """Axes of all treatments that readers may see, and how to find a treatment again by its primary
+    key.
 
-    `version` and `token` are the number (for people) and the token of the version in which the collection last changed.
-    `treatment_keys` holds the primary key of each bit position, `patient_keys` that of each patient; `by_slug` has the
-    patients' numbers in the order of their public ids. `sorted_keys` and `sorted_places` lead from a key to its bit.
+    `version` and `token` are the number (for people) and the token of the version in which the
+    collection last changed. `treatment_keys` holds the primary key of each bit position,
+    `patient_keys` that of each patient; `by_slug` has the patients' numbers in the order of their
+    public ids. `sorted_keys` and `sorted_places` lead from a key to its bit.
     """
 
     version: int
     token: str
     layout: Layout
     axes: dict[str, Axis]
-    totals: dict[str, np.ndarray]  # unit -> (bits, width): how many events or outcomes a treatment has
+    # unit -> (bits, width): how many events or outcomes a treatment has
+    totals: dict[str, np.ndarray]
     studies: np.ndarray  # each patient's study, as the number of its value on the axis `study`
     treatment_keys: np.ndarray
     patient_keys: np.ndarray
@@ -72,7 +79,9 @@ class Snapshot:
         return self.layout.patients
 
     def treatment_positions(self, keys: np.ndarray) -> np.ndarray:
-        """Bit positions of the treatments with these primary keys; keys of other treatments are left out."""
+        """Bit positions of the treatments with these primary keys; keys of other treatments are
+        left out.
+        """
         if not len(self.sorted_keys) or not len(keys):
             return np.empty(0, dtype=np.int64)
         positions = np.searchsorted(self.sorted_keys, keys)
@@ -97,6 +106,8 @@ class Snapshot:
         for name, axis in self.axes.items():
             parts = {"bits": axis.bits, "codes": axis.codes, "times": axis.times}
             arrays |= {
-                f"axis.{name}.{name_of_part}": array for name_of_part, array in parts.items() if array is not None
+                f"axis.{name}.{name_of_part}": array
+                for name_of_part, array in parts.items()
+                if array is not None
             }
         return arrays

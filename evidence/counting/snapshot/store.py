@@ -1,9 +1,11 @@
-"""Which engine answers, and with which snapshot: small collections are read anew at once, large ones aside.
+"""Which engine answers, and with which snapshot: small collections are read anew at once, large
+ones aside.
 
-A snapshot belongs to one version of one collection, known by its token, and is swapped whole. While a large one is
-being made by another process, the one before it goes on answering; it is handed over as files, which all processes map
-into memory and share. A higher number never makes a snapshot newer: a database that was put back counts the same
-numbers once more. Only one whose token is in the history of the data being read may answer for an earlier version.
+A snapshot belongs to one version of one collection, known by its token, and is swapped whole. While
+a large one is being made by another process, the one before it goes on answering; it is handed over
+as files, which all processes map into memory and share. A higher number never makes a snapshot
+newer: a database that was put back counts the same numbers once more. Only one whose token is in
+the history of the data being read may answer for an earlier version.
 """
 
 import fcntl
@@ -43,12 +45,14 @@ lock = Lock()
 def snapshot_for(collection: Collection) -> Snapshot | None:
     """The snapshot that answers now; None where the database is to answer.
 
-    It is of the version being read, or, while a large collection is being read anew, of an earlier one.
+    It is of the version being read, or, while a large collection is being read anew, of an earlier
+    one.
     """
     if settings.COHORT_ENGINE == "database":
         return None
     if connection.in_atomic_block and not settings.TESTING:
-        return None  # a transaction that writes may change more under the same token, or be taken back
+        # a transaction that writes may change more under the same token, or be taken back
+        return None
     version = current_version()
     snapshot = served_of(collection, version)
     if snapshot is not None:
@@ -74,22 +78,27 @@ def snapshot_for(collection: Collection) -> Snapshot | None:
 def served_of(collection: Collection, version: DataVersion) -> Snapshot | None:
     """The snapshot in memory that is of exactly this version."""
     token = version.token_of(collection)
-    return next((snapshot for snapshot in served.get(collection.pk, ()) if snapshot.token == token != ""), None)
+    return next(
+        (snapshot for snapshot in served.get(collection.pk, ()) if snapshot.token == token != ""),
+        None,
+    )
 
 
 def publish_snapshot(collection: Collection, snapshot: Snapshot, keep: int = 1) -> Snapshot:
-    """Puts a snapshot in memory, beside the one before where `keep` is 2: while data change, some requests still read
-    the state before.
+    """Puts a snapshot in memory, beside the one before where `keep` is 2: while data change, some
+    requests still read the state before.
     """
     served[collection.pk] = [snapshot, *served.get(collection.pk, ())][:keep]
     return snapshot
 
 
 def earlier_snapshot(collection: Collection, version: DataVersion) -> Snapshot | None:
-    """The latest snapshot there is of a version that led to this one, marked as such; None where there is none.
+    """The latest snapshot there is of a version that led to this one, marked as such; None where
+    there is none.
 
-    One in memory may be of a history that was thrown away when the database was put back, or of a later version than
-    the one this request still reads; it stays in memory, and the database answers.
+    One in memory may be of a history that was thrown away when the database was put back, or of a
+    later version than the one this request still reads; it stays in memory, and the database
+    answers.
     """
     past_tokens = DataVersion.past_tokens()
     snapshot = served[collection.pk][0]
@@ -115,13 +124,17 @@ def patient_count(collection: Collection, version: DataVersion) -> int:
 
 
 def build_and_save(collection: Collection) -> Snapshot:
-    """Builds the snapshot of a large collection and leaves it for other processes, if there is room for it."""
+    """Builds the snapshot of a large collection and leaves it for other processes, if there is room
+    for it.
+    """
     with consistent_read() as version:
         snapshot = build_snapshot(collection)
         try:
             save_snapshot(snapshot, snapshot_folder(collection, version))
         except OSError as error:
-            logger.warning("The snapshot of %s cannot be kept for other processes: %s", collection.slug, error)
+            logger.warning(
+                "The snapshot of %s cannot be kept for other processes: %s", collection.slug, error
+            )
         return snapshot
 
 
@@ -137,15 +150,27 @@ def start_builder(collection: Collection) -> None:
     running = builders.get(collection.pk)
     if running is not None and running.poll() is None:
         return
-    command = [sys.executable, "-m", "django", "prepare_snapshots", collection.slug, "--settings", "evidence.settings"]
-    builders[collection.pk] = subprocess.Popen(command, cwd=settings.BASE_DIR, stdout=subprocess.DEVNULL)  # noqa: S603
+    command = [
+        sys.executable,
+        "-m",
+        "django",
+        "prepare_snapshots",
+        collection.slug,
+        "--settings",
+        "evidence.settings",
+    ]
+    builders[collection.pk] = subprocess.Popen(  # noqa: S603
+        command, cwd=settings.BASE_DIR, stdout=subprocess.DEVNULL
+    )
 
 
 # Files
 
 
 def snapshot_folder(collection: Collection, version: DataVersion) -> Path:
-    """Where the snapshot of this version is kept. The name says everything that would make it another one."""
+    """Where the snapshot of this version is kept. The name says everything that would make it
+    another one.
+    """
     shape = sha256(repr((FORMAT, sorted(DIMENSIONS))).encode()).hexdigest()[:8]
     return (
         Path(settings.SNAPSHOTS)
@@ -154,7 +179,9 @@ def snapshot_folder(collection: Collection, version: DataVersion) -> Path:
 
 
 def save_snapshot(snapshot: Snapshot, folder: Path) -> None:
-    """Writes the snapshot beside and renames it, so that it is there whole or not at all. Earlier versions go."""
+    """Writes the snapshot beside and renames it, so that it is there whole or not at all. Earlier
+    versions go.
+    """
     if folder.exists():
         return
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -184,19 +211,25 @@ def save_snapshot(snapshot: Snapshot, folder: Path) -> None:
             shutil.rmtree(older, ignore_errors=True)
 
 
-def newest_saved(collection: Collection, version: DataVersion, tokens: list[str]) -> Snapshot | None:
-    """The latest snapshot left for one of these versions (tokens, oldest first): while edits follow each other quickly,
-    one for the very version being read may never be there.
+def newest_saved(
+    collection: Collection, version: DataVersion, tokens: list[str]
+) -> Snapshot | None:
+    """The latest snapshot left for one of these versions (tokens, oldest first): while edits follow
+    each other quickly, one for the very version being read may never be there.
     """
     start, _, end = snapshot_folder(collection, version).name.rsplit("-", 2)
-    saved = {path.name.rsplit("-", 2)[1]: path for path in settings.SNAPSHOTS.glob(f"{start}-*-{end}")}
+    saved = {
+        path.name.rsplit("-", 2)[1]: path for path in settings.SNAPSHOTS.glob(f"{start}-*-{end}")
+    }
     token = next((past_token for past_token in reversed(tokens) if past_token in saved), None)
     return load_snapshot(saved[token]) if token else None
 
 
 @contextmanager
 def exclusive_build(collection: Collection) -> Iterator[bool]:
-    """Whether this process is the one that builds; another at it says no, and so does nothing else."""
+    """Whether this process is the one that builds; another at it says no, and so does nothing
+    else.
+    """
     settings.SNAPSHOTS.mkdir(parents=True, exist_ok=True)
     with (settings.SNAPSHOTS / f"{collection.slug}.lock").open("w") as file:
         try:
@@ -214,19 +247,28 @@ def load_snapshot(folder: Path) -> Snapshot | None:
         arrays = {path.stem: memory_mapped(path) for path in folder.glob("*.npy")}
     except (OSError, ValueError) as error:
         if folder.exists():
-            logger.warning("The snapshot in %s cannot be read and is made anew: %s", folder.name, error)
+            logger.warning(
+                "The snapshot in %s cannot be read and is made anew: %s", folder.name, error
+            )
             shutil.rmtree(folder, ignore_errors=True)
         return None
 
     def load_axis(name: str, attributes: dict) -> Axis:
-        return Axis(**attributes, **{part: arrays.get(f"axis.{name}.{part}") for part in ("bits", "codes", "times")})
+        return Axis(
+            **attributes,
+            **{part: arrays.get(f"axis.{name}.{part}") for part in ("bits", "codes", "times")},
+        )
 
     return Snapshot(
         version=description["version"],
         token=description["token"],
         layout=Layout(description["sizes"]),
         axes={name: load_axis(name, about) for name, about in description["axes"].items()},
-        totals={name.removeprefix("total."): arrays[name] for name in arrays if name.startswith("total.")},
+        totals={
+            name.removeprefix("total."): arrays[name]
+            for name in arrays
+            if name.startswith("total.")
+        },
         **{name: arrays[name] for name in PLAIN},
     )
 
@@ -239,7 +281,8 @@ def memory_mapped(path: Path) -> np.ndarray:
 def build_ahead(collection: Collection) -> Snapshot | None:
     """Builds the snapshot of a large collection and leaves it for the serving processes.
 
-    None where there is nothing to do: the collection is small, another process is at it, or it is there already.
+    None where there is nothing to do: the collection is small, another process is at it, or it is
+    there already.
     """
     with consistent_read() as version, exclusive_build(collection) as acquired:
         if (

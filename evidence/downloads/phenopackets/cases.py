@@ -1,4 +1,6 @@
-"""Cases as plain values, a batch of patients at a time: model objects refer to each other, and would pile up."""
+"""Cases as plain values, a batch of patients at a time: model objects refer to each other, and
+would pile up.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -52,7 +54,9 @@ class Case:
 
 def read_cases(patients: QuerySet, treatments: QuerySet) -> Iterator[Case]:
     """The patients in the order of their ids, each with those of these treatments that are his."""
-    rows = patients.order_by("slug").values_list("pk", "slug", "sex", "age_years", "subset", "study")
+    rows = patients.order_by("slug").values_list(
+        "pk", "slug", "sex", "age_years", "subset", "study"
+    )
     patient_rows = rows.iterator(chunk_size=BATCH)
     while batch := list(islice(patient_rows, BATCH)):
         keys = [key for key, *_ in batch]
@@ -81,12 +85,18 @@ def signs_of(keys: list[int]) -> dict[int, list[Sign]]:
 def treatments_of(keys: list[int], treatments: QuerySet) -> dict[int, list[CaseTreatment]]:
     of_patients = treatments.filter(patient__among=keys).order_by("patient", "number")
     drug = ["inhibitor__slug", "inhibitor__name", "inhibitor__atc"]
-    rows = list(of_patients.values_list("pk", "patient", *drug, "indication_set", "response", "stopped", "stop_reason"))
-    events = defaultdict(list)
-    event_records = AdverseEvent.objects.filter(treatment__among=[key for key, *_ in rows]).order_by(
-        "treatment", "number"
+    rows = list(
+        of_patients.values_list(
+            "pk", "patient", *drug, "indication_set", "response", "stopped", "stop_reason"
+        )
     )
-    for key, code, label in event_records.values_list("treatment", "category__code", "category__label"):
+    events = defaultdict(list)
+    event_records = AdverseEvent.objects.filter(
+        treatment__among=[key for key, *_ in rows]
+    ).order_by("treatment", "number")
+    for key, code, label in event_records.values_list(
+        "treatment", "category__code", "category__label"
+    ):
         events[key].append((code, label))
     by_patient = defaultdict(list)
     for key, patient, *facts in rows:

@@ -26,7 +26,9 @@ SEXES = {Sex.FEMALE.value: "FEMALE", Sex.MALE.value: "MALE"}
 
 
 def ontology_class(kind: str, code: str, label: str, established: str = "") -> dict:
-    """An ontology class. Where no source has established a code, the id is Casebook's own and says so."""
+    """An ontology class. Where no source has established a code, the id is Casebook's own and says
+    so.
+    """
     return {"id": established or f"casebook:{kind}.{code}", "label": label}
 
 
@@ -34,10 +36,14 @@ def external_reference(study: Study, *, simulated: bool) -> dict:
     """The publication. A simulated article is none, and has no address."""
     title = study.title or study.short_name
     if simulated:
-        return {"id": f"casebook:study.{study.slug}", "description": f"Simulated article, no publication: {title}"}
+        return {
+            "id": f"casebook:study.{study.slug}",
+            "description": f"Simulated article, no publication: {title}",
+        }
     registry_numbers = [("DOI", study.doi), ("PMID", study.pmid), ("clinicaltrials.gov", study.nct)]
     name = next(
-        (f"{registry}:{number}" for registry, number in registry_numbers if number), f"casebook:study.{study.slug}"
+        (f"{registry}:{number}" for registry, number in registry_numbers if number),
+        f"casebook:study.{study.slug}",
     )
     return {"id": name, **({"reference": study.link} if study.link else {}), "description": title}
 
@@ -45,7 +51,9 @@ def external_reference(study: Study, *, simulated: bool) -> dict:
 def feature_evidence(study: Study, *, simulated: bool) -> list[dict]:
     """Where a feature comes from: how the source was read, and the source."""
     evidence_code = ontology_class("read", study.reading, f"Read: {study.reading_label.lower()}")
-    return [{"evidenceCode": evidence_code, "reference": external_reference(study, simulated=simulated)}]
+    return [
+        {"evidenceCode": evidence_code, "reference": external_reference(study, simulated=simulated)}
+    ]
 
 
 def metadata_resources(status: ReleaseStatus, *, hpo: bool) -> list[dict]:
@@ -111,19 +119,27 @@ class Writer:
         evidence = feature_evidence(case.study, simulated=self.simulated)
         return {
             "id": case.slug,
-            "subject": {"id": case.slug, "sex": SEXES.get(case.sex, "UNKNOWN_SEX"), **age_element(case)},
+            "subject": {
+                "id": case.slug,
+                "sex": SEXES.get(case.sex, "UNKNOWN_SEX"),
+                **age_element(case),
+            },
             "phenotypicFeatures": [phenotypic_feature(sign, evidence) for sign in case.signs],
             "diseases": [{"term": disease_element(case)}],
             "medicalActions": [self.medical_action(treatment) for treatment in case.treatments],
             "metaData": self.meta_data(
-                [external_reference(case.study, simulated=self.simulated)], hpo=any(sign.hpo for sign in case.signs)
+                [external_reference(case.study, simulated=self.simulated)],
+                hpo=any(sign.hpo for sign in case.signs),
             ),
         }
 
     def medical_action(self, treatment: CaseTreatment) -> dict:
         """One treatment: drug, what for, the authors' verdict, adverse events."""
         agent = ontology_class(
-            "inhibitor", treatment.inhibitor, treatment.name, treatment.atc and f"ATC:{treatment.atc}"
+            "inhibitor",
+            treatment.inhibitor,
+            treatment.name,
+            treatment.atc and f"ATC:{treatment.atc}",
         )
         action = {"treatment": {"agent": agent}}
         if treatment.indication_set:
@@ -133,9 +149,13 @@ class Writer:
                 "response", treatment.response, Response(treatment.response).label
             )
         if treatment.events:
-            action["adverseEvents"] = [ontology_class("adverse-event", code, label) for code, label in treatment.events]
+            action["adverseEvents"] = [
+                ontology_class("adverse-event", code, label) for code, label in treatment.events
+            ]
         if treatment.stopped == YesNo.YES and treatment.stop_reason:
-            action["treatmentTerminationReason"] = ontology_class("stopped", "as-described", treatment.stop_reason)
+            action["treatmentTerminationReason"] = ontology_class(
+                "stopped", "as-described", treatment.stop_reason
+            )
         return action
 
     def treatment_target(self, together: str) -> dict:
@@ -148,10 +168,14 @@ class Writer:
         """The cohort in pieces of some hundred patients."""
         query, treatments = self.question.query(), matching_treatments(self.question)
         description = (
-            f"{describe_question(self.question, self.vocabulary)}. {self.created_by}. What the standard cannot say: "
+            f"{describe_question(self.question, self.vocabulary)}. {self.created_by}. What the "
+            "standard cannot say: "
         )
         description += "; ".join(limitation for limitation, _ in LOSSES)
-        head = {"id": f"casebook-{self.collection.slug}" + (f"?{query}" if query else ""), "description": description}
+        head = {
+            "id": f"casebook-{self.collection.slug}" + (f"?{query}" if query else ""),
+            "description": description,
+        }
         yield f'{json_bytes(head)[:-1]},"members":['
         cases, separator = read_cases(Patient.objects.with_treatment(treatments), treatments), ""
         while batch := list(islice(cases, TOGETHER)):
@@ -177,7 +201,11 @@ def disease_element(case: Case) -> dict:
 def phenotypic_feature(sign: Sign, evidence: list[dict]) -> dict:
     """Something looked for: present, or excluded."""
     feature = {"type": ontology_class(sign.kind, sign.code, sign.label, sign.hpo)}
-    return feature | ({"excluded": True} if sign.status == Presence.ABSENT else {}) | {"evidence": evidence}
+    return (
+        feature
+        | ({"excluded": True} if sign.status == Presence.ABSENT else {})
+        | {"evidence": evidence}
+    )
 
 
 def json_bytes(value: dict) -> str:
@@ -188,11 +216,15 @@ def make_phenopacket(patient: Patient, vocabulary: Vocabulary) -> str:
     """One patient whole, with every treatment. `patient.study.collection` is read."""
     collection = patient.study.collection
     return json_bytes(
-        Writer(Question(collection), vocabulary, release_status(collection)).phenopacket(case_of(patient))
+        Writer(Question(collection), vocabulary, release_status(collection)).phenopacket(
+            case_of(patient)
+        )
     )
 
 
 def cohort_pieces(question: Question, vocabulary: Vocabulary) -> Iterator[str]:
-    """The cohort of a question in pieces, all of one state of the data; memory holds a batch of patients."""
+    """The cohort of a question in pieces, all of one state of the data; memory holds a batch of
+    patients.
+    """
     with consistent_read():
         yield from Writer(question, vocabulary, release_status(question.collection)).cohort_chunks()

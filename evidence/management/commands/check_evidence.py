@@ -7,8 +7,9 @@ from ...curation.integrity import RULES, integrity_issues
 
 class Command(BaseCommand):
     help = (
-        "Checks the rules that span several records, and that every figure a loaded reconstruction stands for comes "
-        "out as it did when a curator last looked. Exits with 1 if anything is found."
+        "Checks the rules that span several records, and that every figure a loaded "
+        "reconstruction stands for comes out as it did when a curator last looked. Exits with 1 "
+        "if anything is found."
     )
 
     def handle(self, **options):
@@ -19,5 +20,7 @@ class Command(BaseCommand):
             self.stderr.write(self.style.ERROR(f"{len(issues)} findings."))
             raise SystemExit(1)
         self.stdout.write(
-            self.style.SUCCESS(f"{len(RULES)} rules and every reconstructed figure checked: no findings.")
+            self.style.SUCCESS(
+                f"{len(RULES)} rules and every reconstructed figure checked: no findings."
+            )
         )

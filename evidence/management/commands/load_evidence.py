@@ -29,15 +29,18 @@ COUNTED = {
 
 class Command(BaseCommand):
     help = (
-        "Loads every fixture in one transaction, validating each record. Running it again changes nothing; what "
-        "curators entered, edited or removed stays. A broken fixture changes nothing and is named."
+        "Loads every fixture in one transaction, validating each record. Running it again "
+        "changes nothing; what curators entered, edited or removed stays. A broken fixture "
+        "changes nothing and is named."
     )
 
     def handle(self, *, verbosity, **options):
         self.file = None
         try:
             records = read_all()
-            report = load_records(records, progress=self.show_progress if verbosity else lambda record: None)
+            report = load_records(
+                records, progress=self.show_progress if verbosity else lambda record: None
+            )
         except BrokenFixture as error:
             raise CommandError(f"Nothing was changed.\n{error}") from None
         if verbosity:
@@ -51,7 +54,9 @@ class Command(BaseCommand):
     def write_report(self, record_count: int, report: LoadReport) -> None:
         for preserved in report.preserved:
             self.stdout.write(self.style.WARNING(f"  {preserved}"))
-        outcomes = ", ".join(f"{count} {outcome}" for outcome, count in sorted(report.outcomes.items()))
+        outcomes = ", ".join(
+            f"{count} {outcome}" for outcome, count in sorted(report.outcomes.items())
+        )
         summary = (
             f"{record_count} records read: {outcomes}."
             if report.changed
@@ -63,5 +68,8 @@ class Command(BaseCommand):
                 f"{model.objects.filter(**{path: collection}).count()} {name}"
                 for name, (model, path) in COUNTED.items()
             )
-            self.stdout.write(f"  {collection.slug} ({collection.get_kind_display().lower()}): {', '.join(counts)}")
+            self.stdout.write(
+                f"  {collection.slug} ({collection.get_kind_display().lower()}): "
+                f"{', '.join(counts)}"
+            )
         self.stdout.write(f"  {DataVersion.current()}")

@@ -1,4 +1,6 @@
-"""Makes the database ready to serve, in one process: a second start should take no longer than it must."""
+"""Makes the database ready to serve, in one process: a second start should take no longer than it
+must.
+"""
 
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
@@ -8,8 +10,8 @@ from ...models import DataVersion
 
 class Command(BaseCommand):
     help = (
-        "Applies missing migrations, loads the evidence, and gives a database that was empty before its first release. "
-        "Harmless to repeat."
+        "Applies missing migrations, loads the evidence, and gives a database that was empty "
+        "before its first release. Harmless to repeat."
     )
     requires_system_checks = []  # `make check` and CI run them; here they would only cost time
 
@@ -19,4 +21,9 @@ class Command(BaseCommand):
         empty = DataVersion.current().number == 0
         call_command("load_evidence", **output_options)
         if empty:
-            call_command("release", notes="The evidence as it comes with Casebook.", if_none=True, **output_options)
+            call_command(
+                "release",
+                notes="The evidence as it comes with Casebook.",
+                if_none=True,
+                **output_options,
+            )

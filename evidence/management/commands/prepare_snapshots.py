@@ -1,4 +1,6 @@
-"""Reads large collections into memory ahead of time and leaves the result for the serving processes."""
+"""Reads large collections into memory ahead of time and leaves the result for the serving
+processes.
+"""
 
 from time import monotonic
 
@@ -10,15 +12,22 @@ from ...models import Collection
 
 class Command(BaseCommand):
     help = (
-        f"Builds the snapshots of collections with more than {AT_ONCE:,} patients and leaves them where the "
-        "serving processes find them. Smaller ones are read when they are asked for; nothing is written for them."
+        f"Builds the snapshots of collections with more than {AT_ONCE:,} patients and leaves "
+        "them where the serving processes find them. Smaller ones are read when they are asked "
+        "for; nothing is written for them."
     )
 
     def add_arguments(self, parser):
-        parser.add_argument("collections", nargs="*", help="slugs; without any, every large collection")
+        parser.add_argument(
+            "collections", nargs="*", help="slugs; without any, every large collection"
+        )
 
     def handle(self, *, collections, verbosity, **options):
-        selected = Collection.objects.filter(slug__in=collections) if collections else Collection.objects.all()
+        selected = (
+            Collection.objects.filter(slug__in=collections)
+            if collections
+            else Collection.objects.all()
+        )
         if missing := set(collections) - {collection.slug for collection in selected}:
             raise CommandError(f"There is no collection {', '.join(sorted(missing))}.")
         for collection in selected:
@@ -27,5 +36,6 @@ class Command(BaseCommand):
             if snapshot is not None and verbosity:
                 size, seconds = snapshot.nbytes / 1e6, monotonic() - started
                 self.stdout.write(
-                    f"  {collection.slug}: {snapshot.patients:,} patients read in {seconds:.1f} s, {size:.0f} MB"
+                    f"  {collection.slug}: {snapshot.patients:,} patients read in {seconds:.1f} "
+                    f"s, {size:.0f} MB"
                 )

@@ -8,14 +8,16 @@ from ...models import Release
 
 class Command(BaseCommand):
     help = (
-        "Gives the evidence as it stands a release number, with what changed since the last one and an archive of "
-        "every collection. Refuses while check_evidence finds anything, and where nothing has changed. Collections "
-        "drawn by generate_cohort are left out."
+        "Gives the evidence as it stands a release number, with what changed since the last one "
+        "and an archive of every collection. Refuses while check_evidence finds anything, and "
+        "where nothing has changed. Collections drawn by generate_cohort are left out."
     )
 
     def add_arguments(self, parser):
         parser.add_argument("--notes", default="", help="what changed, in words for readers")
-        parser.add_argument("--if-none", action="store_true", help="only where there is no release yet")
+        parser.add_argument(
+            "--if-none", action="store_true", help="only where there is no release yet"
+        )
 
     def handle(self, *, notes, if_none, verbosity, **options):
         if if_none and Release.objects.exists():
@@ -25,9 +27,13 @@ class Command(BaseCommand):
         except CannotRelease as error:
             raise CommandError(f"No release was made. {error}") from None
         if verbosity:
-            self.stdout.write(self.style.SUCCESS(f"Release {release.number} of {release.released_at:%-d %B %Y}."))
+            self.stdout.write(
+                self.style.SUCCESS(f"Release {release.number} of {release.released_at:%-d %B %Y}.")
+            )
             self.stdout.write(f"  content {release.content_hash}")
             for released in release.collections.all():
-                self.stdout.write(f"  {released.slug}: {released.rows_text}; {released.size / 1e6:.2f} MB")
+                self.stdout.write(
+                    f"  {released.slug}: {released.rows_text}; {released.size / 1e6:.2f} MB"
+                )
                 for line in released.changes_text:
                     self.stdout.write(f"    {line}")

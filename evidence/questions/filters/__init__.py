@@ -1,7 +1,7 @@
 """The words of an address and what they mean: URL words -> QuerySet verbs. No SQL of its own.
 
-Every filter is one condition on one treatment, and none looks at another's value: the answer to a question is the
-intersection of the answers to its parts. A set and its match word are one filter.
+Every filter is one condition on one treatment, and none looks at another's value: the answer to a
+question is the intersection of the answers to its parts. A set and its match word are one filter.
 """
 
 from .filter_kinds import AnyOf, Bound, NotKnown, Range, Search, SetOf

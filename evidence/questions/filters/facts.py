@@ -1,4 +1,6 @@
-"""What filters make their answers of: sets of treatments, as an engine has them. Here, as conditions of the database."""
+"""What filters make their answers of: sets of treatments, as an engine has them. Here, as
+conditions of the database.
+"""
 
 from collections.abc import Iterable
 from typing import Any, Protocol
@@ -44,7 +46,11 @@ class ListConditions:
     """What is known of one list, as conditions on Treatment."""
 
     def __init__(self, term_list: TermList):
-        self.about, self.tree, self.whole = term_list, term_tree(term_list.terms), term_list.whole.q()
+        self.about, self.tree, self.whole = (
+            term_list,
+            term_tree(term_list.terms),
+            term_list.whole.q(),
+        )
 
     def present(self, code: str) -> Q:
         return self.about.with_any(self.tree.with_narrower(code))

@@ -31,7 +31,8 @@ def choice_labels(choices) -> dict[str, str]:
 class QuestionFilter(django_filters.Filter):
     """One part of a question: treatments that answer it with yes, with no, or leave it open."""
 
-    kind: str | None = None  # the vocabulary its codes come from, if it has codes that live in the database
+    # the vocabulary its codes come from, if it has codes that live in the database
+    kind: str | None = None
     attribute: str | None = None
 
     def __deepcopy__(self, memo):
@@ -73,7 +74,8 @@ class QuestionFilter(django_filters.Filter):
 
 
 class AnyOf(QuestionFilter):
-    """One or more codes of an attribute, as alternatives. `several`: a treatment can have more than one of the values.
+    """One or more codes of an attribute, as alternatives. `several`: a treatment can have more than
+    one of the values.
 
     `made` makes the condition for some codes, where no `path` leads to a column.
     """
@@ -93,8 +95,18 @@ class AnyOf(QuestionFilter):
         several=False,
         **kwargs,
     ):
-        super().__init__(field_name=path, label=label, options=choice_labels(choices) if choices else {}, **kwargs)
-        self.made, self.kind, self.unknown, self.attribute = build_condition, kind, unknown, attribute
+        super().__init__(
+            field_name=path,
+            label=label,
+            options=choice_labels(choices) if choices else {},
+            **kwargs,
+        )
+        self.made, self.kind, self.unknown, self.attribute = (
+            build_condition,
+            kind,
+            unknown,
+            attribute,
+        )
         self.several = several
 
     def condition(self, value):
@@ -115,7 +127,8 @@ class AnyOf(QuestionFilter):
 class SetOf(QuestionFilter):
     """Codes of an attribute that can have several values, compared as any, all, exactly or none of.
 
-    Of treatments, `listed` names the list in `LISTS` that has the codes; of groups, `verbs` are those of their QuerySet.
+    Of treatments, `listed` names the list in `LISTS` that has the codes; of groups, `verbs` are
+    those of their QuerySet.
     """
 
     field_class = MatchedSetField
@@ -138,7 +151,11 @@ class SetOf(QuestionFilter):
 
     def in_words(self, value, vocabulary):
         labels = [vocabulary.label(self.kind, code) for code in value.codes]
-        match = "" if len(labels) == 1 and value.match in (Match.ANY, Match.ALL) else f"{Match(value.match).label} "
+        match = (
+            ""
+            if len(labels) == 1 and value.match in (Match.ANY, Match.ALL)
+            else f"{Match(value.match).label} "
+        )
         return f"{self.label}: {match}{', '.join(labels)}"
 
 
@@ -148,10 +165,11 @@ class Range:
 
         age_min, age_max = Range("Age", path="patient__age_years", low=0, high=120, unit="years", attribute="age")
 
-    `low` and `high` are the least and the largest number an end takes, in `unit`; `path` leads to the number, and
-    `attribute` names what has to be known. Chips begin with `chip` and the form's field has the heading `heading`,
-    both by default made of the label. In the form it stands before the filter `before`, or in its own place.
-    """
+    `low` and `high` are the least and the largest number an end takes, in `unit`; `path` leads to
+    the number, and `attribute` names what has to be known. Chips begin with `chip` and the form's
+    field has the heading `heading`, both by default made of the label. In the form it stands before
+    the filter `before`, or in its own place.
+    """  # noqa: E501
 
     label: str
     path: str
@@ -176,7 +194,9 @@ class Range:
         return self.heading or (f"{self.label} ({self.unit})" if self.unit else self.label)
 
     def turned_round(self, first: int | None, last: int | None) -> str:
-        """What is wrong with two ends of which the second lies below the first; an empty text if nothing is."""
+        """What is wrong with two ends of which the second lies below the first; an empty text if
+        nothing is.
+        """
         if first is None or last is None or first <= last:
             return ""
         return f"{self.label} from {first} to {last}: the range ends before it begins."
@@ -189,7 +209,9 @@ class Bound(QuestionFilter):
 
     def __init__(self, of: Range, end: str, lookup: str):
         label = f"{of.chip or of.label} {end}"
-        super().__init__(field_name=of.path, lookup_expr=lookup, label=label, min_value=of.low, max_value=of.high)
+        super().__init__(
+            field_name=of.path, lookup_expr=lookup, label=label, min_value=of.low, max_value=of.high
+        )
         self.range, self.attribute, self.unit = of, of.attribute, of.unit
 
     def in_words(self, value, vocabulary):
@@ -229,7 +251,8 @@ class NotKnown(QuestionFilter):
 class Search(QuestionFilter):
     """Every word occurs somewhere in the record or in its study.
 
-    `paths` lead to texts of the record, and `related` makes the condition for what stands in records of its own.
+    `paths` lead to texts of the record, and `related` makes the condition for what stands in
+    records of its own.
     """
 
     field_class = SearchField

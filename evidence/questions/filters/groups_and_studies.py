@@ -1,7 +1,8 @@
 """The same question asked of what stands beside the patients: groups, and studies as a whole.
 
-A group cannot answer every part of a question: it has no one sex or age. Such parts are not asked of it, so it may hold
-patients like these, and nobody can say whether it does. What was not asked of which rows is said here alone.
+A group cannot answer every part of a question: it has no one sex or age. Such parts are not asked
+of it, so it may hold patients like these, and nobody can say whether it does. What was not asked of
+which rows is said here alone.
 """
 
 from collections.abc import Callable
@@ -51,7 +52,9 @@ GROUP_FILTERS = GroupFilter.base_filters
 
 
 def matching_groups(question: Question) -> QuerySet:
-    """The groups that answer those parts of the question a group can answer; see `parts_not_asked`."""
+    """The groups that answer those parts of the question a group can answer; see
+    `parts_not_asked`.
+    """
     groups = StudyGroup.objects.within(question.collection)
     for name, value in question.only(*GROUP_FILTERS):
         groups = GROUP_FILTERS[name].filter(groups, value)
@@ -70,7 +73,9 @@ def describe_parts_not_asked(question: Question, vocabulary: Vocabulary) -> list
 
 @dataclass(frozen=True)
 class AskedInWords:
-    """A question in words, as it was asked of certain rows. `not_asked` are its parts that were not asked of all."""
+    """A question in words, as it was asked of certain rows. `not_asked` are its parts that were not
+    asked of all.
+    """
 
     words: str
     not_asked: list[str]
@@ -92,7 +97,9 @@ def asked_of_groups(question: Question, vocabulary: Vocabulary) -> AskedInWords:
 
 
 def asked_of_both(question: Question, vocabulary: Vocabulary) -> AskedInWords:
-    """Of rows some of which are there for their groups alone: every part, those not asked of groups with that word."""
+    """Of rows some of which are there for their groups alone: every part, those not asked of groups
+    with that word.
+    """
     left_out = parts_not_asked(question)
     if not left_out.parts:
         return asked_of_patients(question, vocabulary)
@@ -131,16 +138,19 @@ STUDY_SEARCH = Search(
 
 
 def matching_studies(question: Question) -> QuerySet:
-    """Studies that answer the question: as a whole, by a treatment, by a group, or by what a trial registers.
+    """Studies that answer the question: as a whole, by a treatment, by a group, or by what a trial
+    registers.
 
-    Words about the study hold of the study. The remaining words have to hold of one of its treatments or groups; a
-    registered trial without patients yet can answer for its drug alone.
+    Words about the study hold of the study. The remaining words have to hold of one of its
+    treatments or groups; a registered trial without patients yet can answer for its drug alone.
     """
     return studies_answering(question, matching_groups)
 
 
 def studies_without_groups(question: Question) -> QuerySet:
-    """Those of them that answer without their groups, so that every part of the question was asked."""
+    """Those of them that answer without their groups, so that every part of the question was
+    asked.
+    """
     return studies_answering(question, lambda asked: StudyGroup.objects.none())
 
 
@@ -153,11 +163,16 @@ def studies_answering(question: Question, groups: Callable[[Question], QuerySet]
     if "q" in question:
         by_people = asked.with_evidence(matching_treatments(question), groups(question))
         asked = asked.filter(
-            Q(pk__in=STUDY_SEARCH.filter(asked, question.value("q")).values("pk")) | Q(pk__in=by_people.values("pk"))
+            Q(pk__in=STUDY_SEARCH.filter(asked, question.value("q")).values("pk"))
+            | Q(pk__in=by_people.values("pk"))
         )
     if not about_people.parts:
         return asked
-    answered = Q(pk__in=asked.with_evidence(matching_treatments(about_people), groups(about_people)).values("pk"))
+    answered = Q(
+        pk__in=asked.with_evidence(matching_treatments(about_people), groups(about_people)).values(
+            "pk"
+        )
+    )
     if {name for name, _ in about_people} == {"inhibitor"}:
         answered |= Q(registered_inhibitor__slug__in=about_people.value("inhibitor"))
     return asked.filter(answered)

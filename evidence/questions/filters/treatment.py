@@ -7,8 +7,24 @@ import django_filters
 from django import forms
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from ...models import AdverseEvent, Collection, Patient, PatientAutoantibody, PatientManifestation, Treatment
-from ...models.choices import Ascertainment, Assessed, Design, Presence, Response, Sex, Subset, YesNo
+from ...models import (
+    AdverseEvent,
+    Collection,
+    Patient,
+    PatientAutoantibody,
+    PatientManifestation,
+    Treatment,
+)
+from ...models.choices import (
+    Ascertainment,
+    Assessed,
+    Design,
+    Presence,
+    Response,
+    Sex,
+    Subset,
+    YesNo,
+)
 from ...models.treatment import assessed_about, given_filter, with_seriousness
 from ..form_fields import MatchedSetField, truncate_text
 from ..question import Question
@@ -17,14 +33,16 @@ from ..vocabulary import Vocabulary
 from .facts import EVERYBODY, NOBODY, ConditionFacts, Facts
 from .filter_kinds import AnyOf, Bound, NotKnown, QuestionFilter, Range, Search, SetOf
 
-# What changes the display only; the rest of an address is the question. KEPT stay when the question changes.
+# What changes the display only; the rest of an address is the question. KEPT stay when the question
+# changes.
 DISPLAY_PARAMS = ("chart", "sensitivity", "rule", "item", "shared", "with", "release")
 VIEW_PARAMS = {"sort", "page", *DISPLAY_PARAMS}
 
 
 def recorded_with(word: str) -> Q:
-    """Treatments with this word in an adverse event, in an indication or another therapy of the treatment, or in an earlier
-    therapy, a manifestation or an autoantibody of the patient. What was looked for and is absent is not found.
+    """Treatments with this word in an adverse event, in an indication or another therapy of the
+    treatment, or in an earlier therapy, a manifestation or an autoantibody of the patient. What was
+    looked for and is absent is not found.
     """
     event = Q(description__icontains=word) | Q(category__label__icontains=word)
     found = Q(Exists(AdverseEvent.objects.filter(event, treatment=OuterRef("pk"))))
@@ -36,8 +54,13 @@ def recorded_with(word: str) -> Q:
         found |= Q(pk__in=named.values("treatment"))
     earlier = Patient.prior_therapies.through.objects.filter(therapy__label__icontains=word)
     found |= Q(patient__in=earlier.values("patient"))
-    for records, term in ((PatientManifestation, "manifestation"), (PatientAutoantibody, "autoantibody")):
-        named = records.objects.filter(status=Presence.PRESENT, **{f"{term}__label__icontains": word})
+    for records, term in (
+        (PatientManifestation, "manifestation"),
+        (PatientAutoantibody, "autoantibody"),
+    ):
+        named = records.objects.filter(
+            status=Presence.PRESENT, **{f"{term}__label__icontains": word}
+        )
         found |= Q(patient__in=named.values("patient"))
     return found
 
@@ -45,8 +68,8 @@ def recorded_with(word: str) -> Q:
 class Seriousness(AnyOf):
     """Whether a treatment had a serious event.
 
-    A treatment without any event had none, so the answer is settled, also where it is not counted in a share because its
-    study graded no event.
+    A treatment without any event had none, so the answer is settled, also where it is not counted
+    in a share because its study graded no event.
     """
 
     SETTLED = (YesNo.YES.value, YesNo.NO.value)
@@ -67,7 +90,8 @@ YEAR = Range(
     heading="Year of publication",
 )
 LOOKED_FOR = (
-    "“None of” means looked for and absent, or a list that is complete; patients of whom it is not known are left out."
+    "“None of” means looked for and absent, or a list that is complete; patients of whom it is "
+    "not known are left out."
 )
 WHOLE_LISTS = "“Exactly” and “none of” leave out those whose list may not be complete."
 
@@ -80,17 +104,25 @@ class QuestionForm(forms.Form):
             if name not in self.known_words():
                 self.add_error(None, self.unknown(name))
         for low, high in RANGES:
-            if message := FILTERS[low].range.turned_round(self.cleaned_data.get(low), self.cleaned_data.get(high)):
+            if message := FILTERS[low].range.turned_round(
+                self.cleaned_data.get(low), self.cleaned_data.get(high)
+            ):
                 self.add_error(low, message)
         return self.cleaned_data
 
     def known_words(self) -> set[str]:
-        matches = {f"{name}_match" for name, field in self.fields.items() if isinstance(field, MatchedSetField)}
+        matches = {
+            f"{name}_match"
+            for name, field in self.fields.items()
+            if isinstance(field, MatchedSetField)
+        }
         return set(self.fields) | matches | VIEW_PARAMS
 
     def unknown(self, name: str) -> str:
         similar = get_close_matches(name[:40], self.known_words(), n=1)
-        return f"“{truncate_text(name)}” is not a filter." + (f" Did you mean “{similar[0]}”?" if similar else "")
+        return f"“{truncate_text(name)}” is not a filter." + (
+            f" Did you mean “{similar[0]}”?" if similar else ""
+        )
 
 
 class TreatmentFilter(django_filters.FilterSet):
@@ -115,9 +147,21 @@ class TreatmentFilter(django_filters.FilterSet):
     indication = SetOf("Indication", kind="indication", listed="indication", note=WHOLE_LISTS)
     sex = AnyOf("Sex", path="patient__sex", choices=Sex, unknown=Sex.UNKNOWN, attribute="sex")
     age_min, age_max = Range(
-        "Age", path="patient__age_years", low=0, high=120, unit="years", attribute="age", before="sex"
+        "Age",
+        path="patient__age_years",
+        low=0,
+        high=120,
+        unit="years",
+        attribute="age",
+        before="sex",
     )
-    subset = AnyOf("Disease subset", path="patient__subset", choices=Subset, unknown=Subset.UNKNOWN, attribute="subset")
+    subset = AnyOf(
+        "Disease subset",
+        path="patient__subset",
+        choices=Subset,
+        unknown=Subset.UNKNOWN,
+        attribute="subset",
+    )
     autoantibody = SetOf(
         "Autoantibody",
         kind="autoantibody",
@@ -134,8 +178,16 @@ class TreatmentFilter(django_filters.FilterSet):
         "DLCO", path="patient__dlco_percent", low=0, high=200, unit="% predicted", attribute="dlco"
     )
     prior = SetOf("Prior therapy", kind="prior", listed="prior", note=WHOLE_LISTS)
-    response = AnyOf("Response", path="response", choices=Response, unknown=Response.UNKNOWN, attribute="response")
-    relapsed = AnyOf("Relapsed", path="relapsed", choices=YesNo, unknown=YesNo.UNKNOWN, attribute="relapsed")
+    response = AnyOf(
+        "Response",
+        path="response",
+        choices=Response,
+        unknown=Response.UNKNOWN,
+        attribute="response",
+    )
+    relapsed = AnyOf(
+        "Relapsed", path="relapsed", choices=YesNo, unknown=YesNo.UNKNOWN, attribute="relapsed"
+    )
     adverse_events = AnyOf(
         "Adverse events",
         path="adverse_events",
@@ -143,7 +195,9 @@ class TreatmentFilter(django_filters.FilterSet):
         unknown=Ascertainment.NOT_STATED,
         attribute="adverse_events",
     )
-    adverse_event = SetOf("Adverse event category", kind="adverse_event", listed="adverse_event", note=WHOLE_LISTS)
+    adverse_event = SetOf(
+        "Adverse event category", kind="adverse_event", listed="adverse_event", note=WHOLE_LISTS
+    )
     serious = Seriousness(
         "Serious adverse event",
         build_condition=with_seriousness,
@@ -177,14 +231,20 @@ class TreatmentFilter(django_filters.FilterSet):
                 url_filter.extra["options"] = vocabulary.terms[url_filter.kind]
 
     def get_form_class(self):
-        """Making a form class costs more than filling the form in, so it is kept with the words it was made for."""
+        """Making a form class costs more than filling the form in, so it is kept with the words it
+        was made for.
+        """
         return self.vocabulary.cached_value("form", super().get_form_class)
 
     def question(self, collection: Collection) -> Question:
         """The question asked. Call it only when `is_valid()`."""
         return Question(
             collection,
-            tuple((name, value) for name, value in self.form.cleaned_data.items() if value not in (None, "", ())),
+            tuple(
+                (name, value)
+                for name, value in self.form.cleaned_data.items()
+                if value not in (None, "", ())
+            ),
         )
 
     def problems(self) -> list[str]:
@@ -199,7 +259,9 @@ def form_layout() -> list[tuple[str, ...]]:
     """The filters in the order the form shows them; the two ends of a range stand together."""
     names_by_key: dict[str | Range, list[str]] = {}
     for name, url_filter in FILTERS.items():
-        names_by_key.setdefault(url_filter.range if isinstance(url_filter, Bound) else name, []).append(name)
+        names_by_key.setdefault(
+            url_filter.range if isinstance(url_filter, Bound) else name, []
+        ).append(name)
     layout: list[tuple[str, ...]] = []
     for key, names in names_by_key.items():
         following = key.before if isinstance(key, Range) else ""
@@ -223,18 +285,25 @@ def treatments_known(question: Question) -> QuerySet:
 
 
 def open_treatments(question: Question, part_name: str = "") -> QuerySet:
-    """The treatments that leave the question open, of patients none of whose treatments answers it with yes.
+    """The treatments that leave the question open, of patients none of whose treatments answers it
+    with yes.
 
     With the name of a part, those in which that part is open too.
     """
-    open_treatments = Treatment.objects.within(question.collection).filter(~question_answer(question).settled)
+    open_treatments = Treatment.objects.within(question.collection).filter(
+        ~question_answer(question).settled
+    )
     if part_name:
         open_treatments = open_treatments.filter(~question_answer(question.only(part_name)).settled)
-    return open_treatments.exclude(patient__in=matching_treatments(question).order_by().values("patient"))
+    return open_treatments.exclude(
+        patient__in=matching_treatments(question).order_by().values("patient")
+    )
 
 
 def question_answer(question: Question) -> ThreeAnswers:
-    """The question's answer as conditions on Treatment; everybody answers the empty question with yes."""
+    """The question's answer as conditions on Treatment; everybody answers the empty question with
+    yes.
+    """
     facts = ConditionFacts()
     if not question.parts:
         return ThreeAnswers(EVERYBODY, NOBODY)
@@ -256,9 +325,15 @@ class Chip:
 
 
 def filter_chips(question: Question, vocabulary: Vocabulary) -> list[Chip]:
-    return [Chip(name, FILTERS[name].in_words(value, vocabulary), question.without(name)) for name, value in question]
+    return [
+        Chip(name, FILTERS[name].in_words(value, vocabulary), question.without(name))
+        for name, value in question
+    ]
 
 
 def describe_question(question: Question, vocabulary: Vocabulary) -> str:
     """The question in words, for those who cannot see its chips."""
-    return "; ".join(chip.text for chip in filter_chips(question, vocabulary)) or "everybody in the collection"
+    return (
+        "; ".join(chip.text for chip in filter_chips(question, vocabulary))
+        or "everybody in the collection"
+    )
