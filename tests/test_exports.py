@@ -198,7 +198,8 @@ def test_the_file_is_streamed_as_a_download(client, simulated):
 
 @pytest.mark.parametrize(
     "name",
-    ["adverse-events.csv", "patients.tsv", "patients.jsonl", "patients.xlsx", "charts/adverse-events.csv",
+    ["adverse-events.csv", "patients.tsv", "patients.jsonl", "patients.xlsx",
+     "charts/adverse-events.csv",
      "forest.csv", "bundle.zip", "phenopackets.json"],
 )  # fmt: skip
 def test_a_file_without_rows_carries_the_label_of_its_collection_too(client, simulated, name):

@@ -129,7 +129,7 @@ def test_the_page_is_a_permalink_and_keeps_what_was_entered(client, world):
     for field in ("sex-female", "manifestation-ild", "without-renal"):
         assert f'id="s-{field}"' in body
         assert "checked" in body.partition(f'id="s-{field}"')[2].partition(">")[0]
-    assert response.context["found"].exactly[-1] == 1
+    assert response.context["similar"].exactly[-1] == 1
     assert "Nothing you enter is stored" in body
 
 
@@ -150,14 +150,14 @@ def test_the_page_is_a_permalink_and_keeps_what_was_entered(client, world):
 def test_what_is_wrong_is_said_and_nothing_is_lost(client, world, query, problem):
     response = client.get(world.address(f"similar/?{query}"))
     assert any(problem in each for each in response.context["problems"])
-    assert response.status_code == 400 and response.context["found"] is None
+    assert response.status_code == 400 and response.context["similar"] is None
     if query.startswith("age"):
         assert f'value="{query[4:]}"' in response.content.decode()
 
 
 def test_nothing_asked_nothing_found(client, world):
     response = client.get(world.address("similar/?sex=&age="))
-    assert response.context["found"] is None and not response.context["problems"]
+    assert response.context["similar"] is None and not response.context["problems"]
 
 
 def test_a_case_shows_the_cases_most_like_it(client, world):
@@ -165,7 +165,7 @@ def test_a_case_shows_the_cases_most_like_it(client, world):
     closest = [case.patient.slug for case in response.context["closest"]]
     assert "alpha-1" not in closest and closest[0] == "alpha-3"
     follow = client.get(f"/world/similar/?{response.context['similar']}")
-    assert follow.context["found"].cases[0].patient.slug == "alpha-1", (
+    assert follow.context["similar"].cases[0].patient.slug == "alpha-1", (
         "the same criteria, with the case itself"
     )
 

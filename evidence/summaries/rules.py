@@ -50,7 +50,7 @@ class Judged:
     """One outcome beside a rule."""
 
     patient: str
-    number: int
+    treatment: int
     inhibitor: str
     month: Decimal | None
     baseline: Decimal | None
@@ -122,7 +122,7 @@ DLCO = ("dlco_baseline", "dlco_followup")
 # Where the fields of `Judged` are found.
 PATHS = {
     "patient": "treatment__patient__slug",
-    "course": "treatment__number",
+    "treatment": "treatment__number",
     "inhibitor": "treatment__inhibitor__name",
     "month": "at_months",
     "baseline": "baseline",
@@ -184,7 +184,7 @@ def rule_report(question: Question, rule: Rule | ProgressionRule) -> RuleReport:
     for values in outcomes.order_by().values("result", *measured).annotate(times=Count("pk")):
         derived, _ = judged_by(rule, values)
         table[values["result"]][derived] += values["times"]
-    rows = outcomes.order_by(PATHS["patient"], PATHS["course"], "number")
+    rows = outcomes.order_by(PATHS["patient"], PATHS["treatment"], "number")
     judged_rows = [
         Judged(
             **{field: row[path] for field, path in PATHS.items()},

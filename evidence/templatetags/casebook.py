@@ -176,7 +176,8 @@ def facet_option(name: str, choice) -> str:
         f'<li{empty}><label for="{field}"><input type="checkbox" id="{field}" '
         f'name="{name}" value="{code}"{ticked}> '
         f"<span>{escape_text(choice.label)}</span> "
-        f'<span class="count">{choice.count}<span class="unseen"> {unit_of(choice.count, "patients")}</span></span>'
+        f'<span class="count">{choice.count}'
+        f'<span class="unseen"> {unit_of(choice.count, "patients")}</span></span>'
         "</label></li>\n"
     )
 
@@ -213,7 +214,8 @@ def share_row(share) -> str:
     else:
         rate = number_cell(share.percent_text or "–") + number_cell(share.interval_text or "–")
     return (
-        f'<tr><th scope="row">{escape_text(share.label)}{why}</th><td class="number"><b>{share.fraction}</b></td>'
+        f'<tr><th scope="row">{escape_text(share.label)}{why}</th>'
+        f'<td class="number"><b>{share.fraction}</b></td>'
         f"{rate}{number_cell(share.not_reported)}{number_cell(share.not_extracted)}</tr>"
     )
 
