@@ -155,7 +155,7 @@ def test_the_overview_says_why_nobody_is_counted(client, simulated):
     max_examples=8,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(st.integers(5, 60), st.integers(0, 10_000))
+@given(st.integers(5, 40), st.integers(0, 10_000))
 def test_both_engines_and_plain_loops_agree_where_some_studies_grade_nothing(db, patients, seed):
     collection = drawn(patients, seed)
     for study in collection.studies.order_by("pk")[seed % 2 :: 2]:
