@@ -25,9 +25,10 @@ class PrivateConnection(sqlite3.Connection):
 
 
 def keep_private(path: Path) -> None:
-    """Creates a database that is not there yet, and takes access to it from all but its owner.
+    """Creates the database file if there is none, and lets nobody but its owner read or write it.
 
-    Where that fails, SQLite itself says what is wrong with the file, or a warning is logged.
+    If the file cannot be created, SQLite reports the error; if its permissions cannot be changed, a
+    warning is logged.
     """
     # An existing file is not opened: closing it would drop the locks SQLite holds in other threads.
     path = path.resolve()

@@ -31,11 +31,10 @@ forwarder_headers = ""
 
 
 def when_ready(server):
-    """Large collections are read before the first reader comes, and before workers fork, so that
-    they share them.
+    """Reads large collections into memory before the first request, and before the workers fork, so
+    that the workers share them.
 
-    So is what comparing and pooling take: it loads in a second or two, which no reader should wait
-    for.
+    It also imports what comparing and pooling need, which takes a second or two.
     """
     import scipy.optimize  # noqa: F401
     from django.db import DatabaseError, connections

@@ -109,7 +109,9 @@ def database_unavailable_middleware(get_response):
 
 
 def accepts_gzip(request: HttpRequest) -> bool:
-    """Whether the reader takes gzip, and likes it no less than none (RFC 9110, section 12.5.3)."""
+    """Whether the client accepts gzip and prefers it to no compression, or accepts both alike (RFC
+    9110, section 12.5.3).
+    """
     weights = {}
     for item in request.META.get("HTTP_ACCEPT_ENCODING", "").split(","):
         coding, *parameters = item.split(";")
@@ -131,9 +133,9 @@ def weight_in(parameters: list[str]) -> float:
 
 
 class NegotiatedGZipMiddleware(GZipMiddleware):
-    """Compresses answers for those who accept it, but not what is compressed already.
+    """Compresses responses for clients that accept gzip, unless the response is compressed already.
 
-    Django's own takes the mere word for consent, also in `gzip;q=0`.
+    Django's own middleware compresses wherever the header contains “gzip”, even in `gzip;q=0`.
     """
 
     def process_response(self, request, response):
@@ -195,7 +197,9 @@ def request_identity(request: HttpRequest) -> tuple:
 
 
 def etag_of(request_key: tuple, version: DataVersion) -> str:
-    """The answer's name; empty where the database has no version, so that nothing can be kept."""
+    """The ETag of a response; empty if the database has no data version, so that nothing is
+    cached.
+    """
     text = repr((version.token, CODE, request_key))
     return f'W/"{sha256(text.encode()).hexdigest()[:32]}"' if version.token else ""
 
@@ -275,9 +279,7 @@ def is_disconnected(connection: socket.socket) -> bool:
 
 
 def read_cache(key: str) -> tuple[bytes, dict[str, str]] | None:
-    """What the cache holds; a cache that is away holds nothing, and costs speed instead of the
-    answer.
-    """
+    """The cached response, or None. An unavailable cache costs time and causes no error."""
     try:
         return cache.get(key)
     except Exception as error:  # each cache backend has errors of its own
@@ -293,7 +295,7 @@ def write_cache(key: str, content_and_headers: tuple[bytes, dict[str, str]]) -> 
 
 
 def revalidation_headers(tag: str) -> dict[str, str]:
-    """A reader's browser may keep an answer, and asks each time whether it still holds."""
+    """Headers that let a browser store a response if it revalidates it before each use."""
     return {"ETag": tag, "Cache-Control": "no-cache"}
 
 

@@ -17,7 +17,9 @@ admin.site.index_title = "Records"
 
 
 class NumbersAsText:
-    """Admin forms in which numbers are typed as texts; evidence.fields.NumberAsText says why."""
+    """Admin forms with numbers in text inputs; `questions.form_fields.NumberAsText` gives the
+    reason.
+    """
 
     def formfield_for_dbfield(self, db_field, request, **kwargs):
         if isinstance(db_field, models.DecimalField):
@@ -52,7 +54,7 @@ class InlineForm(ModelForm):
         return name in self.fields and not self[name].is_hidden
 
     def clean_number(self):
-        """The number of a row; a new one that was given none takes the next that is free."""
+        """The number entered in a row; a new row without a number gets the next free one."""
         number = self.cleaned_data["number"]
         return self.next_number() if number is None and self.instance._state.adding else number
 

@@ -65,7 +65,9 @@ class CollectionAdmin(RecordAdmin):
 
 
 class ReadOnlyAdmin(RecordAdmin):
-    """Kept by Casebook itself; people look, and do not touch."""
+    """The admin of a table that only Casebook writes: staff can read its records and not edit
+    them.
+    """
 
     def has_add_permission(self, request):
         return False

@@ -20,11 +20,11 @@ from ..models.consistency import all_collections
 from ..questions.filters import (
     FILTERS,
     SETS,
-    AskedInWords,
+    AskedQuestion,
     Bound,
     Search,
-    asked_of_both,
-    asked_of_patients,
+    describe_for_patients,
+    describe_for_patients_and_groups,
 )
 from ..questions.parsing import ParsedRequest
 from ..questions.vocabulary import Vocabulary
@@ -38,20 +38,20 @@ Absolute = Callable[[str], str]  # a path on this host -> an address
 
 
 def answer_head(
-    parsed: ParsedRequest, absolute: Absolute, in_words: AskedInWords | None = None
+    parsed: ParsedRequest, absolute: Absolute, in_words: AskedQuestion | None = None
 ) -> dict:
-    """What every answer says of itself; `in_words` is how the question was asked, where not all of
-    it was.
+    """The fields that begin every response. `in_words` describes the question as these rows answer
+    it, where they do not answer all of it.
     """
     collection = parsed.collection
-    told = in_words or asked_of_patients(parsed.question, parsed.vocabulary)
+    asked_question = in_words or describe_for_patients(parsed.question, parsed.vocabulary)
     return {
         "collection": collection.slug,
         "evidence_kind": evidence_kind(collection),
         "release": release_status(collection).as_json(),
         "question": {
-            "words": told.words,
-            "not_asked": told.not_asked,
+            "words": asked_question.text,
+            "not_asked": asked_question.not_asked,
             "query": parsed.question.query(),
             "page": absolute(parsed.question.page),
         },
@@ -129,7 +129,7 @@ def how_many(table: Table, parsed: ParsedRequest) -> int:
 
 
 def share_json(share: Share) -> dict:
-    """A share, whole: nobody should have the percentage alone."""
+    """A share with all its counts, so that no client gets a percentage without its denominator."""
     return {
         "label": share.label,
         "key": share.key,
@@ -247,7 +247,11 @@ def forest_json(item: str, shared: bool, parsed: ParsedRequest, absolute: Absolu
         }
         for row, reduced in plot.without
     ]
-    in_words = asked_of_both(parsed.question, parsed.vocabulary) if plot.not_asked else None
+    in_words = (
+        describe_for_patients_and_groups(parsed.question, parsed.vocabulary)
+        if plot.not_asked
+        else None
+    )
     return chart_numbers(
         replace(forest_chart(plot, parsed.collection), in_words=in_words), parsed, absolute
     ) | {

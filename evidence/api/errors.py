@@ -17,7 +17,9 @@ class Refused(Exception):
 
 
 def exception_handler(error: Exception, context: dict) -> HttpResponse | None:
-    """REST framework's exception handler; None lets Django answer what nobody expected."""
+    """REST framework's exception handler; it returns None for an unexpected exception, which Django
+    then handles.
+    """
     if isinstance(error, Refused):
         return problem_response(error.status, error.detail, error.faults)
     if isinstance(error, Http404):

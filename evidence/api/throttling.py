@@ -1,4 +1,6 @@
-"""How often one address may ask: enough for any study, too little to keep others waiting."""
+"""Rate limits of the API: high enough for any study, low enough that no client slows down the
+others.
+"""
 
 import logging
 from ipaddress import ip_address, ip_network
@@ -17,8 +19,8 @@ class ByAddress(SimpleRateThrottle):
     """REST framework's counting in a sliding window of a minute, by the asker's network address."""
 
     def get_ident(self, request) -> str:
-        """Where a request came from: in the words of a proxy that is one of ours, otherwise its
-        peer.
+        """The address of the client: as reported by a proxy, if that is one of ours; otherwise that
+        of the connection.
         """
         peer = request.META["REMOTE_ADDR"]
         return super().get_ident(request) if is_proxy(peer) else peer
@@ -51,10 +53,11 @@ def is_proxy(peer: str) -> bool:
 
 
 def rate_limited(get_response):
-    """Counts requests to the API, kept answers included, and says in headers how many are left.
+    """Counts requests to the API, those answered from the cache included, and reports in headers
+    how many are left.
 
-    The headers are those of the IETF's draft (RateLimit, RateLimit-Policy). A cache that is away
-    limits nobody.
+    The headers are those of the IETF's draft (RateLimit, RateLimit-Policy). While the cache is
+    unavailable, no request is refused.
     """
 
     def middleware(request):

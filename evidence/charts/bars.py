@@ -110,13 +110,13 @@ def share_chart(
 
 
 def share_sentence(shares: Sequence[Share]) -> str:
-    first, *rest = sorted(shares, key=lambda share: -share.count)
-    text = f"Most often {first.label}: {first}"
-    if rest:
-        text += "; then " + ", ".join(f"{share.label} {share.fraction}" for share in rest[:3])
+    most_frequent, *others = sorted(shares, key=lambda share: -share.count)
+    text = f"Most often {most_frequent.label}: {most_frequent}"
+    if others:
+        text += "; then " + ", ".join(f"{share.label} {share.fraction}" for share in others[:3])
     caveat = (
         " So few are known that the intervals matter more than the percentages."
-        if first.few
+        if most_frequent.has_few_known
         else ""
     )
     return f"{text}.{caveat}"

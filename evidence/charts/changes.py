@@ -20,7 +20,7 @@ SUBTRACTED = (
 
 
 def format_decimal(value, sign: bool = False) -> str:
-    """A decimal without needless zeros; a minus sign that is one."""
+    """A decimal without trailing zeros, with a typographic minus sign."""
     if value is None:
         return ""
     text = format(value.normalize(), "+f" if sign and value else "f")
@@ -180,8 +180,8 @@ def change_chart(
 
 
 def change_sentence(rows: Sequence[ChangeRow]) -> str:
-    """How many changes there are, and what they are: week by week, means apart from medians, and
-    every comparator by name.
+    """A sentence with the number of changes and their values: week by week, means and medians
+    separately, and every comparator by name.
     """
     computed = sum(row.computed for row in rows)
     counts = []

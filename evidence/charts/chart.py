@@ -7,7 +7,7 @@ from textwrap import wrap
 
 from ..models import Collection
 from ..models.choices import Response, Sex
-from ..questions.filters import AskedInWords
+from ..questions.filters import AskedQuestion
 from ..questions.question import FilterLink
 
 # Okabe and Ito's colour-blind-safe palette, used for meaning only; each meaning has a pattern too,
@@ -74,7 +74,7 @@ class Chart:
     note: str = ""
     # By trace and point: what choosing it asks, or the address it opens.
     marks: list[list[FilterLink | str | None]] = field(default_factory=list)
-    in_words: AskedInWords | None = None
+    in_words: AskedQuestion | None = None
 
     @property
     def figure_id(self) -> str:

@@ -47,11 +47,13 @@ def compare_chart(comparison: SideBySide, collection: Collection) -> Chart:
         row for row in rows if row.first.percent is not None or row.second.percent is not None
     ]
     if not known_rows:
-        known = any(row.first.known or row.second.known for row in rows)
-        fractions = (
-            "All that is known is asked for." if known else "Nothing is known of either cohort."
+        is_any_known = any(row.first.known or row.second.known for row in rows)
+        sentence = (
+            "All that is known is asked for."
+            if is_any_known
+            else "Nothing is known of either cohort."
         )
-        return Chart(name, title, fractions, table)
+        return Chart(name, title, sentence, table)
     labels = [label_text(row.label, 30) for row in known_rows]
     traces = [
         share_points("A", [row.first for row in known_rows], COUNT, "circle", -0.16),
@@ -65,11 +67,11 @@ def compare_chart(comparison: SideBySide, collection: Collection) -> Chart:
     note = f"Bars are Wilson’s 95 % intervals. {comparison.outcome_rule}"
     if not comparison.tested:
         note += " The records are simulated, so nothing is tested."
-    fractions = "; ".join(
+    sentence = "; ".join(
         f"{row.label} {row.first.fraction} against {row.second.fraction}" for row in known_rows[:4]
     )
     figure = build_figure(collection, traces, rows=len(known_rows), **layout)
-    return Chart(name, title, f"{fractions}.", table, figure, note)
+    return Chart(name, title, f"{sentence}.", table, figure, note)
 
 
 def share_points(name: str, shares: list, colour: str, symbol: str, shift: float) -> dict:

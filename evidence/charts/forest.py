@@ -200,17 +200,17 @@ def forest_table(forest: Forest) -> ChartTable:
     headings = ["Study", "Counted of", "n/N", "%", "95 % CI", "not known", "Counted"]
     headings += ["Pooled"] if forest.pooled else []
     cells = [row_cells(row, forest) for row in [*forest.rows[:TABLED], *forest.sums]]
-    file = [row_numbers(row, forest) for row in [*forest.rows, *forest.sums]]
+    file_rows = [row_numbers(row, forest) for row in [*forest.rows, *forest.sums]]
     if forest.pooled:
         percent = f"{format_number(100 * forest.pooled.proportion)} %"
         interval = f"{percent_range(forest.pooled.interval_t)} (t)"
         cells.append(["Pooled", f"{forest.studies} studies", "–", percent, interval, "–", "–", "–"])
-        file.append(pooled_numbers(forest))
-    return ChartTable(headings, cells, {}, (COLUMNS, file))
+        file_rows.append(pooled_numbers(forest))
+    return ChartTable(headings, cells, {}, (COLUMNS, file_rows))
 
 
 def row_cells(row: StudyRow, forest: Forest) -> list[str]:
-    counted = "–" if not row.slug else "yes" if row.counted else row.why or "no"
+    counted_text = "–" if not row.slug else "yes" if row.counted else row.why or "no"
     cells = [
         row.label,
         row.what or "–",
@@ -218,7 +218,7 @@ def row_cells(row: StudyRow, forest: Forest) -> list[str]:
         row.percent_text,
         row.interval_text,
         str(row.missing),
-        counted,
+        counted_text,
     ]
     return [*cells, pooled_word(row, forest)] if forest.pooled else cells
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..models.treatment import SET_SEPARATOR
-from ..questions.filters import AskedInWords, asked_of_groups
+from ..questions.filters import AskedQuestion, describe_for_groups
 from ..questions.parsing import ParsedRequest
 from ..questions.question import FilterLink, Question
 from ..summaries.cohort import (
@@ -50,8 +50,8 @@ def selected_charts(parsed: ParsedRequest) -> list[ChartSpec]:
 
 
 def drop_default_charts(parsed: ParsedRequest) -> None:
-    """Forgets a choice that is the usual one: the form always says which charts are ticked, the
-    address need not.
+    """Removes the names of the charts from the address if they are the default ones: the form
+    always sends which charts are ticked, and the address does not need them.
     """
     if set(parsed.view.get("chart", ())) == {
         spec.name for spec in CHARTS.values() if spec.is_default
@@ -62,10 +62,10 @@ def drop_default_charts(parsed: ParsedRequest) -> None:
 def build_chart(parsed: ParsedRequest, name: str) -> Chart:
     """A chart by its name, also where there is nothing to show. Raises KeyError."""
     spec, parsed.view["chart"] = CHARTS[name], [name]
-    totals, *counted = run_summaries(
+    totals, *chart_counts = run_summaries(
         cohort_totals(parsed.question), *([spec.counts(parsed)] if spec.counts else [])
     )
-    return spec.draw(parsed, counted[0] if counted else None, totals)
+    return spec.draw(parsed, chart_counts[0] if chart_counts else None, totals)
 
 
 # What choosing a mark asks
@@ -171,37 +171,37 @@ def draw_age_and_sex(parsed: ParsedRequest, demographics, totals: Totals) -> Cha
     return age_chart(demographics, parsed.collection, link_of=age_band_link(parsed.question))
 
 
-def of_groups(drawn: Chart, in_words: AskedInWords) -> Chart:
-    """A chart of groups, saying which parts of the question were not asked of them."""
+def with_parts_not_asked(chart: Chart, in_words: AskedQuestion) -> Chart:
+    """A chart of groups with a note of the parts of the question that groups cannot answer."""
     if not in_words.not_asked:
-        return drawn
-    told = (
+        return chart
+    explanation = (
         f"Not asked of these groups: {'; '.join(in_words.not_asked)}. They may hold patients "
         "like these."
     )
-    return replace(drawn, note=f"{told} {drawn.note}".rstrip(), in_words=in_words)
+    return replace(chart, note=f"{explanation} {chart.note}".rstrip(), in_words=in_words)
 
 
-def group_spec(measure: str, shown: str) -> ChartSpec:
+def group_spec(measure: str, kind: str) -> ChartSpec:
     """A measure in groups; left out where no group prints it, unless it is asked for by name."""
     label, names = MEASURES[measure]
-    name = f"group-{shown}" if measure == "mrss" else f"group-{shown}-{measure}"
-    draws = {"levels": level_chart, "changes": change_chart}[shown]
+    name = f"group-{kind}" if measure == "mrss" else f"group-{kind}-{measure}"
+    draw = {"levels": level_chart, "changes": change_chart}[kind]
 
     def draw_groups(parsed: ParsedRequest, _, totals: Totals) -> Chart | None:
         rows = group_changes(parsed.question, *names)
         if not rows and name not in parsed.view.get("chart", ()):
             return None
-        return of_groups(
-            draws(label, rows, parsed.collection, name),
-            asked_of_groups(parsed.question, parsed.vocabulary),
+        return with_parts_not_asked(
+            draw(label, rows, parsed.collection, name),
+            describe_for_groups(parsed.question, parsed.vocabulary),
         )
 
     titles = {
         "levels": f"{label} in groups: baseline to follow-up",
         "changes": f"Change in {label} in groups",
     }
-    return ChartSpec(name, titles[shown], draw_groups, is_default=measure == "mrss")
+    return ChartSpec(name, titles[kind], draw_groups, is_default=measure == "mrss")
 
 
 def patient_levels_spec(measure: str) -> ChartSpec:
@@ -218,8 +218,8 @@ def patient_levels_spec(measure: str) -> ChartSpec:
 
 
 def draw_swimmers(parsed: ParsedRequest, _, totals: Totals) -> Chart:
-    """The longest treatments. The list of treatments says which they are, so that both show the
-    same.
+    """A swimmer plot of the longest treatments, in the order in which the list of treatments sorts
+    them.
     """
     treatments = page_records(
         TABLES["treatments"], parsed.question, "-duration_months", 0, SWIMMERS

@@ -99,10 +99,10 @@ def patient_levels_chart(code: str, levels: Levels, collection: Collection) -> C
         ),
         "yaxis": value_axis(levels.measure, rangemode="tozero"),
     }
-    named = set()
+    seen_names = set()
     for trace in traces:
-        trace["showlegend"] = trace.get("name", "") not in named and "name" in trace
-        named.add(trace.get("name", ""))
+        trace["showlegend"] = trace.get("name", "") not in seen_names and "name" in trace
+        seen_names.add(trace.get("name", ""))
     text = "; ".join(
         f"{month.month.label.partition(' (')[0].lower()}: median "
         f"{format_number(month.baseline[1])} to {format_number(month.followup[1])} (n = "

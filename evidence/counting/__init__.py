@@ -1,8 +1,8 @@
-"""Which treatments answer a question, and how many of each: the one place that counts.
+"""Decides which treatments answer a question and counts them; nothing else in Casebook counts.
 
-`summaries` asks; nobody goes round. There are two engines with one interface. The snapshot answers
-from memory; the database answers what does not fit there, and is what the snapshot is held against
-in tests. Nothing above this package knows which of them answered.
+Only `summaries` calls this package. It has two engines with one interface. The snapshot counts in
+memory; the database counts what does not fit into memory, and tests compare the snapshot with it.
+The callers do not know which engine has counted.
 """
 
 from collections import Counter

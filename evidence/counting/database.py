@@ -1,7 +1,7 @@
-"""Counting by SQL: every tally is one GROUP BY, and all tallies of a page travel in one statement.
+"""Counts by SQL: every tally is one GROUP BY, and one statement counts all tallies of a page.
 
 The treatments that answer a question are found once, in a common table expression, however many
-tallies are of them.
+tallies use them.
 """
 
 from collections import Counter
@@ -27,7 +27,7 @@ from .dimensions import (
 )
 from .tally import Tally, Unit
 
-COUNTED = {
+COUNTED_FIELDS = {
     Unit.PATIENTS: "patient",
     Unit.TREATMENTS: "pk",
     Unit.EVENTS: "events",
@@ -68,8 +68,8 @@ def run_union(
     """Runs all selects in one statement, after the treatments of each question, by the names the
     selects know them by.
     """
-    first, *rest = selects
-    union = first.union(*rest, all=True) if rest else first
+    first_select, *other_selects = selects
+    union = first_select.union(*other_selects, all=True) if other_selects else first_select
     sql, params = union.query.sql_with_params()
     tables, cte_params = [], []
     for selection, name in cte_names.items():
@@ -96,15 +96,17 @@ def counted_treatments(question: Question, is_open: bool, open_part: str, open_i
     return rows
 
 
-def select_counts(position: int, tally: Tally, courses: RawSQL, width: int) -> Iterator[QuerySet]:
+def select_counts(
+    position: int, tally: Tally, treatments: RawSQL, width: int
+) -> Iterator[QuerySet]:
     """One tally as (position, value, ..., number) rows, padded to `width` values so that all can be
     united.
 
     Where a wider term counts what stands under narrower ones too, it has a SELECT of its own.
     """
-    rows = Treatment.objects.filter(pk__in=courses)
+    rows = Treatment.objects.filter(pk__in=treatments)
     parts = [
-        dimension_parts(DIMENSIONS[name], courses, tally.question) for name in tally.dimensions
+        dimension_parts(DIMENSIONS[name], treatments, tally.question) for name in tally.dimensions
     ]
     padding = {f"value_{i}": Value(None, CharField()) for i in range(len(parts), width)}
     for combination in product(*parts):
@@ -120,13 +122,13 @@ def select_counts(position: int, tally: Tally, courses: RawSQL, width: int) -> I
             selected.order_by()
             .annotate(position=Value(position, IntegerField()), **values, **padding)
             .values("position", *values, *padding)
-            .annotate(number=Count(COUNTED[tally.unit], distinct=True))
+            .annotate(number=Count(COUNTED_FIELDS[tally.unit], distinct=True))
             .values_list("position", *[f"value_{i}" for i in range(width)], "number")
         )
 
 
 def dimension_parts(
-    dimension: Dimension, courses: RawSQL, question: Question
+    dimension: Dimension, treatments: RawSQL, question: Question
 ) -> list[tuple[Q | None, object]]:
     """(which rows count, their value as seen from a treatment); no two parts give the same
     value.
@@ -138,7 +140,7 @@ def dimension_parts(
     if isinstance(dimension, ConditionDimension):
         return [(None, dimension.case_expression())]
     if isinstance(dimension, OutcomeDimension):
-        return [dimension.part(courses, question)]
+        return [dimension.value_part(treatments, question)]
     return dimension.value_parts()
 
 

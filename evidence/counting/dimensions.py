@@ -1,8 +1,8 @@
-"""What treatments can be counted by: a name, and where its value stands. One declaration, read by
-both engines.
+"""The dimensions that treatments can be counted by: a name, and where its value is stored. Both
+engines read these declarations.
 
-The database reaches a value from the treatment, by a path; the snapshot reads each table once, from
-its own side.
+The database reaches a value from the treatment, by a path; the snapshot reads each table once by
+itself.
 """
 
 from collections.abc import Callable, Iterator
@@ -27,7 +27,7 @@ from ..models.choices import Presence, Response, YesNo
 from ..models.knowledge import NOT_SERIOUS, SERIOUS, Condition, FieldCondition, RelationExists
 from ..models.lookups import JoinedText
 from ..models.missing import missing_reason_sql
-from ..models.outcome import months_among
+from ..models.outcome import in_month_windows
 from ..models.term_tree import FLAT
 from ..models.treatment import SET_SEPARATOR
 from ..questions.question import Question
@@ -111,11 +111,13 @@ class OutcomeDimension:
 
     model = Outcome
 
-    def part(self, courses, question: Question) -> tuple[Q, object]:
-        """(which rows count, their value). `treatments` is what gives the primary keys of the
-        treatments in view.
+    def value_part(self, treatments, question: Question) -> tuple[Q, object]:
+        """(which rows count, their value). `treatments` selects the primary keys of the treatments
+        in view.
         """
-        seen = Outcome.objects.filter(months_among(question.outcome_months), treatment__in=courses)
+        outcomes = Outcome.objects.filter(
+            in_month_windows(question.outcome_months), treatment__in=treatments
+        )
         yes_or_no = Case(
             When(outcomes__result=Response.IMPROVED.value, then=Value(YesNo.YES.value)),
             default=Value(YesNo.NO.value),
@@ -124,7 +126,9 @@ class OutcomeDimension:
         value = Concat(
             F("outcomes__domain"), Value(RESULT_SEPARATOR), yes_or_no, output_field=CharField()
         )
-        return Q(outcomes__in=seen.one_per_patient_and_domain(best=self.best).values("pk")), value
+        return Q(
+            outcomes__in=outcomes.one_per_patient_and_domain(best=self.best).values("pk")
+        ), value
 
 
 def improved_value(domain: str, answer: str = YesNo.YES.value) -> str:
@@ -189,8 +193,8 @@ class ConditionDimension:
 
     def without_value(self, value: str) -> Q:
         """The treatments whose value is not this one, which has to be the first."""
-        (first, condition), *_ = self.conditions
-        if first != value:
+        (first_value, condition), *_ = self.conditions
+        if first_value != value:
             raise ValueError(f"{value} is not the first value")
         return ~condition.q()
 

@@ -1,8 +1,8 @@
-"""Writes very many new records quickly, beside the ORM's one-by-one way: nothing but generated
-collections does.
+"""Writes very many new records quickly, without the ORM. Only generated collections are written
+this way.
 
-Signals, `clean()` and natural keys are left out; every constraint and trigger of the database holds
-as ever. Whoever writes in bulk raises the data version himself, inside the same transaction.
+It skips signals, `clean()` and natural keys; all constraints and triggers of the database apply.
+The caller raises the data version inside the same transaction.
 """
 
 from collections.abc import Iterable, Sequence

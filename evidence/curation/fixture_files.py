@@ -1,8 +1,7 @@
-"""Reads and writes the files in fixtures/: JSON in one fixed shape, so that a diff reads like
-sentences.
+"""Reads and writes the files in fixtures/: JSON in one fixed layout, so that a diff shows each
+changed field on a line of its own.
 
-JSON rather than YAML on purpose: a bare `no`, `1e3` or `12:30` in YAML turns into something else
-without a word.
+JSON is used because YAML silently turns a bare `no`, `1e3` or `12:30` into another value.
 """
 
 import json
@@ -29,7 +28,7 @@ class BrokenFixture(Exception):
 
 @dataclass(frozen=True)
 class FixtureRecord:
-    """One record as written: where it stands, its model's label and its fields."""
+    """One record of a fixture: its position in the files, the label of its model and its fields."""
 
     file: str
     position: int  # 1 is the first record of the file

@@ -260,8 +260,8 @@ def save_if_changed(candidate: Candidate, loaded: LoadedRecord | None) -> str:
 def is_untouched(
     stored_values: dict, fixture_values: dict, loaded: LoadedRecord, blank: dict
 ) -> bool:
-    """Whether a stored record is as it was loaded. A field the fixture names for the first time
-    stands as if nobody had entered anything, or as the fixture wants it.
+    """Whether a stored record still has the values that were loaded. A field that the fixture names
+    for the first time may be blank or have the fixture's value.
     """
     expected = {
         name: (loaded.fields[name],)
@@ -273,7 +273,7 @@ def is_untouched(
 
 
 def as_before(candidate: Candidate, loaded: LoadedRecord) -> bool:
-    """Whether the fixture says what it said when it was last loaded."""
+    """Whether the fixture's fields are the same as when it was last loaded."""
     return field_fingerprints(candidate.record, candidate.links, candidate.named) == loaded.fields
 
 
@@ -298,7 +298,7 @@ def validate_record(record: Keyed) -> None:
 
 
 def record_loaded(candidate: Candidate, loaded: LoadedRecord | None) -> None:
-    """Writes down what the fixture said, unless that stands there already."""
+    """Stores fingerprints of the fixture's fields, unless the same ones are stored already."""
     if loaded and as_before(candidate, loaded):
         return
     entry = loaded or LoadedRecord(

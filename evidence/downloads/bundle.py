@@ -41,7 +41,7 @@ TYPES = {"number": "number", "code": "string", "text": "string"}
 
 
 class Pipe:
-    """What a ZIP is written to: it keeps the bytes until somebody takes them."""
+    """The file object that a ZIP is written to; it buffers the bytes until they are read."""
 
     def __init__(self):
         self.pieces: list[bytes] = []

@@ -225,10 +225,12 @@ def citation_text(
     says what was not asked of these. Raises KeyError for a format that is none of FORMATS.
     """
     write, _ = FORMATS[citation_format]
-    found = list(studies)
-    not_asked = not_asked_of_studies([study.pk for study in found], question) if question else {}
+    listed_studies = list(studies)
+    not_asked = (
+        not_asked_of_studies([study.pk for study in listed_studies], question) if question else {}
+    )
     remarks = {
         key: f"Listed for groups that were not asked: {'; '.join(parts)}."
         for key, parts in not_asked.items()
     }
-    return "\n".join(write(study, remarks.get(study.pk, "")) for study in found)
+    return "\n".join(write(study, remarks.get(study.pk, "")) for study in listed_studies)

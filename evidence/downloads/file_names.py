@@ -17,13 +17,13 @@ def attachment_header(
     """The headers of a download. Of a collection, a link (RFC 8288) to it says what kind of records
     it has: a file without rows has no other place for that.
     """
-    found = {
+    headers = {
         "Content-Disposition": content_disposition_header(as_attachment=True, filename=filename)
     }
     if collection:
         kind = quote(evidence_kind(collection), safe="")
-        found["Link"] = f"</{collection.slug}/>; rel=\"collection\"; title*=UTF-8''{kind}"
-    return found
+        headers["Link"] = f"</{collection.slug}/>; rel=\"collection\"; title*=UTF-8''{kind}"
+    return headers
 
 
 def file_stem(collection: Collection | ReleasedCollection) -> str:

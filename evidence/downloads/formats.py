@@ -30,7 +30,7 @@ class Format:
     rate: int | None = None
 
     def waiting_time(self, rows: int) -> str:
-        """How long one waits for the download to begin, where that is long enough to be said."""
+        """How long a download of so many rows takes to begin; an empty text if that is short."""
         seconds = rows / self.rate if self.rate else 0
         if seconds < WORTH_SAYING:
             return ""
@@ -61,7 +61,8 @@ FILE_FORMATS = {
 def list_download(
     table: Table, records: QuerySet, question: Question, extension: str
 ) -> StreamingHttpResponse:
-    """The download. Validate the question first: once a row is out, no error can be told.
+    """A list as a download. Validate the question first: after the first row is sent, no error can
+    be reported.
 
     Raises TooManyRows for a workbook that would not hold them.
     """

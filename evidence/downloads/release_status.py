@@ -109,8 +109,8 @@ def released_states(number: int) -> dict[str, ReleasedState]:
 
 
 def has_changed_since(released: ReleasedState, collection: Collection) -> bool:
-    """Whether a collection says something else than it did. A new version alone does not mean so:
-    what all collections share may have changed, or an edit may have been taken back.
+    """Whether the records of a collection differ from the released ones. A new data version does
+    not prove it: a shared table may have changed, or an edit may have been reverted.
     """
     if current_version().version_of(collection) <= released.version:
         return False

@@ -71,7 +71,7 @@ def field_at(model: type[models.Model], path: str) -> models.Field:
 
 
 class KeyedQuerySet(models.QuerySet):
-    """Records found again by the words a person would use, never by a database number."""
+    """Records looked up by natural keys, which people can read, and not by primary keys."""
 
     def get_by_natural_key(self, *key):
         return self.get(**dict(zip(self.model.KEY, key, strict=True)))

@@ -121,8 +121,8 @@ def all_collections() -> list[Collection]:
 
 
 def clear_cache() -> None:
-    """Empties what is kept; tests need it, which go back to a version without going back to all of
-    its data.
+    """Empties the cache. Tests need it, because they return to an earlier version without restoring
+    all of its data.
     """
     with _lock:
         _cache.clear()

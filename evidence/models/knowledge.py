@@ -96,8 +96,12 @@ class CombinedCondition(Condition):
         yield from self.second.atoms()
 
     def evaluate(self, answers):
-        first, second = self.first.evaluate(answers), self.second.evaluate(answers)
-        return first & second if self.combine is all else first | second
+        first_answers, second_answers = self.first.evaluate(answers), self.second.evaluate(answers)
+        return (
+            first_answers & second_answers
+            if self.combine is all
+            else first_answers | second_answers
+        )
 
 
 @dataclass(frozen=True)
@@ -176,8 +180,9 @@ NOT_SERIOUS = NO_EVENT | EVENTS_NOT_SERIOUS
 class EventsOfStudyGraded(FieldCondition):
     """The treatment's study had no adverse event, or says of at least one whether it was serious.
 
-    Where a study graded none, those with events are unknown to a man; counting its event-free
-    patients alone would find nobody with a serious event by how they were chosen.
+    Where a study says it of none of its events, seriousness is unknown in all its patients with
+    events. Counting only its patients without events would find no serious event among them,
+    because of how they were selected.
     """
 
     condition: Q = field(default_factory=Q)

@@ -1,7 +1,7 @@
-"""SQL that Django has no word for.
+"""SQL that Django has no expression for.
 
-`among`: one of many keys, handed to the database as one value; `in` looks at each of two thousand
-keys in Python. `Gathered`: many values as one text.
+`among` compares with many keys, which are passed to the database as one value; Django's `in`
+processes each of two thousand keys in Python. `JoinedText` joins many values to one text.
 """
 
 import json

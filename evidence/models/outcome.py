@@ -26,24 +26,24 @@ def month_window(code: str) -> Q:
     """Outcomes assessed at about this month; `unknown` stands for those without a month."""
     if code == Assessed.UNKNOWN:
         return Q(at_months__isnull=True)
-    first, last = WINDOWS[Assessed(code)]
-    return Q(at_months__gte=first) if last is None else Q(at_months__gte=first, at_months__lt=last)
+    start, end = WINDOWS[Assessed(code)]
+    return Q(at_months__gte=start) if end is None else Q(at_months__gte=start, at_months__lt=end)
 
 
 def window_of(month: Decimal | float | None) -> Assessed:
     """About which month this is."""
     if month is None:
         return Assessed.UNKNOWN
-    return next(window for window, (_, last) in WINDOWS.items() if last is None or month < last)
+    return next(window for window, (_, end) in WINDOWS.items() if end is None or month < end)
 
 
-def months_among(words: Iterable[str]) -> Q:
-    """Outcomes assessed at about one of these months; without words, at any time or at none that is
-    known.
+def in_month_windows(codes: Iterable[str]) -> Q:
+    """Outcomes assessed at about one of these months. Without codes it selects all outcomes, also
+    those without a month.
     """
     chosen = Q()
-    for word in words:
-        chosen |= month_window(word)
+    for code in codes:
+        chosen |= month_window(code)
     return chosen
 
 

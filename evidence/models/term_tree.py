@@ -50,8 +50,8 @@ def term_tree(terms: type[models.Model]) -> TermTree:
 
 
 def read_tree(terms: type[models.Model]) -> TermTree:
-    """Reads it; terms that stand in a circle are wider than each other, and nothing runs for
-    ever.
+    """Reads which terms are part of which. Terms that form a circle are all wider than each other;
+    the search ends there too.
     """
     rows = list(terms.objects.order_by("pk").values_list("pk", "code", "parent"))
     codes, parents = {key: code for key, code, _ in rows}, {key: parent for key, _, parent in rows}

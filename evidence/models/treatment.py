@@ -225,7 +225,7 @@ def indications_changed(instance, action, reverse, pk_set, **kwargs):
 
 @receiver(post_save, sender=Indication)
 def indication_renamed(instance, created, **kwargs):
-    """A new code is a new spelling of every set it stands in."""
+    """Updates the sets of indications that contain a changed code."""
     if not created:
         for treatment in instance.treatment_set.all():
             keep_indication_set(treatment)

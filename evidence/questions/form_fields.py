@@ -83,7 +83,7 @@ class MatchedSetField(WordsField):
 
 
 class OneWordWidget(WordsWidget):
-    """A word that may stand once; the field refuses two different values."""
+    """A parameter with one value; the field refuses two different values."""
 
 
 class NumberAsText:

@@ -30,7 +30,7 @@ class ParsedRequest:
         return (question or self.question_or_all).query(**(self.view | changes))
 
     def view_param(self, name: str) -> str:
-        """A word of the view that stands once."""
+        """A display parameter that has one value."""
         return next(iter(self.view.get(name, ())), "")
 
     @property
@@ -78,7 +78,9 @@ def parse_request(request: HttpRequest, slug: str) -> ParsedRequest:
 
 
 def parse_params(data: QueryDict, collection: Collection) -> ParsedRequest:
-    """The question that the words of an address spell, with those that change the display."""
+    """The question in the parameters of an address, and the parameters that change the display
+    only.
+    """
     terms = vocabulary(collection)
     form = TreatmentFilter(data, vocabulary=terms)
     view = {

@@ -1,5 +1,5 @@
-"""What is settled before a page is made: that its address has no word it does not take, and that a
-body is wanted.
+"""Checks made before a page is built: unknown parameters are refused, and a HEAD request
+is answered without a body.
 """
 
 from collections.abc import Callable

@@ -23,7 +23,7 @@ from .facets import Facet, Nearest, Option, filter_facets, nearest_questions
 from .flow import Flow, collection_flow, review_flow
 from .forest import Forest, forest_items, forest_plot
 from .groups import ChangeRow, GroupCover, group_changes, group_cover
-from .outcomes import outcome_months, outcome_rule, outcome_words, outcomes_by_domain
+from .outcomes import outcome_months_text, outcome_rule, outcomes_by_domain, short_outcome_rule
 from .overview import collection_counts, drug_evidence, inhibitors_given
 from .reviews import Comparison, reconcile_figures
 from .rules import RuleReport, rule_report, rule_rows
@@ -86,9 +86,8 @@ __all__ = [
     "match_counts",
     "match_summary",
     "nearest_questions",
-    "outcome_months",
+    "outcome_months_text",
     "outcome_rule",
-    "outcome_words",
     "outcomes_by_domain",
     "patient_levels",
     "pluralize",
@@ -100,6 +99,7 @@ __all__ = [
     "rule_rows",
     "run_summaries",
     "share_sensitivities",
+    "short_outcome_rule",
     "side_by_side",
     "similar_patients",
     "similarity_criteria",

@@ -14,13 +14,13 @@ from .asked_for import is_asked_for, is_category_asked_for
 from .shares import (
     Share,
     Summary,
+    counts_where_known,
     format_number,
     group_digits,
     known_of,
     known_tallies,
     make_share,
     pluralize,
-    yes_part,
 )
 
 RESPONSES = [Response.IMPROVED, Response.STABLE, Response.WORSENED, Response.NOT_IMPROVED]
@@ -242,10 +242,16 @@ def headline_shares(question: Question) -> Summary:
         known_counters, why = known_of(code, in_view, *settling), ""
         if key == "serious" and events_ungraded(graded):
             known_counters, why = Counter(), NONE_GRADED
-        asked = is_asked_for(question, key)
+        asked_for = is_asked_for(question, key)
         shares.append(
             make_share(
-                label, by_value[(code,)], known_counters, in_view, key=key, asked_for=asked, why=why
+                label,
+                by_value[(code,)],
+                known_counters,
+                in_view,
+                key=key,
+                asked_for=asked_for,
+                why=why,
             )
         )
     return shares
@@ -451,8 +457,11 @@ class AgeAndSex:
         age_text = f"median {format_number(self.median)} years, {self.youngest} to {self.oldest}"
         if self.youngest == self.oldest:
             age_text = f"{self.youngest} years"
-        known, of = group_digits(self.known.known), pluralize(self.known.in_view, Unit.PATIENTS)
-        return f"Age is known in {known} of {of}: {age_text}; {sexes}."
+        known_text, in_view_text = (
+            group_digits(self.known.known),
+            pluralize(self.known.in_view, Unit.PATIENTS),
+        )
+        return f"Age is known in {known_text} of {in_view_text}: {age_text}; {sexes}."
 
 
 def age_and_sex(question: Question) -> Summary:
@@ -467,7 +476,7 @@ def age_and_sex(question: Question) -> Summary:
         if age is not None:
             ages[int(age)] += count
             bands[int(age) // DECADE * DECADE][sex] += count
-    known_counter = yes_part(by_known)
+    known_counter = counts_where_known(by_known)
     decades = range(min(bands), max(bands) + 1, DECADE) if bands else []
     return AgeAndSex(
         [(f"{start}–{start + DECADE - 1}", dict(bands[start])) for start in decades],

@@ -232,7 +232,7 @@ class SideBySide:
 
 
 # Shown also where nobody has it; elsewhere only what occurs, or is known of nobody.
-WHOLE = {"What happened", "Improved, by domain"}
+ALWAYS_SHOWN = {"What happened", "Improved, by domain"}
 
 
 def side_by_side(
@@ -258,7 +258,7 @@ def side_by_side(
             for key, share in shares.items()
             if key in second.shares[heading]
         ]
-        if heading not in WHOLE:
+        if heading not in ALWAYS_SHOWN:
             rows = [
                 row for row in rows if row.first.count or row.second.count or known_of_nobody(row)
             ]
@@ -276,13 +276,13 @@ def side_by_side(
     )
 
 
-def outcome_rule_of_both(one: Question, other: Question) -> str:
+def outcome_rule_of_both(first: Question, second: Question) -> str:
     """Which outcomes count by domain, where both sides ask for the same months, and where they do
     not.
     """
-    if one.outcome_months == other.outcome_months:
-        return f"By domain: {outcome_rule(one)}"
-    return f"By domain: A: {outcome_rule(one)} B: {outcome_rule(other)}"
+    if first.outcome_months == second.outcome_months:
+        return f"By domain: {outcome_rule(first)}"
+    return f"By domain: A: {outcome_rule(first)} B: {outcome_rule(second)}"
 
 
 def known_of_nobody(row: Row) -> bool:

@@ -1,5 +1,5 @@
-"""What a reader can ask next: every option with the number of patients it leads to, and the way out
-of a dead end.
+"""The options of each filter with the number of patients each leads to, and close questions where
+none match.
 """
 
 from collections.abc import Mapping

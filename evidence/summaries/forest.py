@@ -25,7 +25,7 @@ from ..statistics import (
 )
 from .asked_for import is_asked_for
 from .cohort import HEADLINES, NONE_GRADED, events_ungraded
-from .outcomes import outcome_rule, outcome_words
+from .outcomes import outcome_rule, short_outcome_rule
 from .shares import (
     ASKED_FOR,
     Summary,
@@ -39,12 +39,12 @@ from .shares import (
 
 # How an item is counted of individual patients: a dimension, its value that means yes, and who else
 # is known: those with another value, or those of whom a flag says so (`known_of`).
-COUNTED = {
+ITEM_DIMENSIONS = {
     key: (dimension, str(value.value), "", f"known:{attribute}")
     for key, _, attribute, (dimension, value) in HEADLINES
 }
-COUNTED["stopped"] = ("stopped", YesNo.YES.value, "", "known:stopped")
-COUNTED |= {
+ITEM_DIMENSIONS["stopped"] = ("stopped", YesNo.YES.value, "", "known:stopped")
+ITEM_DIMENSIONS |= {
     f"improved_{domain.value}": (
         "last_result",
         improved_value(domain.value),
@@ -55,7 +55,7 @@ COUNTED |= {
 }
 
 # by one outcome of each patient
-BY_OUTCOME = {item for item, (*_, flag) in COUNTED.items() if not flag}
+BY_OUTCOME = {item for item, (*_, flag) in ITEM_DIMENSIONS.items() if not flag}
 WEEKS_IN_MONTH = 365.25 / 12 / 7
 MEASURE = "measure:"  # before the name of what groups alone report
 LEFT_OUT = 20  # studies up to which each is left out in turn; a page must not wait for more
@@ -280,21 +280,21 @@ class StudyCounts:
 
 def counts_by_study(question: Question, item: str) -> Summary:
     """The item in every study in view."""
-    found, in_collection, graded = yield from run_together(
+    item_counts, in_collection, graded = yield from run_together(
         [
             counts_of_item(question, item, "study"),
-            counter_of(Tally(Question(question.collection), ("study",))),
-            counter_of(Tally(question, ("adverse_events", "known:serious"))),
+            single_tally(Tally(Question(question.collection), ("study",))),
+            single_tally(Tally(question, ("adverse_events", "known:serious"))),
         ]
     )
-    with_item, known_counters, in_view = found
+    with_item, known_counters, in_view = item_counts
     in_collection = Counter({study: count for (study,), count in in_collection.items()})
     if item == Item.SERIOUS and events_ungraded(graded):
         return StudyCounts(Counter(), Counter(), in_view, in_collection, NONE_GRADED)
     return StudyCounts(with_item, known_counters, in_view, in_collection)
 
 
-def counter_of(tally: Tally) -> Summary:
+def single_tally(tally: Tally) -> Summary:
     (counter,) = yield [tally]
     return counter
 
@@ -303,18 +303,20 @@ def counts_of_item(question: Question, item: str, by: str) -> Summary:
     """(counted, known, in view) patients by the values of a dimension; an item is one of
     COUNTED.
     """
-    dimension, yes, no, flag = COUNTED[item]
-    counted, in_view, *known = yield [
+    dimension, yes, no, flag = ITEM_DIMENSIONS[item]
+    by_value, in_view, *settling_counters = yield [
         Tally(question, (dimension, by)),
         Tally(question, (by,)),
         *(known_tallies(question, flag, dimension, by=by) if flag else []),
     ]
     yes_by, known_by = Counter(), Counter()
-    for (value, key), n in counted.items():
+    for (value, key), n in by_value.items():
         yes_by[key] += n if value == yes else 0
         known_by[key] += n if value in (yes, no) else 0
     if flag:
-        known_by = Counter({key: n for (key,), n in known_of(yes, in_view, *known).items()})
+        known_by = Counter(
+            {key: n for (key,), n in known_of(yes, in_view, *settling_counters).items()}
+        )
     return +yes_by, +known_by, Counter({key: n for (key,), n in in_view.items()})
 
 
@@ -329,45 +331,46 @@ def forest_plot(
     """
     label = forest_items(question)[item]
     rows, unknown_studies, in_view, why, rule = [], 0, 0, "", ""
-    asked = is_asked_for(question, item)
-    if item in COUNTED:
-        (found,) = run_summaries(counts_by_study(question, item))
-        in_view, why = sum(found.in_view.values()), found.why
-        unknown_studies = sum(1 for study in found.in_view if not found.known[study])
+    asked_for = is_asked_for(question, item)
+    if item in ITEM_DIMENSIONS:
+        (counts,) = run_summaries(counts_by_study(question, item))
+        in_view, why = sum(counts.in_view.values()), counts.why
+        unknown_studies = sum(1 for study in counts.in_view if not counts.known[study])
         reports = case_report_slugs(question)
         by_outcome = item in BY_OUTCOME
         rule = outcome_rule(question) if by_outcome else ""
-        for study, known_count in found.known.items():
+        for study, known_count in counts.known.items():
             rows.append(
                 StudyRow(
                     vocabulary.label("study", study),
                     study,
-                    f"patients one by one{f', {outcome_words(question)}' if by_outcome else ''}",
-                    found.counted[study],
+                    "patients one by "
+                    f"one{f', {short_outcome_rule(question)}' if by_outcome else ''}",
+                    counts.counted[study],
                     known_count,
-                    found.in_view[study] - known_count,
-                    case_report=study in reports or found.everybody[study] == 1,
+                    counts.in_view[study] - known_count,
+                    case_report=study in reports or counts.everybody[study] == 1,
                     selected=known_count == 1,
-                    asked_for=asked,
+                    asked_for=asked_for,
                 )
             )
     rows += group_rows(question, item)
     rows.sort(key=lambda row: (-row.known, row.label, row.slug))
     if not shared:
-        rows = counted_once(question, rows)
+        rows = mark_possible_duplicates(question, rows)
     counted_rows = [row for row in rows if row.counted]
     missing = in_view - sum(row.known for row in rows if not row.of_groups)
     pooled, refused = None, ""
     try:
         pooled = pooled_proportion([(row.count, row.known) for row in rows if row.pooled])
     except CannotPool as error:
-        refused = "the question itself decides who is counted" if asked else str(error)
-    total, cases = add_up(counted_rows, missing)
+        refused = "the question itself decides who is counted" if asked_for else str(error)
+    total, cases = total_rows(counted_rows, missing)
     return Forest(
         item=item,
         label=label,
         rows=[row for row in rows if not (row.counted and row.known == 1)],
-        singles=gather_singles(counted_rows),
+        singles=singles_row(counted_rows),
         total=total,
         cases=cases,
         pooled=pooled,
@@ -389,14 +392,14 @@ def case_report_slugs(question: Question) -> set[str]:
     return set(studies.values_list("slug", flat=True))
 
 
-def gather_singles(rows: list[StudyRow]) -> StudyRow | None:
+def singles_row(rows: list[StudyRow]) -> StudyRow | None:
     """Studies in which one matching patient is known, in one row; they may have other patients."""
     singles = [row for row in rows if row.known == 1]
     if not singles:
         return None
     count = sum(row.count for row in singles)
     name = f"{pluralize(len(singles), 'studies')} with one matching patient known"
-    asked = any(row.asked_for for row in singles)
+    asked_for = any(row.asked_for for row in singles)
     return StudyRow(
         name,
         "",
@@ -405,11 +408,11 @@ def gather_singles(rows: list[StudyRow]) -> StudyRow | None:
         len(singles),
         0,
         selected=True,
-        asked_for=asked,
+        asked_for=asked_for,
     )
 
 
-def add_up(rows: list[StudyRow], missing: int) -> tuple[StudyRow, StudyRow | None]:
+def total_rows(rows: list[StudyRow], missing: int) -> tuple[StudyRow, StudyRow | None]:
     """The raw total of counted rows, and the case reports it leaves out.
 
     Groups are never added to case reports. Without a group the case reports are in the total, which
@@ -433,9 +436,9 @@ def add_up(rows: list[StudyRow], missing: int) -> tuple[StudyRow, StudyRow | Non
         return total, None
     number = pluralize(len(cases), "case reports")
     count, known = sum(row.count for row in cases), sum(row.known for row in cases)
-    asked = any(row.asked_for for row in cases)
+    asked_for = any(row.asked_for for row in cases)
     return total, StudyRow(
-        number, "", "not added to groups", count, known, 0, selected=True, asked_for=asked
+        number, "", "not added to groups", count, known, 0, selected=True, asked_for=asked_for
     )
 
 
@@ -484,19 +487,19 @@ def last_of_each_group(findings: Iterable[GroupFinding]) -> list[GroupFinding]:
     Databases do not agree on where an empty week belongs.
     """
     last: dict[int, GroupFinding] = {}
-    for finding in sorted(findings, key=when_found):
+    for finding in sorted(findings, key=week_order):
         last[finding.group_id] = finding
     return list(last.values())
 
 
-def when_found(finding: GroupFinding) -> tuple:
+def week_order(finding: GroupFinding) -> tuple:
     dated = finding.at_weeks is not None
     return finding.group_id, dated, finding.at_weeks if dated else 0, finding.number
 
 
-def counted_once(question: Question, rows: list[StudyRow]) -> list[StudyRow]:
-    """Rows, largest first; one that may share people with a larger one, or with its own study's, is
-    not counted.
+def mark_possible_duplicates(question: Question, rows: list[StudyRow]) -> list[StudyRow]:
+    """Marks as not counted each row that may share people with a larger row, or with another row of
+    its own study. The rows have to come largest first.
     """
     links = Study.objects.within(question.collection).sharing_patients()
     pairs = set(links.values_list("from_study__slug", "to_study__slug"))

@@ -63,7 +63,9 @@ class GroupCover:
 
     @property
     def mixed_text(self) -> str:
-        """Groups that may hold an answer nobody can take out of them."""
+        """A sentence, with a space before it, on groups that were given several drugs and report
+        them together; an empty text if there are none.
+        """
         if not self.mixed:
             return ""
         return (
@@ -78,8 +80,8 @@ def group_parts(question: Question) -> tuple:
 
 
 def group_cover(question: Question) -> GroupCover:
-    """Counts the groups that answer the question, once per version for all questions that ask
-    groups the same.
+    """How many groups answer the question; counted once per version for all questions with the same
+    parts for groups.
     """
     cover = cached_per_version(
         ("cover", group_parts(question)), question.collection, lambda: count_groups(question)

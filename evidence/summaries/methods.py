@@ -22,7 +22,7 @@ from ..models.knowledge import (
     EventsOfStudyGraded,
     RelationExists,
 )
-from ..questions.filters import asked_of_groups
+from ..questions.filters import describe_for_groups
 from ..questions.question import Question
 from ..questions.three_answers import ThreeAnswers, list_answer
 from ..questions.vocabulary import Vocabulary
@@ -42,7 +42,7 @@ from ..statistics import (
 from . import AGE_SPAN, Share, format_number
 from .comparison import FEWEST
 from .forest import StudyCounts
-from .outcomes import LAST
+from .outcomes import LAST_OUTCOME_RULE
 from .sensitivity import ShareSensitivity, without_each_study
 from .shares import known_of
 
@@ -143,11 +143,13 @@ def several_treatments_example() -> str:
 
 def rule_example(rule: Rule | ProgressionRule, examples: list[tuple]) -> str:
     """What a rule says of (baseline, follow-up, what else is known), one after the other."""
-    told = []
-    for baseline, followup, more in examples:
-        why = rule.why_not(baseline, followup, **more)
-        told.append(f"{rule.judge(baseline, followup, **more)}{f' ({why})' if why else ''}")
-    return "; ".join(told)
+    verdicts = []
+    for baseline, followup, other_inputs in examples:
+        why = rule.why_not(baseline, followup, **other_inputs)
+        verdicts.append(
+            f"{rule.judge(baseline, followup, **other_inputs)}{f' ({why})' if why else ''}"
+        )
+    return "; ".join(verdicts)
 
 
 def last_outcome_example() -> str:
@@ -164,7 +166,7 @@ def last_outcome_example() -> str:
         ),
     ]
 
-    def word(courses: list) -> str:
+    def verdict(courses: list) -> str:
         skin = [
             [(Domain.SKIN.value, result, month) for result, month in course] for course in courses
         ]
@@ -174,7 +176,7 @@ def last_outcome_example() -> str:
             else "not improved"
         )
 
-    return "; ".join(f"{told}: {word(courses)}" for told, courses in patients)
+    return "; ".join(f"{description}: {verdict(courses)}" for description, courses in patients)
 
 
 def seriousness_example() -> str:
@@ -210,18 +212,18 @@ def seriousness_example() -> str:
         ("no event, in a study without any", False, False, False, True, True),
     ]
     columns = np.array([facts for _, *facts in treatments]).T
-    serious, not_serious, ungraded, none, graded = columns
-    held = {
+    serious, not_serious, ungraded, no_event, graded = columns
+    answers = {
         SERIOUS: serious,
         RelationExists(AdverseEvent): serious | not_serious | ungraded,
         RelationExists(AdverseEvent, ~Q(serious=YesNo.NO)): serious | ungraded,
-        NO_EVENT: none,
+        NO_EVENT: no_event,
         EventsOfStudyGraded(): graded,
     }
-    counted = SERIOUSNESS_COUNTED.evaluate(held.__getitem__)
-    words = ["counted" if each else "not known" for each in counted.tolist()]
+    counted = SERIOUSNESS_COUNTED.evaluate(answers.__getitem__)
+    labels = ["counted" if is_counted else "not known" for is_counted in counted.tolist()]
     return "; ".join(
-        f"{treatment[0]}: {word}" for treatment, word in zip(treatments, words, strict=True)
+        f"{treatment[0]}: {label}" for treatment, label in zip(treatments, labels, strict=True)
     )
 
 
@@ -229,19 +231,22 @@ def sensitivity_example() -> str:
     counts = StudyCounts(
         Counter(a=6, b=1, c=1), Counter(a=8, b=4, c=2), Counter(a=10, b=4, c=2), Counter()
     )
-    words = Vocabulary({"study": {"a": "A", "b": "B", "c": "C"}})
-    left_out = sorted(without_each_study(counts, words), key=lambda each: each.percent)
-    found = ShareSensitivity(Share("Improved", 8, 14, 2, 0), 3, left_out[0], left_out[-1])
-    return "; ".join(text for _, text in found.facts)
+    vocabulary = Vocabulary({"study": {"a": "A", "b": "B", "c": "C"}})
+    without_one = sorted(without_each_study(counts, vocabulary), key=lambda share: share.percent)
+    example = ShareSensitivity(Share("Improved", 8, 14, 2, 0), 3, without_one[0], without_one[-1])
+    return "; ".join(text for _, text in example.facts)
 
 
 def not_asked_example() -> str:
-    words = Vocabulary({"inhibitor": {"tofacitinib": "tofacitinib"}})
+    vocabulary = Vocabulary({"inhibitor": {"tofacitinib": "tofacitinib"}})
     question = Question(
         None, (("inhibitor", ("tofacitinib",)), ("sex", (Sex.FEMALE.value,)), ("age_min", 40))
     )
-    told = asked_of_groups(question, words)
-    return f"asked of groups: {told.words}; not asked of them: {', '.join(told.not_asked)}"
+    asked_question = describe_for_groups(question, vocabulary)
+    return (
+        f"asked of groups: {asked_question.text}; not asked of them: "
+        f"{', '.join(asked_question.not_asked)}"
+    )
 
 
 METHODS = [
@@ -313,12 +318,12 @@ METHODS = [
         "Improved, by domain",
         "overview, Compare, forest plot, API",
         "one outcome of each patient in each domain: n = improved, N = with a stated result",
-        f"Of several outcomes {LAST}. Months count from the start of a treatment, so the latest "
-        "treatment goes before the latest month. An outcome whose result is not stated is "
-        "passed over. A question that names months (assessed=3) counts the outcomes of these "
-        "months only, by the same rule, and the page says so; the authors’ overall verdict has "
-        "no month. Any improved outcome at any time would count those who worsened later, and "
-        "more often the more is reported of a patient.",
+        f"Of several outcomes {LAST_OUTCOME_RULE}. Months count from the start of a treatment, "
+        "so the latest treatment goes before the latest month. An outcome whose result is not "
+        "stated is passed over. A question that names months (assessed=3) counts the outcomes "
+        "of these months only, by the same rule, and the page says so; the authors’ overall "
+        "verdict has no month. Any improved outcome at any time would count those who worsened "
+        "later, and more often the more is reported of a patient.",
         "Casebook.",
         "the skin of four patients",
         last_outcome_example,

@@ -7,7 +7,7 @@ from ..models.choices import Assessed, Domain, YesNo
 from ..questions.question import Question
 from .shares import Summary, make_share
 
-LAST = (
+LAST_OUTCOME_RULE = (
     "the last dated one counts (of several treatments, that of the latest with one), an undated "
     "one only where none is dated, and of different results at the same time “improved” does not "
     "count"
@@ -17,32 +17,32 @@ LAST = (
 def outcome_rule(question: Question) -> str:
     """Which outcome of a patient counts in a domain, in a sentence."""
     if not question.outcome_months:
-        return f"One outcome per patient and domain: {LAST}."
+        return f"One outcome per patient and domain: {LAST_OUTCOME_RULE}."
     return (
-        f"Only outcomes {outcome_months(question)} count, one per patient and domain: of "
-        f"several, {LAST}."
+        f"Only outcomes {outcome_months_text(question)} count, one per patient and domain: of "
+        f"several, {LAST_OUTCOME_RULE}."
     )
 
 
-def outcome_words(question: Question) -> str:
-    """The same in a word or two: “the last outcome”, “the last outcome at about month 3 (2 to under
+def short_outcome_rule(question: Question) -> str:
+    """The rule in a few words: “the last outcome”, “the last outcome at about month 3 (2 to under
     4.5)”.
     """
-    return f"the last outcome {outcome_months(question)}".rstrip()
+    return f"the last outcome {outcome_months_text(question)}".rstrip()
 
 
-def outcome_months(question: Question) -> str:
-    """About when the outcomes were assessed that the question asks for: “at about month 3 (2 to
-    under 4.5)”.
+def outcome_months_text(question: Question) -> str:
+    """When the outcomes that the question asks for were assessed: “at about month 3 (2 to under
+    4.5)”.
     """
-    words = [Assessed(word) for word in question.outcome_months]
-    told = [
-        f"at about {word.label[:1].lower()}{word.label[1:]}"
-        for word in words
-        if word != Assessed.UNKNOWN
+    windows = [Assessed(window) for window in question.outcome_months]
+    phrases = [
+        f"at about {window.label[:1].lower()}{window.label[1:]}"
+        for window in windows
+        if window != Assessed.UNKNOWN
     ]
     return " or ".join(
-        [*told, *(["whose month is not known"] if Assessed.UNKNOWN in words else [])]
+        [*phrases, *(["whose month is not known"] if Assessed.UNKNOWN in windows else [])]
     )
 
 
@@ -50,8 +50,8 @@ def outcomes_by_domain(question: Question, *, every_domain: bool = False) -> Sum
     """Per domain: patients whose last outcome there is an improvement, of those with a stated
     result there.
 
-    Which outcome is the last is said by `outcome_rule`. Domains nobody has an outcome in are left
-    out, unless `every_domain` one is wanted.
+    `outcome_rule` describes which outcome is the last. Domains in which no patient has an outcome
+    are left out, unless `every_domain` is set.
     """
     in_view, with_outcome, by_result = yield [
         Tally(question, ("reading",)),

@@ -137,37 +137,38 @@ def with_dlco(outcomes: QuerySet) -> QuerySet:
     """Outcomes with the DLCO of the same treatment at the same months, where it is recorded once
     and both months are known.
     """
-    same = Outcome.objects.filter(
+    same_months = Outcome.objects.filter(
         treatment=OuterRef("treatment"),
         measure__in=MEASURES["dlco"][1],
         baseline_month=OuterRef("baseline_month"),
         at_months=OuterRef("at_months"),
     )
-    found = same.order_by().values("treatment")
-    once = found.annotate(times=Count("pk"), before=Max("baseline"), after=Max("followup")).filter(
-        times=1
-    )
+    by_treatment = same_months.order_by().values("treatment")
+    measured_once = by_treatment.annotate(
+        times=Count("pk"), before=Max("baseline"), after=Max("followup")
+    ).filter(times=1)
     return outcomes.annotate(
-        dlco_baseline=Subquery(once.values("before")), dlco_followup=Subquery(once.values("after"))
+        dlco_baseline=Subquery(measured_once.values("before")),
+        dlco_followup=Subquery(measured_once.values("after")),
     )
 
 
-def judged_by(rule: Rule | ProgressionRule, values: Mapping) -> tuple[StrEnum, str]:
-    """What a rule says of one outcome, and why it says nothing; `values` by the names that
-    `measured_by` gives.
+def judge_outcome(rule: Rule | ProgressionRule, values: Mapping) -> tuple[StrEnum, str]:
+    """The verdict of a rule on one outcome, and the reason if there is none. `values` has the names
+    that `with_rule_inputs` returns.
     """
     levels, (first, last), dlco = (
         tuple(values.get(name) for name in names) for names in (LEVELS, MONTHS, DLCO)
     )
-    asked = {"months": None if first is None or last is None else last - first, "dlco": dlco}
-    return rule.judge(*levels, **asked), rule.why_not(*levels, **asked)
+    other_inputs = {"months": None if first is None or last is None else last - first, "dlco": dlco}
+    return rule.judge(*levels, **other_inputs), rule.why_not(*levels, **other_inputs)
 
 
-def measured_by(
+def with_rule_inputs(
     rule: Rule | ProgressionRule, outcomes: QuerySet
 ) -> tuple[QuerySet, tuple[str, ...]]:
-    """The outcomes with all that a rule asks of them, and the names of it; what it does not ask
-    costs time.
+    """The outcomes with the values that a rule needs, and the names of these values. Values it does
+    not need are left out, because they cost time.
     """
     if not isinstance(rule, ProgressionRule):
         return outcomes, LEVELS
@@ -178,17 +179,17 @@ def measured_by(
 
 def rule_report(question: Question, rule: Rule | ProgressionRule) -> RuleReport:
     """Applies a rule to every outcome by its measure; none is dropped."""
-    outcomes, measured = measured_by(rule, matching_outcomes(question, [rule.measure]))
+    outcomes, measured = with_rule_inputs(rule, matching_outcomes(question, [rule.measure]))
     table: dict[str, Counter] = {result.value: Counter() for result in Response}
     # The rule sees each set of numbers once, however many patients share it.
     for values in outcomes.order_by().values("result", *measured).annotate(times=Count("pk")):
-        derived, _ = judged_by(rule, values)
+        derived, _ = judge_outcome(rule, values)
         table[values["result"]][derived] += values["times"]
     rows = outcomes.order_by(PATHS["patient"], PATHS["treatment"], "number")
     judged_rows = [
         Judged(
             **{field: row[path] for field, path in PATHS.items()},
-            **dict(zip(("derived", "why"), judged_by(rule, row), strict=True)),
+            **dict(zip(("derived", "why"), judge_outcome(rule, row), strict=True)),
         )
         for row in rows.values(*dict.fromkeys([*PATHS.values(), *measured]))[:LISTED]
     ]

@@ -1,7 +1,7 @@
-"""How much a share hangs on what is not known, on one study, and on which outcome of a patient
+"""How much a share depends on what is not known, on one study, and on which outcome of a patient
 counts.
 
-Asked for only by whoever wants it, since it counts every share study by study.
+It is computed only on request, because it counts every share study by study.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from ..questions.question import Question
 from ..questions.vocabulary import Vocabulary
 from ..statistics import sensitivity
 from .cohort import HEADLINES, headline_shares
-from .forest import StudyCounts, counter_of, counts_by_study
+from .forest import StudyCounts, counts_by_study, single_tally
 from .outcomes import outcomes_by_domain
 from .shares import Share, Summary, format_number, run_together
 
@@ -53,12 +53,15 @@ class ShareSensitivity:
         share = self.share
         if share.asked_for or not share.missing or not share.known:
             return ""
-        found = sensitivity(share.count, share.known, share.missing)
-        none, every = format_number(100 * found.worst_share), format_number(100 * found.best_share)
-        which = f"the {share.missing} not known"
+        extremes = sensitivity(share.count, share.known, share.missing)
+        lowest_percent, highest_percent = (
+            format_number(100 * extremes.worst_share),
+            format_number(100 * extremes.best_share),
+        )
+        unknown_patients = f"the {share.missing} not known"
         return (
-            f"{found.worst}/{found.of} ({none} %) if none of {which}, {found.best}/{found.of} "
-            f"({every} %) if all"
+            f"{extremes.worst}/{extremes.of} ({lowest_percent} %) if none of {unknown_patients}, "
+            f"{extremes.best}/{extremes.of} ({highest_percent} %) if all"
         )
 
     @property
@@ -84,15 +87,15 @@ class ShareSensitivity:
 
     @property
     def facts(self) -> list[tuple[str, str]]:
-        """What can be said: (name, value); nothing of a share that is asked for, or known of
-        nobody.
+        """The facts as (name, value). A share that is asked for, or that is known of nobody, has
+        none.
         """
-        found = [
+        texts = [
             ("Unknown", self.cases_text),
             ("Without one study", self.without_text),
             ("Last and best", self.best_text),
         ]
-        return [(name, text) for name, text in found if text]
+        return [(name, text) for name, text in texts if text]
 
 
 def share_sensitivities(question: Question, vocabulary: Vocabulary) -> Summary:
@@ -103,30 +106,40 @@ def share_sensitivities(question: Question, vocabulary: Vocabulary) -> Summary:
         [
             headline_shares(question),
             outcomes_by_domain(question),
-            counter_of(Tally(question, ("best_result",))),
+            single_tally(Tally(question, ("best_result",))),
             *(counts_by_study(question, key) for key, *_ in HEADLINES),
             *(counts_by_study(question, f"improved_{domain.value}") for domain in Domain),
         ]
     )
     names = [*(key for key, *_ in HEADLINES), *(domain.value for domain in Domain)]
     counts = dict(zip(names, by_study, strict=True))
-    found = {}
+    sensitivities = {}
     for share in [*headlines, *domains]:
-        left_out = without_each_study(counts[share.key], vocabulary)
-        lowest = min(left_out, key=lambda each: (each.percent, each.label), default=None)
-        highest = max(left_out, key=lambda each: (each.percent, each.label), default=None)
-        ever = best[(improved_value(share.key),)] if share in domains else None
-        found[share.key] = ShareSensitivity(
-            share, len(+counts[share.key].known), lowest, highest, ever
+        without_one = without_each_study(counts[share.key], vocabulary)
+        lowest = min(
+            without_one,
+            key=lambda share_without: (share_without.percent, share_without.label),
+            default=None,
         )
-    return found
+        highest = max(
+            without_one,
+            key=lambda share_without: (share_without.percent, share_without.label),
+            default=None,
+        )
+        best_count = best[(improved_value(share.key),)] if share in domains else None
+        sensitivities[share.key] = ShareSensitivity(
+            share, len(+counts[share.key].known), lowest, highest, best_count
+        )
+    return sensitivities
 
 
 def without_each_study(counts: StudyCounts, vocabulary: Vocabulary) -> Sequence[WithoutOneStudy]:
     """The share without each study that knows something of it, where others do too."""
     count, known = sum(counts.counted.values()), sum(counts.known.values())
     return [
-        WithoutOneStudy(vocabulary.label("study", study), count - counts.counted[study], known - n)
-        for study, n in counts.known.items()
-        if 0 < n < known
+        WithoutOneStudy(
+            vocabulary.label("study", study), count - counts.counted[study], known - known_in_study
+        )
+        for study, known_in_study in counts.known.items()
+        if 0 < known_in_study < known
     ]

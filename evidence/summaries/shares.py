@@ -40,7 +40,7 @@ def run_together(summaries: Sequence[Summary]) -> Summary:
 
 
 def run_summaries(*summaries: Summary) -> list:
-    """Runs summaries together, so that all their tallies travel in one query; their results, in
+    """Runs summaries together, so that one query counts all their tallies; returns their results in
     order.
     """
     combined = run_together(summaries)
@@ -153,7 +153,7 @@ class Share:
         )
 
     @property
-    def few(self) -> bool:
+    def has_few_known(self) -> bool:
         """Whether so few are known that the interval comes before the percentage."""
         return self.known < FEW
 
@@ -166,7 +166,7 @@ class Share:
             return ""
         if self.asked_for:
             return ASKED_FOR
-        if self.few:
+        if self.has_few_known:
             return f"{self.interval_text} ({self.percent_text})"
         return f"{self.percent_text} ({self.interval_text})"
 
@@ -194,7 +194,9 @@ class Share:
             return f"{fraction} ({ASKED_FOR}), {self.missing_text}"
         interval = f"95 % CI {self.interval_text}"
         rate = (
-            f"{interval}, {self.percent_text}" if self.few else f"{self.percent_text}, {interval}"
+            f"{interval}, {self.percent_text}"
+            if self.has_few_known
+            else f"{self.percent_text}, {interval}"
         )
         return f"{fraction} ({rate}), {self.missing_text}"
 
@@ -206,10 +208,10 @@ def make_share(
     in_view: Counter,
     unit: str = Unit.PATIENTS,
     key: str = "",
-    **said,
+    **other_fields,
 ) -> Share:
-    """A share from counters by reading: missing = in view − known, reason by reason. `said` are its
-    other fields.
+    """A share from counters by reading: missing = in view − known, reason by reason. `other_fields`
+    are further fields of the share.
     """
     missing = {reason: in_view[(reason.value,)] - known[(reason.value,)] for reason in Missing}
     return Share(
@@ -220,7 +222,7 @@ def make_share(
         missing[Missing.NOT_EXTRACTED],
         unit,
         key,
-        **said,
+        **other_fields,
     )
 
 
@@ -257,7 +259,7 @@ def known_of(value: str, in_view: Counter, not_known: Counter, *known_counters: 
     )
 
 
-def yes_part(by_known_and_reading: Counter) -> Counter:
+def counts_where_known(by_known_and_reading: Counter) -> Counter:
     """From a tally by (known:…, reading), those in whom it is known, by reading."""
     return Counter(
         {

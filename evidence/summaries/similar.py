@@ -21,7 +21,7 @@ SAID = (True, False, None)  # agrees, differs, not known
 
 @dataclass(frozen=True)
 class Criterion:
-    """One thing asked of every patient by itself, in words and as a question."""
+    """One criterion that each patient is compared by: its description and its question."""
 
     label: str
     question: Question

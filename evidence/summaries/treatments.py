@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ..counting import Tally, Unit
 from ..models import Outcome, Treatment
 from ..models.choices import Assessed
-from ..models.outcome import months_among, window_of
+from ..models.outcome import in_month_windows, window_of
 from ..questions.filters import matching_treatments
 from ..questions.question import Question
 from ..statistics import quartiles
@@ -29,7 +29,7 @@ def matching_outcomes(question: Question, measures: list[str]):
     for, if any are.
     """
     outcomes = Outcome.objects.under(matching_treatments(question)).filter(measure__in=measures)
-    return outcomes.filter(months_among(question.outcome_months))
+    return outcomes.filter(in_month_windows(question.outcome_months))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from django.db.models import F, Field, QuerySet
 from django.db.models.functions import Cast
 
 from ..models.missing import missing_reason
-from ..questions.filters import InWords, asked_of_patients
+from ..questions.filters import DescribeQuestion, describe_for_patients
 from ..questions.question import Question
 
 SEPARATOR = "; "  # between the values of a list
@@ -134,7 +134,7 @@ class Table:
     extraction: str
     columns: list[Column]
     order: list[str]
-    in_words: InWords = asked_of_patients
+    in_words: DescribeQuestion = describe_for_patients
 
     def sort_words(self) -> dict[str, Column]:
         return {column.name: column for column in self.columns if column.sortable}

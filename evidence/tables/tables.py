@@ -1,6 +1,4 @@
-"""The nouns and their columns: each says once what it is called, where its value comes from and
-what it means.
-"""
+"""The tables and their columns: the name of each, the source of its values, and what it means."""
 
 from django.db.models import Case, CharField, Count, F, OuterRef, Subquery, Value, When
 from django.db.models.functions import Coalesce
@@ -21,8 +19,8 @@ from ..models.choices import (
 )
 from ..models.missing import READINGS, reading_sql
 from ..questions.filters import (
-    asked_of_both,
-    asked_of_groups,
+    describe_for_groups,
+    describe_for_patients_and_groups,
     matching_groups,
     matching_studies,
     matching_treatments,
@@ -790,7 +788,7 @@ STUDIES = Table(
         Column("notes", "Notes", "notes", "A curator's remarks on the study.", tells_missing=False),
         not_asked("study", lists.not_asked_of_studies),
     ],
-    in_words=asked_of_both,
+    in_words=describe_for_patients_and_groups,
 )
 
 
@@ -866,7 +864,7 @@ GROUPS = Table(
         ),
         not_asked("group", lists.not_asked_of_groups),
     ],
-    in_words=asked_of_groups,
+    in_words=describe_for_groups,
 )
 
 
@@ -970,7 +968,7 @@ FINDINGS = Table(
         ),
         not_asked("finding's group", lists.not_asked_of_groups),
     ],
-    in_words=asked_of_groups,
+    in_words=describe_for_groups,
 )
 
 TABLES = {

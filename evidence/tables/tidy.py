@@ -8,7 +8,11 @@ from django.db.models import Case, CharField, F, Q, QuerySet, Value, When
 
 from ..models import Patient, PatientAutoantibody, PatientManifestation, Provenance, Treatment
 from ..models.choices import Method, Presence
-from ..questions.filters import asked_of_both, matching_groups, matching_treatments
+from ..questions.filters import (
+    describe_for_patients_and_groups,
+    matching_groups,
+    matching_treatments,
+)
 from ..questions.question import Question
 from .column import Codes, Column, Table
 from .tables import (
@@ -166,7 +170,7 @@ PROVENANCE = Table(
     records=provenance_records,
     extraction="study__extraction",
     order=["study__slug", "number"],
-    in_words=asked_of_both,
+    in_words=describe_for_patients_and_groups,
     columns=[
         STUDY.at("study__slug"),
         Column(

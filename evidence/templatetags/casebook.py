@@ -63,7 +63,9 @@ def release_asked(context) -> RequestedRelease | None:
 
 @register.simple_tag(takes_context=True)
 def lasting_address(context, number: int) -> str:
-    """This page with the release whose data it shows, whatever is added to the evidence later."""
+    """The address of this page with the release whose data it shows; later changes to the evidence
+    do not affect it.
+    """
     request, parsed = context["request"], context.get("parsed")
     if parsed is not None:
         query = parsed.query(sort=context.get("sort", ""), release=str(number))
@@ -148,7 +150,7 @@ def escape_text(text: str) -> str:
 
 @register.simple_tag(takes_context=True)
 def file_address(context, file_format: str) -> str:
-    """Where a list is to be had as a file: the same rows, in the order the page shows them."""
+    """The address of a list as a file: the same rows, in the order the page shows them."""
     address = reverse("file", args=[context["collection"].slug, context["table"].noun, file_format])
     sort = context["listing"].sort
     query = "&".join(filter(None, [context["query"], urlencode({"sort": sort}) if sort else ""]))
@@ -157,7 +159,7 @@ def file_address(context, file_format: str) -> str:
 
 @register.simple_tag
 def download_wait(format, rows: int) -> str:
-    """How long a download of so many rows takes to begin, if that is worth saying."""
+    """How long a download of so many rows takes to begin; an empty text if that is short."""
     return format.waiting_time(rows)
 
 
@@ -189,18 +191,19 @@ def share_rows(shares, sensitivities=None) -> SafeString:
     `sensitivities`, by the share's key, each with a row below it that says what it could be
     otherwise.
     """
-    found = sensitivities or {}
-    rows = [share_row(share) + sensitivity_row(found.get(share.key)) for share in shares]
+    by_key = sensitivities or {}
+    rows = [share_row(share) + sensitivity_row(by_key.get(share.key)) for share in shares]
     return mark_safe("\n".join(rows))  # noqa: S308
 
 
-def sensitivity_row(found) -> str:
-    if not found or not found.facts:
+def sensitivity_row(sensitivity) -> str:
+    if not sensitivity or not sensitivity.facts:
         return ""
-    told = "".join(
-        f"<div><dt>{name}</dt><dd>{escape_text(text)}</dd></div>" for name, text in found.facts
+    items = "".join(
+        f"<div><dt>{name}</dt><dd>{escape_text(text)}</dd></div>"
+        for name, text in sensitivity.facts
     )
-    return f'<tr class="sensitivity"><td colspan="6"><dl>{told}</dl></td></tr>'
+    return f'<tr class="sensitivity"><td colspan="6"><dl>{items}</dl></td></tr>'
 
 
 def share_row(share) -> str:
@@ -209,7 +212,7 @@ def share_row(share) -> str:
         if share.why and not share.known
         else ""
     )
-    if share.known and share.few and not share.asked_for:
+    if share.known and share.has_few_known and not share.asked_for:
         rate = f'<td class="number quiet" colspan="2">{share.rate_text}</td>'
     else:
         rate = number_cell(share.percent_text or "–") + number_cell(share.interval_text or "–")
@@ -231,7 +234,9 @@ def share_rate(share) -> SafeString:
     """
     if not share.known:
         return mark_safe("–")
-    return format_html('<span class="quiet">{}</span>' if share.few else "{}", share.rate_text)
+    return format_html(
+        '<span class="quiet">{}</span>' if share.has_few_known else "{}", share.rate_text
+    )
 
 
 @register.simple_tag(takes_context=True)
@@ -299,7 +304,7 @@ def chart_question(context) -> str:
 
 @register.simple_tag(takes_context=True)
 def chart_file(context, chart) -> str:
-    """Where a chart's numbers are to be had as a file; an empty text if nowhere."""
+    """The address of a chart's numbers as a file; an empty text if there is none."""
     if "file" in context:
         return context["file"]
     if "parsed" not in context:

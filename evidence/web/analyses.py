@@ -25,7 +25,9 @@ LISTED = 100  # outcomes listed beside a rule
 
 
 def item_of(parsed: ParsedRequest) -> tuple[dict[str, str], str]:
-    """What a forest plot can be of, and what it is of. A word for nothing is a problem."""
+    """The items a forest plot can be drawn of, and the chosen one. An unknown item is added to the
+    problems.
+    """
     item_choices = summaries.forest_items(parsed.question_or_all)
     item = parsed.view_param("item") or DEFAULT_ITEM
     if item not in item_choices:
@@ -99,9 +101,11 @@ def rules_page(request: HttpRequest, collection: str) -> HttpResponse:
 
 
 def rules_beside(rule: Rule | ProgressionRule) -> list[Rule | ProgressionRule]:
-    """The rules that tell something else of the same measure."""
+    """The rules that judge the same measure with another aim."""
     return [
-        each for each in ALL_RULES.values() if each.measure == rule.measure and each.aim != rule.aim
+        other_rule
+        for other_rule in ALL_RULES.values()
+        if other_rule.measure == rule.measure and other_rule.aim != rule.aim
     ]
 
 
@@ -111,12 +115,12 @@ def completeness_page(request: HttpRequest, collection: str) -> HttpResponse:
     parsed = parse_request(request, collection)
     if head := head_of_page(request, parsed):
         return head
-    own = (
+    page_summaries = (
         {"matrix": summaries.completeness_matrix(parsed.question, parsed.vocabulary)}
         if parsed.question
         else {}
     )
-    page = CollectionPage.build(request, parsed, "completeness", **own)
+    page = CollectionPage.build(request, parsed, "completeness", **page_summaries)
     return render_page(
         request, page, "evidence/completeness.html", {"matrix": page.counted.get("matrix")}
     )

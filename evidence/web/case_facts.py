@@ -34,7 +34,7 @@ class Fact:
 
     @property
     def unsourced(self) -> str:
-        """Where the value comes from, if no note says so."""
+        """The general source of the value, if no provenance note names a source for it."""
         return "" if self.sources else self.origin
 
 

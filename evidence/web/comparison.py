@@ -199,7 +199,7 @@ class SimilarForm(forms.Form):
         return cleaned
 
     def criteria(self) -> dict:
-        """What is given, as `summaries.similarity_criteria` takes it."""
+        """The criteria that were entered, as arguments for `summaries.similarity_criteria`."""
         criteria = {
             name: value for name, value in self.cleaned_data.items() if value not in (None, ())
         }

@@ -1,4 +1,4 @@
-"""What a reader gets when something broke that nobody foresaw."""
+"""The response to an unexpected error."""
 
 from django.http import HttpRequest, HttpResponse
 from django.views import defaults

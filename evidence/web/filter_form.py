@@ -72,8 +72,8 @@ def input_for(names: tuple[str, ...], parsed: ParsedRequest, facets: dict[str, F
 
 
 def hidden_inputs(parsed: ParsedRequest, noun: str) -> list[tuple[str, str]]:
-    """The words of the display that this page has no input for: they stay with the reader all the
-    same.
+    """Display parameters that this page has no input for; the form sends them as hidden inputs, so
+    that they stay in the address.
     """
     own_inputs = OWN_INPUTS.get(noun, ())
     return [

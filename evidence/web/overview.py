@@ -34,7 +34,7 @@ class Overview(Context):
     headlines: list = field(default_factory=list)
     domains: list = field(default_factory=list)
     outcome_rule: str = ""  # which outcome of a patient counts in a domain
-    outcome_words: str = ""  # the same in a word or two
+    short_outcome_rule: str = ""  # the same in a few words
     months: str = ""  # about when, where the question says so
     # by the share's key, where the address asks for them
     sensitivities: dict[str, ShareSensitivity] | None = None
@@ -70,12 +70,12 @@ def overview_summaries(parsed: ParsedRequest, specs: list[ChartSpec]) -> dict[st
     """What the overview counts besides its frame: the shares of its table, and what the charts
     need.
     """
-    question, words = parsed.question, parsed.vocabulary
+    question, vocabulary = parsed.question, parsed.vocabulary
     return {
         "headlines": summaries.headline_shares(question),
         "domains": summaries.outcomes_by_domain(question),
         **(
-            {"sensitivities": summaries.share_sensitivities(question, words)}
+            {"sensitivities": summaries.share_sensitivities(question, vocabulary)}
             if asks_for_sensitivity(parsed)
             else {}
         ),
@@ -84,8 +84,8 @@ def overview_summaries(parsed: ParsedRequest, specs: list[ChartSpec]) -> dict[st
 
 
 def asks_for_sensitivity(parsed: ParsedRequest) -> bool:
-    """Whether the address asks how much each share hangs on what is not known, and on single
-    studies.
+    """Whether the address asks for the sensitivity of each share: what it could be if unknown
+    values were known, and without single studies.
     """
     return parsed.view_param("sensitivity") == SENSITIVITY_ON
 
@@ -107,8 +107,8 @@ def overview_context(
         headlines=page.counted["headlines"],
         domains=page.counted["domains"],
         outcome_rule=summaries.outcome_rule(parsed.question),
-        outcome_words=summaries.outcome_words(parsed.question),
-        months=summaries.outcome_months(parsed.question),
+        short_outcome_rule=summaries.short_outcome_rule(parsed.question),
+        months=summaries.outcome_months_text(parsed.question),
         sensitivities=page.counted.get("sensitivities"),
         sensitivity_query=parsed.query(
             sensitivity="" if asks_for_sensitivity(parsed) else SENSITIVITY_ON

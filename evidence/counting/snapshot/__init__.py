@@ -1,7 +1,7 @@
-"""The in-memory engine: a collection as bitmaps, of one version of the data.
+"""The in-memory engine: the records of a collection, in one version of the data, as bitmaps.
 
-What `counting` uses of it stands here; everything else is its own business. A snapshot is built by
-one pass over the tables (`build`, `bulk_read`), kept and shared between processes (`store`), and
+This module exports what `counting` uses; the other names are internal. A snapshot is built by one
+pass over the tables (`build`, `bulk_read`), stored and shared between processes (`store`), and
 answers questions by AND, OR and NOT of packed bits (`answering`, `bitsets`), which are then counted
 (`count`, `batch_count`).
 """

@@ -1,9 +1,9 @@
-"""Which treatments answer a question, as bits: facts of the snapshot, and answers of filters to
-single values, kept.
+"""The treatments that answer a question, as bits; cached for each part of a question.
 
-The filters stay the only definition of what a word means, `questions.three_answers` the only one of
-yes, no and open: here are the facts they are made of. What is known, and what is on a list, stands
-in the snapshot already; other values are asked of the database once per version of the data.
+What a filter means is defined by the filters alone, and how yes, no and open are combined by
+`questions.three_answers` alone; this module supplies the facts that both use. The snapshot already
+holds what is known and what is on a list; for other values the database is queried once per version
+of the data.
 """
 
 from collections.abc import Iterable
@@ -23,7 +23,7 @@ from ...questions.question import Question
 from ...questions.three_answers import ThreeAnswers, all_of
 from .bitsets import bits_at
 from .bulk_read import key_range, number_column, read_columns
-from .results import results_in
+from .results import results_in_windows
 from .snapshot import Snapshot
 
 MAX_CACHE_BYTES = 64 * 1024 * 1024  # bytes of answers kept for each snapshot
@@ -145,17 +145,18 @@ class QuestionBitsets:
         return bits & layout.patients_to_treatments(not_counted)
 
     def results(self, question: Question, *, best: bool) -> np.ndarray:
-        """What the treatments say of each domain in the months the question asks for: see
-        `results.results_in`; kept.
+        """The result of each treatment in each domain, in the months the question asks for; cached.
+        See `results.results_in_windows`.
         """
         windows = tuple(sorted(question.outcome_months))
         key = ("results", best, windows)
-        found = self.cache.get(key)
-        if found is None:
-            found = self.cache.put(
-                key, results_in(self.snapshot.axes, self.snapshot.layout, windows, best=best)
+        results = self.cache.get(key)
+        if results is None:
+            results = self.cache.put(
+                key,
+                results_in_windows(self.snapshot.axes, self.snapshot.layout, windows, best=best),
             )
-        return found
+        return results
 
     @property
     def all_treatments(self) -> np.ndarray:

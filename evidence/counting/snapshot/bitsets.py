@@ -70,12 +70,12 @@ class Layout:
         """
         if len(self.words) == 1:
             return bits
-        found = bits.copy()
+        last = bits.copy()
         later = np.zeros((*bits.shape[:-1], self.words[0]), dtype=np.uint64)
         for start, words in reversed(list(zip(self.starts, self.words, strict=True))):
-            found[..., start : start + words] &= ~later[..., :words]
+            last[..., start : start + words] &= ~later[..., :words]
             later[..., :words] |= bits[..., start : start + words]
-        return found
+        return last
 
     def patients_to_treatments(self, patients: np.ndarray) -> np.ndarray:
         """(..., words[0]) patients -> (..., width) all their treatments."""

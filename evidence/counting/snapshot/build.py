@@ -351,14 +351,18 @@ class SnapshotBuilder:
 
     def read_table(self, table: "SourceTable") -> None:
         """Makes axes and conditions of the rows of a table."""
-        owners, valued, marked, *more = table.rows()
+        owners, valued, marked, *extra_columns = table.rows()
         values = table.values()
         if table.of_patient:
             is_known, positions = self.patient_index.find(owners)
         else:
             is_known, positions = KeyIndex(self.sorted_keys).find(owners)
             positions = self.sorted_places[positions]
-        valued, marked, more = valued[is_known], marked[is_known], [each[is_known] for each in more]
+        valued, marked, extra_columns = (
+            valued[is_known],
+            marked[is_known],
+            [column[is_known] for column in extra_columns],
+        )
         for i, (name, dimension) in enumerate(table.dimensions.items()):
             counted = (marked >> i & 1).astype(bool)
             self.axes[name] = self.multi_value_axis(
@@ -377,7 +381,7 @@ class SnapshotBuilder:
         if table.model is Outcome:
             bits = marked >> (len(table.dimensions) + len(table.atoms))
             self.axes |= result_axes(
-                positions, values, valued, bits, *more, self.row_words(of_patient=False)
+                positions, values, valued, bits, *extra_columns, self.row_words(of_patient=False)
             )
 
     def multi_value_axis(

@@ -13,7 +13,7 @@ from ..tally import Tally, Unit
 from . import batch_count
 from .answering import QuestionBitsets
 from .bitsets import WORD, bit_positions, intersection_counts, popcount, unpack_bits
-from .results import counting_results
+from .results import counted_result_axis
 from .snapshot import Axis, Snapshot
 
 ROWS_OF = {Unit.EVENTS: AdverseEvent, Unit.OUTCOMES: Outcome}
@@ -43,7 +43,7 @@ class TreatmentSelection:
         if name not in self.made:
             results = QuestionBitsets(self.snapshot).results(self.question, best=dimension.best)
             layout = self.snapshot.layout
-            self.made[name] = counting_results(
+            self.made[name] = counted_result_axis(
                 results, self.treatments, layout, best=dimension.best
             )
         return self.made[name]
@@ -170,7 +170,9 @@ class TallyCounter:
         )
 
     def is_row_axis(self, i: int) -> bool:
-        """Whether an axis is of the very rows that are counted."""
+        """Whether an axis describes the counted rows themselves (such as events by category), not
+        their treatments.
+        """
         dimension = DIMENSIONS[self.names[i]]
         several = isinstance(dimension, MultiValueDimension | OutcomeDimension)
         return several and dimension.model is ROWS_OF.get(self.unit)

@@ -1,10 +1,10 @@
-"""Whether patients improved, domain by domain: the one outcome of each that counts, found in
-bitmaps.
+"""Whether patients improved, domain by domain: finds in bitmaps the one outcome of each patient
+that counts.
 
-What each treatment says of each domain in each window of months is found once, when the snapshot is
-made (`result_axes`). A question then takes the windows it asks for (`results_in`), and of each
-patient's treatments in view the one that counts (`counting_results`). Chooses as
-`Outcome.objects.one_per_patient_and_domain` does.
+The result of each treatment in each domain and each window of months is found once, when the
+snapshot is built (`result_axes`). A question then selects the windows it asks for
+(`results_in_windows`), and of each patient's treatments in view the one that counts
+(`counted_result_axis`). The rule is that of `Outcome.objects.one_per_patient_and_domain`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -36,71 +36,76 @@ def axis_name(window: str, *, best: bool) -> str:
 
 
 def result_axes(
-    at: np.ndarray,
+    places: np.ndarray,
     domains: list[str],
-    valued: np.ndarray,
-    held: np.ndarray,
+    domain_numbers: np.ndarray,
+    condition_bits: np.ndarray,
     months: np.ndarray,
-    words: int,
+    width: int,
 ) -> dict[str, Axis]:
     """For each window of months an axis of the treatments' last results and one of their best, by
     domain.
 
-    An outcome has its treatment's place in `at`, its domain's number in `valued`, its month in
-    `months`, and in the bits of `held` which of CONDITIONS hold.
+    The arrays have an element for each outcome: `places` the place of its treatment,
+    `domain_numbers` its domain, `months` its month in tenths, and `condition_bits` which of
+    CONDITIONS hold. `width` is the number of 64-bit words in a row of treatments.
     """
-    stated, improved, *within = (((held >> i) & 1).astype(bool) for i in range(len(CONDITIONS)))
+    stated, improved, *by_window = (
+        ((condition_bits >> i) & 1).astype(bool) for i in range(len(CONDITIONS))
+    )
     # the last of a treatment and domain first, the worst of a tie
-    order = np.lexsort((improved, -months, valued, at))
-    found = {}
-    for window, here in zip(WINDOWS, within, strict=True):
-        rows = order[(here & stated)[order]]
-        first = np.ones(len(rows), dtype=bool)
-        first[1:] = (at[rows][1:] != at[rows][:-1]) | (valued[rows][1:] != valued[rows][:-1])
-        last, ever = rows[first], rows[improved[rows]]
+    order = np.lexsort((improved, -months, domain_numbers, places))
+    axes = {}
+    for window, in_window in zip(WINDOWS, by_window, strict=True):
+        rows = order[(in_window & stated)[order]]
+        is_first = np.ones(len(rows), dtype=bool)
+        is_first[1:] = (places[rows][1:] != places[rows][:-1]) | (
+            domain_numbers[rows][1:] != domain_numbers[rows][:-1]
+        )
+        last_rows, improved_rows = rows[is_first], rows[improved[rows]]
         for name, chosen in (
-            (axis_name(window, best=False), last),
-            (axis_name(window, best=True), ever),
+            (axis_name(window, best=False), last_rows),
+            (axis_name(window, best=True), improved_rows),
         ):
             bits = {
-                improved_value(domain, answer): bits_at(at[chosen[wanted[chosen]]], words)
+                improved_value(domain, answer): bits_at(places[chosen[has_result[chosen]]], width)
                 for number, domain in enumerate(domains)
-                for answer, wanted in (
-                    (YES, improved & (valued == number)),
-                    (NO, ~improved & (valued == number)),
+                for answer, has_result in (
+                    (YES, improved & (domain_numbers == number)),
+                    (NO, ~improved & (domain_numbers == number)),
                 )
             }
             bits = {value: row for value, row in bits.items() if row.any()}
-            rows_of = (
-                np.stack(list(bits.values())) if bits else np.empty((0, words), dtype=np.uint64)
+            bitmaps = (
+                np.stack(list(bits.values())) if bits else np.empty((0, width), dtype=np.uint64)
             )
-            found[name] = Axis(list(bits), False, rows_of)
-    return found
+            axes[name] = Axis(list(bits), False, bitmaps)
+    return axes
 
 
-def results_in(
+def results_in_windows(
     axes: dict[str, Axis], layout: Layout, windows: Iterable[str], *, best: bool
 ) -> np.ndarray:
     """(2, domains, width): of each domain the treatments whose result in these windows is an
     improvement, and those whose result is another. Without windows, whatever the month.
     """
-    asked = set(windows)
-    found = np.zeros((2, len(DOMAINS), layout.width), dtype=np.uint64)
+    chosen_windows = set(windows)
+    results = np.zeros((2, len(DOMAINS), layout.width), dtype=np.uint64)
     for window in WINDOWS[-2::-1] + WINDOWS[-1:]:  # the latest window first
-        if asked and window not in asked:
+        if chosen_windows and window not in chosen_windows:
             continue
         last = rows_of(axes[axis_name(window, best=False)], layout)
-        found |= last & ~(found[0] | found[1])
+        results |= last & ~(results[0] | results[1])
     if best:
-        ever = [
+        improved = [
             rows_of(axes[axis_name(window, best=True)], layout)[0]
             for window in WINDOWS
-            if window in asked or not asked
+            if window in chosen_windows or not chosen_windows
         ]
-        stated = found[0] | found[1]
-        found[0] = np.bitwise_or.reduce(ever)
-        found[1] = stated & ~found[0]
-    return found
+        stated = results[0] | results[1]
+        results[0] = np.bitwise_or.reduce(improved)
+        results[1] = stated & ~results[0]
+    return results
 
 
 def rows_of(axis: Axis, layout: Layout) -> np.ndarray:
@@ -111,13 +116,13 @@ def rows_of(axis: Axis, layout: Layout) -> np.ndarray:
     )
 
 
-def counting_results(
-    results: np.ndarray, courses: np.ndarray, layout: Layout, *, best: bool
+def counted_result_axis(
+    results: np.ndarray, treatments: np.ndarray, layout: Layout, *, best: bool
 ) -> Axis:
     """The axis of one selection of treatments: each patient under one result of a domain, at the
     treatment that has it.
     """
-    improved, others = results & courses
+    improved, others = results & treatments
     if best:
         improved = layout.last_of_patients(improved)
         people = layout.treatments_to_patients(improved)
@@ -132,25 +137,28 @@ def counting_results(
 def last_results(
     courses: Sequence[Sequence[tuple[str, str, float | None]]], windows: Iterable[str] = ()
 ) -> list[str]:
-    """What counts of one patient, of whose treatments each has these outcomes (domain, result,
-    month or None), as values of an `OutcomeDimension`: the very rule, of a patient who is in no
-    collection.
+    """The results that count of one patient, as values of an `OutcomeDimension`. `courses` has for
+    each treatment its outcomes: (domain, result, month or None).
+
+    It applies the same rule to a patient who is in no collection.
     """
     layout = Layout([1] * len(courses))
-    rows = [(place * WORD, *outcome) for place, own in enumerate(courses) for outcome in own]
-    at, domains, results, months = (np.array(column) for column in zip(*rows, strict=True))
-    held = np.zeros(len(rows), dtype=np.int64)
+    rows = [
+        (place * WORD, *outcome) for place, outcomes in enumerate(courses) for outcome in outcomes
+    ]
+    places, domains, results, months = (np.array(column) for column in zip(*rows, strict=True))
+    condition_bits = np.zeros(len(rows), dtype=np.int64)
     for i, (result, month) in enumerate(zip(results, months, strict=True)):
         window = window_of(month)
-        here = [
+        conditions = [
             result != Response.UNKNOWN,
             result == Response.IMPROVED,
-            *(window == each for each in WINDOWS),
+            *(window == candidate for candidate in WINDOWS),
         ]
-        held[i] = sum(1 << bit for bit, holds in enumerate(here) if holds)
+        condition_bits[i] = sum(1 << bit for bit, holds in enumerate(conditions) if holds)
     tenths = np.array([-1 if month is None else round(month * 10) for month in months])
-    valued = np.array([DOMAINS.index(domain) for domain in domains])
-    axes = result_axes(at, DOMAINS, valued, held, tenths, layout.width)
-    counted = results_in(axes, layout, windows, best=False)
-    axis = counting_results(counted, layout.all_treatments, layout, best=False)
+    domain_numbers = np.array([DOMAINS.index(domain) for domain in domains])
+    axes = result_axes(places, DOMAINS, domain_numbers, condition_bits, tenths, layout.width)
+    selected = results_in_windows(axes, layout, windows, best=False)
+    axis = counted_result_axis(selected, layout.all_treatments, layout, best=False)
     return [value for value, bits in zip(axis.values, axis.bits, strict=True) if bits.any()]

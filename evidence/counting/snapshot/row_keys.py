@@ -1,5 +1,5 @@
-"""Which records stand on a page of a list: found in memory, so that no page has to sort or skip a
-million rows.
+"""Finds in memory which records a page of a list shows, so that the database does not sort or skip
+a million rows for it.
 """
 
 from collections.abc import Callable

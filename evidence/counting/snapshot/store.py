@@ -168,8 +168,8 @@ def start_builder(collection: Collection) -> None:
 
 
 def snapshot_folder(collection: Collection, version: DataVersion) -> Path:
-    """Where the snapshot of this version is kept. The name says everything that would make it
-    another one.
+    """The folder of the snapshot of this version. Its name contains everything that decides what
+    the snapshot holds.
     """
     shape = sha256(repr((FORMAT, sorted(DIMENSIONS))).encode()).hexdigest()[:8]
     return (
@@ -179,8 +179,8 @@ def snapshot_folder(collection: Collection, version: DataVersion) -> Path:
 
 
 def save_snapshot(snapshot: Snapshot, folder: Path) -> None:
-    """Writes the snapshot beside and renames it, so that it is there whole or not at all. Earlier
-    versions go.
+    """Writes the snapshot to a temporary folder and renames that, so that no process reads half a
+    snapshot. Removes the snapshots of earlier versions.
     """
     if folder.exists():
         return
@@ -214,8 +214,8 @@ def save_snapshot(snapshot: Snapshot, folder: Path) -> None:
 def newest_saved(
     collection: Collection, version: DataVersion, tokens: list[str]
 ) -> Snapshot | None:
-    """The latest snapshot left for one of these versions (tokens, oldest first): while edits follow
-    each other quickly, one for the very version being read may never be there.
+    """The latest saved snapshot of one of these versions (tokens, oldest first). While edits follow
+    each other quickly, the version that is being read may have none.
     """
     start, _, end = snapshot_folder(collection, version).name.rsplit("-", 2)
     saved = {
@@ -227,8 +227,8 @@ def newest_saved(
 
 @contextmanager
 def exclusive_build(collection: Collection) -> Iterator[bool]:
-    """Whether this process is the one that builds; another at it says no, and so does nothing
-    else.
+    """Yields True if this process holds the lock for building, and False if another process is
+    building already.
     """
     settings.SNAPSHOTS.mkdir(parents=True, exist_ok=True)
     with (settings.SNAPSHOTS / f"{collection.slug}.lock").open("w") as file:

@@ -1,17 +1,19 @@
-"""The words of an address and what they mean: URL words -> QuerySet verbs. No SQL of its own.
+"""The filters: URL parameters and the QuerySet methods that apply them. This package contains no
+SQL.
 
-Every filter is one condition on one treatment, and none looks at another's value: the answer to a
-question is the intersection of the answers to its parts. A set and its match word are one filter.
+Every filter is one condition on one treatment and does not depend on another filter's value: the
+answer to a question is the intersection of the answers to its parts. A set of codes and its match
+parameter are one filter.
 """
 
 from .filter_kinds import AnyOf, Bound, NotKnown, Range, Search, SetOf
 from .groups_and_studies import (
     GROUP_FILTERS,
-    AskedInWords,
-    InWords,
-    asked_of_both,
-    asked_of_groups,
-    asked_of_patients,
+    AskedQuestion,
+    DescribeQuestion,
+    describe_for_groups,
+    describe_for_patients,
+    describe_for_patients_and_groups,
     describe_parts_not_asked,
     matching_groups,
     matching_studies,
@@ -41,18 +43,18 @@ __all__ = [
     "RANGES",
     "SETS",
     "AnyOf",
-    "AskedInWords",
+    "AskedQuestion",
     "Bound",
     "Chip",
-    "InWords",
+    "DescribeQuestion",
     "NotKnown",
     "Range",
     "Search",
     "SetOf",
     "TreatmentFilter",
-    "asked_of_both",
-    "asked_of_groups",
-    "asked_of_patients",
+    "describe_for_groups",
+    "describe_for_patients",
+    "describe_for_patients_and_groups",
     "describe_parts_not_asked",
     "describe_question",
     "filter_chips",

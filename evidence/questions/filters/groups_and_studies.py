@@ -1,8 +1,8 @@
-"""The same question asked of what stands beside the patients: groups, and studies as a whole.
+"""Applies a question to groups and to studies as a whole.
 
 A group cannot answer every part of a question: it has no one sex or age. Such parts are not asked
-of it, so it may hold patients like these, and nobody can say whether it does. What was not asked of
-which rows is said here alone.
+of it; it may hold patients like these, and nobody can say whether it does. This module alone says
+which parts are not asked of which rows.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ INDICATED = {match: f"indicated_for_{match}" for match in Match.values}
 
 
 class GroupFilter(django_filters.FilterSet):
-    """The same words asked of groups, as far as aggregate evidence can answer them."""
+    """The filters that apply to groups: those that aggregate evidence can answer."""
 
     q = Search(
         "Search",
@@ -72,46 +72,46 @@ def describe_parts_not_asked(question: Question, vocabulary: Vocabulary) -> list
 
 
 @dataclass(frozen=True)
-class AskedInWords:
-    """A question in words, as it was asked of certain rows. `not_asked` are its parts that were not
-    asked of all.
+class AskedQuestion:
+    """A question as certain rows answer it: `text` describes it, `not_asked` are the parts that
+    were not asked of all of these rows.
     """
 
-    words: str
+    text: str
     not_asked: list[str]
 
 
 # How a question was asked of the rows of a table.
-InWords = Callable[[Question, Vocabulary], AskedInWords]
+DescribeQuestion = Callable[[Question, Vocabulary], AskedQuestion]
 
 
-def asked_of_patients(question: Question, vocabulary: Vocabulary) -> AskedInWords:
-    """Of patients, and what belongs to them: every part."""
-    return AskedInWords(describe_question(question, vocabulary), [])
+def describe_for_patients(question: Question, vocabulary: Vocabulary) -> AskedQuestion:
+    """The question for patients and their records, which answer every part."""
+    return AskedQuestion(describe_question(question, vocabulary), [])
 
 
-def asked_of_groups(question: Question, vocabulary: Vocabulary) -> AskedInWords:
-    """Of groups, and what belongs to them: the parts a group can answer."""
-    asked = describe_question(question.only(*GROUP_FILTERS), vocabulary)
-    return AskedInWords(asked, describe_parts_not_asked(question, vocabulary))
+def describe_for_groups(question: Question, vocabulary: Vocabulary) -> AskedQuestion:
+    """The question for groups and their findings, without the parts that groups cannot answer."""
+    text = describe_question(question.only(*GROUP_FILTERS), vocabulary)
+    return AskedQuestion(text, describe_parts_not_asked(question, vocabulary))
 
 
-def asked_of_both(question: Question, vocabulary: Vocabulary) -> AskedInWords:
-    """Of rows some of which are there for their groups alone: every part, those not asked of groups
-    with that word.
+def describe_for_patients_and_groups(question: Question, vocabulary: Vocabulary) -> AskedQuestion:
+    """The question for rows some of which are listed only for their groups. Parts that groups
+    cannot answer are marked “not asked of groups”.
     """
     left_out = parts_not_asked(question)
     if not left_out.parts:
-        return asked_of_patients(question, vocabulary)
-    told = [
+        return describe_for_patients(question, vocabulary)
+    parts = [
         f"{chip.text} (not asked of groups)" if chip.name in left_out else chip.text
         for chip in filter_chips(question, vocabulary)
     ]
-    return AskedInWords("; ".join(told), describe_parts_not_asked(question, vocabulary))
+    return AskedQuestion("; ".join(parts), describe_parts_not_asked(question, vocabulary))
 
 
 class StudyFilter(django_filters.FilterSet):
-    """The words that speak of the study itself, asked of studies."""
+    """The filters that apply to the study itself."""
 
     study = AnyOf("Study", path="slug")
     design = AnyOf("Study design", path="design", choices=Design)
@@ -141,38 +141,36 @@ def matching_studies(question: Question) -> QuerySet:
     """Studies that answer the question: as a whole, by a treatment, by a group, or by what a trial
     registers.
 
-    Words about the study hold of the study. The remaining words have to hold of one of its
-    treatments or groups; a registered trial without patients yet can answer for its drug alone.
+    Filters of the study apply to the study itself. The other filters have to match one of its
+    treatments or groups; a registered trial without patients yet can match by its drug alone.
     """
     return studies_answering(question, matching_groups)
 
 
 def studies_without_groups(question: Question) -> QuerySet:
-    """Those of them that answer without their groups, so that every part of the question was
-    asked.
-    """
-    return studies_answering(question, lambda asked: StudyGroup.objects.none())
+    """The studies that match without their groups, so that every part of the question was asked."""
+    return studies_answering(question, lambda _: StudyGroup.objects.none())
 
 
 def studies_answering(question: Question, groups: Callable[[Question], QuerySet]) -> QuerySet:
     """`matching_studies`, where `groups` finds the groups that a study can answer by."""
-    asked = Study.objects.within(question.collection)
+    studies = Study.objects.within(question.collection)
     for name, value in question.only(*STUDY_FILTERS):
-        asked = STUDY_FILTERS[name].filter(asked, value)
+        studies = STUDY_FILTERS[name].filter(studies, value)
     about_people = question.without(*STUDY_FILTERS, "q")
     if "q" in question:
-        by_people = asked.with_evidence(matching_treatments(question), groups(question))
-        asked = asked.filter(
-            Q(pk__in=STUDY_SEARCH.filter(asked, question.value("q")).values("pk"))
+        by_people = studies.with_evidence(matching_treatments(question), groups(question))
+        studies = studies.filter(
+            Q(pk__in=STUDY_SEARCH.filter(studies, question.value("q")).values("pk"))
             | Q(pk__in=by_people.values("pk"))
         )
     if not about_people.parts:
-        return asked
-    answered = Q(
-        pk__in=asked.with_evidence(matching_treatments(about_people), groups(about_people)).values(
-            "pk"
-        )
+        return studies
+    condition = Q(
+        pk__in=studies.with_evidence(
+            matching_treatments(about_people), groups(about_people)
+        ).values("pk")
     )
     if {name for name, _ in about_people} == {"inhibitor"}:
-        answered |= Q(registered_inhibitor__slug__in=about_people.value("inhibitor"))
-    return asked.filter(answered)
+        condition |= Q(registered_inhibitor__slug__in=about_people.value("inhibitor"))
+    return studies.filter(condition)

@@ -39,30 +39,30 @@ DISPLAY_PARAMS = ("chart", "sensitivity", "rule", "item", "shared", "with", "rel
 VIEW_PARAMS = {"sort", "page", *DISPLAY_PARAMS}
 
 
-def recorded_with(word: str) -> Q:
-    """Treatments with this word in an adverse event, in an indication or another therapy of the
-    treatment, or in an earlier therapy, a manifestation or an autoantibody of the patient. What was
-    looked for and is absent is not found.
+def mentions(word: str) -> Q:
+    """Treatments whose records contain this word: in an adverse event, in an indication or another
+    therapy of the treatment, or in an earlier therapy, a manifestation or an autoantibody of the
+    patient. Terms that are recorded as absent do not count.
     """
     event = Q(description__icontains=word) | Q(category__label__icontains=word)
-    found = Q(Exists(AdverseEvent.objects.filter(event, treatment=OuterRef("pk"))))
+    condition = Q(Exists(AdverseEvent.objects.filter(event, treatment=OuterRef("pk"))))
     for links, term in (
         (Treatment.indications.through, "indication"),
         (Treatment.concomitant_therapies.through, "therapy"),
     ):
-        named = links.objects.filter(**{f"{term}__label__icontains": word})
-        found |= Q(pk__in=named.values("treatment"))
+        matches = links.objects.filter(**{f"{term}__label__icontains": word})
+        condition |= Q(pk__in=matches.values("treatment"))
     earlier = Patient.prior_therapies.through.objects.filter(therapy__label__icontains=word)
-    found |= Q(patient__in=earlier.values("patient"))
+    condition |= Q(patient__in=earlier.values("patient"))
     for records, term in (
         (PatientManifestation, "manifestation"),
         (PatientAutoantibody, "autoantibody"),
     ):
-        named = records.objects.filter(
+        matches = records.objects.filter(
             status=Presence.PRESENT, **{f"{term}__label__icontains": word}
         )
-        found |= Q(patient__in=named.values("patient"))
-    return found
+        condition |= Q(patient__in=matches.values("patient"))
+    return condition
 
 
 class Seriousness(AnyOf):
@@ -141,7 +141,7 @@ class TreatmentFilter(django_filters.FilterSet):
             "patient__study__authors",
             "patient__study__journal",
         ],
-        related=recorded_with,
+        related=mentions,
     )
     inhibitor = AnyOf("JAK inhibitor", kind="inhibitor", build_condition=given_filter)
     indication = SetOf("Indication", kind="indication", listed="indication", note=WHOLE_LISTS)
