@@ -22,12 +22,16 @@ WINDOWS = {
 }
 
 
-def month_window(code: str) -> Q:
-    """Outcomes assessed at about this month; `unknown` stands for those without a month."""
+def month_window(code: str, path: str = "") -> Q:
+    """Outcomes assessed at about this month; `unknown` stands for those without a month. `path`
+    leads to the outcome.
+    """
+    month = f"{path}at_months"
     if code == Assessed.UNKNOWN:
-        return Q(at_months__isnull=True)
+        return Q(**{f"{month}__isnull": True})
     first, last = WINDOWS[Assessed(code)]
-    return Q(at_months__gte=first) if last is None else Q(at_months__gte=first, at_months__lt=last)
+    since = Q(**{f"{month}__gte": first})
+    return since if last is None else since & Q(**{f"{month}__lt": last})
 
 
 def window_of(month: Decimal | float | None) -> Assessed:
@@ -37,13 +41,13 @@ def window_of(month: Decimal | float | None) -> Assessed:
     return next(window for window, (_, last) in WINDOWS.items() if last is None or month < last)
 
 
-def months_among(words: Iterable[str]) -> Q:
+def months_among(words: Iterable[str], path: str = "") -> Q:
     """Outcomes assessed at about one of these months; without words, at any time or at none that is
-    known.
+    known. `path` leads to the outcome.
     """
     chosen = Q()
     for word in words:
-        chosen |= month_window(word)
+        chosen |= month_window(word, path)
     return chosen
 
 

@@ -8,7 +8,12 @@ from django.db.models import Case, CharField, F, Q, QuerySet, Value, When
 
 from ..models import Patient, PatientAutoantibody, PatientManifestation, Provenance, Treatment
 from ..models.choices import Method, Presence
-from ..questions.filters import asked_of_both, matching_groups, matching_treatments
+from ..questions.filters import (
+    asked_of_both,
+    matching_groups,
+    matching_outcomes,
+    matching_treatments,
+)
 from ..questions.question import Question
 from .column import Codes, Column, Table
 from .tables import (
@@ -139,7 +144,7 @@ def provenance_records(question: Question) -> QuerySet:
     return Provenance.objects.published().filter(
         Q(patient__in=patients_of(question).order_by().values("pk"))
         | Q(treatment__in=treatments)
-        | Q(outcome__treatment__in=treatments)
+        | Q(outcome__in=matching_outcomes(question).order_by().values("pk"))
         | Q(adverse_event__treatment__in=treatments)
         | Q(group__in=groups)
         | Q(finding__group__in=groups)
