@@ -299,6 +299,15 @@ def window_of(month) -> str:
     return "later"
 
 
+def outcomes_in(courses: list[Course], months: list[str] = ()) -> int:
+    """How many outcomes of these courses are of these months; without months, all."""
+    return sum(
+        not months or ("unknown" if month is None else window_of(month)) in months
+        for course in courses
+        for _, _, month in course.outcomes
+    )
+
+
 def last_results(courses: list[Course], months: list[str] = ()) -> dict[tuple[str, str], bool]:
     """By patient and domain: whether the last outcome with a result is an improvement. Only
     outcomes of these months.

@@ -10,17 +10,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from evidence import summaries
-from evidence.counting import Tally, count, database
+from evidence.counting import Tally, Unit, count, database
 from evidence.counting.snapshot import count_tallies
 from evidence.counting.snapshot.build import build_snapshot
-from evidence.models import DataVersion, Outcome
+from evidence.models import DataVersion, Outcome, Provenance
 from evidence.questions.question import Question
 from evidence.questions.vocabulary import vocabulary
 from evidence.summaries import run_summaries
 
 from . import plain
 from .factories import make_collection, make_group, make_patient, make_study, make_treatment
+from .test_bundle import bytes_of, opened, rows_in
 from .test_engines import drawn, known_there
+from .test_exports import rows_of
 from .test_filters import addresses
 from .test_pages import text_of
 
@@ -173,6 +175,9 @@ def test_both_engines_and_plain_loops_agree(db, asking, patients, seed, address,
             Counter(((f"{domain}:{'yes' if yes else 'no'}",) for (_, domain), yes in found.items()))
             for found in expected
         ]
+        tallies.append(Tally(question, (), Unit.OUTCOMES))
+        number = plain.outcomes_in(courses, months)
+        loops.append(Counter({(): number} if number else {}))
         assert database.count_tallies(tallies) == loops
         assert count_tallies(build_snapshot(collection), tallies) == loops
 
@@ -235,6 +240,106 @@ def test_a_page_of_one_month_says_so(client, study, unlimited):
         if row.label == "Skin"
     ]
     assert (row.first.fraction, row.second.fraction) == ("1/2", "0/1")
+
+
+@pytest.fixture
+def several_months(study):
+    """Six outcomes of two patients: three at about month 3, one of these twice in one course."""
+    first, second = make_patient(study, "f-1"), make_patient(study, "f-2")
+    early = [skin("improved", 3), skin("worsened", 12), ("lung", "stable", 3, "FVC")]
+    followed(study, early, patient=first)
+    followed(study, [skin("stable", 6), skin("stable"), skin("improved", "4.4")], patient=second)
+    outcomes = Outcome.objects.filter(treatment__patient=first)
+    for number, outcome in enumerate(outcomes, start=1):
+        Provenance.objects.create(study=study, number=number, outcome=outcome, field="result")
+    return study.collection
+
+
+@pytest.mark.parametrize(
+    ("address", "months"),
+    [
+        ("assessed=3", ["3", "3", "4.4"]),
+        ("assessed=3&assessed=unknown", ["3", "3", "", "4.4"]),
+        ("assessed=24", []),
+        ("", ["3", "12", "3", "6", "", "4.4"]),
+    ],
+)
+def test_of_outcomes_only_those_of_the_months_asked_for_are_listed(
+    client, several_months, engine, unlimited, address, months
+):
+    page = client.get(f"/followed/outcomes/?{address}").context["listing"]
+    file = rows_of(client, f"/followed/outcomes.csv?{address}")
+    api = client.get(f"/api/v1/followed/outcomes/?{address}").json()
+    totals = client.get(f"/api/v1/followed/summary/?{address}").json()["totals"]
+    assert page.total == api["count"] == totals["outcomes"] == len(months)
+    assert [row["at_months"] for row in file] == months
+    assert [str(row["at_months"] or "") for row in api["results"]] == months
+    assert len(page.rows) == len(months)
+    ranked = client.get(f"/followed/outcomes/?{address}&sort=-at_months").context["listing"]
+    assert len(ranked.rows) == ranked.total == len(months)
+
+
+def test_a_later_page_of_the_months_asked_for_goes_on_where_the_first_ended(
+    client, several_months, engine, unlimited
+):
+    first = client.get("/api/v1/followed/outcomes/?assessed=3&page_size=2").json()
+    second = client.get(first["next"]).json()
+    assert second["next"] is None
+    rows = first["results"] + second["results"]
+    assert [(row["measure"], row["at_months"]) for row in rows] == [
+        ("mRSS", 3),
+        ("FVC", 3),
+        ("mRSS", 4.4),
+    ]
+
+
+def test_a_bundle_of_some_months_holds_their_outcomes_and_where_these_come_from(
+    client, several_months, unlimited
+):
+    archive = opened(bytes_of(client, "/followed/bundle.zip?assessed=3"))
+    assert [row["at_months"] for row in rows_in(archive, "outcomes.csv")] == ["3", "3", "4.4"]
+    assert [row["outcome"] for row in rows_in(archive, "provenance.csv")] == ["1", "3"]
+
+
+def test_the_list_of_some_months_says_so(client, several_months, unlimited):
+    told = "Only outcomes at about month 3 (2 to under 4.5) are listed, here and in the files."
+    assert told in text_of(client.get("/followed/outcomes/?assessed=3"))
+    assert "Only outcomes" not in text_of(client.get("/followed/outcomes/"))
+
+
+def test_swimmers_show_the_outcomes_of_the_months_asked_for(client, several_months, unlimited):
+    (chart,) = client.get("/followed/?assessed=3&chart=swimmers").context["charts"]
+    told = [(row[5], row[-1]) for row in chart.table.rows]
+    assert sorted(told) == [
+        ("month 3: Skin: mRSS, improved; month 3: Lung: FVC, stable", "0"),
+        ("month 4.4: Skin: mRSS, improved", "0"),
+    ]
+    assert chart.sentence.endswith("Of their outcomes, those at about month 3 (2 to under 4.5).")
+
+
+@settings(
+    max_examples=8,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(
+    st.integers(1, 40),
+    st.integers(0, 10_000),
+    addresses(),
+    st.lists(st.sampled_from(["1", "3", "6", "12", "unknown"]), min_size=1, unique=True),
+)
+def test_outcomes_of_any_months_are_as_many_on_list_file_and_api(
+    client, unlimited, patients, seed, address, months
+):
+    collection = drawn(patients, seed)
+    fewer_months(collection, seed)
+    for asked in ({"assessed": months}, known_there(collection, address) | {"assessed": months}):
+        query = urlencode(asked, doseq=True)
+        total = plain.outcomes_in(plain.answering(plain.all_courses(collection), asked), months)
+        at = f"/{collection.slug}/outcomes"
+        assert client.get(f"{at}/?{query}").context["listing"].total == total
+        assert len(rows_of(client, f"{at}.csv?{query}")) == total
+        api = client.get(f"/api/v1{at}/?{query}&page_size=1000").json()
+        assert api["count"] == len(api["results"]) == total
 
 
 # How much hangs on what

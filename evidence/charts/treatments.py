@@ -237,6 +237,8 @@ def swimmer_chart(swimmers: Swimmers, collection: Collection) -> Chart:
         f"{len(swimmers.treatments_shown)} listed here {'has' if dated == 1 else 'have'} an "
         "outcome or event with a month."
     )
+    if swimmers.outcome_months:
+        sentence += f" Of their outcomes, those {swimmers.outcome_months}."
     if not drawable:
         return Chart(name, title, f"{sentence} So there is nothing to draw.", table)
     traces, marks = swimmer_traces(

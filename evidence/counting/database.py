@@ -15,6 +15,7 @@ from django.db.models.functions import Cast
 
 from ..models import Treatment
 from ..models.choices import YesNo
+from ..models.outcome import in_month_windows
 from ..questions.filters import matching_treatments, open_treatments
 from ..questions.question import Question
 from .dimensions import (
@@ -58,7 +59,8 @@ def count_tallies(tallies: Sequence[Tally]) -> list[Counter]:
         ]
         for position, *values, number in run_union(cte_names, selects):
             tally = batch[position]
-            counters[tally][dimension_values(tally, values)] += number
+            if number:
+                counters[tally][dimension_values(tally, values)] += number
     return [tally.largest_values(counters[tally]) for tally in tallies]
 
 
@@ -122,9 +124,16 @@ def select_counts(
             selected.order_by()
             .annotate(position=Value(position, IntegerField()), **values, **padding)
             .values("position", *values, *padding)
-            .annotate(number=Count(COUNTED_FIELDS[tally.unit], distinct=True))
+            .annotate(number=count_of_unit(tally))
             .values_list("position", *[f"value_{i}" for i in range(width)], "number")
         )
+
+
+def count_of_unit(tally: Tally) -> Count:
+    """Counts the unit; of outcomes, those of the months that the question asks for."""
+    months = in_month_windows(tally.question.outcome_months, f"{COUNTED_FIELDS[Unit.OUTCOMES]}__")
+    of_months = months if tally.unit == Unit.OUTCOMES and months else None
+    return Count(COUNTED_FIELDS[tally.unit], distinct=True, filter=of_months)
 
 
 def dimension_parts(

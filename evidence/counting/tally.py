@@ -10,7 +10,7 @@ from ..questions.question import Question
 
 class Unit(StrEnum):
     """What one is. Patients are people: a second treatment or event in one of them adds no
-    patient.
+    patient. Outcomes are those of the months that the question asks for.
     """
 
     PATIENTS = "patients"

@@ -22,12 +22,16 @@ WINDOWS = {
 }
 
 
-def month_window(code: str) -> Q:
-    """Outcomes assessed at about this month; `unknown` stands for those without a month."""
+def month_window(code: str, path: str = "") -> Q:
+    """Outcomes assessed at about this month; `unknown` stands for those without a month. `path`
+    leads to the outcome.
+    """
+    month = f"{path}at_months"
     if code == Assessed.UNKNOWN:
-        return Q(at_months__isnull=True)
+        return Q(**{f"{month}__isnull": True})
     start, end = WINDOWS[Assessed(code)]
-    return Q(at_months__gte=start) if end is None else Q(at_months__gte=start, at_months__lt=end)
+    since = Q(**{f"{month}__gte": start})
+    return since if end is None else since & Q(**{f"{month}__lt": end})
 
 
 def window_of(month: Decimal | float | None) -> Assessed:
@@ -37,13 +41,13 @@ def window_of(month: Decimal | float | None) -> Assessed:
     return next(window for window, (_, end) in WINDOWS.items() if end is None or month < end)
 
 
-def in_month_windows(codes: Iterable[str]) -> Q:
+def in_month_windows(codes: Iterable[str], path: str = "") -> Q:
     """Outcomes assessed at about one of these months. Without codes it selects all outcomes, also
-    those without a month.
+    those without a month. `path` leads to the outcome.
     """
     chosen = Q()
     for code in codes:
-        chosen |= month_window(code)
+        chosen |= month_window(code, path)
     return chosen
 
 

@@ -15,7 +15,7 @@ from ..models.missing import missing_reason
 from ..questions.question import Question
 from ..statistics import Derived, Progression, ProgressionRule, Rule
 from .shares import Summary, run_summaries
-from .treatments import MEASURES, matching_outcomes
+from .treatments import MEASURES, outcomes_by_measure
 
 LISTED = 2_000  # single outcomes listed beside a rule
 
@@ -179,7 +179,7 @@ def with_rule_inputs(
 
 def rule_report(question: Question, rule: Rule | ProgressionRule) -> RuleReport:
     """Applies a rule to every outcome by its measure; none is dropped."""
-    outcomes, measured = with_rule_inputs(rule, matching_outcomes(question, [rule.measure]))
+    outcomes, measured = with_rule_inputs(rule, outcomes_by_measure(question, [rule.measure]))
     table: dict[str, Counter] = {result.value: Counter() for result in Response}
     # The rule sees each set of numbers once, however many patients share it.
     for values in outcomes.order_by().values("result", *measured).annotate(times=Count("pk")):

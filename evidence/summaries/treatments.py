@@ -6,13 +6,16 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from django.db.models import QuerySet
+
 from ..counting import Tally, Unit
-from ..models import Outcome, Treatment
+from ..models import Treatment
 from ..models.choices import Assessed
-from ..models.outcome import in_month_windows, window_of
-from ..questions.filters import matching_treatments
+from ..models.outcome import window_of
+from ..questions.filters import matching_outcomes
 from ..questions.question import Question
 from ..statistics import quartiles
+from .outcomes import outcome_months
 from .shares import Summary, run_summaries
 
 # Measures drawn from baseline to follow-up: what they are called, and how sources name them.
@@ -24,12 +27,9 @@ MEASURES = {
 LINES = 300  # single outcomes drawn
 
 
-def matching_outcomes(question: Question, measures: list[str]):
-    """Outcomes by these measures under the treatments that answer the question; of the months asked
-    for, if any are.
-    """
-    outcomes = Outcome.objects.under(matching_treatments(question)).filter(measure__in=measures)
-    return outcomes.filter(in_month_windows(question.outcome_months))
+def outcomes_by_measure(question: Question, measures: list[str]) -> QuerySet:
+    """The question's outcomes by these measures."""
+    return matching_outcomes(question).filter(measure__in=measures)
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Levels:
 def patient_levels(question: Question, code: str) -> Levels:
     """Individual levels of one of MEASURES. Raises KeyError for another."""
     label, measures = MEASURES[code]
-    outcomes = matching_outcomes(question, measures)
+    outcomes = outcomes_by_measure(question, measures)
     complete = outcomes.filter(baseline__isnull=False, followup__isnull=False)
     rows = complete.order_by("treatment__patient__slug", "treatment__number", "number").values_list(
         "treatment__patient__slug", "at_months", "baseline", "followup", "result"
@@ -140,11 +140,14 @@ class Swimmer:
 
 @dataclass(frozen=True)
 class Swimmers:
-    """The first treatments of a question, longest first, and how many there are in all."""
+    """The first treatments of a question, longest first, and how many there are in all.
+    `outcome_months` says when their outcomes were assessed, if the question asks for some.
+    """
 
     treatments_shown: list[Swimmer]
     treatments: int
     of_known_length: int
+    outcome_months: str = ""
 
 
 def swimmer_rows(question: Question, treatments: Iterable[Treatment]) -> Swimmers:
@@ -158,14 +161,20 @@ def swimmer_rows(question: Question, treatments: Iterable[Treatment]) -> Swimmer
         return total[()], known[("yes",)]
 
     ((total, known),) = run_summaries(count_lengths())
-    return Swimmers([swimmer_row(treatment) for treatment in treatments], total, known)
+    drawn = [swimmer_row(treatment, question.outcome_months) for treatment in treatments]
+    return Swimmers(drawn, total, known, outcome_months(question))
 
 
-def swimmer_row(treatment: Treatment) -> Swimmer:
-    """Reads one treatment; its patient, inhibitor, outcomes and events are expected to be fetched
-    with it.
+def swimmer_row(treatment: Treatment, months: tuple[str, ...] = ()) -> Swimmer:
+    """Reads one treatment, and its outcomes of these windows of months; its patient, inhibitor,
+    outcomes and events are expected to be fetched with it.
     """
-    outcomes, events = list(treatment.outcomes.all()), list(treatment.events.all())
+    outcomes = [
+        outcome
+        for outcome in treatment.outcomes.all()
+        if not months or window_of(outcome.at_months) in months
+    ]
+    events = list(treatment.events.all())
     dated = [
         (
             float(outcome.at_months),

@@ -4,6 +4,7 @@ from django.db.models import QuerySet
 
 from ..counting import Unit, row_keys, row_keys_under
 from ..models import AdverseEvent, Outcome, Patient, Treatment
+from ..models.outcome import in_month_windows
 from ..questions.question import Question
 from .column import Table, order_records
 
@@ -41,9 +42,10 @@ def page_from_snapshot(
         if treatments_and_offset is None:
             return None
         treatments, offset = treatments_and_offset
-        return order_records(table, rows.filter(treatment__among=treatments), "")[
-            offset : offset + stop - start
-        ]
+        rows = rows.filter(treatment__among=treatments)
+        if unit == Unit.OUTCOMES:
+            rows = rows.filter(in_month_windows(question.outcome_months))
+        return order_records(table, rows, "")[offset : offset + stop - start]
     order = (
         (sort, lambda: order_records(table, table.records(question.only()), sort)) if sort else None
     )

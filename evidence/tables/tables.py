@@ -3,7 +3,7 @@
 from django.db.models import Case, CharField, Count, F, OuterRef, Subquery, Value, When
 from django.db.models.functions import Coalesce
 
-from ..models import AdverseEvent, GroupFinding, Outcome, Patient, StudyGroup
+from ..models import AdverseEvent, GroupFinding, Patient, StudyGroup
 from ..models.choices import (
     Ascertainment,
     Design,
@@ -22,6 +22,7 @@ from ..questions.filters import (
     describe_for_groups,
     describe_for_patients_and_groups,
     matching_groups,
+    matching_outcomes,
     matching_studies,
     matching_treatments,
 )
@@ -456,7 +457,7 @@ OUTCOMES = Table(
     noun="outcomes",
     title="Outcomes",
     unit="outcomes",
-    records=lambda question: Outcome.objects.under(matching_treatments(question)),
+    records=matching_outcomes,
     extraction="treatment__patient__study__extraction",
     order=["treatment__patient__slug", "treatment__number", "number"],
     columns=[

@@ -11,6 +11,7 @@ from ..models.choices import Method, Presence
 from ..questions.filters import (
     describe_for_patients_and_groups,
     matching_groups,
+    matching_outcomes,
     matching_treatments,
 )
 from ..questions.question import Question
@@ -143,7 +144,7 @@ def provenance_records(question: Question) -> QuerySet:
     return Provenance.objects.published().filter(
         Q(patient__in=patients_of(question).order_by().values("pk"))
         | Q(treatment__in=treatments)
-        | Q(outcome__treatment__in=treatments)
+        | Q(outcome__in=matching_outcomes(question).order_by().values("pk"))
         | Q(adverse_event__treatment__in=treatments)
         | Q(group__in=groups)
         | Q(finding__group__in=groups)

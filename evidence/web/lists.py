@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
+from .. import summaries
 from ..charts.chart import Chart
 from ..charts.registry import CHARTS
 from ..questions.parsing import parse_request
@@ -33,6 +34,8 @@ class ListPage(Context):
     charts: list[Chart] = field(default_factory=list)
     # parts of the question that were not asked of groups
     not_asked: list[str] = field(default_factory=list)
+    # about when the outcomes were assessed that are listed or drawn; empty: at any time
+    months: str = ""
 
 
 @require_safe
@@ -56,5 +59,6 @@ def list_page(request: HttpRequest, collection: str, noun: str) -> HttpResponse:
         page_links(listing, parsed.question),
         draw_charts(page, specs),
         table.in_words(parsed.question, parsed.vocabulary).not_asked,
+        summaries.outcome_months(parsed.question),
     )
     return render_page(request, page, "evidence/list.html", content)

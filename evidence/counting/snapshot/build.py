@@ -1,7 +1,7 @@
 """Reads a collection into a snapshot: each table once, within one state of the data."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from django.db import connection
@@ -44,8 +44,8 @@ from .bulk_read import (
     read_columns,
 )
 from .results import CONDITIONS as result_conditions
-from .results import MONTH, result_axes
-from .snapshot import Axis, KeyIndex, Snapshot
+from .results import MONTH, result_axes, windows_held
+from .snapshot import Axis, KeyIndex, Snapshot, in_window
 
 MAX_BITMAP_VALUES = 40  # values up to which an axis gets a bitmap for each of them
 PARALLEL_READ_PATIENTS = 50_000  # patients from which it pays to read with several connections
@@ -84,7 +84,7 @@ class SnapshotBuilder:
         self.atoms: dict[
             FieldCondition | RelationExists, np.ndarray
         ] = {}  # what conditions are made of, as bits of treatments
-        self.totals: dict[Unit, np.ndarray] = {}
+        self.totals: dict[str, np.ndarray] = {}
 
     def build(self) -> Snapshot:
         tables = self.source_tables()
@@ -108,7 +108,7 @@ class SnapshotBuilder:
             token=self.version.token_of(self.collection),
             layout=self.layout,
             axes=self.axes,
-            totals={str(unit): self.totals[unit] for unit in UNITS.values()},
+            totals=self.totals,
             studies=self.studies,
             treatment_keys=self.treatment_keys,
             patient_keys=self.patient_keys,
@@ -369,7 +369,7 @@ class SnapshotBuilder:
                 dimension, values, positions[counted], valued[counted]
             )
             if not dimension.rows and table.model in UNITS:
-                self.totals[UNITS[table.model]] = self.count_planes(positions[counted])
+                self.totals[str(UNITS[table.model])] = self.count_planes(positions[counted])
         for i, atom in enumerate(table.atoms, start=len(table.dimensions)):
             bits = bits_at(
                 positions[(marked >> i & 1).astype(bool)],
@@ -383,6 +383,24 @@ class SnapshotBuilder:
             self.axes |= result_axes(
                 positions, values, valued, bits, *extra_columns, self.row_words(of_patient=False)
             )
+            self.read_windows(table, values, positions, valued, bits)
+
+    def read_windows(
+        self,
+        table: "SourceTable",
+        values: list[str],
+        positions: np.ndarray,
+        valued: np.ndarray,
+        held: np.ndarray,
+    ) -> None:
+        """How many outcomes there are in each window of months; `held` says which conditions of
+        results hold.
+        """
+        for window, in_it in windows_held(held):
+            self.totals[in_window(Unit.OUTCOMES, window)] = self.count_planes(positions[in_it])
+            for name, dimension in table.dimensions.items():
+                axis = self.multi_value_axis(dimension, values, positions[in_it], valued[in_it])
+                self.axes[in_window(name, window)] = replace(axis, bits=None)
 
     def multi_value_axis(
         self,

@@ -14,7 +14,7 @@ from . import batch_count
 from .answering import QuestionBitsets
 from .bitsets import WORD, bit_positions, intersection_counts, popcount, unpack_bits
 from .results import counted_result_axis
-from .snapshot import Axis, Snapshot
+from .snapshot import Axis, Snapshot, names_in_months
 
 ROWS_OF = {Unit.EVENTS: AdverseEvent, Unit.OUTCOMES: Outcome}
 MAX_BITMAP_CELLS = (
@@ -160,7 +160,7 @@ class TallyCounter:
             )
         if self.is_row_axis(last):
             return self.collect_counts(
-                cells, leading, last, lambda bits, axis: self.count_rows(axis.times, bits)
+                cells, leading, last, lambda bits, _: self.count_rows_by_value(last, bits)
             )
         return self.collect_counts(
             cells,
@@ -212,6 +212,17 @@ class TallyCounter:
                     counter[tuple([values[i] for i in order])] = int(number)
         return counter
 
+    def row_counts(self, i: int) -> list[np.ndarray]:
+        """How often each value of an axis of the counted rows occurs: arrays that add up."""
+        axis, name = self.axes[i], self.names[i]
+        if name not in self.snapshot.axes:
+            return [axis.times]  # made for the question, and so of its months already
+        names = names_in_months(name, self.unit, self.tally.question)
+        return [self.snapshot.axes[name].times for name in names]
+
+    def count_rows_by_value(self, i: int, bits: np.ndarray) -> np.ndarray:
+        return sum(np.array(self.count_rows(times, bits)) for times in self.row_counts(i))
+
     def count_rows(self, times: np.ndarray, bits: np.ndarray) -> list[int]:
         """(values, digits, words) -> how many rows of each value these treatments have."""
         weights = 1 << np.arange(times.shape[1])
@@ -231,7 +242,8 @@ class TallyCounter:
                 else bit_positions(self.layout.treatments_to_patients(treatments))
             )
             return int(np.count_nonzero(np.bincount(self.snapshot.studies[patients])))
-        return self.count_rows(self.snapshot.totals[str(self.unit)][None], treatments)[0]
+        row_counts = self.snapshot.row_counts(self.unit, self.tally.question)
+        return sum(self.count_rows(digits[None], treatments)[0] for digits in row_counts)
 
     # One by one
 
@@ -324,13 +336,14 @@ class TallyCounter:
         in the tally.
         """
         if rows_of is None:
-            digits = self.snapshot.totals[str(self.unit)]
+            row_counts = self.snapshot.row_counts(self.unit, self.tally.question)
         else:
-            axis = self.axes[rows_of]
-            digits = axis.times[axis.values.index(key[-1])]
+            place = self.axes[rows_of].values.index(key[-1])
+            row_counts = [times[place] for times in self.row_counts(rows_of)]
         weights = np.zeros(len(positions), dtype=np.int64)
-        for digit, bits in enumerate(digits):
-            weights += unpack_bits(bits)[positions].astype(np.int64) << digit
+        for digits in row_counts:
+            for digit, bits in enumerate(digits):
+                weights += unpack_bits(bits)[positions].astype(np.int64) << digit
         return weights
 
 

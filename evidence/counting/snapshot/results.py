@@ -7,7 +7,7 @@ snapshot is built (`result_axes`). A question then selects the windows it asks f
 (`counted_result_axis`). The rule is that of `Outcome.objects.one_per_patient_and_domain`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from django.db.models import F, IntegerField, Q, Value
@@ -28,6 +28,15 @@ VALUES = [improved_value(domain, answer) for answer in (YES, NO) for domain in D
 # tenths (−1: none).
 CONDITIONS = [~Q(result=Response.UNKNOWN), Q(result=Response.IMPROVED), *map(month_window, WINDOWS)]
 MONTH = Coalesce(Cast(F("at_months") * 10, IntegerField()), Value(-1))
+
+
+def windows_held(held: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+    """(window of months, which outcomes are in it); the bits of `held` say which of CONDITIONS
+    hold.
+    """
+    first = len(CONDITIONS) - len(WINDOWS)
+    for bit, window in enumerate(WINDOWS, start=first):
+        yield window.value, (held >> bit & 1).astype(bool)
 
 
 def axis_name(window: str, *, best: bool) -> str:

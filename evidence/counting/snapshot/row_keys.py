@@ -11,7 +11,7 @@ from ...questions.question import Question
 from ..tally import Unit
 from .answering import QuestionBitsets
 from .bitsets import WORD, unpack_bits
-from .snapshot import KeyIndex, Snapshot
+from .snapshot import KeyIndex, Snapshot, names_in_months
 from .store import snapshot_for
 
 READ_ORDER = 50_000  # keys fetched at a time
@@ -53,7 +53,9 @@ def row_keys_under(
         default_order(snapshot, Unit.TREATMENTS),
         matching_flags(snapshot, question, Unit.TREATMENTS),
     )
-    treatments = first_matching(ranked, flags, stop, times := rows_per_treatment(snapshot, unit))
+    treatments = first_matching(
+        ranked, flags, stop, times := rows_per_treatment(snapshot, unit, question)
+    )
     ends = np.cumsum(times[treatments])
     first = int(np.searchsorted(ends, start, side="right"))
     rows_before = int(ends[first - 1]) if first else 0
@@ -133,16 +135,18 @@ def database_order(
     return order
 
 
-def rows_per_treatment(snapshot: Snapshot, unit: Unit) -> np.ndarray:
-    """How many outcomes or events the treatment at each place has."""
+def rows_per_treatment(snapshot: Snapshot, unit: Unit, question: Question) -> np.ndarray:
+    """How many outcomes or events of the question the treatment at each place has."""
 
     def add_planes() -> np.ndarray:
         row_counts = np.zeros(snapshot.layout.width * WORD, dtype=np.uint8)
-        for digit, bits in enumerate(snapshot.totals[str(unit)]):
-            row_counts += unpack_bits(bits) << digit
+        for digits in snapshot.row_counts(unit, question):
+            for digit, bits in enumerate(digits):
+                row_counts += unpack_bits(bits) << digit
         return row_counts
 
-    return cached_on_snapshot(snapshot, f"times of {unit}", add_planes)
+    names = "+".join(names_in_months(unit, unit, question))
+    return cached_on_snapshot(snapshot, f"times of {names}", add_planes)
 
 
 def first_matching(

@@ -8,6 +8,8 @@ from functools import cached_property
 
 import numpy as np
 
+from ...questions.question import Question
+from ..tally import Unit
 from .bitsets import Layout
 
 # arrays by themselves
@@ -49,6 +51,19 @@ class Axis:
     wider: dict[str, Sequence[str]] = field(default_factory=dict)
 
 
+def in_window(name: str, window: str) -> str:
+    """What the outcomes of one window of months are called among axes and totals."""
+    return f"{name}:{window}"
+
+
+def names_in_months(name: str, unit: Unit, question: Question) -> list[str]:
+    """Where rows of a unit are counted: under `name`, or, of outcomes where months are asked for,
+    under it in each of their windows.
+    """
+    windows = question.outcome_months if unit == Unit.OUTCOMES else ()
+    return [in_window(name, window) for window in windows] or [str(name)]
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """Axes of all treatments that readers may see, and how to find a treatment again by its primary
@@ -64,7 +79,8 @@ class Snapshot:
     token: str
     layout: Layout
     axes: dict[str, Axis]
-    # unit -> (bits, width): how many events or outcomes a treatment has
+    # unit -> (bits, width): how many events or outcomes a treatment has; of outcomes also how many
+    # in each window of months (`in_window`)
     totals: dict[str, np.ndarray]
     studies: np.ndarray  # each patient's study, as the number of its value on the axis `study`
     treatment_keys: np.ndarray
@@ -87,6 +103,12 @@ class Snapshot:
         positions = np.searchsorted(self.sorted_keys, keys)
         positions[positions == len(self.sorted_keys)] = 0
         return self.sorted_places[positions[self.sorted_keys[positions] == keys]]
+
+    def row_counts(self, unit: Unit, question: Question) -> list[np.ndarray]:
+        """How many events or outcomes of the question a treatment has, as binary numbers (bits,
+        width) that add up.
+        """
+        return [self.totals[name] for name in names_in_months(unit, unit, question)]
 
     @cached_property
     def rank(self) -> np.ndarray:

@@ -33,7 +33,7 @@ from .build import build_snapshot, visible_patients
 from .snapshot import PLAIN, Axis, Snapshot
 
 logger = logging.getLogger(__name__)
-FORMAT = 3  # raised when the files below mean something else
+FORMAT = 4  # raised when the files below mean something else
 AT_ONCE = 20_000  # patients that are read anew within a request, in about half a second
 
 served: dict[int, list[Snapshot]] = {}  # by collection, the one used last first

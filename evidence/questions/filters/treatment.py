@@ -10,6 +10,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from ...models import (
     AdverseEvent,
     Collection,
+    Outcome,
     Patient,
     PatientAutoantibody,
     PatientManifestation,
@@ -25,6 +26,7 @@ from ...models.choices import (
     Subset,
     YesNo,
 )
+from ...models.outcome import in_month_windows
 from ...models.treatment import assessed_about, given_filter, with_seriousness
 from ..form_fields import MatchedSetField, truncate_text
 from ..question import Question
@@ -277,6 +279,14 @@ SETS = {name: url_filter for name, url_filter in FILTERS.items() if isinstance(u
 def matching_treatments(question: Question) -> QuerySet:
     """The treatments that answer every part of the question with yes."""
     return Treatment.objects.within(question.collection).filter(question_answer(question).yes)
+
+
+def matching_outcomes(question: Question) -> QuerySet:
+    """The outcomes of the months that the question asks for, under the treatments that answer
+    it.
+    """
+    outcomes = Outcome.objects.under(matching_treatments(question))
+    return outcomes.filter(in_month_windows(question.outcome_months))
 
 
 def treatments_known(question: Question) -> QuerySet:
