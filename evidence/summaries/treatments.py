@@ -15,7 +15,7 @@ from ..models.outcome import window_of
 from ..questions.filters import matching_outcomes
 from ..questions.question import Question
 from ..statistics import quartiles
-from .outcomes import outcome_months
+from .outcomes import outcome_months_text
 from .shares import Summary, run_summaries
 
 # Measures drawn from baseline to follow-up: what they are called, and how sources name them.
@@ -162,7 +162,7 @@ def swimmer_rows(question: Question, treatments: Iterable[Treatment]) -> Swimmer
 
     ((total, known),) = run_summaries(count_lengths())
     drawn = [swimmer_row(treatment, question.outcome_months) for treatment in treatments]
-    return Swimmers(drawn, total, known, outcome_months(question))
+    return Swimmers(drawn, total, known, outcome_months_text(question))
 
 
 def swimmer_row(treatment: Treatment, months: tuple[str, ...] = ()) -> Swimmer:
