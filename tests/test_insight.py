@@ -9,6 +9,7 @@ from evidence import charts, summaries
 from evidence.charts.registry import SWIMMERS
 from evidence.models import ATTRIBUTES, FlowStep, Outcome, Review, Treatment
 from evidence.models.choices import Assessed
+from evidence.questions.filters import describe_question
 from evidence.questions.question import Question
 from evidence.questions.vocabulary import vocabulary
 from evidence.statistics import ALL_RULES, RULES, Derived
@@ -397,3 +398,21 @@ def test_swimmer_reads_one_course(measured):
     course = Treatment.objects.get(patient__slug="m-1")
     found = swimmer_row(course)
     assert (found.months, found.last_month, found.undated, found.is_drawable) == (3, 6, 0, True)
+
+
+def test_where_not_all_are_listed_those_that_disagree_are_first_of_the_listed_only(
+    client, measured, unlimited, monkeypatch
+):
+    whole = text_of(client.get("/measured/rules/"))
+    assert "Those that disagree first, then those that cannot be judged." in whole
+    assert "Of these" not in whole
+    for module in ("evidence.summaries.rules", "evidence.web.analyses"):
+        monkeypatch.setattr(f"{module}.LISTED", 2)
+    told = "The first 2 of 4, by patient; filter to see the others. Of these, those that disagree"
+    assert told in text_of(client.get("/measured/rules/"))
+
+
+def test_one_year_of_age_is_a_year(asking, published):
+    words = vocabulary(published)
+    assert describe_question(asking(published, "age_min=1"), words).endswith("Age from 1 year")
+    assert describe_question(asking(published, "age_min=2"), words).endswith("Age from 2 years")

@@ -2,6 +2,7 @@
 engines.
 """
 
+import csv
 from collections import Counter
 from urllib.parse import urlencode
 
@@ -340,6 +341,17 @@ def test_outcomes_of_any_months_are_as_many_on_list_file_and_api(
         assert len(rows_of(client, f"{at}.csv?{query}")) == total
         api = client.get(f"/api/v1{at}/?{query}&page_size=1000").json()
         assert api["count"] == len(api["results"]) == total
+
+
+def test_the_file_of_a_comparison_carries_the_rule_of_its_outcomes(client, study, unlimited):
+    followed(study, [skin("improved", 3), skin("worsened", 12)])
+    file = client.get("/followed/compare.csv?a=assessed%3D3&b=assessed%3D12")
+    rows = list(csv.DictReader(file.content.decode("utf-8-sig").splitlines()))
+    ruled = {row["label"]: row for row in rows if row["outcome_rule"]}
+    row = ruled["Skin"]
+    assert (row["a_known"], row["b_known"]) == ("1", "1") and len(ruled) < len(rows)
+    assert "A: Only outcomes at about month 3 (2 to under 4.5) count" in row["outcome_rule"]
+    assert "B: Only outcomes at about month 12" in row["outcome_rule"]
 
 
 # How much hangs on what

@@ -2,6 +2,7 @@
 
 from ..models import Collection
 from ..summaries import SideBySide
+from ..summaries.comparison import BY_DOMAIN
 from .chart import (
     COUNT,
     SECOND,
@@ -28,6 +29,7 @@ COLUMNS = [
         "exact_p",
     ),
     "note",
+    "outcome_rule",
 ]
 
 
@@ -36,12 +38,17 @@ def compare_chart(comparison: SideBySide, collection: Collection) -> Chart:
     not drawn.
     """
     name, title = "compare", "A and B, share by share"
-    rows = [row for _, rows in comparison.groups for row in rows]
+    by_heading = [(heading, row) for heading, rows in comparison.groups for row in rows]
+    rows = [row for _, row in by_heading]
+    numbers = [
+        [*comparison_numbers(row), comparison.outcome_rule if heading == BY_DOMAIN else None]
+        for heading, row in by_heading
+    ]
     table = ChartTable(
         HEADINGS,
         [comparison_cells(row) for row in rows],
         {},
-        (COLUMNS, [comparison_numbers(row) for row in rows]),
+        (COLUMNS, numbers),
     )
     known_rows = [
         row for row in rows if row.first.percent is not None or row.second.percent is not None

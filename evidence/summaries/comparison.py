@@ -24,6 +24,7 @@ from .shares import (
     run_together,
 )
 
+BY_DOMAIN = "Improved, by domain"  # heading of the rows that `outcome_rule` is about
 FEWEST = 5  # patients known in a group, under which no p-value is printed
 SIMULATED = "simulated: no test"  # why simulated records have no p-value
 NOBODY = "not known on either side"
@@ -68,7 +69,7 @@ def cohort_profile(question: Question, vocabulary: Vocabulary) -> Summary:
         "Who they are": sexes | subsets,
         "What it was given for (alone or with others)": indications,
         "What happened": {headline.key: headline for headline in headlines},
-        "Improved, by domain": {domain.key: domain for domain in domains},
+        BY_DOMAIN: {domain.key: domain for domain in domains},
         "Adverse events, by category": events,
     }
     return Profile(match, demographics, shares)
@@ -232,7 +233,7 @@ class SideBySide:
 
 
 # Shown also where nobody has it; elsewhere only what occurs, or is known of nobody.
-ALWAYS_SHOWN = {"What happened", "Improved, by domain"}
+ALWAYS_SHOWN = {"What happened", BY_DOMAIN}
 
 
 def side_by_side(

@@ -11,10 +11,10 @@ from typing import Any
 from ..counting import Tally, Unit, count
 from ..models.choices import Missing
 from ..questions.question import Question
+from ..questions.vocabulary import unit_of
 from ..statistics import wilson_interval
 
 # where it is not the plural without its s
-SINGULAR = {"people": "person", "studies": "study", "boxes": "box"}
 FEW = 5  # known, under which an interval says more than a percentage
 
 ASKED_FOR = "asked for"  # in place of a percentage that the question itself decides
@@ -61,15 +61,6 @@ def format_number(value: float | None, decimals: int = 1) -> str:
 def group_digits(count: int) -> str:
     """12 345 for 12345, with narrow spaces."""
     return f"{count:,}".replace(",", "\u202f")
-
-
-def unit_of(count: float, unit: str) -> str:
-    """What so many are called: “patient” of one, “patients” of any other number; `unit` is the
-    plural.
-    """
-    if count != 1:
-        return unit
-    return " ".join(SINGULAR.get(word, word.removesuffix("s")) for word in unit.split(" "))
 
 
 def pluralize(count: int, unit: str) -> str:

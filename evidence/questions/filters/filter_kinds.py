@@ -16,7 +16,7 @@ from ...models.choices import Match, Missing
 from ...models.missing import missing_for
 from ..form_fields import MatchedSetField, NumberField, SearchField, WordsField
 from ..three_answers import ThreeAnswers, list_answer
-from ..vocabulary import Vocabulary
+from ..vocabulary import Vocabulary, unit_of
 from .facts import ConditionFacts, Facts
 
 EXTRACTION = "patient__study__extraction"
@@ -215,7 +215,7 @@ class Bound(QuestionFilter):
         self.range, self.attribute, self.unit = of, of.attribute, of.unit
 
     def in_words(self, value, vocabulary):
-        return f"{self.label} {value} {self.unit}".rstrip()
+        return f"{self.label} {value} {unit_of(value, self.unit)}".rstrip()
 
 
 class NotKnown(QuestionFilter):
