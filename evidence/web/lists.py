@@ -59,6 +59,6 @@ def list_page(request: HttpRequest, collection: str, noun: str) -> HttpResponse:
         page_links(listing, parsed.question),
         draw_charts(page, specs),
         table.in_words(parsed.question, parsed.vocabulary).not_asked,
-        summaries.outcome_months(parsed.question),
+        summaries.outcome_months_text(parsed.question),
     )
     return render_page(request, page, "evidence/list.html", content)
