@@ -115,7 +115,7 @@ def accepts_gzip(request: HttpRequest) -> bool:
     weights = {}
     for item in request.META.get("HTTP_ACCEPT_ENCODING", "").split(","):
         coding, *parameters = item.split(";")
-        weights[coding.strip()] = weight_in(parameters)
+        weights[coding.strip().lower()] = weight_in(parameters)
     return 0 < weights.get("gzip", 0) >= weights.get("identity", 0)
 
 

@@ -186,7 +186,7 @@ CACHE_RESPONSES = env_flag("CASEBOOK_KEEP_ANSWERS", not DEBUG)
 # gains nothing. requests of one network address; 0: no limit
 API_PER_MINUTE = env_number("CASEBOOK_API_PER_MINUTE", 600)
 # What a proxy says of a visitor (https or not, from where) is believed of these addresses alone,
-# and only where there is a proxy; gunicorn_conf.py and api/limits.py ask here.
+# and only where there is a proxy; gunicorn_conf.py and api/throttling.py ask here.
 BEHIND_PROXY = env_flag("CASEBOOK_BEHIND_PROXY", False)
 PROXIES = env_networks("CASEBOOK_PROXIES", "127.0.0.1,::1") if BEHIND_PROXY else []
 REST_FRAMEWORK = {
@@ -199,7 +199,7 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "evidence.api.errors.exception_handler",
     "URL_FORMAT_OVERRIDE": None,
-    "NUM_PROXIES": 1 if BEHIND_PROXY else 0,  # of those in front, the last: see api/limits.py
+    "NUM_PROXIES": 1 if BEHIND_PROXY else 0,  # of those in front, the last: see api/throttling.py
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Casebook API",

@@ -1,5 +1,6 @@
 """The API: the same answers as pages and files, for programs."""
 
+import base64
 import csv
 import io
 import json
@@ -723,3 +724,16 @@ def test_the_page_for_people_lists_every_address_and_filter(client, schema):
         assert each["in"] == "path" or f"<code>{each['name']}</code>" in body
     assert f"{ours.API_PER_MINUTE} times a minute" in body
     assert page["Cache-Control"] == "no-cache"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "page_size=" + "0" * 8 + "1" + "9" * 4400,
+        "page_size=0000000019999999",
+        "page_size=01",
+        "cursor=" + base64.urlsafe_b64encode(b"[" * 5000).decode().rstrip("="),
+    ],
+)
+def test_what_is_no_size_and_no_cursor_is_refused(client, world, query):
+    refused(client, f"world/patients/?{query}")

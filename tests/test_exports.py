@@ -116,6 +116,21 @@ def test_a_text_that_could_be_a_formula_is_inert_and_can_be_read_back(prefix):
 
 
 @pytest.mark.parametrize(
+    ("text", "inert"),
+    [
+        ("a;=1+1", "a;'=1+1"),
+        ("diabetes; =cmd|' /C calc'!A0", "diabetes;' =cmd|' /C calc'!A0"),
+        ("mRSS 24; -3", "mRSS 24; -3"),
+        ("asthma; gout", "asthma; gout"),
+        ("−1+1", "'−1+1"),
+    ],
+)
+def test_a_formula_behind_a_semicolon_or_a_typographic_minus_is_inert(text, inert):
+    """A spreadsheet that separates by semicolons makes a cell of what stands behind one."""
+    assert escape_formula(text) == inert
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "",

@@ -105,6 +105,17 @@ def test_head_of_a_wrong_question_is_refused_like_get(published, address, status
         assert answered == status and "ETag" not in headers and bool(body) is (method == "GET")
 
 
+def test_head_of_a_forest_plot_for_programs_computes_nothing(client, db, monkeypatch):
+    def computed(*given, **more):
+        raise RuntimeError("nobody asked for a body")
+
+    monkeypatch.setattr("evidence.api.answers.forest_json", computed)
+    address = "/api/v1/sener-2025-reconstruction/forest/?item=improved"
+    assert client.head(address).status_code == 200
+    with pytest.raises(RuntimeError):
+        client.get(address)
+
+
 NO_ROWS = "nobody asked for a body"
 STREAMED = [f"/published/patients.{how}" for how in ("csv", "tsv", "jsonl", "xlsx")] + [
     "/published/bundle.zip"

@@ -49,3 +49,33 @@ def test_a_file_of_one_record_refuses_in_plain_text(client, world, path):
 def test_a_page_of_a_collection_says_that_a_release_does_not_exist(client, world, path):
     page = client.get(world.address(f"{path}?release=7"))
     assert page.status_code == 400 and "There is no such release." in text_of(page)
+
+
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [
+        ("forest/", "item=improved&shared=no"),
+        ("forest.csv", "item=improved&shared=maybe"),
+        ("", "sensitivity=maybe"),
+        ("", "sensitivity=off&sex=female"),
+        ("patients/", "sort=age_years&sort=-age_years"),
+        ("patients.csv", "sort=age_years&sort=-age_years"),
+        ("patients.csv", "release=1&release=2"),
+        ("forest/", "item=improved&item=stopped"),
+        ("patients/", "with=sex%3Dmale&with=sex%3Dfemale"),
+    ],
+)
+def test_a_display_word_has_its_one_value_and_stands_once(client, world, released, path, query):
+    response = client.get(world.address(f"{path}?{query}"))
+    assert response.status_code == 400 and "no-store" in response["Cache-Control"]
+
+
+def test_a_release_in_two_ways_is_refused_by_programs_too(client, world, released):
+    problem = client.get("/api/v1/world/patients/?release=1&release=2")
+    assert problem.status_code == 400
+    assert "“release” is given more than once" in problem.json()["detail"]
+
+
+def test_a_page_does_not_repeat_a_long_release_that_is_none(client, world):
+    page = client.get(world.address(f"?release={'9' * 4000}"))
+    assert page.status_code == 400 and len(page.content) < 120_000

@@ -1,6 +1,7 @@
 """What a request asks: its question, and which rows and columns of the answer."""
 
 import json
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
 from hashlib import sha256
@@ -18,6 +19,8 @@ from ..questions.parsing import ParsedRequest, get_collection, parse_params
 from ..summaries import forest_items
 from ..tables import Column, Table
 from .errors import Refused
+
+PAGE_SIZE = re.compile(r"[1-9][0-9]{0,8}")
 
 DEFAULT_SIZE, LARGEST_SIZE = 100, 1000  # rows of a page
 ROWS = ("sort", "fields", "page_size", "cursor")  # parameters of lists beside the filters
@@ -53,7 +56,7 @@ def parse_api_request(
         errors += parameter_errors(parsed)
     errors += [
         (name, f"“{name}” is given more than once.")
-        for name in own_params
+        for name in (*own_params, RELEASE)
         if len(set(data.getlist(name))) > 1
     ]
     requested = requested_release(data, collection)
@@ -135,7 +138,7 @@ def page_of_list(data: QueryDict, table: Table, parsed: ParsedRequest) -> PageOf
             )
         )
     size = data.get("page_size") or str(DEFAULT_SIZE)
-    if not (size.isascii() and size.isdecimal() and 1 <= int(size[:9]) <= LARGEST_SIZE):
+    if not (PAGE_SIZE.fullmatch(size) and 1 <= int(size) <= LARGEST_SIZE):
         errors.append(("page_size", f"“page_size” is a whole number from 1 to {LARGEST_SIZE}."))
     columns = {column.name: column for column in table.file_columns}
     names = data["fields"].split(",") if data.get("fields") else list(columns)
@@ -178,7 +181,7 @@ def read_cursor(text: str, table: Table, parsed: ParsedRequest, sort: str) -> in
     try:
         start, token, question = json.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
         is_valid = type(start) is int and 0 <= start < 1 << 40 and type(token) is str
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         is_valid = False
     if not is_valid or question != cursor_key(table, parsed, sort):
         raise_if_refused(

@@ -162,7 +162,9 @@ class Forest(Read):
         params = request.query_params
         parsed = parse_api_request(params, collection, FOREST)
         item, shared = forest_words(params, parsed)
-        return Response(answers.forest_json(item, shared, parsed, request.build_absolute_uri))
+        return self.make_answer(
+            lambda: answers.forest_json(item, shared, parsed, request.build_absolute_uri)
+        )
 
 
 class Rows(Read):

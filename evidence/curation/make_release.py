@@ -6,7 +6,6 @@ import csv
 import io
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import BinaryIO
 from zipfile import ZipFile
@@ -33,17 +32,6 @@ COMMON = {"empty_means", "collection", "evidence_kind"}
 
 class CannotRelease(ValueError):
     """Why there is no release, for a curator to read."""
-
-
-@dataclass
-class Made:
-    """One collection's archive, before it is stored."""
-
-    collection: Collection
-    file: BinaryIO
-    rows: dict[str, int]
-    content_hash: str
-    changes: dict[str, dict[str, int]]
 
 
 def make_release(notes: str = "") -> Release:

@@ -24,8 +24,8 @@ NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 class ReleaseStatus:
     """How the data of a collection stand to the latest release that holds it.
 
-    `moved` says whether they have changed since; `current` is the data version that gave them what
-    they hold, as far as is known, and `changed_at` when it was.
+    `has_changed` says whether they have changed since; `current` is the data version that gave
+    them what they hold, as far as is known, and `changed_at` when it was.
     """
 
     release: Release | None
@@ -186,8 +186,8 @@ def page_status(request: HttpRequest, collection: Collection, problems: list[str
     """400 for a page whose address is wrong, a release that does not exist included; otherwise
     200.
     """
-    pin = requested_release(request.GET, collection)
-    return 400 if problems or (pin and pin.problem) else 200
+    requested = requested_release(request.GET, collection)
+    return 400 if problems or (requested and requested.problem) else 200
 
 
 # The content, as one number

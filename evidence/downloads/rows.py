@@ -21,7 +21,7 @@ from .release_status import ReleaseStatus, release_status
 
 BYTE_ORDER_MARK = "\ufeff"  # without it Excel reads UTF-8 as something else
 # Signs that can make a spreadsheet take a text for a formula or a command, in any width.
-FORMULA_SIGNS = frozenset("=+-@|%")
+FORMULA_SIGNS = frozenset("=+-@|%\N{MINUS SIGN}")
 NUMBER = re.compile(r"-?[0-9.,]+")
 # Hangul fillers and the empty Braille cell.
 BLANK_LETTERS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
@@ -53,12 +53,19 @@ def escape_formula(value: str) -> str:
     A text could be a formula if its first printing character is a sign, whatever invisible
     characters and apostrophes come before it: programs differ in what they skip. A plain number
     such as -13 stays.
-    To read a text back, apply the same test and take one leading apostrophe off.
+    The same holds behind each semicolon. To read a text back, apply the same test and take one
+    apostrophe off.
     """
     first = value[:1]
-    if first.isascii() and first.isalnum():  # most texts
-        return value
-    return f"'{value}" if could_be_formula(value) else value
+    if not (first.isascii() and first.isalnum()) and could_be_formula(value):
+        value = f"'{value}"
+    # A spreadsheet that separates by semicolons makes a cell of what stands behind one.
+    if ";" in value:
+        head, *cells = value.split(";")
+        value = ";".join(
+            [head, *(f"'{part}" if could_be_formula(part) else part for part in cells)]
+        )
+    return value
 
 
 def could_be_formula(value: str) -> bool:

@@ -1,8 +1,8 @@
 """One state of the data for everything a page, a file or a build reads.
 
-Between two queries somebody may publish; then a count would be of yesterday and its rows of today.
-Inside `steady()` all reads see the same state, and its version is read once. Readers take no lock
-and block nobody.
+Between two queries somebody may publish; then a count would be of yesterday and its rows of
+today. Inside `consistent_read()` all reads see the same state, and its version is read once.
+Readers take no lock and block nobody.
 """
 
 from collections.abc import Callable, Iterator
@@ -38,7 +38,7 @@ def consistent_read() -> Iterator[DataVersion]:
 
 
 def current_version() -> DataVersion:
-    """The version of the state being read; outside a steady block, the one that is current now."""
+    """The version of the state being read; outside such a block, the one that is current now."""
     return getattr(here, "version", None) or DataVersion.current()
 
 

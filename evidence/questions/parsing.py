@@ -7,6 +7,7 @@ from django.http import Http404, HttpRequest, QueryDict
 from ..models import Collection
 from ..models.consistency import all_collections
 from .filters import DISPLAY_PARAMS, SETS, Chip, TreatmentFilter, describe_question, filter_chips
+from .form_fields import truncate_text
 from .question import Question
 from .vocabulary import Vocabulary, vocabulary
 
@@ -88,9 +89,35 @@ def parse_params(data: QueryDict, collection: Collection) -> ParsedRequest:
         for name in DISPLAY_PARAMS
         if (values := [value for value in data.getlist(name) if value])
     }
-    if form.is_valid():
+    if not all(len(value) <= MAX_RELEASE_DIGITS for value in view.get("release", ())):
+        del view["release"]  # no release; links need not repeat what a page has refused
+    problems = display_problems(data)
+    if form.is_valid() and not problems:
         return ParsedRequest(collection, terms, form, form.question(collection), view=view)
-    return ParsedRequest(collection, terms, form, None, form.problems(), view)
+    return ParsedRequest(collection, terms, form, None, [*form.problems(), *problems], view)
+
+
+MAX_RELEASE_DIGITS = 9
+# Display parameters that switch one thing on: any other word would be taken for yes.
+SWITCHES = {"shared": "yes", "sensitivity": "on"}
+# What stands once: of two different values a reader could not know which one was meant.
+SINGLE_PARAMS = ("shared", "sensitivity", "item", "rule", "with", "release", "sort", "page")
+
+
+def display_problems(data: QueryDict) -> list[str]:
+    """What is wrong with the parameters that change the display of a question's answer."""
+    problems = [
+        f"“{truncate_text(value)}” is no value of “{name}”; it is “{known}” or left out."
+        for name, known in SWITCHES.items()
+        for value in data.getlist(name)
+        if value not in ("", known)
+    ]
+    problems += [
+        f"“{name}” is given more than once."
+        for name in SINGLE_PARAMS
+        if len(set(filter(None, data.getlist(name)))) > 1
+    ]
+    return problems
 
 
 def parse_query_string(text: str, collection: Collection) -> ParsedRequest:

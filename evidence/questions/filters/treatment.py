@@ -35,8 +35,8 @@ from ..vocabulary import Vocabulary
 from .facts import EVERYBODY, NOBODY, ConditionFacts, Facts
 from .filter_kinds import AnyOf, Bound, NotKnown, QuestionFilter, Range, Search, SetOf
 
-# What changes the display only; the rest of an address is the question. KEPT stay when the question
-# changes.
+# What changes the display only; the rest of an address is the question. DISPLAY_PARAMS stay when
+# the question changes.
 DISPLAY_PARAMS = ("chart", "sensitivity", "rule", "item", "shared", "with", "release")
 VIEW_PARAMS = {"sort", "page", *DISPLAY_PARAMS}
 
