@@ -28,13 +28,12 @@ class GroupFilter(django_filters.FilterSet):
         "Search",
         paths=[
             "label",
-            "inhibitor__name",
-            "inhibitor__brand",
             "study__short_name",
             "study__title",
             "study__authors",
             "study__journal",
         ],
+        drug="inhibitor",
     )
     inhibitor = AnyOf("JAK inhibitor", path="inhibitor__slug")
     indication = SetOf("Indication", kind="indication", verbs=INDICATED)
@@ -131,9 +130,8 @@ STUDY_SEARCH = Search(
         "title",
         "authors",
         "journal",
-        "registered_inhibitor__name",
-        "registered_inhibitor__brand",
     ],
+    drug="registered_inhibitor",
 )
 
 
