@@ -323,9 +323,9 @@ def test_groups_answer_what_a_group_can_answer(world, asking):
 
     assert found("") == ["control", "mixed", "treated"]
     assert found("inhibitor=tofacitinib") == ["treated"]
-    assert found("indication=ild&indication=skin&indication_match=exactly") == ["treated"]
-    assert found("indication=ild&indication_match=exactly") == []
-    assert found("indication=gi&indication_match=none") == ["treated"]
+    assert found("indication=gi&indication=skin") == ["treated"]
+    assert found("indication=ild&indication=skin&indication_match=all") == ["treated"]
+    assert found("indication=gi&indication=skin&indication_match=all") == []
     assert found("year_min=2021") == ["mixed"]
     assert found("sex=female") == ["control", "mixed", "treated"]
     question = asking(world.collection, "sex=female&inhibitor=tofacitinib&age_min=3")
