@@ -20,7 +20,7 @@ from evidence.questions.vocabulary import vocabulary
 from evidence.summaries import cohort_totals, run_summaries
 
 from . import plain
-from .factories import make_patient, make_study, make_treatment
+from .factories import make_group, make_patient, make_study, make_treatment
 
 
 def matching(asking, world, address) -> list[str]:
@@ -408,6 +408,22 @@ def test_the_longest_search_is_answered_for_studies_and_groups(world, asking):
     assert [group.slug for group in matching_groups(asking(world.collection, "q=Xeljanz"))] == [
         "treated"
     ]
+
+
+def test_a_search_of_groups_looks_into_indications_and_findings(world, asking):
+    findings = [{"measure": "Calcinosis of hands", "kind": "events", "events": 1, "n": 3}]
+    make_group(
+        make_study(world.collection, "delta"), "arm", indications=["joints"], findings=findings
+    )
+
+    def found(words):
+        question = asking(world.collection, urlencode({"q": words}))
+        return sorted(group.slug for group in matching_groups(question))
+
+    assert found("ILD") == ["treated"]
+    assert found("joints") == found("calcin") == found("hands joint tofa") == ["arm"]
+    assert found("ints") == found("osis") == [], "terms and measures begin with the word"
+    assert found("(hands)") == found("hands.*") == []
 
 
 def test_studies_answer_as_a_whole_or_by_a_course_or_by_a_group(world, published, asking):

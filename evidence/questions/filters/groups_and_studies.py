@@ -10,17 +10,32 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import django_filters
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from ...models import Study, StudyGroup
+from ...models import GroupFinding, Indication, Study, StudyGroup
 from ...models.choices import Design, Match, Subset
 from ..question import Question
 from ..vocabulary import Vocabulary
 from .filter_kinds import AnyOf, Search, SetOf
+from .search_terms import beginning_of_word, named_terms
 from .treatment import YEAR, describe_question, filter_chips, matching_treatments
 
 # “Exactly” and “none of” need a list that is known to be complete, which no group has.
 INDICATED = {Match.ANY: "indicated_for_any", Match.ALL: "indicated_for_all"}
+
+
+def group_mentions(word: str) -> Q:
+    """Groups whose records mention this word: an indication, or what a finding measures, in which a
+    word begins like this.
+    """
+    findings = GroupFinding.objects.filter(
+        measure__iregex=beginning_of_word(word), group=OuterRef("pk")
+    )
+    condition = Q(Exists(findings))
+    if named := named_terms(Indication, word):
+        links = StudyGroup.indications.through.objects.filter(indication__in=named)
+        condition |= Q(pk__in=links.values("studygroup"))
+    return condition
 
 
 class GroupFilter(django_filters.FilterSet):
@@ -36,6 +51,7 @@ class GroupFilter(django_filters.FilterSet):
             "study__journal",
         ],
         drug="inhibitor",
+        related=group_mentions,
     )
     inhibitor = AnyOf("JAK inhibitor", path="inhibitor__slug")
     indication = SetOf("Indication", kind="indication", verbs=INDICATED)
