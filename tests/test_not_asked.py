@@ -258,3 +258,21 @@ def test_a_citation_of_a_study_by_its_groups_alone_says_it(client, asked_world, 
         == 1
     )
     assert "not asked" not in content(client, asked_world.address(f"studies.{how}")).decode()
+
+
+def test_no_comparator_may_hold_patients_like_these(client, asked_world):
+    """A comparator holds nobody on a JAK inhibitor; alpha's control is one."""
+    page = content(client, asked_world.address("groups/?sex=female")).decode()
+    assert (
+        "3 groups may hold patients like these; the other one listed is a comparator, with nobody "
+        "on a JAK inhibitor." in page
+    )
+    make_group(asked_world.collection.studies.get(slug="delta"), "usual-care", inhibitor=None)
+    page = content(client, asked_world.address("groups/?sex=female")).decode()
+    assert "the other 2 listed are comparators, with nobody on a JAK inhibitor." in page
+    page = content(client, asked_world.address("groups/?sex=female&inhibitor=tofacitinib")).decode()
+    assert "2 groups may hold patients like these." in page and "the other" not in page
+    comparators = "comparators hold nobody on one."
+    assert comparators in content(client, asked_world.address("findings/?sex=female")).decode()
+    chart = client.get("/api/v1/world/charts/group-changes/?sex=female").json()
+    assert comparators in json.dumps(chart, ensure_ascii=False)

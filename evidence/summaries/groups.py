@@ -65,6 +65,20 @@ class GroupCover:
         )
 
     @property
+    def comparators_text(self) -> str:
+        """Which of the groups that are listed may hold patients like these: comparators hold nobody
+        on a JAK inhibitor.
+        """
+        treated = pluralize(self.treated, "groups")
+        if not self.comparators:
+            return f"{treated} may hold patients like these."
+        if self.comparators == 1:
+            others = "the other one listed is a comparator"
+        else:
+            others = f"the other {self.comparators} listed are comparators"
+        return f"{treated} may hold patients like these; {others}, with nobody on a JAK inhibitor."
+
+    @property
     def left_out(self) -> str:
         """What was not asked of the groups, as a sentence with a space before it."""
         return f" Not asked of them: {'; '.join(self.not_asked)}." if self.not_asked else ""
