@@ -53,6 +53,8 @@ class Course:
     results: list
     months: list
     outcomes: list  # (domain, result, month)
+    texts: list  # what a search looks into anywhere
+    names: list  # drugs and terms, which a search names by the beginning of a word
 
 
 def is_seen(patient) -> bool:
@@ -183,6 +185,20 @@ def all_courses(collection) -> list[Course]:
                 months=[
                     each.at_months for each in course.outcomes.all() if each.at_months is not None
                 ],
+                texts=[
+                    *(patient.slug, patient.notes, patient.comorbidities),
+                    *(study.short_name, study.title, study.authors, study.journal),
+                    *(each.description for each in events),
+                ],
+                names=[
+                    *(course.inhibitor.name, course.inhibitor.brand),
+                    *(each.category.label for each in events),
+                    *(each.label for each in course.indications.all()),
+                    *(each.label for each in course.concomitant_therapies.all()),
+                    *(each.label for each in patient.prior_therapies.all()),
+                    *(each.manifestation.label for each in signs if each.status == "present"),
+                    *(each.autoantibody.label for each in antibodies if each.status == "present"),
+                ],
             )
         )
     return found
@@ -239,6 +255,22 @@ def coded_answer(value: str, asked: set, unknown: str) -> str:
     return "open" if value == unknown and unknown not in asked else "no"
 
 
+def begins_a_word(name: str, word: str) -> bool:
+    """Whether a word begins within a name as `word` does."""
+    name, word = name.lower(), word.lower()
+    return any(
+        name.startswith(word, place) and not name[:place][-1:].isalnum()
+        for place in range(len(name))
+    )
+
+
+def is_mentioned(course: Course, word: str) -> bool:
+    """Whether a word of a search is found in a course or its patient."""
+    return any(word.lower() in text.lower() for text in course.texts) or any(
+        begins_a_word(name, word) for name in course.names
+    )
+
+
 UNKNOWN = {
     "sex": "unknown",
     "subset": "unknown",
@@ -258,6 +290,8 @@ def part_answer(course: Course, name: str, values: list[str], match: str) -> str
         return number_answer(
             own, lambda value: value >= end if name.endswith("min") else value <= end
         )
+    if name == "q":
+        return "yes" if all(is_mentioned(course, word) for word in values[0].split()) else "no"
     if name == "serious":
         return coded_answer(seriousness(course), asked, "unknown")
     if name == "assessed":

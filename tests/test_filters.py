@@ -20,7 +20,7 @@ from evidence.questions.vocabulary import vocabulary
 from evidence.summaries import cohort_totals, run_summaries
 
 from . import plain
-from .factories import make_patient, make_study, make_treatment
+from .factories import make_group, make_patient, make_study, make_treatment
 
 
 def matching(asking, world, address) -> list[str]:
@@ -256,6 +256,8 @@ def addresses(draw) -> dict[str, list[str]]:
         question["dlco_max"] = [str(draw(st.integers(50, 100)))]
     if draw(st.booleans()):
         question["year_max"] = [str(draw(st.integers(2019, 2023)))]
+    if draw(st.integers(0, 3)) == 0:
+        question["q"] = [draw(st.sampled_from(["ild", "tofa skin", "in", "SIM-01"]))]
     return question
 
 
@@ -321,9 +323,9 @@ def test_groups_answer_what_a_group_can_answer(world, asking):
 
     assert found("") == ["control", "mixed", "treated"]
     assert found("inhibitor=tofacitinib") == ["treated"]
-    assert found("indication=ild&indication=skin&indication_match=exactly") == ["treated"]
-    assert found("indication=ild&indication_match=exactly") == []
-    assert found("indication=gi&indication_match=none") == ["treated"]
+    assert found("indication=gi&indication=skin") == ["treated"]
+    assert found("indication=ild&indication=skin&indication_match=all") == ["treated"]
+    assert found("indication=gi&indication=skin&indication_match=all") == []
     assert found("year_min=2021") == ["mixed"]
     assert found("sex=female") == ["control", "mixed", "treated"]
     question = asking(world.collection, "sex=female&inhibitor=tofacitinib&age_min=3")
@@ -355,6 +357,7 @@ def treated_with(world):
         ("dyslipid", ["eta-1"]),
         ("ldl upadacitinib", ["eta-1"]),
         ("hepatitis", ["alpha-3"]),
+        ("citinib", []),  # a drug is named by the beginning of a word
     ],
 )
 def test_a_search_finds_what_a_patient_had(treated_with, asking, engine, words, expected):
@@ -362,6 +365,26 @@ def test_a_search_finds_what_a_patient_had(treated_with, asking, engine, words, 
     assert sorted({each.patient.slug for each in matching_treatments(question)}) == expected
     (totals,) = run_summaries(cohort_totals(question))
     assert totals.patients == len(expected)
+
+
+def test_a_short_word_names_no_term_that_merely_contains_it(published, asking, engine):
+    """Whoever had sildenafil is not found as a patient with ILD."""
+    lungless = Patient.objects.get(slug="rhk-2025-101-1")
+    assert lungless.prior_therapies.filter(code="sildenafil").exists()
+    found = matching_treatments(asking(published, "q=ILD"))
+    assert found.exists() and not found.filter(patient=lungless).exists()
+    assert matching_treatments(asking(published, "q=sild")).filter(patient=lungless).exists()
+
+
+@pytest.mark.parametrize(
+    "words", ["ILD", "gi", "ANA", "ra", "il", "in", "scl", "jakavi", "baric skin", "(ild)", "one"]
+)
+def test_a_search_agrees_with_plain_loops(world, simulated, published, asking, words):
+    for collection in (world.collection, simulated, published):
+        found = matching_treatments(asking(collection, urlencode({"q": words})))
+        expected = plain.answering(world.records(collection), {"q": [words]})
+        assert set(found.values_list("patient__slug", flat=True)) == plain.patients(expected)
+        assert found.count() == len(expected)
 
 
 def test_a_search_for_methotrexate_finds_those_who_had_it(published, asking):
@@ -385,6 +408,22 @@ def test_the_longest_search_is_answered_for_studies_and_groups(world, asking):
     assert [group.slug for group in matching_groups(asking(world.collection, "q=Xeljanz"))] == [
         "treated"
     ]
+
+
+def test_a_search_of_groups_looks_into_indications_and_findings(world, asking):
+    findings = [{"measure": "Calcinosis of hands", "kind": "events", "events": 1, "n": 3}]
+    make_group(
+        make_study(world.collection, "delta"), "arm", indications=["joints"], findings=findings
+    )
+
+    def found(words):
+        question = asking(world.collection, urlencode({"q": words}))
+        return sorted(group.slug for group in matching_groups(question))
+
+    assert found("ILD") == ["treated"]
+    assert found("joints") == found("calcin") == found("hands joint tofa") == ["arm"]
+    assert found("ints") == found("osis") == [], "terms and measures begin with the word"
+    assert found("(hands)") == found("hands.*") == []
 
 
 def test_studies_answer_as_a_whole_or_by_a_course_or_by_a_group(world, published, asking):

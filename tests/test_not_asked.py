@@ -11,6 +11,7 @@ import pytest
 from openpyxl import load_workbook
 
 from evidence import summaries
+from evidence.questions.filters import matching_groups
 from evidence.questions.question import Question
 
 from .factories import make_group, make_study
@@ -53,6 +54,48 @@ def test_the_api_does_not_say_that_groups_were_asked_their_sex(client, asked_wor
     if noun == "studies":
         asked += "; Sex: Female (not asked of groups); Age from 30 years (not asked of groups)"
     assert question["words"] == asked
+
+
+@pytest.mark.parametrize("match", ["exactly", "none"])
+def test_groups_are_not_asked_what_needs_a_complete_list(client, asked_world, asking, match):
+    """Nobody says whether the list of a group's indications is complete."""
+    address = f"indication=joints&indication_match={match}"
+    question = asking(asked_world.collection, address)
+    told = {"exactly": "Indication: exactly Joints", "none": "Indication: none of Joints"}[match]
+    listed = sorted(group.slug for group in matching_groups(question))
+    assert listed == ["arm", "control", "mixed", "treated"]
+    cover = summaries.group_cover(question)
+    assert cover.sentence == (
+        "3 groups in 3 studies may hold patients like these, covering 16 people and 1 group of "
+        f"unknown size. Not asked of them: {told}."
+    )
+    page = content(client, asked_world.address(f"groups/?{address}")).decode()
+    assert f"Not asked of groups: {told}." in page
+    rows = csv_rows(client, asked_world.address(f"groups.csv?{address}"))
+    assert {row["not_asked"] for row in rows} == {told} and len(rows) == 4
+    answer = client.get(f"/api/v1/world/groups/?{address}").json()
+    assert (answer["question"]["not_asked"], answer["count"]) == ([told], 4)
+
+
+@pytest.mark.parametrize(("match", "opened"), [("any", 2), ("all", 2), ("exactly", 0), ("none", 0)])
+def test_groups_whose_indications_are_not_known_leave_the_question_open(
+    asked_world, asking, match, opened
+):
+    """delta's arm and beta's mixed group say nothing; the comparator is not counted."""
+    cover = summaries.group_cover(
+        asking(asked_world.collection, f"indication=ild&indication_match={match}")
+    )
+    assert cover.not_known == opened
+    told = " For 2 more groups it is open: their indications are not known."
+    assert (told in cover.sentence) == bool(opened)
+
+
+def test_one_open_group_and_none_that_answers(asked_world, asking):
+    address = "inhibitor=tofacitinib&indication=joints"
+    assert summaries.group_cover(asking(asked_world.collection, address)).sentence == (
+        "No group reported only in aggregate answers this question. For 1 group it is open: its "
+        "indications are not known."
+    )
 
 
 @pytest.mark.parametrize("noun", NOUNS)
@@ -215,3 +258,21 @@ def test_a_citation_of_a_study_by_its_groups_alone_says_it(client, asked_world, 
         == 1
     )
     assert "not asked" not in content(client, asked_world.address(f"studies.{how}")).decode()
+
+
+def test_no_comparator_may_hold_patients_like_these(client, asked_world):
+    """A comparator holds nobody on a JAK inhibitor; alpha's control is one."""
+    page = content(client, asked_world.address("groups/?sex=female")).decode()
+    assert (
+        "3 groups may hold patients like these; the other one listed is a comparator, with nobody "
+        "on a JAK inhibitor." in page
+    )
+    make_group(asked_world.collection.studies.get(slug="delta"), "usual-care", inhibitor=None)
+    page = content(client, asked_world.address("groups/?sex=female")).decode()
+    assert "the other 2 listed are comparators, with nobody on a JAK inhibitor." in page
+    page = content(client, asked_world.address("groups/?sex=female&inhibitor=tofacitinib")).decode()
+    assert "2 groups may hold patients like these." in page and "the other" not in page
+    comparators = "comparators hold nobody on one."
+    assert comparators in content(client, asked_world.address("findings/?sex=female")).decode()
+    chart = client.get("/api/v1/world/charts/group-changes/?sex=female").json()
+    assert comparators in json.dumps(chart, ensure_ascii=False)

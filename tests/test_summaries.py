@@ -13,6 +13,7 @@ from evidence.summaries import Share, run_summaries
 from evidence.summaries.shares import format_number, pluralize
 
 from . import plain
+from .factories import make_patient, make_study, make_treatment
 from .test_filters import CODES, SETS, addresses, few
 
 
@@ -442,3 +443,15 @@ def test_changes_subtract_only_what_is_not_printed(published):
     assert printed["Karalilova 2021", "Tofacitinib 5 mg twice daily", "26.0"] == ("-12.000", True)
     assert printed["Karalilova 2021", "Tofacitinib 5 mg twice daily", "52.0"] == ("-13.000", False)
     assert len(rows) == 12
+
+
+def test_what_comes_nearest_says_each_question_once(world, asking):
+    """“All of” one term and “any of” it are one question."""
+    both = make_patient(make_study(world.collection), sex="female")
+    make_treatment(both, indications=["joints", "skin"])
+    question = asking(world.collection, "sex=female&indication=joints&indication_match=exactly")
+    nearest = one(summaries.nearest_questions(question, vocabulary(world.collection)))
+    assert [near.text for near in nearest] == [
+        "without “Indication: exactly Joints”",
+        "with “Indication: Joints”",
+    ]

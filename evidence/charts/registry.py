@@ -176,8 +176,8 @@ def with_parts_not_asked(chart: Chart, in_words: AskedQuestion) -> Chart:
     if not in_words.not_asked:
         return chart
     explanation = (
-        f"Not asked of these groups: {'; '.join(in_words.not_asked)}. They may hold patients "
-        "like these."
+        f"Not asked of these groups: {'; '.join(in_words.not_asked)}. Those on a JAK "
+        "inhibitor may hold patients like these; comparators hold nobody on one."
     )
     return replace(chart, note=f"{explanation} {chart.note}".rstrip(), in_words=in_words)
 

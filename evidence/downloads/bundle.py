@@ -34,8 +34,8 @@ WIDE = "patients-wide.csv"
 MISSING = ["", "not reported", "not extracted"]
 NOT_ASKED = """
 Not asked of groups: {parts}
-  Groups have no one value for this. Those that the other parts of the question find may hold patients like these, and
-  they are here with their studies: {files}
+  Groups have no one value or no complete list for this. Those on a JAK inhibitor that the other parts of the question
+  find may hold patients like these; comparators hold nobody on one. They are here with their studies: {files}
 """  # noqa: E501
 TYPES = {"number": "number", "code": "string", "text": "string"}
 

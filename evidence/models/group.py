@@ -35,17 +35,6 @@ class StudyGroupQuerySet(KeyedQuerySet):
             groups = groups.indicated_for_any([code])
         return groups
 
-    def indicated_for_exactly(self, codes):
-        return self.indicated_for_all(codes).exclude(
-            Exists(self._indications().exclude(indication__code__in=codes))
-        )
-
-    def indicated_for_none(self, codes):
-        """Groups whose indications are known, and none of these is among them."""
-        return self.filter(Exists(self._indications())).exclude(
-            Exists(self._indications().filter(indication__code__in=codes))
-        )
-
 
 class StudyGroup(Keyed):
     """An arm or a series reported only in aggregate."""

@@ -163,6 +163,17 @@ class Nearest:
 LOOSER = {Match.EXACTLY: [Match.ALL, Match.ANY], Match.ALL: [Match.ANY]}
 
 
+def looser_sets(asked: MatchedSet) -> list[MatchedSet]:
+    """The same codes with each looser match word. “All of” one code is “any of” it, so it is left
+    out.
+    """
+    return [
+        MatchedSet(asked.codes, str(match.value))
+        for match in LOOSER.get(asked.match, [])
+        if len(asked.codes) > 1 or (match == Match.ANY and asked.match != Match.ALL)
+    ]
+
+
 def nearest_questions(question: Question, vocabulary: Vocabulary) -> Summary:
     """Where nobody matches: the question with one part dropped or loosened, most patients first.
 
@@ -177,8 +188,7 @@ def nearest_questions(question: Question, vocabulary: Vocabulary) -> Summary:
     ]
     for name, value in question:
         if isinstance(value, MatchedSet):
-            for match in LOOSER.get(value.match, []):
-                looser = MatchedSet(value.codes, str(match.value))
+            for looser in looser_sets(value):
                 closer.append(
                     (
                         f"with “{FILTERS[name].in_words(looser, vocabulary)}”",

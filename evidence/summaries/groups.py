@@ -7,10 +7,10 @@ from decimal import Decimal
 
 from django.db.models import Exists, OuterRef, Q
 
-from ..models import Collection, GroupFinding, Study
+from ..models import Collection, GroupFinding, Indication, Study
 from ..models.choices import FindingKind
 from ..models.consistency import cached_per_version
-from ..questions.filters import GROUP_FILTERS, describe_parts_not_asked, matching_groups
+from ..questions.filters import describe_parts_not_asked, matching_groups, parts_asked
 from ..questions.question import Question
 from ..questions.vocabulary import vocabulary
 from .shares import pluralize
@@ -32,12 +32,17 @@ class GroupCover:
     mixed: int
     sharing: bool
     studies: int
+    # treated groups that answer the question but for its indications, and whose own are not known
+    not_known: int
     not_asked: list[str]
 
     @property
     def sentence(self) -> str:
         if not self.treated:
-            return f"No group reported only in aggregate answers this question.{self.mixed_text}"
+            return (
+                "No group reported only in aggregate answers this question."
+                f"{self.not_known_text}{self.mixed_text}"
+            )
         if self.not_asked:
             verb = "may hold patients like these"
         else:
@@ -54,12 +59,40 @@ class GroupCover:
         if self.people_count and self.without_n:
             people_text += f" and {pluralize(self.without_n, 'groups')} of unknown size"
         sharing_text = " Some of these studies may report the same people." if self.sharing else ""
-        return f"{text}{people_text}.{self.left_out}{self.mixed_text}{sharing_text}"
+        return (
+            f"{text}{people_text}.{self.left_out}{self.not_known_text}{self.mixed_text}"
+            f"{sharing_text}"
+        )
+
+    @property
+    def comparators_text(self) -> str:
+        """Which of the groups that are listed may hold patients like these: comparators hold nobody
+        on a JAK inhibitor.
+        """
+        treated = pluralize(self.treated, "groups")
+        if not self.comparators:
+            return f"{treated} may hold patients like these."
+        if self.comparators == 1:
+            others = "the other one listed is a comparator"
+        else:
+            others = f"the other {self.comparators} listed are comparators"
+        return f"{treated} may hold patients like these; {others}, with nobody on a JAK inhibitor."
 
     @property
     def left_out(self) -> str:
         """What was not asked of the groups, as a sentence with a space before it."""
         return f" Not asked of them: {'; '.join(self.not_asked)}." if self.not_asked else ""
+
+    @property
+    def not_known_text(self) -> str:
+        """A sentence, with a space before it, on groups that leave the question open; an empty text
+        if there are none.
+        """
+        if not self.not_known:
+            return ""
+        more = " more" if self.treated else ""
+        groups = "group it is open: its" if self.not_known == 1 else "groups it is open: their"
+        return f" For {self.not_known}{more} {groups} indications are not known."
 
     @property
     def mixed_text(self) -> str:
@@ -74,17 +107,12 @@ class GroupCover:
         )
 
 
-def group_parts(question: Question) -> tuple:
-    """The parts of a question that a group can answer."""
-    return question.only(*GROUP_FILTERS).parts
-
-
 def group_cover(question: Question) -> GroupCover:
     """How many groups answer the question; counted once per version for all questions with the same
     parts for groups.
     """
     cover = cached_per_version(
-        ("cover", group_parts(question)), question.collection, lambda: count_groups(question)
+        ("cover", parts_asked(question).parts), question.collection, lambda: count_groups(question)
     )
     return replace(
         cover, not_asked=describe_parts_not_asked(question, vocabulary(question.collection))
@@ -92,22 +120,37 @@ def group_cover(question: Question) -> GroupCover:
 
 
 def count_groups(question: Question) -> GroupCover:
-    answers_question = Exists(matching_groups(question).filter(pk=OuterRef("pk")))
-    any_drug = (
-        matching_groups(question.without("inhibitor")).order_by().annotate(answers=answers_question)
+    def answers(asked: Question) -> Exists:
+        return Exists(matching_groups(asked).filter(pk=OuterRef("pk")))
+
+    rows = list(
+        matching_groups(question.without("inhibitor", "indication"))
+        .order_by()
+        .annotate(
+            answers=answers(question),
+            but_for_drug=answers(question.without("inhibitor")),
+            but_for_indications=answers(question.without("indication")),
+            indicated=Exists(Indication.objects.filter(studygroup=OuterRef("pk"))),
+        )
     )
-    rows = list(any_drug.values_list("answers", "n", "inhibitor", "mixed_inhibitors", "study"))
-    answering = [row for row in rows if row[0]]
-    treated = [row for row in answering if row[2] is not None or row[3]]
-    studies = {study for *_, study in treated}
+    answering = [group for group in rows if group.answers]
+    treated = [group for group in answering if not group.is_comparator]
+    studies = {group.study_id for group in treated}
     return GroupCover(
         treated=len(treated),
         comparators=len(answering) - len(treated),
-        people_count=sum(n or 0 for _, n, *_ in treated),
-        without_n=sum(n is None for _, n, *_ in treated),
-        mixed=sum(mixed and not is_answering for is_answering, _, _, mixed, _ in rows),
+        people_count=sum(group.n or 0 for group in treated),
+        without_n=sum(group.n is None for group in treated),
+        mixed=sum(
+            group.mixed_inhibitors and group.but_for_drug and not group.answers for group in rows
+        ),
         sharing=share_patients(question.collection, studies),
         studies=len(studies),
+        not_known=sum(
+            group.but_for_indications
+            and not (group.answers or group.indicated or group.is_comparator)
+            for group in rows
+        ),
         not_asked=[],
     )
 
@@ -186,7 +229,7 @@ def group_changes(question: Question, *measures: str) -> list[ChangeRow]:
     """The changes of a measure, by any of its names, in the groups that answer the question, with
     comparators of the same studies.
     """
-    cache_key = ("changes", measures, group_parts(question))
+    cache_key = ("changes", measures, parts_asked(question).parts)
     return cached_per_version(
         cache_key, question.collection, lambda: read_changes(question, measures)
     )

@@ -287,11 +287,13 @@ METHODS = [
         "groups, their findings, studies, charts of groups, forest plot, bundle",
         "a group is found by the parts of a question that a group can answer; the others are not "
         "asked of it",
-        "A group reported in aggregate has no one sex, age or response. A group that answers the "
-        "other parts may hold patients like these, and nobody can say whether it does. So the "
-        "parts that were not asked stand beside it: on pages, in the column not_asked of files, "
-        "and as not_asked in the API. A study is found by its patients, of whom every part is "
-        "asked, or by its groups; where it is found by its groups alone its row says so.",
+        "A group reported in aggregate has no one sex, age or response, and its indications are "
+        "not known to be complete, as exactly and none of would need. A group on a JAK inhibitor "
+        "that answers the other parts may hold patients like these, and nobody can say whether "
+        "it does; a comparator holds none. So the parts that were not asked stand "
+        "beside it: on pages, in the column not_asked of files, and as not_asked in the API. A "
+        "study is found by its patients, of whom every part is asked, or by its groups; "
+        "where it is found by its groups alone its row says so.",
         "Casebook.",
         "tofacitinib, women from 40 years",
         not_asked_example,

@@ -113,7 +113,8 @@ def not_asked(of: str, lookup: Lookup) -> Column:
         "Not asked",
         lookup=lookup,
         meaning=f"Parts of the question that were not asked of this {of}, because a group has no "
-        "one value for them; it may hold patients like these. Empty where every part was asked.",
+        "one value or no complete list for them; a group on a JAK inhibitor may hold patients "
+        "like these, a comparator holds none. Empty where every part was asked.",
         tells_missing=False,
     )
 

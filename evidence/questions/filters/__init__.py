@@ -8,7 +8,6 @@ parameter are one filter.
 
 from .filter_kinds import AnyOf, Bound, NotKnown, Range, Search, SetOf
 from .groups_and_studies import (
-    GROUP_FILTERS,
     AskedQuestion,
     DescribeQuestion,
     describe_for_groups,
@@ -17,6 +16,7 @@ from .groups_and_studies import (
     describe_parts_not_asked,
     matching_groups,
     matching_studies,
+    parts_asked,
     parts_not_asked,
     studies_without_groups,
 )
@@ -39,7 +39,6 @@ from .treatment import (
 __all__ = [
     "DISPLAY_PARAMS",
     "FILTERS",
-    "GROUP_FILTERS",
     "LAYOUT",
     "RANGES",
     "SETS",
@@ -64,6 +63,7 @@ __all__ = [
     "matching_studies",
     "matching_treatments",
     "open_treatments",
+    "parts_asked",
     "parts_not_asked",
     "studies_without_groups",
     "treatments_known",

@@ -11,13 +11,14 @@ import django_filters
 from django.core.validators import EMPTY_VALUES
 from django.db.models import Q, QuerySet
 
-from ...models import ATTRIBUTES
+from ...models import ATTRIBUTES, JAKInhibitor
 from ...models.choices import Match, Missing
 from ...models.missing import missing_for
 from ..form_fields import MatchedSetField, NumberField, SearchField, WordsField
 from ..three_answers import ThreeAnswers, list_answer
 from ..vocabulary import Vocabulary, unit_of
 from .facts import ConditionFacts, Facts
+from .search_terms import named_terms
 
 EXTRACTION = "patient__study__extraction"
 SEARCH_LENGTH = 200
@@ -251,20 +252,21 @@ class NotKnown(QuestionFilter):
 class Search(QuestionFilter):
     """Every word occurs somewhere in the record or in its study.
 
-    `paths` lead to texts of the record, and `related` makes the condition for what stands in
-    records of its own.
+    `paths` lead to free texts of the record, which contain the word anywhere; `drug` leads to its
+    JAK inhibitor, which is named by the beginning of a word; and `related` makes the condition for
+    what stands in records of its own.
     """
 
     field_class = SearchField
 
-    def __init__(self, label, *, paths, related=None):
+    def __init__(self, label, *, paths, drug, related=None):
         super().__init__(label=label, max_length=SEARCH_LENGTH)
-        self.paths, self.related = paths, related
+        self.paths, self.drug, self.related = paths, drug, related
 
     def condition(self, value):
         condition = Q()
         for word in value.split():
-            word_condition = Q()
+            word_condition = Q(**{f"{self.drug}__in": named_terms(JAKInhibitor, word)})
             for path in self.paths:
                 word_condition |= Q(**{f"{path}__icontains": word})
             if self.related:

@@ -1,24 +1,41 @@
 """Applies a question to groups and to studies as a whole.
 
-A group cannot answer every part of a question: it has no one sex or age. Such parts are not asked
-of it; it may hold patients like these, and nobody can say whether it does. This module alone says
-which parts are not asked of which rows.
+A group cannot answer every part of a question: it has no one sex or age, and nobody says whether
+the list of its indications is complete. Such parts are not asked of it; a group on a JAK inhibitor
+may hold patients like these, and nobody can say whether it does. This module alone says which parts
+are not asked of which rows.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import django_filters
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from ...models import Study, StudyGroup
+from ...models import GroupFinding, Indication, Study, StudyGroup
 from ...models.choices import Design, Match, Subset
 from ..question import Question
 from ..vocabulary import Vocabulary
 from .filter_kinds import AnyOf, Search, SetOf
+from .search_terms import beginning_of_word, named_terms
 from .treatment import YEAR, describe_question, filter_chips, matching_treatments
 
-INDICATED = {match: f"indicated_for_{match}" for match in Match.values}
+# “Exactly” and “none of” need a list that is known to be complete, which no group has.
+INDICATED = {Match.ANY: "indicated_for_any", Match.ALL: "indicated_for_all"}
+
+
+def group_mentions(word: str) -> Q:
+    """Groups whose records mention this word: an indication, or what a finding measures, in which a
+    word begins like this.
+    """
+    findings = GroupFinding.objects.filter(
+        measure__iregex=beginning_of_word(word), group=OuterRef("pk")
+    )
+    condition = Q(Exists(findings))
+    if named := named_terms(Indication, word):
+        links = StudyGroup.indications.through.objects.filter(indication__in=named)
+        condition |= Q(pk__in=links.values("studygroup"))
+    return condition
 
 
 class GroupFilter(django_filters.FilterSet):
@@ -28,13 +45,13 @@ class GroupFilter(django_filters.FilterSet):
         "Search",
         paths=[
             "label",
-            "inhibitor__name",
-            "inhibitor__brand",
             "study__short_name",
             "study__title",
             "study__authors",
             "study__journal",
         ],
+        drug="inhibitor",
+        related=group_mentions,
     )
     inhibitor = AnyOf("JAK inhibitor", path="inhibitor__slug")
     indication = SetOf("Indication", kind="indication", verbs=INDICATED)
@@ -51,19 +68,32 @@ class GroupFilter(django_filters.FilterSet):
 GROUP_FILTERS = GroupFilter.base_filters
 
 
+def can_ask_groups(name: str, value) -> bool:
+    """Whether groups can answer a part of a question. A group has no one sex, age or response, and
+    its list of indications is not known to be complete.
+    """
+    asked = GROUP_FILTERS.get(name)
+    return asked is not None and (not isinstance(asked, SetOf) or value.match in asked.verbs)
+
+
+def parts_asked(question: Question) -> Question:
+    """The parts that groups can answer."""
+    return question.only(*(name for name, value in question if can_ask_groups(name, value)))
+
+
+def parts_not_asked(question: Question) -> Question:
+    """The parts that no group can answer."""
+    return question.without(*(name for name, value in question if can_ask_groups(name, value)))
+
+
 def matching_groups(question: Question) -> QuerySet:
     """The groups that answer those parts of the question a group can answer; see
     `parts_not_asked`.
     """
     groups = StudyGroup.objects.within(question.collection)
-    for name, value in question.only(*GROUP_FILTERS):
+    for name, value in parts_asked(question):
         groups = GROUP_FILTERS[name].filter(groups, value)
     return groups
-
-
-def parts_not_asked(question: Question) -> Question:
-    """The parts no group can answer: a group has no one sex, age or response."""
-    return question.without(*GROUP_FILTERS)
 
 
 def describe_parts_not_asked(question: Question, vocabulary: Vocabulary) -> list[str]:
@@ -92,7 +122,7 @@ def describe_for_patients(question: Question, vocabulary: Vocabulary) -> AskedQu
 
 def describe_for_groups(question: Question, vocabulary: Vocabulary) -> AskedQuestion:
     """The question for groups and their findings, without the parts that groups cannot answer."""
-    text = describe_question(question.only(*GROUP_FILTERS), vocabulary)
+    text = describe_question(parts_asked(question), vocabulary)
     return AskedQuestion(text, describe_parts_not_asked(question, vocabulary))
 
 
@@ -131,9 +161,8 @@ STUDY_SEARCH = Search(
         "title",
         "authors",
         "journal",
-        "registered_inhibitor__name",
-        "registered_inhibitor__brand",
     ],
+    drug="registered_inhibitor",
 )
 
 

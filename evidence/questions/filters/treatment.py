@@ -9,11 +9,16 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from ...models import (
     AdverseEvent,
+    AdverseEventCategory,
+    Autoantibody,
     Collection,
+    Indication,
+    Manifestation,
     Outcome,
     Patient,
     PatientAutoantibody,
     PatientManifestation,
+    Therapy,
     Treatment,
 )
 from ...models.choices import (
@@ -34,6 +39,7 @@ from ..three_answers import ThreeAnswers, all_of
 from ..vocabulary import Vocabulary
 from .facts import EVERYBODY, NOBODY, ConditionFacts, Facts
 from .filter_kinds import AnyOf, Bound, NotKnown, QuestionFilter, Range, Search, SetOf
+from .search_terms import named_terms
 
 # What changes the display only; the rest of an address is the question. DISPLAY_PARAMS stay when
 # the question changes.
@@ -42,28 +48,32 @@ VIEW_PARAMS = {"sort", "page", *DISPLAY_PARAMS}
 
 
 def mentions(word: str) -> Q:
-    """Treatments whose records contain this word: in an adverse event, in an indication or another
+    """Treatments whose records mention this word: in an adverse event, in an indication or another
     therapy of the treatment, or in an earlier therapy, a manifestation or an autoantibody of the
     patient. Terms that are recorded as absent do not count.
+
+    Terms are named by the beginning of a word, so that “ild” does not find sildenafil; the
+    description of an event contains the word anywhere.
     """
-    event = Q(description__icontains=word) | Q(category__label__icontains=word)
+    event = Q(description__icontains=word) | Q(category__in=named_terms(AdverseEventCategory, word))
     condition = Q(Exists(AdverseEvent.objects.filter(event, treatment=OuterRef("pk"))))
-    for links, term in (
-        (Treatment.indications.through, "indication"),
-        (Treatment.concomitant_therapies.through, "therapy"),
+    for links, term, terms in (
+        (Treatment.indications.through, "indication", Indication),
+        (Treatment.concomitant_therapies.through, "therapy", Therapy),
     ):
-        matches = links.objects.filter(**{f"{term}__label__icontains": word})
-        condition |= Q(pk__in=matches.values("treatment"))
-    earlier = Patient.prior_therapies.through.objects.filter(therapy__label__icontains=word)
-    condition |= Q(patient__in=earlier.values("patient"))
-    for records, term in (
-        (PatientManifestation, "manifestation"),
-        (PatientAutoantibody, "autoantibody"),
+        if named := named_terms(terms, word):
+            matches = links.objects.filter(**{f"{term}__in": named})
+            condition |= Q(pk__in=matches.values("treatment"))
+    if named := named_terms(Therapy, word):
+        earlier = Patient.prior_therapies.through.objects.filter(therapy__in=named)
+        condition |= Q(patient__in=earlier.values("patient"))
+    for records, term, terms in (
+        (PatientManifestation, "manifestation", Manifestation),
+        (PatientAutoantibody, "autoantibody", Autoantibody),
     ):
-        matches = records.objects.filter(
-            status=Presence.PRESENT, **{f"{term}__label__icontains": word}
-        )
-        condition |= Q(patient__in=matches.values("patient"))
+        if named := named_terms(terms, word):
+            matches = records.objects.filter(status=Presence.PRESENT, **{f"{term}__in": named})
+            condition |= Q(patient__in=matches.values("patient"))
     return condition
 
 
@@ -136,13 +146,12 @@ class TreatmentFilter(django_filters.FilterSet):
             "patient__slug",
             "patient__notes",
             "patient__comorbidities",
-            "inhibitor__name",
-            "inhibitor__brand",
             "patient__study__short_name",
             "patient__study__title",
             "patient__study__authors",
             "patient__study__journal",
         ],
+        drug="inhibitor",
         related=mentions,
     )
     inhibitor = AnyOf("JAK inhibitor", kind="inhibitor", build_condition=given_filter)
