@@ -312,21 +312,18 @@ def last_results(courses: list[Course], months: list[str] = ()) -> dict[tuple[st
     """By patient and domain: whether the last outcome with a result is an improvement. Only
     outcomes of these months.
 
-    The last of the patient's last course that has one; there of the latest month, without a month
-    only where no month is known; and at one time an improvement only where nothing else is said.
+    The last dated one, by course and then by month; where no course has a dated one, that of the
+    last course; and at one time an improvement only where nothing else is said.
     """
     found = {}
-    for course in sorted(courses, key=lambda each: each.number):
-        own = {}
+    for course in courses:
         for domain, result, month in course.outcomes:
             window = "unknown" if month is None else window_of(month)
             if result != "unknown" and (not months or window in months):
-                own.setdefault(domain, {}).setdefault(-1 if month is None else month, set()).add(
-                    result
-                )
-        for domain, by_month in own.items():
-            found[course.patient, domain] = by_month[max(by_month)] == {"improved"}
-    return found
+                time = (month is not None, course.number, month or 0)
+                at_time = found.setdefault((course.patient, domain), {})
+                at_time.setdefault(time, set()).add(result)
+    return {key: at_time[max(at_time)] == {"improved"} for key, at_time in found.items()}
 
 
 def best_results(courses: list[Course], months: list[str] = ()) -> dict[tuple[str, str], bool]:

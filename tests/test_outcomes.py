@@ -97,14 +97,33 @@ def test_of_several_courses_the_latest_with_a_result_counts(study, improved, ask
     of the first.
     """
     followed(study, [skin("improved", 24)], [skin("worsened", 3)])
-    followed(study, [skin("worsened", 24)], [skin("improved")])
+    followed(study, [skin("worsened")], [skin("improved")])
     followed(study, [skin("improved", 24)], [skin("unknown", 3)], [("lung", "stable", 3, "FVC")])
     assert improved() == {"Skin": "2/3", "Lung": "0/1"}
+
+
+def test_a_dated_outcome_of_an_earlier_course_beats_an_undated_one_of_a_later(study, improved):
+    followed(study, [skin("improved", 6)], [skin("worsened")])
+    followed(study, [skin("worsened", 6), skin("improved")], [skin("improved")])
+    followed(study, [skin("stable", 6)], [skin("improved", 3), skin("worsened")], [skin("stable")])
+    followed(study, [skin("improved", 6)], [skin("worsened", 3)], [skin("improved")])
+    assert improved() == {"Skin": "2/4"}
+    assert improved("assessed=unknown") == {"Skin": "2/4"}
+
+
+def test_the_best_is_counted_where_it_was_dated_before_where_it_was_not(study, asking, engine):
+    patient = followed(study, [skin("improved", 6)], [("lung", "stable", 3, "FVC")])
+    later = make_treatment(patient, "baricitinib")
+    for number, (domain, result) in enumerate((("skin", "improved"), ("lung", "stable")), start=1):
+        Outcome.objects.create(treatment=later, number=number, domain=domain, result=result)
+    (found,) = count([Tally(asking(study.collection), ("best_result", "inhibitor"))])
+    assert found == {("skin:yes", "tofacitinib"): 1, ("lung:no", "tofacitinib"): 1}
 
 
 def test_of_the_courses_that_do_not_answer_the_question_none_counts(study, improved):
     patient = followed(study, [skin("improved", 24)])
     make_treatment(patient, "baricitinib", outcomes=[("skin", "worsened")])
+    Outcome.objects.filter(result="worsened").update(at_months=3)
     assert improved("inhibitor=tofacitinib") == {"Skin": "1/1"}
     assert improved("inhibitor=baricitinib") == {"Skin": "0/1"}
     assert improved() == {"Skin": "0/1"}

@@ -164,6 +164,10 @@ def last_outcome_example() -> str:
             "worsened at month 12, improved at month 3 of a later treatment",
             [[("worsened", 12)], [("improved", 3)]],
         ),
+        (
+            "worsened at month 12, improved at no stated month of a later treatment",
+            [[("worsened", 12)], [("improved", None)]],
+        ),
     ]
 
     def verdict(courses: list) -> str:
@@ -319,13 +323,13 @@ METHODS = [
         "overview, Compare, forest plot, API",
         "one outcome of each patient in each domain: n = improved, N = with a stated result",
         f"Of several outcomes {LAST_OUTCOME_RULE}. Months count from the start of a treatment, "
-        "so the latest treatment goes before the latest month. An outcome whose result is not "
-        "stated is passed over. A question that names months (assessed=3) counts the outcomes "
+        "so among dated outcomes the latest treatment goes before the latest month. An "
+        "outcome whose result is not stated is passed over. A question that names months (assessed=3) counts the outcomes "
         "of these months only, by the same rule, and the page says so; the authors’ overall "
         "verdict has no month. Any improved outcome at any time would count those who worsened "
         "later, and more often the more is reported of a patient.",
         "Casebook.",
-        "the skin of four patients",
+        "the skin of five patients",
         last_outcome_example,
     ),
     Method(
