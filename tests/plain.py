@@ -358,7 +358,7 @@ def known(course: Course) -> dict[str, bool]:
         "relapsed": course.relapsed != "unknown",
         "adverse_events": course.adverse_events != "not_stated",
         "adverse_event": course.adverse_events == "explicitly_none" or bool(course.categories),
-        "serious": seriousness_counts(course),
+        "serious": seriousness(course) != "unknown",
         "year": course.year is not None,
     } | {
         name: bool(own.present | own.absent) or own.whole

@@ -202,8 +202,10 @@ class EventsOfStudyGraded(FieldCondition):
         )
 
 
-# Of whom seriousness is counted, which is the N of its shares: all events are graded (one serious
-# event settles it), or none occurred, in a study whose events are graded.
+# Whether an event was serious is known of the single treatment.
+SERIOUSNESS_KNOWN = SERIOUS | NOT_SERIOUS
+# Of whom seriousness is counted, which is the N of its shares: a serious event occurred, or every
+# event is said not to be serious, or none occurred, in a study that had none or graded one.
 SERIOUSNESS_COUNTED = SERIOUS | EVENTS_NOT_SERIOUS | NO_EVENT & EventsOfStudyGraded()
 
 
@@ -322,7 +324,7 @@ ATTRIBUTES = {
         "the categories of their adverse events are",
     ),
     "serious": Attribute(
-        "Seriousness", SERIOUSNESS_COUNTED, "whether an adverse event was serious is"
+        "Seriousness", SERIOUSNESS_KNOWN, "whether an adverse event was serious is"
     ),
     "year": Attribute(
         "Year of publication",

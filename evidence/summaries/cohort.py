@@ -217,6 +217,17 @@ HEADLINES = [
 ]
 
 
+def known_flag(question: Question, key: str) -> str:
+    """The dimension that says whether a treatment is in the N of a headline.
+
+    Where the question itself asks whether an event was serious, all of whom that is known are in
+    it: those who match may not stand beside their own share as not known.
+    """
+    if key == "serious" and not is_asked_for(question, key):
+        return "counted:serious"
+    return next(f"known:{attribute}" for name, _, attribute, _ in HEADLINES if name == key)
+
+
 def headline_shares(question: Question) -> Summary:
     """Improved, relapsed, any and serious adverse events: patients, of those in whom it is known.
 
@@ -228,10 +239,10 @@ def headline_shares(question: Question) -> Summary:
         Tally(question, ("adverse_events", "known:serious")),
         *(
             tally
-            for _, _, attribute, (dimension, _) in HEADLINES
+            for key, _, _, (dimension, _) in HEADLINES
             for tally in (
                 Tally(question, (dimension,)),
-                *known_tallies(question, f"known:{attribute}", dimension),
+                *known_tallies(question, known_flag(question, key), dimension),
             )
         ),
     ]
@@ -240,9 +251,9 @@ def headline_shares(question: Question) -> Summary:
         by_value, *settling = counters[3 * i : 3 * i + 3]
         code = str(value.value)
         known_counters, why = known_of(code, in_view, *settling), ""
-        if key == "serious" and events_ungraded(graded):
-            known_counters, why = Counter(), NONE_GRADED
         asked_for = is_asked_for(question, key)
+        if key == "serious" and not asked_for and events_ungraded(graded):
+            known_counters, why = Counter(), NONE_GRADED
         shares.append(
             make_share(
                 label,
@@ -258,7 +269,7 @@ def headline_shares(question: Question) -> Summary:
 
 
 # Then seriousness would be known only of those without any event: “0 of those” by how they were
-# chosen. What is the same for one study is part of what “known” means
+# chosen. What is the same for one study is part of who is counted
 # (`knowledge.SERIOUSNESS_COUNTED`).
 NONE_GRADED = "no adverse event in view is said to be serious or not"
 

@@ -24,7 +24,7 @@ from ..statistics import (
     pooled_proportion,
 )
 from .asked_for import is_asked_for
-from .cohort import HEADLINES, NONE_GRADED, events_ungraded
+from .cohort import HEADLINES, NONE_GRADED, events_ungraded, known_flag
 from .outcomes import outcome_rule, short_outcome_rule
 from .shares import (
     ASKED_FOR,
@@ -289,7 +289,7 @@ def counts_by_study(question: Question, item: str) -> Summary:
     )
     with_item, known_counters, in_view = item_counts
     in_collection = Counter({study: count for (study,), count in in_collection.items()})
-    if item == Item.SERIOUS and events_ungraded(graded):
+    if item == Item.SERIOUS and not is_asked_for(question, item) and events_ungraded(graded):
         return StudyCounts(Counter(), Counter(), in_view, in_collection, NONE_GRADED)
     return StudyCounts(with_item, known_counters, in_view, in_collection)
 
@@ -304,6 +304,7 @@ def counts_of_item(question: Question, item: str, by: str) -> Summary:
     COUNTED.
     """
     dimension, yes, no, flag = ITEM_DIMENSIONS[item]
+    flag = known_flag(question, item) if item == Item.SERIOUS else flag
     by_value, in_view, *settling_counters = yield [
         Tally(question, (dimension, by)),
         Tally(question, (by,)),

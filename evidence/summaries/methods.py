@@ -324,8 +324,8 @@ METHODS = [
         "one outcome of each patient in each domain: n = improved, N = with a stated result",
         f"Of several outcomes {LAST_OUTCOME_RULE}. Months count from the start of a treatment, "
         "so among dated outcomes the latest treatment goes before the latest month. An "
-        "outcome whose result is not stated is passed over. A question that names months (assessed=3) counts the outcomes "
-        "of these months only, by the same rule, and the page says so; the authors’ overall "
+        "outcome whose result is not stated is passed over. A question that names months "
+        "(assessed=3) counts the outcomes of these months only, by the same rule, and the page says so; the authors’ overall "
         "verdict has no month. Any improved outcome at any time would count those who worsened "
         "later, and more often the more is reported of a patient.",
         "Casebook.",
@@ -335,7 +335,7 @@ METHODS = [
     Method(
         "serious",
         "Serious adverse events",
-        "overview, Compare, forest plot, Completeness, API",
+        "overview, Compare, forest plot, API",
         "N = patients of whose events each is said to be serious or not (one that is serious "
         "settles it), and those of whom it is stated that none occurred",
         "Where a study had events and says of none of them whether it was serious, its patients "
