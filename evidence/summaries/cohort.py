@@ -10,8 +10,9 @@ from ..questions.filters import FILTERS
 from ..questions.question import Question
 from ..questions.vocabulary import Vocabulary
 from ..statistics import median
-from .asked_for import is_asked_for, is_category_asked_for
+from .asked_for import asked_for_words, is_asked_for, is_category_asked_for
 from .shares import (
+    ASKED_FOR,
     Share,
     Summary,
     counts_where_known,
@@ -251,7 +252,7 @@ def headline_shares(question: Question) -> Summary:
         by_value, *settling = counters[3 * i : 3 * i + 3]
         code = str(value.value)
         known_counters, why = known_of(code, in_view, *settling), ""
-        asked_for = is_asked_for(question, key)
+        asked_for = asked_for_words(question, key)
         if key == "serious" and not asked_for and events_ungraded(graded):
             known_counters, why = Counter(), NONE_GRADED
         shares.append(
@@ -351,7 +352,7 @@ def response_breakdowns(question: Question, tally: Counter, label) -> list[Break
             missing_counts[Missing.NOT_EXTRACTED],
             Unit.TREATMENTS,
             key,
-            asked_for=is_asked_for(question, "improved"),
+            asked_for=asked_for_words(question, "improved"),
         )
         breakdowns.append(Breakdown(label(key, partial), key, counts, improved, partial))
     return sorted(breakdowns, key=lambda row: (not row.key, -row.improved.in_view, row.label))
@@ -408,7 +409,7 @@ def events_by_category(question: Question, vocabulary: Vocabulary) -> Summary:
                 known_of(key, in_view, not_known, known_counter),
                 in_view,
                 key=key,
-                asked_for=is_category_asked_for(question, key),
+                asked_for=ASKED_FOR if is_category_asked_for(question, key) else "",
             ),
             *(counter[(key,)] for counter in events),
         )

@@ -40,11 +40,12 @@ from ..statistics import (
     wilson_interval,
 )
 from . import AGE_SPAN, Share, format_number
+from .asked_for import SELECTED_BY_EVENTS
 from .comparison import FEWEST
 from .forest import StudyCounts
 from .outcomes import LAST_OUTCOME_RULE
 from .sensitivity import ShareSensitivity, without_each_study
-from .shares import known_of
+from .shares import ASKED_FOR, known_of
 
 
 @dataclass(frozen=True)
@@ -325,9 +326,9 @@ METHODS = [
         f"Of several outcomes {LAST_OUTCOME_RULE}. Months count from the start of a treatment, "
         "so among dated outcomes the latest treatment goes before the latest month. An "
         "outcome whose result is not stated is passed over. A question that names months "
-        "(assessed=3) counts the outcomes of these months only, by the same rule, and the page says so; the authors’ overall "
-        "verdict has no month. Any improved outcome at any time would count those who worsened "
-        "later, and more often the more is reported of a patient.",
+        "(assessed=3) counts the outcomes of these months only, by the same rule, and the page "
+        "says so; the authors’ overall verdict has no month. Any improved outcome at any time "
+        "would count those who worsened later, and more often the more is reported of a patient.",
         "Casebook.",
         "the skin of five patients",
         last_outcome_example,
@@ -352,10 +353,12 @@ METHODS = [
         "Asked for",
         "overview, Compare, forest plot, charts, API",
         "no percentage and no interval where a part of the question decides the share",
-        "Of those who are asked to have improved, all have. Such a share is a count.",
+        "Of those who are asked to have improved, all have. Such a share is a count. Where the "
+        "question does not decide who had an event but selects patients by their events, such as "
+        f"those without a serious one, “{SELECTED_BY_EVENTS}” stands there.",
         "Casebook.",
         "70 patients who are asked to have improved",
-        lambda: str(Share("Improved", 70, 70, 0, 0, asked_for=True)),
+        lambda: str(Share("Improved", 70, 70, 0, 0, asked_for=ASKED_FOR)),
     ),
     Method(
         "sensitivity",
