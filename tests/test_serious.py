@@ -109,6 +109,30 @@ def test_who_is_asked_for_by_seriousness_is_not_beside_it_as_not_known(
     assert (total.fraction, total.missing) == (fraction, missing)
 
 
+def test_the_page_says_who_is_counted_and_how_many_have_ungraded_events(
+    client, mixed, engine, unlimited
+):
+    graded = mixed.studies.get(slug="graded")
+    events = [("infection", {"serious": "yes"}), ("infection", {"serious": "unknown"})]
+    make_treatment(make_patient(graded), events=events)
+    page = client.get("/mixed/")
+    share = next(each for each in page.context["headlines"] if each.key == "serious")
+    assert (share.fraction, share.missing) == ("2/6", 6), "the ungraded one changes nothing"
+    text = text_of(page)
+    assert "N is those with an event said to be serious, whatever is said of their other" in text
+    assert (
+        "In view 2 patients had adverse events that are not all said to be serious or not" in text
+    )
+    assert "the share may lean low" in text
+    asked = text_of(client.get("/mixed/?serious=no"))
+    assert "N is all in whom it is known" in asked and "lean low" not in asked
+    free = text_of(client.get("/mixed/?study=event-free"))
+    assert "In view" not in free and "lean low" not in free
+    methods = text_of(client.get("/methods/"))
+    assert "A serious event counts whatever is said of the others" in methods
+    assert "the share may lean low" in methods
+
+
 def test_the_page_of_serious_no_agrees_with_itself(client, simulated, engine, unlimited):
     page = client.get(f"/{simulated.slug}/?serious=no")
     assert str(page.context["answer"]).startswith("38 patients match.")

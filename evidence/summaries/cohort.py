@@ -275,6 +275,42 @@ def headline_shares(question: Question) -> Summary:
 NONE_GRADED = "no adverse event in view is said to be serious or not"
 
 
+SERIOUSNESS_RULE = (
+    "N is those with an event said to be serious, whatever is said of their other events; those of "
+    "whose events every one is said not to be serious; and those without any event, in a study "
+    "that had no event or says of at least one whether it was serious."
+)
+SERIOUSNESS_RULE_ASKED = (
+    "the question asks for it, so N is all in whom it is known, also those without any event whose "
+    "study says of none of its events whether it was serious."
+)
+
+
+def seriousness_rule(question: Question) -> Summary:
+    """Who is in the N of serious events, in sentences, and which way the share may lean where some
+    patients in view have ungraded events: event-free patients of their studies are counted, they
+    are not.
+    """
+    (by_ascertainment,) = yield [Tally(question, ("adverse_events", "known:serious"))]
+    rule = SERIOUSNESS_RULE
+    if is_asked_for(question, "serious"):
+        rule = SERIOUSNESS_RULE_ASKED
+    ungraded = by_ascertainment[(str(Ascertainment.EVENTS.value), YesNo.NO.value)]
+    if not ungraded:
+        return rule
+    rule += (
+        f" In view {pluralize(ungraded, Unit.PATIENTS)} had adverse events that are not all said "
+        "to be serious or not, and none said to be serious: in them it is not known, unless "
+        "another of their treatments had a serious event."
+    )
+    if is_asked_for(question, "serious") or events_ungraded(by_ascertainment):
+        return rule
+    return rule + (
+        " Patients without events count also where their study grades its events only in part, so "
+        "the share may lean low."
+    )
+
+
 def events_ungraded(by_ascertainment: Counter) -> bool:
     """From a tally by (adverse_events, known:serious): events occurred, and none is said to be
     serious or not.

@@ -337,13 +337,18 @@ METHODS = [
         "serious",
         "Serious adverse events",
         "overview, Compare, forest plot, API",
-        "N = patients of whose events each is said to be serious or not (one that is serious "
-        "settles it), and those of whom it is stated that none occurred",
+        "N = patients with a serious event + those of whose events every one is said not to be "
+        "serious + those of whom it is stated that none occurred, in a study that had no event or "
+        "graded at least one",
         "Where a study had events and says of none of them whether it was serious, its patients "
         "without events do not enter either: only they would be known, and nobody with a serious "
         "event could be among them. Where no event in view is graded, nobody is counted, and it "
-        "is said why. A filter asks about single patients: whoever had no event had no serious "
-        "one.",
+        "is said why. A serious event counts whatever is said of the others of the patient. Where "
+        "a study says it of some events, its patients with other events are not known, but those "
+        "without any event are counted, so that the share may lean low; the page says how many "
+        "patients in view have such events. A filter, missing=serious and Completeness are about "
+        "single patients: whoever had no event had no serious one. A question that asks for it "
+        "counts by that.",
         "Casebook.",
         "six treatments",
         seriousness_example,
