@@ -265,7 +265,10 @@ def part_answer(course: Course, name: str, values: list[str], match: str) -> str
             "unknown" in asked and not course.months
         ):
             return "yes"
-        return "no" if course.months or "unknown" in asked else "open"
+        if asked == {"unknown"}:
+            return "no"
+        all_dated = course.outcomes and len(course.months) == len(course.outcomes)
+        return "no" if all_dated else "open"
     if name == "missing":
         return "yes" if all(is_missing(course, word) for word in values) else "no"
     return coded_answer(getattr(course, name), asked, UNKNOWN.get(name, ""))

@@ -4,7 +4,7 @@ engines.
 
 import csv
 from collections import Counter
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, urlencode
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -138,6 +138,44 @@ def test_assessed_restricts_the_outcomes_that_count_to_these_months(study, impro
     assert improved("assessed=12") == {"Skin": "1/1", "Lung": "1/1"}
     assert improved("assessed=3&assessed=12") == {"Skin": "2/2", "Lung": "1/1"}
     assert improved("assessed=unknown") == {"Skin": "1/1"}
+
+
+@pytest.mark.parametrize(
+    ("address", "matching", "still_open"),
+    [
+        ("assessed=3", 1, 3),
+        ("assessed=3&assessed=unknown", 3, 1),
+        ("assessed=unknown", 2, 0),
+        ("assessed=6", 2, 3),
+        ("missing=assessed", 2, 0),
+    ],
+)
+def test_an_undated_outcome_leaves_open_whether_it_is_of_the_month_asked_for(
+    study, asking, engine, address, matching, still_open
+):
+    followed(study, [skin("improved", 3), skin("stable")])
+    followed(study, [skin("improved", 6), skin("stable")])
+    followed(study, [skin("improved", 6)])
+    followed(study, [skin("improved")])
+    followed(study, [])
+    question = asking(study.collection, address)
+    (found,) = run_summaries(summaries.match_summary(question))
+    assert (found.matching, found.open) == (matching, still_open)
+    courses = plain.all_courses(study.collection)
+    loops = Counter(plain.patients_answering(courses, parse_qs(address)).values())
+    assert (loops["yes"], loops["open"]) == (matching, still_open)
+
+
+def test_of_the_published_patients_four_are_open_at_month_3(client, published, unlimited):
+    page = client.get("/published/?assessed=3")
+    assert page.context["answer"].open == 4
+    assert "For 4 more it is open: the month of an outcome is" in str(page.context["answer"])
+    matrix = client.get("/published/completeness/").context["matrix"]
+    column = matrix.attributes.index("Month of an outcome")
+    cell = matrix.overall[column]
+    for query in ("missing=assessed", "assessed=unknown"):
+        totals = client.get(f"/published/?{query}").context["totals"]
+        assert totals.patients == cell.patients - cell.known, query
 
 
 def test_the_forest_plot_counts_by_the_same_rule(study, asking, engine):

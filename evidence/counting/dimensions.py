@@ -235,6 +235,11 @@ def counted_seriousness_dimension() -> ConditionDimension:
     return ConditionDimension(((YesNo.YES.value, SERIOUSNESS_COUNTED),), YesNo.NO.value)
 
 
+def settled_dimension(attribute: str) -> ConditionDimension:
+    """Whether a treatment that does not match a question about an attribute is a no."""
+    return ConditionDimension(((YesNo.YES.value, ATTRIBUTES[attribute].settling),), YesNo.NO.value)
+
+
 def whole_dimension(name: str) -> ConditionDimension:
     """Whether a list is complete, or there is nothing to list, as stated."""
     return ConditionDimension(((YesNo.YES.value, LISTS[name].whole),), YesNo.NO.value)
@@ -293,5 +298,10 @@ DIMENSIONS: dict[str, Dimension] = {
     "best_result": OutcomeDimension(best=True),
 }
 DIMENSIONS |= {f"known:{name}": known_dimension(name) for name in ATTRIBUTES}
+DIMENSIONS |= {
+    f"settled:{name}": settled_dimension(name)
+    for name, attribute in ATTRIBUTES.items()
+    if attribute.settled
+}
 DIMENSIONS["counted:serious"] = counted_seriousness_dimension()
 DIMENSIONS |= {f"whole:{name}": whole_dimension(name) for name in LISTS}

@@ -253,11 +253,18 @@ class Attribute:
     label: str
     condition: Condition
     opening: str = ""
+    # the condition on which whoever does not match is a no, where it takes more to say so
+    settled: Condition | None = None
 
     @cached_property
     def known(self) -> Q:
         """The condition on Treatment."""
         return self.condition.q()
+
+    @property
+    def settling(self) -> Condition:
+        """The condition on which a treatment that does not match a question is a no."""
+        return self.settled or self.condition
 
 
 ATTRIBUTES = {
@@ -308,6 +315,8 @@ ATTRIBUTES = {
         "Month of an outcome",
         RelationExists(Outcome, Q(at_months__isnull=False)),
         "the month of an outcome is",
+        # an undated outcome may be of the month that is asked for
+        settled=RelationExists(Outcome) & ~RelationExists(Outcome, Q(at_months__isnull=True)),
     ),
     "stopped": Attribute("Whether stopped", ~field_condition(stopped=YesNo.UNKNOWN)),
     "relapsed": Attribute(

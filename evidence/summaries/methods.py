@@ -278,7 +278,10 @@ METHODS = [
         "be empty), or where it was looked for and is absent; otherwise it is open. Whoever has "
         "interstitial lung disease has lung disease, and whoever was found without lung disease "
         "is without interstitial lung disease. “None of” is yes where “any of” is no. “Exactly” "
-        "is yes only of a complete list, and no as soon as something else is on it. A patient "
+        "is yes only of a complete list, and no as soon as something else is on it. An outcome "
+        "without a month may be of the month that is asked for, so a month is no only where every "
+        "outcome has another; not known (assessed=unknown, missing=assessed, Completeness) is the "
+        "month where no outcome has one. A patient "
         "matches if one treatment does, does not match if none can, and is otherwise open. The "
         "number of patients who match estimates nothing, so it has no percentage and no interval.",
         "Strong three-valued logic: Kleene SC. Introduction to Metamathematics. North-Holland, "
