@@ -299,7 +299,10 @@ def part_answer(course: Course, name: str, values: list[str], match: str) -> str
             "unknown" in asked and not course.months
         ):
             return "yes"
-        return "no" if course.months or "unknown" in asked else "open"
+        if asked == {"unknown"}:
+            return "no"
+        all_dated = course.outcomes and len(course.months) == len(course.outcomes)
+        return "no" if all_dated else "open"
     if name == "missing":
         return "yes" if all(is_missing(course, word) for word in values) else "no"
     return coded_answer(getattr(course, name), asked, UNKNOWN.get(name, ""))
@@ -346,21 +349,18 @@ def last_results(courses: list[Course], months: list[str] = ()) -> dict[tuple[st
     """By patient and domain: whether the last outcome with a result is an improvement. Only
     outcomes of these months.
 
-    The last of the patient's last course that has one; there of the latest month, without a month
-    only where no month is known; and at one time an improvement only where nothing else is said.
+    The last dated one, by course and then by month; where no course has a dated one, that of the
+    last course; and at one time an improvement only where nothing else is said.
     """
     found = {}
-    for course in sorted(courses, key=lambda each: each.number):
-        own = {}
+    for course in courses:
         for domain, result, month in course.outcomes:
             window = "unknown" if month is None else window_of(month)
             if result != "unknown" and (not months or window in months):
-                own.setdefault(domain, {}).setdefault(-1 if month is None else month, set()).add(
-                    result
-                )
-        for domain, by_month in own.items():
-            found[course.patient, domain] = by_month[max(by_month)] == {"improved"}
-    return found
+                time = (month is not None, course.number, month or 0)
+                at_time = found.setdefault((course.patient, domain), {})
+                at_time.setdefault(time, set()).add(result)
+    return {key: at_time[max(at_time)] == {"improved"} for key, at_time in found.items()}
 
 
 def best_results(courses: list[Course], months: list[str] = ()) -> dict[tuple[str, str], bool]:
@@ -395,7 +395,7 @@ def known(course: Course) -> dict[str, bool]:
         "relapsed": course.relapsed != "unknown",
         "adverse_events": course.adverse_events != "not_stated",
         "adverse_event": course.adverse_events == "explicitly_none" or bool(course.categories),
-        "serious": seriousness_counts(course),
+        "serious": seriousness(course) != "unknown",
         "year": course.year is not None,
     } | {
         name: bool(own.present | own.absent) or own.whole

@@ -33,7 +33,8 @@ WORKED = {
         "improved at month 3, worsened at month 12: not improved; "
         "improved at no stated month, stable at month 6: not improved; "
         "at month 6 improved by one measure and stable by another: not improved; "
-        "worsened at month 12, improved at month 3 of a later treatment: improved"
+        "worsened at month 12, improved at month 3 of a later treatment: improved; "
+        "worsened at month 12, improved at no stated month of a later treatment: not improved"
     ),
     "serious": (
         "an event said to be serious: counted; an event said not to be serious: counted; "

@@ -76,6 +76,45 @@ def test_nor_does_the_api(client, simulated):
     assert not any(each["asked_for"] for each in others)
 
 
+@pytest.mark.parametrize("engine_name", ["snapshot", "database"])
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("serious=no", "selected by events"),
+        ("serious=unknown", "selected by events"),
+        ("adverse_event=infection&adverse_event_match=none", "selected by events"),
+        ("serious=yes", "asked for"),
+        ("adverse_event=infection", "asked for"),
+        ("adverse_events=events&serious=no", "asked for"),
+        ("sex=female", ""),
+    ],
+)
+def test_where_events_only_select_patients_other_words_stand_beside_any_event(
+    world, asking, settings, engine_name, address, words
+):
+    settings.COHORT_ENGINE = engine_name
+    share = headlines(asking(world.collection, address))["any_adverse_event"]
+    assert share.asked_for == words
+    if words and share.known:
+        assert (share.percent, share.interval, share.percent_text) == (None, None, words)
+
+
+def test_selected_by_events_is_said_on_page_forest_plot_compare_and_api(client, simulated):
+    base = f"/{simulated.slug}/"
+    assert "selected by events" in text_of(client.get(f"{base}?serious=no"))
+    chart = client.get(f"{base}forest/?serious=no&item=any_adverse_event").context["chart"]
+    assert "(selected by events, so no percentage and no interval is given)" in chart.sentence
+    assert "Not pooled: the question selects patients by their events." in chart.sentence
+    query = urlencode({"a": "serious=no", "b": "inhibitor=baricitinib"})
+    groups = client.get(f"{base}compare/?{query}").context["compared"].groups
+    rows = {row.label: row for _, each in groups for row in each}
+    assert rows["Any adverse event"].why == "selected by events"
+    found = client.get(f"/api/v1{base}summary/?serious=no").json()["headlines"]
+    (share,) = [each for each in found if each["key"] == "any_adverse_event"]
+    assert share["asked_for"] is True and share["percent"] is None
+    assert "(selected by events)" in share["text"]
+
+
 @pytest.mark.parametrize(
     ("address", "decided"),
     [
@@ -97,10 +136,10 @@ def test_what_each_question_decides(world, asking, address, decided):
 def test_a_category_that_is_asked_for_is_no_finding_and_others_are(world, asking):
     question = asking(world.collection, "adverse_event=infection")
     (rows,) = run_summaries(summaries.events_by_category(question, vocabulary(world.collection)))
-    assert {row.patients.key: row.patients.asked_for for row in rows} == {"infection": True}
+    assert {row.patients.key: row.patients.asked_for for row in rows} == {"infection": "asked for"}
     whole = asking(world.collection, "adverse_event=infection&adverse_event_match=none")
     (rows,) = run_summaries(summaries.events_by_category(whole, vocabulary(world.collection)))
-    assert {row.patients.key: row.patients.asked_for for row in rows} == {"hepatitis": False}
+    assert {row.patients.key: row.patients.asked_for for row in rows} == {"hepatitis": ""}
 
 
 def test_compare_leaves_out_by_the_same_declaration(client, simulated):

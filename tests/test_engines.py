@@ -34,7 +34,7 @@ def table(name: str):
 dimension_sets = st.lists(st.sampled_from(sorted(DIMENSIONS)), max_size=3, unique_by=table).map(
     tuple
 )
-YES_NO = sorted(name for name in DIMENSIONS if name.startswith(("known:", "whole:")))
+YES_NO = sorted(name for name in DIMENSIONS if name.startswith(("known:", "whole:", "counted:")))
 asked_tallies = st.lists(
     st.tuples(
         dimension_sets,

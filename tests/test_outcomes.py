@@ -4,7 +4,7 @@ engines.
 
 import csv
 from collections import Counter
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, urlencode
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -97,14 +97,33 @@ def test_of_several_courses_the_latest_with_a_result_counts(study, improved, ask
     of the first.
     """
     followed(study, [skin("improved", 24)], [skin("worsened", 3)])
-    followed(study, [skin("worsened", 24)], [skin("improved")])
+    followed(study, [skin("worsened")], [skin("improved")])
     followed(study, [skin("improved", 24)], [skin("unknown", 3)], [("lung", "stable", 3, "FVC")])
     assert improved() == {"Skin": "2/3", "Lung": "0/1"}
+
+
+def test_a_dated_outcome_of_an_earlier_course_beats_an_undated_one_of_a_later(study, improved):
+    followed(study, [skin("improved", 6)], [skin("worsened")])
+    followed(study, [skin("worsened", 6), skin("improved")], [skin("improved")])
+    followed(study, [skin("stable", 6)], [skin("improved", 3), skin("worsened")], [skin("stable")])
+    followed(study, [skin("improved", 6)], [skin("worsened", 3)], [skin("improved")])
+    assert improved() == {"Skin": "2/4"}
+    assert improved("assessed=unknown") == {"Skin": "2/4"}
+
+
+def test_the_best_is_counted_where_it_was_dated_before_where_it_was_not(study, asking, engine):
+    patient = followed(study, [skin("improved", 6)], [("lung", "stable", 3, "FVC")])
+    later = make_treatment(patient, "baricitinib")
+    for number, (domain, result) in enumerate((("skin", "improved"), ("lung", "stable")), start=1):
+        Outcome.objects.create(treatment=later, number=number, domain=domain, result=result)
+    (found,) = count([Tally(asking(study.collection), ("best_result", "inhibitor"))])
+    assert found == {("skin:yes", "tofacitinib"): 1, ("lung:no", "tofacitinib"): 1}
 
 
 def test_of_the_courses_that_do_not_answer_the_question_none_counts(study, improved):
     patient = followed(study, [skin("improved", 24)])
     make_treatment(patient, "baricitinib", outcomes=[("skin", "worsened")])
+    Outcome.objects.filter(result="worsened").update(at_months=3)
     assert improved("inhibitor=tofacitinib") == {"Skin": "1/1"}
     assert improved("inhibitor=baricitinib") == {"Skin": "0/1"}
     assert improved() == {"Skin": "0/1"}
@@ -119,6 +138,44 @@ def test_assessed_restricts_the_outcomes_that_count_to_these_months(study, impro
     assert improved("assessed=12") == {"Skin": "1/1", "Lung": "1/1"}
     assert improved("assessed=3&assessed=12") == {"Skin": "2/2", "Lung": "1/1"}
     assert improved("assessed=unknown") == {"Skin": "1/1"}
+
+
+@pytest.mark.parametrize(
+    ("address", "matching", "still_open"),
+    [
+        ("assessed=3", 1, 3),
+        ("assessed=3&assessed=unknown", 3, 1),
+        ("assessed=unknown", 2, 0),
+        ("assessed=6", 2, 3),
+        ("missing=assessed", 2, 0),
+    ],
+)
+def test_an_undated_outcome_leaves_open_whether_it_is_of_the_month_asked_for(
+    study, asking, engine, address, matching, still_open
+):
+    followed(study, [skin("improved", 3), skin("stable")])
+    followed(study, [skin("improved", 6), skin("stable")])
+    followed(study, [skin("improved", 6)])
+    followed(study, [skin("improved")])
+    followed(study, [])
+    question = asking(study.collection, address)
+    (found,) = run_summaries(summaries.match_summary(question))
+    assert (found.matching, found.open) == (matching, still_open)
+    courses = plain.all_courses(study.collection)
+    loops = Counter(plain.patients_answering(courses, parse_qs(address)).values())
+    assert (loops["yes"], loops["open"]) == (matching, still_open)
+
+
+def test_of_the_published_patients_four_are_open_at_month_3(client, published, unlimited):
+    page = client.get("/published/?assessed=3")
+    assert page.context["answer"].open == 4
+    assert "For 4 more it is open: the month of an outcome is" in str(page.context["answer"])
+    matrix = client.get("/published/completeness/").context["matrix"]
+    column = matrix.attributes.index("Month of an outcome")
+    cell = matrix.overall[column]
+    for query in ("missing=assessed", "assessed=unknown"):
+        totals = client.get(f"/published/?{query}").context["totals"]
+        assert totals.patients == cell.patients - cell.known, query
 
 
 def test_the_forest_plot_counts_by_the_same_rule(study, asking, engine):

@@ -76,16 +76,70 @@ def test_the_event_free_patients_of_a_study_that_graded_none_do_not_enter_alone(
     )
 
 
-def test_completeness_says_the_same_of_each_study(client, mixed, engine):
+def test_completeness_and_missing_say_of_whom_it_is_not_known(client, mixed, engine, unlimited):
+    """Whoever had no event had no serious one, also where a share does not count it."""
     matrix = client.get("/mixed/completeness/").context["matrix"]
     column = matrix.attributes.index("Seriousness")
     found = {
         line.label: (line.cells[column].known, line.cells[column].patients) for line in matrix.lines
     }
-    assert found == {"graded": (3, 4), "ungraded": (0, 4), "event-free": (2, 3)}
-    assert matrix.overall[column].known == 5
-    missing = client.get(f"/mixed/?{matrix.overall[column].missing.query()}").context["totals"]
-    assert missing.patients == 6
+    assert found == {"graded": (3, 4), "ungraded": (3, 4), "event-free": (2, 3)}
+    assert matrix.overall[column].known == 8
+    for query in (matrix.overall[column].missing.query(), "missing=serious", "serious=unknown"):
+        assert client.get(f"/mixed/?{query}").context["totals"].patients == 3, query
+
+
+@pytest.mark.parametrize(
+    ("address", "fraction", "missing"),
+    [
+        ("serious=no", "0/7", 0),
+        ("serious=yes", "1/1", 0),
+        ("serious=no&serious=unknown", "0/7", 3),
+        ("adverse_events=explicitly_none", "0/6", 0),
+        ("serious=unknown", "none known", 3),
+    ],
+)
+def test_who_is_asked_for_by_seriousness_is_not_beside_it_as_not_known(
+    mixed, asking, engine, address, fraction, missing
+):
+    question = asking(mixed, address)
+    share = serious_share(question)
+    assert (share.fraction, share.missing) == (fraction, missing)
+    total = summaries.forest_plot(question, "serious", vocabulary(mixed)).total
+    assert (total.fraction, total.missing) == (fraction, missing)
+
+
+def test_the_page_says_who_is_counted_and_how_many_have_ungraded_events(
+    client, mixed, engine, unlimited
+):
+    graded = mixed.studies.get(slug="graded")
+    events = [("infection", {"serious": "yes"}), ("infection", {"serious": "unknown"})]
+    make_treatment(make_patient(graded), events=events)
+    page = client.get("/mixed/")
+    share = next(each for each in page.context["headlines"] if each.key == "serious")
+    assert (share.fraction, share.missing) == ("2/6", 6), "the ungraded one changes nothing"
+    text = text_of(page)
+    assert "N is those with an event said to be serious, whatever is said of their other" in text
+    assert (
+        "In view 2 patients had adverse events that are not all said to be serious or not" in text
+    )
+    assert "the share may lean low" in text
+    asked = text_of(client.get("/mixed/?serious=no"))
+    assert "N is all in whom it is known" in asked and "lean low" not in asked
+    free = text_of(client.get("/mixed/?study=event-free"))
+    assert "In view" not in free and "lean low" not in free
+    methods = text_of(client.get("/methods/"))
+    assert "A serious event counts whatever is said of the others" in methods
+    assert "the share may lean low" in methods
+
+
+def test_the_page_of_serious_no_agrees_with_itself(client, simulated, engine, unlimited):
+    page = client.get(f"/{simulated.slug}/?serious=no")
+    assert str(page.context["answer"]).startswith("38 patients match.")
+    assert "Serious adverse event 0/38 asked for" in text_of(page)
+    for query in ("missing=serious", "serious=unknown"):
+        page = client.get(f"/{simulated.slug}/?{query}")
+        assert page.context["totals"].patients == 49, query
 
 
 def test_one_graded_event_does_not_bring_in_what_other_studies_left_open(simulated, engine):
@@ -160,8 +214,15 @@ def test_both_engines_and_plain_loops_agree_where_some_studies_grade_nothing(db,
     collection = drawn(patients, seed)
     for study in collection.studies.order_by("pk")[seed % 2 :: 2]:
         AdverseEvent.objects.filter(treatment__patient__study=study).update(serious="unknown")
-    wanted = [Tally(Question(collection), ("known:serious",), Unit.TREATMENTS)]
-    counts = [plain.seriousness_counts(course) for course in plain.all_courses(collection)]
-    loops = Counter(("yes" if each else "no",) for each in counts)
-    assert database.count_tallies(wanted) == [loops]
-    assert count_tallies(build_snapshot(collection), wanted) == [loops]
+    wanted = [
+        Tally(Question(collection), (name,), Unit.TREATMENTS)
+        for name in ("counted:serious", "known:serious")
+    ]
+    courses = plain.all_courses(collection)
+    counts = [
+        [plain.seriousness_counts(course) for course in courses],
+        [plain.known(course)["serious"] for course in courses],
+    ]
+    loops = [Counter(("yes" if each else "no",) for each in held) for held in counts]
+    assert database.count_tallies(wanted) == loops
+    assert count_tallies(build_snapshot(collection), wanted) == loops

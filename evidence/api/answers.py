@@ -140,7 +140,7 @@ def share_json(share: Share) -> dict:
         "unit": str(share.unit),
         "percent": share.percent,
         "interval_95": share.interval and list(share.interval),
-        "asked_for": share.asked_for,
+        "asked_for": bool(share.asked_for),
         "text": str(share),
     }
 

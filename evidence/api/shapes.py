@@ -87,7 +87,8 @@ SHARE = {
         "percentage.",
     ),
     "asked_for": s.BooleanField(
-        help_text="Whether the question itself decides the share, so that it is no rate."
+        help_text="Whether the question itself decides the share, or selects patients by what it "
+        "counts, so that it is no rate; `text` says which."
     ),
     "text": text_field("The share in words, as pages print it."),
 }

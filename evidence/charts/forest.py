@@ -7,7 +7,6 @@ from math import isfinite
 from ..models import Collection
 from ..summaries import Forest, format_number
 from ..summaries.forest import SELECTED, StudyRow, degrees_text, percent_range
-from ..summaries.shares import ASKED_FOR
 from ..tables.column import SEPARATOR
 from .chart import (
     COUNT,
@@ -110,7 +109,7 @@ def forest_sentence(forest: Forest) -> str:
     text = f"{forest.label}: {total.fraction}"
     text += " without case reports" if forest.cases else " in all"
     if total.asked_for:
-        text += f" ({ASKED_FOR}, so no percentage and no interval is given)"
+        text += f" ({total.asked_for}, so no percentage and no interval is given)"
     elif total.selected:
         text += f" ({SELECTED} among them, so no percentage and no interval is given)"
     else:

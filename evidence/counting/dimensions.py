@@ -24,7 +24,14 @@ from ..models import (
     term_tree,
 )
 from ..models.choices import Presence, Response, YesNo
-from ..models.knowledge import NOT_SERIOUS, SERIOUS, Condition, FieldCondition, RelationExists
+from ..models.knowledge import (
+    NOT_SERIOUS,
+    SERIOUS,
+    SERIOUSNESS_COUNTED,
+    Condition,
+    FieldCondition,
+    RelationExists,
+)
 from ..models.lookups import JoinedText
 from ..models.missing import missing_reason_sql
 from ..models.outcome import in_month_windows
@@ -223,6 +230,16 @@ def known_dimension(attribute: str) -> ConditionDimension:
     return ConditionDimension(((YesNo.YES.value, ATTRIBUTES[attribute].condition),), YesNo.NO.value)
 
 
+def counted_seriousness_dimension() -> ConditionDimension:
+    """Whether a treatment is in the N of serious events, which asks more than that it is known."""
+    return ConditionDimension(((YesNo.YES.value, SERIOUSNESS_COUNTED),), YesNo.NO.value)
+
+
+def settled_dimension(attribute: str) -> ConditionDimension:
+    """Whether a treatment that does not match a question about an attribute is a no."""
+    return ConditionDimension(((YesNo.YES.value, ATTRIBUTES[attribute].settling),), YesNo.NO.value)
+
+
 def whole_dimension(name: str) -> ConditionDimension:
     """Whether a list is complete, or there is nothing to list, as stated."""
     return ConditionDimension(((YesNo.YES.value, LISTS[name].whole),), YesNo.NO.value)
@@ -281,4 +298,10 @@ DIMENSIONS: dict[str, Dimension] = {
     "best_result": OutcomeDimension(best=True),
 }
 DIMENSIONS |= {f"known:{name}": known_dimension(name) for name in ATTRIBUTES}
+DIMENSIONS |= {
+    f"settled:{name}": settled_dimension(name)
+    for name, attribute in ATTRIBUTES.items()
+    if attribute.settled
+}
+DIMENSIONS["counted:serious"] = counted_seriousness_dimension()
 DIMENSIONS |= {f"whole:{name}": whole_dimension(name) for name in LISTS}

@@ -202,8 +202,10 @@ class EventsOfStudyGraded(FieldCondition):
         )
 
 
-# Of whom seriousness is counted, which is the N of its shares: all events are graded (one serious
-# event settles it), or none occurred, in a study whose events are graded.
+# Whether an event was serious is known of the single treatment.
+SERIOUSNESS_KNOWN = SERIOUS | NOT_SERIOUS
+# Of whom seriousness is counted, which is the N of its shares: a serious event occurred, or every
+# event is said not to be serious, or none occurred, in a study that had none or graded one.
 SERIOUSNESS_COUNTED = SERIOUS | EVENTS_NOT_SERIOUS | NO_EVENT & EventsOfStudyGraded()
 
 
@@ -251,11 +253,18 @@ class Attribute:
     label: str
     condition: Condition
     opening: str = ""
+    # the condition on which whoever does not match is a no, where it takes more to say so
+    settled: Condition | None = None
 
     @cached_property
     def known(self) -> Q:
         """The condition on Treatment."""
         return self.condition.q()
+
+    @property
+    def settling(self) -> Condition:
+        """The condition on which a treatment that does not match a question is a no."""
+        return self.settled or self.condition
 
 
 ATTRIBUTES = {
@@ -306,6 +315,8 @@ ATTRIBUTES = {
         "Month of an outcome",
         RelationExists(Outcome, Q(at_months__isnull=False)),
         "the month of an outcome is",
+        # an undated outcome may be of the month that is asked for
+        settled=RelationExists(Outcome) & ~RelationExists(Outcome, Q(at_months__isnull=True)),
     ),
     "stopped": Attribute("Whether stopped", ~field_condition(stopped=YesNo.UNKNOWN)),
     "relapsed": Attribute(
@@ -322,7 +333,7 @@ ATTRIBUTES = {
         "the categories of their adverse events are",
     ),
     "serious": Attribute(
-        "Seriousness", SERIOUSNESS_COUNTED, "whether an adverse event was serious is"
+        "Seriousness", SERIOUSNESS_KNOWN, "whether an adverse event was serious is"
     ),
     "year": Attribute(
         "Year of publication",

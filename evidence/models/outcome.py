@@ -59,17 +59,24 @@ class OutcomeQuerySet(KeyedQuerySet):
     def one_per_patient_and_domain(self, *, best: bool = False) -> QuerySet:
         """Of those with a stated result, the one that counts for each patient in each domain.
 
-        It is the last: of several treatments (months count from the start of each) the one of the
-        latest treatment, there of the latest month, and one without a month only where none has
-        one. Of results at the same time “improved” counts only where no other differs. With `best`
-        it is an improved one if there is any.
+        It is the last dated one: of several treatments (months count from the start of each) that
+        of the latest treatment with one, there of the latest month. One without a month counts only
+        where no treatment has a dated one, and is then that of the latest treatment. Of results at
+        the same time “improved” counts only where no other differs. With `best` it is an improved
+        one if there is any.
         """
         improved = Case(
             When(result=Response.IMPROVED, then=Value(1)),
             default=Value(0),
             output_field=IntegerField(),
         )
-        latest = [F("treatment__number").desc(), F("at_months").desc(nulls_last=True)]
+        undated = Case(
+            When(at_months__isnull=True, then=Value(1)),
+            default=Value(0),
+            output_field=IntegerField(),
+        )
+        # where the second and the third leave a choice, all have a month or none has
+        latest = [undated.asc(), F("treatment__number").desc(), F("at_months").desc()]
         order = [improved.desc(), *latest] if best else [*latest, improved.asc()]
         place = Window(
             RowNumber(),

@@ -15,6 +15,7 @@ from .cohort import (
     match_summary,
     response_by_indication_set,
     response_by_inhibitor,
+    seriousness_rule,
 )
 from .combinations import Combinations, Matches, indication_sets, match_counts, value_combinations
 from .comparison import SideBySide, side_by_side
@@ -98,6 +99,7 @@ __all__ = [
     "rule_report",
     "rule_rows",
     "run_summaries",
+    "seriousness_rule",
     "share_sensitivities",
     "short_outcome_rule",
     "side_by_side",

@@ -5,9 +5,12 @@ Pages, charts, files, the API and comparisons all use these functions; they mark
 asked for, and give no percentage.
 """
 
-from ..models.choices import Ascertainment, Match
+from ..models.choices import Ascertainment, Match, YesNo
 from ..questions.question import Question
+from .shares import ASKED_FOR
 
+# in place of a percentage, of events that the question does not decide but selects patients by
+SELECTED_BY_EVENTS = "selected by events"
 EVENT_FILTERS = {"adverse_events", "adverse_event", "serious"}
 # Parts of a question that decide a share or bear on it, by the share's key, or for all under a
 # heading. Where one of two cohorts is asked for by them, a share of both is not compared.
@@ -21,6 +24,29 @@ DECIDED_BY = {
     "What it was given for (alone or with others)": {"indication"},
     "Adverse events, by category": EVENT_FILTERS,
 }
+
+
+def asked_for_words(question: Question, item: str) -> str:
+    """What stands in place of the percentage of an item, a key of DECIDED_BY; an empty text where a
+    question neither decides its share nor bears on it.
+    """
+    if not is_asked_for(question, item):
+        return ""
+    if item == "any_adverse_event" and not decides_any_event(question):
+        return SELECTED_BY_EVENTS
+    return ASKED_FOR
+
+
+def decides_any_event(question: Question) -> bool:
+    """Whether all who match had an event, or none had, by what is asked: not so where only
+    treatments without a serious event, or without some category, are asked for.
+    """
+    categories = question.value("adverse_event")
+    return (
+        "adverse_events" in question
+        or question.value("serious") == (YesNo.YES.value,)
+        or (categories is not None and categories.match != Match.NONE)
+    )
 
 
 def is_asked_for(question: Question, item: str) -> bool:

@@ -10,8 +10,9 @@ from ..questions.filters import FILTERS
 from ..questions.question import Question
 from ..questions.vocabulary import Vocabulary
 from ..statistics import median
-from .asked_for import is_asked_for, is_category_asked_for
+from .asked_for import asked_for_words, is_asked_for, is_category_asked_for
 from .shares import (
+    ASKED_FOR,
     Share,
     Summary,
     counts_where_known,
@@ -217,6 +218,17 @@ HEADLINES = [
 ]
 
 
+def known_flag(question: Question, key: str) -> str:
+    """The dimension that says whether a treatment is in the N of a headline.
+
+    Where the question itself asks whether an event was serious, all of whom that is known are in
+    it: those who match may not stand beside their own share as not known.
+    """
+    if key == "serious" and not is_asked_for(question, key):
+        return "counted:serious"
+    return next(f"known:{attribute}" for name, _, attribute, _ in HEADLINES if name == key)
+
+
 def headline_shares(question: Question) -> Summary:
     """Improved, relapsed, any and serious adverse events: patients, of those in whom it is known.
 
@@ -228,10 +240,10 @@ def headline_shares(question: Question) -> Summary:
         Tally(question, ("adverse_events", "known:serious")),
         *(
             tally
-            for _, _, attribute, (dimension, _) in HEADLINES
+            for key, _, _, (dimension, _) in HEADLINES
             for tally in (
                 Tally(question, (dimension,)),
-                *known_tallies(question, f"known:{attribute}", dimension),
+                *known_tallies(question, known_flag(question, key), dimension),
             )
         ),
     ]
@@ -240,9 +252,9 @@ def headline_shares(question: Question) -> Summary:
         by_value, *settling = counters[3 * i : 3 * i + 3]
         code = str(value.value)
         known_counters, why = known_of(code, in_view, *settling), ""
-        if key == "serious" and events_ungraded(graded):
+        asked_for = asked_for_words(question, key)
+        if key == "serious" and not asked_for and events_ungraded(graded):
             known_counters, why = Counter(), NONE_GRADED
-        asked_for = is_asked_for(question, key)
         shares.append(
             make_share(
                 label,
@@ -258,9 +270,45 @@ def headline_shares(question: Question) -> Summary:
 
 
 # Then seriousness would be known only of those without any event: “0 of those” by how they were
-# chosen. What is the same for one study is part of what “known” means
+# chosen. What is the same for one study is part of who is counted
 # (`knowledge.SERIOUSNESS_COUNTED`).
 NONE_GRADED = "no adverse event in view is said to be serious or not"
+
+
+SERIOUSNESS_RULE = (
+    "N is those with an event said to be serious, whatever is said of their other events; those of "
+    "whose events every one is said not to be serious; and those without any event, in a study "
+    "that had no event or says of at least one whether it was serious."
+)
+SERIOUSNESS_RULE_ASKED = (
+    "the question asks for it, so N is all in whom it is known, also those without any event whose "
+    "study says of none of its events whether it was serious."
+)
+
+
+def seriousness_rule(question: Question) -> Summary:
+    """Who is in the N of serious events, in sentences, and which way the share may lean where some
+    patients in view have ungraded events: event-free patients of their studies are counted, they
+    are not.
+    """
+    (by_ascertainment,) = yield [Tally(question, ("adverse_events", "known:serious"))]
+    rule = SERIOUSNESS_RULE
+    if is_asked_for(question, "serious"):
+        rule = SERIOUSNESS_RULE_ASKED
+    ungraded = by_ascertainment[(str(Ascertainment.EVENTS.value), YesNo.NO.value)]
+    if not ungraded:
+        return rule
+    rule += (
+        f" In view {pluralize(ungraded, Unit.PATIENTS)} had adverse events that are not all said "
+        "to be serious or not, and none said to be serious: in them it is not known, unless "
+        "another of their treatments had a serious event."
+    )
+    if is_asked_for(question, "serious") or events_ungraded(by_ascertainment):
+        return rule
+    return rule + (
+        " Patients without events count also where their study grades its events only in part, so "
+        "the share may lean low."
+    )
 
 
 def events_ungraded(by_ascertainment: Counter) -> bool:
@@ -340,7 +388,7 @@ def response_breakdowns(question: Question, tally: Counter, label) -> list[Break
             missing_counts[Missing.NOT_EXTRACTED],
             Unit.TREATMENTS,
             key,
-            asked_for=is_asked_for(question, "improved"),
+            asked_for=asked_for_words(question, "improved"),
         )
         breakdowns.append(Breakdown(label(key, partial), key, counts, improved, partial))
     return sorted(breakdowns, key=lambda row: (not row.key, -row.improved.in_view, row.label))
@@ -397,7 +445,7 @@ def events_by_category(question: Question, vocabulary: Vocabulary) -> Summary:
                 known_of(key, in_view, not_known, known_counter),
                 in_view,
                 key=key,
-                asked_for=is_category_asked_for(question, key),
+                asked_for=ASKED_FOR if is_category_asked_for(question, key) else "",
             ),
             *(counter[(key,)] for counter in events),
         )

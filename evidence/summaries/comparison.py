@@ -168,7 +168,8 @@ def comparison_row(
     `tested`, no p-value is given.
     """
     if asked_names & (DECIDED_BY.get(first.key) or DECIDED_BY.get(heading, set())):
-        return Row(first.label, first, second, None, None, ASKED_FOR)
+        words = first.asked_for or second.asked_for or ASKED_FOR
+        return Row(first.label, first, second, None, None, words)
     if not first.known and not second.known:
         return Row(first.label, first, second, None, None, first.why or NOBODY)
     if not first.known or not second.known:

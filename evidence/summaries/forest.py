@@ -23,8 +23,8 @@ from ..statistics import (
     leave_one_out,
     pooled_proportion,
 )
-from .asked_for import is_asked_for
-from .cohort import HEADLINES, NONE_GRADED, events_ungraded
+from .asked_for import SELECTED_BY_EVENTS, asked_for_words, is_asked_for
+from .cohort import HEADLINES, NONE_GRADED, events_ungraded, known_flag
 from .outcomes import outcome_rule, short_outcome_rule
 from .shares import (
     ASKED_FOR,
@@ -69,7 +69,8 @@ class StudyRow:
 
     `case_report` marks a study of single cases. `selected` marks a row that is a count and no
     estimate, because cases published one by one are in it: it has no percentage and no interval.
-    Nor has one that is `asked_for`: a count of patients that the question itself decides.
+    Nor has one that is `asked_for`: a count that the question itself decides, or of patients whom
+    it selects by what is counted; the words say which.
     """
 
     label: str
@@ -83,12 +84,12 @@ class StudyRow:
     why: str = ""
     case_report: bool = False
     selected: bool = False
-    asked_for: bool = False
+    asked_for: str = ""
 
     @property
     def no_estimate(self) -> str:
         """Why it is a count only, in a word or two; empty where it has a percentage."""
-        return ASKED_FOR if self.asked_for else SELECTED if self.selected else ""
+        return self.asked_for or (SELECTED if self.selected else "")
 
     @property
     def fraction(self) -> str:
@@ -289,7 +290,7 @@ def counts_by_study(question: Question, item: str) -> Summary:
     )
     with_item, known_counters, in_view = item_counts
     in_collection = Counter({study: count for (study,), count in in_collection.items()})
-    if item == Item.SERIOUS and events_ungraded(graded):
+    if item == Item.SERIOUS and not is_asked_for(question, item) and events_ungraded(graded):
         return StudyCounts(Counter(), Counter(), in_view, in_collection, NONE_GRADED)
     return StudyCounts(with_item, known_counters, in_view, in_collection)
 
@@ -304,6 +305,7 @@ def counts_of_item(question: Question, item: str, by: str) -> Summary:
     COUNTED.
     """
     dimension, yes, no, flag = ITEM_DIMENSIONS[item]
+    flag = known_flag(question, item) if item == Item.SERIOUS else flag
     by_value, in_view, *settling_counters = yield [
         Tally(question, (dimension, by)),
         Tally(question, (by,)),
@@ -320,6 +322,18 @@ def counts_of_item(question: Question, item: str, by: str) -> Summary:
     return +yes_by, +known_by, Counter({key: n for (key,), n in in_view.items()})
 
 
+# Why nothing is pooled, by the words in place of a percentage.
+REFUSED = {
+    ASKED_FOR: "the question itself decides who is counted",
+    SELECTED_BY_EVENTS: "the question selects patients by their events",
+}
+
+
+def first_words(rows: list["StudyRow"]) -> str:
+    """What stands in place of the percentage of these rows together."""
+    return next((row.asked_for for row in rows if row.asked_for), "")
+
+
 def forest_plot(
     question: Question, item: str, vocabulary: Vocabulary, *, shared: bool = False
 ) -> Forest:
@@ -331,7 +345,7 @@ def forest_plot(
     """
     label = forest_items(question)[item]
     rows, unknown_studies, in_view, why, rule = [], 0, 0, "", ""
-    asked_for = is_asked_for(question, item)
+    asked_for = asked_for_words(question, item)
     if item in ITEM_DIMENSIONS:
         (counts,) = run_summaries(counts_by_study(question, item))
         in_view, why = sum(counts.in_view.values()), counts.why
@@ -364,7 +378,7 @@ def forest_plot(
     try:
         pooled = pooled_proportion([(row.count, row.known) for row in rows if row.pooled])
     except CannotPool as error:
-        refused = "the question itself decides who is counted" if asked_for else str(error)
+        refused = REFUSED[asked_for] if asked_for else str(error)
     total, cases = total_rows(counted_rows, missing)
     return Forest(
         item=item,
@@ -399,7 +413,7 @@ def singles_row(rows: list[StudyRow]) -> StudyRow | None:
         return None
     count = sum(row.count for row in singles)
     name = f"{pluralize(len(singles), 'studies')} with one matching patient known"
-    asked_for = any(row.asked_for for row in singles)
+    asked_for = first_words(singles)
     return StudyRow(
         name,
         "",
@@ -430,13 +444,13 @@ def total_rows(rows: list[StudyRow], missing: int) -> tuple[StudyRow, StudyRow |
         sum(row.known for row in added_rows),
         missing,
         selected=bool(cases) and not are_separate,
-        asked_for=any(row.asked_for for row in added_rows),
+        asked_for=first_words(added_rows),
     )
     if not are_separate:
         return total, None
     number = pluralize(len(cases), "case reports")
     count, known = sum(row.count for row in cases), sum(row.known for row in cases)
-    asked_for = any(row.asked_for for row in cases)
+    asked_for = first_words(cases)
     return total, StudyRow(
         number, "", "not added to groups", count, known, 0, selected=True, asked_for=asked_for
     )

@@ -40,11 +40,12 @@ from ..statistics import (
     wilson_interval,
 )
 from . import AGE_SPAN, Share, format_number
+from .asked_for import SELECTED_BY_EVENTS
 from .comparison import FEWEST
 from .forest import StudyCounts
 from .outcomes import LAST_OUTCOME_RULE
 from .sensitivity import ShareSensitivity, without_each_study
-from .shares import known_of
+from .shares import ASKED_FOR, known_of
 
 
 @dataclass(frozen=True)
@@ -164,6 +165,10 @@ def last_outcome_example() -> str:
             "worsened at month 12, improved at month 3 of a later treatment",
             [[("worsened", 12)], [("improved", 3)]],
         ),
+        (
+            "worsened at month 12, improved at no stated month of a later treatment",
+            [[("worsened", 12)], [("improved", None)]],
+        ),
     ]
 
     def verdict(courses: list) -> str:
@@ -273,7 +278,10 @@ METHODS = [
         "be empty), or where it was looked for and is absent; otherwise it is open. Whoever has "
         "interstitial lung disease has lung disease, and whoever was found without lung disease "
         "is without interstitial lung disease. “None of” is yes where “any of” is no. “Exactly” "
-        "is yes only of a complete list, and no as soon as something else is on it. A patient "
+        "is yes only of a complete list, and no as soon as something else is on it. An outcome "
+        "without a month may be of the month that is asked for, so a month is no only where every "
+        "outcome has another; not known (assessed=unknown, missing=assessed, Completeness) is the "
+        "month where no outcome has one. A patient "
         "matches if one treatment does, does not match if none can, and is otherwise open. The "
         "number of patients who match estimates nothing, so it has no percentage and no interval.",
         "Strong three-valued logic: Kleene SC. Introduction to Metamathematics. North-Holland, "
@@ -321,26 +329,31 @@ METHODS = [
         "overview, Compare, forest plot, API",
         "one outcome of each patient in each domain: n = improved, N = with a stated result",
         f"Of several outcomes {LAST_OUTCOME_RULE}. Months count from the start of a treatment, "
-        "so the latest treatment goes before the latest month. An outcome whose result is not "
-        "stated is passed over. A question that names months (assessed=3) counts the outcomes "
-        "of these months only, by the same rule, and the page says so; the authors’ overall "
-        "verdict has no month. Any improved outcome at any time would count those who worsened "
-        "later, and more often the more is reported of a patient.",
+        "so among dated outcomes the latest treatment goes before the latest month. An "
+        "outcome whose result is not stated is passed over. A question that names months "
+        "(assessed=3) counts the outcomes of these months only, by the same rule, and the page "
+        "says so; the authors’ overall verdict has no month. Any improved outcome at any time "
+        "would count those who worsened later, and more often the more is reported of a patient.",
         "Casebook.",
-        "the skin of four patients",
+        "the skin of five patients",
         last_outcome_example,
     ),
     Method(
         "serious",
         "Serious adverse events",
-        "overview, Compare, forest plot, Completeness, API",
-        "N = patients of whose events each is said to be serious or not (one that is serious "
-        "settles it), and those of whom it is stated that none occurred",
+        "overview, Compare, forest plot, API",
+        "N = patients with a serious event + those of whose events every one is said not to be "
+        "serious + those of whom it is stated that none occurred, in a study that had no event or "
+        "graded at least one",
         "Where a study had events and says of none of them whether it was serious, its patients "
         "without events do not enter either: only they would be known, and nobody with a serious "
         "event could be among them. Where no event in view is graded, nobody is counted, and it "
-        "is said why. A filter asks about single patients: whoever had no event had no serious "
-        "one.",
+        "is said why. A serious event counts whatever is said of the others of the patient. Where "
+        "a study says it of some events, its patients with other events are not known, but those "
+        "without any event are counted, so that the share may lean low; the page says how many "
+        "patients in view have such events. A filter, missing=serious and Completeness are about "
+        "single patients: whoever had no event had no serious one. A question that asks for it "
+        "counts by that.",
         "Casebook.",
         "six treatments",
         seriousness_example,
@@ -350,10 +363,12 @@ METHODS = [
         "Asked for",
         "overview, Compare, forest plot, charts, API",
         "no percentage and no interval where a part of the question decides the share",
-        "Of those who are asked to have improved, all have. Such a share is a count.",
+        "Of those who are asked to have improved, all have. Such a share is a count. Where the "
+        "question does not decide who had an event but selects patients by their events, such as "
+        f"those without a serious one, “{SELECTED_BY_EVENTS}” stands there.",
         "Casebook.",
         "70 patients who are asked to have improved",
-        lambda: str(Share("Improved", 70, 70, 0, 0, asked_for=True)),
+        lambda: str(Share("Improved", 70, 70, 0, 0, asked_for=ASKED_FOR)),
     ),
     Method(
         "sensitivity",

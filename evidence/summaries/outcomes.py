@@ -8,9 +8,9 @@ from ..questions.question import Question
 from .shares import Summary, make_share
 
 LAST_OUTCOME_RULE = (
-    "the last dated one counts (of several treatments, that of the latest with one), an undated "
-    "one only where none is dated, and of different results at the same time “improved” does not "
-    "count"
+    "the last dated one counts (of several treatments, that of the latest with a dated one), an "
+    "undated one only where none of any treatment in view is dated, and of different results at "
+    "the same time “improved” does not count"
 )
 
 

@@ -73,7 +73,8 @@ class Share:
     """`count` of `known`, of one `unit`; those in whom it is not known are counted apart, by
     reason.
 
-    A share that is `asked_for` is decided by the question, so it has no percentage and no interval.
+    A share that is `asked_for` is decided by the question, or its patients are selected by what it
+    bears on, so it has no percentage and no interval; the words say which.
     `why` says why something is counted of nobody.
     """
 
@@ -84,7 +85,7 @@ class Share:
     not_extracted: int
     unit: str = Unit.PATIENTS
     key: str = ""
-    asked_for: bool = False
+    asked_for: str = ""
     why: str = ""
 
     def __post_init__(self):
@@ -128,7 +129,7 @@ class Share:
         if not self.known:
             return ""
         if self.asked_for:
-            return ASKED_FOR
+            return self.asked_for
         if 0 < self.percent < SMALLEST / 2:
             return f"< {SMALLEST} %"
         if 100 - SMALLEST / 2 <= self.percent < 100:
@@ -156,7 +157,7 @@ class Share:
         if not self.known:
             return ""
         if self.asked_for:
-            return ASKED_FOR
+            return self.asked_for
         if self.has_few_known:
             return f"{self.interval_text} ({self.percent_text})"
         return f"{self.percent_text} ({self.interval_text})"
@@ -182,7 +183,7 @@ class Share:
             return f"none known ({self.missing_split or 'nobody in view'}){why}"
         fraction = f"{self.fraction} {unit_of(self.known, self.unit)}"
         if self.asked_for:
-            return f"{fraction} ({ASKED_FOR}), {self.missing_text}"
+            return f"{fraction} ({self.asked_for}), {self.missing_text}"
         interval = f"95 % CI {self.interval_text}"
         rate = (
             f"{interval}, {self.percent_text}"

@@ -35,6 +35,7 @@ class Overview(Context):
     domains: list = field(default_factory=list)
     outcome_rule: str = ""  # which outcome of a patient counts in a domain
     short_outcome_rule: str = ""  # the same in a few words
+    seriousness_rule: str = ""  # who is in the N of serious events
     months: str = ""  # about when, where the question says so
     # by the share's key, where the address asks for them
     sensitivities: dict[str, ShareSensitivity] | None = None
@@ -74,6 +75,7 @@ def overview_summaries(parsed: ParsedRequest, specs: list[ChartSpec]) -> dict[st
     return {
         "headlines": summaries.headline_shares(question),
         "domains": summaries.outcomes_by_domain(question),
+        "seriousness_rule": summaries.seriousness_rule(question),
         **(
             {"sensitivities": summaries.share_sensitivities(question, vocabulary)}
             if asks_for_sensitivity(parsed)
@@ -108,6 +110,7 @@ def overview_context(
         domains=page.counted["domains"],
         outcome_rule=summaries.outcome_rule(parsed.question),
         short_outcome_rule=summaries.short_outcome_rule(parsed.question),
+        seriousness_rule=page.counted["seriousness_rule"],
         months=summaries.outcome_months_text(parsed.question),
         sensitivities=page.counted.get("sensitivities"),
         sensitivity_query=parsed.query(

@@ -14,7 +14,7 @@ import numpy as np
 from cachetools import LRUCache
 from django.db.models import F, QuerySet
 
-from ...models import LISTS, TermTree, Treatment
+from ...models import ATTRIBUTES, LISTS, TermTree, Treatment
 from ...models.choices import YesNo
 from ...questions.filters import FILTERS
 from ...questions.filters.facts import allowed_beside
@@ -62,10 +62,11 @@ class BitFacts:
             value, lambda single_value: self.bitsets.matching_value(self.name, single_value)
         )
 
-    def known(self, attribute: str | None) -> np.ndarray:
+    def settled(self, attribute: str | None) -> np.ndarray:
         if attribute is None:
             return self.bitsets.all_treatments
-        return self.bitsets.axis_bits(f"known:{attribute}", YesNo.YES.value)
+        kind = "settled" if ATTRIBUTES[attribute].settled else "known"
+        return self.bitsets.axis_bits(f"{kind}:{attribute}", YesNo.YES.value)
 
     def listed(self, name: str) -> "ListBits":
         return ListBits(self.bitsets, name)

@@ -95,25 +95,26 @@ def result_axes(
 def results_in_windows(
     axes: dict[str, Axis], layout: Layout, windows: Iterable[str], *, best: bool
 ) -> np.ndarray:
-    """(2, domains, width): of each domain the treatments whose result in these windows is an
-    improvement, and those whose result is another. Without windows, whatever the month.
+    """(2, 2, domains, width): first by outcomes with a month, then by those without, of each domain
+    the treatments whose result in these windows is an improvement, and those whose result is
+    another. Without windows, whatever the month.
     """
     chosen_windows = set(windows)
-    results = np.zeros((2, len(DOMAINS), layout.width), dtype=np.uint64)
-    for window in WINDOWS[-2::-1] + WINDOWS[-1:]:  # the latest window first
+    results = np.zeros((2, 2, len(DOMAINS), layout.width), dtype=np.uint64)
+    for window in reversed(WINDOWS):  # the latest window first
         if chosen_windows and window not in chosen_windows:
             continue
-        last = rows_of(axes[axis_name(window, best=False)], layout)
-        results |= last & ~(results[0] | results[1])
+        improved, others = results[int(window == Assessed.UNKNOWN)]
+        last_improved, last_others = rows_of(axes[axis_name(window, best=False)], layout)
+        if best:
+            improved |= rows_of(axes[axis_name(window, best=True)], layout)[0]
+            others |= last_others
+        else:
+            earlier = ~(improved | others)
+            improved |= last_improved & earlier
+            others |= last_others & earlier
     if best:
-        improved = [
-            rows_of(axes[axis_name(window, best=True)], layout)[0]
-            for window in WINDOWS
-            if window in chosen_windows or not chosen_windows
-        ]
-        stated = results[0] | results[1]
-        results[0] = np.bitwise_or.reduce(improved)
-        results[1] = stated & ~results[0]
+        results[:, 1] &= ~results[:, 0]
     return results
 
 
@@ -130,17 +131,37 @@ def counted_result_axis(
 ) -> Axis:
     """The axis of one selection of treatments: each patient under one result of a domain, at the
     treatment that has it.
+
+    `results` is of `results_in_windows`. A result without a month counts only where no treatment of
+    the patient in the selection has one with a month.
     """
-    improved, others = results & treatments
+    (dated_improved, dated_others), (undated_improved, undated_others) = results & treatments
     if best:
-        improved = layout.last_of_patients(improved)
-        people = layout.treatments_to_patients(improved)
-        others = layout.last_of_patients(others & ~layout.patients_to_treatments(people))
+        candidates = [dated_improved, undated_improved, dated_others, undated_others]
     else:
-        last = layout.last_of_patients(improved | others)
-        improved, others = improved & last, others & last
+        candidates = [dated_improved | dated_others, undated_improved | undated_others]
+    chosen = list(last_of_first_candidates(candidates, layout))
+    if best:
+        improved, others = chosen[0] | chosen[1], chosen[2] | chosen[3]
+    else:
+        dated, undated = chosen
+        improved = dated & dated_improved | undated & undated_improved
+        others = dated & dated_others | undated & undated_others
     bits = np.concatenate([improved, others])
     return Axis(VALUES, False, bits, None, bits[:, None, :])
+
+
+def last_of_first_candidates(
+    candidates: Sequence[np.ndarray], layout: Layout
+) -> Iterator[np.ndarray]:
+    """(domains, width) treatments, those that go before others first -> of each, the last
+    treatment of every patient who has none among those before.
+    """
+    left = layout.all_treatments
+    for treatments in candidates:
+        last = layout.last_of_patients(treatments & left)
+        yield last
+        left = left & ~layout.patients_to_treatments(layout.treatments_to_patients(last))
 
 
 def last_results(

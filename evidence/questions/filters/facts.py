@@ -22,8 +22,10 @@ class Facts(Protocol):
     def matching(self, url_filter, value) -> Any:
         """The treatments that answer the filter `url_filter` with yes."""
 
-    def known(self, attribute: str | None) -> Any:
-        """The treatments of which an attribute is known; all of them without one."""
+    def settled(self, attribute: str | None) -> Any:
+        """The treatments of which an attribute is known well enough for a no; all of them without
+        one.
+        """
 
     def listed(self, name: str) -> ListFacts:
         """What is known of the list of this name in `LISTS`."""
@@ -35,8 +37,8 @@ class ConditionFacts:
     def matching(self, url_filter, value) -> Q:
         return url_filter.condition(value)
 
-    def known(self, attribute: str | None) -> Q:
-        return ATTRIBUTES[attribute].known if attribute else EVERYBODY
+    def settled(self, attribute: str | None) -> Q:
+        return ATTRIBUTES[attribute].settling.q() if attribute else EVERYBODY
 
     def listed(self, name: str) -> "ListConditions":
         return ListConditions(LISTS[name])

@@ -51,8 +51,8 @@ class QuestionFilter(django_filters.Filter):
 
     def answer(self, value, facts: Facts) -> ThreeAnswers:
         """What an engine finds with its facts. What is known and does not match is a no."""
-        yes, known = facts.matching(self, value), facts.known(self.attribute_of(value))
-        return ThreeAnswers(yes, known & ~yes)
+        yes, settled = facts.matching(self, value), facts.settled(self.attribute_of(value))
+        return ThreeAnswers(yes, settled & ~yes)
 
     def attribute_of(self, value) -> str | None:
         """The attribute that has to be known for a no; None where there is always an answer."""
@@ -114,8 +114,8 @@ class AnyOf(QuestionFilter):
         return self.made(value) if self.made else Q(**{f"{self.field_name}__in": value})
 
     def attribute_of(self, value):
-        """Whoever asks for “not known” asks about everybody."""
-        return None if self.unknown in value else self.attribute
+        """Whoever asks for “not known” alone asks about everybody."""
+        return None if set(value) == {self.unknown} else self.attribute
 
     def matching_from(self, value, matching):
         return reduce(or_, (matching((code,)) for code in value))

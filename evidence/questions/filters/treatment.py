@@ -77,21 +77,6 @@ def mentions(word: str) -> Q:
     return condition
 
 
-class Seriousness(AnyOf):
-    """Whether a treatment had a serious event.
-
-    A treatment without any event had none, so the answer is settled, also where it is not counted
-    in a share because its study graded no event.
-    """
-
-    SETTLED = (YesNo.YES.value, YesNo.NO.value)
-
-    def answer(self, value, facts):
-        yes = facts.matching(self, value)
-        settled = facts.known(None) if self.unknown in value else facts.matching(self, self.SETTLED)
-        return ThreeAnswers(yes, settled & ~yes)
-
-
 YEAR = Range(
     "Year",
     path="patient__study__year",
@@ -209,7 +194,7 @@ class TreatmentFilter(django_filters.FilterSet):
     adverse_event = SetOf(
         "Adverse event category", kind="adverse_event", listed="adverse_event", note=WHOLE_LISTS
     )
-    serious = Seriousness(
+    serious = AnyOf(
         "Serious adverse event",
         build_condition=with_seriousness,
         choices=YesNo,
