@@ -10,7 +10,7 @@ from ..questions.filters import FILTERS
 from ..questions.question import Question
 from ..questions.vocabulary import Vocabulary
 from ..statistics import median
-from .asked_for import is_asked_for, is_category_asked_for
+from .asked_for import is_asked_for, is_value_asked_for
 from .shares import (
     Share,
     Summary,
@@ -397,7 +397,7 @@ def events_by_category(question: Question, vocabulary: Vocabulary) -> Summary:
                 known_of(key, in_view, not_known, known_counter),
                 in_view,
                 key=key,
-                asked_for=is_category_asked_for(question, key),
+                asked_for=is_value_asked_for(question, "adverse_event", key),
             ),
             *(counter[(key,)] for counter in events),
         )
