@@ -163,3 +163,32 @@ def test_compared_rows_by_value_are_counts_where_a_side_decides_them(
         "",
         "asked for",
     )
+
+
+def test_a_combination_that_is_asked_for_exactly_is_a_count(client, simulated):
+    query = "indication=skin&indication_match=exactly"
+    page = client.get(f"/{simulated.slug}/?{query}&chart=indication-sets")
+    (chart,) = page.context["charts"]
+    row = chart.table.rows[0]
+    count, known = row[1].split("/")
+    assert (row[0], row[2:4]) == ("skin", ["asked for", ""]) and count == known != "0"
+    assert chart.sentence == f"Most often skin: {row[1]} patients (asked for), none missing."
+    assert not chart.figure and "100.0 %" not in chart.sentence
+    file = client.get(f"/{simulated.slug}/charts/indication-sets.csv?{query}")
+    line = next(csv.DictReader(file.content.decode("utf-8-sig").splitlines()))
+    assert (line["n"], line["percent"], line["ci_low"]) == (count, "", "")
+    share = client.get(f"/api/v1/{simulated.slug}/summary/?{query}").json()["indication_sets"][0]
+    assert (share["percent"], share["interval_95"], share["asked_for"]) == (None, None, True)
+
+
+def test_combinations_of_another_list_are_still_shares(client, simulated):
+    query = "manifestation=skin&indication=skin&indication_match=any"
+    found = client.get(f"/api/v1/{simulated.slug}/summary/?{query}").json()["indication_sets"]
+    assert not any(share["asked_for"] for share in found)
+
+
+def test_so_few_are_known_is_not_said_of_what_is_asked_for(client, world):
+    query = "prior=methotrexate&prior_match=exactly"
+    page = client.get(f"/world/?{query}&chart=prior-sets")
+    (chart,) = page.context["charts"]
+    assert "(asked for)" in chart.sentence and "matter more" not in chart.sentence

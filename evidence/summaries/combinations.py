@@ -11,6 +11,7 @@ from ..models.choices import Match, YesNo
 from ..questions.filters import SETS
 from ..questions.question import MatchedSet, Question
 from ..questions.vocabulary import Vocabulary
+from .asked_for import is_set_asked_for
 from .shares import Share, Summary, known_of, make_share, pluralize
 
 COMBINED = {
@@ -59,7 +60,7 @@ class Combinations:
 
 def value_combinations(question: Question, kind: str, vocabulary: Vocabulary) -> Summary:
     """The combinations of indications, of manifestations or of prior therapies, most frequent
-    first.
+    first; counts only where the question asks for one exactly.
     """
     list_is_complete, combined = f"whole:{kind}", COMBINED[kind]
     in_view, by_set, by_value, not_known, known_sets = yield [
@@ -85,9 +86,16 @@ def value_combinations(question: Question, kind: str, vocabulary: Vocabulary) ->
         ]
         return sorted(sets, key=lambda key_and_count: (-key_and_count[1], key_and_count[0]))
 
+    asked_for = is_set_asked_for(question, kind)
+
     def set_share(label: str, key: str, count: int) -> Share:
         return make_share(
-            label, count, known_of(key, in_view, not_known, complete_sets), in_view, key=key
+            label,
+            count,
+            known_of(key, in_view, not_known, complete_sets),
+            in_view,
+            key=key,
+            asked_for=asked_for,
         )
 
     none_count = by_set[("", YesNo.YES.value)]
