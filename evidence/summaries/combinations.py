@@ -12,7 +12,7 @@ from ..questions.filters import SETS
 from ..questions.question import MatchedSet, Question
 from ..questions.vocabulary import Vocabulary
 from .asked_for import is_set_asked_for
-from .shares import Share, Summary, known_of, make_share, pluralize
+from .shares import Share, Summary, group_digits, known_of, make_share, pluralize
 
 COMBINED = {
     "indication": "indication_set",
@@ -48,7 +48,9 @@ class Combinations:
         if not self.at_least:
             return ""
         first_sets, patients = self.at_least[:5], sum(count for _, _, count in self.at_least)
-        listed_text = ", ".join(f"{label} ({count})" for _, label, count in first_sets)
+        listed_text = ", ".join(
+            f"{label} ({group_digits(count)})" for _, label, count in first_sets
+        )
         more_count = len(self.at_least) - len(first_sets)
         more_text = f" and {pluralize(more_count, 'other combinations')}" if more_count else ""
         verb = "has" if patients == 1 else "have"
