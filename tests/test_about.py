@@ -10,6 +10,8 @@ from rest_framework.serializers import IntegerField
 from evidence.api.shapes import PAGES
 from evidence.downloads.citations import bibtex_entry, ris_record
 from evidence.models import Review, Study
+from evidence.statistics import pooled_proportion
+from evidence.statistics.pooling import expit
 from evidence.summaries.methods import METHODS
 from evidence.tables import TABLES, TIDY, Column
 from evidence.tables.dictionary import COMMON, RELEASE, bundle_entries, dictionary_entries
@@ -52,7 +54,7 @@ WORKED = {
     "Age from 40 years",
     "wilson": "31.9 to 58.7 %",
     "clopper-pearson": "30.7 to 59.8 %",
-    "newcombe": "20.0 points, 5.2 to 33.4 %",
+    "newcombe": "20.0 points, 5.2 to 33.4 points",
     "quartiles": "9.0 (7.0 to 10.0)",
     "denominators": "1/17, 2/34, 3/51, 4/68, 5/85",
     "mrss-5-25": "response",
@@ -89,7 +91,28 @@ def test_the_other_examples_by_a_second_way():
     assert examples["fisher"].endswith("p = 0.0860")  # 2 (C(8,3)C(9,8) + C(8,2)C(9,9)) / C(17,11)
     assert "pooled" in examples["glmm"] and "prediction interval" in examples["glmm"]
     assert examples["similar"] == "the second stands first: 2/0 before 2/1"
+    pooled = pooled_proportion([(6, 8), (3, 6), (1, 5), (4, 10)])
+    # The 97.5th percentiles of Student's t with 3 and 2 degrees of freedom, as tables print them.
+    half_widths = 3.1824463 * pooled.se, 4.3026527 * (pooled.tau2 + pooled.se**2) ** 0.5
+    for half_width in half_widths:
+        low, high = (100 * expit(pooled.mu + side * half_width) for side in (-1, 1))
+        assert f"of freedom: {low:.1f} to {high:.1f} %" in examples["glmm"]
+    low, high = pooled.tau2_interval
+    assert f"(95 % profile likelihood interval {low:.3f} to {high:.3f})" in examples["glmm"]
+    without = pooled_proportion([(3, 6), (1, 5), (4, 10)])
+    assert f"without 6/8: {100 * without.proportion:.1f} %" in examples["glmm"]
     assert set(WORKED) | {"fisher", "glmm", "similar"} == {method.slug for method in METHODS}
+
+
+def test_the_pooled_proportion_is_described_as_it_is_drawn():
+    (method,) = [method for method in METHODS if method.slug == "glmm"]
+    for words in (
+        "μ ± t(k − 1) SE",
+        "μ ± t(k − 2) √(τ² + SE²)",
+        "profile likelihood",
+        "Leave-one-out",
+    ):
+        assert words in method.explanation
 
 
 def test_every_column_has_an_entry_that_says_what_it_means():

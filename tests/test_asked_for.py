@@ -6,9 +6,11 @@ from urllib.parse import urlencode
 import pytest
 
 from evidence import summaries
+from evidence.models.choices import Subset
 from evidence.questions.vocabulary import vocabulary
 from evidence.summaries import run_summaries
 
+from .factories import make_collection, make_patient, make_study, make_treatment
 from .test_pages import text_of
 
 pytestmark = pytest.mark.django_db
@@ -149,3 +151,83 @@ def test_compare_leaves_out_by_the_same_declaration(client, simulated):
     row = rows["Improved (authors’ overall verdict)"]
     assert (row.why, row.first.percent_text, row.exact) == ("asked for", "asked for", None)
     assert "asked for ()" not in text_of(page)
+
+
+@pytest.fixture
+def of_each_kind(db):
+    """Two patients of each drug: one with skin and an infection, one with ILD and no event."""
+    collection = make_collection("of-each-kind")
+    study = make_study(collection)
+    for drug in ("tofacitinib", "baricitinib"):
+        woman = make_patient(study, sex="female", subset="diffuse")
+        make_treatment(woman, drug, ["skin"], [("infection", {})])
+        man = make_patient(study, sex="male", subset="limited")
+        make_treatment(man, drug, ["ild"], adverse_events="explicitly_none")
+    return collection
+
+
+@pytest.mark.parametrize(
+    ("query", "label"),
+    [
+        ("sex=female", "Female"),
+        ("subset=diffuse", Subset.DIFFUSE.label),
+        ("subset=diffuse", Subset.LIMITED.label),
+        ("indication=ild", "Interstitial lung disease (ILD)"),
+        ("indication=ild&indication_match=none", "Interstitial lung disease (ILD)"),
+        ("indication=ild&indication_match=exactly", "Skin"),
+        ("adverse_event=infection", "Infection"),
+        ("adverse_events=explicitly_none", "Infection"),
+    ],
+)
+def test_compared_rows_by_value_are_counts_where_a_side_decides_them(
+    client, of_each_kind, query, label
+):
+    sides = urlencode({"a": query, "b": "inhibitor=baricitinib"})
+    page = client.get(f"/of-each-kind/compare/?{sides}")
+    groups = page.context["compared"].groups
+    # An outcome domain can have the label of an indication; it comes after.
+    row = next(row for _, rows in groups for row in rows if row.label == label)
+    assert (row.first.percent, row.first.interval) == (None, None)
+    assert row.first.count in (0, row.first.known) and not row.second.asked_for
+    cells = next(each for each in page.context["chart"].table.rows if each[0] == label)
+    assert (cells[2], cells[5]) == ("asked for", row.second.interval_text)
+    body = text_of(page)
+    assert f"{label} {row.first.fraction} asked for {row.first.missing}" in body
+    drawn = page.context["chart"].figure["data"][0]["customdata"]
+    assert not any(text.startswith(f"{label}: ") for text in drawn)
+    file = client.get(f"/of-each-kind/compare.csv?{sides}").content.decode("utf-8-sig")
+    line = next(each for each in csv.DictReader(file.splitlines()) if each["label"] == label)
+    assert (line["a_n"], line["difference_points"], line["note"]) == (
+        str(row.first.count),
+        "",
+        "asked for",
+    )
+
+
+def test_a_combination_that_is_asked_for_exactly_is_a_count(client, simulated):
+    query = "indication=skin&indication_match=exactly"
+    page = client.get(f"/{simulated.slug}/?{query}&chart=indication-sets")
+    (chart,) = page.context["charts"]
+    row = chart.table.rows[0]
+    count, known = row[1].split("/")
+    assert (row[0], row[2:4]) == ("skin", ["asked for", ""]) and count == known != "0"
+    assert chart.sentence == f"Most often skin: {row[1]} patients (asked for), none missing."
+    assert not chart.figure and "100.0 %" not in chart.sentence
+    file = client.get(f"/{simulated.slug}/charts/indication-sets.csv?{query}")
+    line = next(csv.DictReader(file.content.decode("utf-8-sig").splitlines()))
+    assert (line["n"], line["percent"], line["ci_low"]) == (count, "", "")
+    share = client.get(f"/api/v1/{simulated.slug}/summary/?{query}").json()["indication_sets"][0]
+    assert (share["percent"], share["interval_95"], share["asked_for"]) == (None, None, True)
+
+
+def test_combinations_of_another_list_are_still_shares(client, simulated):
+    query = "manifestation=skin&indication=skin&indication_match=any"
+    found = client.get(f"/api/v1/{simulated.slug}/summary/?{query}").json()["indication_sets"]
+    assert not any(share["asked_for"] for share in found)
+
+
+def test_so_few_are_known_is_not_said_of_what_is_asked_for(client, world):
+    query = "prior=methotrexate&prior_match=exactly"
+    page = client.get(f"/world/?{query}&chart=prior-sets")
+    (chart,) = page.context["charts"]
+    assert "(asked for)" in chart.sentence and "matter more" not in chart.sentence

@@ -236,6 +236,17 @@ def test_an_odds_ratio_too_small_to_print_is_not_nothing(value, printed):
     assert format_ratio(value) == printed
 
 
+def test_it_is_said_that_the_two_intervals_can_disagree(client, trial):
+    """3/8 against 8/9: Newcombe’s interval leaves out 0, the exact interval holds 1."""
+    page = client.get(comparing(trial, "inhibitor=tofacitinib", "inhibitor=baricitinib"))
+    row = rows_of(page.context["compared"])["Improved (authors’ overall verdict)"]
+    assert row.difference[2] < 0 and row.exact.high > 1
+    assert (
+        "Newcombe’s interval is approximate, so it and the exact one can disagree on whether there "
+        "is a difference; the exact one is the stricter." in text_of(page)
+    )
+
+
 def test_it_is_said_that_patients_come_by_study(client, trial):
     text = text_of(client.get(comparing(trial, "inhibitor=tofacitinib", "inhibitor=baricitinib")))
     assert "Patients come clustered by study" in text and "take them for independent" in text

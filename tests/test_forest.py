@@ -174,8 +174,8 @@ def test_a_group_is_never_added_to_case_reports(client, published):
 def test_a_sum_of_case_reports_is_a_count_without_an_interval(client, literature):
     """case-d and case-e hold one patient each; so does the total that they are in."""
     found = forest(literature)
-    for row in (found.singles, found.total):
-        assert (row.percent, row.interval, row.percent_text) == (None, None, "selected cases")
+    for row, why in ((found.singles, "one matching patient each"), (found.total, "selected cases")):
+        assert (row.percent, row.interval, row.percent_text) == (None, None, why)
     sentence = client.get("/literature/forest/").context["chart"].sentence
     assert sentence.startswith(
         "Improved (authors’ overall verdict): 12/21 in all (selected cases among them, so no "
@@ -392,3 +392,64 @@ def test_measures_that_read_nearly_alike_stay_apart(literature):
     assert lines(forest(literature, "measure:grade >=3 adverse event")) == {
         "graded": ("2/9", True, True)
     }
+
+
+def test_one_matching_patient_each_is_no_selected_case(client, literature):
+    """Men of two series: ordinary members of a series, whatever the question leaves of it."""
+    for slug in ("series-a", "series-b"):
+        person = literature.studies.get(slug=slug).patients.order_by("pk").first()
+        person.sex = "male"
+        person.save()
+    page = client.get("/literature/forest/?sex=male")
+    chart = page.context["chart"]
+    cells = {row[0]: row[2:5] for row in chart.table.rows}
+    label = "2 studies with one matching patient known"
+    assert cells[label] == ["2/2", "one matching patient each", ""]
+    file = client.get("/literature/forest.csv?sex=male").content.decode("utf-8-sig")
+    (line,) = [row for row in csv.DictReader(file.splitlines()) if row["row"] == label]
+    assert (line["percent"], line["note"]) == ("", "one matching patient each")
+    found = client.get("/api/v1/literature/forest/?item=improved&sex=male").json()
+    for text in (text_of(page), chart.sentence, chart.note, file, str(found)):
+        assert "selected cases" not in text
+    assert "Studies with one matching patient each stand in the table" in chart.note
+    assert "in all (exact 95 % CI 15.8–100.0, 100.0 %)" in chart.sentence, "few: interval first"
+
+
+def test_a_small_group_sets_its_interval_first(client, db):
+    collection = make_collection("small-groups")
+    finding = {"kind": "events", "measure": "x", "events": 2, "n": 2, "item": "improved"}
+    make_group(make_study(collection, "arm"), n=2, findings=[finding])
+    chart = client.get("/small-groups/forest/").context["chart"]
+    assert "2/2 in all (exact 95 % CI 15.8–100.0, 100.0 %)" in chart.sentence
+    assert "arm: 2/2 (exact 95 % CI 15.8–100.0, 100.0 %)" in chart.figure["data"][0]["customdata"]
+    finding |= {"events": 1, "n": 1}
+    make_group(make_study(collection, "arm-of-one"), n=1, findings=[finding])
+    rows = client.get("/small-groups/forest/").context["chart"].table.rows
+    assert next(row[2:5] for row in rows if row[0].startswith("1 study")) == [
+        "1/1",
+        "one matching patient",
+        "",
+    ]
+
+
+def test_no_estimated_spread_is_explained(client, db):
+    collection = make_collection("alike")
+    for slug in ("a", "b", "c"):
+        study = make_study(collection, slug)
+        for response in ("improved", "improved", "stable", "stable"):
+            make_treatment(make_patient(study), response=response)
+    found = forest(collection)
+    assert found.pooled.tau2 == 0
+    upper = f"{found.pooled.tau2_interval[1]:.2f}"
+    page = client.get("/alike/forest/")
+    for text in (text_of(page), page.context["chart"].sentence):
+        assert "τ² is estimated as 0, so the prediction interval by z equals the confidence" in text
+        assert f"the interval of τ² goes up to {upper}, so that a spread" in text
+
+
+def test_an_estimated_spread_is_not_said_to_be_none(client, literature):
+    study = literature.studies.get(slug="series-b")
+    for _ in range(12):
+        make_treatment(make_patient(study), response="stable")
+    assert forest(literature).pooled.tau2 > 0
+    assert "estimated as 0" not in text_of(client.get("/literature/forest/"))

@@ -81,6 +81,8 @@ def test_it_is_simulated_and_says_so(db, client):
     generate(20)
     collection = Collection.objects.get(slug="synthetic")
     assert collection.is_simulated
+    kind = client.get("/api/v1/synthetic/patients/").json()["evidence_kind"]
+    assert kind.startswith("simulated collection of 20 patients drawn at random")
     assert not Patient.objects.within(collection).exclude(slug__startswith="SIM-").exists()
     page = client.get("/synthetic/").content.decode()
     assert "Simulated records." in page and "its frequencies mean nothing" in page

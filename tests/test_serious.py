@@ -183,7 +183,7 @@ def test_asking_for_serious_events_counts_nobody_as_known(client, simulated):
     """“0 of 38 patients match (0.0 %)” is what it was."""
     page = client.get(f"/{simulated.slug}/?serious=yes")
     assert str(page.context["answer"]) == (
-        "0 patients match. For 49 more it is open: whether an adverse event was serious is not "
+        "0 patients match. For 49 it is open: whether an adverse event was serious is not "
         "extracted."
     )
     api = client.get(f"/api/v1/{simulated.slug}/summary/?serious=no").json()

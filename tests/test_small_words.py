@@ -7,6 +7,7 @@ import pytest
 
 from evidence import summaries
 from evidence.charts.registry import build_chart
+from evidence.charts.treatments import months_known_text
 from evidence.questions.parsing import parse_query_string
 from evidence.questions.question import Question
 from evidence.summaries import Share, pluralize, run_summaries
@@ -86,9 +87,45 @@ def test_one_of_one_on_the_pages(single, client):
     overview = text_of(client.get("/single/?chart=swimmers"))
     assert "Of the 1 patient in view" in overview and "Download this one as CSV" in overview
     assert '"unseen"> patient</span>' in client.get("/single/").content.decode()
-    assert "The length is known of 1 of 1 treatment; 0 of the 1 listed here have" in overview
+    assert "The length is known of 1 of 1 treatment; 0 of the 1 listed here has" in overview
     case = text_of(client.get("/single/patients/only-1/"))
     assert "0 of 2 outcomes or events have a month" in case and "given for 1 month" in case
+
+
+def test_outcomes_and_events_with_a_month_agree_with_their_verb():
+    assert [months_known_text(*counts) for counts in ((0, 1), (1, 2), (0, 2), (2, 2), (0, 0))] == [
+        "0 of 1 outcome or event has a month",
+        "1 of 2 outcomes or events has a month",
+        "0 of 2 outcomes or events have a month",
+        "2 of 2 outcomes or events have a month",
+        "no outcome or event is recorded",
+    ]
+
+
+def test_nobody_is_added_to_nobody(single, client):
+    assert "0 patients match. For 1 it is open" in text_of(client.get("/single/?prior=prednisone"))
+    text = text_of(client.get("/single/forest/?item=relapsed"))
+    assert "1 study has patients who answer the question, and this is known of none" in text
+
+
+def test_nothing_recorded_is_not_0_of_0(single, client):
+    rules = text_of(client.get("/single/rules/?rule=fvc-5"))
+    assert "0 of 0" not in rules and "No outcome by FVC" in rules
+
+
+def test_several_parts_are_these(world, client):
+    assert "no one value for these; they" in text_of(
+        client.get("/world/groups/?sex=female&age_min=30")
+    )
+    assert "no one value for this; they" in text_of(client.get("/world/groups/?sex=female"))
+
+
+def test_digits_are_grouped_in_all_numbers_of_a_sentence():
+    known = Share("Age known", 1080, 1080, 212, 0)
+    people = summaries.AgeAndSex([], {"female": 1089, "male": 203, "unknown": 0}, {50: 1080}, known)
+    assert people.sentence == (
+        "Age is known in 1\u202f080 of 1\u202f292 patients: 50 years; 1\u202f089 female, 203 male."
+    )
 
 
 @pytest.mark.parametrize(("known", "few"), [(1, True), (4, True), (5, False)])

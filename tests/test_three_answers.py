@@ -183,7 +183,7 @@ def test_one_certain_no_settles_a_question(simulated, asking, engine, address, t
 
 def test_what_is_listed_in_part_is_said_to_be(published, asking):
     assert said(published, asking, "prior=methotrexate&prior_match=none") == (
-        "0 patients match. For 1 more it is open: their prior therapies are not extracted in full."
+        "0 patients match. For 1 it is open: their prior therapies are not extracted in full."
     )
     assert said(published, asking, "missing=response") == "4 patients match."
 

@@ -116,7 +116,7 @@ def share_sentence(shares: Sequence[Share]) -> str:
         text += "; then " + ", ".join(f"{share.label} {share.fraction}" for share in others[:3])
     caveat = (
         " So few are known that the intervals matter more than the percentages."
-        if most_frequent.has_few_known
+        if most_frequent.has_few_known and not most_frequent.asked_for
         else ""
     )
     return f"{text}.{caveat}"

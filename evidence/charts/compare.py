@@ -3,6 +3,7 @@
 from ..models import Collection
 from ..summaries import SideBySide
 from ..summaries.comparison import BY_DOMAIN
+from ..summaries.shares import ASKED_FOR
 from .chart import (
     COUNT,
     SECOND,
@@ -104,7 +105,11 @@ def share_points(name: str, shares: list, colour: str, symbol: str, shift: float
 
 def comparison_cells(row) -> list[str]:
     cohorts = [
-        [share.fraction, share.interval_text, str(share.missing)]
+        [
+            share.fraction,
+            ASKED_FOR if share.asked_for else share.interval_text,
+            str(share.missing),
+        ]
         for share in (row.first, row.second)
     ]
     return [row.label, *cohorts[0], *cohorts[1]]

@@ -87,6 +87,8 @@ def forest_chart(forest: Forest, collection: Collection) -> Chart:
     note += f" {forest.rule}" if forest.rule else ""
     if any(row.selected for row in forest.sums):
         note += " Sums of selected cases stand in the table and are not drawn."
+    if forest.singles:
+        note += " Studies with one matching patient each stand in the table, in one row."
     if forest.pooled:
         note += (
             " The pooled proportion is of a random-intercept logistic model by maximum "
@@ -113,7 +115,7 @@ def forest_sentence(forest: Forest) -> str:
     elif total.selected:
         text += f" ({SELECTED} among them, so no percentage and no interval is given)"
     else:
-        text += f" ({total.percent_text}, exact 95 % CI {total.interval_text})"
+        text += f" ({total.rate_text})"
     if forest.cases:
         text += (
             f"; {forest.cases.fraction} in {forest.cases.label}, {SELECTED} that are not added "
@@ -127,10 +129,11 @@ def forest_sentence(forest: Forest) -> str:
         )
     text += f" Of individual patients nobody is counted: {forest.why}." if forest.why else ""
     if forest.pooled:
-        return (
-            f"{text} Pooled over {forest.studies} studies: {forest.pooled_text}; "
+        text += (
+            f" Pooled over {forest.studies} studies: {forest.pooled_text}; "
             f"I² {format_number(forest.pooled.i2)} %, τ² {forest.tau2_text}."
         )
+        return f"{text} {forest.no_spread_text}".rstrip()
     return f"{text} Not pooled: {forest.refused}."
 
 
@@ -149,9 +152,7 @@ def study_points(name: str, rows: list[tuple[str, StudyRow]], colour: str, symbo
         },
         "error_x": error_bars([row.percent for _, row in rows], [row.interval for _, row in rows]),
         "customdata": [
-            f"{label_text(row.label, 60)}: {row.fraction} ({row.percent_text}, exact 95 % CI "
-            f"{row.interval_text})"
-            for _, row in rows
+            f"{label_text(row.label, 60)}: {row.fraction} ({row.rate_text})" for _, row in rows
         ],
         "hovertemplate": "%{customdata}<extra></extra>",
     }

@@ -3,7 +3,7 @@
 from ..models import Collection
 from ..models.choices import Response, YesNo
 from ..summaries import Levels, Swimmers, format_number, pluralize
-from ..summaries.shares import unit_of
+from ..summaries.shares import group_digits, unit_of
 from ..summaries.treatments import LINES, LevelsAtMonth, Swimmer
 from .chart import (
     COLOURS,
@@ -232,9 +232,10 @@ def swimmer_chart(swimmers: Swimmers, collection: Collection) -> Chart:
         bool(treatment.outcomes or treatment.events) for treatment in swimmers.treatments_shown
     )
     sentence = (
-        f"The length is known of {swimmers.of_known_length} of "
+        f"The length is known of {group_digits(swimmers.of_known_length)} of "
         f"{pluralize(swimmers.treatments, 'treatments')}; {dated} of the "
-        f"{len(swimmers.treatments_shown)} listed here {'has' if dated == 1 else 'have'} an "
+        f"{len(swimmers.treatments_shown)} listed here "
+        f"{'has' if 1 in (dated, len(swimmers.treatments_shown)) else 'have'} an "
         "outcome or event with a month."
     )
     if swimmers.outcome_months:
@@ -343,6 +344,14 @@ def event_markers(name: str, dated: list[tuple], colour: str, symbol: str) -> di
     }
 
 
+def months_known_text(dated: int, recorded: int) -> str:
+    """How many of the outcomes and events that are recorded have a month, without a full stop."""
+    if not recorded:
+        return "no outcome or event is recorded"
+    verb = "has" if 1 in (dated, recorded) else "have"
+    return f"{dated} of {pluralize(recorded, 'outcomes or events')} {verb} a month"
+
+
 def timeline_chart(
     treatments: list[Swimmer], earlier: list[tuple[str, str]], collection: Collection
 ) -> Chart:
@@ -377,8 +386,7 @@ def timeline_chart(
     undated = sum(treatment.undated for treatment in treatments)
     sentence = (
         f"The length is known of {known_lengths} of {pluralize(len(treatments), 'courses')}; "
-        f"{dated} of {pluralize(dated + undated, 'outcomes or events')} "
-        f"{'has' if dated == 1 else 'have'} a month."
+        f"{months_known_text(dated, dated + undated)}."
     )
     if not drawable:
         return Chart(name, title, f"{sentence} So there is nothing to draw.", table)

@@ -35,11 +35,14 @@ def upset_chart(
     exact_link: Callable[[list[str]], FilterLink | None] = no_link,
     value_link: Callable[[str], FilterLink | None] = no_link,
 ) -> Chart:
-    """Combinations as percentages of those in whom they are known, with Wilson intervals.
+    """Combinations as percentages of those in whom they are known, with Wilson intervals; not drawn
+    where the question asks for one exactly.
 
     `exact_link` gives what choosing a combination asks, `value_link` what choosing one value asks.
     """
     table = upset_table(combinations, exact_link, value_link)
+    if any(share.asked_for for share in combinations.sets):
+        return Chart(name, title, share_sentence(combinations.sets), table)
     shares = [share for share in combinations.sets if share.known][:MOST]
     if not shares:
         return Chart(name, title, combinations.at_least_text or empty_text, table)

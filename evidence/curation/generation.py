@@ -71,7 +71,7 @@ class CannotGenerate(Exception):
 
 def simulated_caveat(patients: int, seed: int) -> str:
     return (
-        f"synthetic collection of {patients:,} patients drawn at random (seed {seed}) to show "
+        f"simulated collection of {patients:,} patients drawn at random (seed {seed}) to show "
         "and measure Casebook; its frequencies mean nothing"
     )
 

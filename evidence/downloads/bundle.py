@@ -34,7 +34,7 @@ WIDE = "patients-wide.csv"
 MISSING = ["", "not reported", "not extracted"]
 NOT_ASKED = """
 Not asked of groups: {parts}
-  Groups have no one value or no complete list for this. Those on a JAK inhibitor that the other parts of the question
+  Groups have no one value or no complete list for {these}. Those on a JAK inhibitor that the other parts of the question
   find may hold patients like these; comparators hold nobody on one. They are here with their studies: {files}
 """  # noqa: E501
 TYPES = {"number": "number", "code": "string", "text": "string"}
@@ -195,8 +195,10 @@ class Bundle:
         }
         file_list = "\n".join(f"  {file.path}{counted.get(file.path, '')}" for file in self.files)
         by_groups = [file.path for file in self.files if file.not_asked and file.rows is not None]
+        parts = describe_parts_not_asked(self.question, self.vocabulary)
         not_asked = NOT_ASKED.format(
-            parts="; ".join(describe_parts_not_asked(self.question, self.vocabulary)),
+            parts="; ".join(parts),
+            these="this" if len(parts) == 1 else "these",
             files=", ".join(by_groups),
         )
         kind = (

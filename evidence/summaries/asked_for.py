@@ -5,6 +5,7 @@ Pages, charts, files, the API and comparisons all use these functions; they mark
 asked for, and give no percentage.
 """
 
+from ..models import LISTS
 from ..models.choices import Ascertainment, Match, YesNo
 from ..questions.question import Question
 from .shares import ASKED_FOR
@@ -63,9 +64,24 @@ def is_asked_for(question: Question, item: str) -> bool:
     return any(name in DECIDED_BY.get(item, ()) for name, _ in question)
 
 
-def is_category_asked_for(question: Question, code: str) -> bool:
-    """Whether a question decides the share of one category of adverse events."""
-    categories = question.value("adverse_event")
-    return categories is not None and (
-        code in categories.codes or categories.match == Match.EXACTLY
-    )
+def is_value_asked_for(question: Question, name: str, code: str) -> bool:
+    """Whether a question decides the share of one value: of an attribute with one value, such as
+    sex, or of a list, such as indications.
+
+    A question for any of several codes is taken to decide each of them, as it bears on each. A
+    question about patients with no adverse event decides every category.
+    """
+    if name == "adverse_event" and Ascertainment.EVENTS not in question.value(
+        "adverse_events", (Ascertainment.EVENTS,)
+    ):
+        return True
+    if name not in LISTS:
+        return name in question
+    chosen = question.value(name)
+    return chosen is not None and (code in chosen.codes or is_set_asked_for(question, name))
+
+
+def is_set_asked_for(question: Question, name: str) -> bool:
+    """Whether a question decides the whole set of values that a list has."""
+    chosen = question.value(name)
+    return chosen is not None and chosen.match == Match.EXACTLY

@@ -10,7 +10,7 @@ from ..questions.filters import FILTERS
 from ..questions.question import Question
 from ..questions.vocabulary import Vocabulary
 from ..statistics import median
-from .asked_for import asked_for_words, is_asked_for, is_category_asked_for
+from .asked_for import asked_for_words, is_asked_for, is_value_asked_for
 from .shares import (
     ASKED_FOR,
     Share,
@@ -141,16 +141,19 @@ class Answer:
 
     @property
     def open_text(self) -> str:
-        """“For 30 more it is open: their indications are not extracted.” Empty where nothing is
-        open.
+        """“For 30 more it is open: their indications are not extracted.” Where nobody matches there
+        is no “more”. Empty where nothing is open.
         """
         if not self.open:
             return ""
         if len(self.open_parts) == 1:
             reasons = self.open_parts[0].words
         else:
-            reasons = "; ".join(f"in {part.patients} {part.words}" for part in self.open_parts)
-        return f"For {pluralize(self.open, 'more')} it is open: {reasons}."
+            reasons = "; ".join(
+                f"in {group_digits(part.patients)} {part.words}" for part in self.open_parts
+            )
+        whom = f"{group_digits(self.open)}{' more' if self.matching else ''}"
+        return f"For {whom} it is open: {reasons}."
 
     def __str__(self) -> str:
         return f"{self.lead} {self.rest}"
@@ -445,7 +448,7 @@ def events_by_category(question: Question, vocabulary: Vocabulary) -> Summary:
                 known_of(key, in_view, not_known, known_counter),
                 in_view,
                 key=key,
-                asked_for=ASKED_FOR if is_category_asked_for(question, key) else "",
+                asked_for=ASKED_FOR if is_value_asked_for(question, "adverse_event", key) else "",
             ),
             *(counter[(key,)] for counter in events),
         )
@@ -492,10 +495,11 @@ class AgeAndSex:
     @property
     def sentence(self) -> str:
         sexes = ", ".join(
-            f"{self.sexes.get(sex.value, 0)} {sex.label.lower()}" for sex in (Sex.FEMALE, Sex.MALE)
+            f"{group_digits(self.sexes.get(sex.value, 0))} {sex.label.lower()}"
+            for sex in (Sex.FEMALE, Sex.MALE)
         )
         unknown_sex = self.sexes.get(Sex.UNKNOWN, 0)
-        sexes += f", sex not known in {unknown_sex}" if unknown_sex else ""
+        sexes += f", sex not known in {group_digits(unknown_sex)}" if unknown_sex else ""
         if not self.known.in_view:
             return "No patient is in view."
         if not self.ages:

@@ -11,7 +11,16 @@ from ..models.choices import Match, YesNo
 from ..questions.filters import SETS
 from ..questions.question import MatchedSet, Question
 from ..questions.vocabulary import Vocabulary
-from .shares import Share, Summary, known_of, make_share, pluralize
+from .asked_for import is_set_asked_for
+from .shares import (
+    ASKED_FOR,
+    Share,
+    Summary,
+    group_digits,
+    known_of,
+    make_share,
+    pluralize,
+)
 
 COMBINED = {
     "indication": "indication_set",
@@ -47,7 +56,9 @@ class Combinations:
         if not self.at_least:
             return ""
         first_sets, patients = self.at_least[:5], sum(count for _, _, count in self.at_least)
-        listed_text = ", ".join(f"{label} ({count})" for _, label, count in first_sets)
+        listed_text = ", ".join(
+            f"{label} ({group_digits(count)})" for _, label, count in first_sets
+        )
         more_count = len(self.at_least) - len(first_sets)
         more_text = f" and {pluralize(more_count, 'other combinations')}" if more_count else ""
         verb = "has" if patients == 1 else "have"
@@ -59,7 +70,7 @@ class Combinations:
 
 def value_combinations(question: Question, kind: str, vocabulary: Vocabulary) -> Summary:
     """The combinations of indications, of manifestations or of prior therapies, most frequent
-    first.
+    first; counts only where the question asks for one exactly.
     """
     list_is_complete, combined = f"whole:{kind}", COMBINED[kind]
     in_view, by_set, by_value, not_known, known_sets = yield [
@@ -85,9 +96,16 @@ def value_combinations(question: Question, kind: str, vocabulary: Vocabulary) ->
         ]
         return sorted(sets, key=lambda key_and_count: (-key_and_count[1], key_and_count[0]))
 
+    asked_for = ASKED_FOR if is_set_asked_for(question, kind) else ""
+
     def set_share(label: str, key: str, count: int) -> Share:
         return make_share(
-            label, count, known_of(key, in_view, not_known, complete_sets), in_view, key=key
+            label,
+            count,
+            known_of(key, in_view, not_known, complete_sets),
+            in_view,
+            key=key,
+            asked_for=asked_for,
         )
 
     none_count = by_set[("", YesNo.YES.value)]

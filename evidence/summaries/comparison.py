@@ -9,7 +9,7 @@ from ..models.choices import Sex, Subset
 from ..questions.question import Question
 from ..questions.vocabulary import Vocabulary
 from ..statistics import TwoByTwo, exact_comparison, newcombe_interval
-from .asked_for import DECIDED_BY
+from .asked_for import DECIDED_BY, is_value_asked_for
 from .cohort import AgeAndSex, Answer, age_and_sex, headline_shares, match_summary
 from .outcomes import outcome_rule, outcomes_by_domain
 from .shares import (
@@ -77,7 +77,7 @@ def cohort_profile(question: Question, vocabulary: Vocabulary) -> Summary:
 
 def shares_by_value(question: Question, name: str, labels: dict[str, str]) -> Summary:
     """A share for each of these values of an attribute, of those in whom it is known whether they
-    have it.
+    have it; a count only where the question decides it.
     """
     term_list = LISTS.get(name)
     settling = [name, f"{name}_absent"] if term_list and term_list.looked_for else [name]
@@ -88,7 +88,12 @@ def shares_by_value(question: Question, name: str, labels: dict[str, str]) -> Su
     ]
     return {
         code: make_share(
-            label, by_value[(code,)], known_of(code, in_view, *known_counters), in_view, key=code
+            label,
+            by_value[(code,)],
+            known_of(code, in_view, *known_counters),
+            in_view,
+            key=code,
+            asked_for=ASKED_FOR if is_value_asked_for(question, name, code) else "",
         )
         for code, label in labels.items()
     }

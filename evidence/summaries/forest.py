@@ -28,6 +28,7 @@ from .cohort import HEADLINES, NONE_GRADED, events_ungraded, known_flag
 from .outcomes import outcome_rule, short_outcome_rule
 from .shares import (
     ASKED_FOR,
+    FEW,
     Summary,
     format_number,
     known_of,
@@ -60,6 +61,8 @@ WEEKS_IN_MONTH = 365.25 / 12 / 7
 MEASURE = "measure:"  # before the name of what groups alone report
 LEFT_OUT = 20  # studies up to which each is left out in turn; a page must not wait for more
 SELECTED = "selected cases"
+ONE_EACH = "one matching patient each"
+ONE_PATIENT = "one matching patient"
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,8 @@ class StudyRow:
     `case_report` marks a study of single cases. `selected` marks a row that is a count and no
     estimate, because cases published one by one are in it: it has no percentage and no interval.
     Nor has one that is `asked_for`: a count that the question itself decides, or of patients whom
-    it selects by what is counted; the words say which.
+    it selects by what is counted; the words say which. Nor has one of studies in which one matching
+    patient is known (`one_each`), who need not be a selected case.
     """
 
     label: str
@@ -85,11 +89,18 @@ class StudyRow:
     case_report: bool = False
     selected: bool = False
     asked_for: str = ""
+    one_each: bool = False
 
     @property
     def no_estimate(self) -> str:
-        """Why it is a count only, in a word or two; empty where it has a percentage."""
-        return self.asked_for or (SELECTED if self.selected else "")
+        """Why it is a count only, in a few words; empty where it has a percentage."""
+        if self.asked_for:
+            return self.asked_for
+        if self.selected:
+            return SELECTED
+        if self.one_each:
+            return ONE_EACH if self.known > 1 else ONE_PATIENT
+        return ""
 
     @property
     def fraction(self) -> str:
@@ -118,6 +129,14 @@ class StudyRow:
             if self.interval
             else ""
         )
+
+    @property
+    def rate_text(self) -> str:
+        """“75.0 %, exact 95 % CI 34.9–96.8”; where few are known the interval comes first."""
+        interval_text = f"exact 95 % CI {self.interval_text}"
+        if self.known < FEW:
+            return f"{interval_text}, {self.percent_text}"
+        return f"{self.percent_text}, {interval_text}"
 
     @property
     def pooled(self) -> bool:
@@ -186,6 +205,21 @@ class Forest:
         return (
             f"{format_number(self.pooled.tau2, 2)} (95 % profile likelihood interval "
             f"{format_number(low, 2)}–{upper})"
+        )
+
+    @property
+    def no_spread_text(self) -> str:
+        """What an estimate of no variance between studies means, and that it does not show there is
+        none; empty where there is some. The two intervals by t differ by their degrees of freedom.
+        """
+        if not self.pooled or self.pooled.tau2:
+            return ""
+        high = self.pooled.tau2_interval[1]
+        upper = f"up to {format_number(high, 2)}" if isfinite(high) else "without an upper limit"
+        return (
+            "τ² is estimated as 0, so the prediction interval by z equals the confidence interval, "
+            "and that by t is longer only for its fewer degrees of freedom; the interval of τ² "
+            f"goes {upper}, so that a spread between studies is not ruled out."
         )
 
     @property
@@ -364,8 +398,8 @@ def forest_plot(
                     known_count,
                     counts.in_view[study] - known_count,
                     case_report=study in reports or counts.everybody[study] == 1,
-                    selected=known_count == 1,
                     asked_for=asked_for,
+                    one_each=known_count == 1,
                 )
             )
     rows += group_rows(question, item)
@@ -417,12 +451,12 @@ def singles_row(rows: list[StudyRow]) -> StudyRow | None:
     return StudyRow(
         name,
         "",
-        "one matching patient each",
+        ONE_EACH,
         count,
         len(singles),
         0,
-        selected=True,
         asked_for=asked_for,
+        one_each=True,
     )
 
 
@@ -485,6 +519,7 @@ def group_rows(question: Question, item: str) -> list[StudyRow]:
             sum(finding.n for finding in study_findings),
             0,
             True,
+            one_each=sum(finding.n for finding in study_findings) == 1,
         )
         for study, study_findings in studies.items()
     ]
