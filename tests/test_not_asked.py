@@ -227,7 +227,10 @@ def test_a_forest_plot_says_it_of_its_groups(client, asked_world):
 def test_a_bundle_says_it_in_readme_manifest_and_package(client, asked_world):
     archive = ZipFile(io.BytesIO(content(client, asked_world.address(f"bundle.zip?{ASKED}"))))
     readme = archive.read("README.txt").decode()
-    assert f"Not asked of groups: {JOINED}\n  Groups have no one value for these." in readme
+    assert (
+        f"Not asked of groups: {JOINED}\n  Groups have no one value or no complete list for these."
+        in readme
+    )
     assert "studies.csv, groups.csv, findings.csv, provenance.csv" in readme
     manifest = json.loads(archive.read("manifest.json"))
     assert manifest["not_asked"] == NOT_ASKED

@@ -169,7 +169,7 @@ def test_an_undated_outcome_leaves_open_whether_it_is_of_the_month_asked_for(
 def test_of_the_published_patients_four_are_open_at_month_3(client, published, unlimited):
     page = client.get("/published/?assessed=3")
     assert page.context["answer"].open == 4
-    assert "For 4 more it is open: the month of an outcome is" in str(page.context["answer"])
+    assert "For 4 it is open: the month of an outcome is" in str(page.context["answer"])
     matrix = client.get("/published/completeness/").context["matrix"]
     column = matrix.attributes.index("Month of an outcome")
     cell = matrix.overall[column]

@@ -62,9 +62,8 @@ def escape_formula(value: str) -> str:
     # A spreadsheet that separates by semicolons makes a cell of what stands behind one.
     if ";" in value:
         head, *cells = value.split(";")
-        value = ";".join(
-            [head, *(f"'{part}" if could_be_formula(part) else part for part in cells)]
-        )
+        inert = [f"'{cell}" if could_be_formula(cell.strip()) else cell for cell in cells]
+        value = ";".join([head, *inert])
     return value
 
 

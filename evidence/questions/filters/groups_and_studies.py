@@ -183,20 +183,21 @@ def studies_without_groups(question: Question) -> QuerySet:
 
 def studies_answering(question: Question, groups: Callable[[Question], QuerySet]) -> QuerySet:
     """`matching_studies`, where `groups` finds the groups that a study can answer by."""
-    studies = Study.objects.within(question.collection)
+    studies, everywhere = Study.objects.within(question.collection), Study.objects.all()
     for name, value in question.only(*STUDY_FILTERS):
         studies = STUDY_FILTERS[name].filter(studies, value)
     about_people = question.without(*STUDY_FILTERS, "q")
     if "q" in question:
-        by_people = studies.with_evidence(matching_treatments(question), groups(question))
+        # Asked of studies everywhere: a condition inside itself is deeper than SQLite can parse.
+        by_people = everywhere.with_evidence(matching_treatments(question), groups(question))
         studies = studies.filter(
-            Q(pk__in=STUDY_SEARCH.filter(studies, question.value("q")).values("pk"))
+            Q(pk__in=STUDY_SEARCH.filter(everywhere, question.value("q")).values("pk"))
             | Q(pk__in=by_people.values("pk"))
         )
     if not about_people.parts:
         return studies
     condition = Q(
-        pk__in=studies.with_evidence(
+        pk__in=everywhere.with_evidence(
             matching_treatments(about_people), groups(about_people)
         ).values("pk")
     )
