@@ -110,12 +110,23 @@ def all_courses(collection) -> list[Course]:
     """Every course readers may see, each person once."""
     found, people = [], {patient.pk for patient in counted(collection)}
     with_events, graded = set(), set()
-    for course in Treatment.objects.all():
+    treatments = list(
+        Treatment.objects.select_related("patient__study", "inhibitor").prefetch_related(
+            "patient__manifestation_records__manifestation",
+            "patient__autoantibody_records__autoantibody",
+            "patient__prior_therapies",
+            "indications",
+            "concomitant_therapies",
+            "events__category",
+            "outcomes",
+        )
+    )
+    for course in treatments:
         if is_seen(course.patient) and course.adverse_events == "events":
             with_events.add(course.patient.study_id)
             if any(each.serious != "unknown" for each in course.events.all()):
                 graded.add(course.patient.study_id)
-    for course in Treatment.objects.all():
+    for course in treatments:
         patient = course.patient
         study = patient.study
         if patient.pk not in people:
