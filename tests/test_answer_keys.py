@@ -16,7 +16,7 @@ from evidence.middleware import accepts_gzip
 from .test_filters import few
 from .wsgi import environ, sent
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 A, B = "a=inhibitor%3Dbaricitinib", "a=sex%3Dfemale"
 SAME_ETAG_ONCE = [
     ("", "?bogus="),

@@ -25,7 +25,7 @@ from . import remembered
 from .factories import make_patient, make_study, make_treatment
 from .test_filters import addresses, few
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 PROBLEM = "application/problem+json"
 
 

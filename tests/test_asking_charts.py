@@ -18,6 +18,8 @@ from evidence.questions.question import MatchedSet, Question
 from .factories import make_patient, make_study, make_treatment
 from .test_filters import addresses, few
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def every_answer_made_anew(settings):

@@ -13,7 +13,7 @@ from evidence.models import Study
 
 from .factories import make_collection, make_study
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 # As extracted -> surname, initials
 PERSONS = {

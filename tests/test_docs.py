@@ -14,6 +14,8 @@ from pandas.api.types import is_numeric_dtype
 from evidence.curation.make_release import make_release
 from evidence.tables import TABLES
 
+pytestmark = pytest.mark.slow
+
 TEXT = (Path(__file__).resolve().parent.parent / "docs" / "reading.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```python\n(.*?)```", TEXT, re.S)
 

@@ -18,6 +18,8 @@ from evidence.tables import TABLES, TIDY, order_records
 from .factories import make_patient, make_study, make_treatment
 from .test_filters import addresses, few
 
+pytestmark = pytest.mark.slow
+
 
 def rows_of(client, address) -> list[dict]:
     response = client.get(address)

@@ -11,6 +11,8 @@ import pytest
 
 from .processes import ROOT, environment, free_port, run
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def server(small_database, tmp_path):

@@ -17,7 +17,7 @@ from .test_pages import ALL_PAGES
 from .test_pages import VIEWS as VIEWS_OF_A_COLLECTION
 from .wsgi import environ, sent
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 OF_THE_BODY = {"Content-Length", "Content-Encoding"}  # what headers alone cannot know
 FILES = [f"/published/patients.{how}" for how in ("csv", "tsv", "jsonl", "xlsx")]
 FILES += ["/published/bundle.zip", "/published/phenopackets.json"]

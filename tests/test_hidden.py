@@ -40,6 +40,8 @@ from . import plain
 from .addresses import arguments, names
 from .factories import make_collection, make_patient, make_study, make_treatment
 
+pytestmark = pytest.mark.slow
+
 MARK = "zqhidden"  # stands in every text of every hidden record, and in no other
 STATES = ["draft", "withdrawn"]
 DRUG = "itacitinib"  # of hidden records alone

@@ -22,7 +22,7 @@ from .factories import make_collection, make_patient, make_study, make_treatment
 from .test_filters import addresses, few
 from .test_pages import text_of
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 
 @pytest.fixture

@@ -11,6 +11,8 @@ from evidence.models import Manifestation, PrintedFigure, Provenance, Treatment
 
 from .factories import make_collection, make_group, make_patient, make_study, make_treatment
 
+pytestmark = pytest.mark.slow
+
 
 def without_course():
     make_patient(make_study(make_collection()), "lonely")

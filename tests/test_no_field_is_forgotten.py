@@ -26,7 +26,7 @@ from evidence.tables import TABLES, TIDY, read_batches
 from . import plain
 from .factories import make_collection, make_group, make_patient, make_study, make_treatment
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 CLINICAL = [Patient, Treatment, Outcome, AdverseEvent, Study, StudyGroup, GroupFinding]
 # Which record it is and whose, and whether readers may see it: no statement of a source.

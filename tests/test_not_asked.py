@@ -16,7 +16,7 @@ from evidence.questions.question import Question
 
 from .factories import make_group, make_study
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 ASKED = "inhibitor=tofacitinib&sex=female&age_min=30"
 NOT_ASKED = ["Sex: Female", "Age from 30 years"]

@@ -27,7 +27,7 @@ from .test_exports import rows_of
 from .test_filters import addresses
 from .test_pages import text_of
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 
 @pytest.fixture

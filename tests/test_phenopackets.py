@@ -18,7 +18,7 @@ from .factories import make_patient, make_study, make_treatment
 from .test_filters import addresses, few
 from .test_pages import text_of
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 
 def one(client, collection: str, slug: str) -> Phenopacket:

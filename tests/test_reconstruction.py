@@ -15,6 +15,8 @@ from evidence.curation.reconstruction import (
 )
 from evidence.management.commands.reconstruct_review import Command
 
+pytestmark = pytest.mark.slow
+
 
 def percent(value: str) -> Printed:
     return Printed(Decimal(value), len(value.partition(".")[2]))

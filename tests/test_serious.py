@@ -23,7 +23,7 @@ from .factories import make_collection, make_patient, make_study, make_treatment
 from .test_engines import drawn
 from .test_pages import text_of
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 WHY = "no adverse event in view is said to be serious or not"
 

@@ -16,6 +16,8 @@ from evidence.tables import TABLES, order_records, page_records
 from .factories import make_patient, make_study, make_treatment
 from .test_versions import history_that_is_thrown_away
 
+pytestmark = pytest.mark.slow
+
 
 def patients(collection) -> int:
     (counter,) = count([Tally(Question(collection))])

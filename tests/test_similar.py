@@ -14,7 +14,7 @@ from evidence.summaries import AGE_SPAN
 from . import plain
 from .test_filters import few
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 
 def ask(collection, **given):

@@ -22,7 +22,7 @@ from .factories import make_collection, make_patient, make_study, make_treatment
 from .test_engines import drawn, known_there
 from .test_filters import CODES, MATCHES, SETS, addresses, few
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 
 @pytest.fixture

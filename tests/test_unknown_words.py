@@ -6,6 +6,8 @@ from django.urls import reverse
 from .addresses import arguments
 from .test_pages import text_of
 
+pytestmark = pytest.mark.slow
+
 PROBES = {"healthz", "readyz"}  # ask for nothing of the evidence
 NEEDED = {"compare_file": "a=sex%3Dmale&b=sex%3Dfemale&"}  # words without which there is no answer
 # Pages and files of one record, and pages that ask nothing of a collection.

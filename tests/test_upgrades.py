@@ -21,6 +21,8 @@ from evidence.curation.loading import written_key
 
 from .upgrades.records import COUNTRY, LABEL, NOTES, curate, everything
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parent.parent
 FILES = {path.stem: path for path in sorted((ROOT / "tests" / "upgrades").glob("*.json"))}
 # Edited before the upgrade, and therefore kept whole: of the second patient the notes alone, but

@@ -18,7 +18,7 @@ from evidence.models.version import ALL, REMEMBERED
 from .factories import make_collection, make_patient, make_study, make_treatment
 from .processes import run
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 
 def edit(slug: str, **fields) -> None:
