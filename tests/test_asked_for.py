@@ -212,7 +212,14 @@ def test_a_combination_that_is_asked_for_exactly_is_a_count(client, simulated):
     count, known = row[1].split("/")
     assert (row[0], row[2:4]) == ("skin", ["asked for", ""]) and count == known != "0"
     assert chart.sentence == f"Most often skin: {row[1]} patients (asked for), none missing."
-    assert not chart.figure and "100.0 %" not in chart.sentence
+    bars, axis = chart.figure["data"][0], chart.figure["layout"]["yaxis"]
+    assert (bars["y"], "error_y" in bars, axis["title"]["text"]) == (
+        [int(count)],
+        False,
+        "patients",
+    )
+    assert chart.marks[0][0], "choosing the bar again takes it back"
+    assert "100.0 %" not in chart.sentence
     file = client.get(f"/{simulated.slug}/charts/indication-sets.csv?{query}")
     line = next(csv.DictReader(file.content.decode("utf-8-sig").splitlines()))
     assert (line["n"], line["percent"], line["ci_low"]) == (count, "", "")

@@ -16,6 +16,7 @@ from .chart import (
     Chart,
     ChartTable,
     build_figure,
+    count_axis,
     error_bars,
     label_text,
     value_axis,
@@ -35,14 +36,12 @@ def upset_chart(
     exact_link: Callable[[list[str]], FilterLink | None] = no_link,
     value_link: Callable[[str], FilterLink | None] = no_link,
 ) -> Chart:
-    """Combinations as percentages of those in whom they are known, with Wilson intervals; not drawn
-    where the question asks for one exactly.
+    """Combinations as percentages of those in whom they are known, with Wilson intervals; as counts
+    of patients where the question asks for one exactly.
 
     `exact_link` gives what choosing a combination asks, `value_link` what choosing one value asks.
     """
     table = upset_table(combinations, exact_link, value_link)
-    if any(share.asked_for for share in combinations.sets):
-        return Chart(name, title, share_sentence(combinations.sets), table)
     shares = [share for share in combinations.sets if share.known][:MOST]
     if not shares:
         return Chart(name, title, combinations.at_least_text or empty_text, table)
@@ -67,12 +66,7 @@ def upset_chart(
             showgrid=False,
             anchor="y",
         ),
-        yaxis=value_axis(
-            f"% of {shares[0].known} with a complete list",
-            domain=[top + GAP / height, 1],
-            rangemode="tozero",
-            range=[0, axis_maximum(shares)],
-        ),
+        yaxis=bars_axis(shares, [top + GAP / height, 1]),
         yaxis2=value_axis(
             domain=[0, top],
             range=[len(values) - 0.5, -0.5],
@@ -105,21 +99,36 @@ def upset_chart(
     return Chart(name, title, share_sentence(shares), table, figure, note, marks)
 
 
+def bars_axis(shares: list[Share], domain: list[float]) -> dict:
+    """The axis of the bars: percentages, or patients where the question decides the shares."""
+    if shares[0].asked_for:
+        return count_axis("patients", max(share.count for share in shares)) | {"domain": domain}
+    return value_axis(
+        f"% of {shares[0].known} with a complete list",
+        domain=domain,
+        rangemode="tozero",
+        range=[0, axis_maximum(shares)],
+    )
+
+
 def axis_maximum(shares: list[Share]) -> float:
     return min(100, round(max(share.interval[1] for share in shares) * 1.05, 1))
 
 
 def bar_trace(shares: list[Share]) -> dict:
-    return {
+    trace = {
         "type": "bar",
         "x": list(range(len(shares))),
-        "y": [round(share.percent, 4) for share in shares],
         "marker": {"color": COUNT},
-        "error_y": error_bars(
-            [share.percent for share in shares], [share.interval for share in shares]
-        ),
         "customdata": [f"{label_text(share.label, 60)}, exactly: {share}" for share in shares],
         "hovertemplate": "%{customdata}<extra></extra>",
+    }
+    if shares[0].asked_for:
+        return trace | {"y": [share.count for share in shares]}
+    percentages = [share.percent for share in shares]
+    return trace | {
+        "y": [round(percent, 4) for percent in percentages],
+        "error_y": error_bars(percentages, [share.interval for share in shares]),
     }
 
 
