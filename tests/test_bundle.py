@@ -95,7 +95,7 @@ def test_what_is_in_it_by_hand(client, world):
     check_keys(archive)
 
 
-@settings(few, max_examples=25)
+@settings(few, max_examples=15)
 @given(question=addresses())
 def test_page_file_and_bundle_count_the_same_and_the_hashes_verify(client, world, question):
     query = urlencode(question, doseq=True)
