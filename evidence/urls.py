@@ -53,6 +53,7 @@ urlpatterns = [
     path("releases/", about.releases_page, name="releases"),
     path("releases/<int:number>/<slug:slug>.zip", about.release_file, name="release_file"),
     path("<slug:collection>/", overview.overview_page, name="cohort"),
+    path("<slug:collection>/matrix/", lists.matrix_page, name="matrix"),
     path("<slug:collection>/compare/", comparison.comparison_page, name="compare"),
     path("<slug:collection>/compare.csv", comparison.compare_file, name="compare_file"),
     path("<slug:collection>/similar/", comparison.similar_page, name="similar"),

@@ -23,7 +23,9 @@ from .completeness import Completeness, completeness_matrix
 from .facets import Facet, Nearest, Option, filter_facets, nearest_questions
 from .flow import Flow, collection_flow, review_flow
 from .forest import Forest, forest_items, forest_plot
+from .group_evidence import GroupEvidence, finding_text, group_evidence
 from .groups import ChangeRow, GroupCover, group_changes, group_cover
+from .list_counts import list_counts
 from .outcomes import outcome_months_text, outcome_rule, outcomes_by_domain, short_outcome_rule
 from .overview import collection_counts, drug_evidence, inhibitors_given
 from .reviews import Comparison, reconcile_figures
@@ -55,6 +57,7 @@ __all__ = [
     "Flow",
     "Forest",
     "GroupCover",
+    "GroupEvidence",
     "Levels",
     "Matches",
     "Nearest",
@@ -76,14 +79,17 @@ __all__ = [
     "drug_evidence",
     "events_by_category",
     "filter_facets",
+    "finding_text",
     "forest_items",
     "forest_plot",
     "format_number",
     "group_changes",
     "group_cover",
+    "group_evidence",
     "headline_shares",
     "indication_sets",
     "inhibitors_given",
+    "list_counts",
     "match_counts",
     "match_summary",
     "nearest_questions",

@@ -1,0 +1,192 @@
+"""Patients one beside the other: for each, what was given for what, and what happened."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from django.db.models import Case as CaseWhen
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Value, When
+
+from ..counting import matching_treatments_of
+from ..models import Outcome, Patient, Treatment
+from ..models.choices import (
+    Ascertainment,
+    Domain,
+    ListCompleteness,
+    Response,
+    Sex,
+    Subset,
+    YesNo,
+)
+from ..models.missing import missing_reason
+from ..models.outcome import in_month_windows
+from ..models.treatment import SET_SEPARATOR
+from ..questions.filters import matching_treatments
+from ..questions.question import Question
+
+# Lists that say of everything else that it is not there.
+CLOSED_LISTS = {ListCompleteness.COMPLETE.value, ListCompleteness.NONE.value}
+LISTED, NOT_LISTED, OPEN = "yes", "no", ""  # whether something is on a list
+SEVERAL = "several"  # courses that differ
+
+
+@dataclass(frozen=True)
+class Course:
+    """One treatment that answers the question; an empty text is not known."""
+
+    inhibitor: str
+    indications: tuple[str, ...]
+    indications_closed: bool
+    response: str
+    relapsed: str
+    adverse_events: str
+
+
+@dataclass(frozen=True)
+class DomainResult:
+    """The outcome of a patient that counts in a domain, see `summaries.outcome_rule`."""
+
+    domain: str
+    result: str
+    month: Decimal | None
+
+    @property
+    def text(self) -> str:
+        """“skin improved (month 12)”, “joints improved”."""
+        month = "" if self.month is None else f" (month {self.month.normalize():f})"
+        label, result = Domain(self.domain).label, Response(self.result).label
+        return f"{label.lower()} {result.lower()}{month}"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One patient with the treatments that answer the question. An empty text is not known, for
+    the `missing` reason.
+    """
+
+    patient: str
+    study: str
+    study_slug: str
+    doi: str
+    missing: str
+    sex: str
+    age_years: int | None
+    subset: str
+    courses: list[Course] = field(default_factory=list)
+    domains: dict[str, DomainResult] = field(default_factory=dict)
+
+    def of_courses(self, name: str) -> str:
+        """A value of all courses: the one they share, SEVERAL, or an empty text."""
+        values = {getattr(course, name) for course in self.courses}
+        return values.pop() if len(values) == 1 else SEVERAL
+
+    def indicated(self, code: str) -> str:
+        """LISTED if a course was given for it, NOT_LISTED if every course's list is closed without
+        it, else OPEN: the rule of `shares.known_of`.
+        """
+        if any(code in course.indications for course in self.courses):
+            return LISTED
+        return NOT_LISTED if all(course.indications_closed for course in self.courses) else OPEN
+
+
+def known(value: str, *unknown: str) -> str:
+    return "" if value in unknown else value
+
+
+def read_cases(question: Question, records: QuerySet) -> list[Case]:
+    """The cases of these patients, in their order: three queries, however many they are."""
+    rows = list(
+        records.values_list(
+            "pk",
+            "slug",
+            "study__short_name",
+            "study__slug",
+            "study__doi",
+            "study__extraction",
+            "sex",
+            "age_years",
+            "subset",
+        )
+    )
+    cases = {
+        key: Case(
+            *texts,
+            missing=missing_reason(extraction).label,
+            sex=known(sex, Sex.UNKNOWN),
+            age_years=age,
+            subset=known(subset, Subset.UNKNOWN),
+        )
+        for key, *texts, extraction, sex, age, subset in rows
+    }
+    treatments = treatments_of(question, list(cases))
+    for patient, *values in treatments.order_by("patient", "number").values_list(
+        "patient",
+        "inhibitor__slug",
+        "indication_set",
+        "indications_completeness",
+        "response",
+        "relapsed",
+        "adverse_events",
+    ):
+        cases[patient].courses.append(read_course(*values))
+    outcomes = Outcome.objects.under(treatments).filter(in_month_windows(question.outcome_months))
+    for patient, *values in (
+        outcomes.one_per_patient_and_domain()
+        .order_by("domain")
+        .values_list("treatment__patient", "domain", "result", "at_months")
+    ):
+        cases[patient].domains[values[0]] = DomainResult(*values)
+    return list(cases.values())
+
+
+def read_course(
+    inhibitor: str, indications: str, closed: str, response: str, relapsed: str, events: str
+) -> Course:
+    return Course(
+        inhibitor,
+        tuple(filter(None, indications.split(SET_SEPARATOR))),
+        closed in CLOSED_LISTS,
+        known(response, Response.UNKNOWN),
+        known(relapsed, YesNo.UNKNOWN),
+        known(events, Ascertainment.NOT_STATED),
+    )
+
+
+def treatments_of(question: Question, patients: list[int]) -> QuerySet:
+    """The treatments of these patients that answer the question; memory knows which, if the
+    collection is there.
+    """
+    keys = matching_treatments_of(question, patients)
+    if keys is None:
+        return matching_treatments(question).filter(patient__among=patients)
+    return Treatment.objects.filter(pk__among=keys)
+
+
+def ranked_patients(question: Question, name: str, codes: Iterable[str]) -> QuerySet:
+    """The patients of a question: first those with the first of these codes, and so on; those with
+    none of them last, ties by id.
+
+    `name` is a field of treatments, `indication`, or `domain.` with a domain, whose codes are
+    results.
+    """
+    treatments = matching_treatments(question)
+    conditions = [code_condition(question, treatments, name, code) for code in codes]
+    rank = CaseWhen(
+        *(When(condition, then=Value(place)) for place, condition in enumerate(conditions)),
+        default=Value(len(conditions)),
+    )
+    return Patient.objects.with_treatment(treatments).order_by(rank, F("slug"))
+
+
+def code_condition(question: Question, treatments: QuerySet, name: str, code: str) -> Q:
+    """Patients with this value, as a condition on them."""
+    if name.startswith("domain."):
+        outcomes = Outcome.objects.under(treatments).filter(
+            in_month_windows(question.outcome_months)
+        )
+        counted = outcomes.one_per_patient_and_domain().filter(
+            domain=name.removeprefix("domain."), result=code
+        )
+        return Q(pk__in=counted.values("treatment__patient"))
+    path = {"indication": "indications__code", "inhibitors": "inhibitor__slug"}.get(name, name)
+    return Q(Exists(treatments.filter(patient=OuterRef("pk"), **{path: code})))
