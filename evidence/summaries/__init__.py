@@ -25,6 +25,7 @@ from .flow import Flow, collection_flow, review_flow
 from .forest import Forest, forest_items, forest_plot
 from .group_evidence import GroupEvidence, finding_text, group_evidence
 from .groups import ChangeRow, GroupCover, group_changes, group_cover
+from .home import QuestionChoices, question_choices
 from .list_counts import list_counts
 from .outcomes import outcome_months_text, outcome_rule, outcomes_by_domain, short_outcome_rule
 from .overview import collection_counts, drug_evidence, inhibitors_given
@@ -62,6 +63,7 @@ __all__ = [
     "Matches",
     "Nearest",
     "Option",
+    "QuestionChoices",
     "RuleReport",
     "Share",
     "ShareSensitivity",
@@ -98,6 +100,7 @@ __all__ = [
     "outcomes_by_domain",
     "patient_levels",
     "pluralize",
+    "question_choices",
     "reconcile_figures",
     "response_by_indication_set",
     "response_by_inhibitor",

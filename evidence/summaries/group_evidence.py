@@ -35,7 +35,8 @@ class EvidenceRow:
     given_for: str  # the group's indications in words
     is_first: bool  # of its group; the others do not repeat who it is
     times: int  # rows of the group
-    events_elsewhere: bool  # whether another row of the group has adverse events
+    # whether its cell of adverse events says something: events, or that none are extracted
+    says_events: bool
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,7 @@ def evidence_rows(group: StudyGroup) -> list[EvidenceRow]:
         by_weeks[finding.at_weeks].append(finding)
     times = sorted(by_weeks, key=lambda weeks: (weeks is None, weeks or 0)) or [None]
     labels = [indication.label for indication in group.indications.all()]
+    events = any(map(is_adverse_event, group.findings.all()))
     given_for = " and ".join(abbreviation(label, label.lower()) for label in labels)
     return [
         EvidenceRow(
@@ -132,12 +134,7 @@ def evidence_rows(group: StudyGroup) -> list[EvidenceRow]:
             given_for,
             place == 0,
             len(times),
-            any(
-                is_adverse_event(finding)
-                for other in times
-                if other != weeks
-                for finding in by_weeks[other]
-            ),
+            any(map(is_adverse_event, by_weeks[weeks])) or (place == 0 and not events),
         )
         for place, weeks in enumerate(times)
     ]
