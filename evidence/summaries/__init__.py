@@ -27,7 +27,16 @@ from .group_evidence import GroupEvidence, finding_text, group_evidence
 from .groups import ChangeRow, GroupCover, group_changes, group_cover
 from .home import QuestionChoices, question_choices
 from .list_counts import list_counts
-from .outcomes import outcome_months_text, outcome_rule, outcomes_by_domain, short_outcome_rule
+from .outcomes import (
+    DomainResult,
+    domain_results,
+    domain_results_of_treatments,
+    outcome_months_text,
+    outcome_rule,
+    outcomes_by_domain,
+    outcomes_that_count,
+    short_outcome_rule,
+)
 from .overview import collection_counts, drug_evidence, inhibitors_given
 from .reviews import Comparison, reconcile_figures
 from .rules import RuleReport, rule_report, rule_rows
@@ -54,6 +63,7 @@ __all__ = [
     "Combinations",
     "Comparison",
     "Completeness",
+    "DomainResult",
     "Facet",
     "Flow",
     "Forest",
@@ -78,6 +88,8 @@ __all__ = [
     "collection_flow",
     "completeness_matrix",
     "criteria_of",
+    "domain_results",
+    "domain_results_of_treatments",
     "drug_evidence",
     "events_by_category",
     "filter_facets",
@@ -98,6 +110,7 @@ __all__ = [
     "outcome_months_text",
     "outcome_rule",
     "outcomes_by_domain",
+    "outcomes_that_count",
     "patient_levels",
     "pluralize",
     "question_choices",

@@ -2,16 +2,14 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from decimal import Decimal
 
 from django.db.models import Case as CaseWhen
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Value, When
 
-from ..counting import matching_treatments_of
-from ..models import Outcome, Patient, Treatment
+from ..counting import treatments_of
+from ..models import Patient
 from ..models.choices import (
     Ascertainment,
-    Domain,
     ListCompleteness,
     Response,
     Sex,
@@ -19,10 +17,10 @@ from ..models.choices import (
     YesNo,
 )
 from ..models.missing import missing_reason
-from ..models.outcome import in_month_windows
 from ..models.treatment import SET_SEPARATOR
 from ..questions.filters import matching_treatments
 from ..questions.question import Question
+from .outcomes import DomainResult, domain_results, outcomes_that_count
 
 # Lists that say of everything else that it is not there.
 CLOSED_LISTS = {ListCompleteness.COMPLETE.value, ListCompleteness.NONE.value}
@@ -40,22 +38,6 @@ class Course:
     response: str
     relapsed: str
     adverse_events: str
-
-
-@dataclass(frozen=True)
-class DomainResult:
-    """The outcome of a patient that counts in a domain, see `summaries.outcome_rule`."""
-
-    domain: str
-    result: str
-    month: Decimal | None
-
-    @property
-    def text(self) -> str:
-        """“skin improved (month 12)”, “joints improved”."""
-        month = "" if self.month is None else f" (month {self.month.normalize():f})"
-        label, result = Domain(self.domain).label, Response(self.result).label
-        return f"{label.lower()} {result.lower()}{month}"
 
 
 @dataclass(frozen=True)
@@ -129,13 +111,8 @@ def read_cases(question: Question, records: QuerySet) -> list[Case]:
         "adverse_events",
     ):
         cases[patient].courses.append(read_course(*values))
-    outcomes = Outcome.objects.under(treatments).filter(in_month_windows(question.outcome_months))
-    for patient, *values in (
-        outcomes.one_per_patient_and_domain()
-        .order_by("domain")
-        .values_list("treatment__patient", "domain", "result", "at_months")
-    ):
-        cases[patient].domains[values[0]] = DomainResult(*values)
+    for patient, results in domain_results(list(cases), question).items():
+        cases[patient].domains.update({result.domain: result for result in results})
     return list(cases.values())
 
 
@@ -150,16 +127,6 @@ def read_course(
         known(relapsed, YesNo.UNKNOWN),
         known(events, Ascertainment.NOT_STATED),
     )
-
-
-def treatments_of(question: Question, patients: list[int]) -> QuerySet:
-    """The treatments of these patients that answer the question; memory knows which, if the
-    collection is there.
-    """
-    keys = matching_treatments_of(question, patients)
-    if keys is None:
-        return matching_treatments(question).filter(patient__among=patients)
-    return Treatment.objects.filter(pk__among=keys)
 
 
 def ranked_patients(question: Question, name: str, codes: Iterable[str]) -> QuerySet:
@@ -181,10 +148,7 @@ def ranked_patients(question: Question, name: str, codes: Iterable[str]) -> Quer
 def code_condition(question: Question, treatments: QuerySet, name: str, code: str) -> Q:
     """Patients with this value, as a condition on them."""
     if name.startswith("domain."):
-        outcomes = Outcome.objects.under(treatments).filter(
-            in_month_windows(question.outcome_months)
-        )
-        counted = outcomes.one_per_patient_and_domain().filter(
+        counted = outcomes_that_count(treatments, question).filter(
             domain=name.removeprefix("domain."), result=code
         )
         return Q(pk__in=counted.values("treatment__patient"))

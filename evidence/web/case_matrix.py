@@ -226,7 +226,7 @@ def course_cell(case: Case, name: str, states: dict, words: dict) -> MatrixCell:
 def domain_cell(domain: str) -> CellMaker:
     def make(case: Case) -> MatrixCell:
         result = case.domains.get(domain)
-        return MatrixCell(result.result, result.text) if result else unknown_cell(case)
+        return MatrixCell(result.result, result.words) if result else unknown_cell(case)
 
     return make
 
@@ -285,7 +285,7 @@ def case_in_words(case: Case, vocabulary: Vocabulary) -> list[str]:
         )
         lines.append(capitalize(f"{drug} {purpose}: overall response {verdict}."))
     if case.domains:
-        lines.append(capitalize("; ".join(result.text for result in case.domains.values()) + "."))
+        lines.append(capitalize("; ".join(result.words for result in case.domains.values()) + "."))
     relapse, events = case.of_courses("relapsed"), case.of_courses("adverse_events")
     relapse_text = {
         YesNo.YES: "relapsed",
