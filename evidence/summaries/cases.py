@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from django.db.models import Case as CaseWhen
-from django.db.models import Exists, F, OuterRef, Q, QuerySet, Value, When
+from django.db.models import Exists, F, OuterRef, QuerySet, Value, When
 
 from ..counting import treatments_of
 from ..models import Patient
@@ -75,21 +75,27 @@ def known(value: str, *unknown: str) -> str:
     return "" if value in unknown else value
 
 
-def read_cases(question: Question, records: QuerySet) -> list[Case]:
-    """The cases of these patients, in their order: three queries, however many they are."""
-    rows = list(
-        records.values_list(
-            "pk",
-            "slug",
-            "study__short_name",
-            "study__slug",
-            "study__doi",
-            "study__extraction",
-            "sex",
-            "age_years",
-            "subset",
-        )
+def read_cases(question: Question, patients: QuerySet | list[int]) -> list[Case]:
+    """The cases of these patients, or of these primary keys, in their order: three queries, however
+    many they are.
+    """
+    records = patients
+    if isinstance(patients, list):
+        records = Patient.objects.filter(pk__among=patients)
+    rows = records.values_list(
+        "pk",
+        "slug",
+        "study__short_name",
+        "study__slug",
+        "study__doi",
+        "study__extraction",
+        "sex",
+        "age_years",
+        "subset",
     )
+    if isinstance(patients, list):
+        place = {key: number for number, key in enumerate(patients)}
+        rows = sorted(rows, key=lambda row: place[row[0]])
     cases = {
         key: Case(
             *texts,
@@ -129,28 +135,28 @@ def read_course(
     )
 
 
-def ranked_patients(question: Question, name: str, codes: Iterable[str]) -> QuerySet:
-    """The patients of a question: first those with the first of these codes, and so on; those with
-    none of them last, ties by id.
-
-    `name` is a field of treatments, `indication`, or `domain.` with a domain, whose codes are
-    results.
+def ranked_by_treatment(question: Question, name: str, codes: Iterable[str]) -> QuerySet:
+    """The patients of a question: first those with a treatment of the first of these codes, and so
+    on; those with none of them last, ties by id. `name` is a field of treatments, or `indication`.
     """
     treatments = matching_treatments(question)
-    conditions = [code_condition(question, treatments, name, code) for code in codes]
+    path = {"indication": "indications__code", "inhibitors": "inhibitor__slug"}.get(name, name)
+    having = [Exists(treatments.filter(patient=OuterRef("pk"), **{path: code})) for code in codes]
     rank = CaseWhen(
-        *(When(condition, then=Value(place)) for place, condition in enumerate(conditions)),
-        default=Value(len(conditions)),
+        *(When(condition, then=Value(place)) for place, condition in enumerate(having)),
+        default=Value(len(having)),
     )
     return Patient.objects.with_treatment(treatments).order_by(rank, F("slug"))
 
 
-def code_condition(question: Question, treatments: QuerySet, name: str, code: str) -> Q:
-    """Patients with this value, as a condition on them."""
-    if name.startswith("domain."):
-        counted = outcomes_that_count(treatments, question).filter(
-            domain=name.removeprefix("domain."), result=code
-        )
-        return Q(pk__in=counted.values("treatment__patient"))
-    path = {"indication": "indications__code", "inhibitors": "inhibitor__slug"}.get(name, name)
-    return Q(Exists(treatments.filter(patient=OuterRef("pk"), **{path: code})))
+def ranked_by_domain(question: Question, domain: str, codes: Iterable[str], most: int) -> list[int]:
+    """Primary keys of the first patients with a result in a domain, in the order of these codes,
+    ties by id.
+    """
+    rank = CaseWhen(
+        *(When(result=code, then=Value(place)) for place, code in enumerate(codes)),
+        default=Value(len(Response)),
+    )
+    counted = outcomes_that_count(matching_treatments(question), question).filter(domain=domain)
+    ordered = counted.order_by(rank, "treatment__patient__slug")
+    return list(ordered.values_list("treatment__patient", flat=True)[:most])

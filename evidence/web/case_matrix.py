@@ -19,7 +19,15 @@ from ..models.choices import (
 )
 from ..questions.question import Question
 from ..questions.vocabulary import Vocabulary
-from ..summaries.cases import LISTED, NOT_LISTED, SEVERAL, Case, ranked_patients, read_cases
+from ..summaries.cases import (
+    LISTED,
+    NOT_LISTED,
+    SEVERAL,
+    Case,
+    ranked_by_domain,
+    ranked_by_treatment,
+    read_cases,
+)
 from ..tables import PATIENTS, page_records
 
 MOST_CASES = 200  # patients of a matrix
@@ -140,7 +148,9 @@ def sort_words(vocabulary: Vocabulary) -> dict[str, Sequence[str]]:
     }
 
 
-def sorted_patients(question: Question, vocabulary: Vocabulary, sort: str, most: int) -> QuerySet:
+def sorted_patients(
+    question: Question, vocabulary: Vocabulary, sort: str, most: int
+) -> QuerySet | list[int]:
     """The first patients in the order asked for; those of whom it is not known stand last."""
     name = sort.removeprefix("-")
     codes = sort_words(vocabulary)[name] if name else ()
@@ -148,8 +158,14 @@ def sorted_patients(question: Question, vocabulary: Vocabulary, sort: str, most:
         return page_records(PATIENTS, question, sort, 0, most)
     if sort.startswith("-"):
         codes = codes[::-1]
-    field = "indication" if name.startswith("indication.") else name
-    return ranked_patients(question, field, codes)[:most]
+    field, _, code = name.partition(".")
+    if field == "domain":
+        first = ranked_by_domain(question, code, codes, most)
+        others = page_records(PATIENTS, question, "", 0, most + len(first))
+        known = set(first)
+        rest = [key for key in others.values_list("pk", flat=True) if key not in known]
+        return [*first, *rest][:most]
+    return ranked_by_treatment(question, field, codes)[:most]
 
 
 def row_makers(cases: list[Case], vocabulary: Vocabulary) -> Iterator[tuple[str, str, CellMaker]]:
