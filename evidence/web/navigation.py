@@ -17,6 +17,7 @@ ROWS = [
     ("list", "Findings", "findings"),
 ]
 VIEWS = [
+    ("charts", "Charts", "charts"),
     ("compare", "Compare", "compare"),
     ("forest", "Forest plot", "forest"),
     ("rules", "Verdict and rule", "rules"),

@@ -1,4 +1,6 @@
-"""The overview of a collection: the answer in a sentence, shares, charts, the first patients."""
+"""The overview of a collection: the answer in a sentence, shares, the first patients. Its charts
+have an address of their own (`web.charts`), from which it loads them.
+"""
 
 from dataclasses import dataclass, field
 
@@ -7,21 +9,13 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from .. import summaries
-from ..charts.chart import Chart
-from ..charts.registry import CHARTS, ChartSpec, drop_default_charts, selected_charts
-from ..questions.form_fields import truncate_text
+from ..charts.registry import drop_default_charts
 from ..questions.parsing import ParsedRequest, parse_request
 from ..summaries import ShareSensitivity
 from ..summaries.shares import Summary
 from ..tables import PATIENTS, Table
-from .collection_page import (
-    CollectionPage,
-    Context,
-    chart_summaries,
-    draw_charts,
-    head_of_page,
-    render_page,
-)
+from .charts import charts_address, unknown_charts
+from .collection_page import CollectionPage, Context, head_of_page, render_page
 from .listing import Listing, make_listing
 
 SENSITIVITY_ON = "on"
@@ -40,10 +34,9 @@ class Overview(Context):
     # by the share's key, where the address asks for them
     sensitivities: dict[str, ShareSensitivity] | None = None
     sensitivity_query: str = ""  # the query string that asks for them, or no longer does
-    charts: list[Chart] = field(default_factory=list)
-    selected_charts: set[str] = field(default_factory=set)  # by name
-    # names in the address that are no chart
-    unknown_charts: list[str] = field(default_factory=list)
+    charts_address: str = ""  # where the charts are
+    chosen_charts: list[str] = field(default_factory=list)  # names in the address, right or wrong
+    unknown_charts: list[str] = field(default_factory=list)  # those that are no chart
     listing: Listing | None = None
     table: Table = PATIENTS
     page_links: list = field(default_factory=list)  # none: the rest is the list's
@@ -51,7 +44,7 @@ class Overview(Context):
 
 @require_safe
 def overview_page(request: HttpRequest, collection: str) -> HttpResponse:
-    """The overview: the answer in a sentence, shares, charts."""
+    """The overview: the answer in a sentence, shares, a link to the charts."""
     parsed = parse_request(request, collection)
     drop_default_charts(parsed)
     if head := head_of_page(request, parsed):
@@ -60,17 +53,12 @@ def overview_page(request: HttpRequest, collection: str) -> HttpResponse:
         return render_page(
             request, CollectionPage.build(request, parsed, ""), "evidence/cohort.html", Overview()
         )
-    specs = selected_charts(parsed)
-    page = CollectionPage.build(request, parsed, "", **overview_summaries(parsed, specs))
-    return render_page(
-        request, page, "evidence/cohort.html", overview_context(request, page, specs)
-    )
+    page = CollectionPage.build(request, parsed, "", **overview_summaries(parsed))
+    return render_page(request, page, "evidence/cohort.html", overview_context(request, page))
 
 
-def overview_summaries(parsed: ParsedRequest, specs: list[ChartSpec]) -> dict[str, Summary]:
-    """What the overview counts besides its frame: the shares of its table, and what the charts
-    need.
-    """
+def overview_summaries(parsed: ParsedRequest) -> dict[str, Summary]:
+    """What the overview counts besides its frame: the shares of its table."""
     question, vocabulary = parsed.question, parsed.vocabulary
     return {
         "headlines": summaries.headline_shares(question),
@@ -81,7 +69,6 @@ def overview_summaries(parsed: ParsedRequest, specs: list[ChartSpec]) -> dict[st
             if asks_for_sensitivity(parsed)
             else {}
         ),
-        **chart_summaries(parsed, specs),
     }
 
 
@@ -92,13 +79,9 @@ def asks_for_sensitivity(parsed: ParsedRequest) -> bool:
     return parsed.view_param("sensitivity") == SENSITIVITY_ON
 
 
-def overview_context(
-    request: HttpRequest, page: CollectionPage, specs: list[ChartSpec]
-) -> Overview:
-    """Shares, charts, and the first patients."""
+def overview_context(request: HttpRequest, page: CollectionPage) -> Overview:
+    """Shares, where the charts are, and the first patients."""
     parsed, patients = page.parsed, page.totals.patients
-    if not patients:  # then only charts of groups have something to show; they count no patients
-        specs = [spec for spec in specs if spec.name.startswith("group-")]
     listing = None
     if patients:
         list_url = reverse("list", args=[page.collection.slug, PATIENTS.noun])
@@ -116,10 +99,8 @@ def overview_context(
         sensitivity_query=parsed.query(
             sensitivity="" if asks_for_sensitivity(parsed) else SENSITIVITY_ON
         ),
-        charts=draw_charts(page, specs),
-        selected_charts={spec.name for spec in selected_charts(parsed)},
-        unknown_charts=[
-            truncate_text(name) for name in parsed.view.get("chart", ()) if name not in CHARTS
-        ],
+        charts_address=charts_address(parsed),
+        chosen_charts=parsed.view.get("chart", []),
+        unknown_charts=unknown_charts(parsed),
         listing=listing,
     )
