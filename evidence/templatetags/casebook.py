@@ -287,9 +287,12 @@ def share_rate(share) -> SafeString:
 
 @register.simple_tag(takes_context=True)
 def question_url(context, question) -> str:
-    """This page with another question; what the reader chose to see stays."""
+    """This page with another question; what the reader chose to see stays. `asked_at` is the page
+    that what is shown becomes part of, if it is not this one.
+    """
+    path = context.get("asked_at") or context["request"].path
     query = context["parsed"].query(question)
-    return f"{context['request'].path}?{query}" if query else context["request"].path
+    return f"{path}?{query}" if query else path
 
 
 @register.simple_tag(takes_context=True)
@@ -307,14 +310,30 @@ def chart_rows(context, chart) -> SafeString:
 def chart_cell(context, chart, row: int, column: int, cell: str) -> str:
     content, link = escape_text(str(cell)) or "–", chart.table.steps.get((row, column))
     if link is not None:
-        title = "Asked for: choose again to take it back" if link.chosen else "Ask only for these"
-        current = ' aria-current="true"' if link.chosen else ""
-        href = escaped(question_url(context, link.question))
-        content = (
-            f'<a class="step" data-ask="chart-{chart.name}" href="{href}" '
-            f'title="{title}"{current}>{content}</a>'
-        )
+        content = chart_link(context, chart, link, content)
     return f'<th scope="row">{content}</th>' if not column else f'<td class="number">{content}</td>'
+
+
+def chart_link(context, chart, link, content: str) -> str:
+    """What a row or cell of a chart asks, as a link around its content."""
+    title = "Asked for: choose again to take it back" if link.chosen else "Ask only for these"
+    current = ' aria-current="true"' if link.chosen else ""
+    href = escaped(question_url(context, link.question))
+    return (
+        f'<a class="step" data-ask="chart-{chart.name}" href="{href}" '
+        f'title="{title}"{current}>{content}</a>'
+    )
+
+
+@register.simple_tag(takes_context=True)
+def single_choice(context, chart) -> SafeString:
+    """What the first row of a chart without a picture asks, as its bar would have done."""
+    link = chart.table.steps.get((0, 0))
+    if link is None or chart.nothing:
+        return mark_safe("")
+    cell = chart_link(context, chart, link, escape_text(chart.table.rows[0][0]))
+    words = "Asked for" if link.chosen else "Ask only for"
+    return mark_safe(f'<p class="hint">{words}: {cell}</p>')  # noqa: S308
 
 
 @register.simple_tag(takes_context=True)

@@ -13,14 +13,8 @@ from ..charts.registry import CHARTS
 from ..questions.parsing import parse_request
 from ..tables import TABLES, Table
 from .case_matrix import MOST_CASES, CaseMatrix, case_matrix
-from .collection_page import (
-    CollectionPage,
-    Context,
-    chart_summaries,
-    draw_charts,
-    head_of_page,
-    render_page,
-)
+from .charts import chart_summaries, draw_charts, without_holes
+from .collection_page import CollectionPage, Context, head_of_page, render_page
 from .listing import Listing, make_listing, page_links
 
 # Charts that stand above the rows of a list.
@@ -60,7 +54,7 @@ def list_page(request: HttpRequest, collection: str, noun: str) -> HttpResponse:
         table,
         listing,
         page_links(listing, parsed.question),
-        draw_charts(page, specs),
+        without_holes(draw_charts(parsed, specs, page.counted, page.totals)),
         table.in_words(parsed.question, parsed.vocabulary).not_asked,
         summaries.outcome_months_text(parsed.question),
     )

@@ -24,6 +24,7 @@ MORE = {
     ],
     "Views": [
         ("matrix", "Case matrix", "matrix"),
+        ("charts", "Charts", "charts"),
         ("compare", "Compare", "compare"),
         ("forest", "Forest plot", "forest"),
         ("rules", "Response by rule", "rules"),
