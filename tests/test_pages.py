@@ -311,7 +311,7 @@ def test_missing_says_why_and_is_never_blank_or_none(client, world):
     )
     listed = client.get(world.address("patients/?study=alpha&sex=unknown"))
     cells = [cell.missing for cell in listed.context["listing"].rows[0]]
-    assert cells.count("not reported") == 8
+    assert cells.count("not reported") == 9
 
 
 def test_absent_is_a_finding_of_its_own(client, world):

@@ -24,7 +24,16 @@ from .facets import Facet, Nearest, Option, filter_facets, nearest_questions
 from .flow import Flow, collection_flow, review_flow
 from .forest import Forest, forest_items, forest_plot
 from .groups import ChangeRow, GroupCover, group_changes, group_cover
-from .outcomes import outcome_months_text, outcome_rule, outcomes_by_domain, short_outcome_rule
+from .outcomes import (
+    DomainResult,
+    domain_results,
+    domain_results_of_treatments,
+    outcome_months_text,
+    outcome_rule,
+    outcomes_by_domain,
+    outcomes_that_count,
+    short_outcome_rule,
+)
 from .overview import collection_counts, drug_evidence, inhibitors_given
 from .reviews import Comparison, reconcile_figures
 from .rules import RuleReport, rule_report, rule_rows
@@ -51,6 +60,7 @@ __all__ = [
     "Combinations",
     "Comparison",
     "Completeness",
+    "DomainResult",
     "Facet",
     "Flow",
     "Forest",
@@ -73,6 +83,8 @@ __all__ = [
     "collection_flow",
     "completeness_matrix",
     "criteria_of",
+    "domain_results",
+    "domain_results_of_treatments",
     "drug_evidence",
     "events_by_category",
     "filter_facets",
@@ -90,6 +102,7 @@ __all__ = [
     "outcome_months_text",
     "outcome_rule",
     "outcomes_by_domain",
+    "outcomes_that_count",
     "patient_levels",
     "pluralize",
     "reconcile_figures",

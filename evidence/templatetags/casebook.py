@@ -333,7 +333,12 @@ def record_rows(rows) -> SafeString:
 
 
 def record_cell(cell) -> str:
-    if cell.text:
+    if cell.lines:
+        content = "<br>".join(
+            f'<span class="tone line {escape_text(tone)}">{escape_text(text)}</span>'
+            for text, tone in cell.lines
+        )
+    elif cell.text:
         content = escape_text(cell.text)
         if cell.href:
             content = f'<a href="{escape_text(cell.href)}">{content}</a>'
