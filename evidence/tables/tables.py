@@ -300,9 +300,9 @@ PATIENTS = Table(
             "By domain",
             lookup=lists.OfMatchingTreatments(lists.DOMAIN_RESULTS),
             meaning="For each organ domain the result of the one outcome that counts, under the "
-            "courses that answer the question and in the months it asks for: the last dated one, an "
-            "undated one only where none is dated, of several at the same time the worst. Each is a "
-            "domain, a result and the month it was assessed at, joined by colons, such as "
+            "courses that answer the question and in the months it asks for: the last dated one, "
+            "an undated one only where none is dated, of several at the same time the worst. Each "
+            "is a domain, a result and the month it was assessed at, joined by colons, such as "
             "joints:improved:12; without the month where that is not known.",
             codes=Codes(
                 f"a domain ({', '.join(Domain.values)}), a result "
