@@ -21,6 +21,7 @@ from .combinations import Combinations, Matches, indication_sets, match_counts, 
 from .comparison import SideBySide, side_by_side
 from .completeness import Completeness, completeness_matrix
 from .facets import Facet, Nearest, Option, filter_facets, nearest_questions
+from .findings import GroupHarm, finding_in_words, group_harms
 from .flow import Flow, collection_flow, review_flow
 from .forest import Forest, forest_items, forest_plot
 from .groups import ChangeRow, GroupCover, group_changes, group_cover
@@ -65,6 +66,7 @@ __all__ = [
     "Flow",
     "Forest",
     "GroupCover",
+    "GroupHarm",
     "Levels",
     "Matches",
     "Nearest",
@@ -88,11 +90,13 @@ __all__ = [
     "drug_evidence",
     "events_by_category",
     "filter_facets",
+    "finding_in_words",
     "forest_items",
     "forest_plot",
     "format_number",
     "group_changes",
     "group_cover",
+    "group_harms",
     "headline_shares",
     "indication_sets",
     "inhibitors_given",
