@@ -21,9 +21,10 @@ from .combinations import Combinations, Matches, indication_sets, match_counts, 
 from .comparison import SideBySide, side_by_side
 from .completeness import Completeness, completeness_matrix
 from .facets import Facet, Nearest, Option, filter_facets, nearest_questions
+from .findings import GroupHarm, finding_in_words, group_harms
 from .flow import Flow, collection_flow, review_flow
 from .forest import Forest, forest_items, forest_plot
-from .group_evidence import GroupEvidence, finding_text, group_evidence
+from .group_evidence import GroupEvidence, group_evidence
 from .groups import ChangeRow, GroupCover, group_changes, group_cover
 from .home import QuestionChoices, question_choices
 from .list_counts import list_counts
@@ -69,6 +70,7 @@ __all__ = [
     "Forest",
     "GroupCover",
     "GroupEvidence",
+    "GroupHarm",
     "Levels",
     "Matches",
     "Nearest",
@@ -93,13 +95,14 @@ __all__ = [
     "drug_evidence",
     "events_by_category",
     "filter_facets",
-    "finding_text",
+    "finding_in_words",
     "forest_items",
     "forest_plot",
     "format_number",
     "group_changes",
     "group_cover",
     "group_evidence",
+    "group_harms",
     "headline_shares",
     "indication_sets",
     "inhibitors_given",

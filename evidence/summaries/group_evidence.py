@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from ..models import GroupFinding, StudyGroup
-from ..models.choices import FindingKind, Item
 from ..models.consistency import cached_per_version
 from ..questions.filters import matching_groups, parts_asked
 from ..questions.question import Question
 from ..questions.vocabulary import abbreviation
-from ..statistics import wilson_interval
-from .shares import format_number, pluralize
+from .findings import finding_in_words
+from .shares import pluralize
+
+SHOWN = 3  # results of a row that stand without being unfolded
 
 
 @dataclass(frozen=True)
@@ -26,17 +27,25 @@ class Result:
 
 @dataclass(frozen=True)
 class EvidenceRow:
-    """A group at one time. `weeks` is None where a source gives no week."""
+    """A group at one time. `weeks` is None where a source gives no week. What a source gives
+    without a week, of a group with results at some week, stands apart in its last row.
+    """
 
     group: StudyGroup
     weeks: Decimal | None
     results: list[Result]
     adverse_events: list[Result]
+    undated: list[Result]
     given_for: str  # the group's indications in words
     is_first: bool  # of its group; the others do not repeat who it is
     times: int  # rows of the group
     # whether its cell of adverse events says something: events, or that none are extracted
     says_events: bool
+
+    @property
+    def folded(self) -> int:
+        """How many results stand behind the first three."""
+        return max(0, len(self.results) - SHOWN) + len(self.undated)
 
 
 @dataclass(frozen=True)
@@ -106,8 +115,9 @@ def read_group_evidence(question: Question) -> GroupEvidence:
     # Studies of which no result is extracted stand last.
     for of_study in sorted(by_study.values(), key=lambda groups: not has_results(groups)):
         answers = any(group.pk in answering and not group.is_comparator for group in of_study)
-        rows = evidence.answering if answers else evidence.otherwise_indicated
         for group in of_study:
+            belongs = answers if group.is_comparator else group.pk in answering
+            rows = evidence.answering if belongs else evidence.otherwise_indicated
             rows += evidence_rows(group)
     return evidence
 
@@ -117,91 +127,34 @@ def has_results(groups: list[StudyGroup]) -> bool:
 
 
 def evidence_rows(group: StudyGroup) -> list[EvidenceRow]:
-    """One row for each time of a group, those without a time last; one without results says so."""
+    """One row for each time of a group; a group without results has one that says so."""
     by_weeks = defaultdict(list)
     for finding in group.findings.all():
         by_weeks[finding.at_weeks].append(finding)
-    times = sorted(by_weeks, key=lambda weeks: (weeks is None, weeks or 0)) or [None]
+    undated = by_weeks.pop(None, []) if len(by_weeks) > 1 else []
+    times = sorted(by_weeks) if None not in by_weeks else [None]
+    times = times or [None]
     labels = [indication.label for indication in group.indications.all()]
-    events = any(map(is_adverse_event, group.findings.all()))
+    events = any(finding.is_harm for finding in group.findings.all())
     given_for = " and ".join(abbreviation(label, label.lower()) for label in labels)
     return [
         EvidenceRow(
             group,
             weeks,
-            results_of(finding for finding in by_weeks[weeks] if not is_adverse_event(finding)),
-            results_of(finding for finding in by_weeks[weeks] if is_adverse_event(finding)),
+            results_of(finding for finding in by_weeks[weeks] if not finding.is_harm),
+            results_of(finding for finding in by_weeks[weeks] if finding.is_harm),
+            results_of(undated) if place + 1 == len(times) else [],
             given_for,
             place == 0,
             len(times),
-            any(map(is_adverse_event, by_weeks[weeks])) or (place == 0 and not events),
+            any(finding.is_harm for finding in by_weeks[weeks]) or (place == 0 and not events),
         )
         for place, weeks in enumerate(times)
     ]
 
 
-def is_adverse_event(finding: GroupFinding) -> bool:
-    return finding.item in (Item.ANY_ADVERSE_EVENT, Item.SERIOUS)
-
-
 def results_of(findings: Iterable[GroupFinding]) -> list[Result]:
     return [
-        Result(finding.measure, finding_text(finding, with_p=False), finding.note)
+        Result(finding.measure, finding_in_words(finding, with_p=False), finding.note)
         for finding in findings
     ]
-
-
-AVERAGES = {
-    FindingKind.MEDIAN_CHANGE: "median",
-    FindingKind.MEDIAN_IQR: "median",
-    FindingKind.MEAN_CHANGE: "mean",
-    FindingKind.MEAN_SD_CHANGE: "mean",
-    FindingKind.STANDARDISED_MEAN_CHANGE: "standardised mean change",
-}
-
-
-def finding_text(finding: GroupFinding, *, with_p: bool = True) -> str:
-    """A finding's numbers in words, exactly those that were printed; a count of people has its
-    95 % Wilson interval: “median 24 to 12, IQR 7.5 wide”, “mean change −13”, “0/5 (CI 0–43)”.
-    """
-    average = AVERAGES.get(FindingKind(finding.kind), "")
-    parts = []
-    if finding.events is not None:
-        parts.append(count_text(finding.events, finding.n))
-    if finding.percent is not None:
-        parts.append(f"{plain_number(finding.percent)} %")
-    if finding.value is not None:
-        parts.append(f"{average} {plain_number(finding.value)}".lstrip())
-    if finding.baseline is not None and finding.followup is not None:
-        baseline = with_sd(finding.baseline, finding.baseline_sd)
-        followup = with_sd(finding.followup, finding.followup_sd)
-        parts.append(f"{average} {baseline} to {followup}".lstrip())
-    if finding.change is not None:
-        parts.append(f"{average} change {with_sd(finding.change, finding.change_sd)}".lstrip())
-    if finding.iqr is not None:
-        parts.append(f"IQR {plain_number(finding.iqr)} wide")
-    if finding.iqr_low is not None and finding.iqr_high is not None:
-        parts.append(f"IQR {plain_number(finding.iqr_low)} to {plain_number(finding.iqr_high)}")
-    if finding.p_value and with_p:
-        parts.append(f"p {'' if finding.p_value[0] in '<>' else '= '}{finding.p_value}")
-    return ", ".join(parts)
-
-
-def count_text(events: int, n: int | None) -> str:
-    """“0/5 (CI 0–43)”; without its denominator a count is no share."""
-    interval = wilson_interval(events, n) if n else None
-    if interval is None:
-        return f"{events}/{n}" if n is not None else str(events)
-    low, high = (format_number(100 * end, 0) for end in interval)
-    return f"{events}/{n} (CI {low}–{high})"
-
-
-def plain_number(value: Decimal) -> str:
-    """Without needless zeros, with a minus sign."""
-    return format(value.normalize(), "f").replace("-", "−")
-
-
-def with_sd(value: Decimal, sd: Decimal | None) -> str:
-    return (
-        f"{plain_number(value)} (SD {plain_number(sd)})" if sd is not None else plain_number(value)
-    )

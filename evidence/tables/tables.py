@@ -17,6 +17,7 @@ from ..models.choices import (
     Subset,
     YesNo,
 )
+from ..models.group import IS_HARM
 from ..models.missing import READINGS, reading_sql
 from ..questions.filters import (
     describe_for_groups,
@@ -976,6 +977,13 @@ FINDINGS = Table(
             "What of individual patients the finding means the same as, if anything.",
             labels=dict(Item.choices),
             tells_missing=False,
+        ),
+        Column(
+            "harm",
+            "Harm",
+            lambda: Case(When(IS_HARM, then=Value(True)), default=Value(False)),
+            "Whether the finding counts patients with adverse events, or deaths: a curator says.",
+            labels={"yes": "Yes", "no": "No"},
         ),
         Column(
             "p_value",

@@ -151,6 +151,21 @@ def value_or_reason(text, missing):
     return {"text": text, "missing": missing}
 
 
+@register.simple_tag
+def doi_link(doi: str, study: str) -> SafeString:
+    """A small link to the publication of a row's study; nothing where it has no DOI."""
+    return mark_safe(doi_anchor(doi, study))  # noqa: S308
+
+
+def doi_anchor(doi: str, study: str) -> str:
+    if not doi:
+        return ""
+    return (
+        f'<a class="doi" href="https://doi.org/{escaped(doi)}" rel="external" '
+        f'title="doi:{escaped(doi)}" aria-label="{escaped(study)}, doi">doi</a>'
+    )
+
+
 def escape_text(text: str) -> str:
     return text if text.isalnum() else escaped(text)
 
