@@ -11,7 +11,7 @@ from ..models.consistency import cached_per_version
 from ..questions.filters import matching_groups, parts_asked
 from ..questions.question import Question
 from ..statistics import Printed, attainable_counts
-from .shares import Share
+from .shares import Share, format_number
 
 AVERAGES = {
     FindingKind.MEDIAN_CHANGE: "median",
@@ -40,8 +40,11 @@ def rate_of_finding(finding: GroupFinding) -> Share | None:
     return Share(finding.measure, finding.events, finding.n, 0, 0)
 
 
-def rate_in_words(share: Share) -> str:
-    """“0/5 (95 % CI 0.0–43.4 %)”."""
+def rate_in_words(share: Share, *, brief: bool = False) -> str:
+    """“0/5 (95 % CI 0.0–43.4 %)”; in brief “0/5 (CI 0–43)”."""
+    if brief:
+        low, high = (format_number(end, 0) for end in share.interval)
+        return f"{share.fraction} (CI {low}–{high})"
     return f"{share.fraction} (95 % CI {share.interval_text} %)"
 
 
@@ -61,9 +64,9 @@ def percentage_in_words(finding: GroupFinding) -> str:
     return f"{text} of {finding.n} (that is {share.fraction}, 95 % CI {share.interval_text} %)"
 
 
-def finding_in_words(finding: GroupFinding, *, with_p: bool = True) -> str:
+def finding_in_words(finding: GroupFinding, *, brief: bool = False) -> str:
     """The numbers of a finding in words: exactly those that are printed, a rate with its interval.
-    Without its p-value where results of small groups stand in one table.
+    In brief, for a table of many, without its p-value.
 
     “0/5 (95 % CI 0.0–43.4 %)”, “median 24 → 12, IQR 7.5 (width as printed)”,
     “mean change −10.17 (SD 2.92)”.
@@ -71,7 +74,7 @@ def finding_in_words(finding: GroupFinding, *, with_p: bool = True) -> str:
     average, parts = AVERAGES.get(finding.kind, ""), []
     share = rate_of_finding(finding)
     if share:
-        parts.append(rate_in_words(share))
+        parts.append(rate_in_words(share, brief=brief))
     if finding.percent is not None:
         parts.append(percentage_in_words(finding))
     if finding.value is not None:
@@ -92,11 +95,12 @@ def finding_in_words(finding: GroupFinding, *, with_p: bool = True) -> str:
     if finding.change is not None:
         parts.append(f"{average} change {with_spread(finding.change, finding.change_sd)}".strip())
     if finding.iqr is not None:
-        parts.append(f"IQR {printed_decimal(finding.iqr)} (width as printed)")
+        width = "wide" if brief else "(width as printed)"
+        parts.append(f"IQR {printed_decimal(finding.iqr)} {width}")
     if finding.iqr_low is not None and finding.iqr_high is not None:
         low, high = printed_decimal(finding.iqr_low), printed_decimal(finding.iqr_high)
         parts.append(f"IQR {low} to {high}")
-    if finding.p_value and with_p:
+    if finding.p_value and not brief:
         sign = "" if finding.p_value[0] in "<>" else "= "
         parts.append(f"p {sign}{finding.p_value}")
     return ", ".join(parts)

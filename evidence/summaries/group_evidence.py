@@ -37,15 +37,24 @@ class EvidenceRow:
     adverse_events: list[Result]
     undated: list[Result]
     given_for: str  # the group's indications in words
+    note: str  # what a reader must know of all its results
     is_first: bool  # of its group; the others do not repeat who it is
     times: int  # rows of the group
     # whether its cell of adverse events says something: events, or that none are extracted
     says_events: bool
 
     @property
-    def folded(self) -> int:
-        """How many results stand behind the first three."""
-        return max(0, len(self.results) - SHOWN) + len(self.undated)
+    def shown(self) -> list[Result]:
+        return self.results[:SHOWN]
+
+    @property
+    def folded(self) -> list[Result]:
+        return self.results[SHOWN:]
+
+    @property
+    def more(self) -> int:
+        """How many results stand behind those shown."""
+        return len(self.folded) + len(self.undated)
 
 
 @dataclass(frozen=True)
@@ -56,15 +65,21 @@ class GroupEvidence:
 
     answering: list[EvidenceRow] = field(default_factory=list)
     otherwise_indicated: list[EvidenceRow] = field(default_factory=list)
+    without_results: list[StudyGroup] = field(default_factory=list)
 
     @property
     def rows(self) -> list[EvidenceRow]:
         return [*self.answering, *self.otherwise_indicated]
 
     @property
+    def groups(self) -> list[StudyGroup]:
+        """All groups, once each."""
+        return [*(row.group for row in self.rows if row.is_first), *self.without_results]
+
+    @property
     def treated(self) -> list[StudyGroup]:
         """All groups on a JAK inhibitor, once each."""
-        return [row.group for row in self.rows if row.is_first and not row.group.is_comparator]
+        return [group for group in self.groups if not group.is_comparator]
 
     @property
     def drugs(self) -> str:
@@ -112,28 +127,27 @@ def read_group_evidence(question: Question) -> GroupEvidence:
         if group.pk in treated or group.is_comparator:
             by_study[group.study_id].append(group)
     evidence = GroupEvidence()
-    # Studies of which no result is extracted stand last.
-    for of_study in sorted(by_study.values(), key=lambda groups: not has_results(groups)):
+    for of_study in by_study.values():
         answers = any(group.pk in answering and not group.is_comparator for group in of_study)
         for group in of_study:
             belongs = answers if group.is_comparator else group.pk in answering
             rows = evidence.answering if belongs else evidence.otherwise_indicated
-            rows += evidence_rows(group)
+            if group.findings.all():
+                rows += evidence_rows(group)
+            else:
+                evidence.without_results.append(group)
     return evidence
 
 
-def has_results(groups: list[StudyGroup]) -> bool:
-    return any(group.findings.all() for group in groups)
-
-
 def evidence_rows(group: StudyGroup) -> list[EvidenceRow]:
-    """One row for each time of a group; a group without results has one that says so."""
+    """One row for each time of a group, or one where no time is stated."""
     by_weeks = defaultdict(list)
     for finding in group.findings.all():
         by_weeks[finding.at_weeks].append(finding)
+    notes = {finding.note for finding in group.findings.all()}
+    note = notes.pop() if len(notes) == 1 else ""
     undated = by_weeks.pop(None, []) if len(by_weeks) > 1 else []
     times = sorted(by_weeks) if None not in by_weeks else [None]
-    times = times or [None]
     labels = [indication.label for indication in group.indications.all()]
     events = any(finding.is_harm for finding in group.findings.all())
     given_for = " and ".join(abbreviation(label, label.lower()) for label in labels)
@@ -141,10 +155,11 @@ def evidence_rows(group: StudyGroup) -> list[EvidenceRow]:
         EvidenceRow(
             group,
             weeks,
-            results_of(finding for finding in by_weeks[weeks] if not finding.is_harm),
-            results_of(finding for finding in by_weeks[weeks] if finding.is_harm),
-            results_of(undated) if place + 1 == len(times) else [],
+            results_of((each for each in by_weeks[weeks] if not each.is_harm), note),
+            results_of((each for each in by_weeks[weeks] if each.is_harm), note),
+            results_of(undated, note) if place + 1 == len(times) else [],
             given_for,
+            note,
             place == 0,
             len(times),
             any(finding.is_harm for finding in by_weeks[weeks]) or (place == 0 and not events),
@@ -153,8 +168,13 @@ def evidence_rows(group: StudyGroup) -> list[EvidenceRow]:
     ]
 
 
-def results_of(findings: Iterable[GroupFinding]) -> list[Result]:
+def results_of(findings: Iterable[GroupFinding], shared_note: str) -> list[Result]:
+    """Findings in brief; a note that all of a group share is said once, of the group."""
     return [
-        Result(finding.measure, finding_in_words(finding, with_p=False), finding.note)
+        Result(
+            finding.measure,
+            finding_in_words(finding, brief=True),
+            "" if finding.note == shared_note else finding.note,
+        )
         for finding in findings
     ]

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from django import template
 from django.urls import reverse
-from django.utils.html import format_html, json_script
+from django.utils.html import format_html, format_html_join, json_script
 from django.utils.safestring import SafeString, mark_safe
 
 from ..downloads import file_stem
@@ -463,3 +463,20 @@ def matrix_cell(cell) -> str:
     if cell.mark:
         return f"<td>{escape_text(cell.mark)}<i>{words}</i></td>"
     return f'<td class="m-{cell.state}"><i>{words}</i></td>'
+
+
+@register.simple_tag
+def printed_results(results) -> SafeString:
+    """Printed results of a group, one behind the other: what was measured, the numbers, a note."""
+    return format_html_join(
+        "; ",
+        "{} <b>{}</b>{}",
+        (
+            (
+                result.measure,
+                result.numbers,
+                format_html(' <span class="quiet">({})</span>', result.note) if result.note else "",
+            )
+            for result in results
+        ),
+    )
