@@ -293,9 +293,8 @@ def test_the_matrix_of_the_small_world(world):
         ("bar", "baricitinib"),
     ]
     given, not_given = ("listed", "given for it"), ("not-listed", "not given for it")
-    open_ = ("not-reported", "not reported whether also for it")
-    assert shown["For ILD"] == [given, given, given, open_, not_given]
-    assert shown["For GI"] == [not_given, not_given, given, open_, not_given]
+    assert shown["For ILD"] == [given, given, given, missing, not_given]
+    assert shown["For GI"] == [not_given, not_given, given, missing, not_given]
     assert shown["Overall response"] == [
         ("improved", "Improved"),
         ("several", "Worsened; Improved"),
@@ -448,6 +447,10 @@ def test_cases_are_those_of_a_plain_loop(world, simulated, question):
                     else ""
                 )
                 assert case.indicated(code) == told
+            results = plain.domain_results(theirs).get(case.patient, [])
+            assert [
+                (each.domain, each.result, each.month) for each in case.domains.values()
+            ] == results
 
 
 def test_a_few_cases_in_words(client, published):
