@@ -75,6 +75,8 @@ class Chart:
     # By trace and point: what choosing it asks, or the address it opens.
     marks: list[list[FilterLink | str | None]] = field(default_factory=list)
     in_words: AskedQuestion | None = None
+    # What the layout has instead on a narrow screen, where labels find no room beside the rows.
+    narrow: dict = field(default_factory=dict)
 
     @property
     def figure_id(self) -> str:
@@ -125,7 +127,7 @@ def build_figure(collection: Collection, traces: list[dict], *, rows: int, **lay
     copy says so too.
     """
     height = FRAME + ROW * max(rows, 2)
-    marks = [WATERMARK] if collection.is_simulated else []
+    annotations = [*watermark(collection), *layout.pop("annotations", [])]
     house = {
         "height": height,
         "margin": {"l": 8, "r": 16, "t": 34, "b": 48, "pad": 4},
@@ -134,9 +136,40 @@ def build_figure(collection: Collection, traces: list[dict], *, rows: int, **lay
         "dragmode": False,
         "uniformtext": {"mode": "hide", "minsize": 9},
         "legend": LEGEND,
-        "annotations": marks,
+        "annotations": annotations,
     }
     return {"data": traces, "layout": house | layout}
+
+
+def watermark(collection: Collection) -> list[dict]:
+    """What marks a picture of a simulated collection."""
+    return [WATERMARK] if collection.is_simulated else []
+
+
+def text_at(text: str, y: float, **options) -> dict:
+    """A text at the left edge of a row, without an arrow."""
+    return {
+        "text": text,
+        "xref": "paper",
+        "x": 0,
+        "xanchor": "left",
+        "yref": "y",
+        "y": y,
+        "showarrow": False,
+        "align": "left",
+    } | options
+
+
+def labels_above(labels: Sequence[str], collection: Collection, **layout) -> dict:
+    """The layout of a narrow screen: each row's label stands above it instead of beside it. Rows
+    are at 0, 1, 2, …
+    """
+    axis = value_axis(showticklabels=False, range=[len(labels) - 0.5, -0.9], dtick=1)
+    texts = [
+        text_at(label, position, yanchor="bottom", yshift=9, font={"size": 11})
+        for position, label in enumerate(labels)
+    ]
+    return {"yaxis": axis, "annotations": [*watermark(collection), *texts]} | layout
 
 
 def error_bars(middles: Sequence[float], ends: Sequence[tuple[float, float]], **options) -> dict:

@@ -12,6 +12,7 @@ from .chart import (
     build_figure,
     error_bars,
     label_text,
+    labels_above,
     value_axis,
 )
 
@@ -31,6 +32,7 @@ COLUMNS = [
     ),
     "note",
     "outcome_rule",
+    "heading",
 ]
 
 
@@ -42,7 +44,11 @@ def compare_chart(comparison: SideBySide, collection: Collection) -> Chart:
     by_heading = [(heading, row) for heading, rows in comparison.groups for row in rows]
     rows = [row for _, row in by_heading]
     numbers = [
-        [*comparison_numbers(row), comparison.outcome_rule if heading == BY_DOMAIN else None]
+        [
+            *comparison_numbers(row),
+            comparison.outcome_rule if heading == BY_DOMAIN else None,
+            heading,
+        ]
         for heading, row in by_heading
     ]
     table = ChartTable(
@@ -62,7 +68,7 @@ def compare_chart(comparison: SideBySide, collection: Collection) -> Chart:
             else "Nothing is known of either cohort."
         )
         return Chart(name, title, sentence, table)
-    labels = [label_text(row.label, 30) for row in known_rows]
+    labels = [label_text(row.full_label, 30) for row in known_rows]
     traces = [
         share_points("A", [row.first for row in known_rows], COUNT, "circle", -0.16),
         share_points("B", [row.second for row in known_rows], SECOND, "diamond-open", 0.16),
@@ -76,10 +82,12 @@ def compare_chart(comparison: SideBySide, collection: Collection) -> Chart:
     if not comparison.tested:
         note += " The records are simulated, so nothing is tested."
     sentence = "; ".join(
-        f"{row.label} {row.first.fraction} against {row.second.fraction}" for row in known_rows[:4]
+        f"{row.full_label} {row.first.fraction} against {row.second.fraction}"
+        for row in known_rows[:4]
     )
     figure = build_figure(collection, traces, rows=len(known_rows), **layout)
-    return Chart(name, title, f"{sentence}.", table, figure, note)
+    narrow = labels_above([label_text(row.full_label, 60) for row in known_rows], collection)
+    return Chart(name, title, f"{sentence}.", table, figure, note, narrow=narrow)
 
 
 def share_points(name: str, shares: list, colour: str, symbol: str, shift: float) -> dict:
@@ -112,7 +120,7 @@ def comparison_cells(row) -> list[str]:
         ]
         for share in (row.first, row.second)
     ]
-    return [row.label, *cohorts[0], *cohorts[1]]
+    return [row.full_label, *cohorts[0], *cohorts[1]]
 
 
 def comparison_numbers(row) -> list:

@@ -283,7 +283,8 @@ def chart_data(context, chart) -> SafeString:
         )
 
     links = [[mark_target(mark) for mark in marks] for marks in chart.marks]
-    return json_script(chart.figure | {"links": links, "title": chart.title}, chart.figure_id)
+    figure = chart.figure | {"links": links, "title": chart.title, "narrow": chart.narrow}
+    return json_script(figure, chart.figure_id)
 
 
 @register.simple_tag(takes_context=True)

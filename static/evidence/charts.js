@@ -43,8 +43,10 @@
 
   const read = (canvas) => JSON.parse(document.getElementById(canvas.dataset.chart).textContent);
 
-  // On a narrow screen titles of axes are broken into lines, since nothing may be cut off.
-  function fitted(layout, width) {
+  // On a narrow screen a chart may place its labels otherwise, and titles of axes are broken into lines, since nothing may
+  // be cut off.
+  function fitted(figure, width) {
+    const layout = width > 520 ? figure.layout : { ...figure.layout, ...figure.narrow };
     const room = Math.max(Math.floor(width / 14), 16); // letters beside the labels of the rows
     const axis = layout.xaxis;
     if (width > 520 || !axis || !axis.title || axis.title.text.length <= room) return layout;
@@ -59,7 +61,7 @@
 
   async function draw(Plotly, canvas) {
     const figure = read(canvas);
-    figure.layout = fitted(figure.layout, canvas.clientWidth);
+    figure.layout = fitted(figure, canvas.clientWidth);
     const theme = colours();
     canvas.replaceChildren();
     canvas.removeAttribute("tabindex");

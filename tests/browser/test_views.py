@@ -1,0 +1,33 @@
+"""Comparison, similar patients, forest plot, drugs and reviews, as they are met in a browser."""
+
+import pytest
+
+pytestmark = pytest.mark.browser
+COMPARED = "/compare/?a=inhibitor%3Dtofacitinib&b=inhibitor%3Dbaricitinib"
+
+
+def right_edge(locator) -> float:
+    box = locator.bounding_box()
+    return box["x"] + box["width"]
+
+
+def test_on_a_telephone_both_sides_of_a_share_stand_in_one_block(visit):
+    page = visit(f"/sener-2025-reconstruction{COMPARED}", width=360)
+    row = page.locator("table.compared tbody tr", has_text="Relapsed")
+    cells = row.locator("td:visible")
+    assert all(right_edge(cell) <= 360 for cell in cells.all()), "nothing to scroll sideways for"
+    first, second = row.locator("td.first").all()
+    assert first.bounding_box()["y"] < second.bounding_box()["y"], "A above B"
+    assert row.inner_text().count("(") >= 2, "both intervals"
+    named = row.locator("td.unknown").first.evaluate(
+        "cell => getComputedStyle(cell, '::after').content"
+    )
+    assert named == '" not known"'
+
+
+def test_a_comparison_fits_on_a4(visit):
+    page = visit(f"/published{COMPARED}", width=718)  # A4 with the margins browsers leave
+    page.emulate_media(media="print")
+    table = page.locator("table.compared")
+    assert right_edge(table) <= 718
+    assert table.locator("th", has_text="not known").first.is_visible()
