@@ -31,3 +31,16 @@ def test_a_comparison_fits_on_a4(visit):
     table = page.locator("table.compared")
     assert right_edge(table) <= 718
     assert table.locator("th", has_text="not known").first.is_visible()
+
+
+def test_beside_many_cases_what_is_compared_stays_in_sight(visit):
+    page = visit("/sener-2025-reconstruction/similar/?age=48&sex=male", width=360)
+    table = page.locator("table.beside-cases")
+    heading = table.get_by_role("rowheader", name="Sex")
+    before = heading.bounding_box()["x"]
+    page.locator(".scroll:has(table.beside-cases)").evaluate("box => { box.scrollLeft = 600 }")
+    assert heading.bounding_box()["x"] == before
+    assert "asked: " in heading.locator(".asked").evaluate(
+        "text => getComputedStyle(text, '::before').content"
+    )
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
