@@ -43,14 +43,14 @@ LABEL = 22  # characters of a label before it is broken
 class ChartTable:
     """The chart's numbers as a table; the first cell of a row is its heading.
 
-    `steps` gives, by row and column, what choosing a cell asks. `file` holds the same numbers for a
-    program: its headings and rows, every number in a column of its own; by default it is the table
-    itself.
+    `steps` gives, by row and column, what choosing a cell asks, or the address it opens. `file`
+    holds the same numbers for a program: its headings and rows, every number in a column of its
+    own; by default it is the table itself.
     """
 
     headings: list[str]
     rows: list[list[str]]
-    steps: dict[tuple[int, int], FilterLink] = field(default_factory=dict)
+    steps: dict[tuple[int, int], FilterLink | str] = field(default_factory=dict)
     file: tuple[list[str], list[list]] | None = None
 
     @property

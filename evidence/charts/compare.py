@@ -70,8 +70,12 @@ def compare_chart(comparison: SideBySide, collection: Collection) -> Chart:
         return Chart(name, title, sentence, table)
     labels = [label_text(row.full_label, 30) for row in known_rows]
     traces = [
-        share_points("A", [row.first for row in known_rows], COUNT, "circle", -0.16),
-        share_points("B", [row.second for row in known_rows], SECOND, "diamond-open", 0.16),
+        share_points(
+            "A", [(row.full_label, row.first) for row in known_rows], COUNT, "circle", -0.16
+        ),
+        share_points(
+            "B", [(row.full_label, row.second) for row in known_rows], SECOND, "diamond-open", 0.16
+        ),
     ]
     positions = list(range(len(labels)))
     layout = {
@@ -91,22 +95,24 @@ def compare_chart(comparison: SideBySide, collection: Collection) -> Chart:
 
 
 def share_points(name: str, shares: list, colour: str, symbol: str, shift: float) -> dict:
+    """The points of one side, from its shares with their labels."""
     points = [
-        (position + shift, share)
-        for position, share in enumerate(shares)
+        (position + shift, label, share)
+        for position, (label, share) in enumerate(shares)
         if share.percent is not None
     ]
     return {
         "type": "scatter",
         "mode": "markers",
         "name": name,
-        "y": [position for position, _ in points],
-        "x": [round(share.percent, 4) for _, share in points],
+        "y": [position for position, _, _ in points],
+        "x": [round(share.percent, 4) for _, _, share in points],
+        "cliponaxis": False,
         "marker": {"color": colour, "symbol": symbol, "size": 10, "line": {"width": 2}},
         "error_x": error_bars(
-            [share.percent for _, share in points], [share.interval for _, share in points]
+            [share.percent for _, _, share in points], [share.interval for _, _, share in points]
         ),
-        "customdata": [f"{label_text(share.label, 60)}: {share}" for _, share in points],
+        "customdata": [f"{label_text(label, 60)}: {share}" for _, label, share in points],
         "hovertemplate": "%{customdata}<extra>" + name + "</extra>",
     }
 

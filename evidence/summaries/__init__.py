@@ -22,7 +22,7 @@ from .comparison import SideBySide, side_by_side
 from .completeness import Completeness, completeness_matrix
 from .facets import Facet, Nearest, Option, filter_facets, nearest_questions
 from .flow import Flow, collection_flow, review_flow
-from .forest import Forest, forest_items, forest_plot
+from .forest import Forest, first_known_item, forest_items, forest_plot
 from .groups import ChangeRow, GroupCover, group_changes, group_cover
 from .outcomes import outcome_months_text, outcome_rule, outcomes_by_domain, short_outcome_rule
 from .overview import collection_counts, drug_evidence, inhibitors_given
@@ -76,6 +76,7 @@ __all__ = [
     "drug_evidence",
     "events_by_category",
     "filter_facets",
+    "first_known_item",
     "forest_items",
     "forest_plot",
     "format_number",

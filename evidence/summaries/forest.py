@@ -292,6 +292,27 @@ def forest_items(question: Question) -> dict[str, str]:
     return items
 
 
+def first_known_item(question: Question) -> str:
+    """The first item, in the order of `forest_items`, that is known of a patient or of a group of
+    the question; where nothing is known, the first of all.
+    """
+    graded, *counts = run_summaries(
+        single_tally(Tally(question, ("adverse_events", "known:serious"))),
+        *(counts_of_item(question, item, "reading") for item in ITEM_DIMENSIONS),
+    )
+    known = {
+        item for item, (_, by_reading, _) in zip(ITEM_DIMENSIONS, counts, strict=True) if by_reading
+    }
+    if events_ungraded(graded) and not is_asked_for(question, Item.SERIOUS):
+        known.discard(Item.SERIOUS.value)
+    findings = event_findings(question).filter(n__gt=0)
+    known |= {
+        item or f"{MEASURE}{measure}" for item, measure in findings.values_list("item", "measure")
+    }
+    items = forest_items(question)
+    return next((item for item in items if item in known), next(iter(items)))
+
+
 def event_findings(question: Question):
     """Events of n in the treated groups that answer the question."""
     treated = matching_groups(question).given_a_jak_inhibitor().order_by().values("pk")

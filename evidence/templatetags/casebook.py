@@ -260,7 +260,9 @@ def chart_rows(context, chart) -> SafeString:
 
 def chart_cell(context, chart, row: int, column: int, cell: str) -> str:
     content, link = escape_text(str(cell)) or "–", chart.table.steps.get((row, column))
-    if link is not None:
+    if isinstance(link, str):
+        content = f'<a href="{escaped(link)}">{content}</a>'
+    elif link is not None:
         title = "Asked for: choose again to take it back" if link.chosen else "Ask only for these"
         current = ' aria-current="true"' if link.chosen else ""
         href = escaped(question_url(context, link.question))

@@ -75,7 +75,7 @@
   function follow(canvas, href) {
     const chart = canvas.closest(".chart");
     const going = new CustomEvent("casebook:ask", { detail: { href, from: chart && chart.id }, cancelable: true });
-    if (href.includes("/patients/") || document.dispatchEvent(going)) location.assign(href);
+    if (/\/(patients|studies)\/[^/?]+\/$/.test(href) || document.dispatchEvent(going)) location.assign(href);
   }
 
   function link(canvas, figure) {

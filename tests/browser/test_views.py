@@ -44,3 +44,24 @@ def test_beside_many_cases_what_is_compared_stays_in_sight(visit):
         "text => getComputedStyle(text, '::before').content"
     )
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+@pytest.mark.parametrize("width", [1440, 360])
+def test_a_forest_plot_has_its_numbers_in_sight(visit, width):
+    page = visit("/sener-2025-reconstruction/forest/", width=width)
+    canvas = page.locator("#chart-forest .canvas")
+    box = canvas.bounding_box()
+    texts = canvas.locator(".annotation-text").all()
+    assert any("7/8" in text.text_content() for text in texts)
+    for text in texts:
+        place = text.bounding_box()
+        assert box["x"] <= place["x"] and place["x"] + place["width"] <= box["x"] + box["width"]
+
+
+def test_a_mark_of_the_forest_plot_opens_its_study(visit):
+    page = visit("/sener-2025-reconstruction/forest/")
+    mark = page.locator("#chart-forest .points .point[tabindex]").first
+    assert "Simulated article" in mark.get_attribute("aria-label")
+    mark.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/studies/simulated-article-*/")
