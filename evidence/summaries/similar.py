@@ -2,9 +2,10 @@
 not known.
 """
 
+from collections import defaultdict
 from dataclasses import dataclass
 
-from django.db.models import Prefetch
+from django.db.models import Prefetch, Value, prefetch_related_objects
 
 from ..counting import rank_by_agreement
 from ..models import (
@@ -53,6 +54,18 @@ class Criterion:
     def label(self) -> str:
         """“Sex: female”; of a prior therapy its name says it all."""
         return self.attribute if self.name == "prior" else f"{self.attribute}: {self.asked}"
+
+
+@dataclass(frozen=True)
+class Sign:
+    """Something recorded of a patient: an organ, an antibody, a prior therapy, present or absent.
+    `kind` is the filter that asks for it.
+    """
+
+    kind: str
+    code: str
+    label: str
+    status: str
 
 
 @dataclass(frozen=True)
@@ -221,43 +234,40 @@ def lower_first(label: str) -> str:
     return label[:1].lower() + label[1:]
 
 
-def agreement_of(patient: Patient, criterion: Criterion, agrees: bool | None) -> Agreement:
+def agreement_of(
+    patient: Patient, signs: list[Sign], criterion: Criterion, agrees: bool | None
+) -> Agreement:
     """A patient beside a criterion, with the value that decided it."""
-    value = patient.study.missing_reason.label if agrees is None else ""
-    return Agreement(criterion, agrees, value or known_value(patient, criterion, agrees))
+    if agrees is None:
+        return Agreement(criterion, None, patient.study.missing_reason.label)
+    return Agreement(criterion, agrees, known_value(patient, signs, criterion, agrees=agrees))
 
 
-def known_value(patient: Patient, criterion: Criterion, agrees: bool) -> str:
+def known_value(patient: Patient, signs: list[Sign], criterion: Criterion, *, agrees: bool) -> str:
     """What a patient has or was found without, where it is known whether they agree."""
     if criterion.name == "age":
         return f"{patient.age_years} (asked {criterion.asked})"
     if criterion.name in ("sex", "subset"):
         return lower_first(getattr(patient, f"get_{criterion.name}_display")())
-    if criterion.name == "prior":
-        if agrees:
-            return "given"
-        return NOT_LISTED if patient.prior_therapies.all() else "none, as stated"
-    if criterion.name == "autoantibody":
-        records = patient.autoantibody_records.all()
-        found = {record.autoantibody: record.status for record in records}
-        return presence_text(criterion.code, found, term_tree(Autoantibody), has=agrees)
-    records = patient.manifestation_records.all()
-    found = {record.manifestation: record.status for record in records}
-    has = agrees == (criterion.name == "manifestation")
-    return presence_text(criterion.code, found, term_tree(Manifestation), has=has)
+    kind = "manifestation" if criterion.name == "without" else criterion.name
+    of_kind = [sign for sign in signs if sign.kind == kind]
+    if kind == "prior":
+        return "given" if agrees else NOT_LISTED if of_kind else "none, as stated"
+    tree = term_tree(Manifestation if kind == "manifestation" else Autoantibody)
+    return presence_text(criterion.code, of_kind, tree, has=agrees == (criterion.name == kind))
 
 
-def presence_text(code: str, found: dict, tree: TermTree, *, has: bool) -> str:
+def presence_text(code: str, signs: list[Sign], tree: TermTree, *, has: bool) -> str:
     """“present”, “present: Interstitial lung disease (ILD)” where only a narrower term is recorded,
     “absent” where it was looked for, or that a complete list does not name it.
     """
     if not has:
-        without = {term.code for term, status in found.items() if status == Presence.ABSENT}
+        without = {sign.code for sign in signs if sign.status == Presence.ABSENT}
         return "absent" if without & tree.with_wider(code) else NOT_LISTED
-    present = [term for term, status in found.items() if status == Presence.PRESENT]
-    if any(term.code == code for term in present):
+    present = {sign.code: sign.label for sign in signs if sign.status == Presence.PRESENT}
+    if code in present:
         return "present"
-    narrower = [term.label for term in present if term.code in tree.with_narrower(code)]
+    narrower = [label for found, label in present.items() if found in tree.with_narrower(code)]
     return f"present: {', '.join(narrower)}"
 
 
@@ -288,6 +298,8 @@ def event_text(event: AdverseEvent) -> str:
 def similar_patients(collection: Collection, criteria: list[Criterion]) -> Similar:
     """The patients of a collection beside these criteria, and in how many each is known."""
     cases, exactly = closest_patients(collection, criteria)
+    events = Prefetch("treatments__events", AdverseEvent.objects.select_related("category"))
+    prefetch_related_objects([case.patient for case in cases], events)
     matches = (
         run_summaries(*(match_summary(criterion.question) for criterion in criteria))
         if criteria
@@ -323,27 +335,43 @@ def closest_patients(
         Patient.objects.filter(pk__in=[agreement.patient for agreement in ranking.first])
         .select_related("study__collection")
         .prefetch_related(
-            Prefetch(
-                "manifestation_records",
-                PatientManifestation.objects.select_related("manifestation"),
-            ),
-            Prefetch(
-                "autoantibody_records", PatientAutoantibody.objects.select_related("autoantibody")
-            ),
-            "prior_therapies",
             Prefetch("treatments", Treatment.objects.select_related("inhibitor")),
             "treatments__indications",
             "treatments__outcomes",
-            Prefetch("treatments__events", AdverseEvent.objects.select_related("category")),
         )
     )
     patients_by_key = {patient.pk: patient for patient in patients}
+    signs = signs_of(list(patients_by_key))
     cases = []
     for ranked in ranking.first:
         patient = patients_by_key[ranked.patient]
         pairs = zip(criteria, ranked.agrees, strict=True)
-        cases.append(Case(patient, [agreement_of(patient, *pair) for pair in pairs]))
+        agreements = [agreement_of(patient, signs[patient.pk], *pair) for pair in pairs]
+        cases.append(Case(patient, agreements))
     return cases, ranking.by_number
+
+
+def signs_of(patients: list[int]) -> dict[int, list[Sign]]:
+    """What is recorded of these patients, by primary key: one query for all kinds."""
+
+    def of_kind(kind: str, records, term: str, **annotations):
+        return (
+            records.filter(patient__in=patients)
+            .order_by()
+            .annotate(kind=Value(kind), **annotations)
+            .values_list("patient", "kind", f"{term}__code", f"{term}__label", "status")
+        )
+
+    prior = Patient.prior_therapies.through.objects.all()
+    rows = of_kind("manifestation", PatientManifestation.objects.all(), "manifestation").union(
+        of_kind("autoantibody", PatientAutoantibody.objects.all(), "autoantibody"),
+        of_kind("prior", prior, "therapy", status=Value(Presence.PRESENT.value)),
+        all=True,
+    )
+    signs = defaultdict(list)
+    for patient, *sign in rows:
+        signs[patient].append(Sign(*sign))
+    return signs
 
 
 def criteria_of(patient: Patient, vocabulary: Vocabulary) -> tuple[dict, list[Criterion]]:
