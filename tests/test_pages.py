@@ -395,7 +395,7 @@ def test_every_tab_and_file_keeps_the_question(client, world):
         "Patients",
         "Findings",
         "Forest plot",
-        "Verdict and rule",
+        "Response by rule",
         "Completeness",
     ):
         assert tabs[label].endswith("?inhibitor=tofacitinib&indication=ild&indication=skin"), label

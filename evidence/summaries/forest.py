@@ -71,7 +71,7 @@ class StudyRow:
     says so.
 
     `case_report` marks a study of single cases. `selected` marks a row that is a count and no
-    estimate, because cases published one by one are in it: it has no percentage and no interval.
+    estimate, because individually published cases are in it: it has no percentage and no interval.
     Nor has one that is `asked_for`: a count that the question itself decides, or of patients whom
     it selects by what is counted; the words say which. Nor has one of studies in which one matching
     patient is known (`one_each`), who need not be a selected case.
@@ -408,13 +408,14 @@ def forest_plot(
         reports = case_report_slugs(question)
         by_outcome = item in BY_OUTCOME
         rule = outcome_rule(question) if by_outcome else ""
+        what = "individual patients"
+        what += f", {short_outcome_rule(question)}" if by_outcome else ""
         for study, known_count in counts.known.items():
             rows.append(
                 StudyRow(
                     vocabulary.label("study", study),
                     study,
-                    "patients one by "
-                    f"one{f', {short_outcome_rule(question)}' if by_outcome else ''}",
+                    what,
                     counts.counted[study],
                     known_count,
                     counts.in_view[study] - known_count,

@@ -19,7 +19,7 @@ ROWS = [
 VIEWS = [
     ("compare", "Compare", "compare"),
     ("forest", "Forest plot", "forest"),
-    ("rules", "Verdict and rule", "rules"),
+    ("rules", "Response by rule", "rules"),
     ("similar", "Patients like mine", "similar"),
     ("completeness", "Completeness", "completeness"),
     ("flow", "Study flow", "flow"),
