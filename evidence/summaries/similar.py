@@ -24,6 +24,7 @@ from ..questions.filters import FILTERS
 from ..questions.question import MatchedSet, Question
 from ..questions.vocabulary import Vocabulary
 from .cohort import match_summary
+from .outcomes import DomainResult, domain_results_of_treatments
 from .shares import Share, pluralize, run_summaries
 
 SHOWN = 20  # patients listed
@@ -99,9 +100,10 @@ class Course:
 
 @dataclass(frozen=True)
 class Case:
-    """One patient beside the criteria."""
+    """One patient beside the criteria, and the treatments, each with its results by domain."""
 
     patient: Patient
+    treatments: list[tuple[Treatment, list[DomainResult]]]
     agreements: list[Agreement]
 
     def labels(self, agrees: bool | None) -> list[str]:
@@ -129,7 +131,7 @@ class Case:
 
     @property
     def courses(self) -> list[Course]:
-        return [course_of(treatment) for treatment in self.patient.treatments.all()]
+        return [course_of(treatment) for treatment, _ in self.treatments]
 
 
 @dataclass(frozen=True)
@@ -337,17 +339,27 @@ def closest_patients(
         .prefetch_related(
             Prefetch("treatments", Treatment.objects.select_related("inhibitor")),
             "treatments__indications",
-            "treatments__outcomes",
         )
     )
     patients_by_key = {patient.pk: patient for patient in patients}
+    results = domain_results_of_treatments(
+        [treatment.pk for patient in patients for treatment in patient.treatments.all()]
+    )
     signs = signs_of(list(patients_by_key))
     cases = []
     for ranked in ranking.first:
         patient = patients_by_key[ranked.patient]
         pairs = zip(criteria, ranked.agrees, strict=True)
-        agreements = [agreement_of(patient, signs[patient.pk], *pair) for pair in pairs]
-        cases.append(Case(patient, agreements))
+        cases.append(
+            Case(
+                patient,
+                [
+                    (treatment, results.get(treatment.pk, []))
+                    for treatment in patient.treatments.all()
+                ],
+                [agreement_of(patient, signs[patient.pk], *pair) for pair in pairs],
+            )
+        )
     return cases, ranking.by_number
 
 

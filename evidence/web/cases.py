@@ -72,7 +72,11 @@ def patient_page(request: HttpRequest, collection: str, slug: str) -> HttpRespon
     )
     other_reports = [report for report in reports if report != person]
     counted_report = reports.counted().get() if other_reports else person
-    treatment_contexts = [treatment_context(treatment, sources) for treatment in treatments]
+    results = summaries.domain_results_of_treatments([treatment.pk for treatment in treatments])
+    treatment_contexts = [
+        treatment_context(treatment, sources) | {"domains": results.get(treatment.pk, [])}
+        for treatment in treatments
+    ]
     facts = Facts(PATIENTS, person, person.study, sources).facts_listed()
     params, criteria = summaries.criteria_of(person, vocabulary(collection_record))
     closest = (
@@ -146,8 +150,8 @@ def earlier_history(person: Patient) -> list[tuple[str, str]]:
 
 
 def case_at_a_glance(facts: list[Fact], treatments: list[dict]) -> list[str]:
-    """The case in one line: what is known of sex, age, subset; each drug, what for, and the
-    verdict.
+    """The case in one line: what is known of sex, age, subset; each drug, what for, the verdict,
+    and the result in each domain.
     """
     known_values = {fact.name: fact.value for fact in facts if fact.value}
     person_parts = [
@@ -160,10 +164,13 @@ def case_at_a_glance(facts: list[Fact], treatments: list[dict]) -> list[str]:
         purpose = ", ".join(
             indication.label for indication in treatment["treatment"].indications.all()
         )
-        verdict = response.value or f"overall response {response.missing}"
+        verdict = f"{response.value[:1].lower()}{response.value[1:]}"
+        if treatment["domains"]:
+            in_domains = ", ".join(result.words for result in treatment["domains"])
+            verdict = f"overall {verdict or response.missing}; {in_domains}"
         parts.append(
             f"{treatment['treatment'].inhibitor.name}{purpose and f' for {purpose}'}: "
-            f"{verdict[:1].lower()}{verdict[1:]}"
+            f"{verdict or f'overall response {response.missing}'}"
         )
     return parts
 

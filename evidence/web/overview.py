@@ -1,9 +1,8 @@
-"""The overview of a collection: the answer in a sentence, shares, charts, the first patients."""
+"""The overview of a collection: what happened, in groups and in patients, and charts."""
 
 from dataclasses import dataclass, field
 
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from .. import summaries
@@ -11,9 +10,11 @@ from ..charts.chart import Chart
 from ..charts.registry import CHARTS, ChartSpec, drop_default_charts, selected_charts
 from ..questions.form_fields import truncate_text
 from ..questions.parsing import ParsedRequest, parse_request
-from ..summaries import ShareSensitivity
+from ..summaries import GroupEvidence, ShareSensitivity
 from ..summaries.shares import Summary
 from ..tables import PATIENTS, Table
+from .answer_shares import LinkedShare, linked_domains, linked_headlines
+from .case_matrix import BLOCK, FEW_CASES, MOST_CASES, CaseMatrix, case_matrix
 from .collection_page import (
     CollectionPage,
     Context,
@@ -22,7 +23,6 @@ from .collection_page import (
     head_of_page,
     render_page,
 )
-from .listing import Listing, make_listing
 
 SENSITIVITY_ON = "on"
 
@@ -31,8 +31,9 @@ SENSITIVITY_ON = "on"
 class Overview(Context):
     """What the overview shows inside the frame of its collection."""
 
-    headlines: list = field(default_factory=list)
-    domains: list = field(default_factory=list)
+    headlines: list[LinkedShare] = field(default_factory=list)
+    domains: list[LinkedShare] = field(default_factory=list)
+    nobody_known: str = ""  # headlines that are known of nobody, in words
     outcome_rule: str = ""  # which outcome of a patient counts in a domain
     short_outcome_rule: str = ""  # the same in a few words
     seriousness_rule: str = ""  # who is in the N of serious events
@@ -40,18 +41,22 @@ class Overview(Context):
     # by the share's key, where the address asks for them
     sensitivities: dict[str, ShareSensitivity] | None = None
     sensitivity_query: str = ""  # the query string that asks for them, or no longer does
+    group_evidence: GroupEvidence | None = None
+    # whether the groups' table stands before the patients: they are few, or none
+    groups_lead: bool = False
+    cases: CaseMatrix | None = None
+    in_words: bool = False  # whether the cases are told in words
+    most_cases: int = MOST_CASES
     charts: list[Chart] = field(default_factory=list)
     selected_charts: set[str] = field(default_factory=set)  # by name
     # names in the address that are no chart
     unknown_charts: list[str] = field(default_factory=list)
-    listing: Listing | None = None
     table: Table = PATIENTS
-    page_links: list = field(default_factory=list)  # none: the rest is the list's
 
 
 @require_safe
 def overview_page(request: HttpRequest, collection: str) -> HttpResponse:
-    """The overview: the answer in a sentence, shares, charts."""
+    """The overview: the answer in a sentence, shares, groups, cases, charts."""
     parsed = parse_request(request, collection)
     drop_default_charts(parsed)
     if head := head_of_page(request, parsed):
@@ -62,9 +67,7 @@ def overview_page(request: HttpRequest, collection: str) -> HttpResponse:
         )
     specs = selected_charts(parsed)
     page = CollectionPage.build(request, parsed, "", **overview_summaries(parsed, specs))
-    return render_page(
-        request, page, "evidence/cohort.html", overview_context(request, page, specs)
-    )
+    return render_page(request, page, "evidence/cohort.html", overview_context(page, specs))
 
 
 def overview_summaries(parsed: ParsedRequest, specs: list[ChartSpec]) -> dict[str, Summary]:
@@ -92,34 +95,39 @@ def asks_for_sensitivity(parsed: ParsedRequest) -> bool:
     return parsed.view_param("sensitivity") == SENSITIVITY_ON
 
 
-def overview_context(
-    request: HttpRequest, page: CollectionPage, specs: list[ChartSpec]
-) -> Overview:
-    """Shares, charts, and the first patients."""
+def overview_context(page: CollectionPage, specs: list[ChartSpec]) -> Overview:
+    """Shares, groups, the first cases, charts."""
     parsed, patients = page.parsed, page.totals.patients
+    question = parsed.question
     if not patients:  # then only charts of groups have something to show; they count no patients
         specs = [spec for spec in specs if spec.name.startswith("group-")]
-    listing = None
-    if patients:
-        list_url = reverse("list", args=[page.collection.slug, PATIENTS.noun])
-        listing = make_listing(
-            request, PATIENTS, parsed.question, parsed.vocabulary, patients, list_url
-        )
+    headlines = linked_headlines(question, page.counted["headlines"])
+    # Where few are in view, rows that say nothing would stand before what is known.
+    folded = [
+        linked.share for linked in headlines if patients <= FEW_CASES and not linked.share.known
+    ]
     return Overview(
-        headlines=page.counted["headlines"],
-        domains=page.counted["domains"],
-        outcome_rule=summaries.outcome_rule(parsed.question),
-        short_outcome_rule=summaries.short_outcome_rule(parsed.question),
+        headlines=[linked for linked in headlines if linked.share not in folded],
+        nobody_known=", ".join(
+            f"{share.label[:1].lower()}{share.label[1:]} ({share.missing_split})"
+            for share in folded
+        ),
+        domains=linked_domains(question, page.counted["domains"]),
+        outcome_rule=summaries.outcome_rule(question),
+        short_outcome_rule=summaries.short_outcome_rule(question),
         seriousness_rule=page.counted["seriousness_rule"],
-        months=summaries.outcome_months_text(parsed.question),
+        months=summaries.outcome_months_text(question),
         sensitivities=page.counted.get("sensitivities"),
         sensitivity_query=parsed.query(
             sensitivity="" if asks_for_sensitivity(parsed) else SENSITIVITY_ON
         ),
+        group_evidence=summaries.group_evidence(question),
+        groups_lead=patients <= FEW_CASES,
+        cases=case_matrix(question, parsed.vocabulary, page.sort, patients, BLOCK),
+        in_words=patients <= FEW_CASES,
         charts=draw_charts(page, specs),
         selected_charts={spec.name for spec in selected_charts(parsed)},
         unknown_charts=[
             truncate_text(name) for name in parsed.view.get("chart", ()) if name not in CHARTS
         ],
-        listing=listing,
     )
