@@ -37,7 +37,7 @@ from .outcomes import (
     outcomes_that_count,
     short_outcome_rule,
 )
-from .overview import collection_counts, drug_evidence, inhibitors_given
+from .overview import DrugResults, collection_counts, drug_evidence, drug_results, inhibitors_given
 from .reviews import Comparison, reconcile_figures
 from .rules import RuleReport, rule_report, rule_rows
 from .sensitivity import ShareSensitivity, share_sensitivities
@@ -64,6 +64,7 @@ __all__ = [
     "Comparison",
     "Completeness",
     "DomainResult",
+    "DrugResults",
     "Facet",
     "Flow",
     "Forest",
@@ -91,6 +92,7 @@ __all__ = [
     "domain_results",
     "domain_results_of_treatments",
     "drug_evidence",
+    "drug_results",
     "events_by_category",
     "filter_facets",
     "finding_text",
