@@ -21,7 +21,7 @@ from .combinations import Combinations, Matches, indication_sets, match_counts, 
 from .comparison import SideBySide, side_by_side
 from .completeness import Completeness, completeness_matrix
 from .facets import Facet, Nearest, Option, filter_facets, nearest_questions
-from .flow import Flow, collection_flow, review_flow
+from .flow import Flow, collection_flow, has_flow, review_flow
 from .forest import Forest, first_known_item, forest_items, forest_plot
 from .group_evidence import GroupEvidence, finding_text, group_evidence
 from .groups import ChangeRow, GroupCover, group_changes, group_cover
@@ -103,6 +103,7 @@ __all__ = [
     "group_changes",
     "group_cover",
     "group_evidence",
+    "has_flow",
     "headline_shares",
     "indication_sets",
     "inhibitors_given",

@@ -95,8 +95,8 @@ def review_page(request: HttpRequest, slug: str) -> HttpResponse:
             list(printed.figures.select_related("review", "contradicts", "contradicts__review")),
         ),
         "flow": summaries.review_flow(printed),
+        # Not the page's collection: what the review prints is real, so no banner stands over it.
         "source": collection,
-        "collection": collection if collection and collection.is_simulated else None,
         "inclusions": printed.inclusions.published().select_related("study__collection"),
     }
     return render(request, "evidence/review.html", context)
