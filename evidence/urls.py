@@ -12,6 +12,7 @@ from .web import (
     about,
     analyses,
     cases,
+    charts,
     comparison,
     files,
     health,
@@ -75,6 +76,7 @@ urlpatterns = [
     path("<slug:collection>/bundle.zip", files.bundle_file, name="bundle"),
     path("<slug:collection>/phenopackets.json", files.phenopackets_file, name="phenopackets"),
     path("<slug:collection>/flow/", analyses.flow_page, name="flow"),
+    path("<slug:collection>/charts/", charts.charts_page, name="charts"),
     path("<slug:collection>/charts/<slug:name>.csv", files.chart_file, name="chart_file"),
     path("<slug:collection>/studies.<citation:how>", files.citations_file, name="citations"),
     path(

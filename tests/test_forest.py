@@ -502,7 +502,7 @@ def test_numbers_stand_in_columns_beside_the_plot(client, literature):
     assert rows[3][0] == "10/19"
     pooled = pooled_proportion([(6, 8), (3, 6), (1, 5)])
     assert rows[4][0].startswith(f"{100 * pooled.proportion:.1f} % (") and len(rows[4]) == 1
-    narrow = [text["text"] for text in chart.narrow["annotations"]]
+    narrow = chart.narrow["yaxis"]["ticktext"]
     assert narrow[0] == "series-a · 6/8 · 75.0 % (34.9–96.8)"
     assert len(narrow) == len(labels)
 

@@ -85,11 +85,12 @@ def test_one_of_one_on_the_pages(single, client):
     rules = text_of(client.get("/single/rules/"))
     assert "0 of 1 outcome by mRSS" in rules and "In 0 of 1 treatment mRSS" in rules
     assert "the one treatment is not evaluable" in text_of(client.get("/single/rules/?rule=fvc-5"))
-    overview = text_of(client.get("/single/?chart=swimmers"))
+    overview = text_of(client.get("/single/"))
     assert "What happened in the 1 patient in view" in overview
     assert "Download this one as CSV" in overview
     assert '"unseen"> patient</span>' in client.get("/single/").content.decode()
-    assert "The length is known of 1 of 1 treatment; 0 of the 1 listed here has" in overview
+    swimmers = text_of(client.get("/single/charts/?chart=swimmers"))
+    assert "The length is known of 1 of 1 treatment; 0 of the 1 listed here has" in swimmers
     case = text_of(client.get("/single/patients/only-1/"))
     assert "0 of 2 outcomes or events have a month" in case and "given for 1 month" in case
 

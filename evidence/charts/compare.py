@@ -12,7 +12,6 @@ from .chart import (
     build_figure,
     error_bars,
     label_text,
-    labels_above,
     value_axis,
 )
 
@@ -90,8 +89,7 @@ def compare_chart(comparison: SideBySide, collection: Collection) -> Chart:
         for row in known_rows[:4]
     )
     figure = build_figure(collection, traces, rows=len(known_rows), **layout)
-    narrow = labels_above([label_text(row.full_label, 60) for row in known_rows], collection)
-    return Chart(name, title, f"{sentence}.", table, figure, note, narrow=narrow)
+    return Chart(name, title, f"{sentence}.", table, figure, note, is_wide=True)
 
 
 def share_points(name: str, shares: list, colour: str, symbol: str, shift: float) -> dict:

@@ -17,12 +17,12 @@ from .chart import (
     NOT_KNOWN,
     SECOND,
     TABLED,
+    WHOLE,
     Chart,
     ChartTable,
     build_figure,
     error_bars,
     label_text,
-    labels_above,
     text_at,
     value_axis,
 )
@@ -98,13 +98,16 @@ def forest_chart(forest: Forest, collection: Collection) -> Chart:
     if len(forest.rows) > TABLED:
         note += f" The table has the {TABLED} largest; the file has all {len(forest.rows)}."
     figure = build_figure(collection, traces, rows=len(printed) + 1, **layout)
-    narrow = labels_above(
-        [row.in_one_line for row in printed],
-        collection,
-        margin={"l": 8, "r": 16, "t": 34, "b": 48, "pad": 4},
-    )
     return Chart(
-        name, title, forest_sentence(forest), table, figure, note, marks=marks, narrow=narrow
+        name,
+        title,
+        forest_sentence(forest),
+        table,
+        figure,
+        note,
+        marks=marks,
+        is_wide=True,
+        narrow=narrow_layout(printed, figure["layout"]),
     )
 
 
@@ -122,6 +125,15 @@ class PrintedRow:
         numbers = " · ".join(filter(None, [self.fraction, self.rate.replace("<br>", ", ")]))
         joint = " · " if len(self.label) + len(numbers) <= NARROW_LETTERS else "<br>"
         return f"{label_text(self.label, NARROW_LETTERS)}{joint}{numbers}"
+
+
+def narrow_layout(rows: list[PrintedRow], layout: dict) -> dict:
+    """The layout where there is no room for columns: what stands in them joins the labels."""
+    return {
+        "yaxis": layout["yaxis"] | {"ticktext": [row.in_one_line for row in rows]},
+        "annotations": [text for text in layout["annotations"] if text["yref"] == "paper"],
+        "margin": layout["margin"] | {"r": 16},
+    }
 
 
 def row_rate(row: StudyRow) -> str:
@@ -208,7 +220,7 @@ def study_points(name: str, rows: list[tuple[int, StudyRow]], colour: str, symbo
         "customdata": [
             f"{label_text(row.label, 60)}: {row.fraction} ({row.rate_text})" for _, row in rows
         ],
-        "hovertemplate": "%{customdata}<extra></extra>",
+        "hovertemplate": WHOLE,
     }
 
 

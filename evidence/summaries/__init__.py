@@ -21,9 +21,10 @@ from .combinations import Combinations, Matches, indication_sets, match_counts, 
 from .comparison import SideBySide, side_by_side
 from .completeness import Completeness, completeness_matrix
 from .facets import Facet, Nearest, Option, filter_facets, nearest_questions
+from .findings import GroupHarm, finding_in_words, group_harms
 from .flow import Flow, collection_flow, has_flow, review_flow
 from .forest import Forest, first_known_item, forest_items, forest_plot
-from .group_evidence import GroupEvidence, finding_text, group_evidence
+from .group_evidence import GroupEvidence, group_evidence
 from .groups import ChangeRow, GroupCover, group_changes, group_cover
 from .home import QuestionChoices, question_choices
 from .list_counts import list_counts
@@ -70,6 +71,7 @@ __all__ = [
     "Forest",
     "GroupCover",
     "GroupEvidence",
+    "GroupHarm",
     "Levels",
     "Matches",
     "Nearest",
@@ -95,7 +97,7 @@ __all__ = [
     "drug_results",
     "events_by_category",
     "filter_facets",
-    "finding_text",
+    "finding_in_words",
     "first_known_item",
     "forest_items",
     "forest_plot",
@@ -103,6 +105,7 @@ __all__ = [
     "group_changes",
     "group_cover",
     "group_evidence",
+    "group_harms",
     "has_flow",
     "headline_shares",
     "indication_sets",

@@ -88,6 +88,9 @@ RESULT_IN_WORDS = {
 }
 
 
+PLACES = {domain: place for place, domain in enumerate(Domain.values)}
+
+
 class DomainResult(NamedTuple):
     """What happened in one domain: the result of the one outcome that counts, and the month it was
     assessed at, None where that is not known.
@@ -110,7 +113,7 @@ class DomainResult(NamedTuple):
 
     def place(self) -> int:
         """Its place in the usual order of domains."""
-        return Domain.values.index(self.domain)
+        return PLACES[self.domain]
 
     @property
     def words(self) -> str:

@@ -62,9 +62,9 @@ class Column:
     `source` is a path or a function making an expression; `lookup` looks up a to-many value for a
     batch of rows. `unit` is that of a number; a number without a unit is an ordinal (first, second,
     third), and `whole`. `labels` are codes with their labels, `codes` the vocabulary of codes that
-    are not written in the source; `words` makes of a code that is put together what pages print, and
-    its colour. `unknown` is the code that stands for a missing value. With `tells_missing`, an empty
-    cell says why it is empty. `toned` gives a code a colour on pages.
+    are not written in the source; `words` makes of a code that is put together what pages print,
+    and its colour. `unknown` is the code that stands for a missing value. With `tells_missing`, an
+    empty cell says why it is empty. `toned` gives a code a colour on pages.
     `definition` says who defines what the column holds.
 
     On the page of its record (`on_case`) the heading is `case_label`, or else the label without its

@@ -17,6 +17,7 @@ from ..models.choices import (
     Subset,
     YesNo,
 )
+from ..models.group import IS_HARM
 from ..models.missing import READINGS, reading_sql
 from ..questions.filters import (
     describe_for_groups,
@@ -300,9 +301,9 @@ PATIENTS = Table(
             "By domain",
             lookup=lists.OfMatchingTreatments(lists.DOMAIN_RESULTS),
             meaning="For each organ domain the result of the one outcome that counts, under the "
-            "courses that answer the question and in the months it asks for: the last dated one, an "
-            "undated one only where none is dated, of several at the same time the worst. Each is a "
-            "domain, a result and the month it was assessed at, joined by colons, such as "
+            "courses that answer the question and in the months it asks for: the last dated one, "
+            "an undated one only where none is dated, of several at the same time the worst. Each "
+            "is a domain, a result and the month it was assessed at, joined by colons, such as "
             "joints:improved:12; without the month where that is not known.",
             codes=Codes(
                 f"a domain ({', '.join(Domain.values)}), a result "
@@ -976,6 +977,13 @@ FINDINGS = Table(
             "What of individual patients the finding means the same as, if anything.",
             labels=dict(Item.choices),
             tells_missing=False,
+        ),
+        Column(
+            "harm",
+            "Harm",
+            lambda: Case(When(IS_HARM, then=Value(True)), default=Value(False)),
+            "Whether the finding counts patients with adverse events, or deaths: a curator says.",
+            labels={"yes": "Yes", "no": "No"},
         ),
         Column(
             "p_value",

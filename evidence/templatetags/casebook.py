@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from django import template
 from django.urls import reverse
-from django.utils.html import format_html, json_script
+from django.utils.html import format_html, format_html_join, json_script
 from django.utils.safestring import SafeString, mark_safe
 
 from ..downloads import file_stem
@@ -151,6 +151,21 @@ def value_or_reason(text, missing):
     return {"text": text, "missing": missing}
 
 
+@register.simple_tag
+def doi_link(doi: str, study: str) -> SafeString:
+    """A small link to the publication of a row's study; nothing where it has no DOI."""
+    return mark_safe(doi_anchor(doi, study))  # noqa: S308
+
+
+def doi_anchor(doi: str, study: str) -> str:
+    if not doi:
+        return ""
+    return (
+        f'<a class="doi" href="https://doi.org/{escaped(doi)}" rel="external" '
+        f'title="doi:{escaped(doi)}" aria-label="{escaped(study)}, doi">doi</a>'
+    )
+
+
 def escape_text(text: str) -> str:
     return text if text.isalnum() else escaped(text)
 
@@ -287,9 +302,12 @@ def share_rate(share) -> SafeString:
 
 @register.simple_tag(takes_context=True)
 def question_url(context, question) -> str:
-    """This page with another question; what the reader chose to see stays."""
+    """This page with another question; what the reader chose to see stays. `asked_at` is the page
+    that what is shown becomes part of, if it is not this one.
+    """
+    path = context.get("asked_at") or context["request"].path
     query = context["parsed"].query(question)
-    return f"{context['request'].path}?{query}" if query else context["request"].path
+    return f"{path}?{query}" if query else path
 
 
 @register.simple_tag(takes_context=True)
@@ -306,17 +324,33 @@ def chart_rows(context, chart) -> SafeString:
 
 def chart_cell(context, chart, row: int, column: int, cell: str) -> str:
     content, link = escape_text(str(cell)) or "–", chart.table.steps.get((row, column))
-    if isinstance(link, str):
-        content = f'<a href="{escaped(link)}">{content}</a>'
-    elif link is not None:
-        title = "Asked for: choose again to take it back" if link.chosen else "Ask only for these"
-        current = ' aria-current="true"' if link.chosen else ""
-        href = escaped(question_url(context, link.question))
-        content = (
-            f'<a class="step" data-ask="chart-{chart.name}" href="{href}" '
-            f'title="{title}"{current}>{content}</a>'
-        )
+    if link is not None:
+        content = chart_link(context, chart, link, content)
     return f'<th scope="row">{content}</th>' if not column else f'<td class="number">{content}</td>'
+
+
+def chart_link(context, chart, link, content: str) -> str:
+    """What a row or cell of a chart asks, or the page it opens, as a link around its content."""
+    if isinstance(link, str):
+        return f'<a href="{escaped(link)}">{content}</a>'
+    title = "Asked for: choose again to take it back" if link.chosen else "Ask only for these"
+    current = ' aria-current="true"' if link.chosen else ""
+    href = escaped(question_url(context, link.question))
+    return (
+        f'<a class="step" data-ask="chart-{chart.name}" href="{href}" '
+        f'title="{title}"{current}>{content}</a>'
+    )
+
+
+@register.simple_tag(takes_context=True)
+def single_choice(context, chart) -> SafeString:
+    """What the first row of a chart without a picture asks, as its bar would have done."""
+    link = chart.table.steps.get((0, 0))
+    if link is None or isinstance(link, str) or chart.nothing:
+        return mark_safe("")
+    cell = chart_link(context, chart, link, escape_text(chart.table.rows[0][0]))
+    words = "Asked for" if link.chosen else "Ask only for"
+    return mark_safe(f'<p class="hint">{words}: {cell}</p>')  # noqa: S308
 
 
 @register.simple_tag(takes_context=True)
@@ -432,3 +466,20 @@ def matrix_cell(cell) -> str:
     if cell.mark:
         return f"<td>{escape_text(cell.mark)}<i>{words}</i></td>"
     return f'<td class="m-{cell.state}"><i>{words}</i></td>'
+
+
+@register.simple_tag
+def printed_results(results) -> SafeString:
+    """Printed results of a group, one behind the other: what was measured, the numbers, a note."""
+    return format_html_join(
+        "; ",
+        "{} <b>{}</b>{}",
+        (
+            (
+                result.measure,
+                result.numbers,
+                format_html(' <span class="quiet">({})</span>', result.note) if result.note else "",
+            )
+            for result in results
+        ),
+    )

@@ -13,7 +13,6 @@ from ..downloads.phenopackets import make_phenopacket
 from ..downloads.release_status import page_status, requested_release
 from ..models import (
     AdverseEvent,
-    GroupFinding,
     Outcome,
     Patient,
     PatientAutoantibody,
@@ -247,7 +246,13 @@ def study_page(request: HttpRequest, collection: str, slug: str) -> HttpResponse
         .filter(study=paper)
         .prefetch_related("treatments__inhibitor"),
         "groups": [
-            (group, [(finding, printed_numbers(finding)) for finding in group.findings.all()])
+            (
+                group,
+                [
+                    (finding, summaries.finding_in_words(finding))
+                    for finding in group.findings.all()
+                ],
+            )
             for group in groups
         ],
         "inclusions": paper.inclusions.select_related("review"),
@@ -256,40 +261,3 @@ def study_page(request: HttpRequest, collection: str, slug: str) -> HttpResponse
         .order_by("short_name", "slug"),
     }
     return render(request, "evidence/study.html", context, status=status)
-
-
-def printed_numbers(finding: GroupFinding) -> str:
-    """A finding's numbers in words, exactly those that were printed."""
-
-    def format_number(value) -> str:
-        return format(value.normalize(), "f").replace("-", "−")
-
-    def with_sd(value, sd) -> str:
-        return (
-            f"{format_number(value)} (SD {format_number(sd)})"
-            if sd is not None
-            else format_number(value)
-        )
-
-    parts = []
-    if finding.events is not None:
-        parts.append(f"{finding.events}/{finding.n}")
-    if finding.percent is not None:
-        parts.append(f"{format_number(finding.percent)} %")
-    if finding.value is not None:
-        parts.append(format_number(finding.value))
-    if finding.baseline is not None and finding.followup is not None:
-        baseline, followup = (
-            with_sd(finding.baseline, finding.baseline_sd),
-            with_sd(finding.followup, finding.followup_sd),
-        )
-        parts.append(f"{baseline} to {followup}")
-    if finding.change is not None:
-        parts.append(f"change {with_sd(finding.change, finding.change_sd)}")
-    if finding.iqr is not None:
-        parts.append(f"IQR {format_number(finding.iqr)} (width as printed)")
-    if finding.iqr_low is not None and finding.iqr_high is not None:
-        parts.append(f"IQR {format_number(finding.iqr_low)} to {format_number(finding.iqr_high)}")
-    if finding.p_value:
-        parts.append(f"p {'' if finding.p_value[0] in '<>' else '= '}{finding.p_value}")
-    return ", ".join(parts)

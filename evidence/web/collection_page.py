@@ -7,7 +7,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from .. import summaries
-from ..charts.registry import CHARTS, ChartSpec
 from ..downloads import FILE_FORMATS
 from ..downloads.release_status import page_status
 from ..models import Collection
@@ -22,6 +21,7 @@ from .filter_form import Input, form_inputs, hidden_inputs
 from .navigation import Navigation, collection_navigation
 
 MAX_NEAREST = 4  # nearby questions offered where nobody matches
+CHARTS_TARGET = "charts"  # the id of the element that htmx puts charts into, alone
 
 
 class Context:
@@ -55,7 +55,6 @@ class CollectionPage(Context):
     # results of the page's own summaries, by name
     counted: dict[str, Any] = field(default_factory=dict)
     formats: dict = field(default_factory=lambda: FILE_FORMATS)
-    chart_choices: list[ChartSpec] = field(default_factory=lambda: list(CHARTS.values()))
 
     @classmethod
     def build(
@@ -103,17 +102,6 @@ def nearest_with_groups(parsed: ParsedRequest) -> list[tuple]:
     return [(nearby, group_cover(nearby.question)) for nearby in nearest[:MAX_NEAREST]]
 
 
-def chart_summaries(parsed: ParsedRequest, specs: list[ChartSpec]) -> dict[str, Summary]:
-    """The summaries that charts are made of, by the chart's name."""
-    return {spec.name: spec.counts(parsed) for spec in specs if spec.counts}
-
-
-def draw_charts(page: CollectionPage, specs: list[ChartSpec]) -> list:
-    """The charts, in order; those with nothing a reader would look for are left out."""
-    charts = [spec.draw(page.parsed, page.counted.get(spec.name), page.totals) for spec in specs]
-    return [chart for chart in charts if chart is not None]
-
-
 def render_page(
     request: HttpRequest, page: CollectionPage, template: str, own_context: Context | dict
 ) -> HttpResponse:
@@ -146,6 +134,16 @@ def with_page_headers(
 
 def wants_part(request: HttpRequest) -> bool:
     """Whether htmx asks for the part of a page that changes with the question."""
+    return is_partial(request) and not asks_in_place(request, CHARTS_TARGET)
+
+
+def asks_in_place(request: HttpRequest, target: str) -> bool:
+    """Whether htmx asks for what one element of another page holds."""
+    return is_partial(request) and request.htmx.target == target
+
+
+def is_partial(request: HttpRequest) -> bool:
+    """Whether htmx asks for less than a page."""
     return (
         bool(request.htmx) and not request.htmx.history_restore_request and not request.htmx.boosted
     )

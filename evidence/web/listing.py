@@ -18,7 +18,7 @@ PAGE = 50  # rows of a page
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell as a page shows it. Of several values in one cell, `lines` has each with its tone."""
+    """One cell as a page shows it. Of several values in a cell, `lines` has each with its tone."""
 
     text: str
     missing: str

@@ -11,16 +11,10 @@ from .. import summaries
 from ..charts.chart import Chart
 from ..charts.registry import CHARTS
 from ..questions.parsing import parse_request
-from ..tables import TABLES, Table
+from ..tables import ADVERSE_EVENTS, TABLES, Table
 from .case_matrix import MOST_CASES, CaseMatrix, case_matrix
-from .collection_page import (
-    CollectionPage,
-    Context,
-    chart_summaries,
-    draw_charts,
-    head_of_page,
-    render_page,
-)
+from .charts import chart_summaries, draw_charts, without_holes
+from .collection_page import CollectionPage, Context, head_of_page, render_page
 from .listing import Listing, make_listing, page_links
 
 # Charts that stand above the rows of a list.
@@ -37,6 +31,9 @@ class ListPage(Context):
     charts: list[Chart] = field(default_factory=list)
     # parts of the question that were not asked of groups
     not_asked: list[str] = field(default_factory=list)
+    # what groups report of adverse events, on the list of these, and what was not asked of them
+    harms: list[summaries.GroupHarm] | None = None
+    harms_not_asked: list[str] = field(default_factory=list)
     # about when the outcomes were assessed that are listed or drawn; empty: at any time
     months: str = ""
 
@@ -56,13 +53,16 @@ def list_page(request: HttpRequest, collection: str, noun: str) -> HttpResponse:
     listing = make_listing(
         request, table, parsed.question, parsed.vocabulary, page.totals.of(table.unit)
     )
+    with_harms = noun == ADVERSE_EVENTS.noun
     content = ListPage(
         table,
         listing,
         page_links(listing, parsed.question),
-        draw_charts(page, specs),
+        without_holes(draw_charts(parsed, specs, page.counted, page.totals)),
         table.in_words(parsed.question, parsed.vocabulary).not_asked,
-        summaries.outcome_months_text(parsed.question),
+        harms=summaries.group_harms(parsed.question) if with_harms else None,
+        harms_not_asked=page.cover.not_asked if with_harms else [],
+        months=summaries.outcome_months_text(parsed.question),
     )
     return render_page(request, page, "evidence/list.html", content)
 

@@ -26,6 +26,7 @@ MORE = {
     ],
     "Views": [
         ("matrix", "Case matrix", "matrix"),
+        ("charts", "Charts", "charts"),
         ("compare", "Compare", "compare"),
         ("forest", "Forest plot", "forest"),
         ("rules", "Response by rule", "rules"),

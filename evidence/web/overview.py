@@ -1,4 +1,6 @@
-"""The overview of a collection: what happened, in groups and in patients, and charts."""
+"""The overview of a collection: what happened, in groups and in patients. Its charts have an
+address of their own (`web.charts`), from which it loads them.
+"""
 
 from dataclasses import dataclass, field
 
@@ -6,23 +8,15 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from .. import summaries
-from ..charts.chart import Chart
-from ..charts.registry import CHARTS, ChartSpec, drop_default_charts, selected_charts
-from ..questions.form_fields import truncate_text
+from ..charts.registry import drop_default_charts
 from ..questions.parsing import ParsedRequest, parse_request
 from ..summaries import GroupEvidence, ShareSensitivity
 from ..summaries.shares import Summary
 from ..tables import PATIENTS, Table
 from .answer_shares import LinkedShare, linked_domains, linked_headlines
 from .case_matrix import BLOCK, FEW_CASES, MOST_CASES, CaseMatrix, case_matrix
-from .collection_page import (
-    CollectionPage,
-    Context,
-    chart_summaries,
-    draw_charts,
-    head_of_page,
-    render_page,
-)
+from .charts import charts_address, unknown_charts
+from .collection_page import CollectionPage, Context, head_of_page, render_page
 
 SENSITIVITY_ON = "on"
 
@@ -47,16 +41,15 @@ class Overview(Context):
     cases: CaseMatrix | None = None
     in_words: bool = False  # whether the cases are told in words
     most_cases: int = MOST_CASES
-    charts: list[Chart] = field(default_factory=list)
-    selected_charts: set[str] = field(default_factory=set)  # by name
-    # names in the address that are no chart
-    unknown_charts: list[str] = field(default_factory=list)
+    charts_address: str = ""  # where the charts are
+    chosen_charts: list[str] = field(default_factory=list)  # names in the address, right or wrong
+    unknown_charts: list[str] = field(default_factory=list)  # those that are no chart
     table: Table = PATIENTS
 
 
 @require_safe
 def overview_page(request: HttpRequest, collection: str) -> HttpResponse:
-    """The overview: the answer in a sentence, shares, groups, cases, charts."""
+    """The overview: the answer in a sentence, shares, groups, cases, a link to the charts."""
     parsed = parse_request(request, collection)
     drop_default_charts(parsed)
     if head := head_of_page(request, parsed):
@@ -65,15 +58,12 @@ def overview_page(request: HttpRequest, collection: str) -> HttpResponse:
         return render_page(
             request, CollectionPage.build(request, parsed, ""), "evidence/cohort.html", Overview()
         )
-    specs = selected_charts(parsed)
-    page = CollectionPage.build(request, parsed, "", **overview_summaries(parsed, specs))
-    return render_page(request, page, "evidence/cohort.html", overview_context(page, specs))
+    page = CollectionPage.build(request, parsed, "", **overview_summaries(parsed))
+    return render_page(request, page, "evidence/cohort.html", overview_context(page))
 
 
-def overview_summaries(parsed: ParsedRequest, specs: list[ChartSpec]) -> dict[str, Summary]:
-    """What the overview counts besides its frame: the shares of its table, and what the charts
-    need.
-    """
+def overview_summaries(parsed: ParsedRequest) -> dict[str, Summary]:
+    """What the overview counts besides its frame: the shares of its table."""
     question, vocabulary = parsed.question, parsed.vocabulary
     return {
         "headlines": summaries.headline_shares(question),
@@ -84,7 +74,6 @@ def overview_summaries(parsed: ParsedRequest, specs: list[ChartSpec]) -> dict[st
             if asks_for_sensitivity(parsed)
             else {}
         ),
-        **chart_summaries(parsed, specs),
     }
 
 
@@ -95,12 +84,10 @@ def asks_for_sensitivity(parsed: ParsedRequest) -> bool:
     return parsed.view_param("sensitivity") == SENSITIVITY_ON
 
 
-def overview_context(page: CollectionPage, specs: list[ChartSpec]) -> Overview:
-    """Shares, groups, the first cases, charts."""
+def overview_context(page: CollectionPage) -> Overview:
+    """Shares, groups, the first cases, where the charts are."""
     parsed, patients = page.parsed, page.totals.patients
     question = parsed.question
-    if not patients:  # then only charts of groups have something to show; they count no patients
-        specs = [spec for spec in specs if spec.name.startswith("group-")]
     headlines = linked_headlines(question, page.counted["headlines"])
     # Where few are in view, rows that say nothing would stand before what is known.
     folded = [
@@ -125,9 +112,7 @@ def overview_context(page: CollectionPage, specs: list[ChartSpec]) -> Overview:
         groups_lead=patients <= FEW_CASES,
         cases=case_matrix(question, parsed.vocabulary, page.sort, patients, BLOCK),
         in_words=patients <= FEW_CASES,
-        charts=draw_charts(page, specs),
-        selected_charts={spec.name for spec in selected_charts(parsed)},
-        unknown_charts=[
-            truncate_text(name) for name in parsed.view.get("chart", ()) if name not in CHARTS
-        ],
+        charts_address=charts_address(parsed),
+        chosen_charts=parsed.view.get("chart", []),
+        unknown_charts=unknown_charts(parsed),
     )
