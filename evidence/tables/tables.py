@@ -758,9 +758,9 @@ STUDIES = Table(
         ),
         Column(
             "patients",
-            "Patients one by one",
+            "Individual patients",
             lambda: counted_in(Patient),
-            "How many patients the study reports one by one.",
+            "How many patients the study reports individually.",
             numeric=True,
             whole=True,
             unit=PATIENTS_COUNTED,

@@ -327,7 +327,9 @@ def chart_cell(context, chart, row: int, column: int, cell: str) -> str:
 
 
 def chart_link(context, chart, link, content: str) -> str:
-    """What a row or cell of a chart asks, as a link around its content."""
+    """What a row or cell of a chart asks, or the page it opens, as a link around its content."""
+    if isinstance(link, str):
+        return f'<a href="{escaped(link)}">{content}</a>'
     title = "Asked for: choose again to take it back" if link.chosen else "Ask only for these"
     current = ' aria-current="true"' if link.chosen else ""
     href = escaped(question_url(context, link.question))
@@ -341,7 +343,7 @@ def chart_link(context, chart, link, content: str) -> str:
 def single_choice(context, chart) -> SafeString:
     """What the first row of a chart without a picture asks, as its bar would have done."""
     link = chart.table.steps.get((0, 0))
-    if link is None or chart.nothing:
+    if link is None or isinstance(link, str) or chart.nothing:
         return mark_safe("")
     cell = chart_link(context, chart, link, escape_text(chart.table.rows[0][0]))
     words = "Asked for" if link.chosen else "Ask only for"
@@ -360,7 +362,8 @@ def chart_data(context, chart) -> SafeString:
         )
 
     links = [[mark_target(mark) for mark in marks] for marks in chart.marks]
-    return json_script(chart.figure | {"links": links, "title": chart.title}, chart.figure_id)
+    figure = chart.figure | {"links": links, "title": chart.title, "narrow": chart.narrow}
+    return json_script(figure, chart.figure_id)
 
 
 @register.simple_tag(takes_context=True)

@@ -105,7 +105,7 @@
   }
 
   function fitted(figure, width) {
-    const layout = structuredClone(figure.layout);
+    const layout = structuredClone(width > 520 ? figure.layout : { ...figure.layout, ...figure.narrow });
     const axes = Object.keys(layout).filter((name) => AXIS.test(name));
     let left = 0;
     for (const name of axes) {

@@ -284,7 +284,7 @@ def test_patients_like_mine_by_keyboard(visit):
     page.keyboard.press("Enter")
     page.wait_for_url("**age=48**")
     assert "1 of 4 patients agrees in all 3" in page.locator(".answer").inner_text()
-    first = page.locator(".cases li").first
+    first = page.locator("table.beside-cases thead th").nth(2)
     assert "nodular-scleroderma-case-1" in first.inner_text()
     first.get_by_role("link").click()
     assert "Cases most like this one" in page.locator("main").inner_text()
