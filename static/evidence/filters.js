@@ -101,8 +101,7 @@
       if (place) place.focus({ preventScroll: true }); // not where it has nothing to show now, and is folded
       const reached = document.activeElement === place ? place : document.getElementById("charts") || document.getElementById("answer");
       if (reached) reached.focus({ preventScroll: true });
-      if (!place && reached && reached.classList.contains("to-load")) htmx.trigger(reached, "near"); // it will stand there
-      else from = "";
+      if (place || !reached || !reached.matches("[hx-get]")) from = ""; // otherwise it will stand there in a moment
     }
     if (!isAnswer(event)) return;
     const answer = document.getElementById("answer") || document.querySelector(".problem");
