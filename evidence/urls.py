@@ -16,6 +16,7 @@ from .web import (
     comparison,
     files,
     health,
+    home,
     lists,
     overview,
     reference,
@@ -46,7 +47,7 @@ register_converter(Format, "format")
 
 handler500 = "evidence.web.errors.server_error"
 urlpatterns = [
-    path("", reference.home_page, name="home"),
+    path("", home.home_page, name="home"),
     path("favicon.ico", reference.favicon),
     path("healthz", health.liveness, name="healthz"),
     path("readyz", health.readiness, name="readyz"),
@@ -64,6 +65,7 @@ urlpatterns = [
     path("releases/", about.releases_page, name="releases"),
     path("releases/<int:number>/<slug:slug>.zip", about.release_file, name="release_file"),
     path("<slug:collection>/", overview.overview_page, name="cohort"),
+    path("<slug:collection>/matrix/", lists.matrix_page, name="matrix"),
     path("<slug:collection>/compare/", comparison.comparison_page, name="compare"),
     path("<slug:collection>/compare.csv", comparison.compare_file, name="compare_file"),
     path("<slug:collection>/similar/", comparison.similar_page, name="similar"),

@@ -374,6 +374,30 @@ def last_results(courses: list[Course], months: list[str] = ()) -> dict[tuple[st
     return {key: at_time[max(at_time)] == {"improved"} for key, at_time in found.items()}
 
 
+WORST_FIRST = ("worsened", "not_improved", "stable", "improved")
+
+
+def domain_results(courses: list[Course], months: list[str] = ()) -> dict[str, list[tuple]]:
+    """By patient: (domain, result, month) of the outcome that counts in each domain, as
+    `last_results` chooses it; of several at one time the worst.
+    """
+    found = {}
+    for course in courses:
+        for domain, result, month in course.outcomes:
+            window = "unknown" if month is None else window_of(month)
+            if result == "unknown" or (months and window not in months):
+                continue
+            rank = (month is not None, course.number, month or 0, -WORST_FIRST.index(result))
+            by_domain = found.setdefault(course.patient, {})
+            if domain not in by_domain or rank > by_domain[domain][0]:
+                by_domain[domain] = rank, (domain, result, month)
+    order = ("skin", "lung", "gi", "joints", "vascular", "global")
+    return {
+        patient: [by_domain[domain][1] for domain in order if domain in by_domain]
+        for patient, by_domain in found.items()
+    }
+
+
 def best_results(courses: list[Course], months: list[str] = ()) -> dict[tuple[str, str], bool]:
     """By patient and domain with a result in these months: whether one of them is an
     improvement.

@@ -30,9 +30,9 @@ def headlines(question) -> dict:
 def test_response_improved_does_not_print_100_percent(client, simulated):
     page = client.get(f"/{simulated.slug}/?response=improved")
     text = text_of(page)
-    assert "Improved (authors’ overall verdict) 70/70 asked for –" in text
+    assert "Improved (authors’ overall verdict) 70/70 asked for none missing" in text
     assert "70/70 100.0 %" not in text
-    share = page.context["headlines"][0]
+    share = page.context["headlines"][0].share
     assert (share.percent, share.interval, share.percent_text) == (None, None, "asked for")
     assert str(share) == "70/70 patients (asked for), none missing"
 

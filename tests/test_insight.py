@@ -152,9 +152,14 @@ def test_a_timeline_draws_only_what_has_a_month(client, published):
 def test_a_case_at_a_glance(client, published):
     body = client.get("/published/patients/fujita-2019-1/").content.decode()
     assert (
-        "Female, 71 years, Overlap syndrome. Baricitinib for Joints: overall response not "
-        "extracted." in body
+        "Female, 71 years, Overlap syndrome. Baricitinib for Joints: overall not extracted; skin "
+        "improved, joints improved (month 12)." in body
     )
+
+
+def test_a_case_at_a_glance_without_a_result_in_any_domain(client, world):
+    body = client.get(world.address("patients/alpha-4/")).content.decode()
+    assert "Tofacitinib: overall response not reported." in body
 
 
 def test_every_value_says_where_it_comes_from(client, published):

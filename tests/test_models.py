@@ -129,6 +129,7 @@ BREAKING = {
     "groupfinding_percent_range": {"percent": 101},
     "groupfinding_item_coded": {"item": "x"},
     "finding_item_is_counted": {"item": "stopped", "kind": "share"},
+    "finding_harm_is_counted": {"harm": True, "kind": "score"},
     "finding_events_within_n": {"events": 11},
     "finding_events_given": {"events": None},
     "finding_iqr_ordered": {"iqr_low": 2, "iqr_high": 1},

@@ -14,7 +14,7 @@ from evidence import summaries
 from evidence.counting import Tally, Unit, count, database
 from evidence.counting.snapshot import count_tallies
 from evidence.counting.snapshot.build import build_snapshot
-from evidence.models import DataVersion, Outcome, Provenance
+from evidence.models import DataVersion, Outcome, Patient, Provenance
 from evidence.questions.question import Question
 from evidence.questions.vocabulary import vocabulary
 from evidence.summaries import run_summaries
@@ -238,6 +238,11 @@ def test_both_engines_and_plain_loops_agree(db, asking, patients, seed, address,
         loops.append(Counter({(): number} if number else {}))
         assert database.count_tallies(tallies) == loops
         assert count_tallies(build_snapshot(collection), tallies) == loops
+        slugs = dict(Patient.objects.values_list("pk", "slug"))
+        found = summaries.domain_results(list(slugs), question)
+        assert {slugs[key]: results for key, results in found.items()} == plain.domain_results(
+            courses, months
+        )
 
 
 def test_counting_by_domain_costs_no_query_per_patient(study, django_assert_num_queries, settings):
@@ -248,6 +253,95 @@ def test_counting_by_domain_costs_no_query_per_patient(study, django_assert_num_
             followed(study, [skin("improved", 3), skin("stable", 6)], [skin("improved", 3)])
         with django_assert_num_queries(1):
             count(tallies)
+
+
+# Which outcome counts in each domain of one patient
+
+
+@pytest.fixture
+def by_domain(study, asking, engine):
+    """by_domain(patient, address) -> codes of the results that count, as files hold them."""
+
+    def make(patient, address=""):
+        found = summaries.domain_results([patient.pk], asking(study.collection, address))
+        return [result.code for result in found.get(patient.pk, [])]
+
+    return make
+
+
+def test_the_result_of_each_domain_by_hand(study, by_domain):
+    patient = followed(
+        study,
+        [
+            skin("improved", 24),
+            ("joints", "improved", None, "DAS28"),
+            ("lung", "unknown", 3, "FVC"),
+        ],
+        [skin("stable", "4.5"), ("lung", "not_improved", 6, "FVC")],
+    )
+    assert by_domain(patient) == ["skin:stable:4.5", "lung:not_improved:6", "joints:improved"]
+    assert by_domain(patient, "assessed=24") == ["skin:improved:24"]
+    dated_or_not = "assessed=24&assessed=unknown"
+    assert by_domain(patient, dated_or_not) == ["skin:improved:24", "joints:improved"]
+    assert by_domain(patient, "assessed=1") == [], "the question is not answered at all"
+
+
+def test_only_courses_that_answer_the_question_count_for_a_domain(study, by_domain):
+    patient = followed(study, [skin("improved", 6)])
+    make_treatment(patient, "baricitinib", outcomes=[("skin", "worsened")])
+    assert by_domain(patient) == ["skin:improved:6"], "an undated one counts only where none is"
+    assert by_domain(patient, "inhibitor=baricitinib") == ["skin:worsened"]
+
+
+@pytest.mark.parametrize("results", [("stable", "worsened"), ("worsened", "stable")])
+def test_of_results_at_the_same_time_the_worst_is_shown(study, by_domain, results):
+    patient = followed(study, [skin(result, 6, measure=result) for result in results])
+    assert by_domain(patient) == ["skin:worsened:6"]
+
+
+def test_each_course_has_results_of_its_own(study):
+    patient = followed(study, [skin("improved", 24)], [skin("worsened", 3)], [])
+    first, second, third = patient.treatments.order_by("number")
+    found = summaries.domain_results_of_treatments([first.pk, second.pk, third.pk])
+    assert {key: [result.words for result in results] for key, results in found.items()} == {
+        first.pk: ["skin improved (month 24)"],
+        second.pk: ["skin worsened (month 3)"],
+    }
+
+
+def test_a_result_is_read_back_from_its_code():
+    for code in ("joints:improved:12", "gi:not_improved:4.5", "skin:stable", "global:worsened:0"):
+        assert summaries.DomainResult.from_code(code).code == code
+
+
+def test_lists_files_and_programs_say_the_result_of_each_domain(client, study, unlimited):
+    followed(study, [skin("improved", 12), ("lung", "stable", None, "FVC")])
+    followed(study, [])
+    codes = "skin:improved:12; lung:stable"
+    assert {row["domain_results"] for row in rows_of(client, "/followed/patients.csv")} == {
+        codes,
+        "not reported",
+    }
+    rows = client.get("/api/v1/followed/patients/").json()["results"]
+    assert sorted(row["domain_results"] or [] for row in rows) == [[], codes.split("; ")]
+    page = client.get("/followed/patients/")
+    assert (
+        '<span class="tone line improved">Skin improved (month 12)</span><br>'
+        '<span class="tone line stable">Lung stable</span>' in page.content.decode()
+    )
+    months = text_of(client.get("/followed/patients/?assessed=12"))
+    assert "Skin improved (month 12)" in months and "Lung stable" not in months
+
+
+def test_similar_cases_say_the_result_of_each_domain(client, study, unlimited):
+    for response in ("unknown", "stable"):
+        patient = make_patient(study, sex="female")
+        make_treatment(patient, outcomes=[("skin", "improved")], response=response)
+    text = text_of(client.get("/followed/similar/?sex=female")).replace(" ;", ";")
+    assert "Tofacitinib: overall not reported; skin improved" in text
+    assert "Tofacitinib: overall stable; skin improved" in text
+    case = text_of(client.get(patient.get_absolute_url()))
+    assert "Tofacitinib: overall stable; skin improved." in case
 
 
 # What pages, files and programs say

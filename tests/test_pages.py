@@ -35,7 +35,7 @@ def addresses_of(collection: str) -> list[str]:
     return [f"/{collection}/", *(f"/{collection}/{noun}/" for noun in NOUNS)]
 
 
-VIEWS = ["charts", "compare", "forest", "rules", "similar", "completeness", "flow"]
+VIEWS = ["matrix", "charts", "compare", "forest", "rules", "similar", "completeness", "flow"]
 ALL_PAGES = [
     "/",
     "/inhibitors/",
@@ -312,7 +312,7 @@ def test_missing_says_why_and_is_never_blank_or_none(client, world):
     )
     listed = client.get(world.address("patients/?study=alpha&sex=unknown"))
     cells = [cell.missing for cell in listed.context["listing"].rows[0]]
-    assert cells.count("not reported") == 8
+    assert cells.count("not reported") == 9
 
 
 def test_absent_is_a_finding_of_its_own(client, world):
@@ -388,15 +388,18 @@ def test_published_and_simulated_never_meet(client, db, published, simulated):
 
 def test_every_tab_and_file_keeps_the_question(client, world):
     response = client.get(world.address(f"patients/?{QUESTION}&sort=age_years"))
+    navigation = response.context["navigation"]
     tabs = {
-        tab["label"]: tab["href"] for rooms in response.context["tabs"].values() for tab in rooms
+        tab.label: tab.href
+        for tab in [*navigation.main, *(tab for tabs in navigation.more.values() for tab in tabs)]
     }
     for label in (
         "Overview",
         "Patients",
-        "Findings",
+        "Findings in groups",
+        "Case matrix",
         "Forest plot",
-        "Verdict and rule",
+        "Response by rule",
         "Completeness",
     ):
         assert tabs[label].endswith("?inhibitor=tofacitinib&indication=ild&indication=skin"), label
@@ -443,9 +446,7 @@ def test_a_collection_without_any_record(client, db):
     make_collection("empty")
     for address in addresses_of("empty"):
         assert client.get(address).status_code == 200
-    assert "This collection has no individually reported patient yet." in text_of(
-        client.get("/empty/")
-    )
+    assert "This collection has no individual patient yet." in text_of(client.get("/empty/"))
 
 
 def draw_1_row_and_40() -> None:

@@ -8,6 +8,11 @@ The callers do not know which engine has counted.
 from collections import Counter
 from collections.abc import Sequence
 
+from django.db.models import QuerySet
+
+from ..models import Treatment
+from ..questions.filters import matching_treatments
+from ..questions.question import Question
 from . import database, snapshot
 from .dimensions import improved_value
 from .similarity import (
@@ -40,12 +45,14 @@ __all__ = [
     "improved_value",
     "last_results",
     "load_all_snapshots",
-    "matching_treatments_of",
     "rank_by_agreement",
     "row_keys",
     "row_keys_under",
     "snapshot_for",
+    "treatments_of",
 ]
+
+MAX_FROM_MEMORY = 100  # patients up to which memory is asked; a file asks the database
 
 
 def count(tallies: Sequence[Tally]) -> list[Counter]:
@@ -69,3 +76,11 @@ def count(tallies: Sequence[Tally]) -> list[Counter]:
     if left_to_database:
         counters |= zip(left_to_database, database.count_tallies(left_to_database), strict=True)
     return [counters[tally] for tally in tallies]
+
+
+def treatments_of(question: Question, patients: list[int]) -> QuerySet:
+    """Those treatments of these patients, given by their primary keys, that answer the question."""
+    keys = matching_treatments_of(question, patients) if len(patients) <= MAX_FROM_MEMORY else None
+    if keys is None:
+        return matching_treatments(question).filter(patient__among=patients)
+    return Treatment.objects.filter(pk__among=keys)

@@ -99,9 +99,18 @@ class StudyGroup(Keyed):
         return self.inhibitor_id is None and not self.mixed_inhibitors
 
 
+# What is counted of patients too and is a harm whatever a curator says of it.
+HARM_ITEMS = [Item.ANY_ADVERSE_EVENT, Item.SERIOUS]
+IS_HARM = Q(harm=True) | Q(item__in=[item.value for item in HARM_ITEMS])
+
+
 class GroupFindingQuerySet(KeyedQuerySet):
     def within(self, collection):
         return self.published().filter(group__study__collection=collection)
+
+    def harms(self):
+        """Findings about adverse events or deaths."""
+        return self.filter(IS_HARM)
 
 
 class GroupFinding(Keyed):
@@ -121,6 +130,12 @@ class GroupFinding(Keyed):
         blank=True,
         help_text="Only where the measure means what is counted of individual patients too. "
         "Empty: nothing.",
+    )
+    harm = models.BooleanField(
+        "counts a harm",
+        default=False,
+        help_text="Whether it counts patients with adverse events, or deaths, of whatever kind the "
+        "source counts. It is then listed with the adverse events.",
     )
     at_weeks = models.DecimalField(
         "assessed at (weeks)", max_digits=6, decimal_places=1, null=True, blank=True
@@ -177,6 +192,12 @@ class GroupFinding(Keyed):
                 "patients analysed.",
             ),
             CheckConstraint(
+                name="finding_harm_is_counted",
+                condition=Q(harm=False) | Q(kind__in=[FindingKind.EVENTS, FindingKind.SHARE]),
+                violation_error_message="A harm is counted: as “events of n”, or as a percentage "
+                "of n.",
+            ),
+            CheckConstraint(
                 name="finding_events_given",
                 condition=~Q(kind=FindingKind.EVENTS) | Q(events__isnull=False, n__isnull=False),
                 violation_error_message="“Events of n” needs both numbers.",
@@ -198,6 +219,11 @@ class GroupFinding(Keyed):
 
     def __str__(self) -> str:
         return f"{self.group}: {self.measure}"
+
+    @property
+    def is_harm(self) -> bool:
+        """Whether it is one of `harms()`."""
+        return self.harm or self.item in HARM_ITEMS
 
     @property
     def has_a_time(self) -> bool:

@@ -51,6 +51,10 @@ def in_month_windows(codes: Iterable[str], path: str = "") -> Q:
     return chosen
 
 
+# Of results at the same time the first of these counts: none flatters.
+WORST_FIRST = (Response.WORSENED, Response.NOT_IMPROVED, Response.STABLE, Response.IMPROVED)
+
+
 class OutcomeQuerySet(KeyedQuerySet):
     def under(self, treatments):
         """Outcomes of these treatments."""
@@ -62,9 +66,16 @@ class OutcomeQuerySet(KeyedQuerySet):
         It is the last dated one: of several treatments (months count from the start of each) that
         of the latest treatment with one, there of the latest month. One without a month counts only
         where no treatment has a dated one, and is then that of the latest treatment. Of results at
-        the same time “improved” counts only where no other differs. With `best` it is an improved
-        one if there is any.
+        the same time the worst counts, so “improved” only where no other differs. With `best` it is
+        an improved one if there is any.
         """
+        return self._one_per("treatment__patient", "domain", best=best)
+
+    def one_per_treatment_and_domain(self) -> QuerySet:
+        """The same of each treatment by itself."""
+        return self._one_per("treatment", "domain")
+
+    def _one_per(self, *owner: str, best: bool = False) -> QuerySet:
         improved = Case(
             When(result=Response.IMPROVED, then=Value(1)),
             default=Value(0),
@@ -77,10 +88,14 @@ class OutcomeQuerySet(KeyedQuerySet):
         )
         # where the second and the third leave a choice, all have a month or none has
         latest = [undated.asc(), F("treatment__number").desc(), F("at_months").desc()]
-        order = [improved.desc(), *latest] if best else [*latest, improved.asc()]
+        worst = Case(
+            *(When(result=result, then=Value(i)) for i, result in enumerate(WORST_FIRST)),
+            output_field=IntegerField(),
+        )
+        order = [improved.desc(), *latest] if best else [*latest, worst.asc()]
         place = Window(
             RowNumber(),
-            partition_by=["treatment__patient", "domain"],
+            partition_by=list(owner),
             order_by=[*order, F("pk").asc()],
         )
         stated = self.exclude(result=Response.UNKNOWN)

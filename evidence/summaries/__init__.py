@@ -21,10 +21,23 @@ from .combinations import Combinations, Matches, indication_sets, match_counts, 
 from .comparison import SideBySide, side_by_side
 from .completeness import Completeness, completeness_matrix
 from .facets import Facet, Nearest, Option, filter_facets, nearest_questions
+from .findings import GroupHarm, finding_in_words, group_harms
 from .flow import Flow, collection_flow, review_flow
 from .forest import Forest, forest_items, forest_plot
+from .group_evidence import GroupEvidence, group_evidence
 from .groups import ChangeRow, GroupCover, group_changes, group_cover
-from .outcomes import outcome_months_text, outcome_rule, outcomes_by_domain, short_outcome_rule
+from .home import QuestionChoices, question_choices
+from .list_counts import list_counts
+from .outcomes import (
+    DomainResult,
+    domain_results,
+    domain_results_of_treatments,
+    outcome_months_text,
+    outcome_rule,
+    outcomes_by_domain,
+    outcomes_that_count,
+    short_outcome_rule,
+)
 from .overview import collection_counts, drug_evidence, inhibitors_given
 from .reviews import Comparison, reconcile_figures
 from .rules import RuleReport, rule_report, rule_rows
@@ -51,14 +64,18 @@ __all__ = [
     "Combinations",
     "Comparison",
     "Completeness",
+    "DomainResult",
     "Facet",
     "Flow",
     "Forest",
     "GroupCover",
+    "GroupEvidence",
+    "GroupHarm",
     "Levels",
     "Matches",
     "Nearest",
     "Option",
+    "QuestionChoices",
     "RuleReport",
     "Share",
     "ShareSensitivity",
@@ -73,25 +90,33 @@ __all__ = [
     "collection_flow",
     "completeness_matrix",
     "criteria_of",
+    "domain_results",
+    "domain_results_of_treatments",
     "drug_evidence",
     "events_by_category",
     "filter_facets",
+    "finding_in_words",
     "forest_items",
     "forest_plot",
     "format_number",
     "group_changes",
     "group_cover",
+    "group_evidence",
+    "group_harms",
     "headline_shares",
     "indication_sets",
     "inhibitors_given",
+    "list_counts",
     "match_counts",
     "match_summary",
     "nearest_questions",
     "outcome_months_text",
     "outcome_rule",
     "outcomes_by_domain",
+    "outcomes_that_count",
     "patient_levels",
     "pluralize",
+    "question_choices",
     "reconcile_figures",
     "response_by_indication_set",
     "response_by_inhibitor",

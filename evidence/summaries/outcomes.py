@@ -1,9 +1,15 @@
 """Improved, by domain: one outcome of each patient in each domain."""
 
 from collections import Counter, defaultdict
+from decimal import Decimal
+from typing import NamedTuple
 
-from ..counting import Tally, improved_value
-from ..models.choices import Assessed, Domain, YesNo
+from django.db.models import QuerySet
+
+from ..counting import Tally, improved_value, treatments_of
+from ..models import Outcome
+from ..models.choices import Assessed, Domain, Response, YesNo
+from ..models.outcome import in_month_windows
 from ..questions.question import Question
 from .shares import Summary, make_share
 
@@ -72,3 +78,77 @@ def outcomes_by_domain(question: Question, *, every_domain: bool = False) -> Sum
         for domain in Domain
         if every_domain or with_outcome[(domain.value,)]
     ]
+
+
+RESULT_IN_WORDS = {
+    Response.IMPROVED: "improved",
+    Response.STABLE: "stable",
+    Response.WORSENED: "worsened",
+    Response.NOT_IMPROVED: "not improved",
+}
+
+
+PLACES = {domain: place for place, domain in enumerate(Domain.values)}
+
+
+class DomainResult(NamedTuple):
+    """What happened in one domain: the result of the one outcome that counts, and the month it was
+    assessed at, None where that is not known.
+    """
+
+    domain: str
+    result: str
+    month: Decimal | None
+
+    @property
+    def code(self) -> str:
+        """“joints:improved:12” in files; “joints:improved” where the month is not known."""
+        month = () if self.month is None else (format(self.month.normalize(), "f"),)
+        return ":".join((self.domain, self.result, *month))
+
+    @classmethod
+    def from_code(cls, code: str) -> "DomainResult":
+        domain, result, *month = code.split(":")
+        return cls(domain, result, Decimal(month[0]) if month else None)
+
+    def place(self) -> int:
+        """Its place in the usual order of domains."""
+        return PLACES[self.domain]
+
+    @property
+    def words(self) -> str:
+        """“joints improved (month 12)”."""
+        month = "" if self.month is None else f" (month {self.month.normalize():f})"
+        return f"{Domain(self.domain).label.lower()} {RESULT_IN_WORDS[self.result]}{month}"
+
+
+def domain_results(keys: list[int], question: Question) -> dict[int, list[DomainResult]]:
+    """By patient, for each domain with a stated result the one that counts: of the treatments that
+    answer the question and the months that it asks for. `keys` are primary keys of patients; one
+    query, however many.
+    """
+    counted = outcomes_that_count(treatments_of(question, keys), question)
+    return results_by_owner(counted, "treatment__patient")
+
+
+def outcomes_that_count(treatments: QuerySet, question: Question) -> QuerySet:
+    """One outcome per patient and domain, under these treatments and of the months that the
+    question asks for.
+    """
+    outcomes = Outcome.objects.under(treatments)
+    of_months = outcomes.filter(in_month_windows(question.outcome_months))
+    return of_months.one_per_patient_and_domain()
+
+
+def domain_results_of_treatments(keys: list[int]) -> dict[int, list[DomainResult]]:
+    """The same of each treatment by itself, whatever the month; `keys` are those of treatments."""
+    outcomes = Outcome.objects.filter(treatment__among=keys)
+    return results_by_owner(outcomes.one_per_treatment_and_domain(), "treatment")
+
+
+def results_by_owner(outcomes: QuerySet, owner: str) -> dict[int, list[DomainResult]]:
+    """Results by their owner, in the usual order of domains."""
+    found = defaultdict(list)
+    for key, *result in outcomes.values_list(owner, "domain", "result", "at_months"):
+        found[key].append(DomainResult(*result))
+    return {key: sorted(results, key=DomainResult.place) for key, results in found.items()}

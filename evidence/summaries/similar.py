@@ -4,13 +4,16 @@ not known.
 
 from dataclasses import dataclass
 
+from django.db.models import Prefetch
+
 from ..counting import rank_by_agreement
-from ..models import Collection, Patient
+from ..models import Collection, Patient, Treatment
 from ..models.choices import Match, Presence, Sex, Subset
 from ..questions.filters import FILTERS
 from ..questions.question import MatchedSet, Question
 from ..questions.vocabulary import Vocabulary
 from .cohort import match_summary
+from .outcomes import DomainResult, domain_results_of_treatments
 from .shares import Share, pluralize, run_summaries
 
 SHOWN = 20  # patients listed
@@ -29,9 +32,12 @@ class Criterion:
 
 @dataclass(frozen=True)
 class Case:
-    """One patient beside the criteria: labels of what agrees, what differs, what is not known."""
+    """One patient beside the criteria: labels of what agrees, what differs, what is not known; and
+    the treatments, each with its results by domain.
+    """
 
     patient: Patient
+    treatments: list[tuple[Treatment, list[DomainResult]]]
     agrees: list[str]
     differs: list[str]
     unknown: list[str]
@@ -162,13 +168,20 @@ def closest_patients(
     patients = (
         Patient.objects.filter(pk__in=[agreement.patient for agreement in ranking.first])
         .select_related("study__collection")
-        .prefetch_related("treatments__inhibitor", "treatments__indications")
+        .prefetch_related(
+            Prefetch("treatments", Treatment.objects.select_related("inhibitor")),
+            "treatments__indications",
+        )
     )
     patients_by_key = {patient.pk: patient for patient in patients}
+    results = domain_results_of_treatments(
+        [treatment.pk for patient in patients for treatment in patient.treatments.all()]
+    )
     labels = [criterion.label for criterion in criteria]
     cases = [
         Case(
-            patients_by_key[agreement.patient],
+            patient,
+            [(treatment, results.get(treatment.pk, [])) for treatment in patient.treatments.all()],
             *(
                 [
                     label
@@ -178,7 +191,9 @@ def closest_patients(
                 for verdict in SAID
             ),
         )
-        for agreement in ranking.first
+        for agreement, patient in (
+            (agreement, patients_by_key[agreement.patient]) for agreement in ranking.first
+        )
     ]
     return cases, ranking.by_number
 

@@ -6,8 +6,9 @@ from decimal import Decimal
 from itertools import islice
 from typing import Any
 
-from django.db.models import F, Field, QuerySet
+from django.db.models import Case, F, Field, QuerySet, Value, When
 from django.db.models.functions import Cast
+from django.db.models.lookups import Exact
 
 from ..models.missing import missing_reason
 from ..questions.filters import DescribeQuestion, describe_for_patients
@@ -61,8 +62,9 @@ class Column:
     `source` is a path or a function making an expression; `lookup` looks up a to-many value for a
     batch of rows. `unit` is that of a number; a number without a unit is an ordinal (first, second,
     third), and `whole`. `labels` are codes with their labels, `codes` the vocabulary of codes that
-    are not written in the source. `unknown` is the code that stands for a missing value. With
-    `tells_missing`, an empty cell says why it is empty. `toned` gives a code a colour on pages.
+    are not written in the source; `words` makes of a code that is put together what pages print,
+    and its colour. `unknown` is the code that stands for a missing value. With `tells_missing`, an
+    empty cell says why it is empty. `toned` gives a code a colour on pages.
     `definition` says who defines what the column holds.
 
     On the page of its record (`on_case`) the heading is `case_label`, or else the label without its
@@ -81,6 +83,7 @@ class Column:
     unit: str = ""
     labels: dict[str, str] = field(default_factory=dict)
     codes: Codes | None = None
+    words: Callable[[str], tuple[str, str]] | None = None
     unknown: str | None = None
     tells_missing: bool = True
     toned: bool = False
@@ -169,7 +172,12 @@ def order_records(table: Table, records: QuerySet, sort: str) -> QuerySet:
     column = table.sort_words()[sort.removeprefix("-")]
     order = column.expression
     order = order.desc(nulls_last=True) if sort.startswith("-") else order.asc(nulls_last=True)
-    return records.order_by(order, *table.order)
+    if column.unknown is None:
+        return records.order_by(order, *table.order)
+    is_unknown = Case(
+        When(Exact(column.expression, Value(column.unknown)), then=Value(1)), default=Value(0)
+    )
+    return records.order_by(is_unknown, order, *table.order)
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ two thousand.
 from collections import defaultdict
 from dataclasses import dataclass
 
-from django.db.models import QuerySet
+from django.db.models import BooleanField, Case, QuerySet, Value, When
 
-from ..counting import matching_treatments_of
+from ..counting import treatments_of
 from ..models import (
     Patient,
     PatientAutoantibody,
@@ -17,16 +17,13 @@ from ..models import (
     Treatment,
 )
 from ..models.choices import Ascertainment, ListCompleteness, Response, YesNo
-from ..questions.filters import (
-    describe_parts_not_asked,
-    matching_treatments,
-    studies_without_groups,
-)
+from ..questions.filters import describe_parts_not_asked, studies_without_groups
 from ..questions.question import Question
 from ..questions.vocabulary import vocabulary
+from ..summaries import DomainResult, outcomes_that_count
 from .column import BatchLookup
 
-MAX_FROM_MEMORY = 100  # rows up to which memory is asked; a file asks the database
+DOMAIN_RESULTS = "domain results"  # in the place of a path: see OfMatchingTreatments
 UNKNOWN_CODES = {Response.UNKNOWN.value, YesNo.UNKNOWN.value, Ascertainment.NOT_STATED.value, ""}
 
 
@@ -69,7 +66,8 @@ def prior_therapies(keys: list[int], question: Question) -> dict[int, list[str]]
 @dataclass(frozen=True)
 class OfMatchingTreatments(BatchLookup):
     """A value of each treatment of the patient that answers the question, in the order of the
-    treatments.
+    treatments; or, of all of them together, the result that counts in each domain
+    (DOMAIN_RESULTS), which comes with the same query.
     """
 
     path: str
@@ -77,20 +75,35 @@ class OfMatchingTreatments(BatchLookup):
     def look_up(
         self, paths: list[str], keys: list[int], question: Question
     ) -> list[dict[int, list[str]]]:
-        values_by_path = [defaultdict(list) for _ in paths]
-        treatment_keys = (
-            matching_treatments_of(question, keys) if len(keys) <= MAX_FROM_MEMORY else None
-        )
-        if treatment_keys is None:
-            treatments = matching_treatments(question).filter(patient__among=keys)
-        else:
-            treatments = Treatment.objects.filter(pk__among=treatment_keys)
-        for owner, *values in treatments.order_by("patient", "number").values_list(
-            "patient", *paths
+        treatments = treatments_of(question, keys)
+        own_paths = [path for path in paths if path != DOMAIN_RESULTS]
+        lists_by_path = {path: defaultdict(list) for path in paths}
+        results, counted = defaultdict(list), []
+        if DOMAIN_RESULTS in paths:
+            that_count = outcomes_that_count(treatments, question).values("pk")
+            treatments = treatments.annotate(
+                counts=Case(
+                    When(outcomes__in=that_count, then=Value(True)),
+                    default=Value(False),
+                    output_field=BooleanField(),
+                )
+            )
+            counted = ["outcomes__domain", "outcomes__result", "outcomes__at_months", "counts"]
+        earlier = None
+        for owner, treatment, *values in treatments.order_by("patient", "number").values_list(
+            "patient", "pk", *own_paths, *counted
         ):
-            for lists, value in zip(values_by_path, values, strict=True):
-                lists[owner].append("" if value in UNKNOWN_CODES else value)
-        return values_by_path
+            # with outcomes, a treatment is a row for each
+            if treatment != earlier:
+                for path, value in zip(own_paths, values, strict=False):
+                    lists_by_path[path][owner].append("" if value in UNKNOWN_CODES else value)
+            if counted and values[-1]:
+                results[owner].append(DomainResult(*values[-4:-1]))
+            earlier = treatment
+        for owner, found in results.items():
+            codes = [result.code for result in sorted(found, key=DomainResult.place)]
+            lists_by_path[DOMAIN_RESULTS][owner] = codes
+        return [lists_by_path[path] for path in paths]
 
 
 def concomitant_therapies(keys: list[int], question: Question) -> dict[int, list[str]]:

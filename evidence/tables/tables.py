@@ -17,6 +17,7 @@ from ..models.choices import (
     Subset,
     YesNo,
 )
+from ..models.group import IS_HARM
 from ..models.missing import READINGS, reading_sql
 from ..questions.filters import (
     describe_for_groups,
@@ -26,6 +27,7 @@ from ..questions.filters import (
     matching_studies,
     matching_treatments,
 )
+from ..summaries import DomainResult
 from . import lookups as lists
 from .column import NOT_ASKED, Codes, Column, Lookup, Table
 
@@ -134,6 +136,12 @@ def completeness_column(of: str, field: str, *, on_case: bool = False) -> Column
         on_case=on_case,
         case_if_known=on_case,
     )
+
+
+def domain_result_words(code: str) -> tuple[str, str]:
+    """A domain's result as pages print it, and its colour."""
+    result = DomainResult.from_code(code)
+    return result.words.capitalize(), result.result
 
 
 PATIENTS = Table(
@@ -285,6 +293,24 @@ PATIENTS = Table(
             lookup=lists.OfMatchingTreatments("response"),
             meaning="The authors' overall verdict on each course that answers the question.",
             labels=RESPONSES,
+            toned=True,
+            on_page=True,
+        ),
+        Column(
+            "domain_results",
+            "By domain",
+            lookup=lists.OfMatchingTreatments(lists.DOMAIN_RESULTS),
+            meaning="For each organ domain the result of the one outcome that counts, under the "
+            "courses that answer the question and in the months it asks for: the last dated one, "
+            "an undated one only where none is dated, of several at the same time the worst. Each "
+            "is a domain, a result and the month it was assessed at, joined by colons, such as "
+            "joints:improved:12; without the month where that is not known.",
+            codes=Codes(
+                f"a domain ({', '.join(Domain.values)}), a result "
+                f"({', '.join(r.value for r in Response if r != Response.UNKNOWN)}) and a month, "
+                "joined by :"
+            ),
+            words=domain_result_words,
             toned=True,
             on_page=True,
         ),
@@ -951,6 +977,13 @@ FINDINGS = Table(
             "What of individual patients the finding means the same as, if anything.",
             labels=dict(Item.choices),
             tells_missing=False,
+        ),
+        Column(
+            "harm",
+            "Harm",
+            lambda: Case(When(IS_HARM, then=Value(True)), default=Value(False)),
+            "Whether the finding counts patients with adverse events, or deaths: a curator says.",
+            labels={"yes": "Yes", "no": "No"},
         ),
         Column(
             "p_value",

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from django import template
 from django.urls import reverse
-from django.utils.html import format_html, json_script
+from django.utils.html import format_html, format_html_join, json_script
 from django.utils.safestring import SafeString, mark_safe
 
 from ..downloads import file_stem
@@ -79,6 +79,13 @@ def lasting_address(context, number: int) -> str:
     return f"{request.path}?{query}"
 
 
+@register.simple_tag(takes_context=True)
+def current_address(context) -> str:
+    """The address of this page: the question in its own spelling."""
+    request, query = context["request"], context["parsed"].query(sort=context.get("sort", ""))
+    return f"{request.path}?{query}" if query else request.path
+
+
 @register.simple_tag
 def counted_version() -> int | None:
     """The earlier version the numbers of this page are of, while a large collection is being
@@ -144,6 +151,21 @@ def value_or_reason(text, missing):
     return {"text": text, "missing": missing}
 
 
+@register.simple_tag
+def doi_link(doi: str, study: str) -> SafeString:
+    """A small link to the publication of a row's study; nothing where it has no DOI."""
+    return mark_safe(doi_anchor(doi, study))  # noqa: S308
+
+
+def doi_anchor(doi: str, study: str) -> str:
+    if not doi:
+        return ""
+    return (
+        f'<a class="doi" href="https://doi.org/{escaped(doi)}" rel="external" '
+        f'title="doi:{escaped(doi)}" aria-label="{escaped(study)}, doi">doi</a>'
+    )
+
+
 def escape_text(text: str) -> str:
     return text if text.isalnum() else escaped(text)
 
@@ -165,9 +187,23 @@ def download_wait(format, rows: int) -> str:
 
 @register.simple_tag
 def facet_options(facet) -> SafeString:
-    """The options of a filter: a box to tick, a label, the number of patients."""
+    """The options of a filter: a box to tick, a label, the number of patients. Those that nobody
+    carries fold away behind one line, unless they are chosen.
+    """
     name = escape_text(facet.name)
-    return mark_safe("".join(facet_option(name, choice) for choice in facet.options))  # noqa: S308
+    shown = [option for option in facet.options if option.count or option.chosen]
+    empty = [option for option in facet.options if not (option.count or option.chosen)]
+    if len(empty) == 1:
+        shown, empty = facet.options, []
+    html = "".join(facet_option(name, option) for option in shown)
+    if empty:
+        folded = "".join(facet_option(name, option) for option in empty)
+        more = f"{len(empty)} more, 0 patients" if shown else f"{len(empty)} options, 0 patients"
+        html += (
+            f'<li><details class="nobody" id="n-{name}"><summary>{more}</summary>'
+            f"<ul>{folded}</ul></details></li>"
+        )
+    return mark_safe(html)  # noqa: S308
 
 
 def facet_option(name: str, choice) -> str:
@@ -185,14 +221,17 @@ def facet_option(name: str, choice) -> str:
 
 
 @register.simple_tag
-def share_rows(shares, sensitivities=None) -> SafeString:
-    """Shares as rows of a table: fraction, percent, interval, missing by reason. Where few are
-    known, the interval comes first and the percentage stands behind it, quietly. With
+def linked_share_rows(linked_shares, sensitivities=None) -> SafeString:
+    """Shares as rows of a table: fraction, interval as a picture and in numbers, missing by reason.
+    Where few are known, the interval comes first and the percentage stands behind it, quietly. With
     `sensitivities`, by the share's key, each with a row below it that says what it could be
     otherwise.
     """
     by_key = sensitivities or {}
-    rows = [share_row(share) + sensitivity_row(by_key.get(share.key)) for share in shares]
+    rows = [
+        share_row(linked) + sensitivity_row(by_key.get(linked.share.key))
+        for linked in linked_shares
+    ]
     return mark_safe("\n".join(rows))  # noqa: S308
 
 
@@ -203,28 +242,50 @@ def sensitivity_row(sensitivity) -> str:
         f"<div><dt>{name}</dt><dd>{escape_text(text)}</dd></div>"
         for name, text in sensitivity.facts
     )
-    return f'<tr class="sensitivity"><td colspan="6"><dl>{items}</dl></td></tr>'
+    return (
+        f'<tr class="sensitivity" role="row"><td role="cell" colspan="5"><dl>{items}</dl></td></tr>'
+    )
 
 
-def share_row(share) -> str:
+def share_row(linked) -> str:
+    share = linked.share
     why = (
         f'<br><span class="missing">{escape_text(share.why)}</span>'
         if share.why and not share.known
         else ""
     )
-    if share.known and share.has_few_known and not share.asked_for:
-        rate = f'<td class="number quiet" colspan="2">{share.rate_text}</td>'
-    else:
-        rate = number_cell(share.percent_text or "–") + number_cell(share.interval_text or "–")
+    fraction = linked_text(f"<b>{share.fraction}</b>", linked.rows, "Those behind this number")
+    not_known = linked_text(
+        share.missing_split, linked.not_known, "Patients with a course of which it is not known"
+    )
+    quiet = " quiet" if share.has_few_known else ""
     return (
-        f'<tr><th scope="row">{escape_text(share.label)}{why}</th>'
-        f'<td class="number"><b>{share.fraction}</b></td>'
-        f"{rate}{number_cell(share.not_reported)}{number_cell(share.not_extracted)}</tr>"
+        f'<tr role="row" data-share="{escape_text(share.key)}">'
+        f'<th role="rowheader" scope="row">{escape_text(share.label)}{why}</th>'
+        f'<td role="cell" class="number">{fraction}</td>'
+        f'<td role="cell" class="axis">{interval_picture(share)}</td>'
+        f'<td role="cell" class="rate{quiet}">{share.rate_with_interval or "–"}</td>'
+        f'<td role="cell" class="unknown">{not_known or "none missing"}</td></tr>'
     )
 
 
-def number_cell(number: int | str) -> str:
-    return f'<td class="number">{number}</td>'
+def linked_text(html: str, href: str, title: str) -> str:
+    return f'<a href="{escaped(href)}" title="{title}">{html}</a>' if href and html else html
+
+
+def interval_picture(share) -> str:
+    """A share and its interval on a scale from 0 to 100 %, as a picture beside the numbers that
+    say the same; nothing where there is no percentage.
+    """
+    if share.percent is None or share.interval is None:
+        return ""
+    low, high = share.interval
+    return (
+        '<svg class="interval" width="100%" height="14" aria-hidden="true" focusable="false">'
+        '<line class="scale" x1="0" x2="100%" y1="7" y2="7"/>'
+        f'<line x1="{low:.1f}%" x2="{high:.1f}%" y1="7" y2="7"/>'
+        f'<circle cx="{share.percent:.1f}%" cy="7" r="4"/></svg>'
+    )
 
 
 @register.simple_tag
@@ -352,7 +413,12 @@ def record_rows(rows) -> SafeString:
 
 
 def record_cell(cell) -> str:
-    if cell.text:
+    if cell.lines:
+        content = "<br>".join(
+            f'<span class="tone line {escape_text(tone)}">{escape_text(text)}</span>'
+            for text, tone in cell.lines
+        )
+    elif cell.text:
         content = escape_text(cell.text)
         if cell.href:
             content = f'<a href="{escape_text(cell.href)}">{content}</a>'
@@ -361,3 +427,56 @@ def record_cell(cell) -> str:
     else:
         content = f'<span class="missing">{escape_text(cell.missing) or "–"}</span>'
     return f'<td class="number">{content}</td>' if cell.numeric else f"<td>{content}</td>"
+
+
+@register.simple_tag
+def matrix_table(block, collection: str, path: str) -> SafeString:
+    """Patients side by side. What a cell says in words is its text; its mark is drawn by the style
+    sheet, or stands before the words where it is a text of its own.
+    """
+    heads = "".join(
+        f'<th scope="col"><a href="/{collection}/patients/{case.patient}/" '
+        f'title="{escape_text(case.study)}">{case.patient}</a></th>'
+        for case in block.cases
+    )
+    rows = "".join(matrix_row(row, path) for row in block.rows)
+    return mark_safe(  # noqa: S308
+        '<table class="matrix cells" role="grid" aria-describedby="matrix-help">'
+        f"<thead><tr><td></td>{heads}</tr></thead><tbody>{rows}</tbody></table>"
+    )
+
+
+def matrix_row(row, path: str) -> str:
+    label = escape_text(row.label)
+    if row.href:
+        sorted_so = f' aria-sort="{row.direction}"' if row.direction else ""
+        arrow = sort_arrow(row.direction)
+        label = f'<a data-ask="cases" href="{path}{escaped(row.href)}">{label}{arrow}</a>'
+    else:
+        sorted_so = ""
+    cells = "".join(matrix_cell(cell) for cell in row.cells)
+    return f'<tr><th scope="row"{sorted_so}>{label}</th>{cells}</tr>'
+
+
+def matrix_cell(cell) -> str:
+    words = escape_text(cell.words)
+    if cell.mark:
+        return f"<td>{escape_text(cell.mark)}<i>{words}</i></td>"
+    return f'<td class="m-{cell.state}"><i>{words}</i></td>'
+
+
+@register.simple_tag
+def printed_results(results) -> SafeString:
+    """Printed results of a group, one behind the other: what was measured, the numbers, a note."""
+    return format_html_join(
+        "; ",
+        "{} <b>{}</b>{}",
+        (
+            (
+                result.measure,
+                result.numbers,
+                format_html(' <span class="quiet">({})</span>', result.note) if result.note else "",
+            )
+            for result in results
+        ),
+    )

@@ -12,7 +12,6 @@ from ..downloads import attachment_header, citation_file
 from ..downloads.phenopackets import make_phenopacket
 from ..downloads.release_status import page_status, requested_release
 from ..models import (
-    GroupFinding,
     Outcome,
     Patient,
     PatientAutoantibody,
@@ -72,7 +71,11 @@ def patient_page(request: HttpRequest, collection: str, slug: str) -> HttpRespon
     )
     other_reports = [report for report in reports if report != person]
     counted_report = reports.counted().get() if other_reports else person
-    treatment_contexts = [treatment_context(treatment, sources) for treatment in treatments]
+    results = summaries.domain_results_of_treatments([treatment.pk for treatment in treatments])
+    treatment_contexts = [
+        treatment_context(treatment, sources) | {"domains": results.get(treatment.pk, [])}
+        for treatment in treatments
+    ]
     facts = Facts(PATIENTS, person, person.study, sources).facts_listed()
     params, criteria = summaries.criteria_of(person, vocabulary(collection_record))
     closest = (
@@ -146,8 +149,8 @@ def earlier_history(person: Patient) -> list[tuple[str, str]]:
 
 
 def case_at_a_glance(facts: list[Fact], treatments: list[dict]) -> list[str]:
-    """The case in one line: what is known of sex, age, subset; each drug, what for, and the
-    verdict.
+    """The case in one line: what is known of sex, age, subset; each drug, what for, the verdict,
+    and the result in each domain.
     """
     known_values = {fact.name: fact.value for fact in facts if fact.value}
     person_parts = [
@@ -160,10 +163,13 @@ def case_at_a_glance(facts: list[Fact], treatments: list[dict]) -> list[str]:
         purpose = ", ".join(
             indication.label for indication in treatment["treatment"].indications.all()
         )
-        verdict = response.value or f"overall response {response.missing}"
+        verdict = f"{response.value[:1].lower()}{response.value[1:]}"
+        if treatment["domains"]:
+            in_domains = ", ".join(result.words for result in treatment["domains"])
+            verdict = f"overall {verdict or response.missing}; {in_domains}"
         parts.append(
             f"{treatment['treatment'].inhibitor.name}{purpose and f' for {purpose}'}: "
-            f"{verdict[:1].lower()}{verdict[1:]}"
+            f"{verdict or f'overall response {response.missing}'}"
         )
     return parts
 
@@ -236,7 +242,13 @@ def study_page(request: HttpRequest, collection: str, slug: str) -> HttpResponse
         .filter(study=paper)
         .prefetch_related("treatments__inhibitor"),
         "groups": [
-            (group, [(finding, printed_numbers(finding)) for finding in group.findings.all()])
+            (
+                group,
+                [
+                    (finding, summaries.finding_in_words(finding))
+                    for finding in group.findings.all()
+                ],
+            )
             for group in groups
         ],
         "inclusions": paper.inclusions.select_related("review"),
@@ -245,40 +257,3 @@ def study_page(request: HttpRequest, collection: str, slug: str) -> HttpResponse
         .order_by("short_name", "slug"),
     }
     return render(request, "evidence/study.html", context, status=status)
-
-
-def printed_numbers(finding: GroupFinding) -> str:
-    """A finding's numbers in words, exactly those that were printed."""
-
-    def format_number(value) -> str:
-        return format(value.normalize(), "f").replace("-", "−")
-
-    def with_sd(value, sd) -> str:
-        return (
-            f"{format_number(value)} (SD {format_number(sd)})"
-            if sd is not None
-            else format_number(value)
-        )
-
-    parts = []
-    if finding.events is not None:
-        parts.append(f"{finding.events}/{finding.n}")
-    if finding.percent is not None:
-        parts.append(f"{format_number(finding.percent)} %")
-    if finding.value is not None:
-        parts.append(format_number(finding.value))
-    if finding.baseline is not None and finding.followup is not None:
-        baseline, followup = (
-            with_sd(finding.baseline, finding.baseline_sd),
-            with_sd(finding.followup, finding.followup_sd),
-        )
-        parts.append(f"{baseline} to {followup}")
-    if finding.change is not None:
-        parts.append(f"change {with_sd(finding.change, finding.change_sd)}")
-    if finding.iqr is not None:
-        parts.append(f"IQR {format_number(finding.iqr)} (width as printed)")
-    if finding.iqr_low is not None and finding.iqr_high is not None:
-        parts.append(f"IQR {format_number(finding.iqr_low)} to {format_number(finding.iqr_high)}")
-    if finding.p_value:
-        parts.append(f"p {'' if finding.p_value[0] in '<>' else '= '}{finding.p_value}")
-    return ", ".join(parts)

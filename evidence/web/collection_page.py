@@ -10,13 +10,15 @@ from .. import summaries
 from ..downloads import FILE_FORMATS
 from ..downloads.release_status import page_status
 from ..models import Collection
+from ..questions.heading import question_heading
 from ..questions.parsing import ParsedRequest, parse_query_string
+from ..questions.question import Question
 from ..questions.request_checks import head_response
 from ..summaries import GroupCover, Matches, group_cover, run_summaries
 from ..summaries.cohort import Answer, Totals
 from ..summaries.shares import Summary
 from .filter_form import Input, form_inputs, hidden_inputs
-from .navigation import navigation_tabs
+from .navigation import Navigation, collection_navigation
 
 MAX_NEAREST = 4  # nearby questions offered where nobody matches
 CHARTS_TARGET = "charts"  # the id of the element that htmx puts charts into, alone
@@ -31,7 +33,9 @@ class Context:
 
 @dataclass(frozen=True)
 class CollectionPage(Context):
-    """The frame of a collection's page: form, chips, answer, tabs, groups beside the patients."""
+    """The frame of a collection's page: navigation, heading, answer, form, groups beside the
+    patients.
+    """
 
     parsed: ParsedRequest
     collection: Collection
@@ -40,7 +44,8 @@ class CollectionPage(Context):
     answer: Answer
     totals: Totals
     matches: list[Matches]
-    tabs: dict[str, list[dict]]
+    navigation: Navigation
+    heading: str  # the question in a line, or the collection's name where nothing is asked
     noun: str
     query: str  # of the question alone; empty where the address is wrong
     sort: str
@@ -59,11 +64,12 @@ class CollectionPage(Context):
         statement.
         """
         question = parsed.question_or_all
-        facets, answer, totals, matches, *results = run_summaries(
+        facets, answer, totals, matches, counts, *results = run_summaries(
             summaries.filter_facets(question, parsed.vocabulary, parsed.match_words),
             summaries.match_summary(question),
             summaries.cohort_totals(question),
             summaries.match_counts(question, parsed.vocabulary),
+            summaries.list_counts(question),
             *own_summaries.values(),
         )
         query = question.query() if parsed.question else ""
@@ -76,7 +82,8 @@ class CollectionPage(Context):
             answer=answer,
             totals=totals,
             matches=matches,
-            tabs=navigation_tabs(parsed.collection, query, noun),
+            navigation=collection_navigation(parsed.collection, query, noun, counts),
+            heading=question_heading(question, parsed.vocabulary) or parsed.collection.name,
             noun=noun,
             query=query,
             sort=request.GET.get("sort", ""),
@@ -140,3 +147,9 @@ def is_partial(request: HttpRequest) -> bool:
     return (
         bool(request.htmx) and not request.htmx.history_restore_request and not request.htmx.boosted
     )
+
+
+def whole_collection_navigation(collection: Collection, noun: str) -> Navigation:
+    """The navigation of a page that asks no question of its own."""
+    (counts,) = run_summaries(summaries.list_counts(Question(collection)))
+    return collection_navigation(collection, "", noun, counts)

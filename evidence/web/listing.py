@@ -18,13 +18,14 @@ PAGE = 50  # rows of a page
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell as a page shows it."""
+    """One cell as a page shows it. Of several values in a cell, `lines` has each with its tone."""
 
     text: str
     missing: str
     href: str
     numeric: bool
     tone: str
+    lines: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -152,6 +153,9 @@ def show_cell(
     if value is None:
         return Cell("", reason if column.tells_missing else "", "", column.numeric, "")
     parts = value.split(SEPARATOR) if column.lookup else [str(value)]
+    if column.words:
+        lines = tuple(column.words(part) for part in parts)
+        return Cell(SEPARATOR.join(text for text, _ in lines), "", "", column.numeric, "", lines)
     text = SEPARATOR.join([cell_label(column, code, vocabulary) for code in parts])
     tone = parts[0] if column.toned and len(set(parts)) == 1 else ""
     return Cell(text, "", cell_link(column, value, collection, study), column.numeric, tone)

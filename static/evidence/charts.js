@@ -329,18 +329,27 @@
     for (const each of root.querySelectorAll(PLACE)) places.observe(each);
   }
 
-  // Charts of another question take about the same room: the page keeps its height, and the reader their place.
+  // Charts of another question take about the same room: the page keeps its height, and the reader their place. Charts
+  // that were asked for by a link come again.
   let room = 0;
   document.addEventListener("htmx:beforeSwap", (event) => {
     const place = document.getElementById("charts");
-    if (place && event.detail.target.id === "view") room = place.offsetHeight;
+    if (event.detail.target.id === "view") room = place && place.querySelector(".chart") ? place.offsetHeight : 0;
   });
   document.addEventListener("htmx:afterSwap", () => {
-    const kept = document.querySelector(`${PLACE} .room`);
+    const kept = document.querySelector("#charts > .room");
     if (kept && room) kept.style.minHeight = `${room}px`;
   });
+  document.addEventListener("htmx:afterSettle", (event) => {
+    const link = room && event.detail.target.id === "view" && document.querySelector("#charts a[hx-get]");
+    if (link) htmx.trigger(link, "click");
+  });
   for (const failure of ["htmx:responseError", "htmx:sendError"]) {
-    document.addEventListener(failure, (event) => event.detail.target.matches(PLACE) && event.detail.target.removeAttribute("hx-get")); // its link stays
+    document.addEventListener(failure, ({ detail: { target, requestConfig } }) => {
+      if (target.id !== "charts") return;
+      target.removeAttribute("hx-get"); // its link stays
+      if (requestConfig.elt.href) location.assign(requestConfig.elt.href);
+    });
   }
 
   let width = innerWidth;
