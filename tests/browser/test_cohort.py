@@ -450,6 +450,20 @@ def test_charts_that_do_not_come_leave_their_link(chromium, site):
     context.close()
 
 
+def test_charts_that_were_asked_for_come_again_after_a_choice(visit, site):
+    """Where groups lead the answer, charts wait for a click; a choice in them takes none away."""
+    page = visit("/published/")
+    page.locator("#charts").get_by_role("link", name="Charts of this question").click()
+    drawn(page)
+    before = page.evaluate("scrollY")
+    page.locator("#twin-age-and-sex summary").click()
+    page.locator("#twin-age-and-sex a.step", has_text="40–49 years").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/published/?age_min=40&age_max=49")
+    expect(page.locator("#chart-age-and-sex")).to_be_focused()
+    assert page.evaluate("scrollY") >= before, "the page keeps its height meanwhile"
+
+
 def test_the_page_of_the_charts_filters_in_place(visit, site):
     page = visit(f"{SIM}charts/")
     choose(page, "indication-sets", "ILD + skin")
