@@ -35,7 +35,13 @@ UNCACHED_PATHS = (
     f"/{settings.STATIC_URL.strip('/')}/",
 )
 # headers that change an answer
-VARY = ("Accept-Encoding", "HX-Request", "HX-Boosted", "HX-History-Restore-Request")
+VARY = (
+    "Accept-Encoding",
+    "HX-Request",
+    "HX-Boosted",
+    "HX-History-Restore-Request",
+    "HX-Target",
+)
 RETRY_LATER = {"Retry-After": "30"}
 # seconds; a new version of the data has new keys, so nothing kept is ever wrong
 CACHE_SECONDS = 24 * 60 * 60
@@ -191,7 +197,7 @@ def request_identity(request: HttpRequest) -> tuple:
         request.path,
         request.path_info,
         request.META.get("QUERY_STRING", ""),
-        (bool(htmx), htmx.boosted, htmx.history_restore_request),
+        (bool(htmx), htmx.boosted, htmx.history_restore_request, htmx.target),
         accepts_gzip(request),
     )
 

@@ -8,7 +8,19 @@ from .api.documentation import api_documentation
 from .downloads import FILE_FORMATS
 from .downloads.citations import FORMATS
 from .tables import TABLES
-from .web import about, analyses, cases, comparison, files, health, lists, overview, reference
+from .web import (
+    about,
+    analyses,
+    cases,
+    charts,
+    comparison,
+    files,
+    health,
+    home,
+    lists,
+    overview,
+    reference,
+)
 
 
 class Noun(StringConverter):
@@ -35,7 +47,7 @@ register_converter(Format, "format")
 
 handler500 = "evidence.web.errors.server_error"
 urlpatterns = [
-    path("", reference.home_page, name="home"),
+    path("", home.home_page, name="home"),
     path("favicon.ico", reference.favicon),
     path("healthz", health.liveness, name="healthz"),
     path("readyz", health.readiness, name="readyz"),
@@ -53,6 +65,7 @@ urlpatterns = [
     path("releases/", about.releases_page, name="releases"),
     path("releases/<int:number>/<slug:slug>.zip", about.release_file, name="release_file"),
     path("<slug:collection>/", overview.overview_page, name="cohort"),
+    path("<slug:collection>/matrix/", lists.matrix_page, name="matrix"),
     path("<slug:collection>/compare/", comparison.comparison_page, name="compare"),
     path("<slug:collection>/compare.csv", comparison.compare_file, name="compare_file"),
     path("<slug:collection>/similar/", comparison.similar_page, name="similar"),
@@ -63,6 +76,7 @@ urlpatterns = [
     path("<slug:collection>/bundle.zip", files.bundle_file, name="bundle"),
     path("<slug:collection>/phenopackets.json", files.phenopackets_file, name="phenopackets"),
     path("<slug:collection>/flow/", analyses.flow_page, name="flow"),
+    path("<slug:collection>/charts/", charts.charts_page, name="charts"),
     path("<slug:collection>/charts/<slug:name>.csv", files.chart_file, name="chart_file"),
     path("<slug:collection>/studies.<citation:how>", files.citations_file, name="citations"),
     path(

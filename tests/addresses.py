@@ -36,7 +36,8 @@ def arguments(slug: str) -> dict[str, list[tuple]]:
     )
     alone += "api_releases api_dictionary api_schema"
     whole = (
-        "cohort compare compare_file similar forest forest_file rules completeness bundle "
+        "cohort matrix charts compare compare_file similar forest forest_file rules completeness "
+        "bundle "
         "phenopackets flow "
     )
     whole += "api_collection api_filters api_summary api_forest " + " ".join(

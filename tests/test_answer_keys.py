@@ -130,6 +130,7 @@ def test_what_an_answer_depends_on_is_said_to_caches(client, world):
             "HX-Request",
             "HX-Boosted",
             "HX-History-Restore-Request",
+            "HX-Target",
         }
 
 
@@ -156,6 +157,7 @@ def as_a_server_does():
 
 PATHS = [
     "",
+    "charts/",
     "patients/",
     "studies/",
     "compare/",
@@ -196,6 +198,7 @@ HEADERS = {
     "HX-Request": [None, "true", "false"],
     "HX-Boosted": [None, "true"],
     "HX-History-Restore-Request": [None, "true"],
+    "HX-Target": [None, "view", "charts"],
     "Accept-Encoding": [None, "gzip", "gzip;q=0", "xgzip", "br, gzip;q=0.5"],
     "Host": ["testserver", "other.example", "evil.example"],
     "HX-Request-URI-AutoEncoded": [None, "true"],

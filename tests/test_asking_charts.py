@@ -30,12 +30,18 @@ def every_answer_made_anew(settings):
 EVERY = "&".join(f"chart={name}" for name in CHARTS)
 
 
-def overview(client, collection, query=""):
-    return client.get(f"/{collection.slug}/?{query}&{EVERY}")
+def charts_page(client, collection, query=""):
+    return client.get(f"/{collection.slug}/charts/?{query}&{EVERY}")
+
+
+def charts_of(response):
+    """The charts of a page, those with nothing to show too."""
+    empty = [chart for _, charts in response.context["empty_charts"] for chart in charts]
+    return [*response.context["charts"], *empty]
 
 
 def chart_of(response, name):
-    return next(chart for chart in response.context["charts"] if chart.name == name)
+    return next(chart for chart in charts_of(response) if chart.name == name)
 
 
 def steps_with_numbers(chart):
@@ -64,8 +70,8 @@ def test_choosing_leads_to_exactly_what_is_shown_and_back(client, world, questio
     """For random questions: what a cell shows is what its question counts; chosen twice, it is
     taken back.
     """
-    response = overview(client, world.collection, urlencode(question, doseq=True))
-    for chart in response.context["charts"]:
+    response = charts_page(client, world.collection, urlencode(question, doseq=True))
+    for chart in charts_of(response):
         for step, number, unit in steps_with_numbers(chart):
             if step.chosen:
                 assert len(step.question.parts) < len(
@@ -74,7 +80,7 @@ def test_choosing_leads_to_exactly_what_is_shown_and_back(client, world, questio
                 continue
             found = totals_of(client, step.question)
             assert found.of(unit) == number, (chart.name, step.question.to_params())
-            again = overview(client, world.collection, step.question.query())
+            again = charts_page(client, world.collection, step.question.query())
             back = [
                 each
                 for other in [chart_of(again, chart.name)]
@@ -85,7 +91,7 @@ def test_choosing_leads_to_exactly_what_is_shown_and_back(client, world, questio
 
 
 def test_by_hand(client, world):
-    response = overview(client, world.collection)
+    response = charts_page(client, world.collection)
     sets = chart_of(response, "indication-sets")
     words = {
         sets.table.rows[row][0]: step.question.to_params()
@@ -112,7 +118,7 @@ def test_by_hand(client, world):
 
 
 def test_marks_and_cells_ask_the_same(client, world):
-    response = overview(client, world.collection)
+    response = charts_page(client, world.collection)
     for name in ("indication-sets", "response-by-inhibitor", "adverse-events", "age-and-sex"):
         chart = chart_of(response, name)
         marks = {step.question for marks in chart.marks for step in marks if step}
@@ -158,7 +164,7 @@ def test_none_of_manifestations_is_not_widened_by_a_combination(world):
 
 
 def test_links_stand_in_the_page_and_in_the_figure(client, world):
-    body = overview(client, world.collection, "sex=female").content.decode()
+    body = charts_page(client, world.collection, "sex=female").content.decode()
     links = [
         unescape(each)
         for each in re.findall(r'class="step" data-ask="chart-[\w-]+" href="([^"]+)"', body)
@@ -180,15 +186,13 @@ def test_links_stand_in_the_page_and_in_the_figure(client, world):
 
 
 def test_a_reader_picks_charts(client, world):
-    names = [
-        chart.name
-        for chart in client.get(world.address("?chart=swimmers&chart=prior-sets")).context["charts"]
-    ]
-    assert names == ["prior-sets", "swimmers"], "in the order of the page"
-    usual = [chart.name for chart in client.get(world.address()).context["charts"]]
+    page = client.get(world.address("charts/?chart=prior-sets&chart=age-and-sex"))
+    names = [chart.name for chart in page.context["charts"]]
+    assert names == ["age-and-sex", "prior-sets"], "in the order of the page"
+    usual = [chart.name for chart in client.get(world.address("charts/")).context["charts"]]
     assert usual[:2] == ["indication-sets", "response-by-inhibitor"]
     assert [
-        each.name for each in client.get(world.address("?chart=nonsense")).context["charts"]
+        each.name for each in client.get(world.address("charts/?chart=nonsense")).context["charts"]
     ] == usual
 
 
@@ -234,7 +238,7 @@ def test_simulated_numbers_say_so_in_every_row(client, simulated):
 
 
 def test_combinations_by_hand(client, world):
-    response = overview(client, world.collection)
+    response = charts_page(client, world.collection)
     signs = chart_of(response, "manifestation-sets")
     counts = {row[0]: row[1] for row in signs.table.rows}
     # alpha-1's list is complete; ILD is lung disease. Of the others there may be more.
@@ -257,17 +261,16 @@ def test_many_combinations_are_all_in_the_table(client, db):
     for number in range(1, 32):
         present = [code for bit, code in enumerate(codes) if number >> bit & 1]
         make_treatment(make_patient(study, present=present, manifestations_completeness="complete"))
-    chart = chart_of(overview(client, collection), "manifestation-sets")
+    chart = chart_of(charts_page(client, collection), "manifestation-sets")
     assert len(chart.figure["data"][0]["x"]) == 14
     assert "The 17 rarest combinations are not drawn." in chart.note
     assert len(chart.table.rows) == 31 + 6, "with ILD comes lung"
 
 
-def test_a_chart_that_does_not_exist_is_told(client, world):
-    assert (
-        "There is no chart “nonsense”."
-        in client.get(world.address("?chart=nonsense")).content.decode()
-    )
+@pytest.mark.parametrize("page", ["", "charts/"])
+def test_a_chart_that_does_not_exist_is_told(client, world, page):
+    said = client.get(world.address(f"{page}?chart=nonsense")).content.decode()
+    assert "There is no chart “nonsense”." in said
 
 
 def test_the_usual_charts_need_not_stand_in_the_address(client, world):

@@ -12,7 +12,7 @@ with warnings.catch_warnings():
 from evidence import charts
 from evidence.charts.registry import CHARTS
 from evidence.models import Collection
-from evidence.summaries import Breakdown, CategoryShare, ChangeRow, Share
+from evidence.summaries import AgeAndSex, Breakdown, CategoryShare, ChangeRow, Share
 
 PUBLISHED = Collection(slug="a", kind="published")
 SIMULATED = Collection(slug="b", kind="simulated", caveat="simulated: not evidence")
@@ -50,12 +50,13 @@ def change(**fields):
 @pytest.mark.parametrize(
     "address",
     [
-        "/published/?" + "&".join(f"chart={name}" for name in CHARTS),
-        "/sener-2025-reconstruction/?chart=swimmers&chart=manifestation-sets&chart=indication-sets",
-        "/published/",
-        "/sener-2025-reconstruction/",
+        "/published/charts/?" + "&".join(f"chart={name}" for name in CHARTS),
+        "/sener-2025-reconstruction/charts/?chart=swimmers&chart=manifestation-sets&"
+        "chart=indication-sets",
+        "/published/charts/",
+        "/sener-2025-reconstruction/charts/",
         "/published/groups/",
-        "/published/?sex=male",
+        "/published/charts/?sex=male",
     ],
 )
 def test_every_figure_of_a_page_is_valid_plotly(client, db, address):
@@ -70,15 +71,21 @@ def test_every_figure_of_a_page_is_valid_plotly(client, db, address):
 
 def test_a_share_chart_draws_the_share_and_its_interval():
     chart = charts.share_chart(
-        "x", "X", "Set", [share(), share("GI", 0, 0, 87)], PUBLISHED, empty_text=""
+        "x",
+        "X",
+        "Set",
+        [share(), share("skin", 19, 49), share("GI", 0, 0, 87)],
+        PUBLISHED,
+        empty_text="",
     )
     (bars,) = chart.figure["data"]
-    assert bars["x"] == [round(100 * 22 / 49, 4)]
+    assert bars["x"] == [round(100 * 22 / 49, 4), round(100 * 19 / 49, 4)]
     assert round(bars["x"][0] - bars["error_x"]["arrayminus"][0], 1) == 31.9
     assert round(bars["x"][0] + bars["error_x"]["array"][0], 1) == 58.7
-    assert bars["y"] == ["ILD + skin<br>22/49"]
+    assert bars["y"] == ["ILD + skin<br>22/49", "skin<br>19/49"]
     assert chart.table.rows == [
         ["ILD + skin", "22/49", "44.9 %", "31.9–58.7", "0", "38"],
+        ["skin", "19/49", "38.8 %", "26.4–52.8", "0", "38"],
         ["GI", "none known", "", "", "0", "87"],
     ]
     assert chart.sentence.startswith("Most often ILD + skin: 22/49 patients (44.9 %")
@@ -103,7 +110,10 @@ def test_responses_add_up_to_all_treatments():
     row = Breakdown(
         "tofacitinib", "tofacitinib", counts, share("tofacitinib", 3, 6, 4, "treatments")
     )
-    chart = charts.response_chart("x", "X", "Drug", [row], PUBLISHED)
+    other = Breakdown(
+        "baricitinib", "baricitinib", dict.fromkeys(counts, 0), share("b", 0, 0, 1, "treatments")
+    )
+    chart = charts.response_chart("x", "X", "Drug", [row, other], PUBLISHED)
     assert sum(trace["x"][0] for trace in chart.figure["data"]) == 10
     assert {trace["name"] for trace in chart.figure["data"]} == {
         "Improved",
@@ -119,12 +129,13 @@ def test_responses_add_up_to_all_treatments():
 
 
 def test_events_stand_beside_patients():
+    infection = CategoryShare(share("Infection", 1, 3, 2), 2)
     chart = charts.event_chart(
-        [CategoryShare(share("Infection", 1, 3, 2), 2)], PUBLISHED, empty_text=""
+        [infection, CategoryShare(share("Hepatitis", 1, 3, 2), 1)], PUBLISHED, empty_text=""
     )
     patients, events = chart.figure["data"]
-    assert (patients["x"], events["x"]) == ([1], [2])
-    (row,) = chart.table.rows
+    assert (patients["x"], events["x"]) == ([1, 1], [2, 1])
+    row, _ = chart.table.rows
     assert row[:5] == ["Infection", "1", "2", "0", "2"], (
         "patients with, without, not reported, not extracted"
     )
@@ -146,18 +157,18 @@ def test_changes_draw_the_printed_spread_and_nothing_else():
     only = change(change=Decimal("-10.17"), change_sd=Decimal("2.92"), treated=False)
     levels = charts.level_chart("mRSS", [printed, median, only], PUBLISHED)
     baseline = levels.figure["data"][1]
-    assert baseline["x"] == [9.22, 24.0]
-    assert baseline["error_x"]["array"] == [3.81, 0]
+    assert baseline["x"] == [24.0, 9.22], "week by week, those without one last"
+    assert baseline["error_x"]["array"] == [0, 3.81]
     assert "9.22 to 7.11" in levels.sentence and "24 to 12" in levels.sentence
-    assert [row[7] for row in levels.table.rows] == ["", "IQR 7.5", ""]
+    assert [row[7] for row in levels.table.rows] == ["IQR 7.5", "", ""]
     falls = charts.change_chart("mRSS", [printed, median, only], PUBLISHED)
     assert [trace["name"] for trace in falls.figure["data"]] == [
         "JAK inhibitor, subtracted",
         "Comparator",
     ]
     assert [row[6] for row in falls.table.rows] == [
-        "−2.11 (subtracted)",
         "−12 (subtracted)",
+        "−2.11 (subtracted)",
         "−10.17 (SD 2.92)",
     ]
 
@@ -219,9 +230,97 @@ def test_subtracted_changes_are_hollow():
     assert "Hollow marks" in chart.note and "Hollow" not in changes_of(change(**printed)).note
 
 
-def test_the_axis_of_changes_shows_its_zero():
-    axis = changes_of(change(change=Decimal("-7"))).figure["layout"]["xaxis"]
-    assert axis["rangemode"] == "tozero" and axis["zeroline"]
+@pytest.mark.parametrize("changes", [(-7, -12), (3, 5), (-7, 5), (0, 0)])
+def test_the_axis_of_changes_has_its_zero_and_every_bar_inside(changes):
+    rows = [change(change=Decimal(each), change_sd=Decimal(2)) for each in changes]
+    axis = changes_of(*rows).figure["layout"]["xaxis"]
+    low, high = axis["range"]
+    assert low < min(0, *changes) - 2 * any(each <= 0 for each in changes) < high
+    assert low < 0 < high and high > max(changes) + 2 and low < min(changes) - 2
+    assert axis["zeroline"]
+
+
+def test_rows_of_groups_stand_drug_by_drug_and_week_by_week():
+    rows = [
+        change(change=Decimal(-1), inhibitor=drug, weeks=week and Decimal(week), treated=treated)
+        for drug, week, treated in [
+            ("", 12, False),
+            ("tofacitinib", None, True),
+            ("", 4, True),
+            ("tofacitinib", 24, True),
+            ("baricitinib", 52, True),
+            ("tofacitinib", 12, True),
+        ]
+    ]
+    assert [row[1] for row in changes_of(*rows).table.rows] == [
+        *("52", "12", "24", "not stated"),
+        *("4", "12"),
+    ]
+
+
+def test_a_row_of_groups_says_its_n_and_what_its_bar_is():
+    chart = changes_of(
+        change(change=Decimal(-1), change_sd=Decimal("1.5"), n=9), change(change=Decimal(-2))
+    )
+    labels = [
+        label.replace("<br>", " ") for label in chart.figure["layout"]["yaxis"]["categoryarray"]
+    ]
+    assert "n\u00a0=\u00a09" in labels[0] and "n\u00a0not\u00a0extracted" in labels[1]
+    (trace,) = chart.figure["data"]
+    assert "−1 (SD 1.5)" in trace["customdata"][0] and "n\u00a0=\u00a09" in trace["customdata"][0]
+    assert "no confidence intervals" in chart.note
+    assert "SD, no CI" in chart.figure["layout"]["xaxis"]["title"]["text"]
+    assert chart.marks == [["/a/studies/s/", "/a/studies/s/"]], "a mark opens its study"
+
+
+def shares_said(chart):
+    return [text for trace in chart.figure["data"] for text in trace.get("customdata", [])]
+
+
+def test_marks_say_whole_shares():
+    counts = {"improved": 57, "stable": 0, "worsened": 0, "not_improved": 8}
+    tofacitinib, other = (
+        Breakdown(name, name, counts, share(name, 57, 65, 7, "treatments"))
+        for name in ("tofacitinib", "other")
+    )
+    chart = charts.response_chart("x", "X", "Drug", [tofacitinib, other], PUBLISHED)
+    said = shares_said(chart)
+    rate = "57/65 treatments (87.7 %, 95 % CI 77.5–93.6), 7 not known (7 not extracted)"
+    assert said[0] == f"tofacitinib: improved {rate}"
+    assert "tofacitinib: not improved (not further stated) 8/65 treatments (12.3 %" in said[2]
+    assert said[4] == "tofacitinib: not known in 7 of 72 treatments (7 not extracted)"
+    rows = [CategoryShare(share(name, 1, 3, 2), 2) for name in ("Infection", "Hepatitis")]
+    said = shares_said(charts.event_chart(rows, PUBLISHED, empty_text=""))
+    assert said[0] == f"Infection: {rows[0].patients}"
+    assert said[2] == "Infection: 2 events in 1 patient; serious: none stated"
+    known = Share("Age known", 5, 5, 0, 1)
+    bands = [("20–29", {"female": 2, "male": 1}), ("30–39", {"female": 2})]
+    ages = AgeAndSex(bands, {"female": 4, "male": 1, "unknown": 1}, {25: 3, 35: 2}, known)
+    said = shares_said(charts.age_chart(ages, PUBLISHED))
+    assert said[0] == (
+        "20–29 years: 3/5 patients (60.0 %, 95 % CI 23.1–88.2), 1 not known (1 not extracted); "
+        "female: 2 of these 3"
+    )
+    asked = shares_said(charts.age_chart(ages, PUBLISHED, asked_for="asked for"))
+    assert asked[0].startswith("20–29 years: 3/5 patients (asked for), ")
+
+
+def test_one_bar_is_a_sentence():
+    row = CategoryShare(share("Infection", 1, 3, 2), 2)
+    chart = charts.event_chart([row], PUBLISHED, empty_text="")
+    assert (chart.figure, chart.nothing) == ({}, "") and len(chart.table.rows) == 1
+    assert (
+        chart.sentence == f"Infection in {row.patients}, 2 events. In all, 2 events are recorded."
+    )
+    counts = {"improved": 3, "stable": 1, "worsened": 0, "not_improved": 2}
+    verdicts = Breakdown("tofacitinib", "t", counts, share("t", 3, 6, 4, "treatments"))
+    chart = charts.response_chart("x", "X", "Drug", [verdicts], PUBLISHED)
+    assert not chart.figure and chart.sentence == (
+        "tofacitinib: 3 improved, 1 stable, 2 not improved (not further stated). Improved: "
+        f"{verdicts.improved}."
+    )
+    printed = changes_of(change(change=Decimal("-7")))
+    assert not printed.figure and printed.sentence.startswith("1 printed change.")
 
 
 @pytest.mark.parametrize(
@@ -243,7 +342,7 @@ def test_printed_as_says_what_is_printed(fields, printed_as):
 
 def test_the_published_changes_name_their_comparators(client, db):
     """Khan 2026 prints a change and no levels; three of the groups had no JAK inhibitor."""
-    (chart,) = client.get("/published/?chart=group-changes").context["charts"]
+    (chart,) = client.get("/published/charts/?chart=group-changes").context["charts"]
     for said in (
         "comparator Cyclophosphamide 500 mg/m2 monthly (Khan 2026), mean change −8",
         "comparator Control (Chen 2025 (BASICS)), mean change −3.6",
@@ -256,7 +355,7 @@ def test_the_published_changes_name_their_comparators(client, db):
 
 def test_labels_from_the_data_cannot_become_markup():
     chart = charts.share_chart(
-        "x", "X", "Set", [share("<a href='x'>b</a> & c")], PUBLISHED, empty_text=""
+        "x", "X", "Set", [share("<a href='x'>b</a> & c"), share()], PUBLISHED, empty_text=""
     )
     assert "<a" not in chart.figure["data"][0]["y"][0]
     assert "&lt;a" in chart.figure["data"][0]["y"][0] and "&amp;" in chart.figure["data"][0]["y"][0]
@@ -264,9 +363,9 @@ def test_labels_from_the_data_cannot_become_markup():
 
 def test_a_simulated_chart_is_marked_inside_the_picture():
     def marks(collection):
-        return charts.share_chart("x", "X", "Set", [share()], collection, empty_text="").figure[
-            "layout"
-        ]["annotations"]
+        shares = [share(), share("skin", 19)]
+        chart = charts.share_chart("x", "X", "Set", shares, collection, empty_text="")
+        return chart.figure["layout"]["annotations"]
 
     assert marks(PUBLISHED) == []
     assert "SIMULATED" in marks(SIMULATED)[0]["text"]
@@ -279,5 +378,5 @@ def test_a_figure_cannot_close_its_script_element(client, db):
     make_treatment(
         make_patient(make_study(collection, short_name="</script><b>x")), indications=["ild"]
     )
-    body = client.get("/markup/").content.decode()
+    body = client.get("/markup/charts/").content.decode()
     assert "</script><b>" not in body

@@ -107,7 +107,13 @@ def test_a_click_on_a_facet_drops_nothing_that_is_asked(client, world, asking, p
 
 @pytest.mark.parametrize(
     ("page", "own"),
-    [("", {"chart"}), ("patients/", set()), ("forest/", {"item", "shared"}), ("rules/", {"rule"})],
+    [
+        ("", set()),
+        ("charts/", {"chart"}),
+        ("patients/", set()),
+        ("forest/", {"item", "shared"}),
+        ("rules/", {"rule"}),
+    ],
 )
 def test_a_click_on_a_facet_keeps_what_changes_the_display(client, world, page, own):
     view = [

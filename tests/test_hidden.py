@@ -183,7 +183,7 @@ def addresses(collection) -> list[str]:
         *found,
         f"{base}compare/{both}",
         f"{base}compare.csv{both}",
-        f"{base}?{'&'.join(f'chart={name}' for name in CHARTS)}",
+        f"{base}charts/?{'&'.join(f'chart={name}' for name in CHARTS)}",
         f"{base}similar/?sex=female&age=40",
         *(f"{base}forest/?item={item}" for item in summaries.forest_items(Question(collection))),
         *(f"{base}rules/?rule={rule}" for rule in ALL_RULES),

@@ -101,7 +101,8 @@ def test_every_month_is_in_one_window(month, word):
 
 
 def test_nothing_measured_is_said(client, published):
-    (chart,) = client.get("/published/?chart=mrss-levels").context["charts"]
+    page = client.get("/published/charts/?chart=mrss-levels")
+    ((_, (chart,)),) = page.context["empty_charts"]
     assert chart.figure == {}
     assert "mRSS is recorded in 0 outcomes here" in chart.sentence
 
@@ -110,7 +111,7 @@ def test_nothing_measured_is_said(client, published):
 
 
 def test_swimmers_by_hand(client, measured):
-    (chart,) = client.get("/measured/?chart=swimmers").context["charts"]
+    (chart,) = client.get("/measured/charts/?chart=swimmers").context["charts"]
     assert [row[0] for row in chart.table.rows] == [
         "m-4, 1",
         "m-3, 1",
@@ -131,7 +132,7 @@ def test_only_the_longest_courses_are_drawn(client, db):
     study = make_study(collection)
     for months in range(1, SWIMMERS + 6):
         make_treatment(make_patient(study), duration_months=months)
-    (chart,) = client.get("/long/?chart=swimmers").context["charts"]
+    (chart,) = client.get("/long/charts/?chart=swimmers").context["charts"]
     assert len(chart.table.rows) == SWIMMERS
     assert f"The {SWIMMERS} longest of {SWIMMERS + 5} courses." in chart.note
 

@@ -460,7 +460,7 @@ def test_the_list_of_some_months_says_so(client, several_months, unlimited):
 
 
 def test_swimmers_show_the_outcomes_of_the_months_asked_for(client, several_months, unlimited):
-    (chart,) = client.get("/followed/?assessed=3&chart=swimmers").context["charts"]
+    (chart,) = client.get("/followed/charts/?assessed=3&chart=swimmers").context["charts"]
     told = [(row[5], row[-1]) for row in chart.table.rows]
     assert sorted(told) == [
         ("month 3: Skin: mRSS, improved; month 3: Lung: FVC, stable", "0"),

@@ -35,7 +35,7 @@ def addresses_of(collection: str) -> list[str]:
     return [f"/{collection}/", *(f"/{collection}/{noun}/" for noun in NOUNS)]
 
 
-VIEWS = ["compare", "forest", "rules", "similar", "completeness", "flow"]
+VIEWS = ["matrix", "charts", "compare", "forest", "rules", "similar", "completeness", "flow"]
 ALL_PAGES = [
     "/",
     "/inhibitors/",
@@ -53,7 +53,7 @@ ALL_PAGES = [
     "/published/similar/?age=48&sex=male&manifestation=skin&without=lung&prior=methotrexate",
     "/sener-2025-reconstruction/compare/?a=inhibitor%3Dtofacitinib&b=inhibitor%3Dbaricitinib",
     "/sener-2025-reconstruction/forest/?item=relapsed&shared=yes",
-    "/published/?" + "&".join(f"chart={name}" for name in CHARTS),
+    "/published/charts/?" + "&".join(f"chart={name}" for name in CHARTS),
     *addresses_of("published"),
     *addresses_of("sener-2025-reconstruction"),
     "/published/patients/fujita-2019-1/",
@@ -123,7 +123,8 @@ def test_the_main_question_end_to_end(client, db):
             client.get(f"/sener-2025-reconstruction/patients.csv{question}").streaming_content
         )
         assert file.decode().count("\r\n") - 1 == counts[match]
-        drawn = {chart.name: chart for chart in overview.context["charts"]}["age-and-sex"]
+        page = client.get(f"/sener-2025-reconstruction/charts/{question}")
+        drawn = {chart.name: chart for chart in page.context["charts"]}["age-and-sex"]
         assert sum(int(cell) for row in drawn.table.rows for cell in row[1:]) == counts[match]
     assert counts == {"any": 38, "all": 21, "exactly": 21, "none": 4}
 
@@ -347,7 +348,7 @@ def test_paging_shows_every_row_once(client, simulated):
 
 
 def test_simulated_records_say_so_everywhere(client, simulated):
-    overview = client.get(f"/{simulated.slug}/")
+    drawn = client.get(f"/{simulated.slug}/charts/").context["charts"]
     for address in [*addresses_of(simulated.slug), f"/{simulated.slug}/patients/SIM-03-01/"]:
         page = text_of(client.get(address))
         assert (
@@ -358,7 +359,7 @@ def test_simulated_records_say_so_everywhere(client, simulated):
             "Simulated records." in text_of(client.get(f"{address}?sex=x"))
             or "patients/SIM" in address
         )
-    for chart in overview.context["charts"]:
+    for chart in drawn:
         if chart.figure:
             assert any(
                 "SIMULATED" in mark["text"] for mark in chart.figure["layout"]["annotations"]
@@ -367,7 +368,7 @@ def test_simulated_records_say_so_everywhere(client, simulated):
 
 
 def test_published_records_are_not_marked(client, db):
-    page = client.get("/published/")
+    page = client.get("/published/charts/")
     assert "Simulated records." not in text_of(page)
     assert all(
         not chart.figure["layout"]["annotations"]
@@ -387,15 +388,18 @@ def test_published_and_simulated_never_meet(client, db, published, simulated):
 
 def test_every_tab_and_file_keeps_the_question(client, world):
     response = client.get(world.address(f"patients/?{QUESTION}&sort=age_years"))
+    navigation = response.context["navigation"]
     tabs = {
-        tab["label"]: tab["href"] for rooms in response.context["tabs"].values() for tab in rooms
+        tab.label: tab.href
+        for tab in [*navigation.main, *(tab for tabs in navigation.more.values() for tab in tabs)]
     }
     for label in (
         "Overview",
         "Patients",
-        "Findings",
+        "Findings in groups",
+        "Case matrix",
         "Forest plot",
-        "Verdict and rule",
+        "Response by rule",
         "Completeness",
     ):
         assert tabs[label].endswith("?inhibitor=tofacitinib&indication=ild&indication=skin"), label
@@ -442,9 +446,7 @@ def test_a_collection_without_any_record(client, db):
     make_collection("empty")
     for address in addresses_of("empty"):
         assert client.get(address).status_code == 200
-    assert "This collection has no individually reported patient yet." in text_of(
-        client.get("/empty/")
-    )
+    assert "This collection has no individual patient yet." in text_of(client.get("/empty/"))
 
 
 def draw_1_row_and_40() -> None:

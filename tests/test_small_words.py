@@ -11,7 +11,8 @@ from evidence.charts.treatments import months_known_text
 from evidence.questions.parsing import parse_query_string
 from evidence.questions.question import Question
 from evidence.summaries import Share, pluralize, run_summaries
-from evidence.templatetags.casebook import share_rate, share_rows
+from evidence.templatetags.casebook import linked_share_rows, share_rate
+from evidence.web.answer_shares import LinkedShare
 
 from .factories import make_collection, make_patient, make_study, make_treatment
 from .test_pages import text_of
@@ -84,10 +85,12 @@ def test_one_of_one_on_the_pages(single, client):
     rules = text_of(client.get("/single/rules/"))
     assert "0 of 1 outcome by mRSS" in rules and "In 0 of 1 treatment mRSS" in rules
     assert "the one treatment is not evaluable" in text_of(client.get("/single/rules/?rule=fvc-5"))
-    overview = text_of(client.get("/single/?chart=swimmers"))
-    assert "Of the 1 patient in view" in overview and "Download this one as CSV" in overview
+    overview = text_of(client.get("/single/"))
+    assert "What happened in the 1 patient in view" in overview
+    assert "Download this one as CSV" in overview
     assert '"unseen"> patient</span>' in client.get("/single/").content.decode()
-    assert "The length is known of 1 of 1 treatment; 0 of the 1 listed here has" in overview
+    swimmers = text_of(client.get("/single/charts/?chart=swimmers"))
+    assert "The length is known of 1 of 1 treatment; 0 of the 1 listed here has" in swimmers
     case = text_of(client.get("/single/patients/only-1/"))
     assert "0 of 2 outcomes or events have a month" in case and "given for 1 month" in case
 
@@ -136,14 +139,19 @@ def test_where_under_five_are_known_the_interval_comes_first_and_the_percentage_
 ):
     share = Share("Improved", known, known, 0, 1)
     interval, percent = share.interval_text, "100.0 %"
-    text, cell, row = str(share), str(share_rate(share)), str(share_rows([share]))
+    text, cell, row = (
+        str(share),
+        str(share_rate(share)),
+        str(linked_share_rows([LinkedShare(share)])),
+    )
     if few:
         assert f"(95 % CI {interval}, {percent})" in text
         assert cell == f'<span class="quiet">{interval} ({percent})</span>'
-        assert f'<td class="number quiet" colspan="2">{interval} ({percent})</td>' in row
+        assert f'class="rate quiet">CI {interval} ({percent})</td>' in row
     else:
         assert f"({percent}, 95 % CI {interval})" in text
         assert cell == f"{percent} ({interval})" and "quiet" not in row
+        assert f'class="rate">{percent} (CI {interval})</td>' in row
     assert ("1/1 patient " in text) == (known == 1)
     assert share_rate(Share("Improved", 0, 0, 0, 1)) == "–"
 

@@ -280,6 +280,9 @@ def test_headlines_agree_with_plain_loops(world, simulated, asking, question):
         with_events = [course for course in expected if course.adverse_events == "events"]
         if with_events and not any(plain.seriousness_counts(course) for course in with_events):
             rules["serious"] = (lambda c: False, lambda c: False)
+        if "serious" in question or "events" not in question.get("adverse_events", ["events"]):
+            # asked for by the question itself: all of whom it is known
+            rules["serious"] = (rules["serious"][0], lambda c: plain.seriousness(c) != "unknown")
         for share in heads:
             yes, known = rules[share.key]
             left = plain.patients([course for course in expected if not known(course)])

@@ -1,6 +1,7 @@
 """Bars: shares with their intervals, verdicts, events, ages."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from ..models import Collection
 from ..models.choices import Response, Sex
@@ -13,6 +14,7 @@ from .chart import (
     NOT_KNOWN,
     PATTERNS,
     SECOND,
+    WHOLE,
     Chart,
     ChartTable,
     build_figure,
@@ -82,7 +84,9 @@ def share_chart(
         (["label", *SHARE_COLUMNS], [[share.label, *share_numbers(share)] for share in shares]),
     )
     if not known_shares:
-        return Chart(name, title, empty_text, table, note=note)
+        return Chart(name, title, empty_text, table, note=note, nothing=empty_text.rstrip("."))
+    if len(known_shares) == 1:
+        return Chart(name, title, share_sentence(known_shares), table, note=note)
     labels = [f"{label_text(share.label)}<br>{share.fraction}" for share in known_shares]
     bars = {
         "type": "bar",
@@ -96,7 +100,7 @@ def share_chart(
             width=5,
         ),
         "customdata": [f"{label_text(share.label)}: {share}" for share in known_shares],
-        "hovertemplate": "%{customdata}<extra></extra>",
+        "hovertemplate": WHOLE,
     }
     unit = f"% of {known_shares[0].unit} known, 95 % CI"
     layout = {
@@ -111,7 +115,7 @@ def share_chart(
 
 def share_sentence(shares: Sequence[Share]) -> str:
     most_frequent, *others = sorted(shares, key=lambda share: -share.count)
-    text = f"Most often {most_frequent.label}: {most_frequent}"
+    text = f"{'Most often ' if others else ''}{most_frequent.label}: {most_frequent}"
     if others:
         text += "; then " + ", ".join(f"{share.label} {share.fraction}" for share in others[:3])
     caveat = (
@@ -164,12 +168,15 @@ def response_chart(
             "No overall verdict is known for any of these treatments.",
             table,
             note=note,
+            nothing="No overall verdict is known",
         )
+    if len(rows) == 1:
+        return Chart(name, title, verdicts_sentence(rows[0]), table, note=note)
     labels = [label_text(row.label) for row in rows]
     counts = {response: [row.counts[response] for row in rows] for response in RESPONSES}
     counts[Response.UNKNOWN] = [row.improved.missing for row in rows]
     responses = [response for response in counts if any(counts[response])]
-    traces = [verdict_trace(response, labels, counts[response]) for response in responses]
+    traces = [verdict_trace(response, labels, rows, counts[response]) for response in responses]
     marks = [
         [
             link_of(row, response.value) if number else None
@@ -190,6 +197,18 @@ def response_chart(
     return Chart(name, title, sentence, table, figure, note, marks)
 
 
+def verdicts_sentence(row: Breakdown) -> str:
+    """All verdicts on one kind of treatment: “tofacitinib: 57 improved, 8 stable. Improved: 57/65
+    …”.
+    """
+    verdicts = ", ".join(
+        f"{row.counts[response]} {response.label.lower()}"
+        for response in RESPONSES
+        if row.counts[response]
+    )
+    return f"{row.label}: {verdicts}. Improved: {row.improved}."
+
+
 def response_cells(row: Breakdown) -> list[str]:
     """All verdicts, the missing by reason, then the improved as a share."""
     fraction, percent, interval, *missing = share_cells(row.improved)
@@ -203,7 +222,17 @@ def response_cells(row: Breakdown) -> list[str]:
     ]
 
 
-def verdict_trace(response: Response, labels: list[str], counts: list[int]) -> dict:
+def verdict_text(row: Breakdown, response: Response) -> str:
+    """One verdict on one kind of treatment as a whole share, or how many verdicts are not known."""
+    if response == Response.UNKNOWN:
+        of_all = f"{row.improved.missing} of {pluralize(row.improved.in_view, row.improved.unit)}"
+        return f"not known in {of_all} ({row.improved.missing_split})"
+    return f"{response.label.lower()} {replace(row.improved, count=row.counts[response])}"
+
+
+def verdict_trace(
+    response: Response, labels: list[str], rows: Sequence[Breakdown], counts: list[int]
+) -> dict:
     return {
         "type": "bar",
         "orientation": "h",
@@ -214,11 +243,13 @@ def verdict_trace(response: Response, labels: list[str], counts: list[int]) -> d
         "textposition": "inside",
         "insidetextanchor": "middle",
         "textangle": 0,
+        "constraintext": "none",
         "marker": {
             "color": COLOURS[response],
             "pattern": {"shape": PATTERNS[response], "solidity": 0.25, "size": 6},
         },
-        "hovertemplate": "%{y}: %{x} " + response.label.lower() + "<extra></extra>",
+        "customdata": [f"{label_text(row.label)}: {verdict_text(row, response)}" for row in rows],
+        "hovertemplate": WHOLE,
     }
 
 
@@ -293,7 +324,10 @@ def event_chart(
         (EVENT_COLUMNS, [event_numbers(row) for row in rows]),
     )
     if not rows:
-        return Chart(name, title, empty_text, table, note=note)
+        nothing = "No adverse event is recorded"
+        return Chart(name, title, empty_text, table, note=note, nothing=nothing)
+    if len(rows) == 1:
+        return Chart(name, title, event_sentence(rows), table, note=note)
     labels = [label_text(row.patients.label) for row in rows]
 
     def bar_trace(
@@ -306,33 +340,43 @@ def event_chart(
             "y": labels,
             "x": counts,
             "text": [str(count) for count in counts],
-            "textposition": "auto",
+            "textposition": "outside",
+            "cliponaxis": False,
             "marker": {"color": colour, "pattern": {"shape": pattern, "solidity": 0.25, "size": 6}},
-            "customdata": hover,
-            "hovertemplate": "%{y}: %{customdata}<extra></extra>",
+            "customdata": [f"{label}: {text}" for label, text in zip(labels, hover, strict=True)],
+            "hovertemplate": WHOLE,
         }
 
     patients = [row.patients.count for row in rows]
     events = [row.events for row in rows]
     traces = [
         bar_trace("Patients", patients, COUNT, "", [str(row.patients) for row in rows]),
-        bar_trace("Events", events, SECOND, "/", [pluralize(row.events, "events") for row in rows]),
+        bar_trace("Events", events, SECOND, "/", [events_text(row) for row in rows]),
     ]
     layout = {
         "barmode": "group",
         "xaxis": count_axis("patients, and events", max(patients + events)),
         "yaxis": rows_axis(labels),
     }
+    figure = build_figure(collection, traces, rows=len(rows) * 2, **layout)
+    return Chart(name, title, event_sentence(rows), table, figure, note, [links, links])
+
+
+def events_text(row: CategoryShare) -> str:
+    """“3 events in 2 patients; serious: 1 of 2 stated”."""
+    patients = pluralize(row.patients.count, row.patients.unit)
+    return f"{pluralize(row.events, 'events')} in {patients}; serious: {row.serious_text}"
+
+
+def event_sentence(rows: Sequence[CategoryShare]) -> str:
+    """The two most frequent categories, and how many events there are in all."""
     categories = "; ".join(
         f"{row.patients.label} in {row.patients}, {pluralize(row.events, 'events')}"
         for row in rows[:2]
     )
-    sentence = (
-        f"{categories}. In all, {pluralize(sum(events), 'events')} "
-        f"{'is' if sum(events) == 1 else 'are'} recorded."
-    )
-    figure = build_figure(collection, traces, rows=len(rows) * 2, **layout)
-    return Chart(name, title, sentence, table, figure, note, [links, links])
+    events = sum(row.events for row in rows)
+    verb = "is" if events == 1 else "are"
+    return f"{categories}. In all, {pluralize(events, 'events')} {verb} recorded."
 
 
 def age_chart(
@@ -340,8 +384,11 @@ def age_chart(
     collection: Collection,
     *,
     link_of: Callable[[str, str | None], FilterLink | None] = lambda band, sex: None,
+    asked_for: str = "",
 ) -> Chart:
-    """Patients by decade of age, stacked by sex."""
+    """Patients by decade of age, stacked by sex. `asked_for` says that the question decides the
+    ages.
+    """
     name, title = "age-and-sex", "Age and sex"
     sexes = [Sex.FEMALE, Sex.MALE, Sex.UNKNOWN]
     rows = [
@@ -367,8 +414,9 @@ def age_chart(
         ]
         links |= table_links(column_links, column)
     table = ChartTable(["Age", "Female", "Male", "Sex not known"], rows, links)
-    if not demographics.bands:
-        return Chart(name, title, demographics.sentence, table)
+    if len(demographics.bands) < 2:
+        nothing = "" if demographics.known.in_view else "No patient is in view"
+        return Chart(name, title, demographics.sentence, table, nothing=nothing)
     labels = [band for band, _ in demographics.bands]
     known_sexes = [
         sex for sex in sexes if any(counts.get(sex.value) for _, counts in demographics.bands)
@@ -390,7 +438,11 @@ def age_chart(
                 "color": COLOURS.get(sex, NOT_KNOWN),
                 "pattern": {"shape": PATTERNS.get(sex, "."), "solidity": 0.25, "size": 6},
             },
-            "hovertemplate": "%{x} years: %{y} " + sex.label.lower() + "<extra></extra>",
+            "customdata": [
+                band_text(replace(demographics.known, asked_for=asked_for), band, counts, sex)
+                for band, counts in demographics.bands
+            ],
+            "hovertemplate": WHOLE,
         }
         for sex in known_sexes
     ]
@@ -411,3 +463,11 @@ def age_chart(
         "",
         marks,
     )
+
+
+def band_text(known: Share, band: str, counts: dict[str, int], sex: Sex) -> str:
+    """A decade as a share of those whose age is known, then how many of it are of one sex."""
+    patients = sum(counts.values())
+    words = sex.label.lower() if sex != Sex.UNKNOWN else "sex not known"
+    share = replace(known, label=band, count=patients)
+    return f"{band} years: {share}; {words}: {counts.get(sex.value, 0)} of these {patients}"

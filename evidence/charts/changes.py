@@ -6,10 +6,23 @@ from decimal import Decimal
 
 from ..models import Collection
 from ..summaries import ChangeRow, pluralize
-from .chart import COUNT, SECOND, Chart, ChartTable, build_figure, label_text, rows_axis, value_axis
+from .chart import (
+    COUNT,
+    ROW,
+    SECOND,
+    WHOLE,
+    Chart,
+    ChartTable,
+    build_figure,
+    label_text,
+    rows_axis,
+    value_axis,
+)
 
+PITCH = 60  # pixels of a row: three lines of its label, or two above its mark on a narrow screen
 PRINTED_AS = (
-    "As printed; an IQR is given where the abstract prints its width, without saying of which "
+    "Bars are standard deviations (SD) of the patients of a group, as printed: no confidence "
+    "intervals. An IQR is given where the abstract prints its width, without saying of which "
     "value, so it is not drawn. Groups are not pooled."
 )
 
@@ -35,10 +48,36 @@ def with_spread(value, sd) -> str:
     )
 
 
+def by_drug_and_week(rows: Sequence[ChangeRow]) -> list[ChangeRow]:
+    """Drug by drug, week by week; several drugs together come after those alone, comparators
+    last.
+    """
+    return sorted(
+        rows,
+        key=lambda row: (
+            not row.treated,
+            not row.inhibitor,
+            row.inhibitor,
+            row.weeks is None,
+            row.weeks or 0,
+        ),
+    )
+
+
 def row_label(row: ChangeRow) -> str:
-    time = f", week\u00a0{format_decimal(row.weeks)}" if row.weeks is not None else ""
-    size = f", n\u00a0=\u00a0{row.n}" if row.n is not None else ""
-    return f"{row.study}: {row.group}{time}{size}, {row.average}"
+    time = f"week\u00a0{format_decimal(row.weeks)}" if row.weeks is not None else "week not stated"
+    size = f"n\u00a0=\u00a0{row.n}" if row.n is not None else "n\u00a0not\u00a0extracted"
+    return f"{row.study}: {row.group}, {time}, {size}, {row.average}"
+
+
+def rows_of_pitch(rows: int) -> int:
+    """How many rows of a figure these rows take."""
+    return -(-rows * PITCH // ROW)
+
+
+def study_url(collection: Collection, row: ChangeRow) -> str:
+    """The page of the study that prints it; slugs stand in an address as they are."""
+    return f"/{collection.slug}/studies/{row.study_slug}/"
 
 
 def change_cells(row: ChangeRow) -> list[str]:
@@ -80,12 +119,14 @@ def level_chart(
 ) -> Chart:
     """Baseline and follow-up levels, joined; standard deviations where printed."""
     title = f"{measure} in groups: baseline to follow-up"
+    rows = by_drug_and_week(rows)
     complete_rows = [row for row in rows if row.baseline is not None and row.followup is not None]
     table = change_table(rows)
     if not complete_rows:
-        return Chart(
-            name, title, f"No group prints {measure} both at baseline and at follow-up.", table
-        )
+        nothing = f"No group prints {measure} both at baseline and at follow-up"
+        return Chart(name, title, f"{nothing}.", table, nothing=nothing)
+    if len(complete_rows) == 1:
+        return Chart(name, title, level_sentence(complete_rows), table, note=PRINTED_AS)
     labels = [label_text(row_label(row), 34) for row in complete_rows]
     joins = {
         "type": "scatter",
@@ -101,6 +142,7 @@ def level_chart(
         level_points(
             "Baseline",
             labels,
+            complete_rows,
             [(row.baseline, row.baseline_sd) for row in complete_rows],
             SECOND,
             "circle-open",
@@ -108,28 +150,35 @@ def level_chart(
         level_points(
             "Follow-up",
             labels,
+            complete_rows,
             [(row.followup, row.followup_sd) for row in complete_rows],
             COUNT,
             "circle",
         ),
     ]
     layout = {
-        "xaxis": value_axis(f"{measure} (bars: ± 1 SD where printed)", rangemode="tozero"),
+        "xaxis": value_axis(f"{measure} (bars: ± 1 SD, no CI)", rangemode="tozero"),
         "yaxis": rows_axis(labels),
     }
-    levels = "; ".join(
-        f"{row.study}, {row.group}: {format_decimal(row.baseline)} to "
-        f"{format_decimal(row.followup)}"
-        for row in complete_rows
-    )
     return Chart(
         name,
         title,
-        f"{levels}.",
+        level_sentence(complete_rows),
         table,
-        build_figure(collection, traces, rows=len(complete_rows) + 1, **layout),
+        build_figure(collection, traces, rows=rows_of_pitch(len(complete_rows)), **layout),
         PRINTED_AS,
+        [[], *[[study_url(collection, row) for row in complete_rows]] * 2],
+        is_wide=True,
     )
+
+
+def level_sentence(rows: Sequence[ChangeRow]) -> str:
+    levels = "; ".join(
+        f"{row.study}, {row.group}: {format_decimal(row.baseline)} to "
+        f"{format_decimal(row.followup)}"
+        for row in rows
+    )
+    return f"{levels}."
 
 
 def change_chart(
@@ -137,12 +186,18 @@ def change_chart(
 ) -> Chart:
     """Changes, one row each; standard deviations where printed."""
     title = f"Change in {measure} in groups"
-    changed_rows = [row for row in rows if row.difference is not None]
+    changed_rows = by_drug_and_week([row for row in rows if row.difference is not None])
     table = change_table(changed_rows)
     if not changed_rows:
-        return Chart(name, title, f"No group prints a change in {measure}.", table)
+        nothing = f"No group prints a change in {measure}"
+        return Chart(name, title, f"{nothing}.", table, nothing=nothing)
+    note = PRINTED_AS
+    if any(row.computed for row in changed_rows):
+        note = f"{SUBTRACTED} {note}"
+    if len(changed_rows) == 1:
+        return Chart(name, title, change_sentence(changed_rows), table, note=note)
     labels = [label_text(row_label(row), 34) for row in changed_rows]
-    traces = []
+    traces, marks = [], []
     for arm, is_treated, colour, symbol in [
         ("JAK inhibitor", True, COUNT, "circle"),
         ("Comparator", False, SECOND, "diamond"),
@@ -158,25 +213,36 @@ def change_chart(
                     level_points(
                         f"{arm}, subtracted" if computed else arm,
                         [label for label, _ in points],
+                        [row for _, row in points],
                         [(row.difference, row.change_sd) for _, row in points],
                         colour,
                         f"{symbol}-open" if computed else symbol,
                     )
                 )
+                marks.append([study_url(collection, row) for _, row in points])
     layout = {
         "xaxis": value_axis(
-            f"change in {measure}; left of 0 is a fall (bars: ± 1 SD where printed)",
-            rangemode="tozero",
+            f"change in {measure}; left of 0 is a fall (bars: ± 1 SD, no CI)",
+            range=range_around_zero(changed_rows),
             zeroline=True,
             zerolinewidth=2,
         ),
         "yaxis": rows_axis(labels),
     }
-    note = PRINTED_AS
-    if any(row.computed for row in changed_rows):
-        note = f"{SUBTRACTED} {note}"
-    figure = build_figure(collection, traces, rows=len(changed_rows), **layout)
-    return Chart(name, title, change_sentence(changed_rows), table, figure, note)
+    figure = build_figure(collection, traces, rows=rows_of_pitch(len(changed_rows)), **layout)
+    return Chart(
+        name, title, change_sentence(changed_rows), table, figure, note, marks, is_wide=True
+    )
+
+
+def range_around_zero(rows: Sequence[ChangeRow]) -> list[float]:
+    """An axis with every bar of the changes, and 0, inside."""
+    ends = [0.0]
+    for row in rows:
+        spread = row.change_sd or 0
+        ends += [float(row.difference - spread), float(row.difference + spread)]
+    room = (max(ends) - min(ends) or 1) * 0.06
+    return [round(min(ends) - room, 2), round(max(ends) + room, 2)]
 
 
 def change_sentence(rows: Sequence[ChangeRow]) -> str:
@@ -223,7 +289,12 @@ def week_sentence(week: Decimal | None, rows: Sequence[ChangeRow]) -> str:
 
 
 def level_points(
-    name: str, labels: list[str], values: list[tuple], colour: str, symbol: str
+    name: str,
+    labels: list[str],
+    rows: Sequence[ChangeRow],
+    values: list[tuple],
+    colour: str,
+    symbol: str,
 ) -> dict:
     spreads = [float(sd) if sd is not None else 0 for _, sd in values]
     return {
@@ -240,6 +311,9 @@ def level_points(
             "width": 4,
             "visible": any(spreads),
         },
-        "customdata": [with_spread(value, sd) for value, sd in values],
-        "hovertemplate": "%{y}: %{customdata}<extra>" + name + "</extra>",
+        "customdata": [
+            f"{label_text(row_label(row), 60)}: {name.lower()} {with_spread(value, sd)}"
+            for row, (value, sd) in zip(rows, values, strict=True)
+        ],
+        "hovertemplate": WHOLE,
     }

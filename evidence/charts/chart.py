@@ -33,6 +33,7 @@ PATTERNS = {
     Sex.FEMALE: "",
     Sex.MALE: "/",
 }
+WHOLE = "%{customdata}<extra></extra>"  # what a mark says: a whole share, its label included
 ROW = 40  # pixels a row of a horizontal chart takes
 FRAME = 120  # pixels for axis, title of the axis and legend
 TABLED = 100  # rows of a table of combinations or studies on a page; its file has all
@@ -60,10 +61,11 @@ class ChartTable:
 
 @dataclass(frozen=True)
 class Chart:
-    """A figure as plain Plotly JSON, with its text twin. Without a figure, `sentence` says why
-    there is none.
+    """A figure as plain Plotly JSON, with its text twin. What would be a single bar or row has no
+    figure: `sentence` says it all.
 
-    `in_words` is the question as it was asked of what the chart shows, where that is not all of it.
+    `nothing` says in a few words why there is nothing to show at all. `in_words` is the question as
+    it was asked of what the chart shows, where that is not all of it.
     """
 
     name: str
@@ -75,6 +77,8 @@ class Chart:
     # By trace and point: what choosing it asks, or the address it opens.
     marks: list[list[FilterLink | str | None]] = field(default_factory=list)
     in_words: AskedQuestion | None = None
+    nothing: str = ""
+    is_wide: bool = False  # its labels need the width of the page
 
     @property
     def figure_id(self) -> str:
@@ -101,8 +105,9 @@ WATERMARK = {
     "x": 0.5,
     "y": 0.5,
     "showarrow": False,
-    "font": {"size": 24},
-    "opacity": 0.2,
+    # The script that draws it outlines the letters, so that they are seen on any bar.
+    "font": {"size": 22},
+    "opacity": 0.5,
     "textangle": -14,
 }
 
@@ -111,28 +116,32 @@ WATERMARK = {
 # denominator.
 LEGEND = {
     "orientation": "h",
+    "xref": "container",
+    "yref": "container",
     "x": 0,
-    "y": 1.02,
-    "yanchor": "bottom",
+    "y": 1,
+    "xanchor": "left",
+    "yanchor": "top",
     "traceorder": "normal",
     "itemclick": False,
     "itemdoubleclick": False,
 }
 
 
-def build_figure(collection: Collection, traces: list[dict], *, rows: int, **layout) -> dict:
+def build_figure(
+    collection: Collection, traces: list[dict], *, rows: int, marked_at: float = 0.5, **layout
+) -> dict:
     """A figure in the house style. A simulated collection is marked inside the picture, so that a
-    copy says so too.
+    copy says so too; `marked_at` is how high, from 0 to 1.
     """
     height = FRAME + ROW * max(rows, 2)
-    marks = [WATERMARK] if collection.is_simulated else []
+    marks = [WATERMARK | {"y": marked_at}] if collection.is_simulated else []
     house = {
         "height": height,
         "margin": {"l": 8, "r": 16, "t": 34, "b": 48, "pad": 4},
         "bargap": 0.35,
         "hovermode": "closest",
         "dragmode": False,
-        "uniformtext": {"mode": "hide", "minsize": 9},
         "legend": LEGEND,
         "annotations": marks,
     }
@@ -172,7 +181,7 @@ def count_axis(title: str, maximum: int) -> dict:
 def rows_axis(labels: list[str]) -> dict:
     """The axis of a horizontal chart's labels, first row on top."""
     return value_axis(
-        autorange="reversed",
+        range=[len(set(labels)) - 0.5, -0.5],
         type="category",
         categoryorder="array",
         categoryarray=labels,

@@ -79,7 +79,7 @@ def compare_chart(comparison: SideBySide, collection: Collection) -> Chart:
         f"{row.label} {row.first.fraction} against {row.second.fraction}" for row in known_rows[:4]
     )
     figure = build_figure(collection, traces, rows=len(known_rows), **layout)
-    return Chart(name, title, f"{sentence}.", table, figure, note)
+    return Chart(name, title, f"{sentence}.", table, figure, note, is_wide=True)
 
 
 def share_points(name: str, shares: list, colour: str, symbol: str, shift: float) -> dict:

@@ -13,6 +13,7 @@ from .chart import (
     NOT_KNOWN,
     SECOND,
     TABLED,
+    WHOLE,
     Chart,
     ChartTable,
     build_figure,
@@ -99,7 +100,7 @@ def forest_chart(forest: Forest, collection: Collection) -> Chart:
     if len(forest.rows) > TABLED:
         note += f" The table has the {TABLED} largest; the file has all {len(forest.rows)}."
     figure = build_figure(collection, traces, rows=len(labels) + 1, **layout)
-    return Chart(name, title, forest_sentence(forest), table, figure, note)
+    return Chart(name, title, forest_sentence(forest), table, figure, note, is_wide=True)
 
 
 def row_label(row: StudyRow) -> str:
@@ -154,7 +155,7 @@ def study_points(name: str, rows: list[tuple[str, StudyRow]], colour: str, symbo
         "customdata": [
             f"{label_text(row.label, 60)}: {row.fraction} ({row.rate_text})" for _, row in rows
         ],
-        "hovertemplate": "%{customdata}<extra></extra>",
+        "hovertemplate": WHOLE,
     }
 
 

@@ -18,7 +18,7 @@ from ..summaries.cohort import (
 )
 from ..summaries.combinations import value_combinations
 from ..summaries.groups import group_changes
-from ..summaries.shares import pluralize, run_summaries
+from ..summaries.shares import ASKED_FOR, pluralize, run_summaries
 from ..summaries.treatments import MEASURES, patient_levels, swimmer_rows
 from ..tables import TABLES, page_records
 from .bars import age_chart, event_chart, response_chart
@@ -168,7 +168,14 @@ def draw_adverse_events(parsed: ParsedRequest, rows, totals: Totals) -> Chart:
 
 
 def draw_age_and_sex(parsed: ParsedRequest, demographics, totals: Totals) -> Chart:
-    return age_chart(demographics, parsed.collection, link_of=age_band_link(parsed.question))
+    question = parsed.question
+    asks_for_age = any(question.value(name) is not None for name in ("age_min", "age_max"))
+    return age_chart(
+        demographics,
+        parsed.collection,
+        link_of=age_band_link(question),
+        asked_for=ASKED_FOR if asks_for_age else "",
+    )
 
 
 def with_parts_not_asked(chart: Chart, in_words: AskedQuestion) -> Chart:

@@ -80,7 +80,11 @@ def patient_levels_chart(code: str, levels: Levels, collection: Collection) -> C
     if not levels.months:
         text = f"{levels.measure} is recorded in {pluralize(levels.recorded, 'outcomes')} here"
         return Chart(
-            name, title, f"{text}, none with a number at baseline and at follow-up.", table
+            name,
+            title,
+            f"{text}, none with a number at baseline and at follow-up.",
+            table,
+            nothing=f"{levels.measure} is known before and after in no patient",
         )
     traces, lines_left = [], LINES
     for position, month in enumerate(levels.months):
@@ -114,6 +118,8 @@ def patient_levels_chart(code: str, levels: Levels, collection: Collection) -> C
         f"{pluralize(levels.recorded, 'outcomes')} that record it, of "
         f"{pluralize(levels.patients, 'patients')}: {text}."
     )
+    if levels.both == 1:
+        return Chart(name, title, sentence, table)
     note = "Diamonds are medians, their bars the quartiles. Months apart are never put together."
     note += (
         f" Only the first {LINES} lines are drawn; medians are of all."
@@ -241,10 +247,15 @@ def swimmer_chart(swimmers: Swimmers, collection: Collection) -> Chart:
     if swimmers.outcome_months:
         sentence += f" Of their outcomes, those {swimmers.outcome_months}."
     if not drawable:
-        return Chart(name, title, f"{sentence} So there is nothing to draw.", table)
+        nothing = "No course has a known length, or an outcome or event with a month"
+        return Chart(
+            name, title, f"{sentence} So there is nothing to draw.", table, nothing=nothing
+        )
+    if len(drawable) == 1:
+        return Chart(name, title, sentence, table, note="What has no month is in the table.")
     traces, marks = swimmer_traces(
         drawable,
-        [label_text(f"{treatment.patient} · {treatment.inhibitor}", 34) for treatment in drawable],
+        [label_text(f"{treatment.patient} · {treatment.inhibitor}", 60) for treatment in drawable],
         collection,
     )
     labels = traces[0]["y"]
@@ -267,6 +278,7 @@ def swimmer_chart(swimmers: Swimmers, collection: Collection) -> Chart:
         build_figure(collection, traces, rows=-(-len(drawable) * 3 // 5), **layout),
         note,
         marks,
+        is_wide=True,
     )
 
 
@@ -409,4 +421,5 @@ def timeline_chart(
         table,
         build_figure(collection, traces, rows=len(drawable) + 1, **layout),
         note if len(treatments) > 1 else "",
+        is_wide=True,
     )

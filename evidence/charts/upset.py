@@ -7,12 +7,13 @@ from collections.abc import Callable
 from ..models import Collection
 from ..models.treatment import SET_SEPARATOR
 from ..questions.question import FilterLink
-from ..summaries import Combinations, Share
+from ..summaries import Combinations, Share, pluralize
 from .bars import SHARE_COLUMNS, SHARE_HEADINGS, no_link, share_cells, share_numbers, share_sentence
 from .chart import (
     COUNT,
     NOT_KNOWN,
     TABLED,
+    WHOLE,
     Chart,
     ChartTable,
     build_figure,
@@ -44,7 +45,11 @@ def upset_chart(
     table = upset_table(combinations, exact_link, value_link)
     shares = [share for share in combinations.sets if share.known][:MOST]
     if not shares:
-        return Chart(name, title, combinations.at_least_text or empty_text, table)
+        sentence = combinations.at_least_text or empty_text
+        nothing = "" if combinations.at_least_text else empty_text.rstrip(".")
+        return Chart(name, title, sentence, table, nothing=nothing)
+    if len(shares) == 1:
+        return Chart(name, title, share_sentence(shares), table, note=combinations.at_least_text)
     codes = [set(share.key.split(SET_SEPARATOR)) for share in shares]
     values = [
         value
@@ -58,6 +63,7 @@ def upset_chart(
         collection,
         [bars, *dots],
         rows=-(-height // 40),
+        marked_at=round((1 + top) / 2 + 0.05, 2),
         xaxis=value_axis(
             range=[-0.6, len(shares) - 0.4],
             tickvals=list(range(len(shares))),
@@ -121,7 +127,7 @@ def bar_trace(shares: list[Share]) -> dict:
         "x": list(range(len(shares))),
         "marker": {"color": COUNT},
         "customdata": [f"{label_text(share.label, 60)}, exactly: {share}" for share in shares],
-        "hovertemplate": "%{customdata}<extra></extra>",
+        "hovertemplate": WHOLE,
     }
     if shares[0].asked_for:
         return trace | {"y": [share.count for share in shares]}
@@ -155,7 +161,11 @@ def dot_traces(codes: list[set[str]], values: list[tuple]) -> list[dict]:
             "hoverinfo": "skip",
         } | options
 
-    names = [values[row][1] for _, row in filled]
+    names = [
+        f"{label_text(values[row][1], 60)}, alone or with others: "
+        f"{pluralize(values[row][2], 'patients')}"
+        for _, row in filled
+    ]
     return [
         dot_trace(
             [(column, row) for column in columns for row in rows],
@@ -169,7 +179,7 @@ def dot_traces(codes: list[set[str]], values: list[tuple]) -> list[dict]:
             marker={"color": COUNT, "size": 11},
             customdata=names,
             hoverinfo="all",
-            hovertemplate="%{customdata}, alone or with others<extra></extra>",
+            hovertemplate=WHOLE,
         ),
     ]
 

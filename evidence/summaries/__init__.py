@@ -21,10 +21,13 @@ from .combinations import Combinations, Matches, indication_sets, match_counts, 
 from .comparison import SideBySide, side_by_side
 from .completeness import Completeness, completeness_matrix
 from .facets import Facet, Nearest, Option, filter_facets, nearest_questions
-from .findings import GroupHarm, finding_in_words, group_harms
 from .flow import Flow, collection_flow, review_flow
 from .forest import Forest, forest_items, forest_plot
+from .group_evidence import GroupEvidence, finding_text, group_evidence
 from .groups import ChangeRow, GroupCover, group_changes, group_cover
+from .harms import GroupHarm, group_harms
+from .home import QuestionChoices, question_choices
+from .list_counts import list_counts
 from .outcomes import (
     DomainResult,
     domain_results,
@@ -66,11 +69,13 @@ __all__ = [
     "Flow",
     "Forest",
     "GroupCover",
+    "GroupEvidence",
     "GroupHarm",
     "Levels",
     "Matches",
     "Nearest",
     "Option",
+    "QuestionChoices",
     "RuleReport",
     "Share",
     "ShareSensitivity",
@@ -90,16 +95,18 @@ __all__ = [
     "drug_evidence",
     "events_by_category",
     "filter_facets",
-    "finding_in_words",
+    "finding_text",
     "forest_items",
     "forest_plot",
     "format_number",
     "group_changes",
     "group_cover",
+    "group_evidence",
     "group_harms",
     "headline_shares",
     "indication_sets",
     "inhibitors_given",
+    "list_counts",
     "match_counts",
     "match_summary",
     "nearest_questions",
@@ -109,6 +116,7 @@ __all__ = [
     "outcomes_that_count",
     "patient_levels",
     "pluralize",
+    "question_choices",
     "reconcile_figures",
     "response_by_indication_set",
     "response_by_inhibitor",

@@ -185,6 +185,7 @@ class ChangeRow:
     p_value: str
     note: str
     median: bool = False
+    inhibitor: str = ""  # its name; empty for several together, and for a comparator
 
     @property
     def average(self) -> str:
@@ -247,7 +248,7 @@ def read_changes(question: Question, measures: tuple[str, ...]) -> list[ChangeRo
         )
         .exclude(kind__in=NO_CHANGE_KINDS)
         .exclude(kind=FindingKind.STANDARDISED_MEAN_CHANGE)
-        .select_related("group__study")
+        .select_related("group__study", "group__inhibitor")
         .order_by("group__study__short_name", "group__position", "at_weeks", "number")
     )
     return [change_row(finding) for finding in findings]
@@ -275,5 +276,6 @@ def change_row(finding: GroupFinding) -> ChangeRow:
         weeks=finding.at_weeks,
         kind=finding.get_kind_display(),
         median=finding.kind == FindingKind.MEDIAN_CHANGE,
+        inhibitor=group.inhibitor.name if group.inhibitor else "",
         **{name: getattr(finding, name) for name in copied_fields},
     )

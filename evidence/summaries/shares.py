@@ -163,6 +163,17 @@ class Share:
         return f"{self.percent_text} ({self.interval_text})"
 
     @property
+    def rate_with_interval(self) -> str:
+        """The same where no heading says what stands in brackets: “44.9 % (CI 31.9–58.7)”; where
+        few are known “CI 30.1–95.4 (75.0 %)”.
+        """
+        if not self.interval:
+            return self.rate_text
+        if self.has_few_known:
+            return f"CI {self.interval_text} ({self.percent_text})"
+        return f"{self.percent_text} (CI {self.interval_text})"
+
+    @property
     def missing_text(self) -> str:
         """“38 not known (38 not extracted)”, or “none missing”."""
         if not self.missing:

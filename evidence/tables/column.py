@@ -6,8 +6,9 @@ from decimal import Decimal
 from itertools import islice
 from typing import Any
 
-from django.db.models import F, Field, QuerySet
+from django.db.models import Case, F, Field, QuerySet, Value, When
 from django.db.models.functions import Cast
+from django.db.models.lookups import Exact
 
 from ..models.missing import missing_reason
 from ..questions.filters import DescribeQuestion, describe_for_patients
@@ -171,7 +172,12 @@ def order_records(table: Table, records: QuerySet, sort: str) -> QuerySet:
     column = table.sort_words()[sort.removeprefix("-")]
     order = column.expression
     order = order.desc(nulls_last=True) if sort.startswith("-") else order.asc(nulls_last=True)
-    return records.order_by(order, *table.order)
+    if column.unknown is None:
+        return records.order_by(order, *table.order)
+    is_unknown = Case(
+        When(Exact(column.expression, Value(column.unknown)), then=Value(1)), default=Value(0)
+    )
+    return records.order_by(is_unknown, order, *table.order)
 
 
 @dataclass(frozen=True)

@@ -79,6 +79,13 @@ def lasting_address(context, number: int) -> str:
     return f"{request.path}?{query}"
 
 
+@register.simple_tag(takes_context=True)
+def current_address(context) -> str:
+    """The address of this page: the question in its own spelling."""
+    request, query = context["request"], context["parsed"].query(sort=context.get("sort", ""))
+    return f"{request.path}?{query}" if query else request.path
+
+
 @register.simple_tag
 def counted_version() -> int | None:
     """The earlier version the numbers of this page are of, while a large collection is being
@@ -180,9 +187,23 @@ def download_wait(format, rows: int) -> str:
 
 @register.simple_tag
 def facet_options(facet) -> SafeString:
-    """The options of a filter: a box to tick, a label, the number of patients."""
+    """The options of a filter: a box to tick, a label, the number of patients. Those that nobody
+    carries fold away behind one line, unless they are chosen.
+    """
     name = escape_text(facet.name)
-    return mark_safe("".join(facet_option(name, choice) for choice in facet.options))  # noqa: S308
+    shown = [option for option in facet.options if option.count or option.chosen]
+    empty = [option for option in facet.options if not (option.count or option.chosen)]
+    if len(empty) == 1:
+        shown, empty = facet.options, []
+    html = "".join(facet_option(name, option) for option in shown)
+    if empty:
+        folded = "".join(facet_option(name, option) for option in empty)
+        more = f"{len(empty)} more, 0 patients" if shown else f"{len(empty)} options, 0 patients"
+        html += (
+            f'<li><details class="nobody" id="n-{name}"><summary>{more}</summary>'
+            f"<ul>{folded}</ul></details></li>"
+        )
+    return mark_safe(html)  # noqa: S308
 
 
 def facet_option(name: str, choice) -> str:
@@ -200,14 +221,17 @@ def facet_option(name: str, choice) -> str:
 
 
 @register.simple_tag
-def share_rows(shares, sensitivities=None) -> SafeString:
-    """Shares as rows of a table: fraction, percent, interval, missing by reason. Where few are
-    known, the interval comes first and the percentage stands behind it, quietly. With
+def linked_share_rows(linked_shares, sensitivities=None) -> SafeString:
+    """Shares as rows of a table: fraction, interval as a picture and in numbers, missing by reason.
+    Where few are known, the interval comes first and the percentage stands behind it, quietly. With
     `sensitivities`, by the share's key, each with a row below it that says what it could be
     otherwise.
     """
     by_key = sensitivities or {}
-    rows = [share_row(share) + sensitivity_row(by_key.get(share.key)) for share in shares]
+    rows = [
+        share_row(linked) + sensitivity_row(by_key.get(linked.share.key))
+        for linked in linked_shares
+    ]
     return mark_safe("\n".join(rows))  # noqa: S308
 
 
@@ -218,28 +242,50 @@ def sensitivity_row(sensitivity) -> str:
         f"<div><dt>{name}</dt><dd>{escape_text(text)}</dd></div>"
         for name, text in sensitivity.facts
     )
-    return f'<tr class="sensitivity"><td colspan="6"><dl>{items}</dl></td></tr>'
+    return (
+        f'<tr class="sensitivity" role="row"><td role="cell" colspan="5"><dl>{items}</dl></td></tr>'
+    )
 
 
-def share_row(share) -> str:
+def share_row(linked) -> str:
+    share = linked.share
     why = (
         f'<br><span class="missing">{escape_text(share.why)}</span>'
         if share.why and not share.known
         else ""
     )
-    if share.known and share.has_few_known and not share.asked_for:
-        rate = f'<td class="number quiet" colspan="2">{share.rate_text}</td>'
-    else:
-        rate = number_cell(share.percent_text or "–") + number_cell(share.interval_text or "–")
+    fraction = linked_text(f"<b>{share.fraction}</b>", linked.rows, "Those behind this number")
+    not_known = linked_text(
+        share.missing_split, linked.not_known, "Patients with a course of which it is not known"
+    )
+    quiet = " quiet" if share.has_few_known else ""
     return (
-        f'<tr><th scope="row">{escape_text(share.label)}{why}</th>'
-        f'<td class="number"><b>{share.fraction}</b></td>'
-        f"{rate}{number_cell(share.not_reported)}{number_cell(share.not_extracted)}</tr>"
+        f'<tr role="row" data-share="{escape_text(share.key)}">'
+        f'<th role="rowheader" scope="row">{escape_text(share.label)}{why}</th>'
+        f'<td role="cell" class="number">{fraction}</td>'
+        f'<td role="cell" class="axis">{interval_picture(share)}</td>'
+        f'<td role="cell" class="rate{quiet}">{share.rate_with_interval or "–"}</td>'
+        f'<td role="cell" class="unknown">{not_known or "none missing"}</td></tr>'
     )
 
 
-def number_cell(number: int | str) -> str:
-    return f'<td class="number">{number}</td>'
+def linked_text(html: str, href: str, title: str) -> str:
+    return f'<a href="{escaped(href)}" title="{title}">{html}</a>' if href and html else html
+
+
+def interval_picture(share) -> str:
+    """A share and its interval on a scale from 0 to 100 %, as a picture beside the numbers that
+    say the same; nothing where there is no percentage.
+    """
+    if share.percent is None or share.interval is None:
+        return ""
+    low, high = share.interval
+    return (
+        '<svg class="interval" width="100%" height="14" aria-hidden="true" focusable="false">'
+        '<line class="scale" x1="0" x2="100%" y1="7" y2="7"/>'
+        f'<line x1="{low:.1f}%" x2="{high:.1f}%" y1="7" y2="7"/>'
+        f'<circle cx="{share.percent:.1f}%" cy="7" r="4"/></svg>'
+    )
 
 
 @register.simple_tag
@@ -256,9 +302,12 @@ def share_rate(share) -> SafeString:
 
 @register.simple_tag(takes_context=True)
 def question_url(context, question) -> str:
-    """This page with another question; what the reader chose to see stays."""
+    """This page with another question; what the reader chose to see stays. `asked_at` is the page
+    that what is shown becomes part of, if it is not this one.
+    """
+    path = context.get("asked_at") or context["request"].path
     query = context["parsed"].query(question)
-    return f"{context['request'].path}?{query}" if query else context["request"].path
+    return f"{path}?{query}" if query else path
 
 
 @register.simple_tag(takes_context=True)
@@ -276,14 +325,30 @@ def chart_rows(context, chart) -> SafeString:
 def chart_cell(context, chart, row: int, column: int, cell: str) -> str:
     content, link = escape_text(str(cell)) or "–", chart.table.steps.get((row, column))
     if link is not None:
-        title = "Asked for: choose again to take it back" if link.chosen else "Ask only for these"
-        current = ' aria-current="true"' if link.chosen else ""
-        href = escaped(question_url(context, link.question))
-        content = (
-            f'<a class="step" data-ask="chart-{chart.name}" href="{href}" '
-            f'title="{title}"{current}>{content}</a>'
-        )
+        content = chart_link(context, chart, link, content)
     return f'<th scope="row">{content}</th>' if not column else f'<td class="number">{content}</td>'
+
+
+def chart_link(context, chart, link, content: str) -> str:
+    """What a row or cell of a chart asks, as a link around its content."""
+    title = "Asked for: choose again to take it back" if link.chosen else "Ask only for these"
+    current = ' aria-current="true"' if link.chosen else ""
+    href = escaped(question_url(context, link.question))
+    return (
+        f'<a class="step" data-ask="chart-{chart.name}" href="{href}" '
+        f'title="{title}"{current}>{content}</a>'
+    )
+
+
+@register.simple_tag(takes_context=True)
+def single_choice(context, chart) -> SafeString:
+    """What the first row of a chart without a picture asks, as its bar would have done."""
+    link = chart.table.steps.get((0, 0))
+    if link is None or chart.nothing:
+        return mark_safe("")
+    cell = chart_link(context, chart, link, escape_text(chart.table.rows[0][0]))
+    words = "Asked for" if link.chosen else "Ask only for"
+    return mark_safe(f'<p class="hint">{words}: {cell}</p>')  # noqa: S308
 
 
 @register.simple_tag(takes_context=True)
@@ -362,3 +427,39 @@ def record_cell(cell) -> str:
     else:
         content = f'<span class="missing">{escape_text(cell.missing) or "–"}</span>'
     return f'<td class="number">{content}</td>' if cell.numeric else f"<td>{content}</td>"
+
+
+@register.simple_tag
+def matrix_table(block, collection: str, path: str) -> SafeString:
+    """Patients side by side. What a cell says in words is its text; its mark is drawn by the style
+    sheet, or stands before the words where it is a text of its own.
+    """
+    heads = "".join(
+        f'<th scope="col"><a href="/{collection}/patients/{case.patient}/" '
+        f'title="{escape_text(case.study)}">{case.patient}</a></th>'
+        for case in block.cases
+    )
+    rows = "".join(matrix_row(row, path) for row in block.rows)
+    return mark_safe(  # noqa: S308
+        '<table class="matrix cells" role="grid" aria-describedby="matrix-help">'
+        f"<thead><tr><td></td>{heads}</tr></thead><tbody>{rows}</tbody></table>"
+    )
+
+
+def matrix_row(row, path: str) -> str:
+    label = escape_text(row.label)
+    if row.href:
+        sorted_so = f' aria-sort="{row.direction}"' if row.direction else ""
+        arrow = sort_arrow(row.direction)
+        label = f'<a data-ask="cases" href="{path}{escaped(row.href)}">{label}{arrow}</a>'
+    else:
+        sorted_so = ""
+    cells = "".join(matrix_cell(cell) for cell in row.cells)
+    return f'<tr><th scope="row"{sorted_so}>{label}</th>{cells}</tr>'
+
+
+def matrix_cell(cell) -> str:
+    words = escape_text(cell.words)
+    if cell.mark:
+        return f"<td>{escape_text(cell.mark)}<i>{words}</i></td>"
+    return f'<td class="m-{cell.state}"><i>{words}</i></td>'

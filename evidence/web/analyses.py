@@ -15,9 +15,13 @@ from ..questions.parsing import ParsedRequest, get_collection, parse_request
 from ..questions.request_checks import accept_params, head_response
 from ..statistics import ALL_RULES, ProgressionRule, Rule
 from ..summaries import collection_flow
-from .collection_page import CollectionPage, head_of_page, render_page
+from .collection_page import (
+    CollectionPage,
+    head_of_page,
+    render_page,
+    whole_collection_navigation,
+)
 from .files import chart_head, refuse_file
-from .navigation import navigation_tabs
 
 DEFAULT_ITEM = "improved"
 DEFAULT_RULE = "mrss-5-25"
@@ -137,7 +141,7 @@ def flow_page(request: HttpRequest, collection: str) -> HttpResponse:
     context = {
         "collection": collection_record,
         "flow": collection_flow(collection_record),
-        "tabs": navigation_tabs(collection_record, "", "flow"),
+        "navigation": whole_collection_navigation(collection_record, "flow"),
         "noun": "flow",
     }
     return render(request, "evidence/flow.html", context, status=status)

@@ -244,10 +244,7 @@ def study_page(request: HttpRequest, collection: str, slug: str) -> HttpResponse
         "groups": [
             (
                 group,
-                [
-                    (finding, summaries.finding_in_words(finding))
-                    for finding in group.findings.all()
-                ],
+                [(finding, summaries.finding_text(finding)) for finding in group.findings.all()],
             )
             for group in groups
         ],

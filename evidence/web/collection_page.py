@@ -7,19 +7,21 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from .. import summaries
-from ..charts.registry import CHARTS, ChartSpec
 from ..downloads import FILE_FORMATS
 from ..downloads.release_status import page_status
 from ..models import Collection
+from ..questions.heading import question_heading
 from ..questions.parsing import ParsedRequest, parse_query_string
+from ..questions.question import Question
 from ..questions.request_checks import head_response
 from ..summaries import GroupCover, Matches, group_cover, run_summaries
 from ..summaries.cohort import Answer, Totals
 from ..summaries.shares import Summary
 from .filter_form import Input, form_inputs, hidden_inputs
-from .navigation import navigation_tabs
+from .navigation import Navigation, collection_navigation
 
 MAX_NEAREST = 4  # nearby questions offered where nobody matches
+CHARTS_TARGET = "charts"  # the id of the element that htmx puts charts into, alone
 
 
 class Context:
@@ -31,7 +33,9 @@ class Context:
 
 @dataclass(frozen=True)
 class CollectionPage(Context):
-    """The frame of a collection's page: form, chips, answer, tabs, groups beside the patients."""
+    """The frame of a collection's page: navigation, heading, answer, form, groups beside the
+    patients.
+    """
 
     parsed: ParsedRequest
     collection: Collection
@@ -40,7 +44,8 @@ class CollectionPage(Context):
     answer: Answer
     totals: Totals
     matches: list[Matches]
-    tabs: dict[str, list[dict]]
+    navigation: Navigation
+    heading: str  # the question in a line, or the collection's name where nothing is asked
     noun: str
     query: str  # of the question alone; empty where the address is wrong
     sort: str
@@ -50,7 +55,6 @@ class CollectionPage(Context):
     # results of the page's own summaries, by name
     counted: dict[str, Any] = field(default_factory=dict)
     formats: dict = field(default_factory=lambda: FILE_FORMATS)
-    chart_choices: list[ChartSpec] = field(default_factory=lambda: list(CHARTS.values()))
 
     @classmethod
     def build(
@@ -60,11 +64,12 @@ class CollectionPage(Context):
         statement.
         """
         question = parsed.question_or_all
-        facets, answer, totals, matches, *results = run_summaries(
+        facets, answer, totals, matches, counts, *results = run_summaries(
             summaries.filter_facets(question, parsed.vocabulary, parsed.match_words),
             summaries.match_summary(question),
             summaries.cohort_totals(question),
             summaries.match_counts(question, parsed.vocabulary),
+            summaries.list_counts(question),
             *own_summaries.values(),
         )
         query = question.query() if parsed.question else ""
@@ -77,7 +82,8 @@ class CollectionPage(Context):
             answer=answer,
             totals=totals,
             matches=matches,
-            tabs=navigation_tabs(parsed.collection, query, noun),
+            navigation=collection_navigation(parsed.collection, query, noun, counts),
+            heading=question_heading(question, parsed.vocabulary) or parsed.collection.name,
             noun=noun,
             query=query,
             sort=request.GET.get("sort", ""),
@@ -94,17 +100,6 @@ def nearest_with_groups(parsed: ParsedRequest) -> list[tuple]:
     """Nearby questions that somebody answers, each with the groups that answer it too."""
     (nearest,) = run_summaries(summaries.nearest_questions(parsed.question, parsed.vocabulary))
     return [(nearby, group_cover(nearby.question)) for nearby in nearest[:MAX_NEAREST]]
-
-
-def chart_summaries(parsed: ParsedRequest, specs: list[ChartSpec]) -> dict[str, Summary]:
-    """The summaries that charts are made of, by the chart's name."""
-    return {spec.name: spec.counts(parsed) for spec in specs if spec.counts}
-
-
-def draw_charts(page: CollectionPage, specs: list[ChartSpec]) -> list:
-    """The charts, in order; those with nothing a reader would look for are left out."""
-    charts = [spec.draw(page.parsed, page.counted.get(spec.name), page.totals) for spec in specs]
-    return [chart for chart in charts if chart is not None]
 
 
 def render_page(
@@ -139,6 +134,22 @@ def with_page_headers(
 
 def wants_part(request: HttpRequest) -> bool:
     """Whether htmx asks for the part of a page that changes with the question."""
+    return is_partial(request) and not asks_in_place(request, CHARTS_TARGET)
+
+
+def asks_in_place(request: HttpRequest, target: str) -> bool:
+    """Whether htmx asks for what one element of another page holds."""
+    return is_partial(request) and request.htmx.target == target
+
+
+def is_partial(request: HttpRequest) -> bool:
+    """Whether htmx asks for less than a page."""
     return (
         bool(request.htmx) and not request.htmx.history_restore_request and not request.htmx.boosted
     )
+
+
+def whole_collection_navigation(collection: Collection, noun: str) -> Navigation:
+    """The navigation of a page that asks no question of its own."""
+    (counts,) = run_summaries(summaries.list_counts(Question(collection)))
+    return collection_navigation(collection, "", noun, counts)

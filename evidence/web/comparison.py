@@ -21,8 +21,8 @@ from ..questions.question import Question
 from ..questions.request_checks import head_response
 from ..questions.vocabulary import Vocabulary, vocabulary
 from ..summaries.comparison import FEWEST
+from .collection_page import whole_collection_navigation
 from .files import chart_head, refuse_file
-from .navigation import navigation_tabs
 
 SIDES = ("a", "b")
 WORDS = {*SIDES, "release"}
@@ -73,7 +73,7 @@ def comparison_page(request: HttpRequest, collection: str) -> HttpResponse:
         "collection": collection_record,
         "problems": problems,
         "sides": parsed_by_side,
-        "tabs": navigation_tabs(collection_record, "", "compare"),
+        "navigation": whole_collection_navigation(collection_record, "compare"),
         "noun": "compare",
         "compared": None,
     }
@@ -238,7 +238,7 @@ def similar_page(request: HttpRequest, collection: str) -> HttpResponse:
         "collection": collection_record,
         "form": form,
         "typed_age": request.GET.get("age", ""),
-        "tabs": navigation_tabs(collection_record, "", "similar"),
+        "navigation": whole_collection_navigation(collection_record, "similar"),
         "noun": "similar",
         "span": summaries.AGE_SPAN,
         "similar": None,

@@ -7,7 +7,12 @@ from ..questions.parsing import ParsedRequest
 from ..summaries import Facet
 
 # Words that change the display and have an input of their own on a page, by the page's noun.
-OWN_INPUTS = {"": ("chart",), "forest": ("item", "shared"), "rules": ("rule",)}
+OWN_INPUTS = {
+    "": ("chart",),
+    "charts": ("chart",),
+    "forest": ("item", "shared"),
+    "rules": ("rule",),
+}
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,6 @@
-"""The lists of a collection: patients, treatments, outcomes and the other tables, row by row."""
+"""The lists of a collection: patients, treatments, outcomes and the other tables, row by row, and
+patients side by side.
+"""
 
 from dataclasses import dataclass, field
 
@@ -10,14 +12,9 @@ from ..charts.chart import Chart
 from ..charts.registry import CHARTS
 from ..questions.parsing import parse_request
 from ..tables import ADVERSE_EVENTS, TABLES, Table
-from .collection_page import (
-    CollectionPage,
-    Context,
-    chart_summaries,
-    draw_charts,
-    head_of_page,
-    render_page,
-)
+from .case_matrix import MOST_CASES, CaseMatrix, case_matrix
+from .charts import chart_summaries, draw_charts, without_holes
+from .collection_page import CollectionPage, Context, head_of_page, render_page
 from .listing import Listing, make_listing, page_links
 
 # Charts that stand above the rows of a list.
@@ -61,10 +58,34 @@ def list_page(request: HttpRequest, collection: str, noun: str) -> HttpResponse:
         table,
         listing,
         page_links(listing, parsed.question),
-        draw_charts(page, specs),
+        without_holes(draw_charts(parsed, specs, page.counted, page.totals)),
         table.in_words(parsed.question, parsed.vocabulary).not_asked,
         harms=summaries.group_harms(parsed.question) if with_harms else None,
         harms_not_asked=page.cover.not_asked if with_harms else [],
         months=summaries.outcome_months_text(parsed.question),
     )
     return render_page(request, page, "evidence/list.html", content)
+
+
+@dataclass(frozen=True)
+class MatrixPage(Context):
+    """What the page of the case matrix shows inside the frame of its collection."""
+
+    cases: CaseMatrix | None = None
+    in_words: bool = False
+    most_cases: int = MOST_CASES
+
+
+@require_safe
+def matrix_page(request: HttpRequest, collection: str) -> HttpResponse:
+    """Up to 200 patients side by side."""
+    parsed = parse_request(request, collection)
+    if head := head_of_page(request, parsed):
+        return head
+    page = CollectionPage.build(request, parsed, "matrix")
+    if parsed.question is None:
+        return render_page(request, page, "evidence/matrix.html", MatrixPage())
+    cases = case_matrix(
+        parsed.question, parsed.vocabulary, page.sort, page.totals.patients, MOST_CASES
+    )
+    return render_page(request, page, "evidence/matrix.html", MatrixPage(cases))

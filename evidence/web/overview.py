@@ -1,28 +1,22 @@
-"""The overview of a collection: the answer in a sentence, shares, charts, the first patients."""
+"""The overview of a collection: what happened, in groups and in patients. Its charts have an
+address of their own (`web.charts`), from which it loads them.
+"""
 
 from dataclasses import dataclass, field
 
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from .. import summaries
-from ..charts.chart import Chart
-from ..charts.registry import CHARTS, ChartSpec, drop_default_charts, selected_charts
-from ..questions.form_fields import truncate_text
+from ..charts.registry import drop_default_charts
 from ..questions.parsing import ParsedRequest, parse_request
-from ..summaries import ShareSensitivity
+from ..summaries import GroupEvidence, ShareSensitivity
 from ..summaries.shares import Summary
 from ..tables import PATIENTS, Table
-from .collection_page import (
-    CollectionPage,
-    Context,
-    chart_summaries,
-    draw_charts,
-    head_of_page,
-    render_page,
-)
-from .listing import Listing, make_listing
+from .answer_shares import LinkedShare, linked_domains, linked_headlines
+from .case_matrix import BLOCK, FEW_CASES, MOST_CASES, CaseMatrix, case_matrix
+from .charts import charts_address, unknown_charts
+from .collection_page import CollectionPage, Context, head_of_page, render_page
 
 SENSITIVITY_ON = "on"
 
@@ -31,8 +25,9 @@ SENSITIVITY_ON = "on"
 class Overview(Context):
     """What the overview shows inside the frame of its collection."""
 
-    headlines: list = field(default_factory=list)
-    domains: list = field(default_factory=list)
+    headlines: list[LinkedShare] = field(default_factory=list)
+    domains: list[LinkedShare] = field(default_factory=list)
+    nobody_known: str = ""  # headlines that are known of nobody, in words
     outcome_rule: str = ""  # which outcome of a patient counts in a domain
     short_outcome_rule: str = ""  # the same in a few words
     seriousness_rule: str = ""  # who is in the N of serious events
@@ -40,18 +35,21 @@ class Overview(Context):
     # by the share's key, where the address asks for them
     sensitivities: dict[str, ShareSensitivity] | None = None
     sensitivity_query: str = ""  # the query string that asks for them, or no longer does
-    charts: list[Chart] = field(default_factory=list)
-    selected_charts: set[str] = field(default_factory=set)  # by name
-    # names in the address that are no chart
-    unknown_charts: list[str] = field(default_factory=list)
-    listing: Listing | None = None
+    group_evidence: GroupEvidence | None = None
+    # whether the groups' table stands before the patients: they are few, or none
+    groups_lead: bool = False
+    cases: CaseMatrix | None = None
+    in_words: bool = False  # whether the cases are told in words
+    most_cases: int = MOST_CASES
+    charts_address: str = ""  # where the charts are
+    chosen_charts: list[str] = field(default_factory=list)  # names in the address, right or wrong
+    unknown_charts: list[str] = field(default_factory=list)  # those that are no chart
     table: Table = PATIENTS
-    page_links: list = field(default_factory=list)  # none: the rest is the list's
 
 
 @require_safe
 def overview_page(request: HttpRequest, collection: str) -> HttpResponse:
-    """The overview: the answer in a sentence, shares, charts."""
+    """The overview: the answer in a sentence, shares, groups, cases, a link to the charts."""
     parsed = parse_request(request, collection)
     drop_default_charts(parsed)
     if head := head_of_page(request, parsed):
@@ -60,17 +58,12 @@ def overview_page(request: HttpRequest, collection: str) -> HttpResponse:
         return render_page(
             request, CollectionPage.build(request, parsed, ""), "evidence/cohort.html", Overview()
         )
-    specs = selected_charts(parsed)
-    page = CollectionPage.build(request, parsed, "", **overview_summaries(parsed, specs))
-    return render_page(
-        request, page, "evidence/cohort.html", overview_context(request, page, specs)
-    )
+    page = CollectionPage.build(request, parsed, "", **overview_summaries(parsed))
+    return render_page(request, page, "evidence/cohort.html", overview_context(page))
 
 
-def overview_summaries(parsed: ParsedRequest, specs: list[ChartSpec]) -> dict[str, Summary]:
-    """What the overview counts besides its frame: the shares of its table, and what the charts
-    need.
-    """
+def overview_summaries(parsed: ParsedRequest) -> dict[str, Summary]:
+    """What the overview counts besides its frame: the shares of its table."""
     question, vocabulary = parsed.question, parsed.vocabulary
     return {
         "headlines": summaries.headline_shares(question),
@@ -81,7 +74,6 @@ def overview_summaries(parsed: ParsedRequest, specs: list[ChartSpec]) -> dict[st
             if asks_for_sensitivity(parsed)
             else {}
         ),
-        **chart_summaries(parsed, specs),
     }
 
 
@@ -92,34 +84,35 @@ def asks_for_sensitivity(parsed: ParsedRequest) -> bool:
     return parsed.view_param("sensitivity") == SENSITIVITY_ON
 
 
-def overview_context(
-    request: HttpRequest, page: CollectionPage, specs: list[ChartSpec]
-) -> Overview:
-    """Shares, charts, and the first patients."""
+def overview_context(page: CollectionPage) -> Overview:
+    """Shares, groups, the first cases, where the charts are."""
     parsed, patients = page.parsed, page.totals.patients
-    if not patients:  # then only charts of groups have something to show; they count no patients
-        specs = [spec for spec in specs if spec.name.startswith("group-")]
-    listing = None
-    if patients:
-        list_url = reverse("list", args=[page.collection.slug, PATIENTS.noun])
-        listing = make_listing(
-            request, PATIENTS, parsed.question, parsed.vocabulary, patients, list_url
-        )
+    question = parsed.question
+    headlines = linked_headlines(question, page.counted["headlines"])
+    # Where few are in view, rows that say nothing would stand before what is known.
+    folded = [
+        linked.share for linked in headlines if patients <= FEW_CASES and not linked.share.known
+    ]
     return Overview(
-        headlines=page.counted["headlines"],
-        domains=page.counted["domains"],
-        outcome_rule=summaries.outcome_rule(parsed.question),
-        short_outcome_rule=summaries.short_outcome_rule(parsed.question),
+        headlines=[linked for linked in headlines if linked.share not in folded],
+        nobody_known=", ".join(
+            f"{share.label[:1].lower()}{share.label[1:]} ({share.missing_split})"
+            for share in folded
+        ),
+        domains=linked_domains(question, page.counted["domains"]),
+        outcome_rule=summaries.outcome_rule(question),
+        short_outcome_rule=summaries.short_outcome_rule(question),
         seriousness_rule=page.counted["seriousness_rule"],
-        months=summaries.outcome_months_text(parsed.question),
+        months=summaries.outcome_months_text(question),
         sensitivities=page.counted.get("sensitivities"),
         sensitivity_query=parsed.query(
             sensitivity="" if asks_for_sensitivity(parsed) else SENSITIVITY_ON
         ),
-        charts=draw_charts(page, specs),
-        selected_charts={spec.name for spec in selected_charts(parsed)},
-        unknown_charts=[
-            truncate_text(name) for name in parsed.view.get("chart", ()) if name not in CHARTS
-        ],
-        listing=listing,
+        group_evidence=summaries.group_evidence(question),
+        groups_lead=patients <= FEW_CASES,
+        cases=case_matrix(question, parsed.vocabulary, page.sort, patients, BLOCK),
+        in_words=patients <= FEW_CASES,
+        charts_address=charts_address(parsed),
+        chosen_charts=parsed.view.get("chart", []),
+        unknown_charts=unknown_charts(parsed),
     )

@@ -1,4 +1,4 @@
-"""The front page, the drug reference, the reviews."""
+"""The drug reference, the reviews."""
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -14,31 +14,6 @@ from ..questions.request_checks import accept_params, head_response
 def favicon(request: HttpRequest) -> HttpResponse:
     """Where browsers look for an icon when a page, like the admin's, names none."""
     return redirect(static("evidence/icon.svg"))
-
-
-EXAMPLES = [
-    (
-        "Tofacitinib for interstitial lung disease together with skin: who, and what happened?",
-        "inhibitor=tofacitinib&indication=ild&indication=skin&indication_match=all",
-    ),
-    ("Any JAK inhibitor for joints", "indication=joints"),
-    ("Patients whose overall response is not known", "missing=response"),
-    (
-        "Patients in whom lung involvement was looked for and is absent",
-        "manifestation=lung&manifestation_match=none",
-    ),
-]
-
-
-@require_safe
-@accept_params()
-def home_page(request: HttpRequest) -> HttpResponse:
-    """What this is, the collections side by side, example questions."""
-    if head := head_response(request):
-        return head
-    collections = list(Collection.objects.all())
-    context = {"overview": summaries.collection_counts(collections), "examples": EXAMPLES}
-    return render(request, "evidence/home.html", context)
 
 
 @require_safe

@@ -2,8 +2,8 @@
 (() => {
   "use strict";
   document.documentElement.classList.add("scripted"); // buttons that only a page without script needs are hidden
-  let open = new Map();
-  let scrolled = new Map();
+  const open = new Map();
+  const scrolled = new Map();
   let timer = 0; // change and submit come together when Enter is pressed; they are one question
   let asking = false;
   let again = false; // the question changed while an answer was on its way: that answer is not shown
@@ -52,7 +52,11 @@
     follow(event.detail.href, event.detail.from);
   });
 
-  document.addEventListener("htmx:afterRequest", () => {
+  // Charts come by themselves, into a place of their own.
+  const isAnswer = (event) => event.detail.target.id === "view";
+
+  document.addEventListener("htmx:afterRequest", (event) => {
+    if (!isAnswer(event)) return;
     asking = false;
     if (!again) return;
     again = false;
@@ -72,18 +76,18 @@
 
   document.addEventListener("htmx:beforeSwap", (event) => {
     // A wrong question (400) has a page of its own, which says what is wrong; htmx would leave it out.
-    if (event.detail.xhr.status === 400 && event.detail.serverResponse.includes('<div id="view">')) {
+    if (isAnswer(event) && event.detail.xhr.status === 400 && event.detail.serverResponse.includes('<div id="view">')) {
       event.detail.shouldSwap = true;
       event.detail.isError = false;
     }
-    if (again) event.detail.shouldSwap = false;
-    open = new Map([...document.querySelectorAll("#view details[id]")].map((each) => [each.id, each.open]));
-    scrolled = new Map([...document.querySelectorAll("#view details[id] ul")].map((each) => [each.closest("details").id, each.scrollTop]));
+    if (again && isAnswer(event)) event.detail.shouldSwap = false;
+    for (const each of document.querySelectorAll("#view details[id]")) open.set(each.id, each.open);
+    for (const each of document.querySelectorAll("#view details[id] ul")) scrolled.set(each.closest("details").id, each.scrollTop);
     const toggle = document.getElementById("show-filters");
     open.set("show-filters", toggle && toggle.checked);
   });
 
-  document.addEventListener("htmx:afterSwap", () => {
+  document.addEventListener("htmx:afterSwap", (event) => {
     for (const [id, state] of open) {
       const each = document.getElementById(id);
       if (!each) continue;
@@ -93,10 +97,14 @@
       if (list && scrolled.has(id)) list.scrollTop = scrolled.get(id);
     }
     if (from) {
-      const place = document.getElementById(from) || document.getElementById("answer");
-      if (place) place.focus({ preventScroll: true });
-      from = "";
+      const place = document.getElementById(from);
+      if (place) place.focus({ preventScroll: true }); // not where it has nothing to show now, and is folded
+      const reached = document.activeElement === place ? place : document.getElementById("charts") || document.getElementById("answer");
+      if (reached) reached.focus({ preventScroll: true });
+      if (!place && reached && reached.classList.contains("to-load")) htmx.trigger(reached, "near"); // it will stand there
+      else from = "";
     }
+    if (!isAnswer(event)) return;
     const answer = document.getElementById("answer") || document.querySelector(".problem");
     if (answer) document.getElementById("announce").textContent = answer.textContent.trim();
   });
@@ -104,6 +112,7 @@
   // A failed request falls back to an ordinary page load, which shows what is wrong.
   for (const failure of ["htmx:responseError", "htmx:sendError"]) {
     document.addEventListener(failure, (event) => {
+      if (!isAnswer(event)) return;
       const config = event.detail.requestConfig;
       if (config && config.elt && config.elt.id !== "question") location.assign(config.path);
       else document.getElementById("question").submit();

@@ -10,6 +10,7 @@ from .filter_kinds import AnyOf, Bound, NotKnown, Range, Search, SetOf
 from .groups_and_studies import (
     AskedQuestion,
     DescribeQuestion,
+    asks_about_studies_alone,
     describe_for_groups,
     describe_for_patients,
     describe_for_patients_and_groups,
@@ -19,6 +20,7 @@ from .groups_and_studies import (
     parts_asked,
     parts_not_asked,
     studies_without_groups,
+    studies_without_treatments,
 )
 from .treatment import (
     DISPLAY_PARAMS,
@@ -52,6 +54,7 @@ __all__ = [
     "Search",
     "SetOf",
     "TreatmentFilter",
+    "asks_about_studies_alone",
     "describe_for_groups",
     "describe_for_patients",
     "describe_for_patients_and_groups",
@@ -66,5 +69,6 @@ __all__ = [
     "parts_asked",
     "parts_not_asked",
     "studies_without_groups",
+    "studies_without_treatments",
     "treatments_known",
 ]

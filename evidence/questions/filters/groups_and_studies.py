@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import django_filters
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from ...models import GroupFinding, Indication, Study, StudyGroup
+from ...models import GroupFinding, Indication, Study, StudyGroup, Treatment
 from ...models.choices import Design, Match, Subset
 from ..question import Question
 from ..vocabulary import Vocabulary
@@ -173,23 +173,39 @@ def matching_studies(question: Question) -> QuerySet:
     Filters of the study apply to the study itself. The other filters have to match one of its
     treatments or groups; a registered trial without patients yet can match by its drug alone.
     """
-    return studies_answering(question, matching_groups)
+    return studies_answering(question, matching_treatments, matching_groups)
 
 
 def studies_without_groups(question: Question) -> QuerySet:
     """The studies that match without their groups, so that every part of the question was asked."""
-    return studies_answering(question, lambda _: StudyGroup.objects.none())
+    return studies_answering(question, matching_treatments, lambda _: StudyGroup.objects.none())
 
 
-def studies_answering(question: Question, groups: Callable[[Question], QuerySet]) -> QuerySet:
-    """`matching_studies`, where `groups` finds the groups that a study can answer by."""
+def studies_without_treatments(question: Question) -> QuerySet:
+    """The studies that match by a group, by what a trial registers or as a whole, whether or not
+    a treatment of theirs does.
+    """
+    return studies_answering(question, lambda _: Treatment.objects.none(), matching_groups)
+
+
+def asks_about_studies_alone(question: Question) -> bool:
+    """Whether every part of the question is asked of the study itself."""
+    return not question.without(*STUDY_FILTERS).parts
+
+
+def studies_answering(
+    question: Question,
+    treatments: Callable[[Question], QuerySet],
+    groups: Callable[[Question], QuerySet],
+) -> QuerySet:
+    """`matching_studies`, where `treatments` and `groups` find what a study can answer by."""
     studies, everywhere = Study.objects.within(question.collection), Study.objects.all()
     for name, value in question.only(*STUDY_FILTERS):
         studies = STUDY_FILTERS[name].filter(studies, value)
     about_people = question.without(*STUDY_FILTERS, "q")
     if "q" in question:
         # Asked of studies everywhere: a condition inside itself is deeper than SQLite can parse.
-        by_people = everywhere.with_evidence(matching_treatments(question), groups(question))
+        by_people = everywhere.with_evidence(treatments(question), groups(question))
         studies = studies.filter(
             Q(pk__in=STUDY_SEARCH.filter(everywhere, question.value("q")).values("pk"))
             | Q(pk__in=by_people.values("pk"))
@@ -197,9 +213,7 @@ def studies_answering(question: Question, groups: Callable[[Question], QuerySet]
     if not about_people.parts:
         return studies
     condition = Q(
-        pk__in=everywhere.with_evidence(
-            matching_treatments(about_people), groups(about_people)
-        ).values("pk")
+        pk__in=everywhere.with_evidence(treatments(about_people), groups(about_people)).values("pk")
     )
     if {name for name, _ in about_people} == {"inhibitor"}:
         condition |= Q(registered_inhibitor__slug__in=about_people.value("inhibitor"))
