@@ -7,6 +7,7 @@ from django.utils import timezone
 from .base import one_of
 from .choices import CollectionKind
 from .constraints import CheckConstraint, UniqueConstraint
+from .plural import unit_of
 
 PART = 1 << 20  # bytes of an archive in one row; a row at a time is in memory
 
@@ -89,7 +90,11 @@ class ReleasedCollection(models.Model):
     @property
     def rows_text(self) -> str:
         """Its rows in words, tables without any left out."""
-        return ", ".join(f"{rows:,} {table.replace('-', ' ')}" for table, rows in self.rows if rows)
+        return ", ".join(
+            f"{rows:,} {unit_of(rows, table.replace('-', ' '))}"
+            for table, rows in self.rows
+            if rows
+        )
 
     @property
     def changes_text(self) -> list[str]:
