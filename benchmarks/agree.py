@@ -30,7 +30,7 @@ def casebook_numbers(server, collection: str, words: list) -> dict:
     page = text_of(server.get(questions.casebook(collection, words))[1])
     lead = re.search(r'id="answer"[^>]*><strong>([\d\u202f]+)', page).group(1)
     options = re.findall(
-        r'name="(\w+)" value="([\w.-]+)"[^>]*> <span>[^<]*</span> <span class="count">(\d+)<', page
+        r'name=(\w+) value="([\w.-]+)"[^>]*> <span>[^<]*</span> <span class=count>(\d+)<', page
     )
     facets: dict[str, dict[str, int]] = {}
     for name, code, number in options:

@@ -80,7 +80,10 @@ def null_byte_middleware(get_response):
         if "\x00" in request.path_info:
             if is_for_programs(request):
                 return problem_response(404, "There is nothing at this address.")
-            return HttpResponseNotFound(render_to_string("404.html"))
+            try:
+                return HttpResponseNotFound(render_to_string("404.html", request=request))
+            except (OperationalError, InterfaceError) as error:
+                return unavailable_response(request, error)
         return get_response(request)
 
     return middleware

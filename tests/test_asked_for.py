@@ -190,12 +190,12 @@ def test_compared_rows_by_value_are_counts_where_a_side_decides_them(
     row = next(row for _, rows in groups for row in rows if row.label == label)
     assert (row.first.percent, row.first.interval) == (None, None)
     assert row.first.count in (0, row.first.known) and not row.second.asked_for
-    cells = next(each for each in page.context["chart"].table.rows if each[0] == label)
+    cells = next(each for each in page.context["chart"].table.rows if each[0] == row.full_label)
     assert (cells[2], cells[5]) == ("asked for", row.second.interval_text)
     body = text_of(page)
     assert f"{label} {row.first.fraction} asked for {row.first.missing}" in body
     drawn = page.context["chart"].figure["data"][0]["customdata"]
-    assert not any(text.startswith(f"{label}: ") for text in drawn)
+    assert not any(text.startswith(f"{row.full_label}: ") for text in drawn)
     file = client.get(f"/of-each-kind/compare.csv?{sides}").content.decode("utf-8-sig")
     line = next(each for each in csv.DictReader(file.splitlines()) if each["label"] == label)
     assert (line["a_n"], line["difference_points"], line["note"]) == (

@@ -306,3 +306,59 @@ def test_everybody_on_one_side_and_nobody_known_on_the_other(trial, asking):
     one, other = asking(trial, "inhibitor=tofacitinib"), asking(trial, "inhibitor=itacitinib")
     found = summaries.side_by_side(one, other, vocabulary(trial))
     assert all(row.difference is None for row in rows_of(found).values())
+
+
+def test_labels_stay_apart_where_no_heading_stands_above_them(client, published):
+    """Skin is what a drug was given for, and where something improved."""
+    query = urlencode({"a": "inhibitor=tofacitinib", "b": "inhibitor=baricitinib"})
+    chart = client.get(f"/published/compare/?{query}").context["chart"]
+    labels = [row[0] for row in chart.table.rows]
+    assert len(labels) == len(set(labels))
+    assert {"Given for: Skin", "Improved: Skin", "Adverse event: Infection"} <= set(labels)
+    drawn = chart.figure["layout"]["yaxis"]["ticktext"]
+    assert "Given for: Joints" in drawn and "Improved: Joints" in drawn
+    file = client.get(f"/published/compare.csv?{query}").content.decode("utf-8-sig")
+    keys = [(line["heading"], line["label"]) for line in csv.DictReader(file.splitlines())]
+    assert len(keys) == len(set(keys)) == len(labels)
+
+
+def test_what_nobody_knows_of_infections_and_relapses_is_said(client, published):
+    page = client.get(
+        "/published/compare/?a=inhibitor%3Dtofacitinib&b=inhibitor%3Dbaricitinib",
+    )
+    rows = {
+        (row.heading, row.label): row for _, rows in page.context["compared"].groups for row in rows
+    }
+    for key in (("What happened", "Relapsed"), ("Adverse events, by category", "Infection")):
+        assert rows[key].why == "not known on either side"
+
+
+def test_an_event_that_nobody_had_keeps_its_row(trial, asking):
+    study = trial.studies.get()
+    for drug in ("tofacitinib", "baricitinib"):
+        for _ in range(5):
+            make_treatment(make_patient(study), drug, adverse_events="explicitly_none")
+    one, other = asking(trial, "inhibitor=tofacitinib"), asking(trial, "inhibitor=baricitinib")
+    found = dict(summaries.side_by_side(one, other, vocabulary(trial)).groups)
+    infection = next(
+        row for row in found["Adverse events, by category"] if row.label == "Infection"
+    )
+    assert (infection.first.fraction, infection.second.fraction) == ("0/5", "0/5")
+    assert "Male" not in [row.label for row in found["Who they are"]]
+
+
+def test_the_start_offers_the_two_drugs_of_most_patients(client, trial):
+    study = trial.studies.get()
+    for drug, times in (("filgotinib", 20), ("tofacitinib", 1), ("other-or-not-named", 30)):
+        for _ in range(times):
+            make_treatment(make_patient(study), drug)
+    page = client.get("/two-drugs/compare/")
+    assert [label for label, _ in page.context["offers"]] == [
+        "filgotinib beside tofacitinib",
+        "filgotinib beside baricitinib",
+        "filgotinib beside other or not named",
+    ], "20, 10 and 9 patients; what names no drug stands last"
+    assert (
+        'href="/two-drugs/compare/?a=inhibitor%3Dfilgotinib&amp;b=inhibitor%3Dtofacitinib"'
+        in page.content.decode()
+    )

@@ -453,3 +453,77 @@ def test_an_estimated_spread_is_not_said_to_be_none(client, literature):
         make_treatment(make_patient(study), response="stable")
     assert forest(literature).pooled.tau2 > 0
     assert "estimated as 0" not in text_of(client.get("/literature/forest/"))
+
+
+def test_it_opens_at_the_first_item_of_which_anything_is_known(client, published, literature):
+    """Nobody published has an overall verdict; of De Pinto’s five nobody stopped."""
+    page = client.get("/published/forest/")
+    assert page.context["item"] == "stopped" and page.context["chart"].figure
+    assert client.get("/published/forest/?item=improved").context["item"] == "improved"
+    assert client.get("/literature/forest/").context["item"] == "improved"
+    assert client.get("/literature/forest/?study=series-f").context["item"] == "stopped", (
+        "of this series no verdict is known, and of both that they did not stop"
+    )
+    stopped = client.get("/published/forest.csv").content
+    assert stopped == client.get("/published/forest.csv?item=stopped").content.replace(
+        b"item=stopped", b""
+    ), "the file without an item is that of the page"
+
+
+@pytest.mark.parametrize(
+    "question", ["", "sex=female", "study=alpha", "study=beta", "response=stable"]
+)
+def test_the_first_item_is_one_that_the_plot_knows(world, asking, question):
+    asked = asking(world.collection, question)
+    items = list(summaries.forest_items(asked))
+    known = [item for item in items if forest(world.collection, item, asked).total.known]
+    assert summaries.first_known_item(asked) == (known or items)[0]
+
+
+def test_where_nothing_is_known_it_opens_at_the_first_item(client, db):
+    make_treatment(make_patient(make_study(make_collection("silent"))))
+    page = client.get("/silent/forest/")
+    assert (
+        page.context["item"] == "improved" and "known of nobody" in page.context["chart"].sentence
+    )
+
+
+def test_numbers_stand_in_columns_beside_the_plot(client, literature):
+    chart = client.get("/literature/forest/?study=series-a&study=series-b&study=series-c").context[
+        "chart"
+    ]
+    rows = {}
+    for text in chart.figure["layout"]["annotations"]:
+        rows.setdefault(text["y"], []).append(text["text"])
+    labels = chart.figure["layout"]["yaxis"]["ticktext"]
+    assert labels == ["series-a", "series-c", "series-b", "All counted", "Pooled, 3 studies"]
+    assert rows[-1] == ["Study", "n/N", "% (95 % CI)"]
+    assert rows[0] == ["6/8", "75.0 % (34.9–96.8)"]
+    assert rows[3][0] == "10/19"
+    pooled = pooled_proportion([(6, 8), (3, 6), (1, 5)])
+    assert rows[4][0].startswith(f"{100 * pooled.proportion:.1f} % (") and len(rows[4]) == 1
+    narrow = chart.narrow["yaxis"]["ticktext"]
+    assert narrow[0] == "series-a · 6/8 · 75.0 % (34.9–96.8)"
+    assert len(narrow) == len(labels)
+
+
+def test_a_study_is_one_click_away_from_its_mark_and_its_row(client, literature):
+    page = client.get("/literature/forest/")
+    chart = page.context["chart"]
+    assert chart.marks[0][0] == "/literature/studies/series-a/"
+    assert '<a href="/literature/studies/series-a/">series-a</a>' in page.content.decode()
+    assert all(link is None for link in chart.marks[1:] for link in link)
+
+
+def test_two_rows_of_one_study_stand_apart(client, literature):
+    finding = {"kind": "events", "measure": "x", "events": 5, "n": 9, "item": "improved"}
+    make_group(literature.studies.get(slug="series-a"), n=9, findings=[finding])
+    figure = client.get("/literature/forest/").context["chart"].figure
+    drawn = [y for trace in figure["data"] for y in trace["y"] if trace["mode"] == "markers"]
+    assert len(drawn) == len(set(drawn))
+
+
+def test_a_simulated_plot_keeps_its_mark_at_every_width(client, simulated):
+    chart = client.get("/sener-2025-reconstruction/forest/").context["chart"]
+    for layout in (chart.figure["layout"], chart.narrow):
+        assert any("SIMULATED" in text["text"] for text in layout["annotations"])

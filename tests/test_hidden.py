@@ -236,8 +236,11 @@ def test_hidden_records_have_no_address_and_are_found_by_no_search(client, world
             assert response.status_code == 404 and MARK not in text_in(response).lower()
     for noun in TABLES:
         assert rows(client, world.address(f"{noun}.csv?q={MARK}")) == []
-    drug = client.get(f"/inhibitors/{DRUG}/").context["evidence"].counts
-    assert [each.has_anything for each in drug if each.collection == world.collection] == [False]
+    drug = client.get(f"/inhibitors/{DRUG}/")
+    assert world.collection.name not in [
+        linked.found.count.collection.name for linked in drug.context["results"]
+    ]
+    assert MARK not in text_in(drug).lower()
 
 
 def rows(client, address: str) -> list[dict]:

@@ -355,12 +355,12 @@ def test_the_rule_stands_beside_the_number(client, study, unlimited):
     api = client.get("/api/v1/followed/summary/").json()
     assert api["improved_by_domain_rule"] == summaries.outcome_rule(Question(study.collection))
     file = client.get("/followed/forest.csv?item=improved_skin").content.decode("utf-8-sig")
-    assert "patients one by one, the last outcome" not in file, (
+    assert "individual patients, the last outcome" not in file, (
         "one patient is gathered with other single ones"
     )
     followed(study, [skin("stable", 3)])
     file = client.get("/followed/forest.csv?item=improved_skin").content.decode("utf-8-sig")
-    assert "patients one by one, the last outcome" in file
+    assert "individual patients, the last outcome" in file
     assert (
         "One outcome per patient"
         in client.get("/api/v1/followed/forest/?item=improved_skin").json()["note"]

@@ -3,6 +3,9 @@
 from urllib.parse import urlencode
 
 import pytest
+from django.core.cache import cache
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,7 +15,9 @@ from evidence.questions.vocabulary import vocabulary
 from evidence.summaries import AGE_SPAN
 
 from . import plain
+from .factories import make_collection, make_patient, make_study, make_treatment
 from .test_filters import few
+from .test_pages import MOST_OF_OTHERS, text_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
@@ -37,11 +42,12 @@ def test_by_hand(world, engine):
         prior=("prednisone",),
     )
     ild = "Interstitial lung disease (ILD)"
-    age, prior = "Age 35 to 55", "Prior therapy: Prednisone"
+    age, sex, prior = "Age: 35 to 55", "Sex: female", "Prior therapy: Prednisone"
+    ild, renal = f"{ild}: present", "Renal: absent"
     assert told(found) == {
-        "alpha-1": ([age, "Female", ild, "No Renal"], [prior], []),
-        "alpha-3": (["Female", ild, prior], [], [age, "No Renal"]),
-        "beta-1": (["Female"], [age, ild], ["No Renal", prior]),
+        "alpha-1": ([age, sex, ild, renal], [prior], []),
+        "alpha-3": ([sex, ild, prior], [], [age, renal]),
+        "beta-1": ([sex], [age, ild], [renal, prior]),
     }
     assert list(told(found)) == ["alpha-1", "alpha-3", "beta-1"]
     assert found.exactly == [2, 1, 0, 1, 1, 0], "alpha-2 and alpha-4 agree in nothing"
@@ -188,3 +194,93 @@ def test_another_report_of_the_same_person_is_not_a_similar_case(client, world):
         for case in client.get(world.address("patients/beta-2/")).context["closest"]
     ]
     assert closest and "alpha-1" not in closest
+
+
+def test_each_cell_has_the_value_of_the_case_and_a_verdict_in_words(client, world):
+    query = "age=45&sex=male&autoantibody=ana&manifestation=ild&without=renal&prior=prednisone"
+    response = client.get(world.address(f"similar/?{query}"))
+    found = response.context["similar"]
+    slugs = [case.patient.slug for case in found.cases]
+    cells = {
+        (criterion.attribute, slug): (agreement.value, agreement.verdict)
+        for criterion, agreements in found.rows
+        for slug, agreement in zip(slugs, agreements, strict=True)
+    }
+    ild = "Interstitial lung disease (ILD)"
+    assert cells["Age", "alpha-1"] == ("40 (asked 35 to 55)", "agrees")
+    assert cells["Sex", "alpha-1"] == ("female", "differs")
+    assert cells["Renal", "alpha-1"] == ("absent", "agrees")
+    assert cells["Prior therapy: Prednisone", "alpha-1"] == ("not on the complete list", "differs")
+    assert cells[ild, "alpha-3"] == ("present", "agrees")
+    assert cells["Age", "alpha-3"] == ("not reported", "not known")
+    assert cells["Prior therapy: Prednisone", "alpha-2"] == ("none, as stated", "differs")
+    assert "beta-1" not in slugs, "who agrees in nothing is not listed"
+    assert "45 (35 to 55 agrees) 40 (asked 35 to 55) agrees" in text_of(response)
+    (antibody,) = [each for each in found.cases[0].agreements if each.criterion.code == "ana"]
+    assert (antibody.value, antibody.verdict) == ("absent", "differs")
+
+
+def test_the_wider_term_says_which_narrower_one_is_recorded(world):
+    found = ask(world.collection, manifestation=("lung",))
+    ((criterion, agreements),) = found.rows
+    assert criterion.label == "Lung: present"
+    values = {
+        case.patient.slug: cell.value for case, cell in zip(found.cases, agreements, strict=True)
+    }
+    narrower = "present: Interstitial lung disease (ILD)"
+    assert values == {"alpha-1": narrower, "alpha-3": narrower}
+
+
+def test_what_happened_stands_below_and_no_blank_is_none(client, world):
+    response = client.get(world.address("similar/?manifestation=ild&manifestation=skin"))
+    courses = {
+        case.patient.slug: [(each.relapsed, each.adverse_events) for each in case.courses]
+        for case in response.context["similar"].cases
+    }
+    assert courses == {
+        "alpha-3": [("yes", "Hepatitis (grade 3, serious)")],
+        "alpha-1": [("no", "Infection, Infection")],
+        "alpha-2": [("", "none, as stated"), ("", "")],
+        "beta-1": [("", "reported, not said which")],
+    }
+    assert "tofacitinib: none, as stated baricitinib: not reported" in text_of(response)
+
+
+def test_a_case_and_its_paper_are_one_click_away(client, published):
+    body = client.get("/published/similar/?sex=female").content.decode()
+    table = body.partition('<table class="beside-cases">')[2].partition("</table>")[0]
+    assert 'href="/published/patients/fujita-2019-1/"' in table
+    assert 'href="https://doi.org/10.1155/2019/5293981"' in table
+
+
+def test_simulated_cases_have_no_paper(client, simulated):
+    response = client.get("/sener-2025-reconstruction/similar/?sex=female")
+    assert "simulated: there is none" in text_of(response)
+    assert "doi.org" not in response.content.decode()
+
+
+def test_the_block_of_a_case_says_values_too(client, world):
+    text = text_of(client.get(world.address("patients/alpha-1/")))
+    assert (
+        "Agrees Sex: female; Interstitial lung disease (ILD): present; Prior therapy: "
+        "Methotrexate: given" in text
+    ), "alpha-3"
+    assert "Differs Age: 25 (asked 30 to 50)" in text, "beta-1"
+
+
+def test_the_table_takes_the_same_queries_for_1_case_and_for_20(client, db):
+    counts = []
+    for patients in (1, 20):
+        collection = make_collection(f"alike-{patients}")
+        for _ in range(patients):
+            patient = make_patient(
+                make_study(collection), sex="female", present=["ild"], prior=["methotrexate"]
+            )
+            make_treatment(patient, indications=["ild"], events=[("infection", {})])
+        address = f"/{collection.slug}/similar/?sex=female&manifestation=ild"
+        client.get(address)
+        cache.clear()
+        with CaptureQueriesContext(connection) as queries:
+            assert len(client.get(address).context["similar"].cases) == patients
+        counts.append(len(queries))
+    assert counts[0] == counts[1] <= MOST_OF_OTHERS

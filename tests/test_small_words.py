@@ -88,7 +88,7 @@ def test_one_of_one_on_the_pages(single, client):
     overview = text_of(client.get("/single/"))
     assert "What happened in the 1 patient in view" in overview
     assert "Download this one as CSV" in overview
-    assert '"unseen"> patient</span>' in client.get("/single/").content.decode()
+    assert "Sex, with the number of patients" in client.get("/single/").content.decode()
     swimmers = text_of(client.get("/single/charts/?chart=swimmers"))
     assert "The length is known of 1 of 1 treatment; 0 of the 1 listed here has" in swimmers
     case = text_of(client.get("/single/patients/only-1/"))

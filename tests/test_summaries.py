@@ -145,7 +145,7 @@ def test_answers_by_hand(world, asking):
         == "2 patients match. For 1 more it is open: their indications are not reported."
     )
     whole = one(summaries.match_summary(Question(world.collection)))
-    assert str(whole) == "5 patients reported one by one, in 2 studies, with 6 treatments."
+    assert str(whole) == "5 patients reported individually, in 2 studies, with 6 treatments."
 
 
 def test_indication_sets_by_hand(world):

@@ -127,15 +127,15 @@ def test_similar_cases_differ_by_what_is_part_of_what(published, engine):
     ild = "Interstitial lung disease (ILD)"
     assert {case.patient.slug: case.differs for case in found.cases} == {
         "fujita-2019-1": [],
-        "rhk-2025-101-1": [ild],
+        "rhk-2025-101-1": [f"{ild}: present"],
     }
     found = summaries.similar_patients(
         published, summaries.similarity_criteria(published, words, sex="female", without=("lung",))
     )
     assert {case.patient.slug: case.differs for case in found.cases} == {
         "rhk-2025-101-1": [],
-        "nodular-scleroderma-case-1": ["Female"],
-        "fujita-2019-1": ["No Lung"],
+        "nodular-scleroderma-case-1": ["Sex: female"],
+        "fujita-2019-1": ["Lung: absent"],
     }
 
 

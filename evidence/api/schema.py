@@ -115,12 +115,14 @@ def describe_filter(name: str, url_filter) -> str:
 def forest_parameters() -> list[OpenApiParameter]:
     items = "What is counted: " + ", ".join(Item.values)
     items += "; or measure: and the name of what groups alone report as events of n."
-    twice = "Whether people who may stand in two rows are counted twice; without it, once."
+    overlapping = (
+        "Whether overlapping cohorts are included: who may stand in two rows is then counted twice."
+    )
     default = {"type": "string", "minLength": 1, "default": Item.IMPROVED.value}
     return [
         *filter_parameters(),
         query_parameter("item", items, default),
-        query_parameter("shared", twice, {"type": "string", "enum": ["yes"]}),
+        query_parameter("shared", overlapping, {"type": "string", "enum": ["yes"]}),
     ]
 
 

@@ -44,14 +44,14 @@ LABEL = 22  # characters of a label before it is broken
 class ChartTable:
     """The chart's numbers as a table; the first cell of a row is its heading.
 
-    `steps` gives, by row and column, what choosing a cell asks. `file` holds the same numbers for a
-    program: its headings and rows, every number in a column of its own; by default it is the table
-    itself.
+    `steps` gives, by row and column, what choosing a cell asks, or the address it opens. `file`
+    holds the same numbers for a program: its headings and rows, every number in a column of its
+    own; by default it is the table itself.
     """
 
     headings: list[str]
     rows: list[list[str]]
-    steps: dict[tuple[int, int], FilterLink] = field(default_factory=dict)
+    steps: dict[tuple[int, int], FilterLink | str] = field(default_factory=dict)
     file: tuple[list[str], list[list]] | None = None
 
     @property
@@ -77,6 +77,8 @@ class Chart:
     # By trace and point: what choosing it asks, or the address it opens.
     marks: list[list[FilterLink | str | None]] = field(default_factory=list)
     in_words: AskedQuestion | None = None
+    # What the layout has instead on a narrow screen.
+    narrow: dict = field(default_factory=dict)
     nothing: str = ""
     is_wide: bool = False  # its labels need the width of the page
 
@@ -136,6 +138,7 @@ def build_figure(
     """
     height = FRAME + ROW * max(rows, 2)
     marks = [WATERMARK | {"y": marked_at}] if collection.is_simulated else []
+    annotations = [*marks, *layout.pop("annotations", [])]
     house = {
         "height": height,
         "margin": {"l": 8, "r": 16, "t": 34, "b": 48, "pad": 4},
@@ -143,9 +146,23 @@ def build_figure(
         "hovermode": "closest",
         "dragmode": False,
         "legend": LEGEND,
-        "annotations": marks,
+        "annotations": annotations,
     }
     return {"data": traces, "layout": house | layout}
+
+
+def text_at(text: str, y: float, **options) -> dict:
+    """A text at the left edge of a row, without an arrow."""
+    return {
+        "text": text,
+        "xref": "paper",
+        "x": 0,
+        "xanchor": "left",
+        "yref": "y",
+        "y": y,
+        "showarrow": False,
+        "align": "left",
+    } | options
 
 
 def error_bars(middles: Sequence[float], ends: Sequence[tuple[float, float]], **options) -> dict:

@@ -31,6 +31,7 @@ COLUMNS = [
     ),
     "note",
     "outcome_rule",
+    "heading",
 ]
 
 
@@ -42,7 +43,11 @@ def compare_chart(comparison: SideBySide, collection: Collection) -> Chart:
     by_heading = [(heading, row) for heading, rows in comparison.groups for row in rows]
     rows = [row for _, row in by_heading]
     numbers = [
-        [*comparison_numbers(row), comparison.outcome_rule if heading == BY_DOMAIN else None]
+        [
+            *comparison_numbers(row),
+            comparison.outcome_rule if heading == BY_DOMAIN else None,
+            heading,
+        ]
         for heading, row in by_heading
     ]
     table = ChartTable(
@@ -62,10 +67,14 @@ def compare_chart(comparison: SideBySide, collection: Collection) -> Chart:
             else "Nothing is known of either cohort."
         )
         return Chart(name, title, sentence, table)
-    labels = [label_text(row.label, 30) for row in known_rows]
+    labels = [label_text(row.full_label, 30) for row in known_rows]
     traces = [
-        share_points("A", [row.first for row in known_rows], COUNT, "circle", -0.16),
-        share_points("B", [row.second for row in known_rows], SECOND, "diamond-open", 0.16),
+        share_points(
+            "A", [(row.full_label, row.first) for row in known_rows], COUNT, "circle", -0.16
+        ),
+        share_points(
+            "B", [(row.full_label, row.second) for row in known_rows], SECOND, "diamond-open", 0.16
+        ),
     ]
     positions = list(range(len(labels)))
     layout = {
@@ -76,29 +85,32 @@ def compare_chart(comparison: SideBySide, collection: Collection) -> Chart:
     if not comparison.tested:
         note += " The records are simulated, so nothing is tested."
     sentence = "; ".join(
-        f"{row.label} {row.first.fraction} against {row.second.fraction}" for row in known_rows[:4]
+        f"{row.full_label} {row.first.fraction} against {row.second.fraction}"
+        for row in known_rows[:4]
     )
     figure = build_figure(collection, traces, rows=len(known_rows), **layout)
     return Chart(name, title, f"{sentence}.", table, figure, note, is_wide=True)
 
 
 def share_points(name: str, shares: list, colour: str, symbol: str, shift: float) -> dict:
+    """The points of one side, from its shares with their labels."""
     points = [
-        (position + shift, share)
-        for position, share in enumerate(shares)
+        (position + shift, label, share)
+        for position, (label, share) in enumerate(shares)
         if share.percent is not None
     ]
     return {
         "type": "scatter",
         "mode": "markers",
         "name": name,
-        "y": [position for position, _ in points],
-        "x": [round(share.percent, 4) for _, share in points],
+        "y": [position for position, _, _ in points],
+        "x": [round(share.percent, 4) for _, _, share in points],
+        "cliponaxis": False,
         "marker": {"color": colour, "symbol": symbol, "size": 10, "line": {"width": 2}},
         "error_x": error_bars(
-            [share.percent for _, share in points], [share.interval for _, share in points]
+            [share.percent for _, _, share in points], [share.interval for _, _, share in points]
         ),
-        "customdata": [f"{label_text(share.label, 60)}: {share}" for _, share in points],
+        "customdata": [f"{label_text(label, 60)}: {share}" for _, label, share in points],
         "hovertemplate": "%{customdata}<extra>" + name + "</extra>",
     }
 
@@ -112,7 +124,7 @@ def comparison_cells(row) -> list[str]:
         ]
         for share in (row.first, row.second)
     ]
-    return [row.label, *cohorts[0], *cohorts[1]]
+    return [row.full_label, *cohorts[0], *cohorts[1]]
 
 
 def comparison_numbers(row) -> list:

@@ -2,11 +2,15 @@
 prediction interval.
 """
 
+from dataclasses import dataclass
 from math import isfinite
+
+from django.urls import reverse
 
 from ..models import Collection
 from ..summaries import Forest, format_number
 from ..summaries.forest import SELECTED, StudyRow, degrees_text, percent_range
+from ..summaries.shares import FEW
 from ..tables.column import SEPARATOR
 from .chart import (
     COUNT,
@@ -19,11 +23,13 @@ from .chart import (
     build_figure,
     error_bars,
     label_text,
-    rows_axis,
+    text_at,
     value_axis,
 )
 
 MOST = 22  # studies drawn; all of them stand in the table
+NARROW_LETTERS = 46  # of a line above a row on a narrow screen
+COLUMNS_WIDTH = 208  # pixels at the right of the plot for n/N and % (95 % CI)
 COLUMNS = [
     *("row", "study", "counted_of", "n", "known", "percent", "ci_low", "ci_high", "ci_method"),
     *("missing", "counted", "pooled", "note"),
@@ -36,7 +42,7 @@ COLUMNS = [
 def forest_chart(forest: Forest, collection: Collection) -> Chart:
     """Studies with exact intervals; one with one matching patient known is not drawn by itself."""
     name, title = "forest", f"{forest.label}, study by study"
-    table = forest_table(forest)
+    table = forest_table(forest, collection)
     if not forest.total.known:
         why = f": {forest.why}" if forest.why else ""
         return Chart(
@@ -46,40 +52,32 @@ def forest_chart(forest: Forest, collection: Collection) -> Chart:
     undrawn = len(forest.rows) - len(drawn_rows)
     # A count of selected cases is no estimate, so it is not drawn as one.
     rows = [row for row in [*drawn_rows, forest.total] if not row.no_estimate]
-    labels = [row_label(row) for row in rows]
-    labelled = list(zip(labels, rows, strict=True))
-    traces = []
-    for trace, points, colour, symbol in [
-        (
-            "Study",
-            [point for point in labelled if point[1] in drawn_rows and point[1].counted],
-            COUNT,
-            "square",
-        ),
-        (
-            "Not counted again",
-            [point for point in labelled if point[1] in drawn_rows and not point[1].counted],
-            NOT_KNOWN,
-            "square-open",
-        ),
-        (
-            "Raw total",
-            [point for point in labelled if point[1] is forest.total],
-            COUNT,
-            "diamond-open",
-        ),
+    traces, marks = [], []
+    for trace, colour, symbol, belongs in [
+        ("Study", COUNT, "square", lambda row: row is not forest.total and row.counted),
+        ("Not counted again", NOT_KNOWN, "square-open", lambda row: not row.counted),
+        ("Raw total", COUNT, "diamond-open", lambda row: row is forest.total),
     ]:
+        points = [(position, row) for position, row in enumerate(rows) if belongs(row)]
         if points:
             traces.append(study_points(trace, points, colour, symbol))
+            marks.append([study_address(row, collection) for _, row in points])
     if not traces:
         return Chart(name, title, forest_sentence(forest), table, note=forest.rule)
+    printed = [PrintedRow(row.label, row.fraction, row_rate(row)) for row in rows]
     if forest.pooled:
-        labels.append("Pooled")
-        traces += pooled_traces(forest)
+        traces += pooled_traces(forest, len(rows))
+        printed.append(pooled_row(forest))
     layout = {
         "xaxis": value_axis("%, exact 95 % CI", range=[-1, 101]),
-        "yaxis": rows_axis(labels),
-        "bargap": 0.5,
+        "yaxis": value_axis(
+            tickvals=list(range(len(printed))),
+            ticktext=[label_text(row.label, 34) for row in printed],
+            range=[len(printed) - 0.5, -1.3],
+            showgrid=False,
+        ),
+        "annotations": printed_columns(printed),
+        "margin": {"l": 8, "r": COLUMNS_WIDTH, "t": 34, "b": 48, "pad": 4},
     }
     note = (
         "Squares grow with the number of patients. Intervals of studies are exact "
@@ -99,12 +97,78 @@ def forest_chart(forest: Forest, collection: Collection) -> Chart:
     note += f" The {undrawn} smallest studies are not drawn." if undrawn else ""
     if len(forest.rows) > TABLED:
         note += f" The table has the {TABLED} largest; the file has all {len(forest.rows)}."
-    figure = build_figure(collection, traces, rows=len(labels) + 1, **layout)
-    return Chart(name, title, forest_sentence(forest), table, figure, note, is_wide=True)
+    figure = build_figure(collection, traces, rows=len(printed) + 1, **layout)
+    return Chart(
+        name,
+        title,
+        forest_sentence(forest),
+        table,
+        figure,
+        note,
+        marks=marks,
+        is_wide=True,
+        narrow=narrow_layout(printed, figure["layout"]),
+    )
 
 
-def row_label(row: StudyRow) -> str:
-    return f"{label_text(row.label, 34)}<br>{row.fraction}"
+@dataclass(frozen=True)
+class PrintedRow:
+    """What stands beside the plot in one row, as journals print it."""
+
+    label: str
+    fraction: str
+    rate: str
+
+    @property
+    def in_one_line(self) -> str:
+        """The same above the row, where there is no room beside it; in two lines what is long."""
+        numbers = " · ".join(filter(None, [self.fraction, self.rate.replace("<br>", ", ")]))
+        joint = " · " if len(self.label) + len(numbers) <= NARROW_LETTERS else "<br>"
+        return f"{label_text(self.label, NARROW_LETTERS)}{joint}{numbers}"
+
+
+def narrow_layout(rows: list[PrintedRow], layout: dict) -> dict:
+    """The layout where there is no room for columns: what stands in them joins the labels."""
+    return {
+        "yaxis": layout["yaxis"] | {"ticktext": [row.in_one_line for row in rows]},
+        "annotations": [text for text in layout["annotations"] if text["yref"] == "paper"],
+        "margin": layout["margin"] | {"r": 16},
+    }
+
+
+def row_rate(row: StudyRow) -> str:
+    """“75.0 % (34.9–96.8)”; where few are known the interval comes first."""
+    if row.known < FEW:
+        return f"{row.interval_text} ({row.percent_text})"
+    return f"{row.percent_text} ({row.interval_text})"
+
+
+def pooled_row(forest: Forest) -> PrintedRow:
+    pooled = forest.pooled
+    rate = f"{format_number(100 * pooled.proportion)} % ({percent_range(pooled.interval_t)})"
+    return PrintedRow(
+        f"Pooled, {forest.studies} studies",
+        "",
+        f"{rate}<br>prediction {percent_range(pooled.prediction_t)}",
+    )
+
+
+def printed_columns(rows: list[PrintedRow]) -> list[dict]:
+    """The columns at the right of the plot, under their headings."""
+    at_right = {"x": 1, "font": {"size": 12}}
+    columns = [(-1, "n/N", "% (95 % CI)")]
+    columns += [(position, row.fraction, row.rate) for position, row in enumerate(rows)]
+    texts = [text_at("Study", -1, xanchor="right", xshift=-8, font={"size": 12})]
+    for position, fraction, rate in columns:
+        if fraction:
+            texts.append(text_at(fraction, position, xanchor="right", xshift=62, **at_right))
+        texts.append(text_at(rate, position, xshift=76, **at_right))
+    return texts
+
+
+def study_address(row: StudyRow, collection: Collection) -> str | None:
+    """The page of a row's study; a sum of several has none."""
+    return reverse("study", args=[collection.slug, row.slug]) if row.slug else None
 
 
 def forest_sentence(forest: Forest) -> str:
@@ -138,13 +202,14 @@ def forest_sentence(forest: Forest) -> str:
     return f"{text} Not pooled: {forest.refused}."
 
 
-def study_points(name: str, rows: list[tuple[str, StudyRow]], colour: str, symbol: str) -> dict:
+def study_points(name: str, rows: list[tuple[int, StudyRow]], colour: str, symbol: str) -> dict:
     return {
         "type": "scatter",
         "mode": "markers",
         "name": name,
+        "cliponaxis": False,
         "x": [round(row.percent, 4) for _, row in rows],
-        "y": [label for label, _ in rows],
+        "y": [position for position, _ in rows],
         "marker": {
             "color": colour,
             "symbol": symbol,
@@ -159,9 +224,9 @@ def study_points(name: str, rows: list[tuple[str, StudyRow]], colour: str, symbo
     }
 
 
-def pooled_traces(forest: Forest) -> list[dict]:
+def pooled_traces(forest: Forest, position: int) -> list[dict]:
     """The prediction interval as a thin line, the confidence interval as a thick one, the
-    proportion as a diamond.
+    proportion as a diamond, in the row at `position`.
     """
 
     def interval_trace(name: str, ends: tuple[float, float], width: int, colour: str) -> dict:
@@ -170,7 +235,7 @@ def pooled_traces(forest: Forest) -> list[dict]:
             "mode": "lines",
             "name": name,
             "x": [round(100 * end, 4) for end in ends],
-            "y": ["Pooled", "Pooled"],
+            "y": [position, position],
             "line": {"color": colour, "width": width},
             "hoverinfo": "skip",
         }
@@ -184,7 +249,7 @@ def pooled_traces(forest: Forest) -> list[dict]:
             "name": "Pooled",
             "showlegend": False,
             "x": [round(100 * forest.pooled.proportion, 4)],
-            "y": ["Pooled"],
+            "y": [position],
             "marker": {
                 "color": COUNT,
                 "symbol": "diamond",
@@ -197,17 +262,19 @@ def pooled_traces(forest: Forest) -> list[dict]:
     ]
 
 
-def forest_table(forest: Forest) -> ChartTable:
+def forest_table(forest: Forest, collection: Collection) -> ChartTable:
     headings = ["Study", "Counted of", "n/N", "%", "95 % CI", "not known", "Counted"]
     headings += ["Pooled"] if forest.pooled else []
     cells = [row_cells(row, forest) for row in [*forest.rows[:TABLED], *forest.sums]]
     file_rows = [row_numbers(row, forest) for row in [*forest.rows, *forest.sums]]
+    addresses = [study_address(row, collection) for row in forest.rows[:TABLED]]
+    links = {(position, 0): address for position, address in enumerate(addresses) if address}
     if forest.pooled:
         percent = f"{format_number(100 * forest.pooled.proportion)} %"
         interval = f"{percent_range(forest.pooled.interval_t)} (t)"
         cells.append(["Pooled", f"{forest.studies} studies", "–", percent, interval, "–", "–", "–"])
         file_rows.append(pooled_numbers(forest))
-    return ChartTable(headings, cells, {}, (COLUMNS, file_rows))
+    return ChartTable(headings, cells, links, (COLUMNS, file_rows))
 
 
 def row_cells(row: StudyRow, forest: Forest) -> list[str]:

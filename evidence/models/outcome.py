@@ -55,6 +55,14 @@ def in_month_windows(codes: Iterable[str], path: str = "") -> Q:
 WORST_FIRST = (Response.WORSENED, Response.NOT_IMPROVED, Response.STABLE, Response.IMPROVED)
 
 
+def counting_order(number: int, month: Decimal | None, result: str, key: int) -> tuple:
+    """The order of `OutcomeQuerySet.one_per_patient_and_domain` for rows that have been read: of a
+    patient's stated results in a domain the smallest counts. `number` is the treatment's, `key`
+    the outcome's.
+    """
+    return (month is None, -number, -(month or 0), WORST_FIRST.index(result), key)
+
+
 class OutcomeQuerySet(KeyedQuerySet):
     def under(self, treatments):
         """Outcomes of these treatments."""

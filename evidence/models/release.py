@@ -7,7 +7,6 @@ from django.utils import timezone
 from .base import one_of
 from .choices import CollectionKind
 from .constraints import CheckConstraint, UniqueConstraint
-from .plural import unit_of
 
 PART = 1 << 20  # bytes of an archive in one row; a row at a time is in memory
 
@@ -86,15 +85,6 @@ class ReleasedCollection(models.Model):
     @property
     def is_simulated(self) -> bool:
         return self.kind == CollectionKind.SIMULATED
-
-    @property
-    def rows_text(self) -> str:
-        """Its rows in words, tables without any left out."""
-        return ", ".join(
-            f"{rows:,} {unit_of(rows, table.replace('-', ' '))}"
-            for table, rows in self.rows
-            if rows
-        )
 
     @property
     def changes_text(self) -> list[str]:

@@ -94,3 +94,21 @@ def read_vocabulary(collection: Collection) -> Vocabulary:
     for kind, code, label, _ in sorted(rows, key=lambda row: (row[3], row[2].lower())):
         terms[kind][code] = label
     return Vocabulary(terms)
+
+
+SINGULAR = {
+    "people": "person",
+    "studies": "study",
+    "boxes": "box",
+    "therapies": "therapy",
+    "autoantibodies": "autoantibody",
+}
+
+
+def unit_of(count: float, unit: str) -> str:
+    """What so many are called: “patient” of one, “patients” of any other number; `unit` is the
+    plural.
+    """
+    if count != 1:
+        return unit
+    return " ".join(SINGULAR.get(word, word.removesuffix("s")) for word in unit.split(" "))

@@ -21,11 +21,11 @@ from .combinations import Combinations, Matches, indication_sets, match_counts, 
 from .comparison import SideBySide, side_by_side
 from .completeness import Completeness, completeness_matrix
 from .facets import Facet, Nearest, Option, filter_facets, nearest_questions
-from .flow import Flow, collection_flow, review_flow
-from .forest import Forest, forest_items, forest_plot
-from .group_evidence import GroupEvidence, finding_text, group_evidence
+from .findings import GroupHarm, finding_in_words, group_harms
+from .flow import Flow, collection_flow, has_flow, review_flow
+from .forest import Forest, first_known_item, forest_items, forest_plot
+from .group_evidence import GroupEvidence, group_evidence
 from .groups import ChangeRow, GroupCover, group_changes, group_cover
-from .harms import GroupHarm, group_harms
 from .home import QuestionChoices, question_choices
 from .list_counts import list_counts
 from .outcomes import (
@@ -38,7 +38,7 @@ from .outcomes import (
     outcomes_that_count,
     short_outcome_rule,
 )
-from .overview import collection_counts, drug_evidence, inhibitors_given
+from .overview import DrugResults, collection_counts, drug_evidence, drug_results, inhibitors_given
 from .reviews import Comparison, reconcile_figures
 from .rules import RuleReport, rule_report, rule_rows
 from .sensitivity import ShareSensitivity, share_sensitivities
@@ -65,6 +65,7 @@ __all__ = [
     "Comparison",
     "Completeness",
     "DomainResult",
+    "DrugResults",
     "Facet",
     "Flow",
     "Forest",
@@ -93,9 +94,11 @@ __all__ = [
     "domain_results",
     "domain_results_of_treatments",
     "drug_evidence",
+    "drug_results",
     "events_by_category",
     "filter_facets",
-    "finding_text",
+    "finding_in_words",
+    "first_known_item",
     "forest_items",
     "forest_plot",
     "format_number",
@@ -103,6 +106,7 @@ __all__ = [
     "group_cover",
     "group_evidence",
     "group_harms",
+    "has_flow",
     "headline_shares",
     "indication_sets",
     "inhibitors_given",

@@ -17,10 +17,11 @@ from ..models.choices import (
     YesNo,
 )
 from ..models.missing import missing_reason
+from ..models.outcome import counting_order, window_of
 from ..models.treatment import SET_SEPARATOR
 from ..questions.filters import matching_treatments
 from ..questions.question import Question
-from .outcomes import DomainResult, domain_results, outcomes_that_count
+from .outcomes import DomainResult, outcomes_that_count
 
 # Lists that say of everything else that it is not there.
 CLOSED_LISTS = {ListCompleteness.COMPLETE.value, ListCompleteness.NONE.value}
@@ -76,7 +77,7 @@ def known(value: str, *unknown: str) -> str:
 
 
 def read_cases(question: Question, patients: QuerySet | list[int]) -> list[Case]:
-    """The cases of these patients, or of these primary keys, in their order: three queries, however
+    """The cases of these patients, or of these primary keys, in their order: two queries, however
     many they are.
     """
     records = patients
@@ -106,19 +107,39 @@ def read_cases(question: Question, patients: QuerySet | list[int]) -> list[Case]
         )
         for key, *texts, extraction, sex, age, subset in rows
     }
-    treatments = treatments_of(question, list(cases))
-    for patient, *values in treatments.order_by("patient", "number").values_list(
+    treatments = treatments_of(question, list(cases)).order_by("patient", "number")
+    windows = set(question.outcome_months)
+    counting: dict[tuple[int, str], tuple] = {}
+    earlier = None
+    for patient, treatment, number, *values in treatments.values_list(
         "patient",
+        "pk",
+        "number",
         "inhibitor__slug",
         "indication_set",
         "indications_completeness",
         "response",
         "relapsed",
         "adverse_events",
+        "outcomes__pk",
+        "outcomes__domain",
+        "outcomes__result",
+        "outcomes__at_months",
     ):
-        cases[patient].courses.append(read_course(*values))
-    for patient, results in domain_results(list(cases), question).items():
-        cases[patient].domains.update({result.domain: result for result in results})
+        *of_course, key, domain, result, month = values
+        if treatment != earlier:  # with outcomes, a treatment is a row for each
+            cases[patient].courses.append(read_course(*of_course))
+        earlier = treatment
+        if result in (None, Response.UNKNOWN) or (windows and window_of(month) not in windows):
+            continue
+        order = counting_order(number, month, result, key)
+        counted = counting.get((patient, domain))
+        if counted is None or order < counted[0]:
+            counting[patient, domain] = order, DomainResult(domain, result, month)
+    for (patient, domain), (_, result) in sorted(
+        counting.items(), key=lambda item: item[1][1].place()
+    ):
+        cases[patient].domains[domain] = result
     return list(cases.values())
 
 

@@ -135,7 +135,7 @@ class Answer:
                 f"in {pluralize(self.studies, Unit.STUDIES)}, with "
                 f"{pluralize(self.treatments, Unit.TREATMENTS)}"
             )
-            return f"reported one by one, {extent}."
+            return f"reported individually, {extent}."
         verb = "matches." if self.matching == 1 else "match."
         return f"{verb} {self.open_text}".rstrip()
 

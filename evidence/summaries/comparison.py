@@ -1,6 +1,7 @@
 """Two questions side by side: the same shares of both, and how they differ, by exact methods."""
 
 from dataclasses import dataclass
+from functools import partial
 from math import isfinite, isnan
 
 from ..counting import Tally, count_shared_patients
@@ -24,7 +25,12 @@ from .shares import (
     run_together,
 )
 
+GIVEN_FOR = "What it was given for (alone or with others)"
 BY_DOMAIN = "Improved, by domain"  # heading of the rows that `outcome_rule` is about
+BY_CATEGORY = "Adverse events, by category"
+# What a row's label needs before it where it stands without its heading: skin is an indication and
+# a domain.
+LABEL_PREFIXES = {GIVEN_FOR: "Given for", BY_DOMAIN: "Improved", BY_CATEGORY: "Adverse event"}
 FEWEST = 5  # patients known in a group, under which no p-value is printed
 SIMULATED = "simulated: no test"  # why simulated records have no p-value
 NOBODY = "not known on either side"
@@ -67,10 +73,10 @@ def cohort_profile(question: Question, vocabulary: Vocabulary) -> Summary:
     )
     shares = {
         "Who they are": sexes | subsets,
-        "What it was given for (alone or with others)": indications,
+        GIVEN_FOR: indications,
         "What happened": {headline.key: headline for headline in headlines},
         BY_DOMAIN: {domain.key: domain for domain in domains},
-        "Adverse events, by category": events,
+        BY_CATEGORY: events,
     }
     return Profile(match, demographics, shares)
 
@@ -113,6 +119,13 @@ class Row:
     exact: TwoByTwo | None
     why: str = ""
     tested: bool = True
+    heading: str = ""  # what it stands under
+
+    @property
+    def full_label(self) -> str:
+        """The label where the heading does not stand above it: “Given for: Skin”."""
+        prefix = LABEL_PREFIXES.get(self.heading)
+        return f"{prefix}: {self.label}" if prefix else self.label
 
     @property
     def has_few_known(self) -> bool:
@@ -172,30 +185,23 @@ def comparison_row(
     what a question asks for (`asked_names` holds the names of its parts) is no finding. Not
     `tested`, no p-value is given.
     """
+    row = partial(Row, first.label, first, second, heading=heading)
     if asked_names & (DECIDED_BY.get(first.key) or DECIDED_BY.get(heading, set())):
         words = first.asked_for or second.asked_for or ASKED_FOR
-        return Row(first.label, first, second, None, None, words)
+        return row(None, None, words)
     if not first.known and not second.known:
-        return Row(first.label, first, second, None, None, first.why or NOBODY)
+        return row(None, None, first.why or NOBODY)
     if not first.known or not second.known:
-        return Row(
-            first.label,
-            first,
-            second,
-            None,
-            None,
-            first.why or second.why or "known in nobody of one side",
-        )
+        side = "B" if first.known else "A"
+        return row(None, None, first.why or second.why or f"not known of {side}")
     if overlap:
-        return Row(first.label, first, second, None, None, "the cohorts share patients")
+        return row(None, None, "the cohorts share patients")
     counts = (first.count, first.known, second.count, second.known)
     low, high = newcombe_interval(*counts)
     difference = (first.percent - second.percent, 100 * low, 100 * high)
     exact = exact_comparison(*counts)
     reason = f"under {FEWEST} known" if min(counts[1::2]) < FEWEST else ""
-    return Row(
-        first.label, first, second, difference, exact, reason if tested else SIMULATED, tested
-    )
+    return row(difference, exact, reason if tested else SIMULATED, tested)
 
 
 @dataclass(frozen=True)
@@ -238,8 +244,9 @@ class SideBySide:
         )
 
 
-# Shown also where nobody has it; elsewhere only what occurs, or is known of nobody.
-ALWAYS_SHOWN = {"What happened", BY_DOMAIN}
+# Shown also where nobody has it: that nobody had an event is a finding. Elsewhere only what occurs,
+# or is known of nobody.
+ALWAYS_SHOWN = {"What happened", BY_DOMAIN, BY_CATEGORY}
 
 
 def side_by_side(
@@ -267,7 +274,9 @@ def side_by_side(
         ]
         if heading not in ALWAYS_SHOWN:
             rows = [
-                row for row in rows if row.first.count or row.second.count or known_of_nobody(row)
+                row
+                for row in rows
+                if row.first.count or row.second.count or not (row.first.known or row.second.known)
             ]
         if rows:
             groups.append((heading, rows))
@@ -290,8 +299,3 @@ def outcome_rule_of_both(first: Question, second: Question) -> str:
     if first.outcome_months == second.outcome_months:
         return f"By domain: {outcome_rule(first)}"
     return f"By domain: A: {outcome_rule(first)} B: {outcome_rule(second)}"
-
-
-def known_of_nobody(row: Row) -> bool:
-    """Whether a row says only that it is not known; that is worth a line, being no absence."""
-    return not row.first.known and not row.second.known

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from ..models import Collection, FlowStep, Review, Study
 from ..models.choices import Stage
+from ..models.consistency import cached_per_version
 from ..questions.question import Question
 from .overview import count_patients
 from .shares import pluralize, run_summaries
@@ -57,6 +58,11 @@ class Flow:
     def known(self) -> int:
         """How many boxes have a number."""
         return sum(box.studies is not None for row in self.rows for box in row if box)
+
+    @property
+    def included(self) -> Box:
+        """The last box."""
+        return self.rows[-1][0]
 
     @property
     def boxes(self) -> int:
@@ -120,3 +126,15 @@ def collection_flow(collection: Collection) -> Flow:
     studies = Study.objects.within(collection).count()
     included = Box(Stage.INCLUDED, studies, patients, "", from_records=True)
     return build_flow(collection.flow.all(), "not recorded", included)
+
+
+def has_flow(collection: Collection) -> bool:
+    """Whether a collection's flow has a number besides that of what is included, which is always
+    counted; read once per version.
+    """
+    included = Box(Stage.INCLUDED, 0, None, "")
+    return cached_per_version(
+        ("has-flow",),
+        collection,
+        lambda: build_flow(collection.flow.all(), "", included).known > 1,
+    )

@@ -71,7 +71,7 @@ class StudyRow:
     says so.
 
     `case_report` marks a study of single cases. `selected` marks a row that is a count and no
-    estimate, because cases published one by one are in it: it has no percentage and no interval.
+    estimate, because individually published cases are in it: it has no percentage and no interval.
     Nor has one that is `asked_for`: a count that the question itself decides, or of patients whom
     it selects by what is counted; the words say which. Nor has one of studies in which one matching
     patient is known (`one_each`), who need not be a selected case.
@@ -292,6 +292,27 @@ def forest_items(question: Question) -> dict[str, str]:
     return items
 
 
+def first_known_item(question: Question) -> str:
+    """The first item, in the order of `forest_items`, that is known of a patient or of a group of
+    the question; where nothing is known, the first of all.
+    """
+    graded, *counts = run_summaries(
+        single_tally(Tally(question, ("adverse_events", "known:serious"))),
+        *(counts_of_item(question, item, "reading") for item in ITEM_DIMENSIONS),
+    )
+    known = {
+        item for item, (_, by_reading, _) in zip(ITEM_DIMENSIONS, counts, strict=True) if by_reading
+    }
+    if events_ungraded(graded) and not is_asked_for(question, Item.SERIOUS):
+        known.discard(Item.SERIOUS.value)
+    findings = event_findings(question).filter(n__gt=0)
+    known |= {
+        item or f"{MEASURE}{measure}" for item, measure in findings.values_list("item", "measure")
+    }
+    items = forest_items(question)
+    return next((item for item in items if item in known), next(iter(items)))
+
+
 def event_findings(question: Question):
     """Events of n in the treated groups that answer the question."""
     treated = matching_groups(question).given_a_jak_inhibitor().order_by().values("pk")
@@ -387,13 +408,14 @@ def forest_plot(
         reports = case_report_slugs(question)
         by_outcome = item in BY_OUTCOME
         rule = outcome_rule(question) if by_outcome else ""
+        what = "individual patients"
+        what += f", {short_outcome_rule(question)}" if by_outcome else ""
         for study, known_count in counts.known.items():
             rows.append(
                 StudyRow(
                     vocabulary.label("study", study),
                     study,
-                    "patients one by "
-                    f"one{f', {short_outcome_rule(question)}' if by_outcome else ''}",
+                    what,
                     counts.counted[study],
                     known_count,
                     counts.in_view[study] - known_count,

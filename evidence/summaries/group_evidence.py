@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from ..models import GroupFinding, StudyGroup
-from ..models.choices import FindingKind
 from ..models.consistency import cached_per_version
 from ..questions.filters import matching_groups, parts_asked
 from ..questions.question import Question
 from ..questions.vocabulary import abbreviation
-from ..statistics import Printed, attainable_counts, wilson_interval
-from .shares import format_number, pluralize
+from .findings import finding_in_words
+from .shares import pluralize
+
+SHOWN = 3  # results of a row that stand without being unfolded
 
 
 @dataclass(frozen=True)
@@ -26,17 +27,34 @@ class Result:
 
 @dataclass(frozen=True)
 class EvidenceRow:
-    """A group at one time. `weeks` is None where a source gives no week."""
+    """A group at one time. `weeks` is None where a source gives no week. What a source gives
+    without a week, of a group with results at some week, stands apart in its last row.
+    """
 
     group: StudyGroup
     weeks: Decimal | None
     results: list[Result]
     adverse_events: list[Result]
+    undated: list[Result]
     given_for: str  # the group's indications in words
+    note: str  # what a reader must know of all its results
     is_first: bool  # of its group; the others do not repeat who it is
     times: int  # rows of the group
     # whether its cell of adverse events says something: events, or that none are extracted
     says_events: bool
+
+    @property
+    def shown(self) -> list[Result]:
+        return self.results[:SHOWN]
+
+    @property
+    def folded(self) -> list[Result]:
+        return self.results[SHOWN:]
+
+    @property
+    def more(self) -> int:
+        """How many results stand behind those shown."""
+        return len(self.folded) + len(self.undated)
 
 
 @dataclass(frozen=True)
@@ -47,15 +65,21 @@ class GroupEvidence:
 
     answering: list[EvidenceRow] = field(default_factory=list)
     otherwise_indicated: list[EvidenceRow] = field(default_factory=list)
+    without_results: list[StudyGroup] = field(default_factory=list)
 
     @property
     def rows(self) -> list[EvidenceRow]:
         return [*self.answering, *self.otherwise_indicated]
 
     @property
+    def groups(self) -> list[StudyGroup]:
+        """All groups, once each."""
+        return [*(row.group for row in self.rows if row.is_first), *self.without_results]
+
+    @property
     def treated(self) -> list[StudyGroup]:
         """All groups on a JAK inhibitor, once each."""
-        return [row.group for row in self.rows if row.is_first and not row.group.is_comparator]
+        return [group for group in self.groups if not group.is_comparator]
 
     @property
     def drugs(self) -> str:
@@ -103,25 +127,27 @@ def read_group_evidence(question: Question) -> GroupEvidence:
         if group.pk in treated or group.is_comparator:
             by_study[group.study_id].append(group)
     evidence = GroupEvidence()
-    # Studies of which no result is extracted stand last.
-    for of_study in sorted(by_study.values(), key=lambda groups: not has_results(groups)):
+    for of_study in by_study.values():
         answers = any(group.pk in answering and not group.is_comparator for group in of_study)
-        rows = evidence.answering if answers else evidence.otherwise_indicated
         for group in of_study:
-            rows += evidence_rows(group)
+            belongs = answers if group.is_comparator else group.pk in answering
+            rows = evidence.answering if belongs else evidence.otherwise_indicated
+            if group.findings.all():
+                rows += evidence_rows(group)
+            else:
+                evidence.without_results.append(group)
     return evidence
 
 
-def has_results(groups: list[StudyGroup]) -> bool:
-    return any(group.findings.all() for group in groups)
-
-
 def evidence_rows(group: StudyGroup) -> list[EvidenceRow]:
-    """One row for each time of a group, those without a time last; one without results says so."""
+    """One row for each time of a group, or one where no time is stated."""
     by_weeks = defaultdict(list)
     for finding in group.findings.all():
         by_weeks[finding.at_weeks].append(finding)
-    times = sorted(by_weeks, key=lambda weeks: (weeks is None, weeks or 0)) or [None]
+    notes = {finding.note for finding in group.findings.all()}
+    note = notes.pop() if len(notes) == 1 else ""
+    undated = by_weeks.pop(None, []) if len(by_weeks) > 1 else []
+    times = sorted(by_weeks) if None not in by_weeks else [None]
     labels = [indication.label for indication in group.indications.all()]
     events = any(finding.is_harm for finding in group.findings.all())
     given_for = " and ".join(abbreviation(label, label.lower()) for label in labels)
@@ -129,9 +155,11 @@ def evidence_rows(group: StudyGroup) -> list[EvidenceRow]:
         EvidenceRow(
             group,
             weeks,
-            results_of(finding for finding in by_weeks[weeks] if not finding.is_harm),
-            results_of(finding for finding in by_weeks[weeks] if finding.is_harm),
+            results_of((each for each in by_weeks[weeks] if not each.is_harm), note),
+            results_of((each for each in by_weeks[weeks] if each.is_harm), note),
+            results_of(undated, note) if place + 1 == len(times) else [],
             given_for,
+            note,
             place == 0,
             len(times),
             any(finding.is_harm for finding in by_weeks[weeks]) or (place == 0 and not events),
@@ -140,75 +168,13 @@ def evidence_rows(group: StudyGroup) -> list[EvidenceRow]:
     ]
 
 
-def results_of(findings: Iterable[GroupFinding]) -> list[Result]:
+def results_of(findings: Iterable[GroupFinding], shared_note: str) -> list[Result]:
+    """Findings in brief; a note that all of a group share is said once, of the group."""
     return [
-        Result(finding.measure, finding_text(finding, with_p=False), finding.note)
+        Result(
+            finding.measure,
+            finding_in_words(finding, brief=True),
+            "" if finding.note == shared_note else finding.note,
+        )
         for finding in findings
     ]
-
-
-AVERAGES = {
-    FindingKind.MEDIAN_CHANGE: "median",
-    FindingKind.MEDIAN_IQR: "median",
-    FindingKind.MEAN_CHANGE: "mean",
-    FindingKind.MEAN_SD_CHANGE: "mean",
-    FindingKind.STANDARDISED_MEAN_CHANGE: "standardised mean change",
-}
-
-
-def finding_text(finding: GroupFinding, *, with_p: bool = True) -> str:
-    """A finding's numbers in words, exactly those that were printed; a count of people has its
-    95 % Wilson interval: “median 24 to 12, IQR 7.5 wide”, “mean change −13”, “0/5 (CI 0–43)”.
-    """
-    average = AVERAGES.get(FindingKind(finding.kind), "")
-    parts = []
-    if finding.events is not None:
-        parts.append(count_text(finding.events, finding.n))
-    if finding.percent is not None:
-        parts.append(percentage_text(finding.percent, finding.n))
-    if finding.value is not None:
-        parts.append(f"{average} {plain_number(finding.value)}".lstrip())
-    if finding.baseline is not None and finding.followup is not None:
-        baseline = with_sd(finding.baseline, finding.baseline_sd)
-        followup = with_sd(finding.followup, finding.followup_sd)
-        parts.append(f"{average} {baseline} to {followup}".lstrip())
-    if finding.change is not None:
-        parts.append(f"{average} change {with_sd(finding.change, finding.change_sd)}".lstrip())
-    if finding.iqr is not None:
-        parts.append(f"IQR {plain_number(finding.iqr)} wide")
-    if finding.iqr_low is not None and finding.iqr_high is not None:
-        parts.append(f"IQR {plain_number(finding.iqr_low)} to {plain_number(finding.iqr_high)}")
-    if finding.p_value and with_p:
-        parts.append(f"p {'' if finding.p_value[0] in '<>' else '= '}{finding.p_value}")
-    return ", ".join(parts)
-
-
-def count_text(events: int, n: int | None) -> str:
-    """“0/5 (CI 0–43)”; without its denominator a count is no share."""
-    interval = wilson_interval(events, n) if n else None
-    if interval is None:
-        return f"{events}/{n}" if n is not None else str(events)
-    low, high = (format_number(100 * end, 0) for end in interval)
-    return f"{events}/{n} (CI {low}–{high})"
-
-
-def percentage_text(percent: Decimal, n: int | None) -> str:
-    """“45.5 % (5/11, CI 21–72)”: the count is said where only one count of n is printed so."""
-    percent = percent.normalize()
-    text = f"{plain_number(percent)} %"
-    decimals = max(0, -percent.as_tuple().exponent)
-    counts = attainable_counts(Printed(percent, decimals), n) if n else []
-    if len(counts) != 1:
-        return text
-    return f"{text} ({count_text(counts[0], n).replace(' (', ', ')}"
-
-
-def plain_number(value: Decimal) -> str:
-    """Without needless zeros, with a minus sign."""
-    return format(value.normalize(), "f").replace("-", "−")
-
-
-def with_sd(value: Decimal, sd: Decimal | None) -> str:
-    return (
-        f"{plain_number(value)} (SD {plain_number(sd)})" if sd is not None else plain_number(value)
-    )

@@ -494,7 +494,7 @@ METHODS = [
         Method(
             rule.code,
             f"Rule: {rule.label} (version {rule.version})",
-            "Verdict and rule",
+            "Response by rule",
             rule.label,
             rule.explanation,
             rule.source,

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from ..counting import Tally, Unit
 from ..models import Collection, JAKInhibitor, Study, StudyGroup
 from ..questions.question import Question
-from .shares import run_summaries
+from .cohort import headline_shares
+from .group_evidence import GroupEvidence, group_evidence
+from .outcomes import outcomes_by_domain, short_outcome_rule
+from .shares import Share, pluralize, run_summaries, run_together
 
 
 @dataclass(frozen=True)
@@ -81,8 +84,19 @@ class DrugEvidence:
     counts: list[DrugCount]
 
     @property
-    def has_anything(self) -> bool:
-        return any(count.has_anything for count in self.counts)
+    def published(self) -> list[DrugCount]:
+        """The published collections with anything on it."""
+        return [
+            count
+            for count in self.counts
+            if count.has_anything and not count.collection.is_simulated
+        ]
+
+    @property
+    def simulated(self) -> list[DrugCount]:
+        return [
+            count for count in self.counts if count.has_anything and count.collection.is_simulated
+        ]
 
 
 def counts_by_drug(question: Question):
@@ -132,4 +146,57 @@ def drug_evidence(drugs: list[JAKInhibitor], collections: list[Collection]) -> l
             ],
         )
         for drug in drugs
+    ]
+
+
+@dataclass(frozen=True)
+class DrugResults:
+    """What happened under one drug in one collection: shares of its individual patients, and what
+    its groups report. Neither is added to the other, nor to another collection.
+    """
+
+    question: Question
+    count: DrugCount
+    headlines: list[Share]
+    domains: list[Share]
+    outcome_rule: str
+    groups: GroupEvidence
+
+    @property
+    def extent(self) -> str:
+        """“72 individual patients, 1 registered trial”."""
+        parts = [pluralize(self.count.patients, "individual patients")]
+        if self.count.trials:
+            parts.append(pluralize(self.count.trials, "registered trials"))
+        return ", ".join(parts)
+
+
+def drug_results(evidence: DrugEvidence) -> list[DrugResults]:
+    """A drug's results, collection by collection; collections without anything on it are left
+    out.
+    """
+    counts = [*evidence.published, *evidence.simulated]
+    questions = [
+        Question(count.collection).with_part("inhibitor", (evidence.drug.slug,)) for count in counts
+    ]
+    shares = (
+        run_summaries(
+            *(
+                run_together([headline_shares(question), outcomes_by_domain(question)])
+                for question in questions
+            )
+        )
+        if questions
+        else []
+    )
+    return [
+        DrugResults(
+            question,
+            count,
+            headlines,
+            domains,
+            short_outcome_rule(question),
+            group_evidence(question),
+        )
+        for question, count, (headlines, domains) in zip(questions, counts, shares, strict=True)
     ]

@@ -10,8 +10,8 @@ from typing import Any
 
 from ..counting import Tally, Unit, count
 from ..models.choices import Missing
-from ..models.plural import unit_of
 from ..questions.question import Question
+from ..questions.vocabulary import unit_of
 from ..statistics import wilson_interval
 
 # where it is not the plural without its s

@@ -1,4 +1,4 @@
-"""Treatments one by one: what happened when, levels before and after, and what a rule says of
+"""Individual treatments: what happened when, levels before and after, and what a rule says of
 them.
 """
 

@@ -790,9 +790,9 @@ STUDIES = Table(
         ),
         Column(
             "patients",
-            "Patients one by one",
+            "Individual patients",
             lambda: counted_in(Patient),
-            "How many patients the study reports one by one.",
+            "How many patients the study reports individually.",
             numeric=True,
             whole=True,
             unit=PATIENTS_COUNTED,
@@ -978,7 +978,7 @@ FINDINGS = Table(
         ),
         Column(
             "result_in_words",
-            "Result (CI: 95 %, in %)",
+            "Result",
             lookup=lists.findings_in_words,
             meaning="All printed numbers of the finding in one text; a rate has its 95 % interval "
             "(Wilson).",

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from django import template
 from django.urls import reverse
-from django.utils.html import format_html, json_script
+from django.utils.html import format_html, format_html_join, json_script
 from django.utils.safestring import SafeString, mark_safe
 
 from ..downloads import file_stem
@@ -19,6 +19,7 @@ from ..downloads.release_status import (
     RequestedRelease,
     release_status,
     requested_release,
+    rows_in_words,
 )
 from ..downloads.release_status import latest_release as find_latest_release
 from ..models import Collection, DataVersion, Provenance, Release, Review, Study, consistency
@@ -101,6 +102,7 @@ def trim_zeros(value):
 
 
 register.simple_tag(file_stem, name="file_stem")
+register.filter("rows_in_words", rows_in_words)
 register.filter("group_digits", group_digits)
 register.filter("counted", pluralize)  # {{ n|counted:"patients" }}: “1 patient”, “2 patients”
 register.filter("unit_of", unit_of)  # {{ n|unit_of:"patients" }}: “patient”, “patients”
@@ -194,7 +196,8 @@ def download_wait(format, rows: int) -> str:
 @register.simple_tag
 def facet_options(facet) -> SafeString:
     """The options of a filter: a box to tick, a label, the number of patients. Those that nobody
-    carries fold away behind one line, unless they are chosen.
+    carries fold away behind one line, unless they are chosen. A page has hundreds, so they are
+    written without what HTML does not need.
     """
     name = escape_text(facet.name)
     shown = [option for option in facet.options if option.count or option.chosen]
@@ -214,15 +217,11 @@ def facet_options(facet) -> SafeString:
 
 def facet_option(name: str, choice) -> str:
     code = escape_text(choice.code)
-    field = f"f-{name}-{code}"
     empty, ticked = "" if choice.count else ' class="empty"', " checked" if choice.chosen else ""
     return (
-        f'<li{empty}><label for="{field}"><input type="checkbox" id="{field}" '
-        f'name="{name}" value="{code}"{ticked}> '
-        f"<span>{escape_text(choice.label)}</span> "
-        f'<span class="count">{choice.count}'
-        f'<span class="unseen"> {unit_of(choice.count, "patients")}</span></span>'
-        "</label></li>\n"
+        f'<li{empty}><label><input type=checkbox id="f-{name}-{code}" name={name} '
+        f'value="{code}"{ticked}> <span>{escape_text(choice.label)}</span> '
+        f"<span class=count>{choice.count}</span></label>\n"
     )
 
 
@@ -336,7 +335,9 @@ def chart_cell(context, chart, row: int, column: int, cell: str) -> str:
 
 
 def chart_link(context, chart, link, content: str) -> str:
-    """What a row or cell of a chart asks, as a link around its content."""
+    """What a row or cell of a chart asks, or the page it opens, as a link around its content."""
+    if isinstance(link, str):
+        return f'<a href="{escaped(link)}">{content}</a>'
     title = "Asked for: choose again to take it back" if link.chosen else "Ask only for these"
     current = ' aria-current="true"' if link.chosen else ""
     href = escaped(question_url(context, link.question))
@@ -350,7 +351,7 @@ def chart_link(context, chart, link, content: str) -> str:
 def single_choice(context, chart) -> SafeString:
     """What the first row of a chart without a picture asks, as its bar would have done."""
     link = chart.table.steps.get((0, 0))
-    if link is None or chart.nothing:
+    if link is None or isinstance(link, str) or chart.nothing:
         return mark_safe("")
     cell = chart_link(context, chart, link, escape_text(chart.table.rows[0][0]))
     words = "Asked for" if link.chosen else "Ask only for"
@@ -369,7 +370,8 @@ def chart_data(context, chart) -> SafeString:
         )
 
     links = [[mark_target(mark) for mark in marks] for marks in chart.marks]
-    return json_script(chart.figure | {"links": links, "title": chart.title}, chart.figure_id)
+    figure = chart.figure | {"links": links, "title": chart.title, "narrow": chart.narrow}
+    return json_script(figure, chart.figure_id)
 
 
 @register.simple_tag(takes_context=True)
@@ -445,37 +447,81 @@ def record_cell(cell, *, is_first: bool = False) -> str:
     return f'<td class="{kind}">{content}</td>' if kind else f"<td>{content}</td>"
 
 
+# Marks of the case matrix by the state of a cell, as the style sheet knows them: a matrix has
+# thousands of cells, so their classes are short.
+MARKS = {
+    "listed": "ml",
+    "not-listed": "mo",
+    "improved": "mi",
+    "stable": "ms",
+    "worsened": "mw",
+    "not_improved": "mn",
+    "yes": "my",
+    "no": "mz",
+    "several": "mv",
+    "not-reported": "mr",
+    "not-extracted": "me",
+}
+
+
+@register.filter
+def mark_class(state: str) -> str:
+    """The class that draws the mark of a state."""
+    return MARKS[state]
+
+
 @register.simple_tag
 def matrix_table(block, collection: str, path: str) -> SafeString:
     """Patients side by side. What a cell says in words is its text; its mark is drawn by the style
     sheet, or stands before the words where it is a text of its own.
     """
     heads = "".join(
-        f'<th scope="col"><a href="/{collection}/patients/{case.patient}/" '
-        f'title="{escape_text(case.study)}">{case.patient}</a></th>'
+        f'<th scope=col><a href="/{collection}/patients/{case.patient}/">{case.patient}</a>'
         for case in block.cases
     )
-    rows = "".join(matrix_row(row, path) for row in block.rows)
+    html_by_cell: dict[int, str] = {}
+    for row in block.rows:
+        for cell in row.cells:
+            if id(cell) not in html_by_cell:
+                html_by_cell[id(cell)] = matrix_cell(cell)
+    rows = "".join(matrix_row(row, path, html_by_cell) for row in block.rows)
     return mark_safe(  # noqa: S308
         '<table class="matrix cells" role="grid" aria-describedby="matrix-help">'
-        f"<thead><tr><td></td>{heads}</tr></thead><tbody>{rows}</tbody></table>"
+        f"<thead><tr><td></td>{heads}</thead><tbody>{rows}</tbody></table>"
     )
 
 
-def matrix_row(row, path: str) -> str:
+def matrix_row(row, path: str, html_by_cell: dict[int, str]) -> str:
     label = escape_text(row.label)
+    sorted_so = ""
     if row.href:
         sorted_so = f' aria-sort="{row.direction}"' if row.direction else ""
         arrow = sort_arrow(row.direction)
         label = f'<a data-ask="cases" href="{path}{escaped(row.href)}">{label}{arrow}</a>'
-    else:
-        sorted_so = ""
-    cells = "".join(matrix_cell(cell) for cell in row.cells)
-    return f'<tr><th scope="row"{sorted_so}>{label}</th>{cells}</tr>'
+    cells = "".join([html_by_cell[id(cell)] for cell in row.cells])
+    return f'<tr><th scope="row"{sorted_so}>{label}</th>{cells}'
 
 
 def matrix_cell(cell) -> str:
+    """A cell without its closing tag, which HTML does not need."""
     words = escape_text(cell.words)
     if cell.mark:
-        return f"<td>{escape_text(cell.mark)}<i>{words}</i></td>"
-    return f'<td class="m-{cell.state}"><i>{words}</i></td>'
+        return f"<td>{escape_text(cell.mark)}<i>{words}</i>"
+    return f"<td class={MARKS[cell.state]}><i>{words}</i>"
+
+
+@register.simple_tag
+def printed_results(results) -> SafeString:
+    """Printed results of a group, one behind the other: what was measured, the numbers, a note."""
+    return format_html_join(
+        "; ",
+        "{} <b>{}</b>{}",
+        (
+            (
+                result.measure,
+                result.numbers,
+                format_html(' <span class="quiet">({})</span>', result.note) if result.note else "",
+            )
+            for result in results
+        ),
+    )

@@ -23,18 +23,17 @@ from .collection_page import (
 )
 from .files import chart_head, refuse_file
 
-DEFAULT_ITEM = "improved"
 DEFAULT_RULE = "mrss-5-25"
 LISTED = 100  # outcomes listed beside a rule
 
 
 def item_of(parsed: ParsedRequest) -> tuple[dict[str, str], str]:
-    """The items a forest plot can be drawn of, and the chosen one. An unknown item is added to the
-    problems.
+    """The items a forest plot can be drawn of, and the chosen one, or an empty text. An unknown
+    item is added to the problems.
     """
     item_choices = summaries.forest_items(parsed.question_or_all)
-    item = parsed.view_param("item") or DEFAULT_ITEM
-    if item not in item_choices:
+    item = parsed.view_param("item")
+    if item and item not in item_choices:
         parsed.problems.append(
             f"“{truncate_text(item)}” is nothing a forest plot can be drawn of here."
         )
@@ -48,6 +47,7 @@ def forest_page(request: HttpRequest, collection: str) -> HttpResponse:
     item_choices, item = item_of(parsed)
     if head := head_of_page(request, parsed):
         return head
+    item = item or summaries.first_known_item(parsed.question_or_all)
     context = {"item_choices": item_choices, "item": item, "forest": None}
     if not parsed.problems:
         plot = summaries.forest_plot(
@@ -68,6 +68,7 @@ def forest_file(request: HttpRequest, collection: str) -> HttpResponse:
         parsed.problems, requested_release(parsed.form.data, parsed.collection)
     ) or chart_head(request, parsed.collection, "forest"):
         return response
+    item = item or summaries.first_known_item(parsed.question)
     plot = summaries.forest_plot(
         parsed.question, item, parsed.vocabulary, shared=bool(parsed.view_param("shared"))
     )

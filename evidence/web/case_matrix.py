@@ -5,6 +5,7 @@ Every cell has a state, which gives it a mark with a shape and a colour, and wor
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from django.db.models import QuerySet
 
@@ -55,6 +56,12 @@ class MatrixCell:
     state: str
     words: str
     mark: str = ""
+
+
+@lru_cache(5_000)
+def make_cell(state: str, words: str, mark: str = "") -> MatrixCell:
+    """Equal cells, which a matrix is full of, are one and the same object."""
+    return MatrixCell(state, words, mark)
 
 
 @dataclass(frozen=True)
@@ -206,7 +213,7 @@ def row_makers(cases: list[Case], vocabulary: Vocabulary) -> Iterator[tuple[str,
 
 
 def unknown_cell(case: Case) -> MatrixCell:
-    return MatrixCell(UNKNOWN_STATES[case.missing], case.missing)
+    return make_cell(UNKNOWN_STATES[case.missing], case.missing)
 
 
 def drug_cell(case: Case, vocabulary: Vocabulary) -> MatrixCell:
@@ -214,17 +221,17 @@ def drug_cell(case: Case, vocabulary: Vocabulary) -> MatrixCell:
         dict.fromkeys(vocabulary.label("inhibitor", course.inhibitor) for course in case.courses)
     )
     more = "+" if len(labels) > 1 else ""
-    return MatrixCell("text", ", ".join(labels), labels[0][:3] + more)
+    return make_cell("text", ", ".join(labels), labels[0][:3] + more)
 
 
 def indication_cell(code: str) -> CellMaker:
     def make(case: Case) -> MatrixCell:
         state = case.indicated(code)
         if state == LISTED:
-            return MatrixCell("listed", "given for it")
+            return make_cell("listed", "given for it")
         if state == NOT_LISTED:
-            return MatrixCell("not-listed", "not given for it")
-        return MatrixCell(UNKNOWN_STATES[case.missing], f"{case.missing} whether also for it")
+            return make_cell("not-listed", "not given for it")
+        return unknown_cell(case)
 
     return make
 
@@ -233,28 +240,28 @@ def course_cell(case: Case, name: str, states: dict, words: dict) -> MatrixCell:
     value = case.of_courses(name)
     if value == SEVERAL:
         values = [getattr(course, name) for course in case.courses]
-        return MatrixCell(
+        return make_cell(
             "several", "; ".join(words[each] if each else case.missing for each in values)
         )
-    return MatrixCell(states.get(value, value), words[value]) if value else unknown_cell(case)
+    return make_cell(states.get(value, value), words[value]) if value else unknown_cell(case)
 
 
 def domain_cell(domain: str) -> CellMaker:
     def make(case: Case) -> MatrixCell:
         result = case.domains.get(domain)
-        return MatrixCell(result.result, result.words) if result else unknown_cell(case)
+        return make_cell(result.result, result.words) if result else unknown_cell(case)
 
     return make
 
 
 def value_cell(case: Case, value: str, marks: dict, words: dict) -> MatrixCell:
-    return MatrixCell("text", words[value], marks[value]) if value else unknown_cell(case)
+    return make_cell("text", words[value], marks[value]) if value else unknown_cell(case)
 
 
 def age_cell(case: Case) -> MatrixCell:
     if case.age_years is None:
         return unknown_cell(case)
-    return MatrixCell("text", f"{case.age_years} years", str(case.age_years))
+    return make_cell("text", f"{case.age_years} years", str(case.age_years))
 
 
 LEGEND = {
@@ -299,9 +306,11 @@ def case_in_words(case: Case, vocabulary: Vocabulary) -> list[str]:
         verdict = (
             dict(Response.choices)[course.response].lower() if course.response else case.missing
         )
-        lines.append(capitalize(f"{drug} {purpose}: overall response {verdict}."))
-    if case.domains:
-        lines.append(capitalize("; ".join(result.words for result in case.domains.values()) + "."))
+        lines.append(f"{drug} {purpose}: overall response {verdict}")
+    domains = "; ".join(result.words for result in case.domains.values())
+    if domains:
+        lines[-1] += f"; {domains}"
+    lines[1:] = [f"{capitalize(line)}." for line in lines[1:]]
     relapse, events = case.of_courses("relapsed"), case.of_courses("adverse_events")
     relapse_text = {
         YesNo.YES: "relapsed",

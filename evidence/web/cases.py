@@ -12,6 +12,7 @@ from ..downloads import attachment_header, citation_file
 from ..downloads.phenopackets import make_phenopacket
 from ..downloads.release_status import page_status, requested_release
 from ..models import (
+    AdverseEvent,
     Outcome,
     Patient,
     PatientAutoantibody,
@@ -62,7 +63,10 @@ def patient_page(request: HttpRequest, collection: str, slug: str) -> HttpRespon
     )
     treatments = list(
         person.treatments.select_related("inhibitor").prefetch_related(
-            "indications", "concomitant_therapies", "outcomes", "events__category"
+            "indications",
+            "concomitant_therapies",
+            "outcomes",
+            Prefetch("events", AdverseEvent.objects.select_related("category")),
         )
     )
     sources = Sources(Provenance.objects.published().filter(study=person.study))
@@ -246,7 +250,10 @@ def study_page(request: HttpRequest, collection: str, slug: str) -> HttpResponse
         "groups": [
             (
                 group,
-                [(finding, summaries.finding_text(finding)) for finding in group.findings.all()],
+                [
+                    (finding, summaries.finding_in_words(finding))
+                    for finding in group.findings.all()
+                ],
             )
             for group in groups
         ],

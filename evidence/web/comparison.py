@@ -20,6 +20,7 @@ from ..questions.parsing import ParsedRequest, get_collection, parse_query_strin
 from ..questions.question import Question
 from ..questions.request_checks import head_response
 from ..questions.vocabulary import Vocabulary, vocabulary
+from ..summaries.cohort import PLACEHOLDERS
 from ..summaries.comparison import FEWEST
 from .collection_page import whole_collection_navigation
 from .files import chart_head, refuse_file
@@ -119,7 +120,9 @@ def compare_file(request: HttpRequest, collection: str) -> HttpResponse:
 def offered_comparisons(
     collection: Collection, question: Question, vocabulary: Vocabulary
 ) -> list[tuple[str, str]]:
-    """Comparisons one choice away: the question with another drug in place of its own."""
+    """Comparisons one choice away: the question with another drug in place of its own. Where it
+    names none, the drug of most patients stands beside the others, the next most frequent first.
+    """
     drugs = [(code, label) for code, label in vocabulary.terms["inhibitor"].items()]
     counts = dict(summaries.inhibitors_given(question.without("inhibitor")))
     asked_codes = question.value("inhibitor", ())
@@ -127,7 +130,9 @@ def offered_comparisons(
         (code, label) for code, label in drugs if counts.get(code) and (code,) != asked_codes
     ]
     if not asked_codes and len(offered) > 1:
-        (first, first_label), *offered = sorted(offered, key=lambda drug: -counts[drug[0]])
+        (first, first_label), *offered = sorted(
+            offered, key=lambda drug: (drug[0] in PLACEHOLDERS, -counts[drug[0]])
+        )
         question, asked_label = question.with_part("inhibitor", (first,)), first_label
     else:
         asked_label = " or ".join(vocabulary.label("inhibitor", code) for code in asked_codes)

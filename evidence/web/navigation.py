@@ -6,7 +6,9 @@ from urllib.parse import urlencode
 from django.urls import reverse
 
 from ..models import Collection
+from ..summaries import has_flow
 
+FLOW = "Study flow"  # offered only where more is known than what is included
 # The row that every page shows: the route, its label, and the noun of a list.
 MAIN = [
     ("cohort", "Overview", ""),
@@ -30,7 +32,7 @@ MORE = {
         ("rules", "Response by rule", "rules"),
         ("similar", "Patients like mine", "similar"),
         ("completeness", "Completeness", "completeness"),
-        ("flow", "Study flow", "flow"),
+        ("flow", FLOW, "flow"),
     ],
 }
 WITHOUT_QUESTION = {"similar", "flow"}  # pages that ask something else
@@ -70,7 +72,7 @@ def collection_navigation(
     collection: Collection, query: str, current: str, counts: dict[str, int]
 ) -> Navigation:
     """Lists and views; each keeps the question where it can be asked of it. `counts` has the rows
-    of lists by their noun.
+    of lists by their noun. A flow of which only the end is known is not offered.
     """
 
     def tab_url(name: str, target: str) -> str:
@@ -85,4 +87,7 @@ def collection_navigation(
             for name, label, target in pages
         ]
 
-    return Navigation(tabs(MAIN), {heading: tabs(pages) for heading, pages in MORE.items()})
+    more = {heading: tabs(pages) for heading, pages in MORE.items()}
+    if not has_flow(collection):
+        more["Views"] = [tab for tab in more["Views"] if tab.label != FLOW]
+    return Navigation(tabs(MAIN), more)

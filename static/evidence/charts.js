@@ -39,9 +39,10 @@
     return made;
   }
 
-  function inked(data, { soft }) {
+  function inked(data, { ink, soft }) {
     for (const trace of data) {
       if (trace.type !== "bar") continue;
+      if (trace.marker.pattern && trace.marker.pattern.shape) trace.insidetextfont = { color: ink }; // the ground shows through
       for (const bars of ["error_x", "error_y"]) if (trace[bars]) trace[bars].color = soft;
     }
     return data;
@@ -105,12 +106,12 @@
   }
 
   function fitted(figure, width) {
-    const layout = structuredClone(figure.layout);
+    const layout = structuredClone(width > 520 ? figure.layout : { ...figure.layout, ...figure.narrow });
     const axes = Object.keys(layout).filter((name) => AXIS.test(name));
     let left = 0;
     for (const name of axes) {
       const axis = layout[name];
-      axis.automargin = false;
+      Object.assign(axis, { automargin: false, ticklabeloverflow: "allow" });
       if (axis.title) axis.title = { ...axis.title, font: { size: SIZE } };
       if (!name.startsWith("y")) continue;
       const labels = labelsOf(axis);
@@ -267,7 +268,7 @@
 
   // What comes near the view: places that charts are fetched into, and charts to be drawn
 
-  const NEAR = "500px 0px";
+  const PLACE = ".chart-section[hx-get]";
   const waiting = new Set();
   let drawing = false;
 
@@ -302,32 +303,53 @@
     }
   }
 
-  const near = new IntersectionObserver((entries) => {
-    for (const { target, isIntersecting } of entries) {
-      if (!isIntersecting) continue;
-      near.unobserve(target);
-      if (target.matches("[data-chart]")) waiting.add(target);
-      else if (window.htmx) htmx.trigger(target, "near");
-    }
-    if (waiting.size) drawWaiting();
-  }, { rootMargin: NEAR });
-
-  function watch(root) {
-    for (const each of root.querySelectorAll("[data-chart], .to-load")) near.observe(each);
+  // Looks at elements until they are as near to the view as this, and says so once.
+  function nearing(pixels, reached) {
+    const observer = new IntersectionObserver((entries) => {
+      for (const { target } of entries.filter((each) => each.isIntersecting)) {
+        observer.unobserve(target);
+        reached(target);
+      }
+    }, { rootMargin: `${pixels}px 0px` });
+    return observer;
   }
 
-  // Charts of another question take about the same room: the page keeps its height, and the reader their place.
+  const places = nearing(400, (place) => {
+    if (!window.htmx) return;
+    htmx.trigger(place, "near");
+    if ("draws" in place.dataset) load().catch(() => {}); // both are on their way at once
+  });
+  const charts = nearing(200, (canvas) => {
+    waiting.add(canvas);
+    drawWaiting();
+  });
+
+  function watch(root) {
+    for (const each of root.querySelectorAll("[data-chart]")) charts.observe(each);
+    for (const each of root.querySelectorAll(PLACE)) places.observe(each);
+  }
+
+  // Charts of another question take about the same room: the page keeps its height, and the reader their place. Charts
+  // that were asked for by a link come again.
   let room = 0;
   document.addEventListener("htmx:beforeSwap", (event) => {
     const place = document.getElementById("charts");
-    if (place && event.detail.target.id === "view") room = place.offsetHeight;
+    if (event.detail.target.id === "view") room = place && place.querySelector(".chart") ? place.offsetHeight : 0;
   });
   document.addEventListener("htmx:afterSwap", () => {
-    const kept = document.querySelector(".to-load .room");
+    const kept = document.querySelector("#charts > .room");
     if (kept && room) kept.style.minHeight = `${room}px`;
   });
+  document.addEventListener("htmx:afterSettle", (event) => {
+    const link = room && event.detail.target.id === "view" && document.querySelector("#charts a[hx-get]");
+    if (link) htmx.trigger(link, "click");
+  });
   for (const failure of ["htmx:responseError", "htmx:sendError"]) {
-    document.addEventListener(failure, (event) => event.detail.target.classList.remove("to-load")); // the link stays
+    document.addEventListener(failure, ({ detail: { target, requestConfig } }) => {
+      if (target.id !== "charts") return;
+      target.removeAttribute("hx-get"); // its link stays
+      if (requestConfig.elt.href) location.assign(requestConfig.elt.href);
+    });
   }
 
   let width = innerWidth;

@@ -101,8 +101,8 @@
       if (place) place.focus({ preventScroll: true }); // not where it has nothing to show now, and is folded
       const reached = document.activeElement === place ? place : document.getElementById("charts") || document.getElementById("answer");
       if (reached) reached.focus({ preventScroll: true });
-      if (!place && reached && reached.classList.contains("to-load")) htmx.trigger(reached, "near"); // it will stand there
-      else from = "";
+      const comes = reached && (reached.matches("[hx-get]") || reached.querySelector("a[hx-get]")); // in a moment
+      if (place || !comes) from = "";
     }
     if (!isAnswer(event)) return;
     const answer = document.getElementById("answer") || document.querySelector(".problem");

@@ -152,7 +152,19 @@ def visit(readers, site):
     assert said == []
 
 
+NEXT = """() => {
+  const undrawn = (canvas) => !canvas.querySelector(".main-svg") && canvas.checkVisibility();
+  const next = document.querySelector("#charts[hx-get]")
+    || [...document.querySelectorAll("[data-chart]")].find(undrawn);
+  if (next) next.scrollIntoView({block: "center"});
+  return !next;
+}"""
+
+
 def drawn(page) -> None:
-    """Waits until every chart of the page is drawn."""
-    charts = page.locator("[data-chart]").count()
-    expect(page.locator("[data-chart]:has(.main-svg)")).to_have_count(charts, timeout=20_000)
+    """Goes through the charts of the page as a reader does, so that they are loaded and drawn, and
+    back to where the page was.
+    """
+    where = page.evaluate("scrollY")
+    page.wait_for_function(NEXT, polling=50, timeout=30_000)
+    page.evaluate(f"scrollTo(0, {where})")

@@ -2,6 +2,7 @@
 
 import csv
 import re
+from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -46,7 +47,8 @@ def test_a_bar_filters_and_a_second_click_takes_it_back(visit, site):
     assert "22 patients" in page.locator("#chart-age-and-sex figcaption").inner_text(), (
         "the other charts follow"
     )
-    choose(page, "indication-sets", "ILD + skin")
+    assert page.locator("#chart-indication-sets [data-chart]").count() == 0, "one bar is a sentence"
+    page.locator("#chart-indication-sets").get_by_role("link", name="ILD + skin").first.click()
     settled(page, "87 patients")
     page.go_back()
     settled(page, "22 patients")
@@ -54,7 +56,7 @@ def test_a_bar_filters_and_a_second_click_takes_it_back(visit, site):
 
 def test_a_segment_filters_by_both_of_its_sides(visit):
     page = visit(SIM)
-    choose(page, "response-by-inhibitor", "baricitinib, 10, Improved")
+    choose(page, "response-by-inhibitor", "baricitinib: improved 10/12")
     settled(page, "10 patients")
     page.get_by_label("Remove Response: Improved").click()
     settled(page, "12 patients")
@@ -72,10 +74,10 @@ def test_a_bar_by_keyboard_alone(visit):
         "document.activeElement.getAttribute('aria-label')"
     )
     page.keyboard.press("Enter")
-    settled(page, "22 patients")
-    assert page.evaluate("document.activeElement.id") == "chart-indication-sets", (
-        "the keyboard stays at the chart"
-    )
+    expect(page.locator("#answer strong")).to_have_text("22 patients")
+    expect(
+        page.locator("#chart-indication-sets")
+    ).to_be_focused()  # the keyboard stays at the chart
 
 
 def test_a_row_of_the_table_by_keyboard_alone(visit):
@@ -284,7 +286,7 @@ def test_patients_like_mine_by_keyboard(visit):
     page.keyboard.press("Enter")
     page.wait_for_url("**age=48**")
     assert "1 of 4 patients agrees in all 3" in page.locator(".answer").inner_text()
-    first = page.locator(".cases li").first
+    first = page.locator("table.beside-cases thead th").nth(2)
     assert "nodular-scleroderma-case-1" in first.inner_text()
     first.get_by_role("link").click()
     assert "Cases most like this one" in page.locator("main").inner_text()
@@ -364,7 +366,7 @@ def test_six_charts_are_light_enough_and_lighter_the_next_time(chromium, site):
     session.send("Network.enable")
     sent = []
     session.on("Network.loadingFinished", lambda event: sent.append(event["encodedDataLength"]))
-    address = f"{site}/drawn/?" + "&".join(f"chart={name}" for name in SIX)
+    address = f"{site}/drawn/charts/?" + "&".join(f"chart={name}" for name in SIX)
     page.goto(address)
     drawn(page)
     assert page.locator("[data-chart]").count() == 6
@@ -381,7 +383,8 @@ def test_six_charts_are_light_enough_and_lighter_the_next_time(chromium, site):
 
 def test_text_and_tables_are_there_before_any_script(visit):
     page = visit(SIM, script=False)
-    for chart in page.locator("figure.chart").all():
+    page.get_by_role("link", name="Charts of this question").click()
+    for chart in page.locator("figure.chart:visible").all():
         assert len(chart.locator("figcaption p").inner_text()) > 20
         chart.locator("details.twin summary").click()
         assert chart.locator("table").is_visible()
@@ -390,7 +393,111 @@ def test_text_and_tables_are_there_before_any_script(visit):
     page.locator("#picker summary").click()
     page.locator("#c-prior-sets").check()
     page.get_by_role("button", name="Show these").click()
+    page.locator("#no-charts summary").first.click()  # nothing is recorded of them here
     assert page.locator("#chart-prior-sets").is_visible()
+
+
+# Charts come when the reader does
+
+
+def test_charts_are_fetched_and_drawn_when_they_come_into_view_and_not_before(chromium, site):
+    context = chromium.new_context(viewport={"width": 412, "height": 823})
+    page, fetched = context.new_page(), []
+    said = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("request", lambda request: fetched.append(request.url))
+    page.add_init_script(
+        "window.shifted = 0; new PerformanceObserver(list => list.getEntries().forEach(entry => {"
+        "if (!entry.hadRecentInput) shifted += entry.value}))"
+        ".observe({type: 'layout-shift', buffered: true})"
+    )
+    page.goto(f"{site}{SIM}patients/")  # a page without charts
+    page.goto(f"{site}{SIM}?chart=indication-sets&chart=response-by-indication&chart=age-and-sex")
+    page.wait_for_load_state("networkidle")
+    assert page.locator("#charts").bounding_box()["y"] > 823 + 400, "far below the first screen"
+    assert not [each for each in fetched if "plotly" in each or "/charts/" in each]
+    page.locator("#charts").scroll_into_view_if_needed()
+    first, last = "#chart-indication-sets .main-svg", "#chart-age-and-sex .main-svg"
+    page.locator("#chart-indication-sets").scroll_into_view_if_needed()
+    expect(page.locator(first).first).to_be_visible()
+    assert [each for each in fetched if "/charts/" in each] and page.locator(last).count() == 0
+    page.locator("#chart-age-and-sex").scroll_into_view_if_needed()
+    expect(page.locator(last).first).to_be_visible()
+    assert len([each for each in fetched if "plotly" in each]) == 1
+    assert page.evaluate("shifted") == 0, "room was kept for each of them"
+    page.locator(".chips, #question").first.wait_for(state="attached")
+    page.evaluate("document.querySelector('#f-sex-female').click()")  # a swap of the whole view
+    expect(page.locator("#answer strong")).to_have_text("69 patients")
+    drawn(page)
+    assert said == []
+    context.close()
+
+
+def test_charts_that_do_not_come_leave_their_link(chromium, site):
+    context = chromium.new_context()
+    page = context.new_page()
+    page.route("**/charts/**", lambda route: route.abort())
+    page.goto(f"{site}{SIM}")
+    with page.expect_event("requestfailed"):
+        page.locator("#charts").scroll_into_view_if_needed()
+    link = page.locator("#charts").get_by_role("link", name="Charts of this question")
+    expect(link).to_be_visible()
+    expect(page.locator("#charts[hx-get]")).to_have_count(0)  # no room is kept for them
+    assert page.url == f"{site}{SIM}"
+    page.unroute("**/charts/**")
+    link.click()
+    drawn(page)
+    assert page.url == f"{site}{SIM}charts/"
+    context.close()
+
+
+def test_the_page_of_the_charts_filters_in_place(visit, site):
+    page = visit(f"{SIM}charts/")
+    choose(page, "indication-sets", "ILD + skin")
+    settled(page, "22 patients")
+    assert page.url.startswith(f"{site}{SIM}charts/?indication=ild")
+    page.locator("#f-sex-female").evaluate("option => option.click()")
+    page.wait_for_url("**&sex=female")
+    drawn(page)
+    assert page.locator("#chart-age-and-sex").is_visible()
+
+
+def test_a_group_opens_its_study(visit):
+    page = visit("/published/charts/?chart=group-changes")
+    mark = page.locator("#chart-group-changes path.point[tabindex]").first
+    assert "week\u00a012, n\u00a0not\u00a0extracted" in mark.get_attribute("aria-label")
+    mark.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/published/studies/**")
+
+
+LABELS = """chart => [...chart.querySelectorAll('.ytick text, .annotation text')]
+    .map(label => label.getBoundingClientRect())"""
+
+
+@pytest.mark.parametrize("width", [360, 1440])
+def test_labels_of_groups_neither_touch_nor_are_cut(visit, width):
+    page = visit("/published/charts/?chart=group-changes", width=width)
+    canvas = page.locator("#chart-group-changes .canvas")
+    frame = canvas.bounding_box()
+    boxes = sorted(canvas.evaluate(LABELS), key=lambda box: box["top"])
+    assert len(boxes) == 12
+    for above, below in pairwise(boxes):
+        assert above["bottom"] < below["top"]
+    title = canvas.locator(".xtitle").bounding_box()
+    for box in (*boxes, title | {"left": title["x"], "right": title["x"] + title["width"]}):
+        assert box["left"] >= frame["x"] and box["right"] <= frame["x"] + frame["width"]
+    zero = canvas.locator(".zerolinelayer path.zl").bounding_box()
+    assert frame["x"] < zero["x"] < frame["x"] + frame["width"] - 8
+
+
+def test_charts_fit_on_paper(visit):
+    page = visit(f"{SIM}charts/")
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": 700, "height": 1000})  # A4, in pixels of CSS
+    for canvas in page.locator(".canvas:visible").all():
+        room, picture = canvas.bounding_box(), canvas.locator(".main-svg").first.bounding_box()
+        assert picture["x"] + picture["width"] <= room["x"] + room["width"] + 1
 
 
 def test_on_paper_charts_keep_their_tables(visit):

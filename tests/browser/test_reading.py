@@ -18,6 +18,7 @@ PAGES = [
     "/published/groups/",
     "/published/?sex=nonsense",
     "/sener-2025-reconstruction/",
+    "/sener-2025-reconstruction/charts/",
     "/sener-2025-reconstruction/adverse-events/",
     "/drawn/?chart=swimmers&chart=mrss-levels&chart=fvc-levels&chart=manifestation-sets&"
     "chart=prior-sets",
@@ -122,6 +123,7 @@ def test_it_works_without_script(visit, site):
     assert patients_in(page) == "12 patients"
     assert page.locator("table.rows tbody tr").count() == 12
     page.goto(f"{site}/sener-2025-reconstruction/")
+    page.get_by_role("link", name="Charts of this question").click()
     assert "22/49" in page.locator("#chart-indication-sets figcaption").inner_text()
 
 

@@ -14,10 +14,9 @@ from django.db.models import Q, QuerySet
 from ...models import ATTRIBUTES, JAKInhibitor
 from ...models.choices import Match, Missing
 from ...models.missing import missing_for
-from ...models.plural import unit_of
 from ..form_fields import MatchedSetField, NumberField, SearchField, WordsField
 from ..three_answers import ThreeAnswers, list_answer
-from ..vocabulary import Vocabulary
+from ..vocabulary import Vocabulary, unit_of
 from .facts import ConditionFacts, Facts
 from .search_terms import named_terms
 
