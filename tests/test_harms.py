@@ -88,7 +88,7 @@ def test_the_page_shows_groups_above_patients(client, published, unlimited):
     assert "0/5 (95 % CI 0.0–43.4 %) Drug-related adverse event 52" in text
     assert "0/10 (95 % CI 0.0–27.8 %) Grade >=3 adverse event 24" in text
     assert re.search(r"Placebo comparator 0/5 \(95 % CI 0.0–43.4 %\)", text, re.I)
-    assert text.index("In groups 4") < text.index("In patients reported one by one 0")
+    assert text.index("In groups 4") < text.index("In individual patients 0")
     assert "What groups report stands above." in text
     assert "never added up" in text and "Not asked of groups" not in text
 

@@ -12,6 +12,7 @@ from django.http import HttpRequest, QueryDict
 from ..models import Collection, Release, ReleasedCollection
 from ..models.consistency import cached_per_version, cached_until_any_change, current_version
 from ..questions.question import Question
+from ..questions.vocabulary import unit_of
 from ..tables import TIDY, Table, read_batches
 
 # patients up to which contents are compared; beyond, an edit alone counts as a change
@@ -226,3 +227,12 @@ def hash_values(values) -> str:
 def combined_hash(hashes: Iterable[tuple[str, str]]) -> str:
     """One hash over several, each with a name, whatever their order."""
     return hash_values(sorted(f"{name} {digest}" for name, digest in hashes))
+
+
+def rows_in_words(released: ReleasedCollection) -> str:
+    """The rows of a released collection in words, tables without any left out."""
+    return ", ".join(
+        f"{rows:,} {unit_of(rows, table.replace('-', ' '))}"
+        for table, rows in released.rows
+        if rows
+    )

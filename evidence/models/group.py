@@ -99,6 +99,7 @@ class StudyGroup(Keyed):
         return self.inhibitor_id is None and not self.mixed_inhibitors
 
 
+WITHOUT_TIME = (FindingKind.SHARE, FindingKind.MEDIAN_IQR)  # kinds that no week belongs to
 # What is counted of patients too and is a harm whatever a curator says of it.
 HARM_ITEMS = [Item.ANY_ADVERSE_EVENT, Item.SERIOUS]
 IS_HARM = Q(harm=True) | Q(item__in=[item.value for item in HARM_ITEMS])
@@ -230,4 +231,4 @@ class GroupFinding(Keyed):
         """Whether a week belongs to it: a share of a group's members, or the length of its
         follow-up, has none.
         """
-        return self.kind not in (FindingKind.SHARE, FindingKind.MEDIAN_IQR)
+        return self.kind not in WITHOUT_TIME

@@ -87,11 +87,6 @@ class ReleasedCollection(models.Model):
         return self.kind == CollectionKind.SIMULATED
 
     @property
-    def rows_text(self) -> str:
-        """Its rows in words, tables without any left out."""
-        return ", ".join(f"{rows:,} {table.replace('-', ' ')}" for table, rows in self.rows if rows)
-
-    @property
     def changes_text(self) -> list[str]:
         """What changed, a line for each table."""
         return [

@@ -96,7 +96,13 @@ def read_vocabulary(collection: Collection) -> Vocabulary:
     return Vocabulary(terms)
 
 
-SINGULAR = {"people": "person", "studies": "study", "boxes": "box"}
+SINGULAR = {
+    "people": "person",
+    "studies": "study",
+    "boxes": "box",
+    "therapies": "therapy",
+    "autoantibodies": "autoantibody",
+}
 
 
 def unit_of(count: float, unit: str) -> str:

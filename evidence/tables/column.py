@@ -1,6 +1,6 @@
 """Columns, tables, and how their cells are read."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from itertools import islice
@@ -65,7 +65,8 @@ class Column:
     are not written in the source; `words` makes of a code that is put together what pages print,
     and its colour. `unknown` is the code that stands for a missing value. With `tells_missing`, an
     empty cell says why it is empty. `toned` gives a code a colour on pages.
-    `definition` says who defines what the column holds.
+    `definition` says who defines what the column holds. `not_for` names another column and those of
+    its values with which this one does not apply to a row.
 
     On the page of its record (`on_case`) the heading is `case_label`, or else the label without its
     unit; with `case_if_known` it is left out there when it has no value.
@@ -88,6 +89,7 @@ class Column:
     tells_missing: bool = True
     toned: bool = False
     definition: str = OUR_DEFINITION
+    not_for: tuple[str, tuple[str, ...]] = ("", ())
     on_page: bool = False
     in_file: bool = True
     on_case: bool = False
@@ -127,7 +129,8 @@ class Table:
     """One noun: its rows for a question, their columns, their order, and where a row leads.
 
     `in_words` says how the question was asked of the rows: some parts of it cannot be asked of
-    groups.
+    groups. A page shows the columns of `first_on_page` before the others: which row it is, and what
+    came of it; a case those of `first_on_case`. Files keep the order of `columns`.
     """
 
     noun: str
@@ -138,6 +141,8 @@ class Table:
     columns: list[Column]
     order: list[str]
     in_words: DescribeQuestion = describe_for_patients
+    first_on_page: tuple[str, ...] = ()
+    first_on_case: tuple[str, ...] = ()
 
     def sort_words(self) -> dict[str, Column]:
         return {column.name: column for column in self.columns if column.sortable}
@@ -150,15 +155,23 @@ class Table:
 
     @property
     def page_columns(self) -> list[Column]:
-        return [column for column in self.columns if column.on_page]
+        columns = [column for column in self.columns if column.on_page]
+        return in_order(columns, self.first_on_page)
 
     @property
     def case_columns(self) -> list[Column]:
-        return [column for column in self.columns if column.on_case]
+        columns = [column for column in self.columns if column.on_case]
+        return in_order(columns, self.first_on_case)
 
     @property
     def file_columns(self) -> list[Column]:
         return [column for column in self.columns if column.in_file]
+
+
+def in_order(columns: Iterable[Column], first: tuple[str, ...]) -> list[Column]:
+    """The columns, those of these names first."""
+    places = {name: place for place, name in enumerate(first)}
+    return sorted(columns, key=lambda column: places.get(column.name, len(places)))
 
 
 def order_records(table: Table, records: QuerySet, sort: str) -> QuerySet:

@@ -90,7 +90,9 @@ def missing_meaning(column: Column) -> str:
     if not column.tells_missing:
         return MISSING_NONE
     if column.numeric:
-        return MISSING_NUMBER
+        other, values = column.not_for
+        exception = f"; it does not apply where {other} is {' or '.join(values)}" if other else ""
+        return MISSING_NUMBER + exception
     return f"{MISSING_TEXT}; {MISSING_LIST}" if column.lookup else MISSING_TEXT
 
 

@@ -9,6 +9,7 @@ from django.db.models import BooleanField, Case, QuerySet, Value, When
 
 from ..counting import treatments_of
 from ..models import (
+    GroupFinding,
     Patient,
     PatientAutoantibody,
     PatientManifestation,
@@ -20,7 +21,7 @@ from ..models.choices import Ascertainment, ListCompleteness, Response, YesNo
 from ..questions.filters import describe_parts_not_asked, studies_without_groups
 from ..questions.question import Question
 from ..questions.vocabulary import vocabulary
-from ..summaries import DomainResult, outcomes_that_count
+from ..summaries import DomainResult, finding_in_words, outcomes_that_count
 from .column import BatchLookup
 
 DOMAIN_RESULTS = "domain results"  # in the place of a path: see OfMatchingTreatments
@@ -116,6 +117,12 @@ def group_indications(keys: list[int], question: Question) -> dict[int, list[str
     return group_by_owner(
         links.order_by("indication__code").values_list("studygroup", "indication__code")
     )
+
+
+def findings_in_words(keys: list[int], question: Question) -> dict[int, list[str]]:
+    """The printed numbers of findings in words, in one text each."""
+    findings = GroupFinding.objects.filter(pk__among=keys)
+    return {finding.pk: [finding_in_words(finding)] for finding in findings}
 
 
 def sharing_studies(keys: list[int], question: Question) -> dict[int, list[str]]:

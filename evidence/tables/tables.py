@@ -17,7 +17,7 @@ from ..models.choices import (
     Subset,
     YesNo,
 )
-from ..models.group import IS_HARM
+from ..models.group import IS_HARM, WITHOUT_TIME
 from ..models.missing import READINGS, reading_sql
 from ..questions.filters import (
     describe_for_groups,
@@ -151,6 +151,15 @@ PATIENTS = Table(
     records=lambda question: Patient.objects.with_treatment(matching_treatments(question)),
     extraction="study__extraction",
     order=["slug"],
+    first_on_page=(
+        "patient",
+        "responses",
+        "domain_results",
+        "relapsed",
+        "adverse_events",
+        "inhibitors",
+        "indication_sets",
+    ),
     columns=[
         PATIENT,
         *study_columns("study__"),
@@ -373,6 +382,15 @@ TREATMENTS = Table(
     records=matching_treatments,
     extraction="patient__study__extraction",
     order=["patient__slug", "number"],
+    first_on_page=(
+        "patient",
+        "response",
+        "treatment",
+        "relapsed",
+        "adverse_events",
+        "inhibitor",
+        "indications",
+    ),
     columns=[
         PATIENT.at("patient__slug"),
         TREATMENT.at("number", on_page=True),
@@ -487,6 +505,17 @@ OUTCOMES = Table(
     records=matching_outcomes,
     extraction="treatment__patient__study__extraction",
     order=["treatment__patient__slug", "treatment__number", "number"],
+    first_on_page=(
+        "patient",
+        "result",
+        "domain",
+        "measure",
+        "at_months",
+        "baseline",
+        "followup",
+        "followup_text",
+    ),
+    first_on_case=("domain", "result", "measure", "baseline", "followup"),
     columns=[
         *treatment_columns(),
         Column(
@@ -582,6 +611,8 @@ EVENTS = Table(
     records=lambda question: AdverseEvent.objects.under(matching_treatments(question)),
     extraction="treatment__patient__study__extraction",
     order=["treatment__patient__slug", "treatment__number", "number"],
+    first_on_page=("patient", "category", "serious", "grade", "description"),
+    first_on_case=("category", "serious", "grade"),
     columns=[
         *treatment_columns(),
         Column(
@@ -669,6 +700,7 @@ STUDIES = Table(
     records=matching_studies,
     extraction="extraction",
     order=["short_name", "slug"],
+    first_on_page=("study_name", "patients", "groups", "n_jaki", "year", "design", "extraction"),
     columns=[
         STUDY,
         STUDY_NAME,
@@ -848,6 +880,7 @@ GROUPS = Table(
     records=matching_groups,
     extraction="study__extraction",
     order=["study__short_name", "position", "slug"],
+    first_on_page=("study_name", "group_name", "n", "inhibitor", "dose", "indications"),
     columns=[
         *study_columns("study__"),
         GROUP,
@@ -897,7 +930,9 @@ GROUPS = Table(
 
 
 def printed_column(name: str, meaning: str, unit: str, *, is_whole: bool = False) -> Column:
-    """A number of a finding, as printed; a finding prints only some of them."""
+    """A number of a finding, as printed; a finding prints only some of them. Pages have them all in
+    one column, in words.
+    """
     return Column(
         name,
         name.replace("_", " "),
@@ -907,7 +942,6 @@ def printed_column(name: str, meaning: str, unit: str, *, is_whole: bool = False
         whole=is_whole,
         unit=unit,
         tells_missing=False,
-        on_page=True,
     )
 
 
@@ -920,6 +954,7 @@ FINDINGS = Table(
     ),
     extraction="group__study__extraction",
     order=["group__study__short_name", "group__position", "group__slug", "number"],
+    first_on_page=("study_name", "result_in_words", "measure", "group_name", "inhibitor"),
     columns=[
         *study_columns("group__study__"),
         GROUP.at("group__slug"),
@@ -940,14 +975,35 @@ FINDINGS = Table(
             "kind",
             "The shape of the finding: which of its numbers are meant to be there.",
             labels=dict(FindingKind.choices),
+        ),
+        Column(
+            "result_in_words",
+            "Result",
+            lookup=lists.findings_in_words,
+            meaning="All printed numbers of the finding in one text; a rate has its 95 % interval "
+            "(Wilson).",
+            on_page=True,
+            in_file=False,
+        ),
+        Column(
+            "at_weeks",
+            "Week",
+            "at_weeks",
+            "When it was assessed.",
+            numeric=True,
+            unit="weeks",
+            not_for=("kind", tuple(kind.value for kind in WITHOUT_TIME)),
             on_page=True,
         ),
-        printed_column("at_weeks", "When it was assessed.", "weeks"),
-        printed_column(
+        Column(
+            "n",
+            "n",
             "n",
             "How many patients were analysed for this finding.",
-            PATIENTS_COUNTED,
-            is_whole=True,
+            numeric=True,
+            whole=True,
+            unit=PATIENTS_COUNTED,
+            on_page=True,
         ),
         printed_column(
             "events",
@@ -991,7 +1047,6 @@ FINDINGS = Table(
             "p_value",
             "p-value, as printed.",
             tells_missing=False,
-            on_page=True,
         ),
         Column(
             "note",

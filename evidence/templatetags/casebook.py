@@ -19,6 +19,7 @@ from ..downloads.release_status import (
     RequestedRelease,
     release_status,
     requested_release,
+    rows_in_words,
 )
 from ..downloads.release_status import latest_release as find_latest_release
 from ..models import Collection, DataVersion, Provenance, Release, Review, Study, consistency
@@ -101,6 +102,7 @@ def trim_zeros(value):
 
 
 register.simple_tag(file_stem, name="file_stem")
+register.filter("rows_in_words", rows_in_words)
 register.filter("group_digits", group_digits)
 register.filter("counted", pluralize)  # {{ n|counted:"patients" }}: “1 patient”, “2 patients”
 register.filter("unit_of", unit_of)  # {{ n|unit_of:"patients" }}: “patient”, “patients”
@@ -152,17 +154,23 @@ def value_or_reason(text, missing):
 
 
 @register.simple_tag
-def doi_link(doi: str, study: str) -> SafeString:
-    """A small link to the publication of a row's study; nothing where it has no DOI."""
-    return mark_safe(doi_anchor(doi, study))  # noqa: S308
+def paper_link(study: str, doi: str, nct: str = "") -> SafeString:
+    """A small link to the publication of a study, or to its registration; nothing where it has no
+    identifier of either.
+    """
+    return mark_safe(paper_anchor(study, doi, nct))  # noqa: S308
 
 
-def doi_anchor(doi: str, study: str) -> str:
-    if not doi:
+def paper_anchor(study: str, doi: str, nct: str) -> str:
+    if doi:
+        text, title, address = "doi", f"doi:{doi}", f"https://doi.org/{doi}"
+    elif nct:
+        text, title, address = "NCT", nct, f"https://clinicaltrials.gov/study/{nct}"
+    else:
         return ""
     return (
-        f'<a class="doi" href="https://doi.org/{escaped(doi)}" rel="external" '
-        f'title="doi:{escaped(doi)}" aria-label="{escaped(study)}, doi">doi</a>'
+        f' <a class="doi" href="{escaped(address)}" rel="external" title="{escaped(title)}" '
+        f'aria-label="{escaped(study)}: {text}">{text}</a>'
     )
 
 
@@ -399,20 +407,26 @@ def chart_file(context, chart) -> str:
 
 @register.simple_tag
 def record_rows(rows) -> SafeString:
-    """Rows of a list: each cell a value, or why there is none. Equal cells are one object and are
-    written once.
+    """Rows of a list: each cell a value, or why there is none; the first says which row it is.
+    Equal cells are one object and are written once.
     """
-    html_by_cell: dict[int, str] = {}
-    for row in rows:
-        for cell in row:
-            if id(cell) not in html_by_cell:
-                html_by_cell[id(cell)] = record_cell(cell)
+    html_by_cell: dict[tuple[int, bool], str] = {}
+
+    def written(cell, *, is_first: bool) -> str:
+        key = id(cell), is_first
+        if key not in html_by_cell:
+            html_by_cell[key] = record_cell(cell, is_first=is_first)
+        return html_by_cell[key]
+
     return mark_safe(  # noqa: S308
-        "\n".join(f"<tr>{''.join([html_by_cell[id(cell)] for cell in row])}</tr>" for row in rows)
+        "\n".join(
+            f"<tr>{''.join([written(cell, is_first=not i) for i, cell in enumerate(row)])}</tr>"
+            for row in rows
+        )
     )
 
 
-def record_cell(cell) -> str:
+def record_cell(cell, *, is_first: bool = False) -> str:
     if cell.lines:
         content = "<br>".join(
             f'<span class="tone line {escape_text(tone)}">{escape_text(text)}</span>'
@@ -422,11 +436,15 @@ def record_cell(cell) -> str:
         content = escape_text(cell.text)
         if cell.href:
             content = f'<a href="{escape_text(cell.href)}">{content}</a>'
+            content += paper_anchor(cell.text, cell.doi, cell.nct)
         elif cell.tone:
             content = f'<span class="tone {escape_text(cell.tone)}">{content}</span>'
     else:
         content = f'<span class="missing">{escape_text(cell.missing) or "–"}</span>'
-    return f'<td class="number">{content}</td>' if cell.numeric else f"<td>{content}</td>"
+    if is_first:
+        return f'<th scope="row">{content}</th>'
+    kind = "number" if cell.numeric else "set" if cell.is_set else ""
+    return f'<td class="{kind}">{content}</td>' if kind else f"<td>{content}</td>"
 
 
 # Marks of the case matrix by the state of a cell, as the style sheet knows them: a matrix has

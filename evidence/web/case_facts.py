@@ -162,7 +162,11 @@ class Facts:
     def __init__(self, table: Table, record: Model, study: Study, sources: Sources):
         self.table, self.record, self.sources = table, record, sources
         self.reason = study.missing_reason.label
-        self.origin = f"{study.short_name}: {study.reading_label.lower()}. No note of its own."
+        self.origin = (
+            "Drawn by simulation; no source exists."
+            if study.collection.is_simulated
+            else f"{study.short_name}: {study.reading_label.lower()}. No note of its own."
+        )
 
     def fact_of(self, column: Column) -> Fact:
         """The value of a column; a number without its unit."""

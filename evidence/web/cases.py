@@ -195,7 +195,9 @@ def treatment_context(treatment: Treatment, sources: Sources) -> dict:
 
     return {
         "treatment": treatment,
-        "facts": Facts(TREATMENTS, treatment, study, sources).facts_listed("indications"),
+        "facts": Facts(TREATMENTS, treatment, study, sources).facts_listed(
+            "indications", "response"
+        ),
         "outcomes": (OUTCOMES, fact_rows(OUTCOMES, treatment.outcomes, "result", rule_verdict)),
         "events": (ADVERSE_EVENTS, fact_rows(ADVERSE_EVENTS, treatment.events, "category")),
     }

@@ -1,7 +1,7 @@
 """A page of rows, in the order asked for."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import repeat
 from urllib.parse import urlencode
 
 from django.core.paginator import EmptyPage, PageNotAnInteger, Paginator
@@ -14,6 +14,7 @@ from ..tables import Column, Table, page_records, read_batches
 from ..tables.column import NOT_ASKED, SEPARATOR
 
 PAGE = 50  # rows of a page
+DOES_NOT_APPLY = "does not apply"
 
 
 @dataclass(frozen=True)
@@ -21,11 +22,14 @@ class Cell:
     """One cell as a page shows it. Of several values in a cell, `lines` has each with its tone."""
 
     text: str
-    missing: str
-    href: str
-    numeric: bool
-    tone: str
+    missing: str = ""
+    numeric: bool = False
+    href: str = ""
+    tone: str = ""
     lines: tuple[tuple[str, str], ...] = ()
+    is_set: bool = False  # of codes, joined by +
+    doi: str = ""  # of the study whose name it is
+    nct: str = ""
 
 
 @dataclass(frozen=True)
@@ -95,9 +99,13 @@ def listed_columns(table: Table, question: Question, words: Vocabulary) -> list[
     """The columns of a page. What was not asked of a row is one of them where there is such a
     part.
     """
-    if not table.in_words(question, words).not_asked:
-        return table.page_columns
-    return [column for column in table.columns if column.on_page or column.name == NOT_ASKED]
+    not_asked = [column for column in table.columns if column.name == NOT_ASKED]
+    is_said = table.in_words(question, words).not_asked
+    return [*table.page_columns, *(not_asked if is_said else [])]
+
+
+# What the link on a study's name, and the one beside it, are made of.
+OF_STUDY = ("study", "doi", "nct")
 
 
 def shown_rows(
@@ -105,36 +113,40 @@ def shown_rows(
 ) -> list[list[Cell]]:
     """The records as a page shows them."""
     columns, slug = listed_columns(table, question, vocabulary), question.collection.slug
+    read_with = {*OF_STUDY, *(column.not_for[0] for column in columns)}
+    beside = [column for column in table.columns if column.name in read_with]
     rows = []
-    for batch in read_batches([*columns, *link_columns(table)], table, records, question):
-        studies = batch.values[-1]
+    for batch in read_batches([*columns, *beside], table, records, question):
+        named = zip((column.name for column in [*columns, *beside]), batch.values, strict=True)
+        values_by_name = dict(named)
         cells = [
-            shown_column(column, zip(values, batch.reasons, studies, strict=True), vocabulary, slug)
-            for column, values in zip(columns, batch.values, strict=False)
+            shown_column(column, values_by_name, batch.reasons, vocabulary, slug)
+            for column in columns
         ]
         rows += map(list, zip(*cells, strict=True))
     return rows
 
 
 def shown_column(
-    column: Column, cells: Iterable[tuple], vocabulary: Vocabulary, collection: str
+    column: Column,
+    values_by_name: dict[str, list],
+    reasons: list[str],
+    vocabulary: Vocabulary,
+    collection: str,
 ) -> list[Cell]:
     """Cells of one column; equal ones, which most columns are full of, are one and the same
     object.
     """
+    names = OF_STUDY if column.name == "study_name" else (column.not_for[0],)
+    nothing = repeat(None, len(reasons))
+    beside = zip(*(values_by_name.get(name, nothing) for name in names), strict=True)
     cells_by_key: dict[tuple, Cell] = {}
     cells_shown = []
-    for value, reason, study in cells:
-        key = (value, reason, study if column.name == "study_name" else "")
+    for key in zip(values_by_name[column.name], reasons, beside, strict=True):
         if key not in cells_by_key:
-            cells_by_key[key] = show_cell(column, value, reason, vocabulary, collection, study)
+            cells_by_key[key] = show_cell(column, *key, vocabulary, collection)
         cells_shown.append(cells_by_key[key])
     return cells_shown
-
-
-def link_columns(table: Table) -> list[Column]:
-    """The study's slug, which the link on its name needs."""
-    return [column for column in table.columns if column.name == "study"]
 
 
 def make_heading(column: Column, question: Question, sort: str, address: str) -> Heading:
@@ -148,17 +160,31 @@ def make_heading(column: Column, question: Question, sort: str, address: str) ->
 
 
 def show_cell(
-    column: Column, value, reason: str, vocabulary: Vocabulary, collection: str, study: str
+    column: Column, value, reason: str, beside: tuple, vocabulary: Vocabulary, collection: str
 ) -> Cell:
+    """One value as a page shows it; `beside` are the values that its links, or what its being empty
+    means, follow from.
+    """
     if value is None:
-        return Cell("", reason if column.tells_missing else "", "", column.numeric, "")
+        if beside[0] in column.not_for[1]:
+            reason = DOES_NOT_APPLY
+        return Cell("", reason if column.tells_missing else "", column.numeric)
     parts = value.split(SEPARATOR) if column.lookup else [str(value)]
     if column.words:
         lines = tuple(column.words(part) for part in parts)
-        return Cell(SEPARATOR.join(text for text, _ in lines), "", "", column.numeric, "", lines)
-    text = SEPARATOR.join([cell_label(column, code, vocabulary) for code in parts])
-    tone = parts[0] if column.toned and len(set(parts)) == 1 else ""
-    return Cell(text, "", cell_link(column, value, collection, study), column.numeric, tone)
+        return Cell(SEPARATOR.join(text for text, _ in lines), lines=lines)
+    if column.name == "study_name":
+        study, doi, nct = beside
+        href = f"/{collection}/studies/{study}/"
+        return Cell(str(value), href=href, doi=doi or "", nct=nct or "")
+    return Cell(
+        SEPARATOR.join([cell_label(column, code, vocabulary) for code in parts]),
+        numeric=column.numeric,
+        # Public ids are slugs; to ask the route table costs more than the row.
+        href=f"/{collection}/patients/{value}/" if column.name == "patient" else "",
+        tone=parts[0] if column.toned and len(set(parts)) == 1 else "",
+        is_set=bool(column.codes and column.codes.joined),
+    )
 
 
 def cell_label(column: Column, code: str, vocabulary: Vocabulary) -> str:
@@ -172,17 +198,6 @@ def cell_label(column: Column, code: str, vocabulary: Vocabulary) -> str:
         if column.codes.joined
         else vocabulary.label(column.codes.kind, code)
     )
-
-
-def cell_link(column: Column, value, collection: str, study: str) -> str:
-    """Public ids are slugs, so they stand in an address as they are; to ask the route table costs
-    more than the row.
-    """
-    if column.name == "patient":
-        return f"/{collection}/patients/{value}/"
-    if column.name == "study_name":
-        return f"/{collection}/studies/{study}/"
-    return ""
 
 
 def page_links(listing: Listing, question: Question) -> list[tuple[str, str]]:

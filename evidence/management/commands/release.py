@@ -3,6 +3,7 @@
 from django.core.management.base import BaseCommand, CommandError
 
 from ...curation.make_release import CannotRelease, make_release
+from ...downloads.release_status import rows_in_words
 from ...models import Release
 
 
@@ -33,7 +34,7 @@ class Command(BaseCommand):
             self.stdout.write(f"  content {release.content_hash}")
             for released in release.collections.all():
                 self.stdout.write(
-                    f"  {released.slug}: {released.rows_text}; {released.size / 1e6:.2f} MB"
+                    f"  {released.slug}: {rows_in_words(released)}; {released.size / 1e6:.2f} MB"
                 )
                 for line in released.changes_text:
                     self.stdout.write(f"    {line}")
