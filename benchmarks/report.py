@@ -195,9 +195,9 @@ def write(results: dict, path: Path) -> None:
         "side by side. Then, by a request of its own when a reader comes near, the charts with "
         "their tables. Nothing is kept between requests except what belongs to the data version. "
         "Sequential requests over one connection, read to the end; median of rounds, in brackets "
-        "the fastest and the slowest round. Datasette draws no charts and counts eight facets; Dash counts courses, "
-        "which is less work than counting patients. Casebook's page says more than any of them "
-        "(what is not known, and why).",
+        "the fastest and the slowest round. Datasette draws no charts and counts eight facets; "
+        "Dash counts courses, which is less work than counting patients. Casebook's page says more "
+        "than any of them (what is not known, and why).",
         "",
         *pages_table(results, "main"),
         "",

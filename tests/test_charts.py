@@ -305,6 +305,18 @@ def test_marks_say_whole_shares():
     assert asked[0].startswith("20–29 years: 3/5 patients (asked for), ")
 
 
+def test_a_sentence_says_the_first_rows_and_how_many_more():
+    counts = {"improved": 3, "stable": 1, "worsened": 0, "not_improved": 2}
+    rows = [
+        Breakdown(f"d{i}", f"d{i}", counts, share(f"d{i}", 3, 6, 0, "treatments"))
+        for i in range(11)
+    ]
+    sentence = charts.response_chart("x", "X", "Drug", rows, PUBLISHED).sentence
+    assert sentence.endswith("d6 3/6; d7 3/6; 3 more in the table.")
+    eight = charts.response_chart("x", "X", "Drug", rows[:8], PUBLISHED).sentence
+    assert eight.endswith("d7 3/6.")
+
+
 def test_one_bar_is_a_sentence():
     row = CategoryShare(share("Infection", 1, 3, 2), 2)
     chart = charts.event_chart([row], PUBLISHED, empty_text="")

@@ -126,10 +126,9 @@ def test_what_has_nothing_to_show_is_one_line(client, db):
     assert "That is not the same as none having occurred" in body
 
 
-def chart(name, *, figure=True, is_wide=False):
-    return Chart(
-        name, name, "", ChartTable([], []), {"data": []} if figure else {}, is_wide=is_wide
-    )
+def chart(name, *, figure=True, is_wide=False, is_tall=False):
+    drawn = {"layout": {"height": 320 if not is_tall else 900}} if figure else {}
+    return Chart(name, name, "", ChartTable([], []), drawn, is_wide=is_wide)
 
 
 @pytest.mark.parametrize(
@@ -141,14 +140,16 @@ def chart(name, *, figure=True, is_wide=False):
         ("wnn", ["w0", "n1 n2"]),
         ("nnwnw", ["n0 n1", "w2", "n3", "w4"]),
         ("nsn", ["n0 n2", "s1"]),
+        ("ntn", ["n0 n2", "t1"]),
         ("nwwnnn", ["n0 n3", "w1", "w2", "n4 n5"]),
         ("", []),
     ],
 )
 def test_no_place_beside_a_chart_is_empty(kinds, rows):
-    """n: beside another; w: needs the width; s: a sentence without a picture."""
+    """n: beside another; w: needs the width; s: a sentence without a picture; t: very tall."""
     charts = [
-        chart(f"{kind}{i}", figure=kind != "s", is_wide=kind == "w") for i, kind in enumerate(kinds)
+        chart(f"{kind}{i}", figure=kind != "s", is_wide=kind == "w", is_tall=kind == "t")
+        for i, kind in enumerate(kinds)
     ]
     lines, half = [], False
     for each in without_holes(charts):

@@ -457,7 +457,7 @@ def test_a_few_cases_in_words(client, published):
     text = text_of(client.get("/published/"))
     assert (
         "Female, 71 years, Overlap syndrome Baricitinib for joints: overall response "
-        "not extracted. Skin improved; joints improved (month 12). Relapse not extracted; "
+        "not extracted; skin improved; joints improved (month 12). Relapse not extracted; "
         "adverse events not extracted."
     ) in text
 

@@ -25,6 +25,7 @@ from .chart import (
     value_axis,
 )
 
+SAID = 8  # rows whose numbers the sentence says; all of them stand in the table
 SHARE_HEADINGS = ["%", "95 % CI", "Not reported", "Not extracted"]
 SHARE_COLUMNS = ["n", "known", "percent", "ci_low", "ci_high", "not_reported", "not_extracted"]
 
@@ -184,7 +185,10 @@ def response_chart(
         ]
         for response in responses
     ]
-    fractions = "; ".join(f"{row.label} {row.improved.fraction}" for row in rows if row.known)
+    known_rows = [row for row in rows if row.known]
+    fractions = "; ".join(f"{row.label} {row.improved.fraction}" for row in known_rows[:SAID])
+    if len(known_rows) > SAID:
+        fractions += f"; {len(known_rows) - SAID} more in the table"
     layout = {
         "barmode": "stack",
         "xaxis": count_axis("treatments", max(row.improved.in_view for row in rows)),

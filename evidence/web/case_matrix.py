@@ -306,9 +306,11 @@ def case_in_words(case: Case, vocabulary: Vocabulary) -> list[str]:
         verdict = (
             dict(Response.choices)[course.response].lower() if course.response else case.missing
         )
-        lines.append(capitalize(f"{drug} {purpose}: overall response {verdict}."))
-    if case.domains:
-        lines.append(capitalize("; ".join(result.words for result in case.domains.values()) + "."))
+        lines.append(f"{drug} {purpose}: overall response {verdict}")
+    domains = "; ".join(result.words for result in case.domains.values())
+    if domains:
+        lines[-1] += f"; {domains}"
+    lines[1:] = [f"{capitalize(line)}." for line in lines[1:]]
     relapse, events = case.of_courses("relapsed"), case.of_courses("adverse_events")
     relapse_text = {
         YesNo.YES: "relapsed",

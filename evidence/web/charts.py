@@ -28,6 +28,8 @@ from .collection_page import (
     render_page,
 )
 
+TALL = 600  # pixels of a figure that needs the width of the page
+
 
 @dataclass(frozen=True)
 class ChartSection(Context):
@@ -155,11 +157,12 @@ def draw_charts(
 def without_holes(charts: Sequence[Chart]) -> list[Chart]:
     """Charts in an order that leaves no place empty where two stand side by side: one that needs
     the whole width waits until a row of two is full, and the last one without a neighbour is wide.
-    A chart without a picture is a few lines, so it is wide.
+    A chart without a picture is a few lines, so it is wide; so is one that no neighbour could match
+    in height.
     """
     placed, waiting, alone = [], [], None  # `alone` is the place of one that has no neighbour yet
     for chart in charts:
-        if chart.is_wide or not chart.figure:
+        if chart.is_wide or not chart.figure or chart.figure["layout"]["height"] > TALL:
             (placed if alone is None else waiting).append(replace(chart, is_wide=True))
             continue
         placed.append(chart)

@@ -17,4 +17,11 @@
     document.getElementById("announce").textContent = link.dataset.copy;
     setTimeout(() => (link.textContent = said), 2000);
   });
+
+  // An address that is to be copied by hand is shown whole.
+  const showWhole = () => {
+    for (const link of document.querySelectorAll("[data-whole-address]")) link.textContent = link.href;
+  };
+  showWhole();
+  document.addEventListener("htmx:afterSettle", showWhole);
 })();
