@@ -263,7 +263,7 @@ def test_counts_are_those_of_the_pages(client, world, unlimited, question):
     assert summary["answer"]["open"] == overview["answer"].open
     assert summary["sentence"] == str(overview["answer"])
     assert [each["text"] for each in summary["headlines"]] == [
-        str(each) for each in overview.get("headlines") or []
+        str(each.share) for each in overview.get("headlines") or []
     ]
     for noun in TABLES:
         listed = client.get(world.address(f"{noun}/?{query}")).context["listing"].total

@@ -26,6 +26,7 @@ class Overview(Context):
     """What the overview shows inside the frame of its collection."""
 
     headlines: list[LinkedShare] = field(default_factory=list)
+    shown_headlines: list[LinkedShare] = field(default_factory=list)  # those that are rows
     domains: list[LinkedShare] = field(default_factory=list)
     nobody_known: str = ""  # headlines that are known of nobody, in words
     outcome_rule: str = ""  # which outcome of a patient counts in a domain
@@ -94,7 +95,8 @@ def overview_context(page: CollectionPage) -> Overview:
         linked.share for linked in headlines if patients <= FEW_CASES and not linked.share.known
     ]
     return Overview(
-        headlines=[linked for linked in headlines if linked.share not in folded],
+        headlines=headlines,
+        shown_headlines=[linked for linked in headlines if linked.share not in folded],
         nobody_known=", ".join(
             f"{share.label[:1].lower()}{share.label[1:]} ({share.missing_split})"
             for share in folded
