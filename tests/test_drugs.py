@@ -58,7 +58,7 @@ def test_by_hand(client, world):
         "any_adverse_event": "2/3",
         "serious": "1/2",
     }
-    assert [row.group.slug for row in linked.found.groups.rows] == ["treated", "control"]
+    assert [group.slug for group in linked.found.groups.groups] == ["treated", "control"]
     assert linked.found.extent == "4 individual patients"
 
 

@@ -28,7 +28,6 @@ from .chart import (
 )
 
 MOST = 22  # studies drawn; all of them stand in the table
-NARROW_LETTERS = 46  # of a line above a row on a narrow screen
 COLUMNS_WIDTH = 208  # pixels at the right of the plot for n/N and % (95 % CI)
 COLUMNS = [
     *("row", "study", "counted_of", "n", "known", "percent", "ci_low", "ci_high", "ci_method"),
@@ -121,10 +120,9 @@ class PrintedRow:
 
     @property
     def in_one_line(self) -> str:
-        """The same above the row, where there is no room beside it; in two lines what is long."""
-        numbers = " · ".join(filter(None, [self.fraction, self.rate.replace("<br>", ", ")]))
-        joint = " · " if len(self.label) + len(numbers) <= NARROW_LETTERS else "<br>"
-        return f"{label_text(self.label, NARROW_LETTERS)}{joint}{numbers}"
+        """The same above the row, where there is no room beside it."""
+        parts = [label_text(self.label, 60), self.fraction, self.rate.replace("<br>", ", ")]
+        return " · ".join(filter(None, parts))
 
 
 def narrow_layout(rows: list[PrintedRow], layout: dict) -> dict:

@@ -2,6 +2,8 @@
 
 import pytest
 
+from .test_cohort import AXE
+
 pytestmark = pytest.mark.browser
 COMPARED = "/compare/?a=inhibitor%3Dtofacitinib&b=inhibitor%3Dbaricitinib"
 
@@ -65,3 +67,33 @@ def test_a_mark_of_the_forest_plot_opens_its_study(visit):
     mark.focus()
     page.keyboard.press("Enter")
     page.wait_for_url("**/studies/simulated-article-*/")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        f"/published{COMPARED}",
+        "/published/compare/",
+        "/published/similar/?age=48&sex=male&manifestation=skin&without=lung&prior=methotrexate",
+        "/published/forest/",
+        "/drawn/forest/",
+        "/drawn/rules/",
+        "/published/flow/",
+        "/inhibitors/",
+        "/inhibitors/tofacitinib/",
+        "/reviews/",
+        "/reviews/sener-2025/",
+        "/published/patients/fujita-2019-1/",
+    ],
+)
+@pytest.mark.parametrize("width", [1440, 360])
+def test_axe_finds_nothing_at_all(visit, address, width):
+    """No moderate finding either: headings in order, landmarks, names."""
+    page = visit(address, width=width)
+    page.evaluate(AXE)
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    assert [
+        (each["id"], [node["html"][:150] for node in each["nodes"][:3]])
+        for each in found["violations"]
+    ] == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
