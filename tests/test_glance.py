@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import given, settings
 
 from evidence import summaries
-from evidence.models import GroupFinding, StudyGroup
+from evidence.models import GroupFinding, Outcome, StudyGroup
 from evidence.questions.heading import question_heading
 from evidence.questions.parsing import parse_query_string
 from evidence.summaries.cases import read_cases
@@ -101,6 +101,15 @@ def test_every_number_leads_to_its_rows(client, unlimited, world, simulated, que
                 assert listed >= linked.share.missing > 0
 
 
+def test_a_domain_leads_to_the_patients_with_a_result_in_it(client, published):
+    page = client.get("/published/")
+    for linked in page.context["domains"]:
+        cases = client.get(linked.rows).context["cases"].cases
+        first = cases[: linked.share.known]
+        assert all(linked.share.key in case.domains for case in first)
+        assert not any(linked.share.key in case.domains for case in cases[linked.share.known :])
+
+
 def test_where_few_are_in_view_what_nobody_says_is_one_line(client, published):
     page = client.get("/published/")
     assert page.context["shown_headlines"] == [] and len(page.context["headlines"]) == 4
@@ -173,7 +182,7 @@ def test_the_main_question_finds_the_groups_on_the_drug(client, published):
     text = text_of(page)
     assert "0 patients match." in text
     assert "4 groups, 75 people on tofacitinib, answer the rest of the question" in text
-    assert "mRSS median 24 → 12, IQR 7.5 wide" in text
+    assert "median: mRSS 24 → 12, IQR 7.5 wide ; ultrasound skin thickness 1.71 → 1.49" in text
     assert "No patient matches. What comes nearest" in text
     treated = {(group.study.slug, group.slug) for group in evidence.treated}
     assert treated == {
@@ -211,6 +220,27 @@ def test_a_group_that_was_given_it_for_something_else_stands_apart_from_its_stud
     evidence = summaries.group_evidence(parsed.question)
     assert [row.group.slug for row in evidence.answering] == ["treated", "control"]
     assert [row.group.slug for row in evidence.otherwise_indicated] == ["others"]
+    assert evidence.lead == "1 group, 10 people"
+    assert evidence.lead_apart == "1 group, of unknown size"
+    make_group(alpha, "silent", findings=[FOUND], n=4)
+    parsed = parse_query_string("inhibitor=tofacitinib&indication=skin&sex=male", world.collection)
+    evidence = summaries.group_evidence(parsed.question)
+    assert [row.group.slug for row in evidence.indication_unknown] == ["silent"]
+
+
+def test_a_group_whose_subset_is_not_known_is_open(world):
+    alpha = world.collection.studies.get(slug="alpha")
+    make_group(alpha, "diffuse", subset="diffuse", indications=["skin"])
+
+    def said(query: str) -> str:
+        return summaries.group_cover(parse_query_string(query, world.collection).question).sentence
+
+    # treated, ILD + skin, and beta's mixed one do not say their subset; control is a comparator
+    assert "For 2 more groups it is open: their subset is not known." in said("subset=diffuse")
+    assert "For 2 groups it is open: their subset is not known." in said("subset=limited")
+    text = said("subset=diffuse&indication=skin")
+    assert "For 2 more groups it is open: their indications or subset are not known." in text
+    assert "it is open" not in said("inhibitor=tofacitinib&indication=skin")
 
 
 def test_comparators_stand_with_the_group_they_were_compared_with(world):
@@ -240,7 +270,7 @@ def test_groups_on_the_drug_for_something_else_stand_apart(world):
 def test_groups_are_never_added_to_patients(client, published):
     text = text_of(client.get("/published/"))
     assert "Groups 10 groups, 125 people and 2 groups of unknown size" in text
-    assert "Never pooled, never added to the patients." in text
+    assert "Never pooled, never added to the patients; 5 comparators besides." in text
     assert "129" not in re.sub("Data version.*", "", text)
 
 
@@ -379,7 +409,7 @@ def sort_value(case, word, codes):
     if not codes:
         return getattr(case, word) if getattr(case, word) not in (None, "") else None
     if name == "indication":
-        return 0 if case.indicated(code) == "yes" else None
+        return {"yes": 0, "no": 1}.get(case.indicated(code))
     if name == "domain":
         result = case.domains.get(code)
         return codes.index(result.result) if result else None
@@ -455,6 +485,16 @@ def test_a_few_cases_in_words(client, published):
         "not extracted; skin improved; joints improved (month 12). Relapse not extracted; "
         "adverse events not extracted."
     ) in text
+
+
+def test_results_of_several_courses_are_put_behind_none_of_them(client, world):
+    """The results by domain are of the patient; which course they came of, the case page says."""
+    patient = world.collection.studies.get(slug="alpha").patients.get(slug="alpha-2")
+    first = patient.treatments.get(number=1)
+    Outcome.objects.create(treatment=first, domain="skin", measure="mRSS", result="improved")
+    text = text_of(client.get(world.address("?sex=male")))
+    assert "Tofacitinib for skin: overall response worsened. Baricitinib for ILD: overall " in text
+    assert "response improved. Of all courses together: skin improved. " in text
 
 
 def test_simulated_cases_are_marked(client, simulated):

@@ -34,6 +34,10 @@ LISTS = {
     "autoantibodies": "not_stated",
 }
 REMOVED = "rhk-2025-101-1"
+# Versions that say of each list whether it is complete, and that compare with the fixtures just the
+# fields these name: what a curator entered beside them keeps no record back.
+BY_FIELD = {"0.5.0"}
+NOTES_BESIDE = "prakashini-2023-1"  # a field its fixture does not name
 
 
 @contextmanager
@@ -109,7 +113,7 @@ def test_an_upgraded_install_holds_what_a_fresh_one_holds_and_its_curators_work(
     figure = held_before(version, "evidence_printedfigure", code="relapsed")
     # Edited before there was a verdict: no verdict is put beside a curator's words.
     fresh["evidence.printedfigure"]["sener-2025 / relapsed"]["verdict"] = figure.get("verdict", "")
-    for patient in EDITED[1:3]:
+    for patient in [] if version in BY_FIELD else EDITED[1:3]:
         for name, completeness in LISTS.items():
             fresh["evidence.patient"][patient][f"{name}_completeness"] = completeness
     assert set(found) == set(fresh)
@@ -127,7 +131,11 @@ def test_an_upgraded_install_holds_what_a_fresh_one_holds_and_its_curators_work(
 def test_only_what_a_curator_did_is_kept_from_the_fixtures(db, upgraded, version):
     kept = re.findall(r"\) (.+): kept (\w+)", upgraded[version]["first"])
     relapsed, *patients, study = EDITED
-    patients = [(patient, "as") for patient in patients]
+    patients = [
+        (patient, "as")
+        for patient in patients
+        if version not in BY_FIELD or patient != NOTES_BESIDE
+    ]
     assert kept == [(relapsed, "as"), *patients, (REMOVED, "removed"), (study, "as")]
     assert "nothing to change" in upgraded[version]["again"]
 

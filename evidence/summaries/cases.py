@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from django.db.models import Case as CaseWhen
-from django.db.models import Exists, F, OuterRef, QuerySet, Value, When
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Value, When
 
 from ..counting import treatments_of
 from ..models import Patient
@@ -158,14 +158,33 @@ def read_course(
 
 def ranked_by_treatment(question: Question, name: str, codes: Iterable[str]) -> QuerySet:
     """The patients of a question: first those with a treatment of the first of these codes, and so
-    on; those with none of them last, ties by id. `name` is a field of treatments, or `indication`.
+    on; those with none of them last, ties by id. `name` is a field of treatments.
     """
     treatments = matching_treatments(question)
-    path = {"indication": "indications__code", "inhibitors": "inhibitor__slug"}.get(name, name)
-    having = [Exists(treatments.filter(patient=OuterRef("pk"), **{path: code})) for code in codes]
+    path = {"inhibitors": "inhibitor__slug"}.get(name, name)
+    return ranked(
+        treatments,
+        [Exists(treatments.filter(patient=OuterRef("pk"), **{path: code})) for code in codes],
+    )
+
+
+def ranked_by_indication(question: Question, code: str, states: Iterable[str]) -> QuerySet:
+    """The patients of a question in the order of these states of an indication, LISTED and
+    NOT_LISTED; those of whom it is open last, ties by id.
+    """
+    treatments = matching_treatments(question)
+    own = treatments.filter(patient=OuterRef("pk"))
+    listed = Exists(own.filter(indications__code=code))
+    open_lists = Exists(own.exclude(indications_completeness__in=CLOSED_LISTS))
+    conditions = {LISTED: Q(listed), NOT_LISTED: ~Q(listed) & ~Q(open_lists)}
+    return ranked(treatments, [conditions[state] for state in states])
+
+
+def ranked(treatments: QuerySet, conditions: list) -> QuerySet:
+    """The patients of these treatments by the first of the conditions they meet, then by id."""
     rank = CaseWhen(
-        *(When(condition, then=Value(place)) for place, condition in enumerate(having)),
-        default=Value(len(having)),
+        *(When(condition, then=Value(place)) for place, condition in enumerate(conditions)),
+        default=Value(len(conditions)),
     )
     return Patient.objects.with_treatment(treatments).order_by(rank, F("slug"))
 

@@ -64,14 +64,25 @@ def percentage_in_words(finding: GroupFinding) -> str:
     return f"{text} of {finding.n} (that is {share.fraction}, 95 % CI {share.interval_text} %)"
 
 
-def finding_in_words(finding: GroupFinding, *, brief: bool = False) -> str:
+def summary_of(finding: GroupFinding) -> str:
+    """What the numbers of a finding summarise: “mean change”, “median”; empty where each says it
+    itself, as a count does.
+    """
+    average = AVERAGES.get(finding.kind, "")
+    return f"{average} change" if finding.change is not None and average else average
+
+
+def finding_in_words(
+    finding: GroupFinding, *, brief: bool = False, with_summary: bool = True
+) -> str:
     """The numbers of a finding in words: exactly those that are printed, a rate with its interval.
-    In brief, for a table of many, without its p-value.
+    In brief, for a table of many, without its p-value; without `summary_of`, where that is said
+    beside it.
 
     “0/5 (95 % CI 0.0–43.4 %)”, “median 24 → 12, IQR 7.5 (width as printed)”,
     “mean change −10.17 (SD 2.92)”.
     """
-    average, parts = AVERAGES.get(finding.kind, ""), []
+    average, parts = AVERAGES.get(finding.kind, "") if with_summary else "", []
     share = rate_of_finding(finding)
     if share:
         parts.append(rate_in_words(share, brief=brief))
@@ -93,7 +104,9 @@ def finding_in_words(finding: GroupFinding, *, brief: bool = False) -> str:
         when = "baseline" if finding.baseline is not None else "follow-up"
         parts.append(f"{average} at {when} {levels[0]}".strip())
     if finding.change is not None:
-        parts.append(f"{average} change {with_spread(finding.change, finding.change_sd)}".strip())
+        change = summary_of(finding) if with_summary else ""
+        change = change or ("change" if with_summary else "")
+        parts.append(f"{change} {with_spread(finding.change, finding.change_sd)}".strip())
     if finding.iqr is not None:
         width = "wide" if brief else "(width as printed)"
         parts.append(f"IQR {printed_decimal(finding.iqr)} {width}")

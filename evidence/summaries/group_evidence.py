@@ -10,10 +10,10 @@ from ..models.consistency import cached_per_version
 from ..questions.filters import matching_groups, parts_asked
 from ..questions.question import Question
 from ..questions.vocabulary import abbreviation
-from .findings import finding_in_words
+from .findings import finding_in_words, summary_of
 from .shares import pluralize
 
-SHOWN = 3  # results of a row that stand without being unfolded
+SHOWN = 5  # results of a row that stand without being unfolded
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,9 @@ class Result:
     """One printed result: what was measured, the numbers, and what a reader must know of them."""
 
     measure: str
-    numbers: str
+    text: str  # the numbers with what they summarise: “mean change −13”
+    numbers: str  # the numbers alone
+    summary: str  # what they summarise
     note: str = ""
 
 
@@ -65,11 +67,29 @@ class GroupEvidence:
 
     answering: list[EvidenceRow] = field(default_factory=list)
     otherwise_indicated: list[EvidenceRow] = field(default_factory=list)
+    indication_unknown: list[EvidenceRow] = field(default_factory=list)
     without_results: list[StudyGroup] = field(default_factory=list)
+    # primary keys of the treated groups that answer all that a group can be asked
+    that_answer: frozenset[int] = frozenset()
 
     @property
     def rows(self) -> list[EvidenceRow]:
-        return [*self.answering, *self.otherwise_indicated]
+        return [*self.answering, *self.otherwise_indicated, *self.indication_unknown]
+
+    @property
+    def apart(self) -> list[tuple[str, list[EvidenceRow]]]:
+        """The groups that answer all but what it was given for, under headings."""
+        kinds = [
+            (
+                "They answer the rest of the question; given for something else",
+                self.otherwise_indicated,
+            ),
+            (
+                "They answer the rest of the question; what for is not known",
+                self.indication_unknown,
+            ),
+        ]
+        return [(heading, rows) for heading, rows in kinds if rows]
 
     @property
     def groups(self) -> list[StudyGroup]:
@@ -89,14 +109,31 @@ class GroupEvidence:
 
     @property
     def lead(self) -> str:
-        """“4 groups, 75 people”, “10 groups, 125 people and 2 groups of unknown size”."""
-        treated = self.treated
-        sizes = [group.n for group in treated if group.n is not None]
-        parts = [pluralize(sum(sizes), "people")] if sizes else []
-        if unsized := len(treated) - len(sizes):
-            size = "unknown size"
-            parts.append(f"{pluralize(unsized, 'groups')} of {size}" if sizes else f"of {size}")
-        return f"{pluralize(len(treated), 'groups')}, {' and '.join(parts)}"
+        """Those that answer: “2 groups, 43 people”; where none does, those that answer the rest."""
+        return extent([group for group in self.treated if group.pk in self.that_answer]) or (
+            self.lead_apart
+        )
+
+    @property
+    def lead_apart(self) -> str:
+        """The treated groups that answer all but what it was given for."""
+        return extent([group for group in self.treated if group.pk not in self.that_answer])
+
+    @property
+    def comparators(self) -> int:
+        return sum(group.is_comparator for group in self.groups)
+
+
+def extent(groups: list[StudyGroup]) -> str:
+    """“4 groups, 75 people”, “2 groups of unknown size”; empty for none."""
+    if not groups:
+        return ""
+    sizes = [group.n for group in groups if group.n is not None]
+    parts = [pluralize(sum(sizes), "people")] if sizes else []
+    if unsized := len(groups) - len(sizes):
+        size = "unknown size"
+        parts.append(f"{pluralize(unsized, 'groups')} of {size}" if sizes else f"of {size}")
+    return f"{pluralize(len(groups), 'groups')}, {' and '.join(parts)}"
 
 
 def group_evidence(question: Question) -> GroupEvidence:
@@ -126,17 +163,30 @@ def read_group_evidence(question: Question) -> GroupEvidence:
     for group in groups:
         if group.pk in treated or group.is_comparator:
             by_study[group.study_id].append(group)
-    evidence = GroupEvidence()
+    evidence = GroupEvidence(that_answer=frozenset(answering))
     for of_study in by_study.values():
-        answers = any(group.pk in answering and not group.is_comparator for group in of_study)
+        places = {group.pk: place_of(group, answering) for group in of_study}
+        treated_places = [places[group.pk] for group in of_study if not group.is_comparator]
         for group in of_study:
-            belongs = answers if group.is_comparator else group.pk in answering
-            rows = evidence.answering if belongs else evidence.otherwise_indicated
+            # a comparator stands with the group it was compared with that answers best
+            place = min(treated_places) if group.is_comparator else places[group.pk]
             if group.findings.all():
-                rows += evidence_rows(group)
+                evidence_lists(evidence)[place].extend(evidence_rows(group))
             else:
                 evidence.without_results.append(group)
     return evidence
+
+
+def evidence_lists(evidence: GroupEvidence) -> list[list[EvidenceRow]]:
+    """The lists of rows, best answer first."""
+    return [evidence.answering, evidence.otherwise_indicated, evidence.indication_unknown]
+
+
+def place_of(group: StudyGroup, answering: set[int]) -> int:
+    """In which of `evidence_lists` a treated group stands."""
+    if group.pk in answering:
+        return 0
+    return 1 if group.indications.all() else 2
 
 
 def evidence_rows(group: StudyGroup) -> list[EvidenceRow]:
@@ -174,6 +224,8 @@ def results_of(findings: Iterable[GroupFinding], shared_note: str) -> list[Resul
         Result(
             finding.measure,
             finding_in_words(finding, brief=True),
+            finding_in_words(finding, brief=True, with_summary=False),
+            summary_of(finding),
             "" if finding.note == shared_note else finding.note,
         )
         for finding in findings

@@ -8,7 +8,7 @@ from decimal import Decimal
 from django.db.models import Exists, OuterRef, Q
 
 from ..models import Collection, GroupFinding, Indication, Study
-from ..models.choices import FindingKind
+from ..models.choices import FindingKind, Subset
 from ..models.consistency import cached_per_version
 from ..questions.filters import describe_parts_not_asked, matching_groups, parts_asked
 from ..questions.question import Question
@@ -32,8 +32,10 @@ class GroupCover:
     mixed: int
     sharing: bool
     studies: int
-    # treated groups that answer the question but for its indications, and whose own are not known
+    # treated groups that answer the question but for parts of which their own are not known, and
+    # which parts these are, in words
     not_known: int
+    not_known_of: str
     not_asked: list[str]
 
     @property
@@ -92,7 +94,8 @@ class GroupCover:
             return ""
         more = " more" if self.treated else ""
         groups = "group it is open: its" if self.not_known == 1 else "groups it is open: their"
-        return f" For {self.not_known}{more} {groups} indications are not known."
+        verb = "is" if self.not_known_of == OPEN_PARTS["subset"] else "are"
+        return f" For {self.not_known}{more} {groups} {self.not_known_of} {verb} not known."
 
     @property
     def mixed_text(self) -> str:
@@ -119,23 +122,34 @@ def group_cover(question: Question) -> GroupCover:
     )
 
 
+# Parts that a group can answer and of which its own may not be known.
+OPEN_PARTS = {"indication": "indications", "subset": "subset"}
+
+
 def count_groups(question: Question) -> GroupCover:
     def answers(asked: Question) -> Exists:
         return Exists(matching_groups(asked).filter(pk=OuterRef("pk")))
 
     rows = list(
-        matching_groups(question.without("inhibitor", "indication"))
+        matching_groups(question.without("inhibitor", *OPEN_PARTS))
         .order_by()
         .annotate(
             answers=answers(question),
             but_for_drug=answers(question.without("inhibitor")),
-            but_for_indications=answers(question.without("indication")),
+            but_for_indication=answers(question.without("indication")),
+            but_for_subset=answers(question.without("subset")),
+            but_for_both=answers(question.without(*OPEN_PARTS)),
             indicated=Exists(Indication.objects.filter(studygroup=OuterRef("pk"))),
         )
     )
     answering = [group for group in rows if group.answers]
     treated = [group for group in answering if not group.is_comparator]
     studies = {group.study_id for group in treated}
+    open_parts = [
+        parts
+        for group in rows
+        if not group.is_comparator and (parts := parts_open(question, group))
+    ]
     return GroupCover(
         treated=len(treated),
         comparators=len(answering) - len(treated),
@@ -146,13 +160,29 @@ def count_groups(question: Question) -> GroupCover:
         ),
         sharing=share_patients(question.collection, studies),
         studies=len(studies),
-        not_known=sum(
-            group.but_for_indications
-            and not (group.answers or group.indicated or group.is_comparator)
-            for group in rows
+        not_known=len(open_parts),
+        not_known_of=" or ".join(
+            label
+            for name, label in OPEN_PARTS.items()
+            if any(name in parts for parts in open_parts)
         ),
         not_asked=[],
     )
+
+
+def parts_open(question: Question, group) -> set[str]:
+    """What leaves it open whether a group answers: it answers all else, and its own of these is not
+    known. Empty where it answers, or does not.
+    """
+    unknown = set()
+    if "indication" in question and not group.indicated:
+        unknown.add("indication")
+    if "subset" in question and group.subset == Subset.UNKNOWN:
+        unknown.add("subset")
+    if group.answers or not unknown:
+        return set()
+    but_for = "both" if len(unknown) > 1 else next(iter(unknown))
+    return unknown if getattr(group, f"but_for_{but_for}") else set()
 
 
 def share_patients(collection: Collection, studies: set[int]) -> bool:

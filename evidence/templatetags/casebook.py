@@ -6,6 +6,7 @@ hundreds, and each costs a template twenty times what it costs here.
 """
 
 from html import escape as escaped
+from itertools import groupby
 from urllib.parse import urlencode
 
 from django import template
@@ -259,7 +260,7 @@ def share_row(linked) -> str:
         if share.why and not share.known
         else ""
     )
-    fraction = linked_text(f"<b>{share.fraction}</b>", linked.rows, "Those behind this number")
+    fraction = linked_text(f"<b>{share.fraction}</b>", linked.rows, linked.title)
     not_known = linked_text(
         share.missing_split, linked.not_known, "Patients with a course of which it is not known"
     )
@@ -471,14 +472,16 @@ def mark_class(state: str) -> str:
 
 
 @register.simple_tag
-def matrix_table(block, collection: str, path: str) -> SafeString:
-    """Patients side by side. What a cell says in words is its text; its mark is drawn by the style
-    sheet, or stands before the words where it is a text of its own.
+def matrix_table(block, collection, path: str) -> SafeString:
+    """Patients side by side. Simulated ones say so in each table, since paper may part them. What a
+    cell says in words is its text; its mark is drawn by the style sheet, or stands before the words
+    where it is a text of its own.
     """
     heads = "".join(
-        f'<th scope=col><a href="/{collection}/patients/{case.patient}/">{case.patient}</a>'
+        f'<th scope=col><a href="/{collection.slug}/patients/{case.patient}/">{case.patient}</a>'
         for case in block.cases
     )
+    caption = "<caption>Simulated, not evidence</caption>" if collection.is_simulated else ""
     html_by_cell: dict[int, str] = {}
     for row in block.rows:
         for cell in row.cells:
@@ -487,7 +490,7 @@ def matrix_table(block, collection: str, path: str) -> SafeString:
     rows = "".join(matrix_row(row, path, html_by_cell) for row in block.rows)
     return mark_safe(  # noqa: S308
         '<table class="matrix cells" role="grid" aria-describedby="matrix-help">'
-        f"<thead><tr><td></td>{heads}</thead><tbody>{rows}</tbody></table>"
+        f"{caption}<thead><tr><td></td>{heads}</thead><tbody>{rows}</tbody></table>"
     )
 
 
@@ -512,16 +515,31 @@ def matrix_cell(cell) -> str:
 
 @register.simple_tag
 def printed_results(results) -> SafeString:
-    """Printed results of a group, one behind the other: what was measured, the numbers, a note."""
-    return format_html_join(
-        "; ",
-        "{} <b>{}</b>{}",
-        (
-            (
-                result.measure,
-                result.numbers,
-                format_html(' <span class="quiet">({})</span>', result.note) if result.note else "",
+    """Printed results of a group, one behind the other: what was measured, the numbers, a note.
+    What several say in a row, such as “standardised mean change”, is said once before them.
+    """
+    parts = []
+    for summary, same in groupby(results, key=lambda result: result.summary):
+        group = list(same)
+        said_once = summary if len(group) > 1 else ""
+        parts.append(
+            format_html("{}: ", said_once) if said_once else "",
+        )
+        parts.append(
+            format_html_join(
+                "; ",
+                "{} <b>{}</b>{}",
+                (
+                    (
+                        result.measure,
+                        result.numbers if said_once else result.text,
+                        format_html(' <span class="quiet">({})</span>', result.note)
+                        if result.note
+                        else "",
+                    )
+                    for result in group
+                ),
             )
-            for result in results
-        ),
-    )
+        )
+        parts.append("; ")
+    return format_html_join("", "{}", ((part,) for part in parts[:-1]))

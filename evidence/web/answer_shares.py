@@ -18,6 +18,7 @@ class LinkedShare:
     share: Share
     rows: str = ""
     not_known: str = ""
+    title: str = "The patients behind this number"
 
 
 def linked_headlines(question: Question, shares: list[Share]) -> list[LinkedShare]:
@@ -48,8 +49,18 @@ def is_listed_as_missing(share: Share, question: Question) -> bool:
 
 
 def linked_domains(question: Question, shares: list[Share]) -> list[LinkedShare]:
-    """Improved, by domain: the outcomes are a list of their own."""
-    return [LinkedShare(share, list_url(question, "outcomes")) for share in shares]
+    """Improved, by domain: no filter asks for one domain, so the way leads to the patients side by
+    side, those with a result in it first.
+    """
+    url = reverse("matrix", args=[question.collection.slug])
+    return [
+        LinkedShare(
+            share,
+            f"{url}?{question.query(sort=f'domain.{share.key}')}" if share.known else "",
+            title="The patients side by side, those with a result in this domain first",
+        )
+        for share in shares
+    ]
 
 
 def list_url(question: Question, noun: str) -> str:

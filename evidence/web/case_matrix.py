@@ -26,6 +26,7 @@ from ..summaries.cases import (
     SEVERAL,
     Case,
     ranked_by_domain,
+    ranked_by_indication,
     ranked_by_treatment,
     read_cases,
 )
@@ -145,7 +146,7 @@ def sort_words(vocabulary: Vocabulary) -> dict[str, Sequence[str]]:
         "response": tuple(code.value for code in Response if code != Response.UNKNOWN),
         "relapsed": (YesNo.YES.value, YesNo.NO.value),
         "adverse_events": (Ascertainment.EVENTS.value, Ascertainment.EXPLICITLY_NONE.value),
-        **{f"indication.{code}": (code,) for code in vocabulary.terms["indication"]},
+        **{f"indication.{code}": (LISTED, NOT_LISTED) for code in vocabulary.terms["indication"]},
         **{
             f"domain.{domain.value}": tuple(
                 code.value for code in Response if code != Response.UNKNOWN
@@ -172,6 +173,8 @@ def sorted_patients(
         known = set(first)
         rest = [key for key in others.values_list("pk", flat=True) if key not in known]
         return [*first, *rest][:most]
+    if field == "indication":
+        return ranked_by_indication(question, code, codes)[:most]
     return ranked_by_treatment(question, field, codes)[:most]
 
 
@@ -308,8 +311,10 @@ def case_in_words(case: Case, vocabulary: Vocabulary) -> list[str]:
         )
         lines.append(f"{drug} {purpose}: overall response {verdict}")
     domains = "; ".join(result.words for result in case.domains.values())
-    if domains:
+    if domains and len(case.courses) == 1:
         lines[-1] += f"; {domains}"
+    elif domains:  # one result of a patient counts in each domain, whichever course it came of
+        lines.append(f"of all courses together: {domains}")
     lines[1:] = [f"{capitalize(line)}." for line in lines[1:]]
     relapse, events = case.of_courses("relapsed"), case.of_courses("adverse_events")
     relapse_text = {
