@@ -156,7 +156,7 @@ def read_group_evidence(question: Question) -> GroupEvidence:
         .filter(study__in=studies)
         .select_related("study", "inhibitor")
         .prefetch_related("indications", "findings")
-        .order_by("study__year", "study__short_name", "position")
+        .order_by("study__year", "study__short_name", "study", "position", "slug")
     )
     treated = set(candidates.order_by().values_list("pk", flat=True))
     by_study = defaultdict(list)
@@ -165,6 +165,7 @@ def read_group_evidence(question: Question) -> GroupEvidence:
             by_study[group.study_id].append(group)
     evidence = GroupEvidence(that_answer=frozenset(answering))
     for of_study in by_study.values():
+        of_study.sort(key=lambda group: group.is_comparator)  # comparators stand last
         places = {group.pk: place_of(group, answering) for group in of_study}
         treated_places = [places[group.pk] for group in of_study if not group.is_comparator]
         for group in of_study:
