@@ -28,6 +28,9 @@ PROBLEM = {
 }
 
 
+NO_NUL = r"^[^\u0000]*$"  # a text without the character that no database takes
+
+
 def response_schemas(shape: type, description: str, *problems: int) -> dict:
     """The answers of an address: what it gives, and the problems it may have."""
     responses = {200: OpenApiResponse(shape, description)}
@@ -74,7 +77,12 @@ def filter_parameters() -> list[OpenApiParameter]:
                 query_parameter(
                     name,
                     description,
-                    {"type": "string", "minLength": 1, "maxLength": url_filter.extra["max_length"]},
+                    {
+                        "type": "string",
+                        "minLength": 1,
+                        "maxLength": url_filter.extra["max_length"],
+                        "pattern": NO_NUL,
+                    },
                 )
             )
         else:
