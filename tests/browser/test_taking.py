@@ -12,7 +12,7 @@ SIM = "/sener-2025-reconstruction/"
 def test_the_button_copies_what_the_reader_sees_now(visit, site):
     page = visit(SIM)
     page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=site)
-    page.get_by_label("tofacitinib 72 patients").check()
+    page.get_by_label("tofacitinib 72").check()
     expect(page.locator("#answer strong")).to_have_text("72 patients")
     button = page.get_by_role("link", name="Copy link with release 1")
     button.focus()
