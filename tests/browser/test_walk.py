@@ -91,7 +91,7 @@ def test_7_from_a_number_to_its_paper(visit):
     row = page.locator("table.evidence tr").filter(has_text="mRSS").first
     assert row.locator("a.doi").get_attribute("href").startswith("https://doi.org/10.")
     page = visit("/published/?indication=joints")
-    Hand(page, most=1).click(page.locator("nav.tabs a", has_text="Patients"))
+    Hand(page, most=1).click(page.locator("nav.tabs > a", has_text="Patients"))
     doi = page.locator("table.rows a.doi").first
     assert doi.get_attribute("href").startswith("https://doi.org/10."), "the next click opens it"
 
