@@ -1,5 +1,7 @@
 """A question as the heading of its answer: “Tofacitinib, for ILD together with skin”."""
 
+from django.utils.text import capfirst
+
 from ..models.choices import Match
 from .filters import filter_chips
 from .question import MatchedSet, Question
@@ -25,7 +27,7 @@ def question_heading(question: Question, vocabulary: Vocabulary) -> str:
         treatment_parts.append(indications_text(indications, vocabulary))
     others = filter_chips(question.without("inhibitor", "indication"), vocabulary)
     text = "; ".join(filter(None, [", ".join(treatment_parts), *(chip.text for chip in others)]))
-    return text[:1].upper() + text[1:]
+    return capfirst(text)
 
 
 def indications_text(asked: MatchedSet, vocabulary: Vocabulary) -> str:

@@ -104,8 +104,7 @@ def finding_in_words(
         when = "baseline" if finding.baseline is not None else "follow-up"
         parts.append(f"{average} at {when} {levels[0]}".strip())
     if finding.change is not None:
-        change = summary_of(finding) if with_summary else ""
-        change = change or ("change" if with_summary else "")
+        change = summary_of(finding) or "change" if with_summary else ""
         parts.append(f"{change} {with_spread(finding.change, finding.change_sd)}".strip())
     if finding.iqr is not None:
         width = "wide" if brief else "(width as printed)"

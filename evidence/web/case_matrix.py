@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from django.db.models import QuerySet
+from django.utils.text import capfirst
 
 from ..models.choices import (
     Ascertainment,
@@ -301,7 +302,7 @@ def case_in_words(case: Case, vocabulary: Vocabulary) -> list[str]:
     unknown_facts = [name for name, text in facts if not text]
     if unknown_facts:
         known_facts.append(f"{' and '.join(unknown_facts)} {case.missing}")
-    lines = [capitalize(", ".join(known_facts))]
+    lines = [capfirst(", ".join(known_facts))]
     for course in case.courses:
         drug = vocabulary.label("inhibitor", course.inhibitor)
         given = " and ".join(vocabulary.set_label(code) for code in course.indications)
@@ -315,7 +316,7 @@ def case_in_words(case: Case, vocabulary: Vocabulary) -> list[str]:
         lines[-1] += f"; {domains}"
     elif domains:  # one result of a patient counts in each domain, whichever course it came of
         lines.append(f"of all courses together: {domains}")
-    lines[1:] = [f"{capitalize(line)}." for line in lines[1:]]
+    lines[1:] = [f"{capfirst(line)}." for line in lines[1:]]
     relapse, events = case.of_courses("relapsed"), case.of_courses("adverse_events")
     relapse_text = {
         YesNo.YES: "relapsed",
@@ -327,9 +328,4 @@ def case_in_words(case: Case, vocabulary: Vocabulary) -> list[str]:
         Ascertainment.EXPLICITLY_NONE: "no adverse event, as stated",
         SEVERAL: "adverse events differ between courses",
     }.get(events, f"adverse events {case.missing}")
-    return [*lines, capitalize(f"{relapse_text}; {events_text}.")]
-
-
-def capitalize(text: str) -> str:
-    """With a capital first letter; the rest as it is."""
-    return text[:1].upper() + text[1:]
+    return [*lines, capfirst(f"{relapse_text}; {events_text}.")]
