@@ -7,6 +7,7 @@ import pytest
 from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils.http import parse_http_date
 from drf_spectacular.generators import SchemaGenerator
 
 from evidence.curation.make_release import make_release
@@ -56,8 +57,12 @@ def test_head_has_the_headers_of_get_and_no_body(db, address):
     status, headers, body = asked("HEAD", address)
     got, expected, content = asked("GET", address)
     assert (status, body) == (got, b"") and got == 200 and content
-    for name in (headers.keys() | expected.keys()) - OF_THE_BODY - {"RateLimit"}:
+    for name in (headers.keys() | expected.keys()) - OF_THE_BODY - {"RateLimit", "Expires"}:
         assert headers.get(name) == expected.get(name), name
+    assert ("Expires" in headers) == ("Expires" in expected)
+    if "Expires" in headers:  # of the second it was asked in
+        seconds = [parse_http_date(one["Expires"]) for one in (headers, expected)]
+        assert abs(seconds[0] - seconds[1]) <= 10
     assert (
         "Content-Length" not in headers or headers["Content-Length"] == expected["Content-Length"]
     )
