@@ -2,6 +2,7 @@
 
 from . import lookups  # noqa: F401 (registers what it defines)
 from .adverse_event import AdverseEvent
+from .draft import Curator, Door, StudyDraft, StudyVersion
 from .flow import FlowStep
 from .group import GroupFinding, StudyGroup
 from .knowledge import ATTRIBUTES, LISTS
@@ -31,7 +32,9 @@ __all__ = [
     "ArchivePart",
     "Autoantibody",
     "Collection",
+    "Curator",
     "DataVersion",
+    "Door",
     "FlowStep",
     "GroupFinding",
     "Indication",
@@ -49,7 +52,9 @@ __all__ = [
     "Review",
     "ReviewInclusion",
     "Study",
+    "StudyDraft",
     "StudyGroup",
+    "StudyVersion",
     "TermTree",
     "Therapy",
     "Treatment",

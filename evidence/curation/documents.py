@@ -1,0 +1,392 @@
+"""A study as one document: its records in the shape of the fixtures, and the state of each empty
+cell.
+
+A document is a list of records, `{"model": …, "fields": {…}, "states": {…}}`. `fields` has the
+values that are not the field's default. `states` says of empty cells what is known of them; a cell
+that stands in neither is *untouched*: nobody has said anything about it. That nothing was there is
+a value (“none, as stated”, “looked for, absent”), no state.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.apps import apps
+from django.core.exceptions import ValidationError
+from django.db import models
+
+from ..models import (
+    AdverseEvent,
+    GroupFinding,
+    Outcome,
+    Patient,
+    PatientAutoantibody,
+    PatientManifestation,
+    Provenance,
+    ReviewInclusion,
+    Study,
+    StudyGroup,
+    Treatment,
+)
+from ..models.base import Keyed
+
+NOT_REPORTED = "not_reported"  # somebody looked: the source does not say
+UNREADABLE = "unreadable"  # where it may stand could not be read
+STATES = {NOT_REPORTED: "not reported", UNREADABLE: "unreadable"}
+UNTOUCHED = "untouched"
+
+# What belongs to a study, in the order it is written: a record comes after those it names. The
+# path leads from the record to its study.
+PARTS: dict[type[Keyed], str] = {
+    Study: "pk",
+    ReviewInclusion: "study",
+    Patient: "study",
+    PatientManifestation: "patient__study",
+    PatientAutoantibody: "patient__study",
+    Treatment: "patient__study",
+    Outcome: "treatment__patient__study",
+    AdverseEvent: "treatment__patient__study",
+    StudyGroup: "study",
+    GroupFinding: "group__study",
+    Provenance: "study",
+}
+ORDER = {model._meta.label_lower: place for place, model in enumerate(PARTS)}
+
+Document = list[dict]
+
+
+def read_document(study: Study, states_from: Document = ()) -> Document:
+    """What the evidence tables hold of a study.
+
+    Tables do not know the states of empty cells; those of `states_from` are kept for cells that
+    are still empty. A fixed number of queries, however many records there are.
+    """
+    document = [
+        record_of(instance)
+        for model, path in PARTS.items()
+        for instance in with_references(model).filter(**{path: study.pk})
+    ]
+    states = {key_of(record): record["states"] for record in states_from if record.get("states")}
+    for record in document:
+        if known := states.get(key_of(record)):
+            kept = {name: state for name, state in known.items() if name not in record["fields"]}
+            if kept:
+                record["states"] = kept
+    return in_order(document)
+
+
+def with_references(model: type[Keyed]) -> models.QuerySet:
+    """Records with all that their natural keys and references are made of."""
+    paths = {path.rpartition("__")[0] for path in model.KEY} - {""}
+    for field in model._meta.concrete_fields:
+        if isinstance(field, models.ForeignKey):
+            paths |= {
+                "__".join(filter(None, (field.name, path.rpartition("__")[0])))
+                for path in field.related_model.KEY
+            }
+    lists = [field.name for field in listed_fields(model)]
+    return model._default_manager.select_related(*sorted(paths)).prefetch_related(*lists)
+
+
+def listed_fields(model: type[Keyed]) -> list[models.ManyToManyField]:
+    """Lists of a model that have no records of their own."""
+    return [
+        field for field in model._meta.many_to_many if field.remote_field.through._meta.auto_created
+    ]
+
+
+def record_of(instance: Keyed) -> dict:
+    """One stored record as a document or a fixture writes it."""
+    fields = {}
+    for field in instance._meta.concrete_fields:
+        if field.primary_key or not field.editable:
+            continue
+        if isinstance(field, models.ForeignKey):
+            if getattr(instance, field.attname) is not None:
+                fields[field.name] = list(getattr(instance, field.name).natural_key())
+        else:
+            value = written_value(field.value_from_object(instance))
+            default = written_value(field.get_default())
+            if field.name in instance.KEY or (value != default and value not in (None, "")):
+                fields[field.name] = value
+    for field in listed_fields(type(instance)):
+        keys = [list(item.natural_key()) for item in getattr(instance, field.name).all()]
+        if keys:
+            fields[field.name] = sorted(keys)
+    return {"model": instance._meta.label_lower, "fields": fields}
+
+
+def written_value(value):
+    """A value as JSON has it: decimals as text, without zeros at the end."""
+    if isinstance(value, Decimal):
+        text = format(value, "f")
+        return (text.rstrip("0").rstrip(".") if "." in text else text) or "0"
+    return value if value is None or isinstance(value, bool | int | str) else str(value)
+
+
+def normalised(document: Iterable[dict]) -> Document:
+    """A document as `read_document` would write it: no field with its default or without a value,
+    numbers in one spelling, no state beside a value. What a field cannot read stays as it is.
+    """
+    return in_order(normalised_record(record) for record in document)
+
+
+def normalised_record(record: dict) -> dict:
+    model, fields = apps.get_model(record["model"]), {}
+    for name, value in record["fields"].items():
+        field = model._meta.get_field(name)
+        if not field.is_relation:
+            with suppress(ValidationError):  # it is said where the draft is published
+                value = written_value(field.to_python(value))
+            default = written_value(field.get_default())
+        else:
+            default = None
+        if name in key_fields(model) or (value != default and value not in (None, "", [])):
+            fields[name] = value
+    states = {name: state for name, state in record.get("states", {}).items() if name not in fields}
+    return {"model": record["model"], "fields": fields} | ({"states": states} if states else {})
+
+
+def key_fields(model: type[Keyed]) -> list[str]:
+    """The fields that lead to the parts of a model's natural key."""
+    return list(dict.fromkeys(path.split("__")[0] for path in model.KEY))
+
+
+def key_of(record: dict) -> tuple:
+    """Which record it is: its model and its natural key, as its fields spell it.
+
+    An empty or missing part of the key has its default, as when the record is loaded.
+    """
+    model, key = apps.get_model(record["model"]), []
+    for step in key_fields(model):
+        value = record["fields"].get(step, model._meta.get_field(step).get_default())
+        key.extend(value if isinstance(value, list) else [value])
+    return (record["model"], *key)
+
+
+def in_order(document: Iterable[dict]) -> Document:
+    """Records in loading order, those of one model by their keys, with those that name another of
+    them last; always the same list.
+    """
+    return sorted(
+        document,
+        key=lambda record: (
+            ORDER[record["model"]],
+            any(record["fields"].get(name) for name in ("same_as", "replaced_by")),
+            [(isinstance(part, str), part) for part in key_of(record)[1:]],
+        ),
+    )
+
+
+def digest_of(document: Document) -> str:
+    """The SHA-256 of what a document says, whatever the order of its records and fields."""
+    said = [
+        {"model": record["model"], "fields": canonical(record["fields"])}
+        | ({"states": record["states"]} if record.get("states") else {})
+        for record in in_order(document)
+    ]
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+def canonical(fields: dict) -> dict:
+    """Fields with lists in order: a list of terms is a set."""
+    return {
+        name: sorted(value)
+        if isinstance(value, list) and value and isinstance(value[0], list)
+        else value
+        for name, value in fields.items()
+    }
+
+
+def study_record(document: Document) -> dict | None:
+    """The record of the study itself."""
+    return next((record for record in document if record["model"] == "evidence.study"), None)
+
+
+@dataclass(frozen=True)
+class CellChange:
+    """One cell that differs between two documents.
+
+    `before` and `after` are a value, a state in words, or None where the cell is untouched. A
+    record that is added or taken away has a change for each of its cells, with `record` saying so.
+    """
+
+    model: str
+    key: tuple
+    field: str
+    before: object
+    after: object
+    record: str = "changed"  # or "added", "removed"
+
+    @property
+    def label(self) -> str:
+        """The record and the field in words."""
+        model = apps.get_model(self.model)
+        name = model._meta.get_field(self.field).verbose_name if self.field else ""
+        return f"{model._meta.verbose_name} {' / '.join(map(str, self.key))}: {name}"
+
+
+def cells_of(record: dict | None) -> dict[str, object]:
+    """What each cell of a record says that is not untouched: its value, or `State` in words."""
+    if record is None:
+        return {}
+    return canonical(record["fields"]) | {
+        name: CellState(state) for name, state in record.get("states", {}).items()
+    }
+
+
+class CellState(str):
+    """The state of an empty cell, told from a value that reads the same."""
+
+    def __repr__(self) -> str:
+        return f"CellState({str(self)!r})"
+
+    def __eq__(self, other) -> bool:
+        return isinstance(other, CellState) and str(self) == str(other)
+
+    def __ne__(self, other) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash(("state", str(self)))
+
+
+def by_key(document: Document) -> dict[tuple, dict]:
+    """The records of a document by their keys. Raises ValueError where two have the same."""
+    records = {}
+    for record in document:
+        key = key_of(record)
+        if key in records:
+            raise ValueError(f"{key[0]} {' / '.join(map(str, key[1:]))} stands in it twice")
+        records[key] = record
+    return records
+
+
+def differences(before: Document, after: Document) -> list[CellChange]:
+    """Every cell in which two documents differ, in the order of the records."""
+    old, new = by_key(before), by_key(after)
+    keys = [key_of(record) for record in in_order({**old, **new}.values())]
+    return [change for key in keys for change in record_changes(key, old.get(key), new.get(key))]
+
+
+def record_changes(key: tuple, before: dict | None, after: dict | None) -> Iterator[CellChange]:
+    kind = "added" if before is None else "removed" if after is None else "changed"
+    old, new = cells_of(before), cells_of(after)
+    for name in dict.fromkeys((*old, *new)):
+        if old.get(name) != new.get(name) or (kind != "changed"):
+            yield CellChange(key[0], key[1:], name, old.get(name), new.get(name), kind)
+
+
+def merged(base: Document, ours: Document, theirs: Document) -> tuple[Document, list[CellChange]]:
+    """What two people made of one document, cell by cell, and the cells in which they disagree.
+
+    A cell that only one of them changed has that one's value. Where both changed it differently
+    ours stands in the result, and the cell is among the conflicts with theirs as `before` and ours
+    as `after`. A record that one removed and the other changed is such a conflict and is kept.
+    """
+    first, second, third = by_key(base), by_key(ours), by_key(theirs)
+    result, conflicts = [], []
+    for key in {**first, **second, **third}:
+        start, mine, other = first.get(key), second.get(key), third.get(key)
+        if mine == other or other == start:
+            chosen = mine
+        elif mine == start:
+            chosen = other
+        elif mine is None or other is None:
+            chosen = mine or other
+            conflicts += record_changes(key, other, mine)
+        else:
+            chosen, disagreed = merged_record(key, start, mine, other)
+            conflicts += disagreed
+        if chosen is not None:
+            result.append(chosen)
+    return in_order(result), conflicts
+
+
+def merged_record(key, start, mine, other) -> tuple[dict, list[CellChange]]:
+    old, ours, theirs = cells_of(start), cells_of(mine), cells_of(other)
+    cells, conflicts = {}, []
+    for name in dict.fromkeys((*old, *ours, *theirs)):
+        was, left, right = old.get(name), ours.get(name), theirs.get(name)
+        chosen = right if left == was else left
+        if left != was and right not in (was, left):
+            conflicts.append(CellChange(key[0], key[1:], name, right, left))
+        if chosen is not None:
+            cells[name] = chosen
+    return record_with(mine["model"], cells), conflicts
+
+
+def record_with(model: str, cells: dict) -> dict:
+    """A record of these cells; see `cells_of`."""
+    states = {name: str(cell) for name, cell in cells.items() if isinstance(cell, CellState)}
+    fields = {name: cell for name, cell in cells.items() if not isinstance(cell, CellState)}
+    return {"model": model, "fields": fields} | ({"states": states} if states else {})
+
+
+def overlaid(document: Document, entered: Document) -> Document:
+    """A document with what somebody entered written over it, cell by cell.
+
+    What was not entered stays. A state takes the place of a value and a value that of a state. What
+    is listed as present or absent in a patient replaces what was listed so before. Places are kept
+    once for each value, whatever number they were entered under.
+    """
+    records = by_key(document)
+    entered_records = by_key([record for record in entered if not is_place(record)])
+    for key in replaced_presences(records, entered_records):
+        del records[key]
+    for key, record in entered_records.items():
+        cells = cells_of(records.get(key)) | cells_of(record)
+        records[key] = record_with(record["model"], cells)
+    places = [record for record in records.values() if is_place(record)]
+    rest = [record for record in records.values() if not is_place(record)]
+    return in_order(rest + overlaid_places(places, filter(is_place, entered)))
+
+
+def is_place(record: dict) -> bool:
+    return record["model"] == Provenance._meta.label_lower
+
+
+def replaced_presences(records: dict, entered: dict) -> list[tuple]:
+    """Keys of what was listed for a patient under a status for which a new list is entered."""
+    models_listed = {
+        model._meta.label_lower: model for model in (PatientManifestation, PatientAutoantibody)
+    }
+
+    def listed_as(record: dict) -> tuple:
+        model = models_listed[record["model"]]
+        status = record["fields"].get("status", model._meta.get_field("status").get_default())
+        return record["model"], *record["fields"]["patient"], status
+
+    lists = {listed_as(record) for record in entered.values() if record["model"] in models_listed}
+    return [
+        key
+        for key, record in records.items()
+        if record["model"] in models_listed and listed_as(record) in lists and key not in entered
+    ]
+
+
+def value_placed(record: dict) -> str:
+    """Which value a place belongs to: the record it names and the field."""
+    subject = {
+        name: value
+        for name, value in record["fields"].items()
+        if name in ("patient", "treatment", "outcome", "adverse_event", "group", "finding", "field")
+    }
+    return json.dumps(subject, sort_keys=True)
+
+
+def overlaid_places(places: Iterable[dict], entered: Iterable[dict]) -> Document:
+    """Places of values, those entered in the place of earlier ones of the same value."""
+    kept = {value_placed(record): record for record in places}
+    number = max((record["fields"].get("number", 1) for record in kept.values()), default=0)
+    for record in entered:
+        value = value_placed(record)
+        if value in kept:
+            own = kept[value]["fields"].get("number", 1)
+        else:
+            number = own = number + 1
+        kept[value] = record | {"fields": record["fields"] | {"number": own}}
+    return list(kept.values())

@@ -1,0 +1,458 @@
+"""Studies in work: keeping, undoing, comparing, publishing. Every change is a version.
+
+Nothing here touches the evidence tables but `publish`, which writes one whole document in one
+transaction; so the data version stays as it is while somebody works.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.core.exceptions import ValidationError
+from django.db import DatabaseError, transaction
+from django.utils import timezone
+
+from ..models import Collection, Door, Patient, Study, StudyDraft, StudyVersion
+from ..models.choices import Extraction, State
+from .cell_states import patients_looked_at
+from .documents import (
+    ORDER,
+    PARTS,
+    CellChange,
+    Document,
+    by_key,
+    differences,
+    digest_of,
+    in_order,
+    key_of,
+    merged,
+    normalised,
+    overlaid,
+    read_document,
+    study_record,
+)
+from .fixture_files import FixtureRecord
+from .integrity import RECORD_RULES, broken_rules
+from .loading import RecordError, build_candidate, save_candidate
+
+READ_IN_FULL = (Extraction.FULL_TEXT, Extraction.IN_PART)
+
+
+class Conflict(Exception):
+    """Somebody else wrote a version meanwhile. `changes` are the cells in which it differs from the
+    one that was worked on, `version` is the newest.
+    """
+
+    def __init__(self, version: StudyVersion, changes: list[CellChange]):
+        self.version, self.changes = version, changes
+        who = version.author_name or "somebody"
+        super().__init__(
+            f"{who} wrote version {version.number} meanwhile ({len(changes)} cells differ). "
+            "Nothing was overwritten."
+        )
+
+
+class NotPublishable(Exception):
+    """Why a draft cannot be published; `problems` are sentences that name record and field."""
+
+    def __init__(self, problems: list[str]):
+        self.problems = problems
+        super().__init__("\n".join(problems))
+
+
+@dataclass(frozen=True)
+class Author:
+    """Who writes a version, and by which way."""
+
+    user: object = None
+    door: str = Door.WORKBENCH
+
+    @property
+    def name(self) -> str:
+        return self.user.get_username() if self.user else ""
+
+
+def content_of(version: StudyVersion | None) -> Document:
+    """The document of a version; an empty one where there is none."""
+    return version.content if version else []
+
+
+def base_of(version: StudyVersion | None) -> StudyVersion | None:
+    """The newest published version that a version takes into account."""
+    return version if version is None or version.is_published else version.base
+
+
+def find_study(draft: StudyDraft) -> Study | None:
+    """The study in the evidence tables, if it stands there."""
+    return Study.objects.filter(collection=draft.collection_id, slug=draft.slug).first()
+
+
+def open_draft(collection: Collection, slug: str, author: Author) -> StudyDraft:
+    """The draft of a study, begun if there is none, with what the tables hold of it.
+
+    If the tables say something else than the version they should hold, a version records that
+    first: a fixture was loaded, or a command wrote them.
+    """
+    with transaction.atomic():
+        draft, _ = StudyDraft.objects.select_for_update().get_or_create(
+            collection=collection, slug=slug
+        )
+        note_tables(draft, Author(door=Door.FOUND), "As found in the tables.")
+        return draft
+
+
+def note_tables(draft: StudyDraft, author: Author, message: str) -> StudyVersion | None:
+    """Writes a version of what the tables hold of a study, unless the newest published one says so.
+
+    Work that has not begun follows it; work that has begun keeps its own base, so that publishing
+    has to look at both. Returns the version the tables hold, None where they hold nothing.
+    """
+    study = find_study(draft)
+    if study is None:
+        return None
+    content = read_document(study, content_of(draft.published))
+    if draft.published and draft.published.digest == digest_of(content):
+        return draft.published
+    at_rest = not draft.is_open
+    version = add_version(
+        draft, content, author, message, parent=draft.published, is_published=True
+    )
+    draft.published = version
+    if at_rest:
+        draft.head = version
+    draft.save()
+    return version
+
+
+def note_study(study: Study, author: Author, message: str) -> StudyVersion:
+    """The same after a form, a command or the loader wrote a study to the tables directly."""
+    with transaction.atomic():
+        draft, _ = StudyDraft.objects.select_for_update().get_or_create(
+            collection=study.collection, slug=study.slug
+        )
+        return note_tables(draft, author, message)
+
+
+def add_version(
+    draft: StudyDraft,
+    content: Document,
+    author: Author,
+    message: str,
+    *,
+    parent: StudyVersion | None,
+    base: StudyVersion | None = None,
+    is_published: bool = False,
+) -> StudyVersion:
+    """One more version, at the end of the list. The caller holds the draft's row."""
+    newest = draft.versions.order_by("-number").values_list("number", flat=True).first() or 0
+    return StudyVersion.objects.create(
+        draft=draft,
+        number=newest + 1,
+        parent=parent,
+        base=base,
+        content=content,
+        digest=digest_of(content),
+        door=author.door,
+        author=author.user,
+        author_name=author.name,
+        at=timezone.now(),
+        message=message,
+        is_published=is_published,
+    )
+
+
+def save_draft(
+    draft: StudyDraft,
+    content: Document,
+    *,
+    based_on: int | None,
+    author: Author,
+    message: str = "",
+) -> StudyVersion:
+    """Keeps a new state of a draft. Saving what it says already writes nothing.
+
+    `based_on` is the number of the version that was worked on, None for the first. Raises Conflict
+    where another has been written meanwhile, and ValidationError where it is no document of this
+    study.
+    """
+    content = normalised(content)
+    check_document(draft, content)
+    with transaction.atomic():
+        held = held_at(draft, based_on)
+        if held.head and held.head.digest == digest_of(content):
+            return held.head
+        version = add_version(
+            held, content, author, message, parent=held.head, base=base_of(held.head)
+        )
+        held.head = version
+        held.save()
+    draft.head = version
+    return version
+
+
+def held_at(draft: StudyDraft, based_on: int | None) -> StudyDraft:
+    """The draft's row, locked, if the version that was worked on (None: none) is still the newest.
+    Raises Conflict otherwise.
+    """
+    held = (
+        StudyDraft.objects.select_for_update(of=("self",))
+        .select_related("collection", "head__base", "published")
+        .get(pk=draft.pk)
+    )
+    if (held.head.number if held.head else None) != based_on:
+        worked_on = held.versions.filter(number=based_on).first()
+        raise Conflict(held.head, differences(content_of(worked_on), content_of(held.head)))
+    return held
+
+
+def check_document(draft: StudyDraft, content: Document) -> None:
+    """Raises ValidationError where records stand twice, are of no kind a study has, or of another
+    study.
+    """
+    strangers = [record["model"] for record in content if record["model"] not in ORDER]
+    if strangers:
+        raise ValidationError(f"A study has no {strangers[0]}.")
+    try:
+        by_key(content)
+    except ValueError as error:
+        raise ValidationError(str(error)) from None
+    studies = [key_of(record)[1:] for record in content if record["model"] == "evidence.study"]
+    if studies != [(draft.collection.slug, draft.slug)]:
+        raise ValidationError(f"This is not one study with the address {draft}.")
+
+
+def undo(draft: StudyDraft, *, based_on: int, author: Author) -> StudyVersion:
+    """Takes the newest change of a draft back, as a new version that says what the one before said.
+
+    Undone again it goes one further back. Raises Conflict like `save_draft`, and ValidationError
+    where nothing is left to take back.
+    """
+    with transaction.atomic():
+        held = held_at(draft, based_on)
+        before = held.head.parent if held.is_open and held.head else None
+        if before is None:
+            raise ValidationError("There is no change to take back.")
+        message = f"Version {held.head.number} taken back."
+        if before.pk == held.published_id:
+            version = before  # the work is where it began: there is nothing open
+        else:
+            version = add_version(
+                held, before.content, author, message, parent=before.parent, base=base_of(before)
+            )
+        held.head = version
+        held.save()
+    draft.head = version
+    return version
+
+
+def restore(draft: StudyDraft, number: int, *, based_on: int | None, author: Author):
+    """Makes an earlier version the newest again; undoing it returns to where the work was."""
+    version = draft.versions.get(number=number)
+    return save_draft(
+        draft,
+        version.content,
+        based_on=based_on,
+        author=author,
+        message=f"Version {number} restored.",
+    )
+
+
+def save_import(
+    documents: dict[str, Document], collection: Collection, author: Author, message: str
+) -> dict[str, str]:
+    """Writes imported studies over their drafts, all or none; says of each what became of it:
+    “new”, “changed” or “unchanged”.
+    """
+    outcomes = {}
+    with transaction.atomic():
+        for slug, entered in documents.items():
+            draft = open_draft(collection, slug, author)
+            before = draft.head
+            content = overlaid(content_of(before), normalised(entered))
+            version = save_draft(
+                draft,
+                content,
+                based_on=before.number if before else None,
+                author=author,
+                message=message,
+            )
+            outcomes[slug] = (
+                "new" if before is None else "unchanged" if version == before else "changed"
+            )
+    return outcomes
+
+
+def unpublished_changes(draft: StudyDraft) -> list[CellChange]:
+    """The cells in which a draft differs from what the tables hold."""
+    return differences(content_of(draft.published), content_of(draft.head))
+
+
+def publish(draft: StudyDraft, *, based_on: int, author: Author, message: str = "") -> StudyVersion:
+    """Writes a draft to the evidence tables: whole, in one transaction, for readers to see.
+
+    Raises Conflict where the draft or the tables have moved on, and NotPublishable with everything
+    that is wrong; then nothing is changed.
+    """
+    with transaction.atomic():
+        held = held_at(draft, based_on)
+        if held.head is None:
+            raise NotPublishable(["There is nothing to publish."])
+        note_tables(held, Author(door=Door.FOUND), "As found in the tables.")
+        base = base_of(held.head)
+        if base != held.published:
+            changes = differences(content_of(base), content_of(held.published))
+            raise Conflict(held.published, changes)
+        content = held.head.content
+        write_document(held, content)
+        study = find_study(held)
+        version = add_version(
+            held,
+            read_document(study, content),
+            author,
+            message,
+            parent=held.published,
+            is_published=True,
+        )
+        held.head = held.published = version
+        held.save()
+    draft.head = draft.published = version
+    return version
+
+
+def take_over(draft: StudyDraft, *, based_on: int, author: Author) -> list[CellChange]:
+    """Merges what others have published meanwhile into a draft. Returns the cells in which both
+    changed something differently: there the draft's own word stands, for a curator to look at.
+    """
+    with transaction.atomic():
+        held = held_at(draft, based_on)
+        note_tables(held, Author(door=Door.FOUND), "As found in the tables.")
+        content, conflicts = merged(
+            content_of(base_of(held.head)), content_of(held.head), content_of(held.published)
+        )
+        held.head = add_version(
+            held,
+            content,
+            author,
+            "What was published meanwhile is taken over.",
+            parent=held.head,
+            base=held.published,
+        )
+        held.save()
+    draft.refresh_from_db()
+    return conflicts
+
+
+def give_up(draft: StudyDraft, *, based_on: int) -> None:
+    """Goes back to what is published, or to nothing. The versions stay."""
+    with transaction.atomic():
+        held = held_at(draft, based_on)
+        held.head = held.published
+        held.save()
+    draft.refresh_from_db()
+
+
+def write_document(draft: StudyDraft, content: Document) -> None:
+    """A document into the evidence tables, published. Raises NotPublishable."""
+    content = ready_for_readers(content)
+    problems = removed_though_published(draft, content)
+    if problems:
+        raise NotPublishable(problems)
+    study = find_study(draft)
+    if study is not None:
+        remove_leftovers(study, content)
+    for position, record in enumerate(content, start=1):
+        try:
+            write_record(FixtureRecord("the draft", position, record["model"], record["fields"]))
+        except (RecordError, DatabaseError) as error:
+            problems.append(f"{words_of(record)}: {error}")
+            if isinstance(error, DatabaseError):  # after it the transaction is of no more use
+                break
+    if not problems:
+        settle_extraction(draft, content)
+        own = {key_of(record) for record in content}
+        problems = [
+            f"{issue.model} {' / '.join(map(str, issue.key))}: {issue.problem}"
+            for issue in broken_rules(RECORD_RULES)
+            if (issue.model, *issue.key) in own
+        ]
+    if problems:
+        raise NotPublishable(problems)
+
+
+def ready_for_readers(content: Document) -> Document:
+    """The document as it is written to the tables: published unless withdrawn, with what was looked
+    for said of each patient, and read in part until that has been settled.
+    """
+    looked_at, ready = patients_looked_at(content), []
+    for record in content:
+        fields = dict(record["fields"])
+        has_state = record["model"] in ("evidence.study", "evidence.patient")
+        if has_state and fields.get("state") != State.WITHDRAWN:
+            fields["state"] = State.PUBLISHED.value
+        if record["model"] == "evidence.patient":
+            fields["looked_for"] = fields.get("slug") in looked_at
+        if record["model"] == "evidence.study" and fields.get("extraction") in READ_IN_FULL:
+            fields["extraction"] = Extraction.IN_PART.value
+        ready.append({"model": record["model"], "fields": fields})
+    return in_order(ready)
+
+
+def settle_extraction(draft: StudyDraft, content: Document) -> None:
+    """A study counts as read in full where every core cell of every patient is stated."""
+    declared = study_record(content)["fields"].get("extraction")
+    if declared in READ_IN_FULL:
+        study = find_study(draft)
+        if not Patient.objects.filter(study=study, looked_for=False).exists():
+            study.extraction = Extraction.FULL_TEXT
+            study.save()
+
+
+def removed_though_published(draft: StudyDraft, content: Document) -> list[str]:
+    """Patients that readers have seen and that the document no longer has."""
+    kept = {
+        record["fields"].get("slug") for record in content if record["model"] == "evidence.patient"
+    }
+    seen = Patient.objects.filter(
+        study__collection=draft.collection_id, study__slug=draft.slug
+    ).exclude(state=State.DRAFT)
+    return [
+        f"patient {slug}: readers have seen this patient. Withdraw it, with a reason, instead of "
+        "removing it"
+        for slug in seen.exclude(slug__in=kept).values_list("slug", flat=True)
+    ]
+
+
+def remove_leftovers(study: Study, content: Document) -> None:
+    """Deletes what the tables hold of a study and the document does not, the last parts first."""
+    kept = {key_of(record) for record in content}
+    for model, path in reversed(PARTS.items()):
+        for instance in model._default_manager.filter(**{path: study.pk}):
+            if (model._meta.label_lower, *instance.natural_key()) not in kept:
+                instance.delete()
+
+
+def write_record(record: FixtureRecord) -> None:
+    """Creates or overwrites one record: fields that are not named get their default. Raises
+    RecordError, naming the field.
+    """
+    candidate = build_candidate(record)
+    instance, model = candidate.record, type(candidate.record)
+    existing = model._default_manager.filter(
+        **dict(zip(model.KEY, candidate.key, strict=True))
+    ).first()
+    if existing is not None:
+        instance.pk = existing.pk
+        instance._state.adding = False
+    save_candidate(candidate, instance, instance._meta.many_to_many)
+
+
+def words_of(record: dict) -> str:
+    """Which record of a document it is, in words."""
+    key = key_of(record)
+    return f"{key[0].removeprefix('evidence.')} {' / '.join(map(str, key[1:]))}"
+
+
+def studies_of(keys: Iterable[tuple[str, str]]) -> list[Study]:
+    """The studies with these (collection, slug) pairs that stand in the tables."""
+    keys = set(keys)
+    found = Study.objects.select_related("collection").filter(slug__in={slug for _, slug in keys})
+    return [study for study in found if (study.collection.slug, study.slug) in keys]

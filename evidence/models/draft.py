@@ -1,0 +1,135 @@
+"""A study in work as one document, and every version of it.
+
+Evidence tables hold only what has been published; whoever enters, imports or corrects changes a
+draft. So nothing half entered meets a reader, and a version is never lost.
+"""
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import F, Q
+
+from .base import one_of, slug_format
+from .constraints import CheckConstraint, UniqueConstraint
+from .study import Collection
+
+
+class Door(models.TextChoices):
+    """By which way a version came about."""
+
+    WORKBENCH = "workbench", "Draft"
+    ADMIN = "admin", "Form of a record"
+    IMPORT = "import", "Import"
+    COMMAND = "command", "Command line"
+    FIXTURES = "fixtures", "Files of the collection"
+    FOUND = "found", "Found in the tables"
+
+
+class StudyDraft(models.Model):
+    """One study of one collection as a document: in work, or as it was last published.
+
+    `head` is the version curators work on. `published` is the version the evidence tables hold,
+    empty while nothing of the study has been published.
+    """
+
+    collection = models.ForeignKey(Collection, on_delete=models.PROTECT, related_name="drafts")
+    slug = models.SlugField("study", max_length=80, validators=[slug_format])
+    head = models.ForeignKey(
+        "StudyVersion", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    published = models.ForeignKey(
+        "StudyVersion", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+
+    class Meta:
+        ordering = ["collection", "slug"]
+        verbose_name = "study in work"
+        verbose_name_plural = "studies in work"
+        permissions = [("publish_study", "Can publish a study")]
+        constraints = [
+            UniqueConstraint(
+                fields=["collection", "slug"],
+                name="draft_once_per_study",
+                violation_error_message="There is a draft of this study already.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.collection.slug} / {self.slug}"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is work that has not been published."""
+        return self.head_id != self.published_id
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether somebody else has changed the published study since the work began."""
+        return self.is_open and (self.head.base_id if self.head else None) != self.published_id
+
+
+class StudyVersion(models.Model):
+    """What a study's document said at one time: who wrote it, when, why. Never changed or deleted.
+
+    `content` is the list of records (`curation/documents.py`), `digest` its SHA-256. `parent` is
+    the version this one follows, to which undoing goes back. `is_published` says whether the
+    evidence tables held it; one that they did not has taken the published version `base` into
+    account, and no later one.
+    """
+
+    draft = models.ForeignKey(StudyDraft, on_delete=models.PROTECT, related_name="versions")
+    number = models.PositiveIntegerField()
+    parent = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="+")
+    base = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="+")
+    content = models.JSONField()
+    digest = models.CharField(max_length=64)
+    door = models.CharField(max_length=12, choices=Door.choices)
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    author_name = models.CharField(max_length=150, blank=True)
+    at = models.DateTimeField()
+    message = models.TextField(blank=True)
+    is_published = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ["draft", "-number"]
+        constraints = [
+            UniqueConstraint(fields=["draft", "number"], name="version_number_once_per_draft"),
+            one_of("door", Door),
+            CheckConstraint(name="version_number_from_one", condition=Q(number__gte=1)),
+            CheckConstraint(
+                name="version_parent_is_earlier",
+                condition=Q(parent__isnull=True) | ~Q(parent=F("pk")),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.draft}, version {self.number}"
+
+    def save(self, *args, **kwargs):
+        if not self._state.adding:
+            raise ValidationError("A version is never changed.")
+        super().save(*args, **kwargs)
+
+    def delete(self, *args, **kwargs):
+        raise ValidationError("A version is never deleted.")
+
+
+class Curator(models.Model):
+    """What a curator has agreed to be called in public."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="curator"
+    )
+    public_name = models.CharField(
+        max_length=120,
+        blank=True,
+        help_text="Shown to readers with the studies this person worked on. Empty: not named.",
+    )
+
+    class Meta:
+        ordering = ["user"]
+
+    def __str__(self) -> str:
+        return self.public_name or f"{self.user} (not named in public)"
