@@ -451,8 +451,14 @@ def words_of(record: dict) -> str:
     return f"{key[0].removeprefix('evidence.')} {' / '.join(map(str, key[1:]))}"
 
 
-def studies_of(keys: Iterable[tuple[str, str]]) -> list[Study]:
-    """The studies with these (collection, slug) pairs that stand in the tables."""
-    keys = set(keys)
-    found = Study.objects.select_related("collection").filter(slug__in={slug for _, slug in keys})
-    return [study for study in found if (study.collection.slug, study.slug) in keys]
+def note_loaded(records: Iterable[FixtureRecord]) -> None:
+    """Writes a version of each study of these records that loading has changed."""
+    keys = {
+        (record.fields["collection"][0], record.fields["slug"])
+        for record in records
+        if record.model == "evidence.study"
+    }
+    studies = Study.objects.select_related("collection").order_by("collection", "slug")
+    for study in studies.filter(slug__in={slug for _, slug in keys}):
+        if (study.collection.slug, study.slug) in keys:
+            note_study(study, Author(door=Door.FIXTURES), "As in the collection’s files.")

@@ -12,14 +12,8 @@ from pathlib import Path
 from django.conf import settings
 
 # What is loaded, in this order: a record comes after those it names.
-FILES = [
-    "vocabulary.json",
-    "inhibitors.json",
-    "reviews.json",
-    "collections.json",
-    "published.json",
-    "sener-2025-reconstruction.json",
-]
+SHARED_FILES = ["vocabulary.json", "inhibitors.json", "reviews.json", "collections.json"]
+FILES = [*SHARED_FILES, "published.json", "sener-2025-reconstruction.json"]
 
 
 class BrokenFixture(Exception):
@@ -71,9 +65,17 @@ def read_fixture(path: Path) -> list[FixtureRecord]:
     return records
 
 
-def read_all() -> list[FixtureRecord]:
-    """The records of every file, in loading order."""
-    return [record for name in FILES for record in read_fixture(fixture_folder() / name)]
+def read_all(folder: Path | None = None) -> list[FixtureRecord]:
+    """The records of every file, in loading order: of the shipped fixtures, or of a folder that
+    `dump_evidence` wrote, in which each collection has a file of its name.
+    """
+    if folder is None:
+        return [record for name in FILES for record in read_fixture(fixture_folder() / name)]
+    shared = [record for name in SHARED_FILES for record in read_fixture(folder / name)]
+    slugs = [
+        record.fields.get("slug") for record in shared if record.model == "evidence.collection"
+    ]
+    return shared + [record for slug in slugs for record in read_fixture(folder / f"{slug}.json")]
 
 
 def fixture_text(entries: Iterable[tuple[str, dict]]) -> str:

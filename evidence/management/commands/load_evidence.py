@@ -1,7 +1,12 @@
 """Loads the fixtures: validated, all or nothing, and again without harm."""
 
-from django.core.management.base import BaseCommand, CommandError
+from pathlib import Path
 
+from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
+
+from ...curation.drafts import note_loaded
+from ...curation.dumping import DRAFTS, load_drafts
 from ...curation.fixture_files import BrokenFixture, FixtureRecord, read_all
 from ...curation.loading import LoadReport, load_records
 from ...models import (
@@ -34,17 +39,34 @@ class Command(BaseCommand):
         "changes nothing and is named."
     )
 
-    def handle(self, *, verbosity, **options):
+    def add_arguments(self, parser):
+        parser.add_argument(
+            "--from",
+            dest="folder",
+            type=Path,
+            help="a folder that dump_evidence wrote, instead of the shipped fixtures",
+        )
+
+    def handle(self, *, verbosity, folder=None, **options):
         self.file = None
         try:
-            records = read_all()
-            report = load_records(
-                records, progress=self.show_progress if verbosity else lambda record: None
-            )
+            with transaction.atomic():
+                records = read_all(folder)
+                report = load_records(
+                    records, progress=self.show_progress if verbosity else lambda record: None
+                )
+                if folder and (folder / DRAFTS).exists():
+                    self.write_restored(load_drafts(folder / DRAFTS), verbosity)
+                if report.changed:
+                    note_loaded(records)
         except BrokenFixture as error:
             raise CommandError(f"Nothing was changed.\n{error}") from None
         if verbosity:
             self.write_report(len(records), report)
+
+    def write_restored(self, count: int, verbosity: int) -> None:
+        if verbosity:
+            self.stdout.write(f"  {DRAFTS}: {count} studies with their versions")
 
     def show_progress(self, record: FixtureRecord) -> None:
         if record.file != self.file:

@@ -1,0 +1,68 @@
+"""Publishes a study in work."""
+
+from django.core.management.base import BaseCommand, CommandError
+
+from ...curation.cell_states import state_words, unstated_cells
+from ...curation.drafts import (
+    Author,
+    Conflict,
+    NotPublishable,
+    content_of,
+    publish,
+    unpublished_changes,
+)
+from ...models import Door, StudyDraft
+from ...models.choices import Extraction
+
+
+class Command(BaseCommand):
+    help = (
+        "Writes a study in work to the evidence, for readers to see: all of it or nothing. Says "
+        "which cells nobody has said anything about; with any of them it is published as read in "
+        "part."
+    )
+
+    def add_arguments(self, parser):
+        parser.add_argument("collection", help="the collection's address, such as published")
+        parser.add_argument("study", help="the study's address, such as fujita-2019")
+        parser.add_argument("--message", default="", help="why, for the study's history")
+        parser.add_argument("--dry-run", action="store_true", help="only say what would change")
+
+    def handle(self, *, collection, study, message, dry_run, verbosity, **options):
+        draft = (
+            StudyDraft.objects.filter(collection__slug=collection, slug=study)
+            .select_related("collection", "head", "published")
+            .first()
+        )
+        if draft is None or draft.head is None:
+            raise CommandError(f"There is no study {study} in work in {collection}.")
+        if not draft.is_open:
+            self.stdout.write("Nothing to publish: readers see this version already.")
+            return
+        if verbosity:
+            self.write_changes(draft)
+        if dry_run:
+            return
+        try:
+            version = publish(
+                draft, based_on=draft.head.number, author=Author(door=Door.COMMAND), message=message
+            )
+        except (Conflict, NotPublishable) as error:
+            raise CommandError(f"Nothing was changed.\n{error}") from None
+        extraction = next(
+            record["fields"]["extraction"]
+            for record in version.content
+            if record["model"] == "evidence.study"
+        )
+        self.stdout.write(
+            self.style.SUCCESS(
+                f"Published as version {version.number}, "
+                f"read as: {Extraction(extraction).label.lower()}."
+            )
+        )
+
+    def write_changes(self, draft: StudyDraft) -> None:
+        changes = unpublished_changes(draft)
+        self.stdout.write(f"{len(changes)} cells differ from what readers see.")
+        for cell in unstated_cells(content_of(draft.head)):
+            self.stdout.write(f"  {cell.label}: {state_words(cell.state)}")
