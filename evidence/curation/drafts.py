@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from django.db import DatabaseError, transaction
 from django.utils import timezone
 
-from ..models import Collection, Door, Patient, Study, StudyDraft, StudyVersion
+from ..models import Collection, DataVersion, Door, Patient, Study, StudyDraft, StudyVersion
 from ..models.choices import Extraction, State
 from .cell_states import patients_looked_at
 from .documents import (
@@ -120,6 +120,8 @@ def note_tables(draft: StudyDraft, author: Author, message: str) -> StudyVersion
     if at_rest:
         draft.head = version
     draft.save()
+    if version.is_public and version.parent and version.parent.is_public:
+        DataVersion.bump(study.collection_id)  # readers are told of the correction
     return version
 
 
@@ -156,7 +158,9 @@ def add_version(
         author_name=author.name,
         at=timezone.now(),
         message=message,
+        changed=len(differences(content_of(parent), content)),
         is_published=is_published,
+        is_public=is_published and study_record(content)["fields"].get("state") == State.PUBLISHED,
     )
 
 

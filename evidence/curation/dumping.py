@@ -156,7 +156,9 @@ def version_entry(version: StudyVersion) -> dict:
         "author": version.author_name,
         "at": version.at.isoformat(),
         "message": version.message,
+        "changed": version.changed,
         "is_published": version.is_published,
+        "is_public": version.is_public,
         "content": version.content,
     }
 
@@ -196,7 +198,9 @@ def restored_draft(entry: dict) -> bool:
             author_name=saved["author"],
             at=datetime.fromisoformat(saved["at"]),
             message=saved["message"],
+            changed=saved["changed"],
             is_published=saved["is_published"],
+            is_public=saved["is_public"],
         )
     draft.head, draft.published = versions[entry["head"]], versions[entry["published"]]
     draft.save()

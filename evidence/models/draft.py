@@ -6,12 +6,13 @@ draft. So nothing half entered meets a reader, and a version is never lost.
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.db import models
+from django.db import models, transaction
 from django.db.models import F, Q
 
 from .base import one_of, slug_format
 from .constraints import CheckConstraint, UniqueConstraint
 from .study import Collection
+from .version import DataVersion
 
 
 class Door(models.TextChoices):
@@ -74,7 +75,8 @@ class StudyVersion(models.Model):
     `content` is the list of records (`curation/documents.py`), `digest` its SHA-256. `parent` is
     the version this one follows, to which undoing goes back. `is_published` says whether the
     evidence tables held it; one that they did not has taken the published version `base` into
-    account, and no later one.
+    account, and no later one. `is_public` says whether readers could see it: the tables also hold
+    studies that are drafts or withdrawn.
     """
 
     draft = models.ForeignKey(StudyDraft, on_delete=models.PROTECT, related_name="versions")
@@ -90,7 +92,11 @@ class StudyVersion(models.Model):
     author_name = models.CharField(max_length=150, blank=True)
     at = models.DateTimeField()
     message = models.TextField(blank=True)
+    changed = models.PositiveIntegerField(
+        "cells changed", help_text="In how many cells it differs from the version it follows."
+    )
     is_published = models.BooleanField(default=False)
+    is_public = models.BooleanField(default=False)
 
     class Meta:
         ordering = ["draft", "-number"]
@@ -102,12 +108,17 @@ class StudyVersion(models.Model):
                 name="version_parent_is_earlier",
                 condition=Q(parent__isnull=True) | ~Q(parent=F("pk")),
             ),
+            CheckConstraint(
+                name="version_public_is_published",
+                condition=Q(is_public=False) | Q(is_published=True),
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.draft}, version {self.number}"
 
     def save(self, *args, **kwargs):
+        """Raises ValidationError for a version that has been kept."""
         if not self._state.adding:
             raise ValidationError("A version is never changed.")
         super().save(*args, **kwargs)
@@ -133,3 +144,9 @@ class Curator(models.Model):
 
     def __str__(self) -> str:
         return self.public_name or f"{self.user} (not named in public)"
+
+    def save(self, *args, **kwargs):
+        """Readers see the name, so it makes a new version of the data."""
+        with transaction.atomic():
+            super().save(*args, **kwargs)
+            DataVersion.bump()

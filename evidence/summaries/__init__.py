@@ -26,6 +26,7 @@ from .flow import Flow, collection_flow, has_flow, review_flow
 from .forest import Forest, first_known_item, forest_items, forest_plot
 from .group_evidence import GroupEvidence, group_evidence
 from .groups import ChangeRow, GroupCover, group_changes, group_cover
+from .history import History, study_history
 from .home import QuestionChoices, question_choices
 from .list_counts import list_counts
 from .outcomes import (
@@ -72,6 +73,7 @@ __all__ = [
     "GroupCover",
     "GroupEvidence",
     "GroupHarm",
+    "History",
     "Levels",
     "Matches",
     "Nearest",
@@ -134,6 +136,7 @@ __all__ = [
     "side_by_side",
     "similar_patients",
     "similarity_criteria",
+    "study_history",
     "swimmer_rows",
     "value_combinations",
 ]

@@ -257,6 +257,7 @@ def study_page(request: HttpRequest, collection: str, slug: str) -> HttpResponse
             )
             for group in groups
         ],
+        "history": summaries.study_history(paper),
         "inclusions": paper.inclusions.select_related("review"),
         "sharing": Study.objects.within(collection_record)
         .sharing_with(paper)

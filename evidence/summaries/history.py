@@ -1,0 +1,63 @@
+"""What readers are told of a study's making: when it was entered, by how many it was checked, what
+has been corrected since.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from ..models import Door, Provenance, Study, StudyVersion
+
+FROM_FILES = (Door.FIXTURES, Door.FOUND)
+
+
+@dataclass(frozen=True)
+class Correction:
+    """One change of a study that readers could see before and after."""
+
+    at: datetime
+    cells: int
+    reason: str
+    by: str  # empty without the person's consent
+
+
+@dataclass(frozen=True)
+class History:
+    """A study's making. `entered_at` is None where it came with the collection's files."""
+
+    entered_at: datetime | None
+    published_at: datetime | None
+    by: str
+    values_checked: int  # by somebody other than who entered them
+    corrections: list[Correction]
+
+    @property
+    def from_files(self) -> bool:
+        """Whether it came with the collection's files, and nothing is known of its entry."""
+        return self.entered_at is None
+
+
+def study_history(study: Study) -> History:
+    """The history of a published study, in two queries: versions come without their content.
+
+    A second person's check is recorded with the place of a value, so it is counted by values.
+    """
+    versions = list(
+        StudyVersion.objects.filter(draft__collection=study.collection_id, draft__slug=study.slug)
+        .order_by("number")
+        .values_list(
+            "at", "door", "is_public", "changed", "message", "author__curator__public_name"
+        )
+    )
+    public = [version for version in versions if version[2]]
+    entered = versions[0] if versions and versions[0][1] not in FROM_FILES else None
+    return History(
+        entered_at=entered[0] if entered else None,
+        published_at=public[0][0] if public else None,
+        by=(entered[5] or "") if entered else "",
+        values_checked=Provenance.objects.filter(study=study).exclude(checked_by="").count(),
+        corrections=[
+            Correction(at, changed, message, name or "")
+            for at, _, _, changed, message, name in reversed(public[1:])
+            if changed
+        ],
+    )
