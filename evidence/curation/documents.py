@@ -222,6 +222,11 @@ class CellChange:
     record: str = "changed"  # or "added", "removed"
 
     @property
+    def words(self) -> tuple[str, str]:
+        """What stood there before and what stands there after, for people."""
+        return cell_in_words(self.before), cell_in_words(self.after)
+
+    @property
     def label(self) -> str:
         """The record and the field in words."""
         model = apps.get_model(self.model)
@@ -252,6 +257,19 @@ class CellState(str):
 
     def __hash__(self) -> int:
         return hash(("state", str(self)))
+
+
+def cell_in_words(cell) -> str:
+    """A value or a state, as `cells_of` gives it, for people."""
+    if cell is None:
+        return UNTOUCHED
+    if isinstance(cell, CellState):
+        return STATES.get(str(cell), str(cell))
+    if isinstance(cell, list):
+        items = [item if isinstance(item, list) else [item] for item in cell]
+        joint = ", " if items and isinstance(cell[0], list) else " / "
+        return joint.join(" / ".join(map(str, item)) for item in items)
+    return str(cell)
 
 
 def by_key(document: Document) -> dict[tuple, dict]:

@@ -1,0 +1,291 @@
+"""Studies in work: what is open, what has changed, undoing it, publishing it."""
+
+from collections.abc import Callable
+
+from django.contrib import admin, messages
+from django.contrib.auth.models import AnonymousUser
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import F
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.test import RequestFactory
+from django.urls import path, reverse
+from django.utils.decorators import method_decorator
+from django.views.decorators.http import require_POST
+
+from ..curation import drafts
+from ..curation.cell_states import unstated_cells
+from ..curation.documents import differences
+from ..curation.drafts import Author, Conflict, NotPublishable, content_of
+from ..curation.preview import previewed
+from ..models import Curator, StudyDraft, StudyVersion
+from ..web import cases
+
+SHOWN_CHANGES = 2_000  # cells listed on one page; the page says how many there are
+
+
+@admin.register(StudyDraft)
+class StudyDraftAdmin(admin.ModelAdmin):
+    """The list of studies in work, and one of them: read only, but for what its buttons do."""
+
+    list_display = ["slug", "collection", "work", "last_change", "last_author"]
+    list_filter = ["collection"]
+    search_fields = ["slug"]
+    list_select_related = ["collection", "head", "published"]
+    change_form_template = "admin/evidence/studydraft/study.html"
+
+    def has_add_permission(self, request):
+        return False
+
+    def has_delete_permission(self, request, obj=None):
+        return False
+
+    def get_queryset(self, request):
+        contents = ("head__content", "published__content", "head__base__content")
+        return super().get_queryset(request).defer(*contents)
+
+    @admin.display(description="state")
+    def work(self, draft):
+        return state_of_work(draft)
+
+    @admin.display(description="last change", ordering="head__at")
+    def last_change(self, draft):
+        return draft.head.at if draft.head else None
+
+    @admin.display(description="by")
+    def last_author(self, draft):
+        return (draft.head.author_name or draft.head.get_door_display()) if draft.head else ""
+
+    def get_urls(self):
+        def step(name: str, view: Callable) -> object:
+            address = f"<int:pk>/{name}/"
+            label = f"evidence_studydraft_{view.__name__}"
+            return path(address, self.admin_site.admin_view(view), name=label)
+
+        return [
+            step("undo", self.undo_view),
+            step("restore/<int:number>", self.restore_view),
+            step("give-up", self.give_up_view),
+            step("take-over", self.take_over_view),
+            step("publish", self.publish_view),
+            step("preview", self.preview_view),
+            step("preview/<slug:patient>", self.preview_patient_view),
+            step("versions/<int:number>", self.version_view),
+            *super().get_urls(),
+        ]
+
+    def change_view(self, request, object_id, form_url="", extra_context=None):
+        """What readers do not see yet, what nobody has looked at, every version."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        draft = self.draft_of(object_id)
+        changes = drafts.unpublished_changes(draft)
+        unstated = unstated_cells(content_of(draft.head))
+        versions = draft.versions.defer("content").select_related("parent", "base")
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"{draft.slug}, {draft.collection}",
+            "opts": self.opts,
+            "draft": draft,
+            "work": state_of_work(draft),
+            "changes": changes[:SHOWN_CHANGES],
+            "changes_count": len(changes),
+            "unstated": unstated[:SHOWN_CHANGES],
+            "unstated_count": len(unstated),
+            "versions": versions,
+            "can_change": self.has_change_permission(request),
+            "can_publish": request.user.has_perm("evidence.publish_study"),
+            "patients": patient_slugs(draft),
+        }
+        return TemplateResponse(request, self.change_form_template, context)
+
+    def draft_of(self, pk) -> StudyDraft:
+        queryset = StudyDraft.objects.select_related("collection", "head__base", "published")
+        return get_object_or_404(queryset, pk=pk)
+
+    def act(self, request, pk: int, what: Callable, done: str) -> HttpResponse:
+        """Does one thing to a draft, and says what became of it on the draft's page."""
+        if not self.has_change_permission(request):
+            raise PermissionDenied
+        draft = self.draft_of(pk)
+        try:
+            what(draft, int(request.POST["based_on"]), Author(user=request.user))
+        except (KeyError, ValueError):
+            self.message_user(request, "The form was incomplete; nothing was done.", messages.ERROR)
+        except Conflict as conflict:
+            self.message_user(request, str(conflict), messages.ERROR)
+            for change in conflict.changes[:20]:
+                before, after = change.words
+                self.message_user(request, f"{change.label}: {before} → {after}", messages.WARNING)
+        except NotPublishable as refused:
+            for problem in refused.problems:
+                self.message_user(request, problem, messages.ERROR)
+        except ValidationError as error:
+            self.message_user(request, " ".join(error.messages), messages.ERROR)
+        else:
+            self.message_user(request, done, messages.SUCCESS)
+        return HttpResponseRedirect(reverse("admin:evidence_studydraft_change", args=[pk]))
+
+    @method_decorator(require_POST)
+    def undo_view(self, request, pk):
+        """Takes the newest change back."""
+
+        def undo(draft, based_on, author):
+            drafts.undo(draft, based_on=based_on, author=author)
+
+        return self.act(request, pk, undo, "The last change is taken back.")
+
+    @method_decorator(require_POST)
+    def restore_view(self, request, pk, number):
+        """Makes an earlier version the newest."""
+
+        def restore(draft, based_on, author):
+            if not draft.versions.filter(number=number).exists():
+                raise ValidationError(f"There is no version {number}.")
+            drafts.restore(draft, number, based_on=based_on, author=author)
+
+        return self.act(request, pk, restore, f"Version {number} is restored, not yet published.")
+
+    @method_decorator(require_POST)
+    def give_up_view(self, request, pk):
+        """Goes back to what readers see."""
+
+        def give_up(draft, based_on, author):
+            drafts.give_up(draft, based_on=based_on)
+
+        return self.act(request, pk, give_up, "Back at what is published; the versions are kept.")
+
+    @method_decorator(require_POST)
+    def take_over_view(self, request, pk):
+        """Merges what was published meanwhile."""
+
+        def take_over(draft, based_on, author):
+            for change in drafts.take_over(draft, based_on=based_on, author=author):
+                published, ours = change.words
+                text = (
+                    f"Both changed {change.label}: published {published}, here {ours}, which "
+                    "stands. Look at it before publishing."
+                )
+                self.message_user(request, text, messages.WARNING)
+
+        return self.act(request, pk, take_over, "What was published meanwhile is taken over.")
+
+    @method_decorator(require_POST)
+    def publish_view(self, request, pk):
+        """Writes the draft to the evidence."""
+        if not request.user.has_perm("evidence.publish_study"):
+            raise PermissionDenied
+
+        def publish(draft, based_on, author):
+            message = request.POST.get("message", "")
+            drafts.publish(draft, based_on=based_on, author=author, message=message)
+
+        return self.act(request, pk, publish, "Published: readers see it now.")
+
+    def preview_view(self, request, pk):
+        """The study's page as it would be."""
+        return self.preview(request, pk, lambda draft: (cases.study_page, draft.slug))
+
+    def preview_patient_view(self, request, pk, patient):
+        """One patient's page as it would be."""
+        return self.preview(request, pk, lambda draft: (cases.patient_page, patient))
+
+    def preview(self, request, pk: int, choose: Callable) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        draft = self.draft_of(pk)
+        if draft.head is None:
+            raise Http404("There is nothing to preview.")
+        view, slug = choose(draft)
+        try:
+            return previewed(
+                draft,
+                readers_request(request, draft),
+                lambda asked: view(asked, draft.collection.slug, slug),
+            )
+        except (Conflict, NotPublishable) as error:
+            for problem in getattr(error, "problems", [str(error)]):
+                self.message_user(request, problem, messages.ERROR)
+            return HttpResponseRedirect(reverse("admin:evidence_studydraft_change", args=[pk]))
+
+    def version_view(self, request, pk, number):
+        """One version: who, when, why, and every cell that changed."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        draft = self.draft_of(pk)
+        version = get_object_or_404(draft.versions.select_related("parent"), number=number)
+        changes = differences(content_of(version.parent), version.content)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"{draft.slug}, version {number}",
+            "opts": self.opts,
+            "draft": draft,
+            "version": version,
+            "changes": changes[:SHOWN_CHANGES],
+            "changes_count": len(changes),
+            "can_change": self.has_change_permission(request),
+        }
+        return TemplateResponse(request, "admin/evidence/studydraft/version.html", context)
+
+
+def readers_request(request: HttpRequest, draft: StudyDraft) -> HttpRequest:
+    """The request of a reader for the study's page, from the same host, told apart as a preview."""
+    asked = RequestFactory().get(
+        reverse("study", args=[draft.collection.slug, draft.slug]),
+        headers={"host": request.get_host()},
+        secure=request.is_secure(),
+    )
+    asked.user, asked.htmx, asked.preview_of = AnonymousUser(), False, draft
+    return asked
+
+
+def state_of_work(draft: StudyDraft) -> str:
+    """What is to be done about a study, in words."""
+    if draft.head_id is None and draft.published_id is None:
+        return "nothing entered"
+    if not draft.is_open:
+        return "as in the tables"
+    if draft.is_behind:
+        return "in work; changed meanwhile by somebody else"
+    return "in work" if draft.published_id else "in work; new"
+
+
+def patient_slugs(draft: StudyDraft) -> list[str]:
+    """Public ids of the patients of a draft."""
+    return [
+        record["fields"]["slug"]
+        for record in content_of(draft.head)
+        if record["model"] == "evidence.patient" and record["fields"].get("slug")
+    ]
+
+
+@admin.register(Curator)
+class CuratorAdmin(admin.ModelAdmin):
+    """Who agreed to be named in public."""
+
+    list_display = ["user", "public_name"]
+    autocomplete_fields = ["user"]
+
+
+@admin.register(StudyVersion)
+class StudyVersionAdmin(admin.ModelAdmin):
+    """All versions of all studies, newest first: read only."""
+
+    list_display = ["draft", "number", "at", "author_name", "door", "changed", "message"]
+    list_filter = ["door", "is_public", "draft__collection"]
+    search_fields = ["draft__slug", "author_name", "message"]
+    list_select_related = ["draft__collection"]
+    ordering = [F("at").desc()]
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).defer("content")
+
+    def has_add_permission(self, request):
+        return False
+
+    def has_change_permission(self, request, obj=None):
+        return False
+
+    def has_delete_permission(self, request, obj=None):
+        return False
