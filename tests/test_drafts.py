@@ -1,0 +1,581 @@
+"""Studies in work: versions, undo, merging, publishing; readers see nothing of it until then."""
+
+import json
+import subprocess
+import sys
+from io import StringIO
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.core.management import call_command
+from django.db import DatabaseError, connection, transaction
+from django.test.utils import CaptureQueriesContext
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from evidence.curation import drafts
+from evidence.curation.cell_states import core_cells, patients_looked_at, unstated_cells
+from evidence.curation.documents import (
+    ORDER,
+    NOT_REPORTED,
+    UNREADABLE,
+    by_key,
+    differences,
+    digest_of,
+    merged,
+    normalised,
+    overlaid,
+    read_document,
+    study_record,
+)
+from evidence.curation.drafts import Author, Conflict, NotPublishable
+from evidence.curation.fixture_files import read_all
+from evidence.downloads.release_status import content_hash
+from evidence.models import (
+    Collection,
+    Curator,
+    DataVersion,
+    Door,
+    Patient,
+    Study,
+    StudyDraft,
+    StudyVersion,
+    Treatment,
+)
+
+from .factories import make_collection, make_patient, make_study, make_treatment
+from .processes import ROOT, environment
+
+pytestmark = pytest.mark.django_db
+LOAD_AND_DUMP = """
+import json, sys
+import django
+django.setup()
+from django.core.management import call_command
+from evidence.downloads.release_status import content_hash
+from evidence.models import Collection
+
+call_command("migrate", verbosity=0)
+call_command("load_evidence", "--from", sys.argv[1], verbosity=0)
+call_command("dump_evidence", sys.argv[2], "--all", verbosity=0)
+print(json.dumps({one.slug: content_hash(one) for one in Collection.objects.all()}))
+"""
+SOMEBODY = Author(door=Door.WORKBENCH)
+
+
+def record(model: str, states=None, **fields) -> dict:
+    return {"model": f"evidence.{model}", "fields": fields} | ({"states": states} if states else {})
+
+
+def beispiel(*more, collection="work", **study) -> list[dict]:
+    """A made-up study of one patient with one course."""
+    key = [collection, "beispiel-2027"]
+    return [
+        record(
+            "study",
+            **{
+                "collection": [collection],
+                "slug": "beispiel-2027",
+                "short_name": "Beispiel 2027",
+                "design": "case_report",
+                "extraction": "full_text",
+                "year": 2027,
+            }
+            | study,
+        ),
+        record("patient", study=key, slug="beispiel-2027-1", label="Case 1", age_years=61),
+        record(
+            "treatment",
+            patient=["beispiel-2027-1"],
+            number=1,
+            inhibitor=["tofacitinib"],
+            indications=[["ild"]],
+        ),
+        *more,
+    ]
+
+
+def with_cell(document, model: str, name: str, value) -> list[dict]:
+    """The document with one cell of its first record of a model changed."""
+    copy = json.loads(json.dumps(document))
+    found = next(one for one in copy if one["model"] == f"evidence.{model}")
+    found["fields"].pop(name, None)
+    if value is not None:
+        found["fields"][name] = value
+    return copy
+
+
+def all_looked_for(document) -> list[dict]:
+    """The document with every untouched core cell marked “not reported”."""
+    copy = json.loads(json.dumps(document))
+    records = by_key(copy)
+    for cell in unstated_cells(copy):
+        records[cell.record].setdefault("states", {})[cell.field] = NOT_REPORTED
+    return copy
+
+
+@pytest.fixture
+def collection(db) -> Collection:
+    return make_collection("work")
+
+
+@pytest.fixture
+def draft(collection) -> StudyDraft:
+    """A study in work with one version, nothing of it published."""
+    begun = drafts.open_draft(collection, "beispiel-2027", SOMEBODY)
+    drafts.save_draft(begun, beispiel(), based_on=None, author=SOMEBODY)
+    return begun
+
+
+def published(draft, document=None) -> StudyDraft:
+    if document is not None:
+        keep(draft, document)
+    drafts.publish(draft, based_on=draft.head.number, author=SOMEBODY)
+    return draft
+
+
+def keep(draft, document, author=SOMEBODY) -> StudyVersion:
+    number = draft.head.number if draft.head else None
+    return drafts.save_draft(draft, document, based_on=number, author=author)
+
+
+# Documents
+
+
+def test_what_the_tables_hold_is_a_document_that_says_it_again():
+    """Every shipped study, read and normalised, is what it was; the fixture file says no more."""
+    fixtures = by_key(
+        normalised(
+            {"model": one.model, "fields": one.fields} for one in read_all() if one.model in ORDER
+        )
+    )
+    read = {}
+    for study in Study.objects.all():
+        document = read_document(study)
+        assert digest_of(document) == digest_of(json.loads(json.dumps(normalised(document))))
+        read |= by_key(document)
+    assert read == fixtures
+
+
+def test_reading_a_document_takes_the_same_queries_for_one_patient_and_for_forty(
+    django_assert_num_queries, collection
+):
+    study = make_study(collection, "many")
+    counts = []
+    for wanted in (1, 40):
+        for number in range(study.patients.count(), wanted):
+            patient = make_patient(
+                study, f"many-{number}", present=["ild"], antibodies=["ana"], prior=["methotrexate"]
+            )
+            make_treatment(
+                patient,
+                indications=["ild"],
+                outcomes=[("skin", "improved")],
+                events=[("infection", {})],
+            )
+        with CaptureQueriesContext(connection) as queries:
+            read_document(study)
+        counts.append(len(queries))
+    assert counts[0] == counts[1]
+
+
+def test_a_value_is_the_same_however_it_is_spelled():
+    one = normalised([record("patient", slug="a-1", age_years="61", dlco_percent="61.50", sex="")])
+    other = normalised([record("patient", slug="a-1", age_years=61, dlco_percent=61.5)])
+    assert digest_of(one) == digest_of(other)
+
+
+def test_a_state_is_no_value_and_a_value_leaves_no_state():
+    document = normalised([record("patient", {"age_years": NOT_REPORTED}, slug="a-1")])
+    assert [change.words for change in differences([record("patient", slug="a-1")], document)] == [
+        ("untouched", "not reported")
+    ]
+    entered = overlaid(document, [record("patient", slug="a-1", age_years=61)])
+    assert entered == [record("patient", slug="a-1", age_years=61)]
+    again = overlaid(entered, [record("patient", {"age_years": UNREADABLE}, slug="a-1")])
+    assert again == [record("patient", {"age_years": UNREADABLE}, slug="a-1")]
+
+
+CELLS = st.dictionaries(
+    st.sampled_from(["age_years", "label", "notes", "comorbidities"]),
+    st.sampled_from(["1", "2", "3"]),
+)
+DOCUMENTS = st.dictionaries(st.sampled_from(["a-1", "a-2", "a-3"]), CELLS).map(
+    lambda patients: [record("patient", slug=slug, **cells) for slug, cells in patients.items()]
+)
+
+
+def cells(document) -> dict:
+    return {
+        (one["fields"]["slug"], name): value
+        for one in document
+        for name, value in one["fields"].items()
+    }
+
+
+@given(base=DOCUMENTS, ours=DOCUMENTS, theirs=DOCUMENTS)
+def test_merging_loses_no_change_of_either(base, ours, theirs):
+    result, conflicts = merged(base, ours, theirs)
+    disputed = {(change.key[0], change.field) for change in conflicts}
+    start, mine, other, end = (cells(one) for one in (base, ours, theirs, result))
+    for cell in {*start, *mine, *other}:
+        if cell in disputed or cell[0] in {slug for slug, _ in disputed}:
+            continue
+        changed = [side.get(cell) for side in (mine, other) if side.get(cell) != start.get(cell)]
+        assert end.get(cell) == (changed[0] if changed else start.get(cell)), cell
+    for cell in disputed:
+        assert mine.get(cell) != other.get(cell)
+    assert merged(base, ours, base) == (merged(base, ours, ours)[0], [])
+
+
+# Versions
+
+
+def test_readers_see_nothing_of_a_draft_and_no_byte_changes(client, draft, collection):
+    address = "/work/studies/beispiel-2027/"
+    assert client.get(address).status_code == 404
+    published(draft)
+    before = {
+        page: (client.get(page).content, client.get(page).headers.get("ETag"))
+        for page in (address, "/work/", "/work/patients.csv", "/work/patients/beispiel-2027-1/")
+    }
+    version = DataVersion.current().token
+    keep(draft, with_cell(draft.head.content, "patient", "age_years", 62))
+    assert DataVersion.current().token == version
+    for page, (content, tag) in before.items():
+        answer = client.get(page)
+        assert (answer.content, answer.headers.get("ETag")) == (content, tag), page
+    published(draft)
+    assert b"62" in client.get("/work/patients.csv").content
+
+
+def test_saving_what_it_says_already_writes_no_version(draft):
+    version = keep(draft, beispiel())
+    assert (version.number, draft.versions.count()) == (1, 1)
+
+
+def test_the_second_of_two_people_is_told_and_nothing_is_overwritten(draft, django_user_model):
+    ada = Author(django_user_model.objects.create(username="ada"))
+    keep(draft, with_cell(beispiel(), "patient", "age_years", 62), ada)
+    with pytest.raises(Conflict) as caught:
+        drafts.save_draft(
+            draft,
+            with_cell(beispiel(), "patient", "age_years", 63),
+            based_on=1,
+            author=SOMEBODY,
+        )
+    assert "ada wrote version 2 meanwhile" in str(caught.value)
+    assert [change.words for change in caught.value.changes] == [("61", "62")]
+    draft.refresh_from_db()
+    assert (
+        by_key(draft.head.content)["evidence.patient", "beispiel-2027-1"]["fields"]["age_years"]
+        == 62
+    )
+
+
+@settings(max_examples=25)
+@given(turns=st.lists(st.tuples(st.booleans(), st.booleans(), st.integers(1, 99)), max_size=40))
+def test_two_editors_in_any_order_never_overwrite_each_other_unseen(collection, turns):
+    """Each either reads the newest version or saves an age on the one read last. What is kept at the
+    end is the last accepted save; each refused one had not read the version before it.
+    """
+    slug = f"turns-{StudyDraft.objects.count()}"
+    document = [
+        record(
+            "study",
+            collection=["work"],
+            slug=slug,
+            short_name=slug,
+            design="case_report",
+            extraction="full_text",
+        ),
+        record("patient", study=["work", slug], slug=f"{slug}-1", label="Case 1", age_years=0),
+    ]
+    draft = drafts.open_draft(collection, slug, SOMEBODY)
+    drafts.save_draft(draft, document, based_on=None, author=SOMEBODY)
+    read, newest, kept = [1, 1], 1, 0
+    for second, saves, age in turns:
+        if not saves:
+            read[second] = newest
+            continue
+        held = StudyDraft.objects.get(pk=draft.pk)
+        changed = with_cell(document, "patient", "age_years", age)
+        try:
+            version = drafts.save_draft(held, changed, based_on=read[second], author=SOMEBODY)
+        except Conflict:
+            assert read[second] != newest
+        else:
+            assert read[second] == newest
+            read[second] = newest = version.number
+            kept = age
+    draft.refresh_from_db()
+    assert (
+        by_key(draft.head.content)["evidence.patient", f"{slug}-1"]["fields"]["age_years"] == kept
+    )
+
+
+@settings(max_examples=10)
+@given(ages=st.lists(st.integers(1, 120), min_size=1, max_size=50))
+def test_any_edits_are_undone_one_by_one_to_the_first(collection, ages):
+    draft = drafts.open_draft(collection, f"undo-{StudyDraft.objects.count()}", SOMEBODY)
+    document = [
+        record(
+            "study",
+            collection=["work"],
+            slug=draft.slug,
+            short_name="Undo",
+            design="case_report",
+            extraction="full_text",
+        ),
+        record("patient", study=["work", draft.slug], slug=f"{draft.slug}-1", label="Case 1"),
+    ]
+    first, digests = keep(draft, document).digest, []
+    for age in ages:
+        digests.append(draft.head.digest)
+        if keep(draft, with_cell(document, "patient", "age_years", age)).digest == digests[-1]:
+            digests.pop()
+    for digest in reversed(digests):
+        assert drafts.undo(draft, based_on=draft.head.number, author=SOMEBODY).digest == digest
+    assert draft.head.digest == first
+    with pytest.raises(ValidationError, match="no change to take back"):
+        drafts.undo(draft, based_on=draft.head.number, author=SOMEBODY)
+
+
+def test_an_earlier_version_is_restored_and_the_restoring_undone(draft):
+    keep(draft, with_cell(beispiel(), "patient", "age_years", 62))
+    drafts.restore(draft, 1, based_on=2, author=SOMEBODY)
+    assert draft.head.digest == draft.versions.get(number=1).digest
+    drafts.undo(draft, based_on=3, author=SOMEBODY)
+    assert draft.head.digest == draft.versions.get(number=2).digest
+
+
+def test_versions_are_never_changed_or_deleted(draft):
+    version = draft.head
+    for write in (
+        version.save,
+        version.delete,
+    ):
+        with pytest.raises(ValidationError):
+            write()
+    for statement in (
+        lambda: StudyVersion.objects.filter(pk=version.pk).update(message="x"),
+        lambda: StudyVersion.objects.filter(pk=version.pk)._raw_delete("default"),
+        lambda: connection.cursor().execute("UPDATE evidence_studyversion SET message = 'x'"),
+        lambda: connection.cursor().execute("DELETE FROM evidence_studyversion"),
+    ):
+        with pytest.raises(DatabaseError, match="never changed or deleted"), transaction.atomic():
+            statement()
+
+
+@pytest.mark.parametrize(
+    ("document", "problem"),
+    [
+        ([*beispiel(), beispiel()[1]], "stands in it twice"),
+        (beispiel(collection="published"), "not one study with the address"),
+        ([*beispiel(), record("jakinhibitor", slug="x")], "has no evidence.jakinhibitor"),
+        ([], "not one study"),
+    ],
+)
+def test_what_is_no_document_of_the_study_is_refused(draft, document, problem):
+    with pytest.raises(ValidationError, match=problem):
+        keep(draft, document)
+    assert draft.versions.count() == 1
+
+
+# Publishing
+
+
+def test_a_study_is_published_whole(client, draft):
+    published(draft)
+    patient = Patient.objects.get(slug="beispiel-2027-1")
+    assert (patient.state, patient.age_years, patient.study.state) == ("published", 61, "published")
+    assert patient.treatments.get().indication_set == "ild"
+    assert not draft.is_open and draft.published == draft.head
+    assert client.get("/work/patients/beispiel-2027-1/").status_code == 200
+
+
+def test_with_a_wrong_record_nothing_is_published(draft):
+    wrong = beispiel(
+        record(
+            "outcome", treatment=["beispiel-2027-1", 1], number=1, domain="shoe", measure=["mrss"]
+        ),
+        record("adverseevent", treatment=["beispiel-2027-1", 1], number=1, category=["infection"]),
+    )
+    keep(draft, wrong)
+    with pytest.raises(NotPublishable) as caught:
+        published(draft)
+    assert len(caught.value.problems) == 2
+    assert "domain" in caught.value.problems[0]
+    assert not Study.objects.filter(slug="beispiel-2027").exists()
+
+
+def test_what_a_draft_no_longer_has_is_gone_after_publishing(draft):
+    more = record(
+        "outcome", treatment=["beispiel-2027-1", 1], number=1, domain="skin", measure=["mrss"]
+    )
+    published(draft, beispiel(more))
+    assert Treatment.objects.get(patient__slug="beispiel-2027-1").outcomes.count() == 1
+    published(draft, beispiel())
+    assert Treatment.objects.get(patient__slug="beispiel-2027-1").outcomes.count() == 0
+
+
+def test_a_patient_readers_have_seen_is_not_removed(draft):
+    published(draft)
+    keep(draft, beispiel()[:1])
+    with pytest.raises(NotPublishable, match="Withdraw it"):
+        published(draft)
+    assert Patient.objects.filter(slug="beispiel-2027-1").exists()
+
+
+def test_a_change_in_the_tables_meanwhile_is_told_and_taken_over(draft):
+    published(draft)
+    keep(draft, with_cell(draft.head.content, "patient", "comorbidities", "gout"))
+    Patient.objects.filter(slug="beispiel-2027-1").update(age_years=70)
+    with pytest.raises(Conflict) as caught:
+        published(draft)
+    assert [change.words for change in caught.value.changes] == [("61", "70")]
+    assert Patient.objects.get(slug="beispiel-2027-1").comorbidities == ""
+    draft.refresh_from_db()
+    assert drafts.take_over(draft, based_on=draft.head.number, author=SOMEBODY) == []
+    published(draft)
+    patient = Patient.objects.get(slug="beispiel-2027-1")
+    assert (patient.age_years, patient.comorbidities) == (70, "gout")
+
+
+def test_undoing_a_take_over_cannot_overwrite_what_was_taken_over(draft):
+    published(draft)
+    keep(draft, with_cell(draft.head.content, "patient", "comorbidities", "gout"))
+    Patient.objects.filter(slug="beispiel-2027-1").update(age_years=70)
+    drafts.take_over(draft, based_on=draft.head.number, author=SOMEBODY)
+    drafts.undo(draft, based_on=draft.head.number, author=SOMEBODY)
+    with pytest.raises(Conflict):
+        published(draft)
+    assert Patient.objects.get(slug="beispiel-2027-1").age_years == 70
+
+
+def test_both_changed_one_cell_and_the_curator_is_told_both_values(draft):
+    published(draft)
+    keep(draft, with_cell(draft.head.content, "patient", "age_years", 62))
+    Patient.objects.filter(slug="beispiel-2027-1").update(age_years=70)
+    conflicts = drafts.take_over(draft, based_on=draft.head.number, author=SOMEBODY)
+    assert [change.words for change in conflicts] == [("70", "62")]
+
+
+# States of cells
+
+
+def test_a_study_reads_in_full_only_when_every_core_cell_is_stated(draft):
+    published(draft)
+    assert Study.objects.get(slug="beispiel-2027").extraction == "in_part"
+    published(draft, all_looked_for(draft.head.content))
+    assert Study.objects.get(slug="beispiel-2027").extraction == "full_text"
+    assert unstated_cells(draft.head.content) == []
+    unreadable = json.loads(json.dumps(draft.head.content))
+    by_key(unreadable)["evidence.patient", "beispiel-2027-1"]["states"]["sex"] = UNREADABLE
+    published(draft, unreadable)
+    assert Study.objects.get(slug="beispiel-2027").extraction == "in_part"
+
+
+STATED = st.sampled_from([None, NOT_REPORTED, UNREADABLE])
+
+
+@settings(max_examples=40)
+@given(data=st.data())
+def test_nothing_untouched_is_ever_not_reported_in_public(collection, client, data):
+    """Random states on every core cell: “not reported” stands in public only where somebody said
+    so of each empty one.
+    """
+    slug = f"states-{StudyDraft.objects.count()}"
+    patients = [f"{slug}-{number}" for number in range(data.draw(st.integers(1, 3)))]
+    document = [
+        record(
+            "study",
+            collection=["work"],
+            slug=slug,
+            short_name=slug,
+            design="case_series",
+            extraction=data.draw(st.sampled_from(["full_text", "in_part", "abstract"])),
+        )
+    ]
+    for patient in patients:
+        document += [
+            record("patient", study=["work", slug], slug=patient, label=patient),
+            record("treatment", patient=[patient], number=1, inhibitor=["tofacitinib"]),
+        ]
+    records = by_key(document)
+    everything = data.draw(st.booleans())
+    for cell in list(core_cells(document)):
+        state = NOT_REPORTED if everything else data.draw(STATED)
+        if state:
+            records[cell.record].setdefault("states", {})[cell.field] = state
+    draft = drafts.open_draft(collection, slug, SOMEBODY)
+    keep(draft, document)
+    published(draft)
+    untouched = [
+        cell
+        for cell in core_cells(document)
+        if records[cell.record].get("states", {}).get(cell.field) != NOT_REPORTED
+    ]
+    rows = [
+        row
+        for row in client.get("/work/patients.jsonl").content.decode().splitlines()
+        if f'"{slug}-' in row
+    ]
+    assert len(rows) == len(patients)
+    told = {json.loads(row)["empty_means"] for row in rows}
+    declared = study_record(document)["fields"]["extraction"]
+    in_full = declared != "abstract" and not untouched
+    assert told == {"not reported" if in_full else "not extracted"}
+    assert patients_looked_at(document) == {
+        patient for patient in patients if patient not in {cell.patient for cell in untouched}
+    }
+
+
+# Doors and dumps
+
+
+def test_loading_fixtures_writes_versions(db):
+    draft = StudyDraft.objects.get(collection__slug="published", slug="fujita-2019")
+    assert (draft.head.door, draft.head.is_public, draft.is_open) == ("fixtures", True, False)
+
+
+def test_the_study_page_says_how_it_came_and_what_was_corrected(client, draft, django_user_model):
+    page = client.get("/published/studies/fujita-2019/").content.decode()
+    assert "Came with the collection’s files." in page
+    assert "Not checked by a second person." in page
+    published(draft)
+    page = client.get("/work/studies/beispiel-2027/").content.decode()
+    assert "Entered on" in page and "Corrected" not in page
+    ada = django_user_model.objects.create(username="ada-lovelace")
+    keep(draft, with_cell(draft.head.content, "patient", "age_years", 62))
+    drafts.publish(
+        draft, based_on=draft.head.number, author=Author(ada), message="Age misread in table 1."
+    )
+    page = client.get("/work/studies/beispiel-2027/").content.decode()
+    assert "1 value. Age misread in table 1." in " ".join(page.split())
+    assert "ada-lovelace" not in page
+    Curator.objects.create(user=ada, public_name="A. Lovelace")
+    assert "by A. Lovelace" in client.get("/work/studies/beispiel-2027/").content.decode()
+
+
+def test_a_dump_loads_into_an_empty_database_with_the_same_content(draft, tmp_path):
+    """The other database says the same: same content hashes, same files, drafts and versions."""
+    published(draft)
+    keep(draft, with_cell(draft.head.content, "patient", "age_years", 62))
+    first, second = tmp_path / "first", tmp_path / "second"
+    call_command("dump_evidence", first, "--all", stdout=StringIO())
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-c", LOAD_AND_DUMP, str(first), str(second)],
+        env=environment(tmp_path / "other.sqlite3", DJANGO_SETTINGS_MODULE="evidence.settings"),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stderr
+    assert json.loads(run.stdout) == {
+        slug: content_hash(Collection.objects.get(slug=slug))
+        for slug in ("published", "sener-2025-reconstruction", "work")
+    }
+    files = {path.name: path.read_bytes() for path in first.iterdir()}
+    assert set(files) >= {"work.json", "published.json", "vocabulary.json", "drafts.json"}
+    assert {path.name: path.read_bytes() for path in second.iterdir()} == files
