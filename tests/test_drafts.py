@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from evidence.curation import drafts
 from evidence.curation.cell_states import core_cells, patients_looked_at, unstated_cells
 from evidence.curation.documents import (
-    ORDER,
     NOT_REPORTED,
+    ORDER,
     UNREADABLE,
     by_key,
     differences,
@@ -60,6 +60,7 @@ call_command("load_evidence", "--from", sys.argv[1], verbosity=0)
 call_command("dump_evidence", sys.argv[2], "--all", verbosity=0)
 print(json.dumps({one.slug: content_hash(one) for one in Collection.objects.all()}))
 """
+MRSS = "mRSS"
 SOMEBODY = Author(door=Door.WORKBENCH)
 
 
@@ -276,8 +277,8 @@ def test_the_second_of_two_people_is_told_and_nothing_is_overwritten(draft, djan
 @settings(max_examples=25)
 @given(turns=st.lists(st.tuples(st.booleans(), st.booleans(), st.integers(1, 99)), max_size=40))
 def test_two_editors_in_any_order_never_overwrite_each_other_unseen(collection, turns):
-    """Each either reads the newest version or saves an age on the one read last. What is kept at the
-    end is the last accepted save; each refused one had not read the version before it.
+    """Each reads the newest version or saves an age on the one read last. What is kept at the end
+    is the last accepted save; each refused one had not read the version before it.
     """
     slug = f"turns-{StudyDraft.objects.count()}"
     document = [
@@ -397,7 +398,7 @@ def test_a_study_is_published_whole(client, draft):
 def test_with_a_wrong_record_nothing_is_published(draft):
     wrong = beispiel(
         record(
-            "outcome", treatment=["beispiel-2027-1", 1], number=1, domain="shoe", measure=["mrss"]
+            "outcome", treatment=["beispiel-2027-1", 1], number=1, domain="shoe", measure=MRSS
         ),
         record("adverseevent", treatment=["beispiel-2027-1", 1], number=1, category=["infection"]),
     )
@@ -411,7 +412,7 @@ def test_with_a_wrong_record_nothing_is_published(draft):
 
 def test_what_a_draft_no_longer_has_is_gone_after_publishing(draft):
     more = record(
-        "outcome", treatment=["beispiel-2027-1", 1], number=1, domain="skin", measure=["mrss"]
+        "outcome", treatment=["beispiel-2027-1", 1], number=1, domain="skin", measure=MRSS
     )
     published(draft, beispiel(more))
     assert Treatment.objects.get(patient__slug="beispiel-2027-1").outcomes.count() == 1

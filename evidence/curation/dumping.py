@@ -20,7 +20,6 @@ from ..models import (
     Indication,
     JAKInhibitor,
     Manifestation,
-    Measure,
     PrintedFigure,
     Review,
     Study,
@@ -33,7 +32,7 @@ from .documents import PARTS, in_order, key_of, record_of, with_references
 from .fixture_files import SHARED_FILES, BrokenFixture, fixture_text
 
 # Files of what no study owns, with the models in them in loading order.
-VOCABULARY = (Indication, Manifestation, Autoantibody, AdverseEventCategory, Therapy, Measure)
+VOCABULARY = (Indication, Manifestation, Autoantibody, AdverseEventCategory, Therapy)
 SHARED = dict(
     zip(
         SHARED_FILES,
