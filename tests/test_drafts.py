@@ -237,7 +237,7 @@ def test_readers_see_nothing_of_a_draft_and_no_byte_changes(client, draft, colle
     assert client.get(address).status_code == 404
     published(draft)
     before = {
-        page: (client.get(page).content, client.get(page).headers.get("ETag"))
+        page: (client.get(page).getvalue(), client.get(page).headers.get("ETag"))
         for page in (address, "/work/", "/work/patients.csv", "/work/patients/beispiel-2027-1/")
     }
     version = DataVersion.current().token
@@ -245,9 +245,9 @@ def test_readers_see_nothing_of_a_draft_and_no_byte_changes(client, draft, colle
     assert DataVersion.current().token == version
     for page, (content, tag) in before.items():
         answer = client.get(page)
-        assert (answer.content, answer.headers.get("ETag")) == (content, tag), page
+        assert (answer.getvalue(), answer.headers.get("ETag")) == (content, tag), page
     published(draft)
-    assert b"62" in client.get("/work/patients.csv").content
+    assert b"62" in client.get("/work/patients.csv").getvalue()
 
 
 def test_saving_what_it_says_already_writes_no_version(draft):
@@ -375,6 +375,8 @@ def test_versions_are_never_changed_or_deleted(draft):
         (beispiel(collection="published"), "not one study with the address"),
         ([*beispiel(), record("jakinhibitor", slug="x")], "has no evidence.jakinhibitor"),
         ([], "not one study"),
+        (beispiel(shoe_size=43), "study has no field shoe_size"),
+        ([*beispiel()[:2], record("patient", {"sex": "odd"}, slug="a")], "no state “odd”"),
     ],
 )
 def test_what_is_no_document_of_the_study_is_refused(draft, document, problem):
@@ -397,9 +399,7 @@ def test_a_study_is_published_whole(client, draft):
 
 def test_with_a_wrong_record_nothing_is_published(draft):
     wrong = beispiel(
-        record(
-            "outcome", treatment=["beispiel-2027-1", 1], number=1, domain="shoe", measure=MRSS
-        ),
+        record("outcome", treatment=["beispiel-2027-1", 1], number=1, domain="shoe", measure=MRSS),
         record("adverseevent", treatment=["beispiel-2027-1", 1], number=1, category=["infection"]),
     )
     keep(draft, wrong)
@@ -519,7 +519,7 @@ def test_nothing_untouched_is_ever_not_reported_in_public(collection, client, da
     ]
     rows = [
         row
-        for row in client.get("/work/patients.jsonl").content.decode().splitlines()
+        for row in client.get("/work/patients.jsonl").getvalue().decode().splitlines()
         if f'"{slug}-' in row
     ]
     assert len(rows) == len(patients)

@@ -11,7 +11,15 @@ from dataclasses import dataclass
 from django.apps import apps
 
 from ..models.choices import Ascertainment
-from .documents import NOT_REPORTED, STATES, UNREADABLE, UNTOUCHED, Document, key_of
+from .documents import (
+    LISTS_OF_RECORDS,
+    NOT_REPORTED,
+    STATES,
+    UNREADABLE,
+    UNTOUCHED,
+    Document,
+    key_of,
+)
 
 # Of each kind of record. A name that is no field of it is a list of records of its own.
 CORE = {
@@ -41,7 +49,6 @@ CORE = {
     "evidence.outcome": ("result", "at_months"),
     "evidence.adverseevent": ("serious",),
 }
-LISTS = {"outcomes": ("evidence.outcome", "treatment")}  # the records and how they name their owner
 
 
 @dataclass(frozen=True)
@@ -62,7 +69,11 @@ class Cell:
     def label(self) -> str:
         """The record and the field in words."""
         model = apps.get_model(self.record[0])
-        name = self.field if self.field in LISTS else model._meta.get_field(self.field).verbose_name
+        name = (
+            self.field
+            if self.field in LISTS_OF_RECORDS
+            else model._meta.get_field(self.field).verbose_name
+        )
         numbers = [str(part) for part in self.record[2:]]
         course = f", {model._meta.verbose_name} {' / '.join(numbers)}" if numbers else ""
         return f"{self.record[1]}{course}: {name}"
@@ -81,7 +92,7 @@ def core_cells(document: Document) -> Iterator[Cell]:
             for record in document
             if record["model"] == model
         }
-        for name, (model, owner) in LISTS.items()
+        for name, (model, owner) in LISTS_OF_RECORDS.items()
     }
     for record in document:
         key = key_of(record)
@@ -91,7 +102,7 @@ def core_cells(document: Document) -> Iterator[Cell]:
             ):
                 continue  # there is nothing to list
             state = record.get("states", {}).get(name)
-            if name in record["fields"] or (name in LISTS and key[1:] in owners[name]):
+            if name in record["fields"] or (name in LISTS_OF_RECORDS and key[1:] in owners[name]):
                 state = "value"
             elif state is None:
                 state = NOT_REPORTED if key[1] in ticked else UNTOUCHED

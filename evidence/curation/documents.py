@@ -37,6 +37,8 @@ NOT_REPORTED = "not_reported"  # somebody looked: the source does not say
 UNREADABLE = "unreadable"  # where it may stand could not be read
 STATES = {NOT_REPORTED: "not reported", UNREADABLE: "unreadable"}
 UNTOUCHED = "untouched"
+# Records of their own that a record may be without: the model, and how it names its owner.
+LISTS_OF_RECORDS = {"outcomes": ("evidence.outcome", "treatment")}
 
 # What belongs to a study, in the order it is written: a record comes after those it names. The
 # path leads from the record to its study.
@@ -128,14 +130,20 @@ def written_value(value):
 
 
 def normalised(document: Iterable[dict]) -> Document:
-    """A document as `read_document` would write it: no field with its default or without a value,
-    numbers in one spelling, no state beside a value. What a field cannot read stays as it is.
+    """A document as `read_document` would write it: no field with its default (but for parts of the
+    key) or without a value, numbers in one spelling, lists in order, no state beside a value. What
+    a field cannot read stays as it is.
+
+    Raises ValidationError for a kind of record, a field or a state that a study does not have.
     """
     return in_order(normalised_record(record) for record in document)
 
 
 def normalised_record(record: dict) -> dict:
+    if record["model"] not in ORDER:
+        raise ValidationError(f"A study has no {record['model']}.")
     model, fields = apps.get_model(record["model"]), {}
+    check_names(model, record)
     for name, value in record["fields"].items():
         field = model._meta.get_field(name)
         if not field.is_relation:
@@ -146,8 +154,26 @@ def normalised_record(record: dict) -> dict:
             default = None
         if name in key_fields(model) or (value != default and value not in (None, "", [])):
             fields[name] = value
+    for name in key_fields(model):
+        default = written_value(model._meta.get_field(name).get_default())
+        if default not in (None, ""):
+            fields.setdefault(name, default)
     states = {name: state for name, state in record.get("states", {}).items() if name not in fields}
-    return {"model": record["model"], "fields": fields} | ({"states": states} if states else {})
+    return {"model": record["model"], "fields": canonical(fields)} | (
+        {"states": states} if states else {}
+    )
+
+
+def check_names(model: type[Keyed], record: dict) -> None:
+    """Raises ValidationError for a field that the model does not have, or for no state."""
+    known = {field.name for field in (*model._meta.concrete_fields, *listed_fields(model))}
+    stated = record.get("states", {})
+    for name in (*record["fields"], *stated):
+        if name not in known and not (name in stated and name in LISTS_OF_RECORDS):
+            raise ValidationError(f"A {model._meta.verbose_name} has no field {name}.")
+    for name, state in stated.items():
+        if state not in STATES:
+            raise ValidationError(f"{name}: there is no state “{state}”.")
 
 
 def key_fields(model: type[Keyed]) -> list[str]:

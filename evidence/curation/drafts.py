@@ -15,7 +15,6 @@ from ..models import Collection, DataVersion, Door, Patient, Study, StudyDraft, 
 from ..models.choices import Extraction, State
 from .cell_states import patients_looked_at
 from .documents import (
-    ORDER,
     PARTS,
     CellChange,
     Document,
@@ -209,12 +208,7 @@ def held_at(draft: StudyDraft, based_on: int | None) -> StudyDraft:
 
 
 def check_document(draft: StudyDraft, content: Document) -> None:
-    """Raises ValidationError where records stand twice, are of no kind a study has, or of another
-    study.
-    """
-    strangers = [record["model"] for record in content if record["model"] not in ORDER]
-    if strangers:
-        raise ValidationError(f"A study has no {strangers[0]}.")
+    """Raises ValidationError where records stand twice or are of another study."""
     try:
         by_key(content)
     except ValueError as error:
