@@ -16,13 +16,15 @@ from django.test import override_settings
 from hypothesis import HealthCheck, settings
 
 from evidence.counting.snapshot import store as serving
+from evidence.curation import drafts
 from evidence.curation.make_release import make_release
-from evidence.models import Collection, Release
+from evidence.models import Collection, Release, StudyDraft
 from evidence.models.consistency import clear_cache
 from evidence.questions.filters import TreatmentFilter
 from evidence.questions.vocabulary import vocabulary
 
-from . import processes, remembered
+from . import drafting, processes, remembered
+from .factories import make_collection
 from .world import World, draw_world
 
 # Random examples. `default` looks for what nobody thought of, and asks again what failed last
@@ -204,3 +206,17 @@ def asking():
         return form.question(collection)
 
     return make
+
+
+@pytest.fixture
+def work(db) -> Collection:
+    """An empty collection, to enter studies into."""
+    return make_collection("work")
+
+
+@pytest.fixture
+def draft(work) -> StudyDraft:
+    """A study in work with one version, nothing of it published."""
+    begun = drafts.open_draft(work, "beispiel-2027", drafting.SOMEBODY)
+    drafts.save_draft(begun, drafting.beispiel(), based_on=None, author=drafting.SOMEBODY)
+    return begun

@@ -35,7 +35,6 @@ from evidence.models import (
     Collection,
     Curator,
     DataVersion,
-    Door,
     Patient,
     Study,
     StudyDraft,
@@ -43,7 +42,17 @@ from evidence.models import (
     Treatment,
 )
 
-from .factories import make_collection, make_patient, make_study, make_treatment
+from .drafting import (
+    MRSS,
+    SOMEBODY,
+    all_looked_for,
+    beispiel,
+    keep,
+    published,
+    record,
+    with_cell,
+)
+from .factories import make_patient, make_study, make_treatment
 from .processes import ROOT, environment
 
 pytestmark = pytest.mark.django_db
@@ -60,86 +69,6 @@ call_command("load_evidence", "--from", sys.argv[1], verbosity=0)
 call_command("dump_evidence", sys.argv[2], "--all", verbosity=0)
 print(json.dumps({one.slug: content_hash(one) for one in Collection.objects.all()}))
 """
-MRSS = "mRSS"
-SOMEBODY = Author(door=Door.WORKBENCH)
-
-
-def record(model: str, states=None, **fields) -> dict:
-    return {"model": f"evidence.{model}", "fields": fields} | ({"states": states} if states else {})
-
-
-def beispiel(*more, collection="work", **study) -> list[dict]:
-    """A made-up study of one patient with one course."""
-    key = [collection, "beispiel-2027"]
-    return [
-        record(
-            "study",
-            **{
-                "collection": [collection],
-                "slug": "beispiel-2027",
-                "short_name": "Beispiel 2027",
-                "design": "case_report",
-                "extraction": "full_text",
-                "year": 2027,
-            }
-            | study,
-        ),
-        record("patient", study=key, slug="beispiel-2027-1", label="Case 1", age_years=61),
-        record(
-            "treatment",
-            patient=["beispiel-2027-1"],
-            number=1,
-            inhibitor=["tofacitinib"],
-            indications=[["ild"]],
-        ),
-        *more,
-    ]
-
-
-def with_cell(document, model: str, name: str, value) -> list[dict]:
-    """The document with one cell of its first record of a model changed."""
-    copy = json.loads(json.dumps(document))
-    found = next(one for one in copy if one["model"] == f"evidence.{model}")
-    found["fields"].pop(name, None)
-    if value is not None:
-        found["fields"][name] = value
-    return copy
-
-
-def all_looked_for(document) -> list[dict]:
-    """The document with every untouched core cell marked “not reported”."""
-    copy = json.loads(json.dumps(document))
-    records = by_key(copy)
-    for cell in unstated_cells(copy):
-        records[cell.record].setdefault("states", {})[cell.field] = NOT_REPORTED
-    return copy
-
-
-@pytest.fixture
-def collection(db) -> Collection:
-    return make_collection("work")
-
-
-@pytest.fixture
-def draft(collection) -> StudyDraft:
-    """A study in work with one version, nothing of it published."""
-    begun = drafts.open_draft(collection, "beispiel-2027", SOMEBODY)
-    drafts.save_draft(begun, beispiel(), based_on=None, author=SOMEBODY)
-    return begun
-
-
-def published(draft, document=None) -> StudyDraft:
-    if document is not None:
-        keep(draft, document)
-    drafts.publish(draft, based_on=draft.head.number, author=SOMEBODY)
-    return draft
-
-
-def keep(draft, document, author=SOMEBODY) -> StudyVersion:
-    number = draft.head.number if draft.head else None
-    return drafts.save_draft(draft, document, based_on=number, author=author)
-
-
 # Documents
 
 
@@ -158,10 +87,8 @@ def test_what_the_tables_hold_is_a_document_that_says_it_again():
     assert read == fixtures
 
 
-def test_reading_a_document_takes_the_same_queries_for_one_patient_and_for_forty(
-    django_assert_num_queries, collection
-):
-    study = make_study(collection, "many")
+def test_reading_a_document_takes_the_same_queries_for_one_patient_and_for_forty(work):
+    study = make_study(work, "many")
     counts = []
     for wanted in (1, 40):
         for number in range(study.patients.count(), wanted):
@@ -232,7 +159,7 @@ def test_merging_loses_no_change_of_either(base, ours, theirs):
 # Versions
 
 
-def test_readers_see_nothing_of_a_draft_and_no_byte_changes(client, draft, collection):
+def test_readers_see_nothing_of_a_draft_and_no_byte_changes(client, draft):
     address = "/work/studies/beispiel-2027/"
     assert client.get(address).status_code == 404
     published(draft)
@@ -276,7 +203,7 @@ def test_the_second_of_two_people_is_told_and_nothing_is_overwritten(draft, djan
 
 @settings(max_examples=25)
 @given(turns=st.lists(st.tuples(st.booleans(), st.booleans(), st.integers(1, 99)), max_size=40))
-def test_two_editors_in_any_order_never_overwrite_each_other_unseen(collection, turns):
+def test_two_editors_in_any_order_never_overwrite_each_other_unseen(work, turns):
     """Each reads the newest version or saves an age on the one read last. What is kept at the end
     is the last accepted save; each refused one had not read the version before it.
     """
@@ -292,7 +219,7 @@ def test_two_editors_in_any_order_never_overwrite_each_other_unseen(collection, 
         ),
         record("patient", study=["work", slug], slug=f"{slug}-1", label="Case 1", age_years=0),
     ]
-    draft = drafts.open_draft(collection, slug, SOMEBODY)
+    draft = drafts.open_draft(work, slug, SOMEBODY)
     drafts.save_draft(draft, document, based_on=None, author=SOMEBODY)
     read, newest, kept = [1, 1], 1, 0
     for second, saves, age in turns:
@@ -317,8 +244,8 @@ def test_two_editors_in_any_order_never_overwrite_each_other_unseen(collection, 
 
 @settings(max_examples=10)
 @given(ages=st.lists(st.integers(1, 120), min_size=1, max_size=50))
-def test_any_edits_are_undone_one_by_one_to_the_first(collection, ages):
-    draft = drafts.open_draft(collection, f"undo-{StudyDraft.objects.count()}", SOMEBODY)
+def test_any_edits_are_undone_one_by_one_to_the_first(work, ages):
+    draft = drafts.open_draft(work, f"undo-{StudyDraft.objects.count()}", SOMEBODY)
     document = [
         record(
             "study",
@@ -482,7 +409,7 @@ STATED = st.sampled_from([None, NOT_REPORTED, UNREADABLE])
 
 @settings(max_examples=40)
 @given(data=st.data())
-def test_nothing_untouched_is_ever_not_reported_in_public(collection, client, data):
+def test_nothing_untouched_is_ever_not_reported_in_public(work, client, data):
     """Random states on every core cell: “not reported” stands in public only where somebody said
     so of each empty one.
     """
@@ -509,7 +436,7 @@ def test_nothing_untouched_is_ever_not_reported_in_public(collection, client, da
         state = NOT_REPORTED if everything else data.draw(STATED)
         if state:
             records[cell.record].setdefault("states", {})[cell.field] = state
-    draft = drafts.open_draft(collection, slug, SOMEBODY)
+    draft = drafts.open_draft(work, slug, SOMEBODY)
     keep(draft, document)
     published(draft)
     untouched = [

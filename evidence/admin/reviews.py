@@ -4,6 +4,7 @@ from django.contrib import admin
 
 from ..models import FlowStep, PrintedFigure, Review, ReviewInclusion
 from .base import Inline, RecordAdmin
+from .versions import VersionedAdmin
 
 
 class PrintedFigureInline(Inline):
@@ -41,7 +42,7 @@ class PrintedFigureAdmin(RecordAdmin):
 
 
 @admin.register(ReviewInclusion)
-class ReviewInclusionAdmin(RecordAdmin):
+class ReviewInclusionAdmin(VersionedAdmin, RecordAdmin):
     list_display = ["review", "study", "status"]
     list_filter = ["review", "status"]
     list_select_related = ["review", "study"]

@@ -17,6 +17,7 @@ from ..models import (
     Treatment,
 )
 from .base import Inline, PublicationAdmin, RecordAdmin
+from .versions import VersionedAdmin
 
 
 class StudyGroupInline(Inline):
@@ -41,7 +42,7 @@ class InclusionInline(Inline):
 
 
 @admin.register(Study)
-class StudyAdmin(PublicationAdmin):
+class StudyAdmin(VersionedAdmin, PublicationAdmin):
     formfield_overrides = {models.URLField: {"assume_scheme": "https"}}
     list_display = ["short_name", "collection", "year", "design", "extraction", "n_jaki", "state"]
     list_filter = ["state", "collection", "design", "extraction"]
@@ -87,7 +88,7 @@ class FindingInline(Inline):
 
 
 @admin.register(StudyGroup)
-class StudyGroupAdmin(RecordAdmin):
+class StudyGroupAdmin(VersionedAdmin, RecordAdmin):
     list_display = ["label", "study", "inhibitor", "n", "subset"]
     list_filter = ["study__collection", "inhibitor", "subset"]
     list_select_related = ["study", "inhibitor"]
@@ -97,7 +98,7 @@ class StudyGroupAdmin(RecordAdmin):
 
 
 @admin.register(GroupFinding)
-class GroupFindingAdmin(RecordAdmin):
+class GroupFindingAdmin(VersionedAdmin, RecordAdmin):
     list_display = ["measure", "kind", "group", "at_weeks", "n"]
     list_filter = ["kind", "group__study__collection"]
     list_select_related = ["group__study"]
@@ -135,7 +136,7 @@ class TreatmentInline(Inline):
 
 
 @admin.register(Patient)
-class PatientAdmin(PublicationAdmin):
+class PatientAdmin(VersionedAdmin, PublicationAdmin):
     list_display = ["slug", "study", "sex", "age_years", "subset", "state"]
     list_filter = ["state", "study__collection", "sex", "subset"]
     list_select_related = ["study"]
@@ -148,7 +149,7 @@ class PatientAdmin(PublicationAdmin):
 
 
 @admin.register(PatientManifestation)
-class PatientManifestationAdmin(RecordAdmin):
+class PatientManifestationAdmin(VersionedAdmin, RecordAdmin):
     list_display = ["patient", "manifestation", "status"]
     list_filter = ["status", "manifestation"]
     list_select_related = ["patient", "manifestation"]
@@ -157,7 +158,7 @@ class PatientManifestationAdmin(RecordAdmin):
 
 
 @admin.register(PatientAutoantibody)
-class PatientAutoantibodyAdmin(RecordAdmin):
+class PatientAutoantibodyAdmin(VersionedAdmin, RecordAdmin):
     list_display = ["patient", "autoantibody", "status"]
     list_filter = ["status", "autoantibody"]
     list_select_related = ["patient", "autoantibody"]
@@ -175,7 +176,7 @@ class AdverseEventInline(Inline):
 
 
 @admin.register(Treatment)
-class TreatmentAdmin(RecordAdmin):
+class TreatmentAdmin(VersionedAdmin, RecordAdmin):
     list_display = [
         "patient",
         "number",
@@ -200,7 +201,7 @@ class TreatmentAdmin(RecordAdmin):
 
 
 @admin.register(Outcome)
-class OutcomeAdmin(RecordAdmin):
+class OutcomeAdmin(VersionedAdmin, RecordAdmin):
     list_display = ["treatment", "number", "domain", "measure", "at_months", "result"]
     list_filter = ["domain", "result"]
     list_select_related = ["treatment__patient", "treatment__inhibitor"]
@@ -209,7 +210,7 @@ class OutcomeAdmin(RecordAdmin):
 
 
 @admin.register(AdverseEvent)
-class AdverseEventAdmin(RecordAdmin):
+class AdverseEventAdmin(VersionedAdmin, RecordAdmin):
     list_display = ["treatment", "number", "category", "description", "grade", "serious"]
     list_filter = ["category", "serious", "grade"]
     list_select_related = ["treatment__patient", "treatment__inhibitor", "category"]
@@ -218,7 +219,7 @@ class AdverseEventAdmin(RecordAdmin):
 
 
 @admin.register(Provenance)
-class ProvenanceAdmin(RecordAdmin):
+class ProvenanceAdmin(VersionedAdmin, RecordAdmin):
     list_display = ["study", "number", "field", "locator", "method", "extracted_by", "checked_by"]
     list_filter = ["method", "study__collection"]
     list_select_related = [

@@ -1,0 +1,135 @@
+"""Studies in work in the admin: forms write versions, buttons undo and publish, previews leave no
+trace.
+"""
+
+import pytest
+from django.urls import reverse
+
+from evidence.models import DataVersion, Patient, StudyDraft
+
+from .drafting import beispiel, keep, published, with_cell
+from .factories import make_patient, make_study, make_treatment
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def curator(admin_client):
+    return admin_client
+
+
+def address(draft, step: str, *more) -> str:
+    return reverse(f"admin:evidence_studydraft_{step}", args=[draft.pk, *more])
+
+
+def sent(client, draft, step: str, *more, **data):
+    data = {"based_on": draft.head.number} | data
+    return client.post(address(draft, step, *more), data, follow=True).content.decode()
+
+
+def form_values(page) -> dict:
+    """What a form of the admin would send as it stands."""
+    values = {}
+    for form in (
+        page.context["adminform"].form,
+        *(one.formset for one in page.context["inline_admin_formsets"]),
+    ):
+        parts = [form] if not hasattr(form, "forms") else [form.management_form, *form.forms]
+        for part in parts:
+            for field in part:
+                value = field.value()
+                if isinstance(value, list | tuple):
+                    values[field.html_name] = [getattr(one, "pk", one) for one in value]
+                elif value is not None and value is not False:
+                    values[field.html_name] = getattr(value, "pk", value)
+    return values
+
+
+def test_a_save_in_a_form_writes_a_version_with_who_and_what(curator, work):
+    patient = make_patient(make_study(work, "forms"), "forms-1", age_years=61)
+    make_treatment(patient)
+    change = reverse("admin:evidence_patient_change", args=[patient.pk])
+    values = form_values(curator.get(change)) | {"age_years": "62"}
+    assert curator.post(change, values).status_code == 302
+    draft = StudyDraft.objects.get(slug="forms")
+    found, saved = draft.versions.order_by("number")
+    assert (found.door, saved.door, saved.author_name) == ("found", "admin", "admin")
+    assert (saved.changed, saved.message) == (1, "Changed: forms-1.")
+    assert (draft.head, draft.published) == (saved, saved)
+
+
+def test_the_page_of_a_study_in_work_says_what_is_untouched_and_what_differs(curator, draft):
+    published(draft)
+    keep(draft, with_cell(draft.head.content, "patient", "age_years", 62))
+    page = " ".join(curator.get(address(draft, "change")).content.decode().split())
+    assert "What readers do not see yet: 1 cell" in page
+    assert "<td>61</td><td>62</td>" in page
+    assert "beispiel-2027-1: disease subset (untouched)" in page
+
+
+def test_a_preview_is_the_public_page_and_leaves_no_trace(curator, client, draft):
+    version = DataVersion.current().token
+    page = curator.get(address(draft, "preview_view")).content.decode()
+    assert "<strong>Preview.</strong>" in page and "Beispiel 2027" in page
+    page = curator.get(address(draft, "preview_patient_view", "beispiel-2027-1")).content.decode()
+    assert "61" in page
+    assert DataVersion.current().token == version
+    assert not Patient.objects.filter(slug="beispiel-2027-1").exists()
+    assert client.get("/work/patients/beispiel-2027-1/").status_code == 404
+
+
+def test_buttons_undo_restore_give_up_and_publish(curator, draft):
+    keep(draft, with_cell(beispiel(), "patient", "age_years", 62))
+    assert "taken back" in sent(curator, draft, "undo_view")
+    draft.refresh_from_db()
+    assert draft.head.digest == draft.versions.get(number=1).digest
+    assert "Version 2 is restored" in sent(curator, draft, "restore_view", 2)
+    draft.refresh_from_db()
+    assert "readers see it now" in sent(curator, draft, "publish_view", message="First entry.")
+    draft.refresh_from_db()
+    assert (draft.head.message, draft.head.author_name) == ("First entry.", "admin")
+    assert Patient.objects.get(slug="beispiel-2027-1").age_years == 62
+    keep(draft, with_cell(draft.head.content, "patient", "age_years", 63))
+    assert "Back at what is published" in sent(curator, draft, "give_up_view")
+    draft.refresh_from_db()
+    assert not draft.is_open
+
+
+def test_a_button_pressed_on_an_old_page_does_nothing_and_says_so(curator, draft):
+    keep(draft, with_cell(beispiel(), "patient", "age_years", 62))
+    answer = sent(curator, draft, "publish_view", based_on=1)
+    assert "wrote version 2 meanwhile" in answer and "61 → 62" in answer
+    assert not Patient.objects.filter(slug="beispiel-2027-1").exists()
+
+
+def test_what_is_wrong_is_said_and_nothing_published(curator, draft):
+    keep(draft, with_cell(beispiel(), "patient", "age_years", 240))
+    assert "less than or equal to 120" in sent(curator, draft, "publish_view")
+    assert not Patient.objects.filter(slug="beispiel-2027-1").exists()
+    preview = curator.get(address(draft, "preview_view"), follow=True).content.decode()
+    assert "less than or equal to 120" in preview
+
+
+def test_somebody_who_may_not_publish_has_no_button_and_is_refused(
+    client, django_user_model, draft
+):
+    helper = django_user_model.objects.create(username="helper", is_staff=True)
+    for name in ("view_studydraft", "change_studydraft"):
+        helper.user_permissions.add(helper.user_permissions.model.objects.get(codename=name))
+    client.force_login(helper)
+    assert "Publish" not in client.get(address(draft, "change")).content.decode()
+    assert client.post(address(draft, "publish_view"), {"based_on": 1}).status_code == 403
+    assert not Patient.objects.filter(slug="beispiel-2027-1").exists()
+
+
+@pytest.mark.parametrize("step", ["undo_view", "give_up_view", "take_over_view", "publish_view"])
+def test_buttons_need_post_and_a_login(client, curator, draft, step):
+    assert curator.get(address(draft, step)).status_code == 405
+    assert client.post(address(draft, step)).status_code in (302, 405)
+
+
+def test_a_version_shows_every_cell_it_changed(curator, draft):
+    keep(draft, with_cell(beispiel(), "patient", "age_years", 62))
+    page = " ".join(curator.get(address(draft, "version_view", 2)).content.decode().split())
+    assert "Beside version 1: 1 cell" in page and "<td>61</td><td>62</td>" in page
+    assert curator.get(address(draft, "version_view", 9)).status_code == 404
