@@ -133,3 +133,24 @@ def test_a_version_shows_every_cell_it_changed(curator, draft):
     page = " ".join(curator.get(address(draft, "version_view", 2)).content.decode().split())
     assert "Beside version 1: 1 cell" in page and "<td>61</td><td>62</td>" in page
     assert curator.get(address(draft, "version_view", 9)).status_code == 404
+
+
+def test_a_patient_who_may_be_reported_elsewhere_is_named(curator, work, draft):
+    """Sex, age within a year, drug and an indication agree with one of three others."""
+    study = make_study(work, "other")
+    for slug, sex, age, drug, indications in (
+        ("other-1", "female", 62, "tofacitinib", ["ild", "skin"]),
+        ("other-2", "male", 61, "tofacitinib", ["ild"]),
+        ("other-3", "female", 61, "baricitinib", ["ild"]),
+        ("other-4", "female", 64, "tofacitinib", ["ild"]),
+        ("other-5", "female", 61, "tofacitinib", []),
+    ):
+        patient = make_patient(study, slug, sex=sex, age_years=age)
+        make_treatment(patient, drug, indications=indications)
+    keep(draft, with_cell(beispiel(), "patient", "sex", "female"))
+    page = " ".join(curator.get(address(draft, "change")).content.decode().split())
+    assert "beispiel-2027-1 and other-1 (other): the same sex, age, drug, indication" in page
+    assert page.count("beispiel-2027-1 and other-") == 1
+    keep(draft, with_cell(draft.head.content, "patient", "subset", "diffuse"))
+    study.patients.filter(slug="other-1").update(subset="limited")
+    assert "and other-1" not in curator.get(address(draft, "change")).content.decode()

@@ -19,6 +19,7 @@ from ..curation.cell_states import unstated_cells
 from ..curation.documents import differences
 from ..curation.drafts import Author, Conflict, NotPublishable, content_of
 from ..curation.preview import previewed
+from ..curation.same_person import likely_same
 from ..models import Curator, StudyDraft, StudyVersion
 from ..web import cases
 
@@ -97,6 +98,9 @@ class StudyDraftAdmin(admin.ModelAdmin):
             "can_change": self.has_change_permission(request),
             "can_publish": request.user.has_perm("evidence.publish_study"),
             "patients": patient_slugs(draft),
+            "likely_same": likely_same(content_of(draft.head), draft.collection)
+            if draft.head
+            else [],
         }
         return TemplateResponse(request, self.change_form_template, context)
 
