@@ -349,3 +349,11 @@ def fill_template(template: bytes, rows: Rows) -> io.BytesIO:
     book.save(file)
     file.seek(0)
     return file
+
+
+def measure_value(label: str):
+    """How a document names an outcome's measure."""
+    column = next(sheet for sheet in SHEETS if sheet.title == OUTCOMES).column("measure")
+    if column.kind != "term":
+        return label
+    return [column.vocabulary.objects.get(label=label).natural_key()[0]]

@@ -4,6 +4,7 @@ A row that names a record with a fault of its own is no fault: the record is the
 one is mended. So what rows are *meant* to be is kept beside what they are.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -19,6 +20,12 @@ from .sheets import COURSES, EVENTS, FINDINGS, GROUPS, OUTCOME_ROWS, PATIENTS, S
 SIMULATED_PREFIX = "SIM-"
 MOST_SEARCHED = 300  # names that mean nothing for which near ones are looked for
 BATCH = 500
+NEIGHBOURS = 20  # rows before and after one that may be of the same patient
+
+
+def letters(text: str) -> str:
+    """What is left of an id that was mistyped in its signs alone."""
+    return re.sub(r"[\W_]", "", text.casefold())
 
 
 @dataclass
@@ -45,7 +52,8 @@ class Linker:
     def __init__(self, collection: Collection, in_work: InWork, findings: Findings):
         self.collection, self.in_work, self.said = collection, in_work, findings
         self.linked = Linked()
-        self.meant_studies: set[str] = set()  # as written in rows with a fault in that cell
+        # By their letters, as written in rows with a fault in that cell; and rows without an id.
+        self.meant_studies: set[str] = set()
         self.unnamed_studies: list[Row] = []
         self.meant_patients: set[str] = set()
         self.unnamed_patients: list[Row] = []
@@ -88,8 +96,8 @@ class Linker:
         for row in rows:
             slug = row.values.get("slug")
             if slug is None:
-                self.meant_studies.add(row.text("slug").strip())
-                if not row.text("slug").strip():
+                self.meant_studies.add(letters(row.text("slug")))
+                if "slug" not in row.raw:
                     self.unnamed_studies.append(row)
             else:
                 self.keep(self.linked.studies, slug, row, "slug")
@@ -132,7 +140,7 @@ class Linker:
         """Whether a row on Studies that has a fault there may be this study."""
         if STUDIES.title in self.said.absent:
             return True
-        return slug in self.meant_studies or any(
+        return letters(slug) in self.meant_studies or any(
             slugify(row.text("short_name")) == slug for row in self.unnamed_studies
         )
 
@@ -165,8 +173,9 @@ class Linker:
                     problem = "Write the patient’s public id, or a number from which it is made."
                     self.said.fault(row, "slug", problem)
             if patient is None:
-                self.meant_patients.add(row.text("slug").strip())
-                self.unnamed_patients.append(row)
+                self.meant_patients.add(letters(row.text("slug")))
+                if "slug" not in row.raw:
+                    self.unnamed_patients.append(row)
                 if study:
                     self.linked.uncertain_patients.add(study)
                 continue
@@ -232,7 +241,7 @@ class Linker:
         """Whether a row on Patients with a fault in its id may be this patient."""
         if PATIENTS.title in self.said.absent:
             return True
-        return patient in self.meant_patients or any(
+        return letters(patient) in self.meant_patients or any(
             row.text("study") and patient.startswith(f"{row.text('study').strip()}-")
             for row in self.unnamed_patients
         )
@@ -258,28 +267,23 @@ class Linker:
         return None
 
     def may_be(self, rows: list[Row], position: int) -> set[str]:
-        """Patients that a row may belong to that does not name one: near in spelling, or those that
-        stand between the patients of the rows before and after it.
+        """Patients that a row may belong to whose own cell does not say so: near in spelling, or
+        those that stand between the patients of the rows before and after it.
         """
-        row = rows[position]
-        if text := row.text("patient").strip():
-            if len(self.searched) >= MOST_SEARCHED:
-                return set(self.linked.patients)
-            return {text, *self.near_patients(text)}
+        text = rows[position].text("patient").strip()
+        if len(self.searched) >= MOST_SEARCHED:
+            return set(self.linked.patients)
         order = {patient: place for place, patient in enumerate(self.linked.patients)}
-        before = next(
-            (
-                order[p]
-                for r in reversed(rows[:position])
-                if (p := r.values.get("patient")) in order
-            ),
-            0,
+        before, after = (
+            [order[patient] for row in some if (patient := row.values.get("patient")) in order]
+            for some in (
+                rows[max(0, position - NEIGHBOURS) : position],
+                rows[position + 1 :][:NEIGHBOURS],
+            )
         )
-        after = next(
-            (order[p] for r in rows[position + 1 :] if (p := r.values.get("patient")) in order),
-            len(order),
-        )
-        return {p for p, place in order.items() if before <= place <= after}
+        first, last = max(before, default=0), min(after, default=len(order))
+        between = {patient for patient, place in order.items() if first <= place <= last}
+        return {text, *self.near_patients(text), *between}
 
     # -- courses and what happened under them
 
@@ -369,7 +373,7 @@ class Linker:
             study, slug = self.study_named_in(row), row.values.get("slug")
             named = row.values.get("study", "")
             if slug is None or study is None:
-                self.meant_groups.add((named, slug or row.text("slug").strip()))
+                self.meant_groups.add((named, letters(row.text("slug"))))
             else:
                 self.keep(self.linked.groups, (study, slug), row, "slug")
 
@@ -383,7 +387,9 @@ class Linker:
                 of_group[study, slug].append(row)
             elif GROUPS.title in self.said.absent:
                 continue
-            elif not {slug, ""} & {group for named, group in self.meant_groups if named == study}:
+            elif not {letters(slug), ""} & {
+                group for named, group in self.meant_groups if named == study
+            }:
                 own = [group for named, group in self.linked.groups if named == study]
                 problem = f"The study {study} has no group {slug} on the sheet Groups."
                 self.said.fault(row, "group", problem, self.nearest(study, slug, own))
