@@ -51,7 +51,7 @@ def test_an_edit_is_counted_at_once(world):
     make_treatment(make_patient(make_study(world.collection)))
     assert patients(world.collection) == 6
     patient = Patient.objects.get(slug="alpha-4")
-    patient.state = "withdrawn"
+    patient.state, patient.withdrawal_reason = "withdrawn", "Reported twice."
     patient.save()
     assert patients(world.collection) == 5
 
