@@ -257,7 +257,10 @@ FUJITA = {"name": "published.json", "model": "evidence.patient", "where": {"slug
             "prior therapies are listed, but said to be none",
             {"prior_therapies_completeness": "none"},
         ),
-        ("only a simulated patient's public id begins with SIM-", {"slug": "SIM-99"}),
+        (
+            "field slug: Only a simulated patient's public id begins with SIM-.",
+            {"slug": "SIM-99"},
+        ),
     ],
 )
 def test_a_broken_record_changes_nothing_and_is_named(db, copied, told, fields):

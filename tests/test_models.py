@@ -37,7 +37,6 @@ from evidence.models.missing import missing_reason, missing_reason_sql
 
 from .factories import make_collection, make_group, make_patient, make_study, make_treatment
 
-
 IDENTIFIERS = {
     "doi": "10.1000/one",
     "pmid": "1234567",

@@ -22,7 +22,6 @@ from ..models import (
 from ..models.choices import Extraction
 from .base import Inline, PublicationAdmin, RecordAdmin
 
-
 NAMED = 5  # patients in a message, at most
 
 
@@ -117,8 +116,8 @@ class StudyAdmin(PublicationAdmin):
             unread = list(obj.patients_not_looked_through()[:NAMED])
             self.message_user(
                 request,
-                f"{obj} is kept as “{Extraction.IN_PART.label}”: these patients lack the tick “every "
-                f"empty field was looked for”: {', '.join(map(str, unread))}"
+                f"{obj} is kept as “{Extraction.IN_PART.label}”: these patients lack the tick "
+                f"“every empty field was looked for”: {', '.join(map(str, unread))}"
                 f"{', …' if len(unread) == NAMED else ''}.",
                 messages.WARNING,
             )
@@ -200,16 +199,13 @@ class PatientAdmin(PublicationAdmin):
 
     def save_model(self, request, obj, form, change):
         study = obj.study
-        if not obj.looked_for and study.extraction == Extraction.IN_PART:
-            read_in_part = Study.objects.filter(pk=study.pk, extraction=Extraction.FULL_TEXT)
-            if read_in_part.exists():
-                study.save(update_fields=["extraction"])
-                self.message_user(
-                    request,
-                    f"{study} now counts as “{Extraction.IN_PART.label}”: {obj} lacks the tick “every "
-                    "empty field was looked for”, so what is empty is “not extracted”.",
-                    messages.WARNING,
-                )
+        if obj.settle_study():
+            self.message_user(
+                request,
+                f"{study} now counts as “{Extraction.IN_PART.label}”: {obj} lacks the tick “every "
+                "empty field was looked for”, so what is empty is “not extracted”.",
+                messages.WARNING,
+            )
         super().save_model(request, obj, form, change)
         if (
             "looked_for" in form.changed_data
@@ -219,8 +215,8 @@ class PatientAdmin(PublicationAdmin):
             self.message_user(
                 request,
                 format_html(
-                    "Every patient of {} now has the tick “every empty field was looked for”. If its "
-                    "own fields and its groups were read in full too, choose “{}” "
+                    "Every patient of {} now has the tick “every empty field was looked for”. If "
+                    "its own fields and its groups were read in full too, choose “{}” "
                     '<a href="{}">for the study</a>.',
                     study,
                     Extraction.FULL_TEXT.label,

@@ -74,8 +74,8 @@ SHARE = {
         "Not known, because the paper was read in full and does not say."
     ),
     "not_extracted": integer_field(
-        "Not known, because only a part of the paper, an abstract, a registration or a citation was "
-        "read."
+        "Not known, because only a part of the paper, an abstract, a registration or a citation "
+        "was read."
     ),
     "unit": text_field("What is counted: patients, treatments, events."),
     "percent": number_field(
@@ -128,8 +128,8 @@ AnswerShape = make_component(
         "Of these, because the paper was read in full and does not say."
     ),
     open_not_extracted=integer_field(
-        "Of these, because only a part of the paper, an abstract, a registration or a citation was "
-        "read."
+        "Of these, because only a part of the paper, an abstract, a registration or a citation "
+        "was read."
     ),
 )
 AtLeast = make_component(

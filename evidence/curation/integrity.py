@@ -149,7 +149,7 @@ def has_present_row(model) -> Exists:
 
 
 def terms_part_of_themselves(study: Study | None = None) -> Iterator[IntegrityIssue]:
-    """Terms in a circle; of each circle, the one whose code comes first. Terms belong to no study."""
+    """Terms in a circle; of each circle, the one whose code comes first. No study has terms."""
     if study is not None:
         return
     wider = read_tree(Manifestation).wider

@@ -106,7 +106,7 @@ class IdentifierField(models.CharField):
         return name, "django.db.models.CharField", args, kwargs  # to the database it is no more
 
     def clone(self):
-        name, _, args, kwargs = super().deconstruct()
+        _, _, args, kwargs = super().deconstruct()
         return type(self)(*args, kind=self.kind, **kwargs)
 
     def to_python(self, value):
@@ -121,4 +121,3 @@ class IdentifierField(models.CharField):
     def formfield(self, **options):
         # what is pasted is longer than what is stored
         return super().formfield(**({"max_length": None} | options))
-

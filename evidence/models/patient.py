@@ -119,9 +119,9 @@ class Patient(PublicRecord):
     looked_for = models.BooleanField(
         "every empty field was looked for",
         default=False,
-        help_text="Of the patient and of its courses, outcomes and events: what is empty was looked "
-        "for in the full text and is not there. Without it an empty field is “not extracted”, and "
-        "the study counts as read in part.",
+        help_text="Of the patient and of its courses, outcomes and events: what is empty was "
+        "looked for in the full text and is not there. Without it an empty field is “not "
+        "extracted”, and the study counts as read in part.",
     )
     state = state_field()
     withdrawal_reason = withdrawal_reason_field()
@@ -183,6 +183,17 @@ class Patient(PublicRecord):
             errors["same_as"] = "Other reports already point to this record."
         raise_errors(errors)
 
+    def settle_study(self) -> bool:
+        """Before the patient is saved: lets its study count as read in part if this patient lacks
+        the tick. Returns whether that is new; the study is then saved.
+        """
+        in_full = Study.objects.filter(pk=self.study_id, extraction=Extraction.FULL_TEXT)
+        if self.looked_for or not in_full.exists():
+            return False
+        self.study.extraction = Extraction.IN_PART
+        self.study.save(update_fields=["extraction"])
+        return True
+
     def study_errors(self) -> dict[str, str]:
         """What does not agree with the study, by field."""
         errors, stored = {}, self.stored()
@@ -200,10 +211,7 @@ class Patient(PublicRecord):
             errors["slug"] = f"The public id of a simulated patient begins with {SIMULATED_PREFIX}."
         elif not simulated and self.slug.upper().startswith(SIMULATED_PREFIX):
             errors["slug"] = f"Only a simulated patient's public id begins with {SIMULATED_PREFIX}."
-        if (
-            self.replaced_by
-            and self.replaced_by.study.collection_id != self.study.collection_id
-        ):
+        if self.replaced_by and self.replaced_by.study.collection_id != self.study.collection_id:
             errors["replaced_by"] = "The patient who replaces it is in another collection."
         return errors
 

@@ -1,8 +1,8 @@
-"""What holds of a record once readers have seen it: its address stays its own, and what is withdrawn
-says why and where it went.
+"""What holds of a record once readers have seen it: its address stays its own, and what is
+withdrawn says why and where it went.
 
-The database holds the same by constraints and by triggers (`guards.py`). Ids of simulated records are
-drawn with them and drawn anew, so that addresses stay is a rule of published collections alone.
+The database holds the same by constraints and by triggers (`guards.py`). Ids of simulated records
+are drawn with them and drawn anew, so that addresses stay is a rule of published collections alone.
 """
 
 from django.core.exceptions import ValidationError
@@ -115,7 +115,7 @@ class PublicRecord(Keyed):
 
 @receiver(pre_delete)
 def published_records_stay(sender, instance, **kwargs):
-    """A record that readers have seen cannot be deleted: its address would no longer say anything."""
+    """A record that readers have seen cannot be deleted: its address would say nothing."""
     if isinstance(instance, PublicRecord) and instance.was_published:
         raise ProtectedError(f"{instance}: {NOT_DELETED}", {instance})
 

@@ -303,8 +303,8 @@ class Study(PublicRecord):
         return self.patients.filter(looked_for=False) if self.pk else self.patients.none()
 
     def settle_extraction(self, *, read_in_full: bool = False) -> bool:
-        """Makes `extraction` agree with what is said of the patients, and saves it; returns whether
-        it changed.
+        """Makes `extraction` agree with what is said of the patients; returns whether it changed,
+        in which case it is saved.
 
         Where a patient lacks the tick, “full text” becomes “full text, read in part”. The way back
         is taken only with `read_in_full`, by which the caller says that the rest of the study, its
