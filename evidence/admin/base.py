@@ -9,6 +9,7 @@ from django.db import models
 from django.forms import BaseInlineFormSet, ModelForm, TextInput
 from django.utils.functional import cached_property
 
+from ..models.publication import NOT_DELETED
 from ..questions.form_fields import DecimalNumberField, WholeNumberField
 
 admin.site.site_header = "Casebook, curators’ entrance"
@@ -101,6 +102,12 @@ class PublicationAdmin(RecordAdmin):
     def view_on_site(self, record):
         is_published = record.pk and type(record).objects.published().filter(pk=record.pk).exists()
         return record.get_absolute_url() if is_published else None
+
+    def get_deleted_objects(self, objs, request):
+        """Shows what readers have seen as the reason why it cannot be deleted."""
+        deleted, counts, permissions, protected = super().get_deleted_objects(objs, request)
+        published = [f"{record}: {NOT_DELETED}" for record in objs if record.was_published]
+        return deleted, counts, permissions, [*protected, *published]
 
     def get_view_on_site_url(self, obj=None):
         return self.view_on_site(obj) if obj is not None else None

@@ -15,6 +15,7 @@ import numpy as np
 from django.db import models, transaction
 
 from ..models import (
+    SIMULATED_PREFIX,
     AdverseEvent,
     AdverseEventCategory,
     Autoantibody,
@@ -51,7 +52,6 @@ from ..models.choices import (
     YesNo,
 )
 from .bulk import bulk_write, keys_written, next_key, update_statistics
-from .integrity import SIMULATED_PREFIX
 
 LARGEST_STUDY = 500
 BATCH = 20_000  # patients drawn and written at a time
@@ -250,10 +250,15 @@ class Drawing:
         )
         of_study = np.repeat(np.arange(count), sizes)
         share = np.array([KNOWN[Extraction(extraction)] for extraction in extractions])[of_study]
-        self.write_patients(keys[of_study], share, written)
+        looked_for = (extractions == Extraction.FULL_TEXT)[of_study]
+        self.write_patients(keys[of_study], share, looked_for, written)
 
-    def write_patients(self, studies: np.ndarray, known_share: np.ndarray, written: int) -> None:
-        """Patients of these studies; `known_share` is the chance that any one item is known."""
+    def write_patients(
+        self, studies: np.ndarray, known_share: np.ndarray, looked_for: np.ndarray, written: int
+    ) -> None:
+        """Patients of these studies; `known_share` is the chance that any one item is known,
+        `looked_for` whether the study counts as read in full.
+        """
         count, numbers = len(studies), range(written + 1, written + len(studies) + 1)
         terms = self.terms
         prior = self.draw_chance(known_share, count)
@@ -290,6 +295,7 @@ class Drawing:
             autoantibodies_completeness=self.draw_completeness(
                 with_antibodies.any(axis=1), self.draw_chance(0.2, count)
             ),
+            looked_for=looked_for,
             state=str(State.PUBLISHED),
         )
         self.write_links(PRIOR, "patient_id", keys, "therapy_id", terms.therapies, therapy_counts)

@@ -19,7 +19,7 @@ from .reference import (
 )
 from .release import ArchivePart, Release, ReleasedCollection
 from .review import PrintedFigure, Review, ReviewInclusion
-from .study import Collection, Study
+from .study import SIMULATED_PREFIX, Collection, Study
 from .term_tree import TermTree, term_tree
 from .treatment import Treatment, set_key
 from .version import DataVersion, LoadedRecord
@@ -27,6 +27,7 @@ from .version import DataVersion, LoadedRecord
 __all__ = [
     "ATTRIBUTES",
     "LISTS",
+    "SIMULATED_PREFIX",
     "AdverseEvent",
     "AdverseEventCategory",
     "ArchivePart",

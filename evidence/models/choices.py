@@ -22,6 +22,7 @@ class Extraction(TextChoices):
     """How much of a source has been read. Decides what an empty value means: see `missing.py`."""
 
     FULL_TEXT = "full_text", "Full text"
+    IN_PART = "in_part", "Full text, read in part"
     ABSTRACT = "abstract", "Abstract or opening of the paper"
     REGISTRY = "registry", "Trial registration"
     SECONDARY = "secondary", "Cited by another publication"

@@ -7,6 +7,7 @@ from django.urls import reverse
 from .base import DOI, PMID, Keyed, KeyedQuerySet, in_format, one_of, range_constraint, slug_format
 from .choices import Extraction, FigureUnit, Verdict, YesNo
 from .constraints import CheckConstraint, UniqueConstraint
+from .identifiers import IdentifierField
 from .study import Study
 
 
@@ -24,8 +25,8 @@ class Review(Keyed):
     published_online = models.DateField(null=True, blank=True)
     volume = models.CharField(max_length=40, blank=True)
     pages = models.CharField(max_length=40, blank=True)
-    doi = models.CharField("DOI", max_length=120, blank=True)
-    pmid = models.CharField("PMID", max_length=9, blank=True)
+    doi = IdentifierField("DOI", kind="doi", max_length=120, blank=True)
+    pmid = IdentifierField("PMID", kind="pmid", max_length=9, blank=True)
     extraction = models.CharField(max_length=12, choices=Extraction.choices)
     search_databases = models.CharField(max_length=200, blank=True)
     search_from = models.CharField(max_length=40, blank=True)
