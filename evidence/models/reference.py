@@ -8,6 +8,7 @@ from django.dispatch import receiver
 
 from .base import ATC, Keyed, KeyedQuerySet, in_format, range_constraint, slug_format
 from .constraints import CheckConstraint
+from .history import ChangeHistory
 
 
 class JAKInhibitor(Keyed):
@@ -40,6 +41,7 @@ class JAKInhibitor(Keyed):
     boxed_warning_topics = models.TextField(blank=True)
 
     objects = KeyedQuerySet.as_manager()
+    history = ChangeHistory()
 
     class Meta:
         ordering = ["name"]
@@ -73,6 +75,7 @@ class Term(Keyed):
     )
 
     objects = KeyedQuerySet.as_manager()
+    history = ChangeHistory(inherit=True)
 
     class Meta:
         abstract = True

@@ -19,7 +19,11 @@ from .base import (
 )
 from .choices import CollectionKind, Design, Extraction, State
 from .constraints import CheckConstraint, UniqueConstraint
+<<<<<<< HEAD
 from .identifiers import KINDS, IdentifierField, normalise_identifiers
+=======
+from .history import ChangeHistory
+>>>>>>> 1577795 (WIP)
 from .missing import READINGS, SIMULATED, missing_reason
 from .publication import (
     ONCE_PUBLISHED,
@@ -81,6 +85,7 @@ class Collection(Keyed):
     position = models.PositiveSmallIntegerField(default=0)
 
     objects = KeyedQuerySet.as_manager()
+    history = ChangeHistory()
 
     class Meta:
         ordering = ["position", "name"]
