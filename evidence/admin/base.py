@@ -105,7 +105,9 @@ class RecordAdmin(NumbersAsText, admin.ModelAdmin):
         user = remover(self.model(pk=unquote(object_id)), request.POST)
         request.gone = f"Removed meanwhile by {user}. Saved again, it is added anew."
         return super().changeform_view(
-            request, None, reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_add"),
+            request,
+            None,
+            reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_add"),
             extra_context,
         )
 
@@ -204,6 +206,12 @@ class Inline(NumbersAsText, admin.TabularInline):
     formset = InlineFormSet
     extra = 0
     show_change_link = True
+
+
+class WideInline(Inline):
+    """An inline whose rows have more fields than a window is wide: each row takes several lines."""
+
+    template = "admin/edit_inline/stacked.html"
 
 
 class PublicationAdmin(RecordAdmin):

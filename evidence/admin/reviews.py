@@ -3,12 +3,19 @@
 from django.contrib import admin
 
 from ..models import FlowStep, PrintedFigure, Review, ReviewInclusion
-from .base import HistoryAdmin, Inline, RecordAdmin
+from .base import HistoryAdmin, Inline, RecordAdmin, WideInline
 from .versions import VersionedAdmin
 
 
-class PrintedFigureInline(Inline):
+class PrintedFigureInline(WideInline):
     model = PrintedFigure
+    fields = [
+        ("code", "label", "position"),
+        ("value", "decimals", "spread", "unit"),
+        ("count", "n", "missing"),
+        ("contradicts", "verdict"),
+        "note",
+    ]
 
 
 class FlowStepInline(Inline):

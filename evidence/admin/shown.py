@@ -291,7 +291,9 @@ class ShownRows:
 
     def sent_row(self, data: QueryDict, place: int) -> dict[str, list[str]]:
         start = f"{self.prefix}-{place}-"
-        return {name.removeprefix(start): data.getlist(name) for name in data if name.startswith(start)}
+        return {
+            name.removeprefix(start): data.getlist(name) for name in data if name.startswith(start)
+        }
 
     def stored_row(self, record: models.Model) -> dict[str, list[str]]:
         """A stored row as a browser would send it."""

@@ -25,7 +25,9 @@ class ChangeHistory(HistoricalRecords):
 
     def notes_of(self, record):
         """What a record said, the newest first."""
-        return getattr(type(record), self.manager_name).filter(**{record._meta.pk.attname: record.pk})
+        return getattr(type(record), self.manager_name).filter(
+            **{record._meta.pk.attname: record.pk}
+        )
 
     def note_found(self, sender, instance, raw=False, **kwargs):
         """Before a record without a history is changed, what it said is noted: it was there before

@@ -7,11 +7,8 @@ from django.urls import reverse
 from .base import DOI, PMID, Keyed, KeyedQuerySet, in_format, one_of, range_constraint, slug_format
 from .choices import Extraction, FigureUnit, Verdict, YesNo
 from .constraints import CheckConstraint, UniqueConstraint
-<<<<<<< HEAD
-from .identifiers import IdentifierField
-=======
 from .history import ChangeHistory
->>>>>>> 1577795 (WIP)
+from .identifiers import IdentifierField
 from .study import Study
 
 

@@ -19,11 +19,8 @@ from .base import (
 )
 from .choices import CollectionKind, Design, Extraction, State
 from .constraints import CheckConstraint, UniqueConstraint
-<<<<<<< HEAD
-from .identifiers import KINDS, IdentifierField, normalise_identifiers
-=======
 from .history import ChangeHistory
->>>>>>> 1577795 (WIP)
+from .identifiers import KINDS, IdentifierField, normalise_identifiers
 from .missing import READINGS, SIMULATED, missing_reason
 from .publication import (
     ONCE_PUBLISHED,
