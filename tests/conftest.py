@@ -99,6 +99,7 @@ class Undefined(logging.Filter):
             ours = template.startswith("evidence/") or template in (
                 "base.html",
                 "404.html",
+                "gone.html",
                 "500.html",
                 "503.html",
             )

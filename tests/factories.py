@@ -11,6 +11,7 @@ from evidence.models import (
     Indication,
     JAKInhibitor,
     Manifestation,
+    Measure,
     Outcome,
     Patient,
     Study,
@@ -20,6 +21,7 @@ from evidence.models import (
 )
 
 numbers = count(1)
+WITHDRAWN = "Withdrawn for a test."
 
 
 def make_collection(slug=None, **fields):
@@ -37,6 +39,8 @@ def make_study(collection, slug=None, **fields):
         "extraction": "full_text",
         "state": "published",
     }
+    if fields.get("state") == "withdrawn":
+        defaults["withdrawal_reason"] = WITHDRAWN
     return Study.objects.create(collection=collection, slug=slug, **(defaults | fields))
 
 
@@ -53,6 +57,9 @@ def make_patient(
     slug = slug or f"patient-{next(numbers)}"
     told = "not_stated" if prior is None else "complete" if prior else "none"
     defaults = {"label": slug, "state": "published", "prior_therapies_completeness": told}
+    defaults["looked_for"] = study.extraction == "full_text"  # what is left out is not reported
+    if fields.get("state") == "withdrawn":
+        defaults["withdrawal_reason"] = WITHDRAWN
     patient = Patient.objects.create(study=study, slug=slug, **(defaults | fields))
     for status, codes in (("present", present), ("absent", absent)):
         for code in codes:
@@ -89,9 +96,19 @@ def make_treatment(
         AdverseEvent.objects.create(treatment=treatment, number=number, category=kind, **more)
     for number, (domain, result) in enumerate(outcomes, start=1):
         Outcome.objects.create(
-            treatment=treatment, number=number, domain=domain, measure=domain, result=result
+            treatment=treatment,
+            number=number,
+            domain=domain,
+            measure=make_measure(domain),
+            result=result,
         )
     return treatment
+
+
+def make_measure(label, **fields):
+    """The measure of this label; without a range, if it is new."""
+    code = f"measure-{next(numbers)}"
+    return Measure.objects.get_or_create(label=label, defaults={"code": code} | fields)[0]
 
 
 def make_group(study, slug=None, inhibitor="tofacitinib", indications=(), findings=(), **fields):
@@ -102,3 +119,13 @@ def make_group(study, slug=None, inhibitor="tofacitinib", indications=(), findin
     for number, finding in enumerate(findings, start=1):
         GroupFinding.objects.create(group=group, number=number, **finding)
     return group
+
+
+def delete_as_if_never_published(*records):
+    """Deletes records that readers have seen, as versions could that kept no addresses."""
+    collections = Collection.objects.filter(slug="published")
+    now = collections.values("kind", "caveat").get()
+    collections.update(kind="simulated", caveat="not for long")
+    for record in records:
+        type(record).objects.get(pk=record.pk).delete()
+    collections.update(**now)

@@ -197,7 +197,7 @@ def test_no_text_adds_a_field(field, attack):
     collection = make_collection()
     harmless, study = (
         make_study(collection, "harmless", **facts),
-        make_study(collection, "attacked", **facts),
+        make_study(collection, "attacked", **facts | {"doi": "10.1155/z"}),
     )
     setattr(study, field, prefix + attack)
     if field == "url":

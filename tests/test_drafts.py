@@ -201,8 +201,9 @@ def test_the_second_of_two_people_is_told_and_nothing_is_overwritten(draft, djan
     )
 
 
-@settings(max_examples=25)
-@given(turns=st.lists(st.tuples(st.booleans(), st.booleans(), st.integers(1, 99)), max_size=40))
+@pytest.mark.slow
+@settings(max_examples=1000)
+@given(turns=st.lists(st.tuples(st.booleans(), st.booleans(), st.integers(1, 99)), max_size=10))
 def test_two_editors_in_any_order_never_overwrite_each_other_unseen(work, turns):
     """Each reads the newest version or saves an age on the one read last. What is kept at the end
     is the last accepted save; each refused one had not read the version before it.
@@ -242,6 +243,7 @@ def test_two_editors_in_any_order_never_overwrite_each_other_unseen(work, turns)
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=10)
 @given(ages=st.lists(st.integers(1, 120), min_size=1, max_size=50))
 def test_any_edits_are_undone_one_by_one_to_the_first(work, ages):
@@ -392,15 +394,26 @@ def test_both_changed_one_cell_and_the_curator_is_told_both_values(draft):
 # States of cells
 
 
+def in_full(document):
+    return with_cell(document, "study", "extraction", "full_text")
+
+
+def test_what_was_read_in_part_is_never_made_more_of(draft):
+    """Ticks of patients say nothing of a study's groups: only a curator says “full text”."""
+    published(draft, all_looked_for(with_cell(beispiel(), "study", "extraction", "in_part")))
+    assert Study.objects.get(slug="beispiel-2027").extraction == "in_part"
+
+
 def test_a_study_reads_in_full_only_when_every_core_cell_is_stated(draft):
     published(draft)
     assert Study.objects.get(slug="beispiel-2027").extraction == "in_part"
-    published(draft, all_looked_for(draft.head.content))
+    assert draft.head.content[0]["fields"]["extraction"] == "in_part"
+    published(draft, all_looked_for(in_full(draft.head.content)))
     assert Study.objects.get(slug="beispiel-2027").extraction == "full_text"
     assert unstated_cells(draft.head.content) == []
     unreadable = json.loads(json.dumps(draft.head.content))
     by_key(unreadable)["evidence.patient", "beispiel-2027-1"]["states"]["sex"] = UNREADABLE
-    published(draft, unreadable)
+    published(draft, in_full(unreadable))
     assert Study.objects.get(slug="beispiel-2027").extraction == "in_part"
 
 
@@ -452,8 +465,8 @@ def test_nothing_untouched_is_ever_not_reported_in_public(work, client, data):
     assert len(rows) == len(patients)
     told = {json.loads(row)["empty_means"] for row in rows}
     declared = study_record(document)["fields"]["extraction"]
-    in_full = declared != "abstract" and not untouched
-    assert told == {"not reported" if in_full else "not extracted"}
+    is_full = declared == "full_text" and not untouched
+    assert told == {"not reported" if is_full else "not extracted"}
     assert patients_looked_at(document) == {
         patient for patient in patients if patient not in {cell.patient for cell in untouched}
     }
@@ -507,3 +520,71 @@ def test_a_dump_loads_into_an_empty_database_with_the_same_content(draft, tmp_pa
     files = {path.name: path.read_bytes() for path in first.iterdir()}
     assert set(files) >= {"work.json", "published.json", "vocabulary.json", "drafts.json"}
     assert {path.name: path.read_bytes() for path in second.iterdir()} == files
+
+
+BEGIN_A_STUDY = """
+import django
+django.setup()
+from django.core.management import call_command
+from evidence.curation import drafts
+from evidence.models import Collection, JAKInhibitor
+from tests.drafting import SOMEBODY, record
+
+call_command("migrate", verbosity=0)
+work = Collection.objects.create(slug="work", name="Work", kind="published", description="A test.")
+JAKInhibitor.objects.create(slug="tofacitinib", name="tofacitinib")
+draft = drafts.open_draft(work, "series", SOMEBODY)
+key = ["work", "series"]
+content = [
+    record("study", collection=["work"], slug="series", short_name="Series", design="case_series",
+           extraction="abstract")
+]
+for number in range(1, 9):
+    slug = f"series-{number}"
+    content.append(record("patient", study=key, slug=slug, label=slug))
+    content.append(record("treatment", patient=[slug], number=1, inhibitor=["tofacitinib"]))
+drafts.save_draft(draft, content, based_on=None, author=SOMEBODY)
+"""
+PUBLISH_AND_DIE = """
+import os, signal, sys
+import django
+django.setup()
+from evidence.curation import drafts
+from evidence.models import StudyDraft
+from tests.drafting import SOMEBODY
+
+written, write = 0, drafts.write_record
+def write_until(record):
+    global written
+    written += 1
+    if written == int(sys.argv[1]):
+        os.kill(os.getpid(), signal.SIGKILL)
+    write(record)
+drafts.write_record = write_until
+drafts.publish(StudyDraft.objects.get(), based_on=1, author=SOMEBODY)
+"""
+WHAT_STANDS = """
+import django
+django.setup()
+from evidence.models import Patient, Study, StudyDraft, StudyVersion, Treatment
+print(Study.objects.count(), Patient.objects.count(), Treatment.objects.count(),
+      StudyVersion.objects.count(), StudyDraft.objects.get().is_open)
+"""
+
+
+@pytest.mark.slow
+def test_a_process_killed_while_publishing_leaves_all_or_nothing(tmp_path):
+    """Killed at the first, a middle, the last of 17 records; then published by one that lives."""
+    env = environment(tmp_path / "killed.sqlite3", DJANGO_SETTINGS_MODULE="evidence.settings")
+
+    def run(code: str, *arguments: str) -> subprocess.CompletedProcess:
+        command = [sys.executable, "-c", code, *arguments]
+        return subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True)
+
+    begun = run(BEGIN_A_STUDY)
+    assert begun.returncode == 0, begun.stderr
+    for moment in ("1", "9", "17"):
+        assert run(PUBLISH_AND_DIE, moment).returncode == -9
+        assert run(WHAT_STANDS).stdout.split() == ["0", "0", "0", "1", "True"]
+    assert run(PUBLISH_AND_DIE, "0").returncode == 0
+    assert run(WHAT_STANDS).stdout.split() == ["1", "8", "8", "2", "False"]

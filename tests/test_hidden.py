@@ -55,6 +55,7 @@ FORMATTED = {
     "url",
     "extracted_by",
     "checked_by",
+    "withdrawal_reason",  # readers are told
 }
 
 
@@ -224,16 +225,35 @@ def test_what_is_hidden_shows_nowhere_and_no_link_leads_to_it(client, world, hid
     assert len(asked) > 150
 
 
+def statuses(client, world, slug: str) -> dict[str, set[int]]:
+    """How each address answers that a record of this slug would have; none says more than ids."""
+    found = {}
+    for address in (
+        "patients/{}/",
+        "patients/{}/phenopacket.json",
+        "studies/{}/",
+        "studies/{}.ris",
+    ):
+        response = client.get(world.address(address.format(slug)))
+        ids = rf"{MARK}-(withdrawn-2|withdrawn-1|withdrawn|3)\b"
+        said = text_in(response).lower()
+        assert MARK not in (re.sub(ids, "", said) if response.status_code == 410 else said)
+        found[address.split("/")[0]] = found.get(address.split("/")[0], set()) | {
+            response.status_code
+        }
+    return found
+
+
 def test_hidden_records_have_no_address_and_are_found_by_no_search(client, world, hidden):
+    """What was seen before it was withdrawn is gone (410), by itself or with its study."""
     for slug in hidden:
-        for address in (
-            "patients/{}/",
-            "patients/{}/phenopacket.json",
-            "studies/{}/",
-            "studies/{}.ris",
-        ):
-            response = client.get(world.address(address.format(slug)))
-            assert response.status_code == 404 and MARK not in text_in(response).lower()
+        record = Patient.objects.filter(slug=slug).first() or Study.objects.get(slug=slug)
+        gone = record.was_published
+        assert gone == (slug in (f"{MARK}-withdrawn", f"{MARK}-withdrawn-1", f"{MARK}-withdrawn-2"))
+        expected = {"patients": {404}, "studies": {404}}
+        if gone:
+            expected["studies" if isinstance(record, Study) else "patients"] = {410}
+        assert statuses(client, world, slug) == expected, slug
     for noun in TABLES:
         assert rows(client, world.address(f"{noun}.csv?q={MARK}")) == []
     drug = client.get(f"/inhibitors/{DRUG}/")
@@ -329,7 +349,12 @@ def test_each_person_counts_once_whatever_the_links(db, engine, seed):
 
 def test_every_relation_to_what_has_a_state_is_a_part_or_a_link_looked_after():
     """A new relation to a study, or to what is in one, has to say what publication means for it."""
-    links = {(Patient, "same_as"), (Study, "may_share_patients_with")}
+    links = {
+        (Patient, "same_as"),
+        (Study, "may_share_patients_with"),
+        (Patient, "replaced_by"),
+        (Study, "replaced_by"),
+    }
     kinds = {each for each in all_kinds(Keyed) if not each._meta.abstract}
     bound = {each for each in kinds if depends(each)}
     found = {

@@ -29,8 +29,10 @@ from .factories import make_collection, make_group, make_patient, make_study, ma
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 CLINICAL = [Patient, Treatment, Outcome, AdverseEvent, Study, StudyGroup, GroupFinding]
-# Which record it is and whose, and whether readers may see it: no statement of a source.
+# Which record it is and whose, whether readers may see it, and what somebody has looked for: no
+# statement of a source. That a patient's empty fields were looked for shows in `Study.extraction`.
 IDENTITY = {"collection", "study", "patient", "treatment", "group", "number", "slug", "state"}
+IDENTITY |= {"withdrawal_reason", "replaced_by", "looked_for"}
 NOT_IN_FILES = {
     "study.pii": "A publisher's own number: it leads a curator to a source that has no DOI.",
     "studygroup.position": "The order of a study's groups; lists and files stand in it.",

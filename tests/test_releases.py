@@ -82,7 +82,7 @@ def test_the_same_evidence_has_the_same_hash_whatever_its_numbers(world, release
 def test_a_release_is_made_of_changes_and_says_which(world, released):
     edit(age_years=41)
     make_treatment(make_patient(make_study(world.collection, "delta"), "delta-1"))
-    Patient.objects.get(slug="alpha-4").delete()
+    edit("alpha-4", state="withdrawn", withdrawal_reason="Reported twice.")
     second = make_release("One age corrected, one study added.")
     assert second.number == 2 and second.content_hash != released.content_hash
     changed = dict(second.collections.get(slug="world").changes)

@@ -163,7 +163,9 @@ def test_one_graded_event_does_not_bring_in_what_other_studies_left_open(simulat
 
 def test_an_event_that_readers_do_not_see_grades_no_study(mixed, engine):
     hidden = with_event(mixed.studies.get(slug="ungraded"), "no")
-    Patient.objects.filter(pk=hidden.patient_id).update(state="draft")
+    Patient.objects.filter(pk=hidden.patient_id).update(
+        state="withdrawn", withdrawal_reason="Reported twice."
+    )
     assert serious_share(Question(mixed)).known == 5
 
 

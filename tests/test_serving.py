@@ -13,7 +13,7 @@ from evidence.questions.vocabulary import vocabulary
 from evidence.summaries import filter_facets, run_summaries
 from evidence.tables import TABLES, order_records, page_records
 
-from .factories import make_patient, make_study, make_treatment
+from .factories import make_collection, make_patient, make_study, make_treatment
 from .test_versions import history_that_is_thrown_away
 
 pytestmark = pytest.mark.slow
@@ -51,7 +51,7 @@ def test_an_edit_is_counted_at_once(world):
     make_treatment(make_patient(make_study(world.collection)))
     assert patients(world.collection) == 6
     patient = Patient.objects.get(slug="alpha-4")
-    patient.state = "withdrawn"
+    patient.state, patient.withdrawal_reason = "withdrawn", "Reported twice."
     patient.save()
     assert patients(world.collection) == 5
 
@@ -68,15 +68,18 @@ def test_an_edit_elsewhere_changes_no_snapshot(world, published):
     assert snapshot_for(world.collection) is not before
 
 
-def test_a_record_that_moves_changes_both_collections(world, published):
-    here, there = snapshot_for(world.collection), snapshot_for(published)
-    patient = Patient.objects.get(slug="alpha-4")
-    patient.study = make_study(published)
-    snapshots = snapshot_for(published)
+def test_a_record_that_moves_changes_both_collections(db, simulated):
+    """As records that readers have seen can among simulated collections alone."""
+    left = make_collection(kind="simulated", caveat="drawn for a test")
+    patient = make_patient(make_study(left), "SIM-moves")
+    make_treatment(patient)
+    here, there = snapshot_for(left), snapshot_for(simulated)
+    patient.study = make_study(simulated)
+    snapshots = snapshot_for(simulated)
     assert snapshots is not there  # the new study
     patient.save()
-    assert snapshot_for(world.collection) is not here and snapshot_for(published) is not snapshots
-    assert patients(world.collection) == 4 and patients(published) == 5
+    assert snapshot_for(left) is not here and snapshot_for(simulated) is not snapshots
+    assert patients(left) == 0 and patients(simulated) == 88
 
 
 def test_a_large_collection_is_handed_over_as_files(world, large):

@@ -39,7 +39,7 @@ def history_that_is_thrown_away():
 
 
 def test_every_change_has_a_token_of_its_own(world):
-    treatment = make_treatment(make_patient(make_study(world.collection)))
+    treatment = make_treatment(make_patient(make_study(world.collection), state="draft"))
     changes = [
         lambda: edit("alpha-1", age_years=41),
         lambda: treatment.indications.set(Indication.objects.filter(code="ild")),
@@ -114,7 +114,7 @@ def test_a_database_that_was_put_back_is_answered_from_as_it_is(client, world):
     page, programs = world.address(), "/api/v1/world/summary/"
     first = client.get("/api/v1/world/patients/?page_size=2").json()["next"]
     with history_that_is_thrown_away():
-        edit("alpha-4", state="withdrawn")
+        edit("alpha-4", state="withdrawn", withdrawal_reason="Reported twice.")
         lost = {address: client.get(address)["ETag"] for address in (page, programs)}
         assert client.get(programs).json()["totals"]["patients"] == 4
         lost_cursor = client.get("/api/v1/world/patients/?page_size=2").json()["next"]
@@ -211,7 +211,7 @@ edit("one-1", sex="female")
 with connection.cursor() as cursor:
     cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 shutil.copy(database, database + ".backup")
-edit("one-4", state="withdrawn")
+edit("one-4", state="withdrawn", withdrawal_reason="Reported twice.")
 lost_tag, *lost = asked()
 connection.close()
 for ending in ("-wal", "-shm"):

@@ -15,11 +15,11 @@ from ..models import (
     ReleasedCollection,
     Therapy,
 )
-from .base import RecordAdmin
+from .base import HistoryAdmin, RecordAdmin
 
 
 @admin.register(JAKInhibitor)
-class JAKInhibitorAdmin(RecordAdmin):
+class JAKInhibitorAdmin(HistoryAdmin, RecordAdmin):
     list_display = [
         "name",
         "brand",
@@ -33,7 +33,7 @@ class JAKInhibitorAdmin(RecordAdmin):
     prepopulated_fields = {"slug": ["name"]}
 
 
-class TermAdmin(RecordAdmin):
+class TermAdmin(HistoryAdmin, RecordAdmin):
     list_display = ["label", "code", "position"]
     search_fields = ["label", "code"]
 
@@ -57,7 +57,7 @@ admin.site.register([AdverseEventCategory, Autoantibody, Therapy], TermAdmin)
 
 
 @admin.register(Collection)
-class CollectionAdmin(RecordAdmin):
+class CollectionAdmin(HistoryAdmin, RecordAdmin):
     list_display = ["name", "kind", "reconstructs", "position"]
     list_select_related = ["reconstructs"]
     search_fields = ["name", "slug"]

@@ -1,7 +1,10 @@
 """Studies, their groups, their patients, and what happened to them."""
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db import models
+from django.forms import ModelForm
+from django.urls import reverse
+from django.utils.html import format_html
 
 from ..models import (
     AdverseEvent,
@@ -16,8 +19,11 @@ from ..models import (
     StudyGroup,
     Treatment,
 )
-from .base import Inline, PublicationAdmin, RecordAdmin
+from ..models.choices import Extraction
+from .base import Inline, PublicationAdmin, RecordAdmin, WideInline
 from .versions import VersionedAdmin
+
+NAMED = 5  # patients in a message, at most
 
 
 class StudyGroupInline(Inline):
@@ -41,14 +47,31 @@ class InclusionInline(Inline):
     autocomplete_fields = ["review"]
 
 
+class StudyForm(ModelForm):
+    """A study as read in full as its patients allow."""
+
+    def clean(self):
+        values = super().clean()
+        unread = self.instance.patients_not_looked_through()
+        if values.get("extraction") == Extraction.FULL_TEXT and unread.exists():
+            values["extraction"] = Extraction.IN_PART
+        return values
+
+
 @admin.register(Study)
 class StudyAdmin(VersionedAdmin, PublicationAdmin):
+    form = StudyForm
     formfield_overrides = {models.URLField: {"assume_scheme": "https"}}
     list_display = ["short_name", "collection", "year", "design", "extraction", "n_jaki", "state"]
     list_filter = ["state", "collection", "design", "extraction"]
     list_select_related = ["collection"]
     search_fields = ["short_name", "slug", "title", "authors", "doi", "pmid", "nct"]
-    autocomplete_fields = ["collection", "registered_inhibitor", "may_share_patients_with"]
+    autocomplete_fields = [
+        "collection",
+        "registered_inhibitor",
+        "may_share_patients_with",
+        "replaced_by",
+    ]
     inlines = [StudyGroupInline, InclusionInline]
     fieldsets = [
         (None, {"fields": ["collection", "slug", "short_name", "state"]}),
@@ -57,7 +80,9 @@ class StudyAdmin(VersionedAdmin, PublicationAdmin):
             {
                 "fields": ["design", "extraction", "n_jaki", "n_randomised", "country"],
                 "description": "How much was read decides what an empty value means: after the "
-                "full text, “not reported”; after anything less, “not extracted”.",
+                "full text, “not reported”; after anything less, “not extracted”. A study counts "
+                "as read in full only where each of its patients has the tick “every empty field "
+                "was looked for”.",
             },
         ),
         (
@@ -79,12 +104,35 @@ class StudyAdmin(VersionedAdmin, PublicationAdmin):
             },
         ),
         ("Remarks", {"fields": ["may_share_patients_with", "notes"]}),
+        (
+            "Withdrawal",
+            {"fields": ["withdrawal_reason", "replaced_by"], "classes": ["collapse"]},
+        ),
     ]
 
+    def save_model(self, request, obj, form, change):
+        super().save_model(request, obj, form, change)
+        chosen = form.data.get(form.add_prefix("extraction"))
+        if chosen == Extraction.FULL_TEXT and obj.extraction == Extraction.IN_PART:
+            unread = list(obj.patients_not_looked_through()[:NAMED])
+            self.message_user(
+                request,
+                f"{obj} is kept as “{Extraction.IN_PART.label}”: these patients lack the tick "
+                f"“every empty field was looked for”: {', '.join(map(str, unread))}"
+                f"{', …' if len(unread) == NAMED else ''}.",
+                messages.WARNING,
+            )
 
-class FindingInline(Inline):
+
+class FindingInline(WideInline):
     model = GroupFinding
-    show_change_link = True
+    fields = [
+        ("number", "kind", "measure", "item", "harm"),
+        ("at_weeks", "n", "events", "percent", "value"),
+        ("baseline", "baseline_sd", "followup", "followup_sd", "change", "change_sd"),
+        ("iqr", "iqr_low", "iqr_high", "p_value"),
+        "note",
+    ]
 
 
 @admin.register(StudyGroup)
@@ -135,14 +183,78 @@ class TreatmentInline(Inline):
         return super().get_queryset(request).select_related("patient", "inhibitor")
 
 
+class PatientForm(ModelForm):
+    """A patient whose study counts as read in part from the moment the tick is missing."""
+
+    def clean(self):
+        values = super().clean()
+        study = values.get("study")
+        if study and not values.get("looked_for") and study.extraction == Extraction.FULL_TEXT:
+            study.extraction = Extraction.IN_PART  # saved with the patient, before it
+        return values
+
+
 @admin.register(Patient)
 class PatientAdmin(VersionedAdmin, PublicationAdmin):
+    form = PatientForm
     list_display = ["slug", "study", "sex", "age_years", "subset", "state"]
     list_filter = ["state", "study__collection", "sex", "subset"]
     list_select_related = ["study"]
     search_fields = ["slug", "label", "study__short_name", "study__slug"]
-    autocomplete_fields = ["study", "prior_therapies", "same_as"]
+    autocomplete_fields = ["study", "prior_therapies", "same_as", "replaced_by"]
     inlines = [ManifestationInline, AutoantibodyInline, TreatmentInline]
+    fieldsets = [
+        (None, {"fields": [("study", "slug", "label"), "state"]}),
+        ("Person", {"fields": [("sex", "age_years"), "comorbidities"]}),
+        (
+            "Disease",
+            {"fields": [("subset", "classification"), ("disease_duration_months", "dlco_percent")]},
+        ),
+        (
+            "Lists, each with whether it is whole",
+            {
+                "fields": [
+                    ("prior_therapies_completeness", "prior_therapies"),
+                    ("manifestations_completeness", "autoantibodies_completeness"),
+                ],
+                "description": "One question each: what is known of it, then what it is. "
+                "Manifestations and autoantibodies themselves stand in the tables below.",
+            },
+        ),
+        ("What was looked for", {"fields": ["looked_for"]}),
+        ("Remarks", {"fields": ["same_as", "notes"]}),
+        (
+            "Withdrawal",
+            {"fields": ["withdrawal_reason", "replaced_by"], "classes": ["collapse"]},
+        ),
+    ]
+
+    def save_model(self, request, obj, form, change):
+        study = obj.study
+        if obj.settle_study():
+            self.message_user(
+                request,
+                f"{study} now counts as “{Extraction.IN_PART.label}”: {obj} lacks the tick “every "
+                "empty field was looked for”, so what is empty is “not extracted”.",
+                messages.WARNING,
+            )
+        super().save_model(request, obj, form, change)
+        if (
+            "looked_for" in form.changed_data
+            and study.extraction == Extraction.IN_PART
+            and not study.patients_not_looked_through().exists()
+        ):
+            self.message_user(
+                request,
+                format_html(
+                    "Every patient of {} now has the tick “every empty field was looked for”. If "
+                    "its own fields and its groups were read in full too, choose “{}” "
+                    '<a href="{}">for the study</a>.',
+                    study,
+                    Extraction.FULL_TEXT.label,
+                    reverse("admin:evidence_study_change", args=[study.pk]),
+                ),
+            )
 
     def get_queryset(self, request):
         return super().get_queryset(request).select_related("study__collection")
@@ -166,8 +278,13 @@ class PatientAutoantibodyAdmin(VersionedAdmin, RecordAdmin):
     autocomplete_fields = ["patient", "autoantibody"]
 
 
-class OutcomeInline(Inline):
+class OutcomeInline(WideInline):
     model = Outcome
+    fields = [
+        ("number", "domain", "measure", "unit"),
+        ("baseline", "baseline_month", "followup", "at_months", "result"),
+        "followup_text",
+    ]
 
 
 class AdverseEventInline(Inline):
@@ -198,6 +315,25 @@ class TreatmentAdmin(VersionedAdmin, RecordAdmin):
     autocomplete_fields = ["patient", "inhibitor", "indications", "concomitant_therapies"]
     readonly_fields = ["indication_set"]
     inlines = [OutcomeInline, AdverseEventInline]
+    fieldsets = [
+        (None, {"fields": [("patient", "number"), "inhibitor", ("dose", "duration_months")]}),
+        (
+            "Lists, each with whether it is whole",
+            {
+                "fields": [
+                    ("indications_completeness", "indications"),
+                    "indication_set",
+                    ("concomitant_therapies_completeness", "concomitant_therapies"),
+                ],
+                "description": "One question each: what is known of it, then what it is.",
+            },
+        ),
+        ("What came of it", {"fields": [("response", "relapsed"), ("stopped", "stop_reason")]}),
+        (
+            "Adverse events",
+            {"fields": [("adverse_events", "adverse_event_categories_completeness")]},
+        ),
+    ]
 
 
 @admin.register(Outcome)

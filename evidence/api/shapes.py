@@ -29,7 +29,10 @@ EMPTY_MEANS = (
     "What null means in this row: “not reported” (the paper was read in full and does not say) "
     "or “not "
 )
-EMPTY_MEANS += "extracted” (only an abstract, a registration or a citation was read). Never “none”."
+EMPTY_MEANS += (
+    "extracted” (only a part of the paper, an abstract, a registration or a citation was read). "
+    "Never “none”."
+)
 KIND = "“published”, or the caveat of a simulated collection."
 
 ReleaseShape = make_component(
@@ -71,7 +74,8 @@ SHARE = {
         "Not known, because the paper was read in full and does not say."
     ),
     "not_extracted": integer_field(
-        "Not known, because only an abstract, a registration or a citation was read."
+        "Not known, because only a part of the paper, an abstract, a registration or a citation "
+        "was read."
     ),
     "unit": text_field("What is counted: patients, treatments, events."),
     "percent": number_field(
@@ -124,7 +128,8 @@ AnswerShape = make_component(
         "Of these, because the paper was read in full and does not say."
     ),
     open_not_extracted=integer_field(
-        "Of these, because only an abstract, a registration or a citation was read."
+        "Of these, because only a part of the paper, an abstract, a registration or a citation "
+        "was read."
     ),
 )
 AtLeast = make_component(

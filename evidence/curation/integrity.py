@@ -5,9 +5,10 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from django.db.models import Count, Exists, F, OuterRef, Q, Subquery, Sum
+from django.db.models import Count, Exists, F, Model, OuterRef, Q, QuerySet, Subquery, Sum
 
 from ..models import (
+    SIMULATED_PREFIX,
     AdverseEvent,
     GroupFinding,
     Manifestation,
@@ -20,12 +21,10 @@ from ..models import (
     Treatment,
     set_key,
 )
-from ..models.choices import Ascertainment, CollectionKind, ListCompleteness, Presence
-from ..models.provenance import SUBJECTS
+from ..models.choices import Ascertainment, CollectionKind, ListCompleteness, Presence, State
+from ..models.provenance import STUDY_OF
 from ..models.term_tree import read_tree
 from ..summaries import reconcile_figures
-
-SIMULATED_PREFIX = "SIM-"
 
 
 @dataclass(frozen=True)
@@ -46,11 +45,31 @@ def integrity_issue(record, problem: str) -> IntegrityIssue:
     return IntegrityIssue(record._meta.label_lower, record.natural_key(), problem)
 
 
+# From a record to the study it belongs to.
+STUDY_PATHS = {
+    Study: "pk",
+    Patient: "study",
+    PatientManifestation: "patient__study",
+    Treatment: "patient__study",
+    AdverseEvent: "treatment__patient__study",
+    GroupFinding: "group__study",
+}
+Rule = Callable[[Study | None], Iterator[IntegrityIssue]]
+
+
 def broken_rules(
-    rules: Iterable[Callable[[], Iterator[IntegrityIssue]]] | None = None,
+    rules: Iterable[Rule] | None = None, study: Study | None = None
 ) -> list[IntegrityIssue]:
-    """Every broken rule in the database, or of some `rules`, in a steady order."""
-    return [issue for rule in (RULES if rules is None else rules) for issue in rule()]
+    """Every broken rule in the database, or of some `rules`, in a steady order. With a `study` only
+    what its records break is looked for: the rules ask for rows of that study alone.
+    """
+    return [issue for rule in (RULES if rules is None else rules) for issue in rule(study)]
+
+
+def records_of(model: type[Model], study: Study | None) -> QuerySet:
+    """The records of one study, or of all of them."""
+    records = model.objects.all()
+    return records if study is None else records.filter(**{STUDY_PATHS[model]: study.pk})
 
 
 def integrity_issues() -> list[str]:
@@ -75,14 +94,16 @@ def figures_that_differ() -> Iterator[str]:
                 )
 
 
-def patients_without_treatment() -> Iterator[IntegrityIssue]:
-    for patient in Patient.objects.filter(treatments__isnull=True):
+def patients_without_treatment(study: Study | None = None) -> Iterator[IntegrityIssue]:
+    """Of published patients: one that is being entered has no course yet."""
+    published = records_of(Patient, study).filter(state=State.PUBLISHED)
+    for patient in published.filter(treatments__isnull=True):
         yield integrity_issue(
             patient, "has no course of a JAK inhibitor, so no question can reach this patient"
         )
 
 
-def lists_disagree() -> Iterator[IntegrityIssue]:
+def lists_disagree(study: Study | None = None) -> Iterator[IntegrityIssue]:
     """A list that is said to be empty has no item; one that is said to be there has at least
     one.
     """
@@ -109,7 +130,7 @@ def lists_disagree() -> Iterator[IntegrityIssue]:
         ),
     }
     for name, (model, items) in rows.items():
-        label, records = name.replace("_", " "), model.objects.annotate(listed=items)
+        label, records = name.replace("_", " "), records_of(model, study).annotate(listed=items)
         if model is Treatment:
             records = records.select_related("patient")
         for record in records.filter(
@@ -127,8 +148,10 @@ def has_present_row(model) -> Exists:
     return Exists(model.objects.filter(patient=OuterRef("pk"), status=Presence.PRESENT))
 
 
-def terms_part_of_themselves() -> Iterator[IntegrityIssue]:
-    """Terms in a circle; of each circle, the one whose code comes first."""
+def terms_part_of_themselves(study: Study | None = None) -> Iterator[IntegrityIssue]:
+    """Terms in a circle; of each circle, the one whose code comes first. No study has terms."""
+    if study is not None:
+        return
     wider = read_tree(Manifestation).wider
     for term in Manifestation.objects.all():
         circle = [code for code in wider.get(term.code, ()) if term.code in wider.get(code, ())]
@@ -136,14 +159,14 @@ def terms_part_of_themselves() -> Iterator[IntegrityIssue]:
             yield integrity_issue(term, "is part of itself, by way of the terms it is part of")
 
 
-def present_under_absent() -> Iterator[IntegrityIssue]:
+def present_under_absent(study: Study | None = None) -> Iterator[IntegrityIssue]:
     """Whoever was found without the wider term cannot have the narrower one."""
     tree = read_tree(Manifestation)
     for code, wider in tree.wider.items():
         absent = PatientManifestation.objects.filter(
             patient=OuterRef("patient"), manifestation__code__in=wider, status=Presence.ABSENT
         )
-        rows = PatientManifestation.objects.filter(
+        rows = records_of(PatientManifestation, study).filter(
             Exists(absent), manifestation__code=code, status=Presence.PRESENT
         )
         for record in rows.select_related("patient", "manifestation"):
@@ -152,29 +175,36 @@ def present_under_absent() -> Iterator[IntegrityIssue]:
             )
 
 
-def ids_show_their_kind() -> Iterator[IntegrityIssue]:
+def ids_show_their_kind(study: Study | None = None) -> Iterator[IntegrityIssue]:
     simulated = Q(study__collection__kind=CollectionKind.SIMULATED)
-    for patient in Patient.objects.filter(simulated).exclude(slug__startswith=SIMULATED_PREFIX):
+    patients = records_of(Patient, study)
+    for patient in patients.filter(simulated).exclude(slug__startswith=SIMULATED_PREFIX):
         yield integrity_issue(
             patient, f"a simulated patient's public id begins with {SIMULATED_PREFIX}"
         )
-    for patient in Patient.objects.filter(~simulated, slug__startswith=SIMULATED_PREFIX):
+    for patient in patients.filter(~simulated, slug__startswith=SIMULATED_PREFIX):
         yield integrity_issue(
             patient, f"only a simulated patient's public id begins with {SIMULATED_PREFIX}"
         )
 
 
-def same_person_links() -> Iterator[IntegrityIssue]:
+def linked_patients(study: Study | None) -> QuerySet:
+    """Patients linked to another report; with a study, those whose link begins or ends in it."""
     linked = Patient.objects.filter(same_as__isnull=False)
+    return linked if study is None else linked.filter(Q(study=study) | Q(same_as__study=study))
+
+
+def same_person_links(study: Study | None = None) -> Iterator[IntegrityIssue]:
+    linked = linked_patients(study)
     for patient in linked.exclude(study__collection=F("same_as__study__collection")):
         yield integrity_issue(patient, "is linked to a report in another collection")
     for patient in linked.filter(same_as__same_as__isnull=False):
         yield integrity_issue(patient, "is linked to a report that is itself linked to another")
 
 
-def same_person_links_are_seen() -> Iterator[IntegrityIssue]:
+def same_person_links_are_seen(study: Study | None = None) -> Iterator[IntegrityIssue]:
     published = Patient.objects.published().values("pk")
-    linked = Patient.objects.published().filter(same_as__isnull=False).select_related("same_as")
+    linked = linked_patients(study).filter(pk__in=published).select_related("same_as")
     for patient in linked.exclude(same_as__in=published):
         yield integrity_issue(
             patient,
@@ -183,8 +213,9 @@ def same_person_links_are_seen() -> Iterator[IntegrityIssue]:
         )
 
 
-def indication_sets_in_step() -> Iterator[IntegrityIssue]:
-    for treatment in Treatment.objects.select_related("patient").prefetch_related("indications"):
+def indication_sets_in_step(study: Study | None = None) -> Iterator[IntegrityIssue]:
+    treatments = records_of(Treatment, study).select_related("patient")
+    for treatment in treatments.prefetch_related("indications"):
         if treatment.indication_set != set_key(
             indication.code for indication in treatment.indications.all()
         ):
@@ -195,54 +226,58 @@ def indication_sets_in_step() -> Iterator[IntegrityIssue]:
             )
 
 
-def events_need_ascertainment() -> Iterator[IntegrityIssue]:
-    events = AdverseEvent.objects.select_related("treatment__patient")
+def events_need_ascertainment(study: Study | None = None) -> Iterator[IntegrityIssue]:
+    events = records_of(AdverseEvent, study).select_related("treatment__patient")
     for event in events.exclude(treatment__adverse_events=Ascertainment.EVENTS):
         yield integrity_issue(event, "stands under a course that does not report adverse events")
 
 
-def numbers_within_study() -> Iterator[IntegrityIssue]:
-    studies = Study.objects.select_related("collection").filter(n_jaki__isnull=False)
-    for study in studies.annotate(known=Count("patients")).filter(known__gt=F("n_jaki")):
+def numbers_within_study(study: Study | None = None) -> Iterator[IntegrityIssue]:
+    studies = records_of(Study, study).select_related("collection").filter(n_jaki__isnull=False)
+    for record in studies.annotate(known=Count("patients")).filter(known__gt=F("n_jaki")):
         yield integrity_issue(
-            study,
-            f"has {study.known} individual patients, more than the {study.n_jaki} given a JAK "
+            record,
+            f"has {record.known} individual patients, more than the {record.n_jaki} given a JAK "
             "inhibitor",
         )
     treated = Q(groups__inhibitor__isnull=False) | Q(groups__mixed_inhibitors=True)
-    for study in studies.annotate(known=Sum("groups__n", filter=treated)).filter(
+    for record in studies.annotate(known=Sum("groups__n", filter=treated)).filter(
         known__gt=F("n_jaki")
     ):
         yield integrity_issue(
-            study,
-            f"its treated groups add up to {study.known}, more than the {study.n_jaki} given a "
+            record,
+            f"its treated groups add up to {record.known}, more than the {record.n_jaki} given a "
             "JAK inhibitor",
         )
 
 
-def findings_within_group() -> Iterator[IntegrityIssue]:
-    findings = GroupFinding.objects.select_related("group__study__collection")
+def findings_within_group(study: Study | None = None) -> Iterator[IntegrityIssue]:
+    findings = records_of(GroupFinding, study).select_related("group__study__collection")
     for finding in findings.filter(n__gt=F("group__n")):
         yield integrity_issue(
             finding, f"analyses {finding.n} patients of a group of {finding.group.n}"
         )
 
 
-def shared_patients_within_collection() -> Iterator[IntegrityIssue]:
-    elsewhere = Study.may_share_patients_with.through.objects.exclude(
-        from_study__collection=F("to_study__collection")
-    )
-    for study in Study.objects.select_related("collection").filter(
+def sharing_links(study: Study | None) -> QuerySet:
+    """Links between studies that may share patients; with a study, those that name it."""
+    links = Study.may_share_patients_with.through.objects.all()
+    return links if study is None else links.filter(Q(from_study=study) | Q(to_study=study))
+
+
+def shared_patients_within_collection(study: Study | None = None) -> Iterator[IntegrityIssue]:
+    elsewhere = sharing_links(study).exclude(from_study__collection=F("to_study__collection"))
+    for record in Study.objects.select_related("collection").filter(
         pk__in=elsewhere.values("from_study")
     ):
-        yield integrity_issue(study, "is said to share patients with a study of another collection")
+        yield integrity_issue(
+            record, "is said to share patients with a study of another collection"
+        )
 
 
-def sharing_links_are_seen() -> Iterator[IntegrityIssue]:
+def sharing_links_are_seen(study: Study | None = None) -> Iterator[IntegrityIssue]:
     published = Study.objects.published().order_by().values("pk")
-    links = Study.may_share_patients_with.through.objects.select_related(
-        "from_study__collection", "to_study"
-    )
+    links = sharing_links(study).select_related("from_study__collection", "to_study")
     unseen = links.filter(from_study__in=published).exclude(to_study__in=published)
     for link in unseen.order_by("from_study__slug", "to_study__slug"):
         yield integrity_issue(
@@ -251,21 +286,15 @@ def sharing_links_are_seen() -> Iterator[IntegrityIssue]:
         )
 
 
-def provenance_of_own_study() -> Iterator[IntegrityIssue]:
-    study_of = {
-        "patient": "patient__study",
-        "treatment": "treatment__patient__study",
-        "outcome": "outcome__treatment__patient__study",
-        "adverse_event": "adverse_event__treatment__patient__study",
-        "group": "group__study",
-        "finding": "finding__group__study",
-    }
-    for subject in SUBJECTS:
-        records = Provenance.objects.select_related("study__collection").filter(
-            **{f"{subject}__isnull": False}
-        )
-        owner = Subquery(Study.objects.filter(pk=OuterRef(study_of[subject])).values("pk"))
-        for record in records.annotate(owner=owner).exclude(study=F("owner")):
+def provenance_of_own_study(study: Study | None = None) -> Iterator[IntegrityIssue]:
+    for subject, path in STUDY_OF.items():
+        path = f"{subject}__{path}"
+        records = Provenance.objects.filter(**{f"{subject}__isnull": False})
+        if study is not None:
+            records = records.filter(Q(study=study) | Q(**{path: study}))
+        owner = Subquery(Study.objects.filter(pk=OuterRef(path)).values("pk"))
+        records = records.select_related("study__collection").annotate(owner=owner)
+        for record in records.exclude(study=F("owner")):
             yield integrity_issue(record, f"names a {subject.replace('_', ' ')} of another study")
 
 

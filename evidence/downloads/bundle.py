@@ -226,8 +226,8 @@ How to read it
   semicolons; of several courses it tells those that answer the question.
   A patient with two courses, or two events, is one patient: count patients by patients.csv.
   An empty value is not "none". The column empty_means says whether the paper was read in full and does not say
-  (not reported) or only an abstract, a registration or a citation was read (not extracted). What was looked for
-  and not found has a row with the status absent.
+  (not reported) or only a part of it, an abstract, a registration or a citation was read (not extracted). What was
+  looked for and not found has a row with the status absent.
   Groups are reported in aggregate; some may be of the same people, so their numbers are not added up.
 
 {LICENCE} Do not attempt to identify anyone. Casebook informs; it does not advise.

@@ -6,6 +6,7 @@ from .draft import Curator, Door, StudyDraft, StudyVersion
 from .flow import FlowStep
 from .group import GroupFinding, StudyGroup
 from .knowledge import ATTRIBUTES, LISTS
+from .measure import Measure
 from .outcome import Outcome
 from .patient import Patient, PatientAutoantibody, PatientManifestation
 from .provenance import Provenance
@@ -19,7 +20,7 @@ from .reference import (
 )
 from .release import ArchivePart, Release, ReleasedCollection
 from .review import PrintedFigure, Review, ReviewInclusion
-from .study import Collection, Study
+from .study import SIMULATED_PREFIX, Collection, Study
 from .term_tree import TermTree, term_tree
 from .treatment import Treatment, set_key
 from .version import DataVersion, LoadedRecord
@@ -27,6 +28,7 @@ from .version import DataVersion, LoadedRecord
 __all__ = [
     "ATTRIBUTES",
     "LISTS",
+    "SIMULATED_PREFIX",
     "AdverseEvent",
     "AdverseEventCategory",
     "ArchivePart",
@@ -41,6 +43,7 @@ __all__ = [
     "JAKInhibitor",
     "LoadedRecord",
     "Manifestation",
+    "Measure",
     "Outcome",
     "Patient",
     "PatientAutoantibody",

@@ -17,13 +17,19 @@ NCT = r"^NCT\d{8}$"
 ATC = r"^[A-Z]\d{2}[A-Z]{2}\d{2}$"
 
 
-def in_format(field: str, pattern: str, example: str) -> CheckConstraint:
-    """An identifier is empty (not known) or in its registry's format."""
+def format_message(name: str, example: str) -> str:
+    """Why a text is no identifier, and what one looks like."""
+    return f"This is not a {name}. Write it like {example}, or leave it empty."
+
+
+def in_format(field: str, pattern: str, example: str, name: str = "") -> CheckConstraint:
+    """An identifier is empty (not known) or in its registry's format. `name` is what people call
+    it, by default the field in capitals.
+    """
     return CheckConstraint(
         name=f"%(class)s_{field}_format",
         condition=Q(**{field: ""}) | Q(**{f"{field}__regex": pattern}),
-        violation_error_message=f"This is not a {field.upper()}. Write it like {example}, or "
-        "leave it empty.",
+        violation_error_message=format_message(name or field.upper(), example),
     )
 
 
@@ -53,7 +59,7 @@ def completeness_field(of: str, **options) -> models.CharField:
     ListCompleteness)`.
     """
     return models.CharField(
-        f"list of {of}",
+        f"how much of the list of {of} the source gives",
         max_length=10,
         choices=ListCompleteness.choices,
         default=ListCompleteness.NOT_STATED,

@@ -22,6 +22,7 @@ class Extraction(TextChoices):
     """How much of a source has been read. Decides what an empty value means: see `missing.py`."""
 
     FULL_TEXT = "full_text", "Full text"
+    IN_PART = "in_part", "Full text, read in part"
     ABSTRACT = "abstract", "Abstract or opening of the paper"
     REGISTRY = "registry", "Trial registration"
     SECONDARY = "secondary", "Cited by another publication"
@@ -113,6 +114,24 @@ class Domain(TextChoices):
     JOINTS = "joints", "Joints"
     VASCULAR = "vascular", "Vascular"
     GLOBAL = "global", "Global"
+
+
+class Better(TextChoices):
+    """Which way a measure goes when a patient does better."""
+
+    LOWER = "lower", "Lower is better"
+    HIGHER = "higher", "Higher is better"
+
+
+class KnownMeasure(TextChoices):
+    """Measures that rules and charts read: their codes and labels in the vocabulary
+    (`models.Measure`), which stay.
+    """
+
+    MRSS = "mrss", "mRSS"
+    FVC_PERCENT = "fvc-percent-predicted", "FVC % predicted"
+    DLCO_PERCENT = "dlco-percent-predicted", "DLCO % predicted"
+    DLCO = "dlco", "DLCO"
 
 
 class Assessed(TextChoices):

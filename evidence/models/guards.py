@@ -1,18 +1,19 @@
-"""The rules a table's own constraints cannot hold: an adverse event needs a treatment that says
-there were events, and a version of a study is never changed or deleted.
+"""The rules a table's own constraints cannot hold: they ask another table, or the row as it was.
 
 Written as database triggers after every migration, and on SQLite taken away before it: SQLite drops
 a table's triggers when a migration remakes the table, and refuses to remake one that another
 table's trigger asks about. The message is what a curator reads when a write goes round the forms.
 """
 
-from .choices import Ascertainment
+from dataclasses import dataclass
 
-NEEDS_ASCERTAINMENT = (
-    "An adverse event needs a course whose adverse events are recorded as reported."
-)
+from .choices import Ascertainment, CollectionKind, Extraction, State
+from .publication import NO_DRAFT_AGAIN, NOT_DELETED, ONCE_PUBLISHED, PLACE_STAYS, SLUG_STAYS
+from .study import LOOKED_FOR_NEEDED
 
-EVENTS = str(Ascertainment.EVENTS)  # a constant of ours: no part of this SQL comes from outside
+# All that goes into this SQL is a constant of ours: no part of it comes from outside.
+EVENT_NEEDED = "An adverse event needs a course whose adverse events are recorded as reported."
+EVENTS = str(Ascertainment.EVENTS)
 EVENT_WITHOUT_ASCERTAINMENT = (
     f"(SELECT adverse_events FROM evidence_treatment WHERE id = NEW.treatment_id) <> '{EVENTS}'"  # noqa: S608
 )
@@ -21,76 +22,230 @@ ASCERTAINMENT_WITHOUT_EVENT = (
     "AND EXISTS (SELECT 1 FROM evidence_adverseevent WHERE treatment_id = NEW.id)"
 )
 
-VERSIONS_STAY = "A version of a study is never changed or deleted."
+FULL_TEXT = str(Extraction.FULL_TEXT)
+FULL_TEXT_NOT_LOOKED_FOR = (
+    f"NEW.extraction = '{FULL_TEXT}' AND EXISTS "  # noqa: S608
+    "(SELECT 1 FROM evidence_patient WHERE study_id = NEW.id AND NOT looked_for)"
+)
+# {lock} keeps the study as it is until the patient is written, where two may write at once.
+NOT_LOOKED_FOR_UNDER_FULL_TEXT = (
+    "NOT NEW.looked_for AND (SELECT extraction FROM evidence_study WHERE id = NEW.study_id {lock}) "  # noqa: S608
+    f"= '{FULL_TEXT}'"
+)
 
-TRIGGERS = [
-    (
+OUT_OF_RANGE = "A value lies outside the range of its measure."
+OUTSIDE = (
+    "({row}.baseline < {limits}.low OR {row}.baseline > {limits}.high "
+    "OR {row}.followup < {limits}.low OR {row}.followup > {limits}.high)"
+)
+OUTCOME_OUT_OF_RANGE = (
+    "(NEW.baseline IS NOT NULL OR NEW.followup IS NOT NULL) AND EXISTS "
+    "(SELECT 1 FROM evidence_measure AS it WHERE it.label = NEW.measure AND "
+    f"{OUTSIDE.format(row='NEW', limits='it')} {{lock}})"
+)
+# Only where a limit moves inwards: what was entered before there was one stays until it is mended.
+OUTCOMES_OUT_OF_NEW_RANGE = (
+    "((NEW.low IS NOT NULL AND (OLD.low IS NULL OR NEW.low > OLD.low)) "
+    "OR (NEW.high IS NOT NULL AND (OLD.high IS NULL OR NEW.high < OLD.high))) AND EXISTS "
+    "(SELECT 1 FROM evidence_outcome AS it WHERE it.measure = NEW.label AND "
+    f"{OUTSIDE.format(row='it', limits='NEW')})"
+)
+
+SEEN = "({})".format(", ".join(f"'{state}'" for state in ONCE_PUBLISHED))
+PUBLISHED = str(CollectionKind.PUBLISHED)
+STUDY_WAS_PUBLISHED = (
+    f"OLD.state IN {SEEN} AND EXISTS (SELECT 1 FROM evidence_collection "  # noqa: S608
+    f"WHERE id = OLD.collection_id AND kind = '{PUBLISHED}')"
+)
+PATIENT_WAS_PUBLISHED = (
+    f"OLD.state IN {SEEN} AND EXISTS (SELECT 1 FROM evidence_study "  # noqa: S608
+    "JOIN evidence_collection ON evidence_collection.id = evidence_study.collection_id "
+    f"WHERE evidence_study.id = OLD.study_id AND evidence_study.state IN {SEEN} "
+    f"AND evidence_collection.kind = '{PUBLISHED}')"
+)
+PATIENT_MOVED_AWAY = (
+    "NEW.study_id <> OLD.study_id AND NOT EXISTS (SELECT 1 FROM evidence_study AS here "  # noqa: S608
+    "JOIN evidence_study AS there ON there.collection_id = here.collection_id "
+    f"WHERE here.id = OLD.study_id AND there.id = NEW.study_id AND there.state IN {SEEN})"
+)
+DRAFT_AGAIN = f"NEW.state = '{State.DRAFT}'"
+
+
+@dataclass(frozen=True)
+class Guard:
+    """One trigger: what is refused, on which writes of which table, and what is said. `fields` are
+    those it asks for, as model.field: before a migration has made them there is nothing to guard.
+    """
+
+    name: str
+    moment: str
+    model: str
+    condition: str
+    message: str
+    fields: tuple[str, ...] = ()
+
+    @property
+    def table(self) -> str:
+        return f"evidence_{self.model}"
+
+    def sqlite(self) -> list[str]:
+        condition, message = self.condition.format(lock=""), self.message.replace("'", "''")
+        return [
+            f"CREATE TRIGGER IF NOT EXISTS {self.name} BEFORE {self.moment} ON {self.table} "
+            f"WHEN {condition} BEGIN SELECT RAISE(ABORT, '{message}'); END"
+        ]
+
+    def postgresql(self) -> list[str]:
+        condition = self.condition.format(lock="FOR SHARE")
+        message = self.message.replace("'", "''")
+        row = "OLD" if self.moment == "DELETE" else "NEW"
+        return [
+            f"CREATE OR REPLACE FUNCTION {self.name}() RETURNS trigger AS $$ BEGIN "
+            f"IF {condition} THEN RAISE EXCEPTION USING ERRCODE = 'check_violation', "
+            f"MESSAGE = '{message}'; END IF; RETURN {row}; END; $$ LANGUAGE plpgsql",
+            f"CREATE OR REPLACE TRIGGER {self.name} BEFORE {self.moment} ON {self.table} "
+            f"FOR EACH ROW EXECUTE FUNCTION {self.name}()",
+        ]
+
+
+VERSIONS_STAY = "A version of a study is never changed or deleted."
+LOOKED_FOR = ("patient.looked_for",)
+RANGE = ("measure.low",)
+WITHDRAWAL = ("study.withdrawal_reason", "patient.withdrawal_reason")
+GUARDS = [
+    Guard(
         "event_needs_ascertainment_new",
         "INSERT",
-        "evidence_adverseevent",
+        "adverseevent",
         EVENT_WITHOUT_ASCERTAINMENT,
-        NEEDS_ASCERTAINMENT,
+        EVENT_NEEDED,
     ),
-    (
+    Guard(
         "event_needs_ascertainment_moved",
         "UPDATE",
-        "evidence_adverseevent",
+        "adverseevent",
         EVENT_WITHOUT_ASCERTAINMENT,
-        NEEDS_ASCERTAINMENT,
+        EVENT_NEEDED,
     ),
-    (
+    Guard(
         "ascertainment_keeps_events",
         "UPDATE",
-        "evidence_treatment",
+        "treatment",
         ASCERTAINMENT_WITHOUT_EVENT,
-        NEEDS_ASCERTAINMENT,
+        EVENT_NEEDED,
     ),
-    ("version_is_never_changed", "UPDATE", "evidence_studyversion", "1 = 1", VERSIONS_STAY),
-    ("version_is_never_deleted", "DELETE", "evidence_studyversion", "1 = 1", VERSIONS_STAY),
+    Guard("version_is_never_changed", "UPDATE", "studyversion", "1 = 1", VERSIONS_STAY),
+    Guard("version_is_never_deleted", "DELETE", "studyversion", "1 = 1", VERSIONS_STAY),
+    *(
+        Guard(
+            f"outcome_in_range_{name}",
+            moment,
+            "outcome",
+            OUTCOME_OUT_OF_RANGE,
+            OUT_OF_RANGE,
+            RANGE,
+        )
+        for name, moment in (("new", "INSERT"), ("changed", "UPDATE"))
+    ),
+    Guard(
+        "range_keeps_outcomes",
+        "UPDATE",
+        "measure",
+        OUTCOMES_OUT_OF_NEW_RANGE,
+        OUT_OF_RANGE,
+        RANGE,
+    ),
+    *(
+        Guard(
+            f"full_text_is_looked_through_{name}",
+            moment,
+            "study",
+            FULL_TEXT_NOT_LOOKED_FOR,
+            LOOKED_FOR_NEEDED,
+            LOOKED_FOR,
+        )
+        for name, moment in (("new", "INSERT"), ("changed", "UPDATE"))
+    ),
+    *(
+        Guard(
+            f"patient_is_looked_through_{name}",
+            moment,
+            "patient",
+            NOT_LOOKED_FOR_UNDER_FULL_TEXT,
+            LOOKED_FOR_NEEDED,
+            LOOKED_FOR,
+        )
+        for name, moment in (("new", "INSERT"), ("changed", "UPDATE"))
+    ),
+    *(
+        Guard(f"{model}_{name}", moment, model, condition, message, WITHDRAWAL)
+        for model, was_published, moved in (
+            ("study", STUDY_WAS_PUBLISHED, "NEW.collection_id <> OLD.collection_id"),
+            ("patient", PATIENT_WAS_PUBLISHED, PATIENT_MOVED_AWAY),
+        )
+        for name, moment, condition, message in (
+            (
+                "slug_stays",
+                "UPDATE",
+                f"NEW.slug <> OLD.slug AND {was_published}",
+                SLUG_STAYS,
+            ),
+            ("place_stays", "UPDATE", f"{moved} AND {was_published}", PLACE_STAYS),
+            (
+                "no_draft_again",
+                "UPDATE",
+                f"{DRAFT_AGAIN} AND {was_published}",
+                NO_DRAFT_AGAIN,
+            ),
+            ("not_deleted", "DELETE", was_published, NOT_DELETED),
+        )
+    ),
 ]
 
 
-def trigger_statements(vendor: str) -> list[str]:
-    """The SQL that puts the triggers in place, harmless when they already are."""
-    if vendor == "sqlite":
-        return [
-            f"CREATE TRIGGER IF NOT EXISTS {name} BEFORE {moment} ON {table} WHEN {condition} "
-            f"BEGIN SELECT RAISE(ABORT, '{message}'); END"
-            for name, moment, table, condition, message in TRIGGERS
-        ]
+def trigger_statements(vendor: str, guards: list[Guard] | None = None) -> list[str]:
+    """The SQL that puts these triggers (by default all) in place, harmless when they already
+    are.
+    """
+    statements_of = Guard.sqlite if vendor == "sqlite" else Guard.postgresql
     return [
         statement
-        for name, moment, table, condition, message in TRIGGERS
-        for statement in (
-            f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger AS $$ BEGIN IF {condition} THEN "
-            f"RAISE EXCEPTION USING ERRCODE = 'check_violation', MESSAGE = '{message}'; END IF; "
-            f"RETURN {'OLD' if moment == 'DELETE' else 'NEW'}; END; $$ LANGUAGE plpgsql",
-            f"CREATE OR REPLACE TRIGGER {name} BEFORE {moment} ON {table} FOR EACH ROW EXECUTE "
-            f"FUNCTION {name}()",
-        )
+        for guard in (GUARDS if guards is None else guards)
+        for statement in statements_of(guard)
     ]
 
 
-def drop_triggers(sender, using, **kwargs):
-    """pre_migrate receiver; `create_triggers` puts them back."""
+def drop_triggers(sender, using, plan=(), **kwargs):
+    """pre_migrate receiver; `create_triggers` puts them back. PostgreSQL keeps them unless a
+    migration is taken back, which may take away what they ask for.
+    """
     from django.db import connections
 
     connection = connections[using]
-    if connection.vendor != "sqlite":
+    if connection.vendor != "sqlite" and not any(backwards for _, backwards in plan):
         return
     with connection.cursor() as cursor:
-        for name, *_ in TRIGGERS:
-            cursor.execute(f"DROP TRIGGER IF EXISTS {name}")
+        for guard in GUARDS:
+            table = "" if connection.vendor == "sqlite" else f" ON {guard.table}"
+            cursor.execute(f"DROP TRIGGER IF EXISTS {guard.name}{table}")
 
 
 def create_triggers(sender, using, **kwargs):
-    """post_migrate receiver."""
+    """post_migrate receiver: those triggers whose fields there are."""
     from django.db import connections
 
     connection = connections[using]
-    tables = set(connection.introspection.table_names())
-    if not {table for _, _, table, *_ in TRIGGERS} <= tables:  # migrated in part
-        return
     with connection.cursor() as cursor:
-        for statement in trigger_statements(connection.vendor):
+        fields = {
+            f"{table.removeprefix('evidence_')}.{column.name}"
+            for table in connection.introspection.table_names(cursor)
+            if table in {"evidence_adverseevent", *(guard.table for guard in GUARDS)}
+            for column in connection.introspection.get_table_description(cursor, table)
+        }
+        ready = [
+            guard
+            for guard in GUARDS
+            if f"{guard.model}.id" in fields and fields.issuperset(guard.fields)
+        ]
+        for statement in trigger_statements(connection.vendor, ready):
             cursor.execute(statement)

@@ -1,8 +1,12 @@
 """Why a value is empty: the one rule, in Python and in SQL.
 
 Where a paper was read in full, an empty value is *not reported*: the paper does not say. Where only
-an abstract, a registration or another paper's citation was read, it is *not extracted*: the paper
-may well say. Neither is *absent*.
+an abstract, a registration, another paper's citation or a part of the paper was read, it is *not
+extracted*: the paper may well say. Neither is *absent*.
+
+A study counts as read in full only where somebody has said of each of its patients that every empty
+field was looked for (`Patient.looked_for`). The database holds that (`guards.py`), so the rule is
+true of every empty field.
 """
 
 from django.db.models import Case, CharField, F, Q, Value, When

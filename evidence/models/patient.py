@@ -1,17 +1,26 @@
 """One individually reported person."""
 
-from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
 from django.urls import reverse
 
 from .base import Keyed, KeyedQuerySet, completeness_field, one_of, range_constraint, slug_format
-from .choices import ListCompleteness, Presence, Sex, State, Subset
+from .choices import Extraction, ListCompleteness, Presence, Sex, State, Subset
 from .constraints import CheckConstraint, UniqueConstraint
 from .persons import counted_elsewhere, reports_of
+from .publication import (
+    ONCE_PUBLISHED,
+    PLACE_STAYS,
+    PublicRecord,
+    raise_errors,
+    replaced_by_field,
+    state_field,
+    withdrawal_constraints,
+    withdrawal_reason_field,
+)
 from .reference import Autoantibody, Manifestation, Therapy
-from .study import Study
+from .study import LOOKED_FOR_NEEDED, SIMULATED_PREFIX, Study
 
 
 class PatientQuerySet(KeyedQuerySet):
@@ -20,6 +29,17 @@ class PatientQuerySet(KeyedQuerySet):
         included.
         """
         return self.published().filter(study__collection=collection)
+
+    def withdrawn_within(self, collection):
+        """Reports of people in one collection that readers saw before they, or their study, were
+        withdrawn.
+        """
+        return self.filter(
+            Q(state=State.WITHDRAWN) | Q(study__state=State.WITHDRAWN),
+            study__collection=collection,
+            state__in=ONCE_PUBLISHED,
+            study__state__in=ONCE_PUBLISHED,
+        )
 
     def counted(self):
         """Each person once: without the reports of people whom another report that readers may see
@@ -36,7 +56,7 @@ class PatientQuerySet(KeyedQuerySet):
         return self.filter(Exists(treatments.filter(patient=OuterRef("pk"))))
 
 
-class Patient(Keyed):
+class Patient(PublicRecord):
     """One individually reported person, as one study describes them."""
 
     KEY = ("slug",)
@@ -96,9 +116,16 @@ class Patient(Keyed):
         help_text="Another report of the same person that counts instead of this one.",
     )
     notes = models.TextField(blank=True)
-    state = models.CharField(
-        "publication state", max_length=10, choices=State.choices, default=State.DRAFT
+    looked_for = models.BooleanField(
+        "every empty field was looked for",
+        default=False,
+        help_text="Of the patient and of its courses, outcomes and events: what is empty was "
+        "looked for in the full text and is not there. Without it an empty field is “not "
+        "extracted”, and the study counts as read in part.",
     )
+    state = state_field()
+    withdrawal_reason = withdrawal_reason_field()
+    replaced_by = replaced_by_field()
 
     objects = PatientQuerySet.as_manager()
 
@@ -123,6 +150,7 @@ class Patient(Keyed):
                 condition=Q(same_as__isnull=True) | ~Q(same_as=F("pk")),
                 violation_error_message="A record cannot be another report of itself.",
             ),
+            *withdrawal_constraints(),
         ]
 
     def __str__(self) -> str:
@@ -131,22 +159,61 @@ class Patient(Keyed):
     def get_absolute_url(self) -> str:
         return reverse("patient", args=[self.study.collection.slug, self.slug])
 
+    @property
+    def was_published(self) -> bool:
+        return self.state in ONCE_PUBLISHED and self.study.was_published
+
     def clean(self):
+        errors = self.publication_errors()
+        if self.study_id:
+            errors |= self.study_errors()
         index_report = self.same_as
         if index_report is not None and index_report.same_as_id is not None:
-            raise ValidationError(
-                {
-                    "same_as": f"{index_report} is itself another report of "
-                    f"{index_report.same_as}; choose that one."
-                }
+            errors["same_as"] = (
+                f"{index_report} is itself another report of {index_report.same_as}; choose that "
+                "one."
             )
-        if (
+        elif (
             index_report is not None
+            and self.study_id
             and index_report.study.collection_id != self.study.collection_id
         ):
-            raise ValidationError({"same_as": "The two reports are in different collections."})
-        if index_report is not None and self.pk and self.other_reports.exists():
-            raise ValidationError({"same_as": "Other reports already point to this record."})
+            errors["same_as"] = "The two reports are in different collections."
+        elif index_report is not None and self.pk and self.other_reports.exists():
+            errors["same_as"] = "Other reports already point to this record."
+        raise_errors(errors)
+
+    def settle_study(self) -> bool:
+        """Before the patient is saved: lets its study count as read in part if this patient lacks
+        the tick. Returns whether that is new; the study is then saved.
+        """
+        in_full = Study.objects.filter(pk=self.study_id, extraction=Extraction.FULL_TEXT)
+        if self.looked_for or not in_full.exists():
+            return False
+        self.study.extraction = Extraction.IN_PART
+        self.study.save(update_fields=["extraction"])
+        return True
+
+    def study_errors(self) -> dict[str, str]:
+        """What does not agree with the study, by field."""
+        errors, stored = {}, self.stored()
+        if stored and stored.was_published and stored.study_id != self.study_id:
+            same_collection = stored.study.collection_id == self.study.collection_id
+            if not (same_collection and self.study.was_published):
+                errors["study"] = PLACE_STAYS
+        if not self.looked_for and self.study.extraction == Extraction.FULL_TEXT:
+            errors["looked_for"] = (
+                f"{LOOKED_FOR_NEEDED} Tick it, or choose “Full text, read in part” for the study "
+                "first."
+            )
+        simulated = self.study.collection.is_simulated
+        if simulated and not self.slug.startswith(SIMULATED_PREFIX):
+            errors["slug"] = f"The public id of a simulated patient begins with {SIMULATED_PREFIX}."
+        elif not simulated and self.slug.upper().startswith(SIMULATED_PREFIX):
+            errors["slug"] = f"Only a simulated patient's public id begins with {SIMULATED_PREFIX}."
+        if self.replaced_by and self.replaced_by.study.collection_id != self.study.collection_id:
+            errors["replaced_by"] = "The patient who replaces it is in another collection."
+        return errors
 
 
 class PresenceRecord(Keyed):

@@ -14,7 +14,16 @@ from .patient import Patient
 from .study import Study
 from .treatment import Treatment
 
-SUBJECTS = ("patient", "treatment", "outcome", "adverse_event", "group", "finding")
+# What a value can belong to, and the path from there to its study.
+STUDY_OF = {
+    "patient": "study",
+    "treatment": "patient__study",
+    "outcome": "treatment__patient__study",
+    "adverse_event": "treatment__patient__study",
+    "group": "study",
+    "finding": "group__study",
+}
+SUBJECTS = tuple(STUDY_OF)
 
 
 def exactly_one_subject() -> Q:
@@ -94,16 +103,27 @@ class Provenance(Keyed):
     @property
     def subject(self):
         """The record the value belongs to."""
-        return next(
-            (record for name in SUBJECTS if (record := getattr(self, name)) is not None), None
-        )
+        name = self.subject_name
+        return None if name is None else getattr(self, name)
+
+    @property
+    def subject_name(self) -> str | None:
+        """Which of SUBJECTS the record is."""
+        return next((name for name in SUBJECTS if getattr(self, name) is not None), None)
 
     def clean(self):
         if self.subject is None:
             return
+        errors, owner = {}, self.subject
         try:
-            self.subject._meta.get_field(self.field)
+            owner._meta.get_field(self.field)
         except FieldDoesNotExist:
-            raise ValidationError(
-                {"field": f"A {self.subject._meta.verbose_name} has no field {self.field}."}
-            ) from None
+            errors["field"] = f"A {owner._meta.verbose_name} has no field {self.field}."
+        for step in STUDY_OF[self.subject_name].split("__"):
+            owner = getattr(owner, step)
+        if self.study_id and owner != self.study:
+            errors[self.subject_name] = (
+                f"This record belongs to {owner}, not to {self.study}; choose one of this study."
+            )
+        if errors:
+            raise ValidationError(errors)

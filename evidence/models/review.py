@@ -7,6 +7,8 @@ from django.urls import reverse
 from .base import DOI, PMID, Keyed, KeyedQuerySet, in_format, one_of, range_constraint, slug_format
 from .choices import Extraction, FigureUnit, Verdict, YesNo
 from .constraints import CheckConstraint, UniqueConstraint
+from .history import ChangeHistory
+from .identifiers import IdentifierField
 from .study import Study
 
 
@@ -24,8 +26,8 @@ class Review(Keyed):
     published_online = models.DateField(null=True, blank=True)
     volume = models.CharField(max_length=40, blank=True)
     pages = models.CharField(max_length=40, blank=True)
-    doi = models.CharField("DOI", max_length=120, blank=True)
-    pmid = models.CharField("PMID", max_length=9, blank=True)
+    doi = IdentifierField("DOI", kind="doi", max_length=120, blank=True)
+    pmid = IdentifierField("PMID", kind="pmid", max_length=9, blank=True)
     extraction = models.CharField(max_length=12, choices=Extraction.choices)
     search_databases = models.CharField(max_length=200, blank=True)
     search_from = models.CharField(max_length=40, blank=True)
@@ -35,6 +37,7 @@ class Review(Keyed):
     notes = models.TextField(blank=True)
 
     objects = KeyedQuerySet.as_manager()
+    history = ChangeHistory()
 
     class Meta:
         ordering = ["-year", "short_name"]
@@ -99,6 +102,7 @@ class PrintedFigure(Keyed):
     )
 
     objects = KeyedQuerySet.as_manager()
+    history = ChangeHistory()
 
     class Meta:
         ordering = ["review", "position"]
@@ -155,6 +159,7 @@ class ReviewInclusion(Keyed):
     status = models.CharField(max_length=7, choices=YesNo.choices, default=YesNo.UNKNOWN)
 
     objects = KeyedQuerySet.as_manager()
+    history = ChangeHistory()
 
     class Meta:
         ordering = ["review", "study"]

@@ -1,8 +1,8 @@
 """Collections of evidence, and the studies in them."""
 
-from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
+from django.db.models.functions import Lower
 from django.urls import reverse
 
 from .base import (
@@ -19,8 +19,25 @@ from .base import (
 )
 from .choices import CollectionKind, Design, Extraction, State
 from .constraints import CheckConstraint, UniqueConstraint
+from .history import ChangeHistory
+from .identifiers import KINDS, IdentifierField, normalise_identifiers
 from .missing import READINGS, SIMULATED, missing_reason
+from .publication import (
+    ONCE_PUBLISHED,
+    PLACE_STAYS,
+    PublicRecord,
+    raise_errors,
+    replaced_by_field,
+    state_field,
+    withdrawal_constraints,
+    withdrawal_reason_field,
+)
 from .reference import JAKInhibitor
+
+SIMULATED_PREFIX = "SIM-"  # of the public id of every simulated patient, and of no other
+LOOKED_FOR_NEEDED = (
+    "A study read in full has the tick “every empty field was looked for” on each of its patients."
+)
 
 # First words of addresses that are not collections.
 RESERVED = {
@@ -65,6 +82,7 @@ class Collection(Keyed):
     position = models.PositiveSmallIntegerField(default=0)
 
     objects = KeyedQuerySet.as_manager()
+    history = ChangeHistory()
 
     class Meta:
         ordering = ["position", "name"]
@@ -99,6 +117,10 @@ class StudyQuerySet(KeyedQuerySet):
         """Published studies of one collection."""
         return self.published().filter(collection=collection)
 
+    def withdrawn_within(self, collection):
+        """Studies of one collection that readers saw before they were withdrawn."""
+        return self.filter(collection=collection, state=State.WITHDRAWN)
+
     def with_evidence(self, treatments, groups):
         """Studies with at least one of these treatments or one of these groups."""
         return self.filter(
@@ -126,7 +148,7 @@ class StudyQuerySet(KeyedQuerySet):
         )
 
 
-class Study(Keyed):
+class Study(PublicRecord):
     """A publication or a registered trial."""
 
     KEY = ("collection__slug", "slug")
@@ -144,10 +166,10 @@ class Study(Keyed):
     year = models.PositiveSmallIntegerField(null=True, blank=True)
     volume = models.CharField(max_length=40, blank=True)
     pages = models.CharField(max_length=40, blank=True)
-    doi = models.CharField("DOI", max_length=120, blank=True)
-    pmid = models.CharField("PMID", max_length=9, blank=True)
-    pmcid = models.CharField("PMCID", max_length=14, blank=True)
-    nct = models.CharField("ClinicalTrials.gov number", max_length=11, blank=True)
+    doi = IdentifierField("DOI", kind="doi", max_length=120, blank=True)
+    pmid = IdentifierField("PMID", kind="pmid", max_length=9, blank=True)
+    pmcid = IdentifierField("PMCID", kind="pmcid", max_length=14, blank=True)
+    nct = IdentifierField("ClinicalTrials.gov number", kind="nct", max_length=11, blank=True)
     pii = models.CharField("publisher item identifier", max_length=40, blank=True)
     url = models.URLField(max_length=300, blank=True)
     country = models.CharField(max_length=80, blank=True)
@@ -156,7 +178,8 @@ class Study(Keyed):
         max_length=12,
         choices=Extraction.choices,
         help_text="How much was read. Decides whether an empty value means “not reported” or "
-        "“not extracted”.",
+        "“not extracted”. “Full text” needs the tick “every empty field was looked for” on each "
+        "patient.",
     )
     n_jaki = models.PositiveIntegerField("patients given a JAK inhibitor", null=True, blank=True)
     n_randomised = models.PositiveIntegerField("patients randomised", null=True, blank=True)
@@ -180,9 +203,9 @@ class Study(Keyed):
         "on both.",
     )
     notes = models.TextField(blank=True)
-    state = models.CharField(
-        "publication state", max_length=10, choices=State.choices, default=State.DRAFT
-    )
+    state = state_field()
+    withdrawal_reason = withdrawal_reason_field()
+    replaced_by = replaced_by_field()
 
     objects = StudyQuerySet.as_manager()
 
@@ -195,6 +218,41 @@ class Study(Keyed):
                 name="study_slug_once_per_collection",
                 violation_error_message="This collection already has a study with this slug.",
             ),
+            UniqueConstraint(
+                "collection",
+                Lower("doi"),
+                condition=~Q(doi=""),
+                name="study_doi_once_per_collection",
+                violation_error_message="This collection already has a study with this DOI.",
+            ),
+            UniqueConstraint(
+                fields=["collection", "pmid"],
+                condition=~Q(pmid=""),
+                name="study_pmid_once_per_collection",
+                violation_error_message="This collection already has a study with this PMID.",
+            ),
+            UniqueConstraint(
+                fields=["collection", "pmcid"],
+                condition=~Q(pmcid=""),
+                name="study_pmcid_once_per_collection",
+                violation_error_message="This collection already has a study with this PMCID.",
+            ),
+            # A trial's registration and its publication have the same number.
+            UniqueConstraint(
+                fields=["collection", "nct"],
+                condition=~Q(nct="") & Q(extraction=Extraction.REGISTRY),
+                name="study_nct_once_per_registration",
+                violation_error_message="This collection already has the registration with this "
+                "ClinicalTrials.gov number.",
+            ),
+            UniqueConstraint(
+                fields=["collection", "nct"],
+                condition=~Q(nct="") & ~Q(extraction=Extraction.REGISTRY),
+                name="study_nct_once_per_publication",
+                violation_error_message="This collection already has a publication with this "
+                "ClinicalTrials.gov number. If this is another one of the same trial, leave the "
+                "number out here and choose that study under “may share patients with”.",
+            ),
             one_of("design", Design),
             one_of("extraction", Extraction),
             one_of("state", State),
@@ -204,7 +262,8 @@ class Study(Keyed):
             in_format("doi", DOI, "10.1155/2019/5293981"),
             in_format("pmid", PMID, "31360575"),
             in_format("pmcid", PMCID, "PMC6652034"),
-            in_format("nct", NCT, "NCT03274076"),
+            in_format("nct", NCT, "NCT03274076", KINDS["nct"].name),
+            *withdrawal_constraints(),
         ]
 
     def __str__(self) -> str:
@@ -237,6 +296,66 @@ class Study(Keyed):
             return f"https://clinicaltrials.gov/study/{self.nct}"
         return self.url
 
+    @property
+    def was_published(self) -> bool:
+        return self.state in ONCE_PUBLISHED and not self.collection.is_simulated
+
+    def patients_not_looked_through(self):
+        """Patients of whom nobody has said that every empty field was looked for."""
+        return self.patients.filter(looked_for=False) if self.pk else self.patients.none()
+
+    def settle_extraction(self, *, read_in_full: bool = False) -> bool:
+        """Makes `extraction` agree with what is said of the patients; returns whether it changed,
+        in which case it is saved.
+
+        Where a patient lacks the tick, “full text” becomes “full text, read in part”. The way back
+        is taken only with `read_in_full`, by which the caller says that the rest of the study, its
+        own fields and its groups, was read in full: ticks of patients say nothing of that.
+        """
+        if self.extraction == Extraction.FULL_TEXT and self.patients_not_looked_through().exists():
+            self.extraction = Extraction.IN_PART
+        elif (
+            read_in_full
+            and self.extraction == Extraction.IN_PART
+            and not self.patients_not_looked_through().exists()
+        ):
+            self.extraction = Extraction.FULL_TEXT
+        else:
+            return False
+        self.save(update_fields=["extraction"])
+        return True
+
+    def normalise_identifiers(self):
+        """Writes pasted identifiers as their registries do."""
+        for name, value in normalise_identifiers(
+            {name: getattr(self, name) for name in KINDS}
+        ).items():
+            setattr(self, name, value)
+
     def clean(self):
+        self.normalise_identifiers()
+        errors = self.publication_errors()
         if self.extraction == Extraction.REGISTRY and not self.nct:
-            raise ValidationError({"nct": "A trial registration has a ClinicalTrials.gov number."})
+            errors["nct"] = "A trial registration has a ClinicalTrials.gov number."
+        if (
+            self.extraction == Extraction.FULL_TEXT
+            and (unread := self.patients_not_looked_through().first()) is not None
+        ):
+            errors["extraction"] = (
+                f"{LOOKED_FOR_NEEDED} It is missing on {unread}; until then choose “Full text, "
+                "read in part”."
+            )
+        if self.collection_id:
+            errors |= self.collection_errors()
+        raise_errors(errors)
+
+    def collection_errors(self) -> dict[str, str]:
+        """What does not agree with the collection, by field."""
+        errors, stored = {}, self.stored()
+        if stored and stored.was_published and stored.collection_id != self.collection_id:
+            errors["collection"] = PLACE_STAYS
+        if self.slug.upper().startswith(SIMULATED_PREFIX) and not self.collection.is_simulated:
+            errors["slug"] = f"Only a simulated record's id begins with {SIMULATED_PREFIX}."
+        if self.replaced_by and self.replaced_by.collection_id != self.collection_id:
+            errors["replaced_by"] = "The study that replaces it is in another collection."
+        return errors

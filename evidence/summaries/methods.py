@@ -268,8 +268,9 @@ METHODS = [
         "every rate on every page",
         "n / N, with N = those in whom it is known; n + others + missing = all in view",
         "The only way a rate is shown. Missing is split by reason: not reported (the paper was "
-        "read in full and does not say), not extracted (only an abstract, a registration or a "
-        "citation was read). The percentage of nobody is “none known”, never 0 %.",
+        "read in full and does not say), not extracted (only a part of it, an abstract, a "
+        "registration or a citation was read). The percentage of nobody is “none known”, never "
+        "0 %.",
         "CONSORT Harms asks for the denominator of every harm; the same holds for every rate.",
         "22 of 49 known, 38 not extracted",
         lambda: str(Share("ILD + skin", 22, 49, 0, 38)),
@@ -545,5 +546,6 @@ LIMITS = [
     "can come from anything.",
     "Studies of one centre may report the same people; where this is known or likely, it is said "
     "and counted once.",
-    "Where only an abstract was read, much is not extracted yet; the page Completeness says where.",
+    "Where only an abstract or a part was read, much is not extracted yet; the page Completeness "
+    "says where.",
 ]

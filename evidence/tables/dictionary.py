@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from . import TABLES, TIDY, Column, Table
 from .column import OUR_DEFINITION
 
-ABBREVIATED = "only the abstract, the registration or a citation was read"
+ABBREVIATED = "only a part of the paper, its abstract, the registration or a citation was read"
 MISSING_TEXT = (
     "“not reported” (the paper was read in full and does not say) or “not extracted” "
     f"({ABBREVIATED})"

@@ -1,5 +1,7 @@
 """One patient, one study."""
 
+from collections.abc import Callable
+from functools import wraps
 from urllib.parse import urlencode
 
 from django.db.models import Prefetch, QuerySet, prefetch_related_objects
@@ -13,6 +15,7 @@ from ..downloads.phenopackets import make_phenopacket
 from ..downloads.release_status import page_status, requested_release
 from ..models import (
     AdverseEvent,
+    Collection,
     Outcome,
     Patient,
     PatientAutoantibody,
@@ -30,28 +33,46 @@ from ..tables import ADVERSE_EVENTS, OUTCOMES, PATIENTS, TREATMENTS, Table
 from ..tables.column import plain_value
 from .case_facts import Fact, Facts, Sources
 from .files import refuse_file
+from .withdrawn import Gone, raise_if_withdrawn
 
 SKIN_RULE = RULES["mrss-5-25"]
 CLOSEST = 5  # similar cases shown with a case
 COMPANIONS = 30  # other patients of the study shown with a case
 
 
-def get_record_or_404(collection: str, model, *path: str, **lookup):
-    """A record readers may see, or Http404."""
-    record = model.filter(**lookup).select_related(*path).first()
+def get_record(collection: Collection, model: type[Patient | Study], slug: str, *path: str):
+    """A record readers may see. Raises Gone for one that was withdrawn, otherwise Http404."""
+    records = model.objects.within(collection).filter(slug=slug).select_related(*path)
+    record = records.first()
     if record is None:
-        raise Http404(f"There is no such record in {collection}.")
+        raise_if_withdrawn(collection, model, slug)
+        raise Http404(f"There is no such record in {collection.slug}.")
     return record
+
+
+def answer_gone(answer: Callable[[Gone, HttpRequest], HttpResponse]) -> Callable:
+    """Decorates a view of one record: how it answers for one that was withdrawn."""
+
+    def decorate(view: Callable) -> Callable:
+        @wraps(view)
+        def gone_or_view(request: HttpRequest, *args, **kwargs) -> HttpResponse:
+            try:
+                return view(request, *args, **kwargs)
+            except Gone as gone:
+                return answer(gone, request)
+
+        return gone_or_view
+
+    return decorate
 
 
 @require_safe
 @accept_params("release")
+@answer_gone(Gone.page)
 def patient_page(request: HttpRequest, collection: str, slug: str) -> HttpResponse:
     """One case: who, what was given for what, what happened, what is not known and why."""
     collection_record = get_collection(collection)
-    person = get_record_or_404(
-        collection, Patient.objects.within(collection_record), "study__collection", slug=slug
-    )
+    person = get_record(collection_record, Patient, slug, "study__collection")
     status = page_status(request, collection_record, [])
     if head := head_response(request, status=status):
         return head
@@ -118,12 +139,11 @@ def patient_page(request: HttpRequest, collection: str, slug: str) -> HttpRespon
 
 @require_safe
 @accept_params("release", file=True)
+@answer_gone(Gone.text)
 def phenopacket_of(request: HttpRequest, collection: str, slug: str) -> HttpResponse:
     """One case as a phenopacket."""
     collection_record = get_collection(collection)
-    person = get_record_or_404(
-        collection, Patient.objects.within(collection_record), "study__collection", slug=slug
-    )
+    person = get_record(collection_record, Patient, slug, "study__collection")
     if refused := refuse_file([], requested_release(request.GET, collection_record)):
         return refused
     headers = attachment_header(f"{person.slug}-phenopacket.json", collection_record)
@@ -205,19 +225,20 @@ def treatment_context(treatment: Treatment, sources: Sources) -> dict:
 
 def rule_verdict(outcome: Outcome) -> str:
     """The verdict of the mRSS rule, beside the authors' own; empty for other measures."""
-    if outcome.measure != SKIN_RULE.measure:
+    if outcome.measure_id != SKIN_RULE.measure:
         return ""
     return f"mRSS rule: {SKIN_RULE.judge(outcome.baseline, outcome.followup)}"
 
 
 @require_safe
 @accept_params("release", file=True)
+@answer_gone(Gone.text)
 def study_citation(request: HttpRequest, collection: str, slug: str, how: str) -> HttpResponse:
     """One study as RIS or BibTeX. A simulated article is no publication and has none."""
     collection_record = get_collection(collection)
     if collection_record.is_simulated:
         raise Http404("A simulated article cannot be cited.")
-    paper = get_record_or_404(collection, Study.objects.within(collection_record), slug=slug)
+    paper = get_record(collection_record, Study, slug)
     if refused := refuse_file([], requested_release(request.GET, collection_record)):
         return refused
     return citation_file([paper], f"{slug}.{how}", how)
@@ -225,18 +246,13 @@ def study_citation(request: HttpRequest, collection: str, slug: str, how: str) -
 
 @require_safe
 @accept_params("release")
+@answer_gone(Gone.page)
 def study_page(request: HttpRequest, collection: str, slug: str) -> HttpResponse:
     """One study: what it is, how much of it was read, its patients and its groups with every
     finding.
     """
     collection_record = get_collection(collection)
-    paper = get_record_or_404(
-        collection,
-        Study.objects.within(collection_record),
-        "collection",
-        "registered_inhibitor",
-        slug=slug,
-    )
+    paper = get_record(collection_record, Study, slug, "collection", "registered_inhibitor")
     status = page_status(request, collection_record, [])
     if head := head_response(request, status=status):
         return head

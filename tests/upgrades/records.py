@@ -6,6 +6,8 @@ from django.apps import apps
 
 from evidence.models.base import Keyed
 
+from ..factories import delete_as_if_never_published
+
 COUNTRY, LABEL, NOTES = (
     "China, as a curator corrected it",
     "Relapses, as a curator calls them",
@@ -58,14 +60,19 @@ def curate(model: Callable) -> None:
     model("PrintedFigure").objects.filter(review__slug="sener-2025", code="relapsed").update(
         label=LABEL
     )
-    model("Patient").objects.get(slug="rhk-2025-101-1").delete()
+    is_current = any(field.name == "looked_for" for field in model("Patient")._meta.fields)
+    removed = model("Patient").objects.get(slug="rhk-2025-101-1")
+    if is_current:  # which keeps the addresses of what was published
+        delete_as_if_never_published(removed)
+    else:
+        removed.delete()
     model("JAKInhibitor").objects.create(slug="own", name="a drug of our own")
     study = model("Study").objects.create(
         collection=model("Collection").objects.get(slug="published"),
         slug="own-2026",
         short_name="Own 2026",
         design="case_report",
-        extraction="full_text",
+        extraction="in_part" if is_current else "full_text",  # nobody has said what was looked for
         notes=NOTES,
     )
     patient = model("Patient").objects.create(

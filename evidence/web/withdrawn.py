@@ -1,0 +1,64 @@
+"""Addresses of records that have been withdrawn: they are gone (410), and say why and where to."""
+
+from dataclasses import dataclass
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from ..models import Collection, Patient, Study
+from ..questions.request_checks import problems_as_text
+
+
+@dataclass(frozen=True)
+class Withdrawal:
+    """One withdrawn record, as readers are told of it."""
+
+    noun: str
+    slug: str
+    reason: str
+    successor: Patient | Study | None
+
+    @property
+    def sentence(self) -> str:
+        return f"The {self.noun} {self.slug} was withdrawn."
+
+
+class Gone(Exception):
+    """A record that readers saw and that has been withdrawn."""
+
+    def __init__(self, collection: Collection, withdrawals: list[Withdrawal]):
+        super().__init__(withdrawals[0].sentence)
+        self.collection, self.withdrawals = collection, withdrawals
+
+    def page(self, request: HttpRequest) -> HttpResponse:
+        context = {"collection": self.collection, "withdrawals": self.withdrawals}
+        return render(request, "gone.html", context, status=410)
+
+    def text(self, request: HttpRequest) -> HttpResponse:
+        """The same for programs, at the address of a file."""
+        lines = []
+        for withdrawal in self.withdrawals:
+            lines += [withdrawal.sentence, withdrawal.reason]
+            if withdrawal.successor is not None:
+                url = request.build_absolute_uri(withdrawal.successor.get_absolute_url())
+                lines.append(f"See {url} instead.")
+        return problems_as_text(lines, 410)
+
+
+def raise_if_withdrawn(collection: Collection, model: type[Patient | Study], slug: str) -> None:
+    """Raises Gone where readers saw the record of this slug before it was withdrawn, by itself or
+    with its study.
+    """
+    records = model.objects.withdrawn_within(collection).filter(slug=slug)
+    record = records.select_related("replaced_by").first()
+    if record is None:
+        return
+    records = [record, record.study] if isinstance(record, Patient) else [record]
+    withdrawals = [
+        Withdrawal(
+            record._meta.verbose_name, record.slug, record.withdrawal_reason, record.successor()
+        )
+        for record in records
+        if record.is_withdrawn
+    ]
+    raise Gone(collection, withdrawals)
