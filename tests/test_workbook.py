@@ -641,6 +641,48 @@ def test_a_spelling_of_two_terms_is_none_of_them(published):
 
 
 @pytest.mark.parametrize(
+    ("sheet", "header", "word", "label"),
+    [
+        (PATIENTS, "autoantibodies present", "ATA", "anti-Scl-70"),
+        (PATIENTS, "prior therapies", "MMF", "Mycophenolate mofetil"),
+        (PATIENTS, "prior therapies", "MTX", "Methotrexate"),
+        (OUTCOMES, "measure", "MRSS", "mRSS"),
+        (FINDINGS, "measure", "MRSS", "mRSS"),
+    ],
+)
+def test_synonyms_of_the_vocabulary_are_understood(published, sheet, header, word, label):
+    results = [study_with(published, sheet, header, one) for one in (word, label)]
+    assert [one.faults for one in results] == [[], []]
+    assert dict(results[0].documents) == dict(results[1].documents)
+
+
+def test_a_term_that_is_not_offered_is_understood_and_never_proposed(published, template):
+    Therapy.objects.filter(code="prednisone").update(in_use=False)
+    assert study_with(published, PATIENTS, "prior therapies", "prednisone").faults == []
+    fault = only_fault(study_with(published, PATIENTS, "prior therapies", "prednison"))
+    assert "Prednisone" not in fault.nearest
+    offered = openpyxl.load_workbook(io.BytesIO(write_template(published)))["Vocabulary"]
+    assert "Prednisone" not in {row[1].value for row in offered.iter_rows()}
+
+
+@pytest.mark.parametrize(
+    ("sheet", "header", "row"),
+    [(OUTCOMES, "baseline", 0), (OUTCOMES, "follow-up", 0), (FINDINGS, "baseline", 1)],
+)
+def test_values_a_measure_cannot_have_are_refused_with_its_range(published, sheet, header, row):
+    rows = four_patients()
+    rows[sheet][row] |= {"measure": "MRSS", header: 240}
+    fault = only_fault(imported(rows, published))
+    assert named(fault) == (sheet, row + 2, header, "240")
+    assert "between 0 and 51" in fault.problem
+
+
+def test_a_measure_that_no_vocabulary_has_is_named(published):
+    fault = only_fault(study_with(published, OUTCOMES, "measure", "mRRS"))
+    assert "mRSS" in fault.nearest
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "methotrexate; prednisone",
@@ -826,7 +868,8 @@ CORE_FAULTS = [
     Planted("a finding of no group", changed(FINDINGS, 3, group="plazebo"), FINDINGS, 3, "group",
             "plazebo", ("placebo",)),
     Planted("a group of several drugs that names one",
-            changed(GROUPS, 2, **{"mixed inhibitors": "yes"}), GROUPS, 2, "mixed inhibitors", "yes"),
+            changed(GROUPS, 2, **{"mixed inhibitors": "yes"}), GROUPS, 2, "mixed inhibitors",
+            "yes"),
     Planted("a group of nobody", changed(GROUPS, 3, patients=0), GROUPS, 3, "patients", "0"),
 ]  # fmt: skip
 

@@ -10,9 +10,10 @@ from functools import cache
 from django.core.exceptions import ValidationError
 from django.db import models
 
-from ...models import Manifestation
+from ...models import Manifestation, Measure
 from ...models.base import Keyed
 from ...models.choices import Ascertainment, Extraction, ListCompleteness, Presence
+from ...models.measure import LEVELS, VALUE_KINDS
 from ...models.term_tree import TermTree, read_tree
 from .constraint_check import Rule, rules_of
 from .in_work import InWork
@@ -41,7 +42,7 @@ class RecordRules:
 
     def __init__(self, linked: Linked, in_work: InWork, said: Findings, reader: CellReader):
         self.linked, self.in_work, self.said, self.reader = linked, in_work, said, reader
-        self.measures: dict[str, Keyed] | None = None
+        self.measures = {measure.code: measure for measure in Measure.objects.all()}
         self.tree: TermTree = read_tree(Manifestation)
         self.patients_of: dict[str, list[str]] = defaultdict(list)
         self.courses_of: dict[str, list[tuple]] = defaultdict(list)
@@ -249,22 +250,16 @@ class RecordRules:
             self.said.fault(row, EVENT_LIST, problem)
 
     def check_measure(self, row: Row) -> None:
-        """The values of a measure lie in its range, where the vocabulary of measures has one."""
+        """The values of a measure lie in its range."""
         column, code = row.sheet.column("measure"), row.values.get("measure")
-        if column.vocabulary is None or code is None:
-            return
-        if column.kind != Kind.TERM:
-            code = self.reader.spellings_of(column.vocabulary).find(code)
-        measure = self.measures_of(column.vocabulary).get(code)
-        for name in ("baseline", "followup"):
-            error = measure.range_error(row.values.get(name)) if measure else ""
+        if column.kind != Kind.TERM and code is not None:
+            code = self.reader.spellings_of(Measure).find(code)
+        measure = self.measures.get(code)
+        levels = (*LEVELS, *VALUE_KINDS.get(row.values.get("kind"), ()))
+        for name in levels if measure else ():
+            error = measure.range_error(row.values.get(name))
             if error:
                 self.said.fault(row, name, error)
-
-    def measures_of(self, vocabulary: type[Keyed]) -> dict[str, Keyed]:
-        if self.measures is None:
-            self.measures = {one.natural_key()[0]: one for one in vocabulary.objects.all()}
-        return self.measures
 
     # -- groups
 

@@ -13,10 +13,10 @@ from openpyxl.styles import Font, PatternFill
 from openpyxl.utils import get_column_letter
 
 from ...downloads.rows import BYTE_ORDER_MARK, escape_formula
+from ...models.spellings import fold_spelling
 from .opening import UnreadableFile, open_file
 from .rows import Fault
 from .sheets import FAULTS, SHEETS
-from .terms import fold_spelling
 
 HEADERS = ("sheet", "row", "column", "value", "what is wrong", "nearest")
 AUTHOR = "Casebook"  # of the comments that say what is wrong

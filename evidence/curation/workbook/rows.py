@@ -5,9 +5,10 @@ themselves.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from ...models.spellings import fold_spelling
 from .opening import OpenedFile, OpenedSheet
 from .sheets import OWN_SHEETS, PLACE, SHEETS, Column, Kind, Sheet
-from .terms import Spellings, fold_spelling
+from .terms import Spellings
 from .values import CellError, CellReader, RawValue, is_blank, shown
 
 SHOWN_ROWS = 500  # how often progress is told
@@ -80,7 +81,7 @@ def find_sheets(opened: OpenedFile, findings: Findings) -> dict[str, OpenedSheet
     """The sheets by our titles. Says which are missing, unknown, or there twice."""
     titles = {fold_spelling(sheet.title): sheet.title for sheet in SHEETS}
     named = {title: title for title in titles.values()}
-    spelled = Spellings(list(named.items()), labels=named)
+    spelled = Spellings(list(named.items()), labels=named, offered=named)
     found: dict[str, OpenedSheet] = {}
     meant: set[str] = set()
     for sheet in opened.sheets:
@@ -133,10 +134,12 @@ class Header:
         self.columns: dict[int, Column] = {}
         self.unnamed: set[int] = set()
         self.unknown: set[int] = set()
+        headers = {column.field: column.header for column in sheet.columns}
         names = Spellings(
             [(column.header, column.field) for column in sheet.columns],
             [(name, column.field) for column in sheet.columns for name in column.names],
-            labels={column.field: column.header for column in sheet.columns},
+            labels=headers,
+            offered=headers,
         )
         places: dict[str, int] = {}
         meant: set[str] = set()

@@ -9,13 +9,12 @@ import re
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from django.apps import apps
 from django.db import models
 
 from ...models import (
     AdverseEvent,
     GroupFinding,
-    JAKInhibitor,
+    Measure,
     Outcome,
     Patient,
     PatientAutoantibody,
@@ -27,7 +26,7 @@ from ...models import (
 from ...models.base import Keyed
 from ...models.choices import Presence
 from ...models.provenance import Provenance
-from ...models.reference import Term
+from ...models.spellings import Spelled
 
 PLACE = "place"
 COMPLETENESS = "_completeness"
@@ -73,7 +72,7 @@ class Column:
     placed: bool = False
     help: str = ""
     choices: tuple[tuple[str, str], ...] = ()
-    vocabulary: type[Keyed] | None = None
+    vocabulary: type[Spelled] | None = None
     unit: str = ""
     completeness: str = ""
     names: tuple[str, ...] = ()  # other words that are taken for this header
@@ -115,6 +114,10 @@ LEFT_OUT = {
     "study.collection": "One workbook belongs to one collection.",
     "study.state": "Publishing says so.",
     "patient.state": "Publishing says so.",
+    "study.withdrawal_reason": "Withdrawing is said where it is done.",
+    "study.replaced_by": "Withdrawing is said where it is done.",
+    "patient.withdrawal_reason": "Withdrawing is said where it is done.",
+    "patient.replaced_by": "Withdrawing is said where it is done.",
 }
 # A code that means “not known” stands for an untouched cell; a cell says so by a state.
 NOT_KNOWN = ("unknown", "not_stated")
@@ -156,7 +159,7 @@ def columns_of_field(model: type[Keyed], name: str) -> list[Column]:
         return [list_column(model, column)]
     if isinstance(model_field, models.ForeignKey):
         target = model_field.related_model
-        if issubclass(target, (Term, JAKInhibitor)):
+        if issubclass(target, Spelled):
             return [replace(column, kind=Kind.TERM, vocabulary=target)]
         return [replace(column, kind=Kind.REFERENCE)]
     if model_field.choices:
@@ -171,7 +174,7 @@ def columns_of_field(model: type[Keyed], name: str) -> list[Column]:
     if isinstance(model_field, models.IntegerField):
         return [replace(column, kind=Kind.WHOLE, unit=unit_of(model_field))]
     if name == "measure":  # a text that is spelled as the vocabulary does, if it has it
-        return [replace(column, vocabulary=apps.all_models["evidence"].get("measure"))]
+        return [replace(column, vocabulary=Measure)]
     return [column]
 
 
@@ -182,7 +185,16 @@ def choice_column(column: Column) -> Column:
         for code, label in column.model_field.choices
         if column.required or code not in NOT_KNOWN
     )
-    return replace(column, kind=Kind.CHOICE, choices=choices)
+    header, of = column.header, column.field.removesuffix(COMPLETENESS)
+    if of != column.field:
+        header = f"list of {of.replace('_', ' ')}{' present' if of in PRESENCES else ''}"
+    return replace(
+        column,
+        header=header,
+        kind=Kind.CHOICE,
+        choices=choices,
+        names=(*column.names, column.header),
+    )
 
 
 def list_column(model: type[Keyed], column: Column) -> Column:
@@ -191,8 +203,8 @@ def list_column(model: type[Keyed], column: Column) -> Column:
     has_completeness = any(one.name == completeness for one in model._meta.concrete_fields)
     return replace(
         column,
-        kind=Kind.TERMS if issubclass(target, Term) else Kind.REFERENCES,
-        vocabulary=target if issubclass(target, Term) else None,
+        kind=Kind.TERMS if issubclass(target, Spelled) else Kind.REFERENCES,
+        vocabulary=target if issubclass(target, Spelled) else None,
         completeness=completeness if has_completeness else "",
         help=f"{column.help} {LIST_HELP}".strip(),
     )

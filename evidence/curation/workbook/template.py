@@ -6,7 +6,7 @@ import xlsxwriter
 from xlsxwriter.utility import xl_col_to_name
 
 from ...models import Collection
-from ...models.base import Keyed
+from ...models.spellings import Spelled
 from .sheets import (
     DROP_DOWNS,
     INSTRUCTIONS,
@@ -16,7 +16,7 @@ from .sheets import (
     Kind,
     Sheet,
 )
-from .terms import code_of, label_of, synonyms_of
+from .terms import code_of, label_of, other_spellings
 
 OFFERED_ROWS = 10_000  # of a sheet, that have drop-downs
 STATE_WORDS = ("NR", "unreadable")
@@ -98,9 +98,9 @@ def write_template(collection: Collection) -> bytes:
     return file.getvalue()
 
 
-def offered_terms(model: type[Keyed]) -> list[Keyed]:
+def offered_terms(model: type[Spelled]) -> list[Spelled]:
     """The terms of a vocabulary that are offered for new records."""
-    return [term for term in model._default_manager.all() if getattr(term, "in_use", True)]
+    return list(model._default_manager.filter(in_use=True))
 
 
 def fill_sheet(page, sheet: Sheet, terms: dict, drop_downs: "DropDowns", formats: dict) -> None:
@@ -177,7 +177,7 @@ def write_instructions(book, collection: Collection, formats: dict) -> None:
         page.write_string(row, 1, text, formats["words"])
 
 
-def write_vocabulary(book, terms: dict[type[Keyed], list[Keyed]], formats: dict) -> None:
+def write_vocabulary(book, terms: dict[type[Spelled], list[Spelled]], formats: dict) -> None:
     """Every term with its code, label and synonyms, and the codes of every choice."""
     page = book.add_worksheet(VOCABULARY)
     page.freeze_panes(1, 0)
@@ -187,7 +187,12 @@ def write_vocabulary(book, terms: dict[type[Keyed], list[Keyed]], formats: dict)
     for index, header in enumerate(("vocabulary", "label", "code", "also written")):
         page.write_string(0, index, header, formats["header"])
     lines = [
-        (str(model._meta.verbose_name), label_of(term), code_of(term), "; ".join(synonyms_of(term)))
+        (
+            str(model._meta.verbose_name),
+            label_of(term),
+            code_of(term),
+            "; ".join(other_spellings(term)),
+        )
         for model, offered in terms.items()
         for term in offered
     ]

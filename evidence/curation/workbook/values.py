@@ -12,7 +12,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from django.core.exceptions import ValidationError
 from django.db import models
 
-from ...models.base import Keyed
+from ...models.spellings import Spelled
 from ...summaries.forest import WEEKS_IN_MONTH
 from ..documents import NOT_REPORTED, UNREADABLE
 from .constraint_check import Rule, rules_of
@@ -181,7 +181,7 @@ class CellReader:
     MOST_KEPT = 20_000
 
     def __init__(self):
-        self.terms: dict[type[Keyed], Spellings[str]] = {}
+        self.terms: dict[type[Spelled], Spellings[str]] = {}
         self.choices: dict[Column, Spellings[str]] = {}
         self.rules: dict[tuple[Sheet, str], tuple[Rule, ...]] = {}
         self.kept: dict[tuple, Reading | CellError | None] = {}
@@ -201,7 +201,7 @@ class CellReader:
             raise CellError(found.problem, found.nearest)
         return found
 
-    def spellings_of(self, model: type[Keyed]) -> Spellings[str]:
+    def spellings_of(self, model: type[Spelled]) -> Spellings[str]:
         """The terms of a vocabulary, read once."""
         if model not in self.terms:
             self.terms[model] = read_terms(model)
@@ -382,6 +382,7 @@ def choice_spellings(column: Column) -> Spellings[str]:
             for text in (*SPELLINGS.get(code, ()), *shorter_labels(label), label.partition(":")[0])
         ],
         labels=labels,
+        offered=labels,
     )
 
 
