@@ -249,6 +249,7 @@ class PatientAutoantibodyAdmin(VersionedAdmin, RecordAdmin):
 
 class OutcomeInline(Inline):
     model = Outcome
+    autocomplete_fields = ["measure"]
 
 
 class AdverseEventInline(Inline):
@@ -285,9 +286,9 @@ class TreatmentAdmin(VersionedAdmin, RecordAdmin):
 class OutcomeAdmin(VersionedAdmin, RecordAdmin):
     list_display = ["treatment", "number", "domain", "measure", "at_months", "result"]
     list_filter = ["domain", "result"]
-    list_select_related = ["treatment__patient", "treatment__inhibitor"]
-    search_fields = ["treatment__patient__slug", "measure"]
-    autocomplete_fields = ["treatment"]
+    list_select_related = ["treatment__patient", "treatment__inhibitor", "measure"]
+    search_fields = ["treatment__patient__slug", "measure__label"]
+    autocomplete_fields = ["treatment", "measure"]
 
 
 @admin.register(AdverseEvent)
