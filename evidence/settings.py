@@ -5,6 +5,7 @@ Safe by default: without any variable set it refuses to start, because it has no
 """
 
 import os
+from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -87,7 +88,7 @@ WSGI_APPLICATION = "evidence.wsgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "evidence.entrance.EntranceConfig",  # django.contrib.admin, with a site of our own
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -98,6 +99,8 @@ INSTALLED_APPS = [
     "django_htmx",
     "csp",
     "corsheaders",
+    "axes",
+    "simple_history",
     "evidence",
 ]
 
@@ -119,6 +122,9 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    # Both do nothing until somebody logs in or writes, and ask no database before.
+    "simple_history.middleware.HistoryRequestMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 
 TEMPLATES = [
@@ -231,7 +237,28 @@ CORS_EXPOSE_HEADERS = [
     "Content-Disposition",
 ]
 
-# Accounts (curators only: reading needs none)
+# Accounts (curators only: reading needs none). So many wrong passwords for one name from one
+# network address, and neither is listened to for so many minutes; 0 failures: no limit.
+LOGIN_FAILURES = env_number("CASEBOOK_LOGIN_FAILURES", 5)
+LOGIN_WAIT = timedelta(minutes=env_number("CASEBOOK_LOGIN_WAIT", 15))
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",  # first, so that it can refuse
+    "django.contrib.auth.backends.ModelBackend",
+]
+AXES_ENABLED = LOGIN_FAILURES > 0
+AXES_FAILURE_LIMIT = LOGIN_FAILURES
+AXES_COOLOFF_TIME = LOGIN_WAIT
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # trying on does not make the wait longer
+AXES_CLIENT_IP_CALLABLE = "evidence.entrance.login_address"
+AXES_CLIENT_STR_CALLABLE = "evidence.entrance.login_words"
+AXES_LOCKOUT_CALLABLE = "evidence.entrance.locked_out"
+AXES_DISABLE_ACCESS_LOG = True  # who logged in is in the log of the server
+# What is not kept of a failed login: what somebody had typed when their session ended, and tokens.
+AXES_SENSITIVE_PARAMETERS = ["username", "held", "csrfmiddlewaretoken"]
+AXES_VERBOSE = False
+CSRF_FAILURE_VIEW = "evidence.entrance.csrf_failure"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (

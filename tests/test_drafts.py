@@ -394,15 +394,26 @@ def test_both_changed_one_cell_and_the_curator_is_told_both_values(draft):
 # States of cells
 
 
+def in_full(document):
+    return with_cell(document, "study", "extraction", "full_text")
+
+
+def test_what_was_read_in_part_is_never_made_more_of(draft):
+    """Ticks of patients say nothing of a study's groups: only a curator says “full text”."""
+    published(draft, all_looked_for(with_cell(beispiel(), "study", "extraction", "in_part")))
+    assert Study.objects.get(slug="beispiel-2027").extraction == "in_part"
+
+
 def test_a_study_reads_in_full_only_when_every_core_cell_is_stated(draft):
     published(draft)
     assert Study.objects.get(slug="beispiel-2027").extraction == "in_part"
-    published(draft, all_looked_for(draft.head.content))
+    assert draft.head.content[0]["fields"]["extraction"] == "in_part"
+    published(draft, all_looked_for(in_full(draft.head.content)))
     assert Study.objects.get(slug="beispiel-2027").extraction == "full_text"
     assert unstated_cells(draft.head.content) == []
     unreadable = json.loads(json.dumps(draft.head.content))
     by_key(unreadable)["evidence.patient", "beispiel-2027-1"]["states"]["sex"] = UNREADABLE
-    published(draft, unreadable)
+    published(draft, in_full(unreadable))
     assert Study.objects.get(slug="beispiel-2027").extraction == "in_part"
 
 
@@ -454,8 +465,8 @@ def test_nothing_untouched_is_ever_not_reported_in_public(work, client, data):
     assert len(rows) == len(patients)
     told = {json.loads(row)["empty_means"] for row in rows}
     declared = study_record(document)["fields"]["extraction"]
-    in_full = declared != "abstract" and not untouched
-    assert told == {"not reported" if in_full else "not extracted"}
+    is_full = declared == "full_text" and not untouched
+    assert told == {"not reported" if is_full else "not extracted"}
     assert patients_looked_at(document) == {
         patient for patient in patients if patient not in {cell.patient for cell in untouched}
     }

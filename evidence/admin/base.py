@@ -3,23 +3,27 @@
 from contextlib import suppress
 from itertools import count
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
 from django.core.exceptions import ValidationError
-from django.db import models
-from django.forms import BaseInlineFormSet, ModelForm, TextInput
+from django.db import models, transaction
+from django.forms import BaseInlineFormSet, ModelForm, Textarea, TextInput
+from django.urls import reverse
 from django.utils.functional import cached_property
+from simple_history.admin import SimpleHistoryAdmin
 
+from ..curation.documents import PARTS
+from ..models import StudyDraft
 from ..models.publication import NOT_DELETED
 from ..questions.form_fields import DecimalNumberField, WholeNumberField
-
-admin.site.site_header = "Casebook, curators’ entrance"
-admin.site.site_title = "Casebook"
-admin.site.index_title = "Records"
+from .entry_rules import RuledForm, RuledRecordForm, RulesBroken, issues_around
+from .shown import TOLD, NewForm, RecordForm, ShownForm, ShownRows, remover
+from .versions import study_of
 
 
 class NumbersAsText:
     """Admin forms with numbers in text inputs; `questions.form_fields.NumberAsText` gives the
-    reason.
+    reason. Longer texts get three lines and grow by hand.
     """
 
     def formfield_for_dbfield(self, db_field, request, **kwargs):
@@ -27,6 +31,8 @@ class NumbersAsText:
             kwargs |= {"form_class": DecimalNumberField, "widget": number_input("decimal")}
         elif isinstance(db_field, models.IntegerField):
             kwargs |= {"form_class": WholeNumberField, "widget": number_input("numeric")}
+        elif isinstance(db_field, models.TextField):
+            kwargs |= {"widget": Textarea(attrs={"rows": 3, "class": "vLargeTextField"})}
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
 
@@ -36,11 +42,118 @@ def number_input(mode: str) -> TextInput:
 
 
 class RecordAdmin(NumbersAsText, admin.ModelAdmin):
-    """The form and the list of one kind of record."""
+    """The form and the list of one kind of record.
+
+    A form that is sent is checked against what somebody else has changed since it was opened
+    (`shown.py`), and against the rules that span several records (`entry_rules.py`).
+    """
+
+    change_form_template = "admin/evidence/change_form.html"
+
+    def get_form(self, request, obj=None, change=False, **kwargs):
+        bases = (RuledRecordForm, RecordForm) if change else (RuledRecordForm, NewForm)
+        told = {"rules_broken": rules_broken(request), "gone": getattr(request, "gone", "")}
+        kwargs.setdefault("form", type(self.form.__name__, (*bases, self.form), told))
+        return super().get_form(request, obj, change=change, **kwargs)
+
+    def get_formset_kwargs(self, request, obj, inline, prefix):
+        kwargs = super().get_formset_kwargs(request, obj, inline, prefix)
+        return kwargs | {"form_kwargs": {"rules_broken": rules_broken(request)}}
+
+    def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
+        if request.method != "POST":
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        with transaction.atomic():
+            if object_id is not None and not self.hold(object_id):
+                return self.gone_view(request, object_id, extra_context)
+            said = messages.get_messages(request)._queued_messages
+            said_before = len(said)
+            try:
+                with transaction.atomic():
+                    return super().changeform_view(request, object_id, form_url, extra_context)
+            except RulesBroken as broken:
+                del said[said_before:]  # of what is taken back
+                before = issues_around(broken.record)
+                request.rules_broken = tuple(each for each in broken.issues if each not in before)
+            return super().changeform_view(request, object_id, form_url, extra_context)
+
+    def hold(self, object_id: str) -> bool:
+        """Keeps others from saving the same record, or its study, before this is saved or refused.
+        In the order in which `curation.drafts` locks, so that neither waits for the other. Returns
+        whether the record is there.
+        """
+        try:
+            records = self.model._default_manager.filter(pk=unquote(object_id))
+            record = records.first()
+        except (ValueError, ValidationError):
+            return False
+        if record is None:
+            return False
+        if self.model in PARTS:
+            study = study_of(record)
+            drafts = StudyDraft.objects.filter(collection=study.collection_id, slug=study.slug)
+            list(drafts.select_for_update().values_list("pk"))
+        list(records.order_by().select_for_update().values_list("pk"))
+        return True
+
+    def gone_view(self, request, object_id, extra_context):
+        """What was typed into the form of a record that somebody has removed meanwhile: in the form
+        of a new one.
+        """
+        if not self.has_add_permission(request):
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+        user = remover(self.model(pk=unquote(object_id)), request.POST)
+        request.gone = f"Removed meanwhile by {user}. Saved again, it is added anew."
+        return super().changeform_view(
+            request,
+            None,
+            reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_add"),
+            extra_context,
+        )
+
+    def save_related(self, request, form, formsets, change):
+        super().save_related(request, form, formsets, change)
+        if not hasattr(request, "rules_broken") and (issues := issues_around(form.instance)):
+            raise RulesBroken(form.instance, issues)
+
+    def render_change_form(self, request, context, add=False, change=False, form_url="", obj=None):
+        form = context["adminform"].form
+        formsets = [each.formset for each in context["inline_admin_formsets"]]
+        if isinstance(form, RecordForm):
+            form.show(formsets)
+            if any(each.told_of_others for each in (form, *formsets)):
+                context["told_of_others"] = TOLD
+        return super().render_change_form(request, context, add, change, form_url, obj)
 
 
-class InlineForm(ModelForm):
+def rules_broken(request) -> tuple:
+    return getattr(request, "rules_broken", ())
+
+
+class HistoryAdmin(SimpleHistoryAdmin):
+    """A record whose changes are noted in a history of its own, from which it can be restored."""
+
+    object_history_list_template = "admin/evidence/history_list.html"
+
+    def history_form_view(self, request, object_id, version_id, extra_context=None):
+        with transaction.atomic():
+            return super().history_form_view(request, object_id, version_id, extra_context)
+
+
+class InlineForm(RuledForm, ShownForm, ModelForm):
     """A row of an inline. An error of a field the row does not show stands above the row."""
+
+    def __init__(self, *args, rules_broken=(), **kwargs):
+        super().__init__(*args, **kwargs)
+        self.rules_broken = rules_broken
+
+    def clean(self):
+        values = super().clean()
+        self.tell_others(self)
+        return values
+
+    def tell_others(self, form) -> None:
+        """Tells what somebody else has changed; set by the formset."""
 
     def add_error(self, field, error):
         error = error if isinstance(error, ValidationError) else ValidationError(error)
@@ -60,11 +173,12 @@ class InlineForm(ModelForm):
         return self.next_number() if number is None and self.instance._state.adding else number
 
 
-class InlineFormSet(BaseInlineFormSet):
+class InlineFormSet(ShownRows, BaseInlineFormSet):
     """The rows of an inline. New ones number themselves, where rows have numbers."""
 
     def add_fields(self, form, index):
         super().add_fields(form, index)
+        form.tell_others = self.tell_row
         if "number" in form.fields and form.instance._state.adding:
             form.fields["number"].required = False
             form.fields["number"].widget.attrs["placeholder"] = "next"
@@ -92,6 +206,12 @@ class Inline(NumbersAsText, admin.TabularInline):
     formset = InlineFormSet
     extra = 0
     show_change_link = True
+
+
+class WideInline(Inline):
+    """An inline whose rows have more fields than a window is wide: each row takes several lines."""
+
+    template = "admin/edit_inline/stacked.html"
 
 
 class PublicationAdmin(RecordAdmin):

@@ -17,10 +17,10 @@ from ..models import (
     Therapy,
 )
 from ..models.spellings import find_term
-from .base import RecordAdmin
+from .base import HistoryAdmin, RecordAdmin
 
 
-class SpelledAdmin(RecordAdmin):
+class SpelledAdmin(HistoryAdmin, RecordAdmin):
     """Terms of a vocabulary, found by any spelling. Those not in use are not offered in forms."""
 
     def get_search_results(self, request, queryset, search_term):
@@ -82,7 +82,7 @@ admin.site.register([AdverseEventCategory, Autoantibody, Therapy], TermAdmin)
 
 
 @admin.register(Collection)
-class CollectionAdmin(RecordAdmin):
+class CollectionAdmin(HistoryAdmin, RecordAdmin):
     list_display = ["name", "kind", "reconstructs", "position"]
     list_select_related = ["reconstructs"]
     search_fields = ["name", "slug"]

@@ -3,12 +3,19 @@
 from django.contrib import admin
 
 from ..models import FlowStep, PrintedFigure, Review, ReviewInclusion
-from .base import Inline, RecordAdmin
+from .base import HistoryAdmin, Inline, RecordAdmin, WideInline
 from .versions import VersionedAdmin
 
 
-class PrintedFigureInline(Inline):
+class PrintedFigureInline(WideInline):
     model = PrintedFigure
+    fields = [
+        ("code", "label", "position"),
+        ("value", "decimals", "spread", "unit"),
+        ("count", "n", "missing"),
+        ("contradicts", "verdict"),
+        "note",
+    ]
 
 
 class FlowStepInline(Inline):
@@ -19,21 +26,21 @@ class FlowStepInline(Inline):
 
 
 @admin.register(FlowStep)
-class FlowStepAdmin(RecordAdmin):
+class FlowStepAdmin(HistoryAdmin, RecordAdmin):
     list_display = ["__str__", "stage", "reason", "studies", "patients"]
     list_filter = ["review", "collection", "stage"]
     list_select_related = ["review", "collection"]
 
 
 @admin.register(Review)
-class ReviewAdmin(RecordAdmin):
+class ReviewAdmin(HistoryAdmin, RecordAdmin):
     list_display = ["short_name", "year", "journal", "n_articles", "n_patients"]
     search_fields = ["short_name", "slug", "title"]
     inlines = [PrintedFigureInline, FlowStepInline]
 
 
 @admin.register(PrintedFigure)
-class PrintedFigureAdmin(RecordAdmin):
+class PrintedFigureAdmin(HistoryAdmin, RecordAdmin):
     list_display = ["label", "review", "value", "count", "n", "unit", "verdict"]
     list_filter = ["review", "unit", "verdict"]
     list_select_related = ["review"]
@@ -42,7 +49,7 @@ class PrintedFigureAdmin(RecordAdmin):
 
 
 @admin.register(ReviewInclusion)
-class ReviewInclusionAdmin(VersionedAdmin, RecordAdmin):
+class ReviewInclusionAdmin(VersionedAdmin, HistoryAdmin, RecordAdmin):
     list_display = ["review", "study", "status"]
     list_filter = ["review", "status"]
     list_select_related = ["review", "study"]

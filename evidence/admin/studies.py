@@ -20,7 +20,7 @@ from ..models import (
     Treatment,
 )
 from ..models.choices import Extraction
-from .base import Inline, PublicationAdmin, RecordAdmin
+from .base import Inline, PublicationAdmin, RecordAdmin, WideInline
 from .versions import VersionedAdmin
 
 NAMED = 5  # patients in a message, at most
@@ -124,9 +124,15 @@ class StudyAdmin(VersionedAdmin, PublicationAdmin):
             )
 
 
-class FindingInline(Inline):
+class FindingInline(WideInline):
     model = GroupFinding
-    show_change_link = True
+    fields = [
+        ("number", "kind", "measure", "item", "harm"),
+        ("at_weeks", "n", "events", "percent", "value"),
+        ("baseline", "baseline_sd", "followup", "followup_sd", "change", "change_sd"),
+        ("iqr", "iqr_low", "iqr_high", "p_value"),
+        "note",
+    ]
 
 
 @admin.register(StudyGroup)
@@ -197,6 +203,31 @@ class PatientAdmin(VersionedAdmin, PublicationAdmin):
     search_fields = ["slug", "label", "study__short_name", "study__slug"]
     autocomplete_fields = ["study", "prior_therapies", "same_as", "replaced_by"]
     inlines = [ManifestationInline, AutoantibodyInline, TreatmentInline]
+    fieldsets = [
+        (None, {"fields": [("study", "slug", "label"), "state"]}),
+        ("Person", {"fields": [("sex", "age_years"), "comorbidities"]}),
+        (
+            "Disease",
+            {"fields": [("subset", "classification"), ("disease_duration_months", "dlco_percent")]},
+        ),
+        (
+            "Lists, each with whether it is whole",
+            {
+                "fields": [
+                    ("prior_therapies_completeness", "prior_therapies"),
+                    ("manifestations_completeness", "autoantibodies_completeness"),
+                ],
+                "description": "One question each: what is known of it, then what it is. "
+                "Manifestations and autoantibodies themselves stand in the tables below.",
+            },
+        ),
+        ("What was looked for", {"fields": ["looked_for"]}),
+        ("Remarks", {"fields": ["same_as", "notes"]}),
+        (
+            "Withdrawal",
+            {"fields": ["withdrawal_reason", "replaced_by"], "classes": ["collapse"]},
+        ),
+    ]
 
     def save_model(self, request, obj, form, change):
         study = obj.study
@@ -247,8 +278,13 @@ class PatientAutoantibodyAdmin(VersionedAdmin, RecordAdmin):
     autocomplete_fields = ["patient", "autoantibody"]
 
 
-class OutcomeInline(Inline):
+class OutcomeInline(WideInline):
     model = Outcome
+    fields = [
+        ("number", "domain", "measure", "unit"),
+        ("baseline", "baseline_month", "followup", "at_months", "result"),
+        "followup_text",
+    ]
     autocomplete_fields = ["measure"]
 
 
@@ -280,6 +316,25 @@ class TreatmentAdmin(VersionedAdmin, RecordAdmin):
     autocomplete_fields = ["patient", "inhibitor", "indications", "concomitant_therapies"]
     readonly_fields = ["indication_set"]
     inlines = [OutcomeInline, AdverseEventInline]
+    fieldsets = [
+        (None, {"fields": [("patient", "number"), "inhibitor", ("dose", "duration_months")]}),
+        (
+            "Lists, each with whether it is whole",
+            {
+                "fields": [
+                    ("indications_completeness", "indications"),
+                    "indication_set",
+                    ("concomitant_therapies_completeness", "concomitant_therapies"),
+                ],
+                "description": "One question each: what is known of it, then what it is.",
+            },
+        ),
+        ("What came of it", {"fields": [("response", "relapsed"), ("stopped", "stop_reason")]}),
+        (
+            "Adverse events",
+            {"fields": [("adverse_events", "adverse_event_categories_completeness")]},
+        ),
+    ]
 
 
 @admin.register(Outcome)

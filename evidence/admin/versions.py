@@ -20,8 +20,9 @@ class VersionedAdmin:
     """
 
     def save_model(self, request, obj, form, change):
-        if change:
-            note_found(type(obj).objects.get(pk=obj.pk))
+        stored = type(obj).objects.filter(pk=obj.pk).first() if change else None
+        if stored:  # a deleted record that is restored is not
+            note_found(stored)
         super().save_model(request, obj, form, change)
 
     def log_addition(self, request, obj, message):

@@ -7,7 +7,7 @@ from ipaddress import ip_address, ip_network
 from math import ceil
 
 from django.conf import settings
-from rest_framework.throttling import SimpleRateThrottle
+from rest_framework.throttling import BaseThrottle, SimpleRateThrottle
 
 from ..problems import problem_response
 
@@ -19,11 +19,7 @@ class ByAddress(SimpleRateThrottle):
     """REST framework's counting in a sliding window of a minute, by the asker's network address."""
 
     def get_ident(self, request) -> str:
-        """The address of the client: as reported by a proxy, if that is one of ours; otherwise that
-        of the connection.
-        """
-        peer = request.META["REMOTE_ADDR"]
-        return super().get_ident(request) if is_proxy(peer) else peer
+        return client_address(request)
 
     def get_rate(self) -> str:
         return f"{settings.API_PER_MINUTE}/min"
@@ -41,6 +37,14 @@ class ByAddress(SimpleRateThrottle):
         return (
             ceil(self.duration - (self.now - self.history[-1])) if self.history else self.duration
         )
+
+
+def client_address(request) -> str:
+    """The network address of the client: as reported by a proxy, if that is one of ours; otherwise
+    that of the connection. Empty where there is none, as on a socket of this machine.
+    """
+    peer = request.META.get("REMOTE_ADDR", "")
+    return BaseThrottle().get_ident(request) if is_proxy(peer) else peer
 
 
 def is_proxy(peer: str) -> bool:

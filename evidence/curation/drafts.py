@@ -33,8 +33,6 @@ from .fixture_files import FixtureRecord
 from .integrity import RECORD_RULES, broken_rules
 from .loading import RecordError, build_candidate, save_candidate
 
-READ_IN_FULL = (Extraction.FULL_TEXT, Extraction.IN_PART)
-
 
 class Conflict(Exception):
     """Somebody else wrote a version meanwhile. `changes` are the cells in which it differs from the
@@ -365,11 +363,11 @@ def write_document(draft: StudyDraft, content: Document) -> None:
             if isinstance(error, DatabaseError):  # after it the transaction is of no more use
                 break
     if not problems:
-        settle_extraction(draft, content)
+        settle_extraction(draft, draft.head.content)
         own = {key_of(record) for record in content}
         problems = [
             f"{issue.model} {' / '.join(map(str, issue.key))}: {issue.problem}"
-            for issue in broken_rules(RECORD_RULES)
+            for issue in broken_rules(RECORD_RULES, find_study(draft))
             if (issue.model, *issue.key) in own
         ]
     if problems:
@@ -388,20 +386,18 @@ def ready_for_readers(content: Document) -> Document:
             fields["state"] = State.PUBLISHED.value
         if record["model"] == "evidence.patient":
             fields["looked_for"] = fields.get("slug") in looked_at
-        if record["model"] == "evidence.study" and fields.get("extraction") in READ_IN_FULL:
+        if record["model"] == "evidence.study" and fields.get("extraction") == Extraction.FULL_TEXT:
             fields["extraction"] = Extraction.IN_PART.value
         ready.append({"model": record["model"], "fields": fields})
     return in_order(ready)
 
 
 def settle_extraction(draft: StudyDraft, content: Document) -> None:
-    """A study counts as read in full where every core cell of every patient is stated."""
-    declared = study_record(content)["fields"].get("extraction")
-    if declared in READ_IN_FULL:
-        study = find_study(draft)
-        if not Patient.objects.filter(study=study, looked_for=False).exists():
-            study.extraction = Extraction.FULL_TEXT
-            study.save()
+    """A study that is said to have been read in full counts as that where every core cell of every
+    patient is stated; otherwise it is left as read in part.
+    """
+    if study_record(content)["fields"].get("extraction") == Extraction.FULL_TEXT:
+        find_study(draft).settle_extraction(read_in_full=True)
 
 
 def removed_though_published(draft: StudyDraft, content: Document) -> list[str]:

@@ -6,6 +6,7 @@ from django.db.models import Q
 from .base import Keyed, KeyedQuerySet, one_of
 from .choices import Stage
 from .constraints import CheckConstraint, UniqueConstraint
+from .history import ChangeHistory
 from .review import Review
 from .study import Collection
 
@@ -35,6 +36,7 @@ class FlowStep(Keyed):
     position = models.PositiveSmallIntegerField(default=0)
 
     objects = KeyedQuerySet.as_manager()
+    history = ChangeHistory()
 
     class Meta:
         ordering = ["review", "collection", "position", "pk"]

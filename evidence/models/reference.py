@@ -8,6 +8,7 @@ from django.dispatch import receiver
 
 from .base import ATC, in_format, range_constraint, slug_format
 from .constraints import CheckConstraint
+from .history import ChangeHistory
 from .spellings import Spelled, in_use_field, synonyms_field
 
 
@@ -45,6 +46,8 @@ class JAKInhibitor(Spelled):
     )
     boxed_warning_topics = models.TextField(blank=True)
 
+    history = ChangeHistory()
+
     class Meta:
         ordering = ["name"]
         verbose_name = "JAK inhibitor"
@@ -80,6 +83,8 @@ class Term(Spelled):
     position = models.PositiveSmallIntegerField(
         default=0, help_text="Order in lists; equal numbers go by label."
     )
+
+    history = ChangeHistory(inherit=True)
 
     class Meta:
         abstract = True

@@ -7,6 +7,7 @@ from django.urls import reverse
 from .base import DOI, PMID, Keyed, KeyedQuerySet, in_format, one_of, range_constraint, slug_format
 from .choices import Extraction, FigureUnit, Verdict, YesNo
 from .constraints import CheckConstraint, UniqueConstraint
+from .history import ChangeHistory
 from .identifiers import IdentifierField
 from .study import Study
 
@@ -36,6 +37,7 @@ class Review(Keyed):
     notes = models.TextField(blank=True)
 
     objects = KeyedQuerySet.as_manager()
+    history = ChangeHistory()
 
     class Meta:
         ordering = ["-year", "short_name"]
@@ -100,6 +102,7 @@ class PrintedFigure(Keyed):
     )
 
     objects = KeyedQuerySet.as_manager()
+    history = ChangeHistory()
 
     class Meta:
         ordering = ["review", "position"]
@@ -156,6 +159,7 @@ class ReviewInclusion(Keyed):
     status = models.CharField(max_length=7, choices=YesNo.choices, default=YesNo.UNKNOWN)
 
     objects = KeyedQuerySet.as_manager()
+    history = ChangeHistory()
 
     class Meta:
         ordering = ["review", "study"]

@@ -19,6 +19,7 @@ from .base import (
 )
 from .choices import CollectionKind, Design, Extraction, State
 from .constraints import CheckConstraint, UniqueConstraint
+from .history import ChangeHistory
 from .identifiers import KINDS, IdentifierField, normalise_identifiers
 from .missing import READINGS, SIMULATED, missing_reason
 from .publication import (
@@ -81,6 +82,7 @@ class Collection(Keyed):
     position = models.PositiveSmallIntegerField(default=0)
 
     objects = KeyedQuerySet.as_manager()
+    history = ChangeHistory()
 
     class Meta:
         ordering = ["position", "name"]

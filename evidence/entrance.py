@@ -1,0 +1,197 @@
+"""The curators' entrance: who may come in, and what happens to what they typed when they may not.
+
+Nothing that was typed into a form is lost when a session ends: the page that asks for the password
+carries it, and hands it back once somebody has logged in.
+"""
+
+import json
+from functools import update_wrapper
+from ipaddress import ip_address
+
+from django.conf import settings
+from django.contrib.admin.apps import AdminConfig
+from django.contrib.admin.sites import AdminSite, site
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.csrf import csrf_failure as djangos_csrf_failure
+
+from .api.throttling import client_address
+
+HELD = "held"  # the field in which a page carries what was typed into another
+
+
+class EntranceConfig(AdminConfig):
+    """Django's admin with the site below."""
+
+    default_site = "evidence.entrance.CuratorsEntrance"
+
+
+class CuratorsEntrance(AdminSite):
+    """Django's admin, whose first page shows work, and which loses nothing that was typed."""
+
+    site_header = "Casebook, curators’ entrance"
+    site_title = "Casebook"
+    index_title = "Work"
+
+    def get_urls(self):
+        from .admin.work import faults_page
+
+        def faults(request):
+            return faults_page(request, self)
+
+        return [path("faults/", self.admin_view(faults), name="faults"), *super().get_urls()]
+
+    def get_app_list(self, request, app_label=None):
+        """The tables, by what they are about."""
+        from .admin.work import grouped
+
+        apps = super().get_app_list(request, app_label)
+        return apps if app_label else grouped(apps)
+
+    def index(self, request, extra_context=None):
+        from .admin.work import work_to_do
+
+        return super().index(request, work_to_do(request) | (extra_context or {}))
+
+    def admin_view(self, view, cacheable=False):
+        """As Django's. A form that is sent after the session has ended is held, not dropped."""
+        guarded = super().admin_view(view, cacheable)
+
+        def inner(request, *args, **kwargs):
+            turned_away = request.method == "POST" and not self.has_permission(request)
+            response = guarded(request, *args, **kwargs)
+            if turned_away and response.status_code == 302 and request.path != logout_path():
+                return self.ask_to_log_in(request, held_of(request), request.get_full_path())
+            return response
+
+        return update_wrapper(inner, guarded)
+
+    def login(self, request, extra_context=None):
+        """As Django's; then what was held meanwhile is offered to be sent again."""
+        held = request.POST.get(HELD, "")
+        response = super().login(request, {HELD: held} | (extra_context or {}))
+        if held and response.status_code == 302:
+            return self.give_back(request, held) or response
+        return response
+
+    def ask_to_log_in(self, request: HttpRequest, held: str, back_to: str) -> HttpResponse:
+        """The login page, carrying what was typed."""
+        from django.contrib.admin.forms import AdminAuthenticationForm
+
+        context = {
+            **self.each_context(request),
+            "title": "Log in",
+            "form": AdminAuthenticationForm(request),
+            "app_path": login_path(),
+            "next": back_to,
+            HELD: held,
+        }
+        return TemplateResponse(request, "admin/login.html", context, status=403)
+
+    def give_back(self, request: HttpRequest, held: str) -> HttpResponse | None:
+        """The page that sends what was held to where it was meant for; None where it is no form of
+        ours.
+        """
+        try:
+            sent = json.loads(held)
+            fields = [(str(name), str(value)) for name, value in sent["fields"]]
+            address = str(sent["path"])
+        except (ValueError, TypeError, KeyError):
+            return None
+        if not address.startswith(reverse("admin:index")) or not url_has_allowed_host_and_scheme(
+            address, allowed_hosts=None
+        ):
+            return None
+        context = {
+            **self.each_context(request),
+            "title": "What you typed is still here",
+            "fields": fields,
+            "address": address,
+            "had_files": sent.get("files"),
+        }
+        return TemplateResponse(request, "admin/held.html", context)
+
+
+def login_path() -> str:
+    return reverse("admin:login")
+
+
+def logout_path() -> str:
+    return reverse("admin:logout")
+
+
+def held_of(request: HttpRequest) -> str:
+    """What a form sent and where to, as a text that a page can carry. Passwords are left out."""
+    fields = [
+        (name, value)
+        for name, values in request.POST.lists()
+        for value in values
+        if name != "csrfmiddlewaretoken" and "password" not in name
+    ]
+    return json.dumps(
+        {"path": request.get_full_path(), "fields": fields, "files": bool(request.FILES)}
+    )
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """A form of ours whose token is too old, because somebody has logged in since: it is handed
+    back. A browser says where a form comes from, which no other site can say wrongly; one that
+    comes from elsewhere is refused as ever.
+    """
+    own = request.headers.get("Origin") == f"{request.scheme}://{request.get_host()}"
+    inside = request.path.startswith(reverse("admin:index"))
+    if not (own and inside and request.method == "POST") or request.path == logout_path():
+        return djangos_csrf_failure(request, reason)
+    if request.path == login_path():
+        held, back_to = request.POST.get(HELD, ""), request.POST.get("next", "")
+        response = site.ask_to_log_in(request, held, back_to)
+    elif site.has_permission(request):
+        response = site.give_back(request, held_of(request))
+    else:
+        response = site.ask_to_log_in(request, held_of(request), request.get_full_path())
+    return response.render()
+
+
+# The login's limit, by django-axes; settings name these functions.
+
+
+def login_address(request: HttpRequest) -> str | None:
+    """The network address a login comes from, None where that is no address."""
+    try:
+        return str(ip_address(client_address(request)))
+    except ValueError:
+        return None
+
+
+def login_words(username, address, user_agent, path_info, request) -> str:
+    """Who tries to log in, for the log. Quoted, so that nothing typed looks like a line of it."""
+    return f"{username!r} from {address}"
+
+
+def locked_out(request: HttpRequest, response, credentials) -> HttpResponse:
+    """The page of a login that is not listened to for a while."""
+    from axes.handlers.proxy import AxesProxyHandler
+
+    attempts = AxesProxyHandler.get_implementation().get_user_attempts(request, credentials)
+    last = max((each.attempt_time for found in attempts for each in found), default=timezone.now())
+    again_at = last + settings.LOGIN_WAIT
+    seconds = max(1, round((again_at - timezone.now()).total_seconds()))
+    context = {
+        **site.each_context(request),
+        "title": "Too many wrong passwords",
+        "failures": settings.LOGIN_FAILURES,
+        "minutes": -(-seconds // 60),
+        "again_at": again_at,
+        "next": request.POST.get("next", ""),
+        HELD: request.POST.get(HELD, ""),
+    }
+    return TemplateResponse(
+        request,
+        "admin/locked_out.html",
+        context,
+        status=429,
+        headers={"Retry-After": str(seconds)},
+    ).render()
