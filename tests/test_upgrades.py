@@ -185,3 +185,38 @@ def test_lists_are_never_made_complete_by_the_upgrade(db, tmp_path):
         "unnamed-1": "listed",
         "silent-1": "not_stated",
     }
+
+
+def test_free_texts_become_measures_and_no_value_changes(db, tmp_path):
+    """Migration 0010: known spellings become one, other facts stay apart, own words stay words."""
+    found = run_in_database_of_its_own(tmp_path, "tests.upgrades.measures")
+    assert found["outcomes"] == [
+        ["mRSS", 20],
+        ["mRSS", 240],
+        ["mRSS", 10],
+        ["DLCO", 60],
+        ["DLCO % predicted", 60],
+        ["FVC", 2],
+        ["new nodules", None],
+        *[["own score", None]] * 4,
+        ["own+score", None],
+        ["?", None],
+        ["not named", None],
+    ]
+    assert found["findings"] == ["mRSS", "FVC % predicted", "death"]
+    assert found["measures"] == {
+        "mrss": ["mRSS", True],
+        "dlco": ["DLCO", True],
+        "dlco-percent-predicted": ["DLCO % predicted", True],
+        "fvc": ["FVC", True],
+        "new-nodules": ["new nodules", False],
+        "own-score": ["own score", False],
+        "ownscore": ["own+score", False],
+        "measure": ["not named", False],
+        "measure-2": ["?", False],
+    }
+    assert found["version"] == 6, "what was kept of the answers before is of other texts"
+    assert found["loaded"] == sorted(
+        f'["{code}"]' for code in ("mrss", "dlco", "dlco-percent-predicted", "fvc", "new-nodules")
+    )
+    assert found["back"] == found["outcomes"]

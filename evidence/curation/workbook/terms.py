@@ -1,30 +1,16 @@
 """Terms of the vocabularies by what curators write for them."""
 
 import re
-import unicodedata
 from difflib import get_close_matches
 from typing import Generic, TypeVar
 
 from ...models.base import Keyed
+from ...models.spellings import fold_spelling
 
 T = TypeVar("T")
 NEAREST = 3
 LONGEST = 80  # characters of a word that may be a misspelled term
-APOSTROPHES = "'’‘`´"
 PARENTHESES = re.compile(r"^(.*?)\s*\(([^()]*)\)$")
-
-
-def fold_spelling(text: str) -> str:
-    """What spellings that count as one have in common: case, spaces, hyphens, underscores and
-    apostrophes make no difference, nor do full-width or raised letters.
-    """
-    return "".join(
-        letter
-        for letter in unicodedata.normalize("NFKC", text).casefold()
-        if not letter.isspace()
-        and letter not in APOSTROPHES
-        and unicodedata.category(letter) not in ("Pd", "Pc", "Cf")
-    )
 
 
 def label_of(term: Keyed) -> str:
