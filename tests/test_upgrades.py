@@ -220,3 +220,31 @@ def test_free_texts_become_measures_and_no_value_changes(db, tmp_path):
         f'["{code}"]' for code in ("mrss", "dlco", "dlco-percent-predicted", "fvc", "new-nodules")
     )
     assert found["back"] == found["outcomes"]
+
+
+def test_nobody_has_looked_for_anything_before_the_upgrade(db, tmp_path):
+    """Migration 0011: a study read in full whose patients nobody looked through counts as read in
+    part; what is simulated keeps its meaning; two studies with one DOI stop it with their names.
+    """
+    found = run_in_database_of_its_own(tmp_path, "tests.upgrades.reading")
+    assert "Nothing was changed." in found["refused"]
+    assert "10.1000/same (doi): published-abstract-0, published-full_text-0" in found["refused"]
+    assert found["extraction"] == {
+        "published-full_text-0": "full_text",
+        "published-full_text-1": "in_part",
+        "published-abstract-0": "abstract",
+        "published-abstract-1": "abstract",
+        "simulated-full_text-0": "full_text",
+        "simulated-full_text-1": "full_text",
+        "simulated-abstract-0": "abstract",
+        "simulated-abstract-1": "abstract",
+    }
+    assert {slug for slug, looked_for in found["looked_for"].items() if looked_for} == {
+        "simulated-full_text-1-p"
+    }
+    reasons = {slug: reason for slug, (_, reason) in found["reasons"].items() if reason}
+    assert reasons == {"published-abstract-0": "The reason was not recorded."}
+    assert found["version"] == [8, True, True], "nothing kept of the earlier answers is used"
+    assert found["back"] == found["extraction"] | {"published-full_text-1": "abstract"}, (
+        "what is empty stays not extracted"
+    )
