@@ -11,6 +11,7 @@ from evidence.models import (
     Indication,
     JAKInhibitor,
     Manifestation,
+    Measure,
     Outcome,
     Patient,
     Study,
@@ -95,9 +96,19 @@ def make_treatment(
         AdverseEvent.objects.create(treatment=treatment, number=number, category=kind, **more)
     for number, (domain, result) in enumerate(outcomes, start=1):
         Outcome.objects.create(
-            treatment=treatment, number=number, domain=domain, measure=domain, result=result
+            treatment=treatment,
+            number=number,
+            domain=domain,
+            measure=make_measure(domain),
+            result=result,
         )
     return treatment
+
+
+def make_measure(label, **fields):
+    """The measure of this label; without a range, if it is new."""
+    code = f"measure-{next(numbers)}"
+    return Measure.objects.get_or_create(label=label, defaults={"code": code} | fields)[0]
 
 
 def make_group(study, slug=None, inhibitor="tofacitinib", indications=(), findings=(), **fields):

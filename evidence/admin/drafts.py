@@ -22,18 +22,20 @@ from ..curation.preview import previewed
 from ..curation.same_person import likely_same
 from ..models import Curator, StudyDraft, StudyVersion
 from ..web import cases
+from .imports import ImportViews
 
 SHOWN_CHANGES = 2_000  # cells listed on one page; the page says how many there are
 
 
 @admin.register(StudyDraft)
-class StudyDraftAdmin(admin.ModelAdmin):
+class StudyDraftAdmin(ImportViews, admin.ModelAdmin):
     """The list of studies in work, and one of them: read only, but for what its buttons do."""
 
     list_display = ["slug", "collection", "work", "last_change", "last_author"]
     list_filter = ["collection"]
     search_fields = ["slug"]
     list_select_related = ["collection", "head", "published"]
+    change_list_template = "admin/evidence/studydraft/list.html"
     change_form_template = "admin/evidence/studydraft/study.html"
 
     def has_add_permission(self, request):
@@ -65,6 +67,7 @@ class StudyDraftAdmin(admin.ModelAdmin):
             return path(address, self.admin_site.admin_view(view), name=label)
 
         return [
+            *self.import_urls(),
             step("undo", self.undo_view),
             step("restore/<int:number>", self.restore_view),
             step("give-up", self.give_up_view),

@@ -12,7 +12,10 @@ from django.utils.text import slugify
 
 from ..curation.drafts import Author, save_import
 from ..curation.references import Begun, UnreadableReferences, begin_studies, read_references
-from ..curation.workbook import Import, coloured_report, read_workbook, template_bytes
+from ..curation.workbook.importing import Import, read_workbook
+from ..curation.workbook.opening import UnreadableFile
+from ..curation.workbook.report import coloured_workbook, fault_csv
+from ..curation.workbook.template import write_template
 from ..models import Collection, Door, StudyDraft
 from ..models.choices import CollectionKind
 
@@ -107,7 +110,7 @@ class ImportViews:
         collection = form.cleaned_data["collection"]
         name = f"casebook-{slugify(collection.slug)}.xlsx"
         return HttpResponse(
-            template_bytes(collection),
+            write_template(collection),
             content_type=XLSX,
             headers={"Content-Disposition": f'attachment; filename="{name}"'},
         )
@@ -119,7 +122,11 @@ class ImportViews:
         context = {"title": "Import a workbook", "form": form}
         if request.method == "POST" and form.is_valid():
             file, collection = form.cleaned_data["file"], form.cleaned_data["collection"]
-            result = read_workbook(file, file.name, collection)
+            try:
+                result = read_workbook(file, file.name, collection)
+            except UnreadableFile as error:
+                form.add_error("file", str(error))
+                return self.page(request, "import.html", **context)
             if result.faults:
                 context |= faults_context(file, result)
             else:
@@ -157,8 +164,12 @@ class ImportViews:
 
 def faults_context(file, result: Import) -> dict:
     """What is wrong, as rows and as the workbook with the faulty cells marked."""
-    file.seek(0)
-    name, content = coloured_report(file, file.name, result.faults)
+    stem, _, kind = file.name.rpartition(".")
+    if kind.lower() == "zip":  # CSV files have no cells to mark
+        name, content = f"{stem}-faults.csv", fault_csv(result.faults).encode()
+    else:
+        file.seek(0)
+        name, content = f"{stem}-marked.xlsx", coloured_workbook(file, result.faults)
     return {
         "faults": result.faults[:SHOWN_FAULTS],
         "faults_count": len(result.faults),

@@ -20,6 +20,7 @@ from ..models import (
     Indication,
     JAKInhibitor,
     Manifestation,
+    Measure,
     PrintedFigure,
     Review,
     Study,
@@ -32,7 +33,7 @@ from .documents import PARTS, in_order, key_of, record_of, with_references
 from .fixture_files import SHARED_FILES, BrokenFixture, fixture_text
 
 # Files of what no study owns, with the models in them in loading order.
-VOCABULARY = (Indication, Manifestation, Autoantibody, AdverseEventCategory, Therapy)
+VOCABULARY = (Indication, Manifestation, Autoantibody, AdverseEventCategory, Therapy, Measure)
 SHARED = dict(
     zip(
         SHARED_FILES,

@@ -25,6 +25,7 @@ from ..models import (
     JAKInhibitor,
     LoadedRecord,
     Manifestation,
+    Measure,
     Outcome,
     Patient,
     PatientAutoantibody,
@@ -43,6 +44,7 @@ from ..models.choices import (
     Design,
     Domain,
     Extraction,
+    KnownMeasure,
     ListCompleteness,
     Presence,
     Response,
@@ -57,8 +59,20 @@ LARGEST_STUDY = 500
 BATCH = 20_000  # patients drawn and written at a time
 MOST_INDICATIONS = 3
 MONTHS = [3, 6, 12, 24]
-MEASURES = {Domain.SKIN: ("mRSS", 51), Domain.LUNG: ("FVC % predicted", 120)}
+# The first of each vocabulary that are drawn: a longer one makes no larger collection.
+DRAWN = {Autoantibody: 4, Therapy: 10, AdverseEventCategory: 5}
+# Of each domain the measure and the highest value that is drawn.
+MEASURES = {
+    Domain.SKIN: (KnownMeasure.MRSS.label, 51),
+    Domain.LUNG: (KnownMeasure.FVC_PERCENT.label, 120),
+}
 SYNTHETIC_SCORE = ("synthetic score", 100)
+SYNTHETIC_MEASURE = {
+    "code": "synthetic-score",
+    "description": "Of synthetic collections; it means nothing.",
+    "position": 100,
+    "in_use": False,
+}
 # Of a study read in full, more is known.
 KNOWN = {Extraction.FULL_TEXT: 0.9, Extraction.ABSTRACT: 0.6, Extraction.SECONDARY: 0.4}
 PRIOR, ALONG = Patient.prior_therapies.through, Treatment.concomitant_therapies.through
@@ -99,7 +113,7 @@ def study_sizes(patients: int, rng: np.random.Generator) -> list[int]:
 
 @dataclass
 class Terms:
-    """Primary keys of the vocabulary, in its order."""
+    """Primary keys of the vocabulary's terms that are drawn, in its order."""
 
     inhibitors: np.ndarray
     indications: list[Indication]
@@ -119,7 +133,7 @@ class Terms:
                 raise CannotGenerate(
                     f"No {model._meta.verbose_name} is loaded; run load_evidence first."
                 )
-            return keys_found
+            return keys_found[: DRAWN.get(model)]
 
         inhibitors = np.array(
             list(JAKInhibitor.objects.order_by("pk").values_list("pk", flat=True)), dtype=np.int64
@@ -127,6 +141,7 @@ class Terms:
         if not len(inhibitors):
             raise CannotGenerate("No inhibitor is loaded; run load_evidence first.")
         keys_of(Indication)
+        keys_of(Measure)
         return cls(
             inhibitors,
             list(Indication.objects.all()),
@@ -479,7 +494,7 @@ class Drawing:
             treatment_id=owners,
             number=place_in_row(counts),
             domain=np.array(domains)[domain_numbers],
-            measure=np.array([name for name, _ in measures])[domain_numbers],
+            measure_id=np.array([name for name, _ in measures])[domain_numbers],
             baseline=self.none_where_unknown(self.rng.integers(0, maxima + 1), has_numbers),
             followup=self.none_where_unknown(self.rng.integers(0, maxima + 1), has_numbers),
             baseline_month=self.none_where_unknown(np.zeros(count, dtype=int), has_numbers),
@@ -549,6 +564,7 @@ def generate_collection(
             caveat=simulated_caveat(patients, seed),
             position=100,
         )
+        Measure.objects.get_or_create(label=SYNTHETIC_SCORE[0], defaults=SYNTHETIC_MEASURE)
         yield from Drawing(collection, patients, seed).draw_batches()
         DataVersion.bump()
         update_statistics()

@@ -78,7 +78,7 @@ def less_than_in_full(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('evidence', '0009_finding_harm'),
+        ('evidence', '0010_measures'),
     ]
 
     operations = [

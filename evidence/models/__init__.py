@@ -6,6 +6,7 @@ from .draft import Curator, Door, StudyDraft, StudyVersion
 from .flow import FlowStep
 from .group import GroupFinding, StudyGroup
 from .knowledge import ATTRIBUTES, LISTS
+from .measure import Measure
 from .outcome import Outcome
 from .patient import Patient, PatientAutoantibody, PatientManifestation
 from .provenance import Provenance
@@ -42,6 +43,7 @@ __all__ = [
     "JAKInhibitor",
     "LoadedRecord",
     "Manifestation",
+    "Measure",
     "Outcome",
     "Patient",
     "PatientAutoantibody",

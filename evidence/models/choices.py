@@ -116,6 +116,24 @@ class Domain(TextChoices):
     GLOBAL = "global", "Global"
 
 
+class Better(TextChoices):
+    """Which way a measure goes when a patient does better."""
+
+    LOWER = "lower", "Lower is better"
+    HIGHER = "higher", "Higher is better"
+
+
+class KnownMeasure(TextChoices):
+    """Measures that rules and charts read: their codes and labels in the vocabulary
+    (`models.Measure`), which stay.
+    """
+
+    MRSS = "mrss", "mRSS"
+    FVC_PERCENT = "fvc-percent-predicted", "FVC % predicted"
+    DLCO_PERCENT = "dlco-percent-predicted", "DLCO % predicted"
+    DLCO = "dlco", "DLCO"
+
+
 class Assessed(TextChoices):
     """About which month an outcome was assessed; the windows are in `models.outcome.WINDOWS` and do
     not overlap.

@@ -1,11 +1,13 @@
 """Patients a study reports only in aggregate, and what it found in them."""
 
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
 
 from .base import Keyed, KeyedQuerySet, one_of, range_constraint, slug_format
 from .choices import FindingKind, Item, Subset
 from .constraints import CheckConstraint, UniqueConstraint
+from .measure import LEVELS, VALUE_KINDS, known_measure
 from .reference import Indication, JAKInhibitor
 from .study import Study
 
@@ -220,6 +222,17 @@ class GroupFinding(Keyed):
 
     def __str__(self) -> str:
         return f"{self.group}: {self.measure}"
+
+    def clean(self):
+        """A known measure is named by its label, however it was spelled; its values lie in its
+        range.
+        """
+        measure = known_measure(self.measure)
+        if measure is None:
+            return
+        self.measure = measure.label
+        if errors := measure.range_errors(self, (*LEVELS, *VALUE_KINDS.get(self.kind, ()))):
+            raise ValidationError(errors)
 
     @property
     def is_harm(self) -> bool:

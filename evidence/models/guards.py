@@ -33,6 +33,24 @@ NOT_LOOKED_FOR_UNDER_FULL_TEXT = (
     f"= '{FULL_TEXT}'"
 )
 
+OUT_OF_RANGE = "A value lies outside the range of its measure."
+OUTSIDE = (
+    "({row}.baseline < {limits}.low OR {row}.baseline > {limits}.high "
+    "OR {row}.followup < {limits}.low OR {row}.followup > {limits}.high)"
+)
+OUTCOME_OUT_OF_RANGE = (
+    "(NEW.baseline IS NOT NULL OR NEW.followup IS NOT NULL) AND EXISTS "
+    "(SELECT 1 FROM evidence_measure AS it WHERE it.label = NEW.measure AND "
+    f"{OUTSIDE.format(row='NEW', limits='it')} {{lock}})"
+)
+# Only where a limit moves inwards: what was entered before there was one stays until it is mended.
+OUTCOMES_OUT_OF_NEW_RANGE = (
+    "((NEW.low IS NOT NULL AND (OLD.low IS NULL OR NEW.low > OLD.low)) "
+    "OR (NEW.high IS NOT NULL AND (OLD.high IS NULL OR NEW.high < OLD.high))) AND EXISTS "
+    "(SELECT 1 FROM evidence_outcome AS it WHERE it.measure = NEW.label AND "
+    f"{OUTSIDE.format(row='it', limits='NEW')})"
+)
+
 SEEN = "({})".format(", ".join(f"'{state}'" for state in ONCE_PUBLISHED))
 PUBLISHED = str(CollectionKind.PUBLISHED)
 STUDY_WAS_PUBLISHED = (
@@ -92,6 +110,7 @@ class Guard:
 
 VERSIONS_STAY = "A version of a study is never changed or deleted."
 LOOKED_FOR = ("patient.looked_for",)
+RANGE = ("measure.low",)
 WITHDRAWAL = ("study.withdrawal_reason", "patient.withdrawal_reason")
 GUARDS = [
     Guard(
@@ -117,6 +136,25 @@ GUARDS = [
     ),
     Guard("version_is_never_changed", "UPDATE", "studyversion", "1 = 1", VERSIONS_STAY),
     Guard("version_is_never_deleted", "DELETE", "studyversion", "1 = 1", VERSIONS_STAY),
+    *(
+        Guard(
+            f"outcome_in_range_{name}",
+            moment,
+            "outcome",
+            OUTCOME_OUT_OF_RANGE,
+            OUT_OF_RANGE,
+            RANGE,
+        )
+        for name, moment in (("new", "INSERT"), ("changed", "UPDATE"))
+    ),
+    Guard(
+        "range_keeps_outcomes",
+        "UPDATE",
+        "measure",
+        OUTCOMES_OUT_OF_NEW_RANGE,
+        OUT_OF_RANGE,
+        RANGE,
+    ),
     *(
         Guard(
             f"full_text_is_looked_through_{name}",

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from decimal import Decimal
 
+from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.db import models
 from django.db.models import Case, F, IntegerField, Q, QuerySet, Value, When, Window
 from django.db.models.functions import RowNumber
@@ -10,6 +11,7 @@ from django.db.models.functions import RowNumber
 from .base import Keyed, KeyedQuerySet, one_of, range_constraint
 from .choices import Assessed, Domain, Response
 from .constraints import CheckConstraint, UniqueConstraint
+from .measure import LEVELS, Measure
 
 # From (included) to (left out), in months since the start of the treatment.
 WINDOWS = {
@@ -121,8 +123,15 @@ class Outcome(Keyed):
     treatment = models.ForeignKey("Treatment", on_delete=models.CASCADE, related_name="outcomes")
     number = models.PositiveSmallIntegerField(default=1)
     domain = models.CharField(max_length=8, choices=Domain.choices)
-    measure = models.CharField(
-        max_length=120, help_text="Such as mRSS, FVC % predicted, digital ulcers."
+    # by its label, so that the column holds what readers see and no list has to join
+    measure = models.ForeignKey(
+        Measure,
+        to_field="label",
+        db_column="measure",
+        db_index=False,
+        on_delete=models.PROTECT,
+        related_name="outcomes",
+        help_text="Such as mRSS, FVC % predicted, digital ulcers.",
     )
     unit = models.CharField(max_length=40, blank=True)
     baseline = models.DecimalField(max_digits=9, decimal_places=3, null=True, blank=True)
@@ -178,4 +187,12 @@ class Outcome(Keyed):
         ]
 
     def __str__(self) -> str:
-        return f"{self.treatment}: {self.measure}"
+        return f"{self.treatment}: {self.measure_id}"
+
+    def clean(self):
+        try:
+            measure = self.measure
+        except ObjectDoesNotExist:
+            return  # which is said of the field itself
+        if errors := measure.range_errors(self, LEVELS):
+            raise ValidationError(errors)

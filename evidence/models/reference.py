@@ -6,24 +6,30 @@ from django.db.models import F, ProtectedError, Q
 from django.db.models.signals import pre_delete
 from django.dispatch import receiver
 
-from .base import ATC, Keyed, KeyedQuerySet, in_format, range_constraint, slug_format
+from .base import ATC, in_format, range_constraint, slug_format
 from .constraints import CheckConstraint
 from .history import ChangeHistory
+from .spellings import Spelled, in_use_field, synonyms_field
 
 
-class JAKInhibitor(Keyed):
+class JAKInhibitor(Spelled):
     """A Janus kinase inhibitor, with facts about the drug itself (not about its use in systemic
     sclerosis).
     """
 
     KEY = ("slug",)
+    NAMES = ("slug", "name")
 
     slug = models.SlugField(unique=True, validators=[slug_format])
     name = models.CharField(max_length=80, unique=True)
     named = models.BooleanField(
         default=True, help_text="Off for the placeholder “other or not named”."
     )
-    brand = models.CharField(max_length=80, blank=True)
+    brand = models.CharField(
+        max_length=80, blank=True, help_text="Several are separated by a slash."
+    )
+    synonyms = synonyms_field()
+    in_use = in_use_field()
     manufacturer = models.CharField(max_length=120, blank=True)
     atc = models.CharField("ATC code", max_length=7, blank=True)
     targets = models.CharField(
@@ -40,7 +46,6 @@ class JAKInhibitor(Keyed):
     )
     boxed_warning_topics = models.TextField(blank=True)
 
-    objects = KeyedQuerySet.as_manager()
     history = ChangeHistory()
 
     class Meta:
@@ -59,8 +64,11 @@ class JAKInhibitor(Keyed):
     def __str__(self) -> str:
         return self.name
 
+    def own_names(self) -> dict[str, list[str]]:
+        return super().own_names() | {"brand": self.brand.split("/")}
 
-class Term(Keyed):
+
+class Term(Spelled):
     """One entry of a short vocabulary: a code used in addresses and files, and a label for
     people.
     """
@@ -69,12 +77,13 @@ class Term(Keyed):
 
     code = models.SlugField(unique=True, validators=[slug_format])
     label = models.CharField(max_length=120, unique=True)
+    synonyms = synonyms_field()
     description = models.TextField(blank=True)
+    in_use = in_use_field()
     position = models.PositiveSmallIntegerField(
         default=0, help_text="Order in lists; equal numbers go by label."
     )
 
-    objects = KeyedQuerySet.as_manager()
     history = ChangeHistory(inherit=True)
 
     class Meta:
@@ -157,6 +166,7 @@ class Manifestation(PhenotypeTerm):
         ]
 
     def clean(self):
+        super().clean()
         if (
             self.pk
             and self.parent

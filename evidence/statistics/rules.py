@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
+from ..models.choices import KnownMeasure
+
 
 class Derived(StrEnum):
     """What a rule says of one treatment."""
@@ -43,7 +45,8 @@ def gaps_text(baseline: Number | None, followup: Number | None) -> str:
 class Rule:
     """One rule: which measure it reads, what it says, and where it comes from.
 
-    `verdict` takes baseline and follow-up, both known, in the measure's unit.
+    `measure` is the label of a measure; `verdict` takes baseline and follow-up, both known, in the
+    measure's unit.
     """
 
     code: str
@@ -127,7 +130,7 @@ RULES = {
             "mrss-5-25",
             1,
             "mRSS: fall > 5 points and ≥ 25 %",
-            "mRSS",
+            KnownMeasure.MRSS.label,
             "Response: the modified Rodnan skin score (mRSS, 0 to 51) falls by more than 5 "
             "points and by at least a quarter of the baseline. A baseline of 5 or less can never "
             "fall by more than 5, so it is not evaluable.",
@@ -140,7 +143,7 @@ RULES = {
                 f"fvc-{points}",
                 1,
                 f"FVC: change of ≥ {points} points % predicted",
-                "FVC % predicted",
+                KnownMeasure.FVC_PERCENT.label,
                 f"Response: forced vital capacity (FVC) rises by {points} points of % predicted "
                 f"or more. Worsening: it falls by {points} points or more. Anything between is "
                 "no response, also a lung that stays as it is.",
@@ -275,7 +278,7 @@ PROGRESSION_RULES = {
             "fvc-omeract",
             1,
             "FVC: fall of ≥ 10 %, or of 5 to < 10 % with DLCO ≥ 15 % (OMERACT)",
-            "FVC % predicted",
+            KnownMeasure.FVC_PERCENT.label,
             "Progression: forced vital capacity (FVC) falls by 10 % of its baseline or more; or "
             "by 5 to under 10 % while the diffusing capacity (DLCO) falls by 15 % of its baseline "
             "or more. Both falls are relative. Where FVC falls by 5 to under 10 % and the change "
@@ -293,7 +296,7 @@ PROGRESSION_RULES = {
             "fvc-ppf",
             1,
             "FVC: fall of ≥ 5 points % predicted within 1 year (ATS/ERS/JRS/ALAT)",
-            "FVC % predicted",
+            KnownMeasure.FVC_PERCENT.label,
             "Progression: forced vital capacity falls by 5 points of % predicted or more within a "
             "year. Measurements more than 12 months apart, or an unknown time apart, are not "
             "evaluable. This is only one of the guideline's criteria: progressive pulmonary "

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 
 from ..counting import Tally, Unit
 from ..models import Treatment
-from ..models.choices import Assessed
+from ..models.choices import Assessed, KnownMeasure
 from ..models.outcome import window_of
 from ..questions.filters import matching_outcomes
 from ..questions.question import Question
@@ -18,11 +18,11 @@ from ..statistics import quartiles
 from .outcomes import outcome_months_text
 from .shares import Summary, run_summaries
 
-# Measures drawn from baseline to follow-up: what they are called, and how sources name them.
+# Measures drawn from baseline to follow-up: what they are called, and which are drawn together.
 MEASURES = {
-    "mrss": ("mRSS", ["mRSS"]),
-    "fvc": ("FVC % predicted", ["FVC % predicted"]),
-    "dlco": ("DLCO", ["DLCO % predicted", "DLCO"]),
+    "mrss": (KnownMeasure.MRSS.label, [KnownMeasure.MRSS.label]),
+    "fvc": (KnownMeasure.FVC_PERCENT.label, [KnownMeasure.FVC_PERCENT.label]),
+    "dlco": (KnownMeasure.DLCO.label, [KnownMeasure.DLCO_PERCENT.label, KnownMeasure.DLCO.label]),
 }
 LINES = 300  # single outcomes drawn
 
@@ -178,7 +178,7 @@ def swimmer_row(treatment: Treatment, months: tuple[str, ...] = ()) -> Swimmer:
     dated = [
         (
             float(outcome.at_months),
-            f"{outcome.get_domain_display()}: {outcome.measure}",
+            f"{outcome.get_domain_display()}: {outcome.measure_id}",
             outcome.result,
         )
         for outcome in outcomes

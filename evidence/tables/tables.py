@@ -493,7 +493,8 @@ MEASURE = Column(
     "measure",
     "Measure",
     "measure",
-    f"What was measured, as the source names it. mRSS: {MRSS}",
+    "What was measured: the label of the measure, or the words of the source where it is none that "
+    f"several sources use. mRSS: {MRSS}",
     on_page=True,
     on_case=True,
 )
@@ -535,7 +536,7 @@ OUTCOMES = Table(
             on_page=True,
             on_case=True,
         ),
-        MEASURE,
+        MEASURE.at("measure_id"),
         Column(
             "unit",
             "Unit",

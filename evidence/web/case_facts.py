@@ -103,7 +103,7 @@ def labels_linked(terms: str, field: str) -> Callable[[Model], str]:
 
 
 def measure_text(outcome: Outcome) -> str:
-    return f"{outcome.measure} ({outcome.unit})" if outcome.unit else outcome.measure
+    return f"{outcome.measure_id} ({outcome.unit})" if outcome.unit else outcome.measure_id
 
 
 def baseline_text(outcome: Outcome) -> Decimal | str | None:

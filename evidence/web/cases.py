@@ -225,7 +225,7 @@ def treatment_context(treatment: Treatment, sources: Sources) -> dict:
 
 def rule_verdict(outcome: Outcome) -> str:
     """The verdict of the mRSS rule, beside the authors' own; empty for other measures."""
-    if outcome.measure != SKIN_RULE.measure:
+    if outcome.measure_id != SKIN_RULE.measure:
         return ""
     return f"mRSS rule: {SKIN_RULE.judge(outcome.baseline, outcome.followup)}"
 

@@ -1,0 +1,1 @@
+"""Studies in a workbook: the template, and its way into studies in work."""
