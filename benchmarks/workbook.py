@@ -50,8 +50,9 @@ def measure(patients: int, studies: int) -> None:
             child = os.fork()
             if not child:
                 manage(database, "import_workbook", str(book), "-v0")
-                peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-                print(f"  {what}: at most {peak:.0f} MB", flush=True)
+                used = resource.getrusage(resource.RUSAGE_CHILDREN)
+                seconds, peak = used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+                print(f"  {what}: {seconds:.1f} s of CPU, at most {peak:.0f} MB", flush=True)
                 os._exit(0)
             os.waitpid(child, 0)
             print(f"  {what}: {time.perf_counter() - started:.1f} s", flush=True)

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
 
 from django.apps import apps
 from django.core.exceptions import ValidationError
@@ -166,7 +167,7 @@ def normalised_record(record: dict) -> dict:
 
 def check_names(model: type[Keyed], record: dict) -> None:
     """Raises ValidationError for a field that the model does not have, or for no state."""
-    known = {field.name for field in (*model._meta.concrete_fields, *listed_fields(model))}
+    known = names_of(model)
     stated = record.get("states", {})
     for name in (*record["fields"], *stated):
         if name not in known and not (name in stated and name in LISTS_OF_RECORDS):
@@ -176,9 +177,23 @@ def check_names(model: type[Keyed], record: dict) -> None:
             raise ValidationError(f"{name}: there is no state “{state}”.")
 
 
-def key_fields(model: type[Keyed]) -> list[str]:
+@cache
+def names_of(model: type[Keyed]) -> frozenset[str]:
+    """The fields a record of a document can have."""
+    return frozenset(field.name for field in (*model._meta.concrete_fields, *listed_fields(model)))
+
+
+@cache
+def key_fields(model: type[Keyed]) -> tuple[str, ...]:
     """The fields that lead to the parts of a model's natural key."""
-    return list(dict.fromkeys(path.split("__")[0] for path in model.KEY))
+    return tuple(dict.fromkeys(path.split("__")[0] for path in model.KEY))
+
+
+@cache
+def key_defaults(label: str) -> tuple[tuple[str, object], ...]:
+    """The same of the model with a label, each with its default."""
+    model = apps.get_model(label)
+    return tuple((name, model._meta.get_field(name).get_default()) for name in key_fields(model))
 
 
 def key_of(record: dict) -> tuple:
@@ -186,9 +201,9 @@ def key_of(record: dict) -> tuple:
 
     An empty or missing part of the key has its default, as when the record is loaded.
     """
-    model, key = apps.get_model(record["model"]), []
-    for step in key_fields(model):
-        value = record["fields"].get(step, model._meta.get_field(step).get_default())
+    key = []
+    for step, default in key_defaults(record["model"]):
+        value = record["fields"].get(step, default)
         key.extend(value if isinstance(value, list) else [value])
     return (record["model"], *key)
 

@@ -304,10 +304,18 @@ class RecordRules:
 
 
 class StudyInWork:
-    """What is in work of one study, by record."""
+    """What is in work of one study, by record and by what it belongs to."""
 
     def __init__(self, in_work: InWork, slug: str):
         self.records = in_work.records(slug)
+        self.under: dict[tuple, set[tuple]] = defaultdict(set)  # by model and owner
+        self.listed: dict[tuple, list[str]] = defaultdict(list)  # by model, patient and status
+        presences = {model._meta.label_lower for model in PRESENCES.values()}
+        for (model, *key), record in self.records.items():
+            self.under[model, *key[:-1]].add(tuple(key))
+            if model in presences:
+                status = record["fields"].get("status", Presence.PRESENT.value)
+                self.listed[model, key[0], status].append(key[1])
 
     def fields(self, *key) -> dict:
         record = self.records.get(key)
@@ -317,20 +325,12 @@ class StudyInWork:
         return {key[1:] for key in self.records if key[0] == model}
 
     def keys_under(self, model: str, *owner) -> set[tuple]:
-        """Keys of records whose key begins with that of their owner."""
-        if not self.records:
-            return set()
-        return {key for key in self.keys(model) if key[: len(owner)] == owner}
+        """Keys of records of their owner."""
+        return self.under.get((model, *owner), set())
 
     def presences(self, model: type[Keyed], patient: str, status: str) -> list[str]:
         """Codes listed for a patient."""
-        return [
-            key[2]
-            for key, record in self.records.items()
-            if key[0] == model._meta.label_lower
-            and key[1] == patient
-            and record["fields"].get("status", Presence.PRESENT.value) == status
-        ]
+        return self.listed.get((model._meta.label_lower, patient, status), [])
 
 
 def merged(row: Row | None, before: dict) -> dict:
