@@ -21,6 +21,7 @@ from django.views.csrf import csrf_failure as djangos_csrf_failure
 from .api.throttling import client_address
 
 HELD = "held"  # the field in which a page carries what was typed into another
+NOT_KEPT = {"Cache-Control": "no-store"}  # by no browser: it is one person's
 
 
 class EntranceConfig(AdminConfig):
@@ -89,7 +90,7 @@ class CuratorsEntrance(AdminSite):
             "next": back_to,
             HELD: held,
         }
-        return TemplateResponse(request, "admin/login.html", context, status=403)
+        return TemplateResponse(request, "admin/login.html", context, status=403, headers=NOT_KEPT)
 
     def give_back(self, request: HttpRequest, held: str) -> HttpResponse | None:
         """The page that sends what was held to where it was meant for; None where it is no form of
@@ -112,7 +113,7 @@ class CuratorsEntrance(AdminSite):
             "address": address,
             "had_files": sent.get("files"),
         }
-        return TemplateResponse(request, "admin/held.html", context)
+        return TemplateResponse(request, "admin/held.html", context, headers=NOT_KEPT)
 
 
 def login_path() -> str:
@@ -193,5 +194,5 @@ def locked_out(request: HttpRequest, response, credentials) -> HttpResponse:
         "admin/locked_out.html",
         context,
         status=429,
-        headers={"Retry-After": str(seconds)},
+        headers=NOT_KEPT | {"Retry-After": str(seconds)},
     ).render()

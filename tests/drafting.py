@@ -8,7 +8,7 @@ from evidence.curation.documents import NOT_REPORTED, by_key
 from evidence.curation.drafts import Author
 from evidence.models import Door, StudyDraft, StudyVersion
 
-MRSS = "mRSS"
+MRSS = ["mrss"]
 SOMEBODY = Author(door=Door.WORKBENCH)
 
 

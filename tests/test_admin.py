@@ -9,7 +9,7 @@ from django.apps import apps
 from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
-from django.db.models import CheckConstraint
+from django.db.models import CheckConstraint, UniqueConstraint
 from django.forms import IntegerField, NumberInput
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -18,13 +18,19 @@ from simple_history.models import HistoricalChanges
 from evidence.models import (
     AdverseEventCategory,
     ArchivePart,
+    Curator,
     DataVersion,
     JAKInhibitor,
     LoadedRecord,
+    Manifestation,
     Patient,
     Release,
     ReleasedCollection,
+    Review,
+    Study,
+    StudyDraft,
     StudyGroup,
+    StudyVersion,
     Treatment,
 )
 from evidence.questions.filters import TreatmentFilter
@@ -41,7 +47,14 @@ MODELS = [
     for model in apps.get_app_config("evidence").get_models()
     if model is not ArchivePart and not issubclass(model, HistoricalChanges)
 ]
-KEPT_BY_CASEBOOK = {DataVersion, LoadedRecord, Release, ReleasedCollection}
+KEPT_BY_CASEBOOK = {
+    DataVersion,
+    LoadedRecord,
+    Release,
+    ReleasedCollection,
+    StudyDraft,
+    StudyVersion,
+}
 MOST = 20
 
 
@@ -54,8 +67,9 @@ def test_every_model_is_registered():
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
-def test_lists_and_forms_open(admin_client, db, model):
+def test_lists_and_forms_open(admin_client, admin_user, db, model):
     everything()
+    Curator.objects.create(user=admin_user)
     record = model.objects.first()
     listed = admin_client.get(address(model, "changelist"))
     assert listed.status_code == 200
@@ -188,6 +202,7 @@ def test_a_number_is_typed_as_text_in_every_form_and_filter(admin_user, rf):
     fields = [
         field
         for each in OWN
+        if each.has_change_permission(request)
         for form in forms_of(each, request)
         for field in form.base_fields.values()
     ]
@@ -416,3 +431,200 @@ def test_courses_and_findings_number_themselves_too(admin_client, db):
     )
     assert admin_client.post(place, form).status_code == 302
     assert group.findings.get().number == 1
+
+
+# Rules of single records, in their own forms
+
+
+def sentence_of(constraint) -> str:
+    return constraint.get_violation_error_message()
+
+
+@pytest.mark.parametrize("name", sorted(BREAKING))
+def test_every_rule_broken_in_a_form_is_told_beside_its_field(admin_client, db, name):
+    """“Please correct the error below” never stands alone."""
+    model, constraint = constraints(CheckConstraint)[name]
+    if model in KEPT_BY_CASEBOOK or model is ArchivePart:
+        return  # no form changes it
+    place = address(model, "change", everything()[model].pk)
+    page = admin_client.get(place)
+    broken = {key: "" if value is None else value for key, value in BREAKING[name].items()}
+    told = admin_client.post(place, filled(page) | broken)
+    assert told.status_code == 200, "the form shows what breaks the rule"
+    errors = told.context["adminform"].form.errors
+    beside = [each for field in broken for each in errors.get(field, ())]
+    assert beside or sentence_of(constraint) in errors.get("__all__", ())
+    for each in [*beside, *errors.get("__all__", ())]:
+        assert each in visible_errors(told)
+
+
+@pytest.mark.parametrize("name", sorted(constraints(UniqueConstraint)))
+def test_every_record_that_is_there_already_is_told(admin_client, db, name):
+    model, constraint = constraints(UniqueConstraint)[name]
+    if model in KEPT_BY_CASEBOOK or model is ArchivePart:
+        return
+    found = everything()
+    record = found[model]
+    if name == "flow_step_once_per_review":
+        model.objects.filter(pk=record.pk).update(review=found[Review], collection=None)
+    page = admin_client.get(address(model, "change", record.pk))
+    form = {key: value for key, value in filled(page).items() if not re.search(r"-\d+-", key)}
+    form |= {key: 0 for key in form if key.endswith(("TOTAL_FORMS", "INITIAL_FORMS"))}
+    if "slug" in form and "slug" not in constraint.fields:
+        form["slug"] = "another"
+    told = admin_client.post(address(model, "add"), form)
+    assert told.status_code == 200
+    assert sentence_of(constraint) in visible_errors(told)
+
+
+# Rules that span several records
+
+
+def nothing_is_written(client, place: str, form: dict):
+    """Posts a form and says what the page answered; nothing may be left of it."""
+    before = DataVersion.current().number, StudyVersion.objects.count()
+    told = client.post(place, form)
+    assert told.status_code == 200
+    assert (DataVersion.current().number, StudyVersion.objects.count()) == before
+    assert not list(told.context["messages"]), "what is taken back is not said to be done"
+    return told
+
+
+@pytest.fixture
+def patient(db):
+    patient = make_patient(make_study(make_collection(), n_jaki=3), prior=["bosentan"])
+    make_treatment(patient, indications=["ild"])
+    return patient
+
+
+def test_a_list_that_is_said_to_be_empty_is_told_beside_it(admin_client, patient):
+    place = address(Patient, "change", patient.pk)
+    form = filled(admin_client.get(place)) | {"prior_therapies": [patient.prior_therapies.get().pk]}
+    form |= {"prior_therapies_completeness": "none", "notes": "Not lost."}
+    told = nothing_is_written(admin_client, place, form)
+    errors = told.context["adminform"].form.errors
+    assert errors["prior_therapies_completeness"] == [
+        "Not saved: prior therapies are listed, but said to be none."
+    ]
+    assert "Not saved: prior therapies are listed" in visible_errors(told)
+    assert "Not lost." in told.content.decode()
+    mended = form | {"prior_therapies_completeness": "partial"}
+    assert admin_client.post(place, mended).status_code == 302
+
+
+def test_a_simulated_id_among_published_patients_is_told(admin_client, patient):
+    place = address(Patient, "add")
+    form = filled(admin_client.get(place)) | {
+        "study": patient.study_id,
+        "slug": "SIM-99-9",
+        "label": "Case 9",
+    }
+    told = nothing_is_written(admin_client, place, form)
+    assert "SIM-" in "".join(told.context["adminform"].form.errors["slug"])
+    assert not Patient.objects.filter(slug="SIM-99-9").exists()
+
+
+def test_a_draft_may_wait_for_its_course_and_a_published_patient_may_not(admin_client, patient):
+    place = address(Patient, "add")
+    form = filled(admin_client.get(place)) | {"study": patient.study_id, "label": "Case 2"}
+    told = nothing_is_written(
+        admin_client, place, form | {"slug": "no-course", "state": "published"}
+    )
+    assert "has no course of a JAK inhibitor" in visible_errors(told)
+    assert admin_client.post(place, form | {"slug": "waits", "state": "draft"}).status_code == 302
+
+
+def test_a_rule_that_a_row_breaks_is_told_in_the_row_and_above(admin_client, patient):
+    group = make_group(patient.study, n=2)
+    place = address(StudyGroup, "change", group.pk)
+    row = {"kind": "share", "measure": "women", "percent": "80", "n": "9"}
+    told = nothing_is_written(
+        admin_client, place, new_rows(admin_client.get(place), "findings", row)
+    )
+    (inline,) = told.context["inline_admin_formsets"]
+    assert inline.formset.forms[0].errors["n"] == [
+        "Not saved: analyses 9 patients of a group of 2."
+    ]
+    assert "Group finding" in "".join(told.context["adminform"].form.non_field_errors())
+
+
+def test_a_rule_of_the_study_that_a_group_breaks_is_told_in_the_form(admin_client, patient):
+    place = address(Study, "change", patient.study_id)
+    row = {"slug": "all", "label": "All", "mixed_inhibitors": "on", "n": "4"}
+    form = new_rows(admin_client.get(place), "groups", row)
+    told = nothing_is_written(admin_client, place, form)
+    (error,) = told.context["adminform"].form.errors["n_jaki"]
+    assert "its treated groups add up to 4, more than the 3" in error
+    assert admin_client.post(place, form | {"n_jaki": "4"}).status_code == 302
+
+
+def test_a_sign_under_one_that_is_absent_is_told(admin_client, patient):
+    place = address(Patient, "change", patient.pk)
+    terms = {code: Manifestation.objects.get(code=code).pk for code in ("lung", "ild")}
+    rows = [
+        {"manifestation": terms["lung"], "status": "absent"},
+        {"manifestation": terms["ild"], "status": "present"},
+    ]
+    form = new_rows(admin_client.get(place), "manifestation_records", *rows)
+    form["prior_therapies"] = [patient.prior_therapies.get().pk]
+    told = nothing_is_written(admin_client, place, form)
+    assert "a wider term that it is part of is recorded as absent" in visible_errors(told)
+
+
+def test_what_was_broken_before_keeps_nobody_from_mending_something_else(admin_client, patient):
+    Patient.objects.filter(pk=patient.pk).update(autoantibodies_completeness="complete")
+    place = address(Patient, "change", patient.pk)
+    form = filled(admin_client.get(place)) | {"prior_therapies": [patient.prior_therapies.get().pk]}
+    assert admin_client.post(place, form | {"age_years": "62"}).status_code == 302
+    told = nothing_is_written(
+        admin_client, place, form | {"manifestations_completeness": "complete"}
+    )
+    assert "manifestations is said to be there" in visible_errors(told)
+    assert "autoantibodies" not in visible_errors(told)
+
+
+# The first page
+
+
+def test_the_first_page_shows_work_before_tables(admin_client, patient, draft):
+    study = make_study(patient.study.collection, "half-read", extraction="in_part")
+    body = admin_client.get("/admin/").content.decode()
+    text = " ".join(re.sub(r"<[^>]+>", " ", body).split())
+    assert f'<a href="{address(StudyDraft, "change", draft.pk)}">beispiel-2027</a>' in body
+    assert re.search(r"Studies in work: \d+", text)
+    counted = Study.objects.filter(state="published", extraction="in_part").count()
+    assert f"{counted} stud{'y' if counted == 1 else 'ies'} published and read in part." in text
+    assert body.index("Studies in work") < body.index("Publications and registered trials")
+    assert "Recent actions" in body
+    where = re.search(r'href="([^"]*extraction__exact=in_part[^"]*)"', body)[1]
+    assert study.short_name in admin_client.get(unescape(where)).content.decode()
+
+
+def test_every_table_has_its_place_and_a_line_that_explains_it(admin_client, db):
+    groups = admin_client.get("/admin/").context["app_list"]
+    tables = [table for group in groups for table in group["models"]]
+    assert len(tables) == len(admin.site._registry)
+    assert [table["object_name"] for table in tables if not table["explanation"]] == []
+
+
+def test_ways_to_begin_a_study_lead_somewhere(admin_client, db):
+    ways = admin_client.get("/admin/").context["ways_in"]
+    assert "New study" in dict(ways)
+    assert all(admin_client.get(place).status_code == 200 for _, place in ways)
+
+
+def test_faults_are_counted_on_the_first_page_once_they_were_looked_for(admin_client, patient):
+    assert "Look for faults" in admin_client.get("/admin/").content.decode()
+    Patient.objects.filter(pk=patient.pk).update(autoantibodies_completeness="complete")
+    page = admin_client.get("/admin/faults/").content.decode()
+    assert f"evidence.patient {patient.slug}" in page
+    assert re.search(r">\d+ faults?</a> found", admin_client.get("/admin/").content.decode())
+    make_study(patient.study.collection)
+    assert "Look for faults" in admin_client.get("/admin/").content.decode(), "of other data"
+
+
+def test_somebody_sees_only_the_work_they_may_see(client, django_user_model, draft):
+    client.force_login(django_user_model.objects.create_user("new", is_staff=True))
+    body = client.get("/admin/").content.decode()
+    assert "beispiel-2027" not in body and "New study" not in body and "faults" not in body
+    assert client.get("/admin/faults/").status_code == 403

@@ -491,7 +491,7 @@ def test_results_of_several_courses_are_put_behind_none_of_them(client, world):
     """The results by domain are of the patient; which course they came of, the case page says."""
     patient = world.collection.studies.get(slug="alpha").patients.get(slug="alpha-2")
     first = patient.treatments.get(number=1)
-    Outcome.objects.create(treatment=first, domain="skin", measure="mRSS", result="improved")
+    Outcome.objects.create(treatment=first, domain="skin", measure_id="mRSS", result="improved")
     text = text_of(client.get(world.address("?sex=male")))
     assert "Tofacitinib for skin: overall response worsened. Baricitinib for ILD: overall " in text
     assert "response improved. Of all courses together: skin improved. " in text

@@ -81,7 +81,7 @@ def give_course(patient: Patient, drug: str, texts) -> dict:
     course = make_treatment(patient, drug, ["skin"], **known)
     numbers = {"domain": "skin", "baseline": 20, "followup": 10, "at_months": 6}
     outcome = Outcome.objects.create(
-        treatment=course, **{"measure": "mRSS"} | texts(Outcome, **numbers)
+        treatment=course, measure_id="mRSS", **texts(Outcome, **numbers)
     )
     category = AdverseEventCategory.objects.get(code="infection")
     event = AdverseEvent.objects.create(treatment=course, **texts(AdverseEvent, category=category))

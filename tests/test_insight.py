@@ -45,7 +45,7 @@ def measured(db):
         Outcome.objects.create(
             treatment=course,
             domain="skin",
-            measure="mRSS",
+            measure_id="mRSS",
             baseline=baseline,
             followup=followup,
             at_months=month,
@@ -244,13 +244,13 @@ def breathing(db):
         treatment = make_treatment(make_patient(study, slug))
         timed = {"baseline_month": 0 if month else None, "at_months": month}
         Outcome.objects.create(
-            treatment=treatment, domain="lung", measure="FVC % predicted", result=result,
+            treatment=treatment, domain="lung", measure_id="FVC % predicted", result=result,
             baseline=70,
             followup=followup, **timed,
         )  # fmt: skip
         for number, level in enumerate(dlco or [], start=2):
             Outcome.objects.create(
-                treatment=treatment, number=number, domain="lung", measure="DLCO % predicted",
+                treatment=treatment, number=number, domain="lung", measure_id="DLCO % predicted",
                 baseline=60,
                 followup=level, **(timed | (months_of_dlco or {})),
             )  # fmt: skip

@@ -4,10 +4,11 @@ from io import StringIO
 
 import pytest
 from django.core.management import call_command
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 
-from evidence.curation.integrity import RULES, broken_rules
-from evidence.models import Manifestation, PrintedFigure, Provenance, Treatment
+from evidence.curation.integrity import RECORD_RULES, RULES, broken_rules
+from evidence.models import Manifestation, Patient, PrintedFigure, Provenance, Study, Treatment
 
 from .factories import make_collection, make_group, make_patient, make_study, make_treatment
 
@@ -211,6 +212,50 @@ def test_each_rule_finds_its_fault(db, break_it):
         call_command("check_evidence", stderr=err)
     assert exit_.value.code == 1
     assert told in err.getvalue() and "1 findings." in err.getvalue()
+
+
+OF_NO_STUDY = {terms_in_a_circle}
+
+
+@pytest.mark.parametrize("break_it", BREAKS, ids=lambda each: each.__name__)
+def test_the_rules_can_be_asked_of_one_study(db, break_it):
+    """Its own records break them, or a link that begins or ends in it does; no other study is
+    told of it.
+    """
+    before = set(Study.objects.values_list("pk", flat=True))
+    told = break_it()
+    drawn = list(Study.objects.exclude(pk__in=before))
+    found = {study: [str(each) for each in broken_rules(study=study)] for study in drawn}
+    assert {len(issues) for issues in found.values()} <= {0, 1}
+    named = {issue for issues in found.values() for issue in issues}
+    assert named == (set() if break_it in OF_NO_STUDY else set(map(str, broken_rules())))
+    assert break_it in OF_NO_STUDY or any(told in issue for issue in named)
+    bystander = make_study(make_collection())
+    make_treatment(make_patient(bystander))
+    assert broken_rules(study=bystander) == []
+
+
+def test_asking_one_study_costs_the_same_however_many_there_are(db):
+    study = make_study(make_collection())
+    make_treatment(make_patient(study, present=["ild"]), indications=["ild"])
+
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            assert broken_rules(RECORD_RULES, study=study) == []
+        return len(captured)
+
+    before = queries()
+    for _ in range(10):
+        make_treatment(make_patient(make_study(study.collection)), indications=["ild"])
+        make_treatment(make_patient(study, present=["ild"]), indications=["ild"])
+    assert queries() == before
+
+
+def test_a_patient_that_is_being_entered_has_no_course_yet(db):
+    patient = make_patient(make_study(make_collection()), state="draft")
+    assert broken_rules() == []
+    Patient.objects.filter(pk=patient.pk).update(state="published")
+    assert len(broken_rules()) == 1
 
 
 def test_a_draft_may_name_what_is_published(db):

@@ -18,6 +18,7 @@ from evidence.models import (
     JAKInhibitor,
     LoadedRecord,
     Manifestation,
+    Measure,
     Outcome,
     Patient,
     PatientAutoantibody,
@@ -85,6 +86,7 @@ def everything() -> dict:
         ),
         JAKInhibitor: JAKInhibitor.objects.get(slug="tofacitinib"),
         Indication: Indication.objects.get(code="ild"),
+        Measure: Measure.objects.get(code="mrss"),
         apps.get_model("evidence", "manifestation"): apps.get_model(
             "evidence", "manifestation"
         ).objects.first(),
@@ -174,6 +176,9 @@ BREAKING = {
     "treatment_adverse_event_categories_completeness_coded": {
         "adverse_event_categories_completeness": "complete"
     },
+    "measure_domain_coded": {"domain": "x"},
+    "measure_better_coded": {"better": "x"},
+    "measure_range_ordered": {"low": 52},
     "release_number_from_one": {"number": 0},
     "releasedcollection_kind_coded": {"kind": "real"},
     "released_simulated_has_caveat": {"kind": "simulated", "caveat": ""},

@@ -20,7 +20,14 @@ from evidence.questions.vocabulary import vocabulary
 from evidence.summaries import run_summaries
 
 from . import plain
-from .factories import make_collection, make_group, make_patient, make_study, make_treatment
+from .factories import (
+    make_collection,
+    make_group,
+    make_measure,
+    make_patient,
+    make_study,
+    make_treatment,
+)
 from .test_bundle import bytes_of, opened, rows_in
 from .test_engines import drawn, known_there
 from .test_exports import rows_of
@@ -47,7 +54,7 @@ def followed(study, *courses, patient=None):
                 domain=domain,
                 result=result,
                 at_months=month,
-                measure=measure,
+                measure=make_measure(measure),
             )
     return patient
 
@@ -115,7 +122,7 @@ def test_the_best_is_counted_where_it_was_dated_before_where_it_was_not(study, a
     patient = followed(study, [skin("improved", 6)], [("lung", "stable", 3, "FVC")])
     later = make_treatment(patient, "baricitinib")
     for number, (domain, result) in enumerate((("skin", "improved"), ("lung", "stable")), start=1):
-        Outcome.objects.create(treatment=later, number=number, domain=domain, result=result)
+        later.outcomes.create(number=number, domain=domain, measure_id="mRSS", result=result)
     (found,) = count([Tally(asking(study.collection), ("best_result", "inhibitor"))])
     assert found == {("skin:yes", "tofacitinib"): 1, ("lung:no", "tofacitinib"): 1}
 

@@ -31,7 +31,7 @@ def single(db):
         indications=["skin"],
         events=[("infection", {})],
     )
-    course.outcomes.create(domain="skin", measure="mRSS", result="improved")
+    course.outcomes.create(domain="skin", measure_id="mRSS", result="improved")
     return collection
 
 

@@ -185,3 +185,66 @@ def test_lists_are_never_made_complete_by_the_upgrade(db, tmp_path):
         "unnamed-1": "listed",
         "silent-1": "not_stated",
     }
+
+
+def test_free_texts_become_measures_and_no_value_changes(db, tmp_path):
+    """Migration 0010: known spellings become one, other facts stay apart, own words stay words."""
+    found = run_in_database_of_its_own(tmp_path, "tests.upgrades.measures")
+    assert found["outcomes"] == [
+        ["mRSS", 20],
+        ["mRSS", 240],
+        ["mRSS", 10],
+        ["DLCO", 60],
+        ["DLCO % predicted", 60],
+        ["FVC", 2],
+        ["new nodules", None],
+        *[["own score", None]] * 4,
+        ["own+score", None],
+        ["?", None],
+        ["not named", None],
+    ]
+    assert found["findings"] == ["mRSS", "FVC % predicted", "death"]
+    assert found["measures"] == {
+        "mrss": ["mRSS", True],
+        "dlco": ["DLCO", True],
+        "dlco-percent-predicted": ["DLCO % predicted", True],
+        "fvc": ["FVC", True],
+        "new-nodules": ["new nodules", False],
+        "own-score": ["own score", False],
+        "ownscore": ["own+score", False],
+        "measure": ["not named", False],
+        "measure-2": ["?", False],
+    }
+    assert found["version"] == 6, "what was kept of the answers before is of other texts"
+    assert found["loaded"] == sorted(
+        f'["{code}"]' for code in ("mrss", "dlco", "dlco-percent-predicted", "fvc", "new-nodules")
+    )
+    assert found["back"] == found["outcomes"]
+
+
+def test_nobody_has_looked_for_anything_before_the_upgrade(db, tmp_path):
+    """Migration 0011: a study read in full whose patients nobody looked through counts as read in
+    part; what is simulated keeps its meaning; two studies with one DOI stop it with their names.
+    """
+    found = run_in_database_of_its_own(tmp_path, "tests.upgrades.reading")
+    assert "Nothing was changed." in found["refused"]
+    assert "10.1000/same (doi): published-abstract-0, published-full_text-0" in found["refused"]
+    assert found["extraction"] == {
+        "published-full_text-0": "full_text",
+        "published-full_text-1": "in_part",
+        "published-abstract-0": "abstract",
+        "published-abstract-1": "abstract",
+        "simulated-full_text-0": "full_text",
+        "simulated-full_text-1": "full_text",
+        "simulated-abstract-0": "abstract",
+        "simulated-abstract-1": "abstract",
+    }
+    assert {slug for slug, looked_for in found["looked_for"].items() if looked_for} == {
+        "simulated-full_text-1-p"
+    }
+    reasons = {slug: reason for slug, (_, reason) in found["reasons"].items() if reason}
+    assert reasons == {"published-abstract-0": "The reason was not recorded."}
+    assert found["version"] == [8, True, True], "nothing kept of the earlier answers is used"
+    assert found["back"] == found["extraction"] | {"published-full_text-1": "abstract"}, (
+        "what is empty stays not extracted"
+    )

@@ -11,15 +11,28 @@ from ..models import (
     JAKInhibitor,
     LoadedRecord,
     Manifestation,
+    Measure,
     Release,
     ReleasedCollection,
     Therapy,
 )
+from ..models.spellings import find_term
 from .base import HistoryAdmin, RecordAdmin
 
 
+class SpelledAdmin(HistoryAdmin, RecordAdmin):
+    """Terms of a vocabulary, found by any spelling. Those not in use are not offered in forms."""
+
+    def get_search_results(self, request, queryset, search_term):
+        if request.resolver_match.url_name == "autocomplete":
+            queryset = queryset.filter(in_use=True)
+        found, has_duplicates = super().get_search_results(request, queryset, search_term)
+        term = find_term(self.model, search_term)
+        return (found if term is None else found | queryset.filter(pk=term.pk)), has_duplicates
+
+
 @admin.register(JAKInhibitor)
-class JAKInhibitorAdmin(HistoryAdmin, RecordAdmin):
+class JAKInhibitorAdmin(SpelledAdmin):
     list_display = [
         "name",
         "brand",
@@ -28,14 +41,17 @@ class JAKInhibitorAdmin(HistoryAdmin, RecordAdmin):
         "fda_first_approval",
         "ema_first_approval",
         "fda_boxed_warning",
+        "in_use",
     ]
-    search_fields = ["name", "brand", "slug"]
+    list_filter = ["in_use"]
+    search_fields = ["name", "brand", "slug", "synonyms"]
     prepopulated_fields = {"slug": ["name"]}
 
 
-class TermAdmin(HistoryAdmin, RecordAdmin):
-    list_display = ["label", "code", "position"]
-    search_fields = ["label", "code"]
+class TermAdmin(SpelledAdmin):
+    list_display = ["label", "code", "synonyms", "in_use", "position"]
+    list_filter = ["in_use"]
+    search_fields = ["label", "code", "synonyms"]
 
     def get_deleted_objects(self, objs, request):
         """Shows the records that are coded with a term as the reason why it cannot be deleted."""
@@ -49,7 +65,16 @@ class TermAdmin(HistoryAdmin, RecordAdmin):
 
 
 class PhenotypeTermAdmin(TermAdmin):
-    list_display = ["label", "code", "hpo", "position"]
+    list_display = ["label", "code", "synonyms", "hpo", "in_use", "position"]
+
+
+@admin.register(Measure)
+class MeasureAdmin(TermAdmin):
+    """A pop-up beside an outcome adds one: words of a single source, or an instrument."""
+
+    list_display = ["label", "domain", "unit", "low", "high", "better", "standard", "in_use"]
+    list_filter = ["standard", "in_use", "domain"]
+    prepopulated_fields = {"code": ["label"]}
 
 
 admin.site.register([Indication, Manifestation], PhenotypeTermAdmin)

@@ -259,14 +259,15 @@ class ShownRows:
             if key in stored or key not in self.shown:
                 kept.append(row)
             elif self.instance.pk is None:
-                again += [] if "DELETE" in row else [row | {self.key_name: [""]}]
+                anew = row | {self.key_name: [""], self.fk.name: [""]}
+                again += [] if "DELETE" in row else [anew]
             elif "DELETE" not in row and self.is_changed(row, self.shown[key]):
                 again.append(row | {self.key_name: [""]})
                 removers.append(self.remover(key))
             elif "DELETE" not in row:
+                user = self.remover(key)
                 self.notices.append(
-                    f"A row you had not changed was removed meanwhile by {self.remover(key)}, and is "
-                    "left out."
+                    f"A row you had not changed was removed meanwhile by {user}, and is left out."
                 )
         sent = {"".join(row.get(self.key_name, [""])) for row in kept}
         for key, record in stored.items():

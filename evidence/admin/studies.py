@@ -285,6 +285,7 @@ class OutcomeInline(WideInline):
         ("baseline", "baseline_month", "followup", "at_months", "result"),
         "followup_text",
     ]
+    autocomplete_fields = ["measure"]
 
 
 class AdverseEventInline(Inline):
@@ -340,9 +341,9 @@ class TreatmentAdmin(VersionedAdmin, RecordAdmin):
 class OutcomeAdmin(VersionedAdmin, RecordAdmin):
     list_display = ["treatment", "number", "domain", "measure", "at_months", "result"]
     list_filter = ["domain", "result"]
-    list_select_related = ["treatment__patient", "treatment__inhibitor"]
-    search_fields = ["treatment__patient__slug", "measure"]
-    autocomplete_fields = ["treatment"]
+    list_select_related = ["treatment__patient", "treatment__inhibitor", "measure"]
+    search_fields = ["treatment__patient__slug", "measure__label"]
+    autocomplete_fields = ["treatment", "measure"]
 
 
 @admin.register(AdverseEvent)

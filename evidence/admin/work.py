@@ -1,4 +1,4 @@
-"""The first page of the curators' entrance: what there is to do, then the tables by their subject."""
+"""The first page of the curators’ entrance: what there is to do, then the tables by subject."""
 
 from dataclasses import dataclass
 
@@ -32,7 +32,7 @@ TABLES = {
         "Provenance": "Where in the source one value stands, who took it and who checked it.",
     },
     "Work on studies": {
-        "StudyDraft": "Studies in work, as documents: nothing of it is seen before it is published.",
+        "StudyDraft": "Studies as documents; readers see nothing of it before it is published.",
         "StudyVersion": "Every state a study was ever in, with who made it so.",
         "Curator": "Who agreed to be named to readers.",
     },
@@ -64,6 +64,7 @@ TABLES = {
         "Group": "What several people may do alike.",
         "AccessAttempt": "Failed logins that still count; remove one to end its wait.",
         "AccessLog": "Logins, where they are kept.",
+        "AccessFailureLog": "Every failed login, where they are kept.",
     },
 }
 OTHERS = "Others"

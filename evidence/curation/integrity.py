@@ -5,6 +5,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from django.apps import apps
 from django.db.models import Count, Exists, F, Model, OuterRef, Q, QuerySet, Subquery, Sum
 
 from ..models import (
@@ -12,6 +13,8 @@ from ..models import (
     AdverseEvent,
     GroupFinding,
     Manifestation,
+    Measure,
+    Outcome,
     Patient,
     PatientAutoantibody,
     PatientManifestation,
@@ -22,7 +25,9 @@ from ..models import (
     set_key,
 )
 from ..models.choices import Ascertainment, CollectionKind, ListCompleteness, Presence, State
+from ..models.measure import LEVELS, VALUE_KINDS, known_measure
 from ..models.provenance import STUDY_OF
+from ..models.spellings import Spelled, fold_spelling
 from ..models.term_tree import read_tree
 from ..summaries import reconcile_figures
 
@@ -51,6 +56,7 @@ STUDY_PATHS = {
     Patient: "study",
     PatientManifestation: "patient__study",
     Treatment: "patient__study",
+    Outcome: "treatment__patient__study",
     AdverseEvent: "treatment__patient__study",
     GroupFinding: "group__study",
 }
@@ -298,6 +304,54 @@ def provenance_of_own_study(study: Study | None = None) -> Iterator[IntegrityIss
             yield integrity_issue(record, f"names a {subject.replace('_', ' ')} of another study")
 
 
+def values_within_range(study: Study | None = None) -> Iterator[IntegrityIssue]:
+    """Of outcomes and findings; one that was entered before its measure had a range may break
+    it.
+    """
+    owners = {
+        Outcome: ("measure", "treatment__patient"),
+        GroupFinding: ("group__study__collection",),
+    }
+    for model, names in owners.items():
+        records = records_of(model, study).filter(outside_of_range(model))
+        for record in records.select_related(*names):
+            measure = record.measure if model is Outcome else known_measure(record.measure)
+            errors = measure.range_errors(record, record.levels())
+            yield integrity_issue(record, " ".join(errors.values()))
+
+
+def outside_of_range(model: type[Model]) -> Q:
+    """Whether a value of an outcome or a finding lies outside the range of its measure."""
+
+    def outside(fields: Iterable[str]) -> Q:
+        beyond = Q()
+        for name in fields:
+            beyond |= Q(low__gt=OuterRef(name)) | Q(high__lt=OuterRef(name))
+        return Q(Exists(Measure.objects.filter(beyond, label=OuterRef("measure"))))
+
+    condition = outside(LEVELS)
+    for kind, fields in VALUE_KINDS.items() if model is GroupFinding else ():
+        condition |= Q(kind=kind) & outside(fields)
+    return condition
+
+
+def spellings_mean_one_term(study: Study | None = None) -> Iterator[IntegrityIssue]:
+    """Terms belong to no study."""
+    models = apps.get_app_config("evidence").get_models() if study is None else ()
+    for model in models:
+        if not issubclass(model, Spelled):
+            continue
+        found: dict[str, Spelled] = {}
+        for term in model.objects.order_by("pk"):
+            others = {}
+            for spelling in term.spellings():
+                other = found.setdefault(fold_spelling(spelling), term)
+                if other != term:
+                    others.setdefault(other, spelling)
+            for other, spelling in others.items():
+                yield integrity_issue(term, f"“{spelling}” is a spelling of “{other}” too")
+
+
 # What every record has to keep; `load_evidence` refuses a fixture that breaks one.
 RECORD_RULES = [
     patients_without_treatment,
@@ -315,4 +369,6 @@ RECORD_RULES = [
 ]
 # What a curator breaks by publishing or withdrawing: for a curator to mend, no fault of a fixture.
 PUBLICATION_RULES = [same_person_links_are_seen, sharing_links_are_seen]
-RULES = [*RECORD_RULES, *PUBLICATION_RULES]
+# What a database may hold from before there was the rule.
+LATER_RULES = [values_within_range, spellings_mean_one_term]
+RULES = [*RECORD_RULES, *PUBLICATION_RULES, *LATER_RULES]

@@ -18,14 +18,16 @@ from django.apps import apps
 from django.core.exceptions import FieldDoesNotExist, ObjectDoesNotExist, ValidationError
 from django.db import DatabaseError, models, transaction
 
-from ..models import DataVersion, LoadedRecord
+from ..models import DataVersion, GroupFinding, LoadedRecord
 from ..models.base import Keyed
+from ..models.spellings import Spelled
 from .fixture_files import BrokenFixture, FixtureRecord
 from .integrity import RECORD_RULES, broken_rules
 
 WHOLE = "*"  # the ledger's one entry for the load as a whole
 EDITED = "kept as a curator edited it"
 REMOVED = "kept removed, as a curator left it"
+NAMED_OTHERWISE = "kept: a curator’s own term, {}, has one of its spellings"
 SHOWN_ERRORS = 20  # a broken file can break every record after it; the first few say why
 
 
@@ -186,6 +188,8 @@ def build_candidate(record: FixtureRecord) -> Candidate:
                 setattr(instance, name, column.to_python(value))
             except ValidationError as error:
                 raise RecordError(f"field {name}: {' '.join(error.messages)}") from None
+    if isinstance(instance, GroupFinding):
+        instance.name_known_measure()  # before it is compared with what is stored
     try:
         return Candidate(instance, instance.natural_key(), links, set(record.fields))
     except (ObjectDoesNotExist, AttributeError):
@@ -216,6 +220,8 @@ def save_if_changed(candidate: Candidate, loaded: LoadedRecord | None) -> str:
     if existing is None:
         if loaded is not None:
             return REMOVED
+        if own := curators_own_term(candidate.record):
+            return NAMED_OTHERWISE.format(own)
         save_candidate(candidate, candidate.record, candidate.record._meta.many_to_many)
         record_loaded(candidate, loaded)
         return "new"
@@ -237,6 +243,9 @@ def save_if_changed(candidate: Candidate, loaded: LoadedRecord | None) -> str:
         stored_values, fixture_values, loaded, field_fingerprints(model(), {}, named)
     ):
         return edited
+    candidate.record.pk = existing.pk
+    if own := curators_own_term(candidate.record):
+        return NAMED_OTHERWISE.format(own)
     for column in model._meta.concrete_fields:
         if column.name in named:
             setattr(existing, column.attname, getattr(candidate.record, column.attname))
@@ -247,7 +256,6 @@ def save_if_changed(candidate: Candidate, loaded: LoadedRecord | None) -> str:
             [column for column in model._meta.many_to_many if column.name in named],
         )
     except RecordError:
-        candidate.record.pk = existing.pk
         # so that validation does not take it for its own duplicate
         candidate.record._state.adding = False
         validate_record(candidate.record)
@@ -255,6 +263,19 @@ def save_if_changed(candidate: Candidate, loaded: LoadedRecord | None) -> str:
         return edited
     record_loaded(candidate, loaded)
     return "updated"
+
+
+def curators_own_term(record: Keyed) -> Keyed | None:
+    """The term with a spelling of this one that no fixture has: a curator entered it, and records
+    that name either mean it.
+    """
+    if not isinstance(record, Spelled):
+        return None
+    for _, _, other in record.taken_spellings():
+        key = json.dumps(list(other.natural_key()))
+        if not LoadedRecord.objects.filter(model=other._meta.label_lower, key=key).exists():
+            return other
+    return None
 
 
 def is_untouched(

@@ -53,6 +53,7 @@ def name_measures(apps, schema_editor):
         fold_spelling(spelling): fields
         for fields in KNOWN
         for spelling in (fields["code"], fields["label"], *fields.get("synonyms", "").split(";"))
+        if fold_spelling(spelling)
     }
     times = dict(outcomes.values_list("measure").annotate(times=Count("pk")))
     labels, codes, rewritten = {}, {fields["code"] for fields in KNOWN}, 0

@@ -7,7 +7,7 @@ from django.db.models import Exists, F, OuterRef, Q
 from .base import Keyed, KeyedQuerySet, one_of, range_constraint, slug_format
 from .choices import FindingKind, Item, Subset
 from .constraints import CheckConstraint, UniqueConstraint
-from .measure import LEVELS, VALUE_KINDS, known_measure
+from .measure import LEVELS, VALUE_KINDS, Measure, known_measure
 from .reference import Indication, JAKInhibitor
 from .study import Study
 
@@ -227,12 +227,22 @@ class GroupFinding(Keyed):
         """A known measure is named by its label, however it was spelled; its values lie in its
         range.
         """
-        measure = known_measure(self.measure)
+        measure = self.name_known_measure()
         if measure is None:
             return
-        self.measure = measure.label
-        if errors := measure.range_errors(self, (*LEVELS, *VALUE_KINDS.get(self.kind, ()))):
+        if errors := measure.range_errors(self, self.levels()):
             raise ValidationError(errors)
+
+    def name_known_measure(self) -> Measure | None:
+        """Writes the label of the measure that the text means, if it means one; returns it."""
+        measure = known_measure(self.measure)
+        if measure is not None:
+            self.measure = measure.label
+        return measure
+
+    def levels(self) -> tuple[str, ...]:
+        """Fields that hold values of what was measured, and no changes or differences of them."""
+        return (*LEVELS, *VALUE_KINDS.get(self.kind, ()))
 
     @property
     def is_harm(self) -> bool:

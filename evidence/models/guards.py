@@ -39,13 +39,13 @@ OUTSIDE = (
     "OR {row}.followup < {limits}.low OR {row}.followup > {limits}.high)"
 )
 OUTCOME_OUT_OF_RANGE = (
-    "(NEW.baseline IS NOT NULL OR NEW.followup IS NOT NULL) AND EXISTS "
+    "(NEW.baseline IS NOT NULL OR NEW.followup IS NOT NULL) AND EXISTS "  # noqa: S608
     "(SELECT 1 FROM evidence_measure AS it WHERE it.label = NEW.measure AND "
     f"{OUTSIDE.format(row='NEW', limits='it')} {{lock}})"
 )
 # Only where a limit moves inwards: what was entered before there was one stays until it is mended.
 OUTCOMES_OUT_OF_NEW_RANGE = (
-    "((NEW.low IS NOT NULL AND (OLD.low IS NULL OR NEW.low > OLD.low)) "
+    "((NEW.low IS NOT NULL AND (OLD.low IS NULL OR NEW.low > OLD.low)) "  # noqa: S608
     "OR (NEW.high IS NOT NULL AND (OLD.high IS NULL OR NEW.high < OLD.high))) AND EXISTS "
     "(SELECT 1 FROM evidence_outcome AS it WHERE it.measure = NEW.label AND "
     f"{OUTSIDE.format(row='it', limits='NEW')})"

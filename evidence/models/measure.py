@@ -80,8 +80,10 @@ class Measure(Term):
         return "" if self.high is None else f"at most {number_text(self.high)}"
 
     def range_error(self, value: Decimal | None) -> str:
-        """What is wrong with a value, in a sentence; nothing where it is empty or in the range."""
-        if value is None or not (
+        """What is wrong with a value, in a sentence; nothing where it is empty, no number, or in
+        the range.
+        """
+        if not isinstance(value, Decimal | int | float) or not (
             (self.low is not None and value < self.low)
             or (self.high is not None and value > self.high)
         ):
@@ -129,9 +131,8 @@ class Measure(Term):
         if self.pk and (outside := self.records_outside()):
             named = "; ".join(map(str, outside[:NAMED])) + ("; …" if len(outside) > NAMED else "")
             field = "low" if self.high is None else "high"
-            raise ValidationError(
-                {field: f"Values of {len(outside)} records lie outside this range: {named}."}
-            )
+            values = f"Values of {len(outside)} records lie" if len(outside) > 1 else "A value lies"
+            raise ValidationError({field: f"{values} outside this range: {named}."})
 
     def refuse_renaming(self) -> None:
         """Raises ValidationError where the label is another than the one records or rules know the
@@ -143,12 +144,12 @@ class Measure(Term):
                 {"label": f"Rules and charts know this measure as “{known}”. {AS_SYNONYM}"}
             )
         before = type(self).objects.filter(pk=self.pk).first() if self.pk else None
-        if before is not None and before.label != self.label:
-            count = before.outcomes.count() + before.findings().count()
-            if count:
-                raise ValidationError(
-                    {"label": f"{count} records name this measure “{before.label}”. {AS_SYNONYM}"}
-                )
+        if before is None or before.label == self.label:
+            return
+        if before.outcomes.exists() or before.findings().exists():
+            raise ValidationError(
+                {"label": f"Records name this measure “{before.label}”. {AS_SYNONYM}"}
+            )
 
     def save(self, *args, **kwargs):
         """Raises ValidationError where a measure that records name would be renamed."""

@@ -194,5 +194,9 @@ class Outcome(Keyed):
             measure = self.measure
         except ObjectDoesNotExist:
             return  # which is said of the field itself
-        if errors := measure.range_errors(self, LEVELS):
+        if errors := measure.range_errors(self, self.levels()):
             raise ValidationError(errors)
+
+    def levels(self) -> tuple[str, ...]:
+        """Fields that hold values of what was measured."""
+        return LEVELS

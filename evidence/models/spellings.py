@@ -130,8 +130,6 @@ def find_term(model: type[Spelled], text: str) -> Spelled | None:
 
 def nearest_terms(model: type[Spelled], text: str, n: int = 3) -> list[Spelled]:
     """Up to n terms in use that are spelled most like a word, the nearest first."""
-    offered = {
-        spelling: term for spelling, term in terms_by_spelling(model).items() if term.in_use
-    }
+    offered = {spelling: term for spelling, term in terms_by_spelling(model).items() if term.in_use}
     close = get_close_matches(fold_spelling(text), offered, n=max(len(offered), 1))
     return list(dict.fromkeys(offered[spelling] for spelling in close))[:n]

@@ -15,12 +15,9 @@ class Withdrawal:
 
     noun: str
     slug: str
+    sentence: str
     reason: str
     successor: Patient | Study | None
-
-    @property
-    def sentence(self) -> str:
-        return f"The {self.noun} {self.slug} was withdrawn."
 
 
 class Gone(Exception):
@@ -53,12 +50,20 @@ def raise_if_withdrawn(collection: Collection, model: type[Patient | Study], slu
     record = records.select_related("replaced_by").first()
     if record is None:
         return
-    records = [record, record.study] if isinstance(record, Patient) else [record]
-    withdrawals = [
-        Withdrawal(
-            record._meta.verbose_name, record.slug, record.withdrawal_reason, record.successor()
-        )
-        for record in records
-        if record.is_withdrawn
-    ]
+    withdrawals = []
+    if record.is_withdrawn:
+        withdrawals.append(withdrawal_of(record))
+    if isinstance(record, Patient) and record.study.is_withdrawn:
+        withdrawals.append(withdrawal_of(record.study, ", in which this patient is reported,"))
     raise Gone(collection, withdrawals)
+
+
+def withdrawal_of(record: Patient | Study, role: str = "") -> Withdrawal:
+    noun = record._meta.verbose_name
+    return Withdrawal(
+        noun,
+        record.slug,
+        f"The {noun} {record.slug}{role} was withdrawn.",
+        record.withdrawal_reason,
+        record.successor(),
+    )
