@@ -302,7 +302,9 @@ class Study(PublicRecord):
 
     def patients_not_looked_through(self):
         """Patients of whom nobody has said that every empty field was looked for."""
-        return self.patients.filter(looked_for=False) if self.pk else self.patients.none()
+        if self.pk:
+            return self.patients.filter(looked_for=False)
+        return Study.patients.rel.related_model.objects.none()  # a study to be has no manager
 
     def settle_extraction(self, *, read_in_full: bool = False) -> bool:
         """Makes `extraction` agree with what is said of the patients; returns whether it changed,
