@@ -80,7 +80,8 @@ def in_words(form_field: forms.Field, value) -> str:
     if isinstance(form_field, forms.ModelMultipleChoiceField):
         return f"“{', '.join(sorted(map(str, value)))}”"
     if isinstance(form_field, forms.ModelChoiceField):
-        found = form_field.queryset.filter(pk=getattr(value, "pk", value)).first()
+        key = form_field.to_field_name or "pk"
+        found = form_field.queryset.filter(**{key: getattr(value, key, value)}).first()
         return f"“{found or value}”"
     choices = dict(getattr(form_field, "choices", ()))
     return f"“{choices.get(value, choices.get(str(value), value))}”"
