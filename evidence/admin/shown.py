@@ -19,6 +19,8 @@ from django.db import models
 from django.http import QueryDict
 from django.utils import timezone
 
+from ..models import Measure
+
 NAME = "shown"  # of the hidden field
 Fingerprints = dict[str, str]
 
@@ -60,6 +62,8 @@ class Shown:
 
 def plain(value) -> object:
     """A value of a form as plain data: equal ones are equal, however they are written."""
+    if isinstance(value, Measure):
+        return value.label  # by which outcomes name it
     if isinstance(value, models.Model):
         return str(value.pk)
     if isinstance(value, list | tuple | models.QuerySet):
