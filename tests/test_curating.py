@@ -28,11 +28,12 @@ def told(tmp_path_factory) -> str:
     script = ["set -e"]
     for kind, block in BLOCKS:
         script.append(block if kind == "sh" else f"{sys.executable} - <<'CODE'\n{block}\nCODE")
+    variables = environment(folder / "unused.sqlite3", PATH=os.environ["PATH"])
+    variables["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
     run = subprocess.run(
         ["bash", "-c", "\n".join(script)],
         cwd=folder,
-        env=environment(folder / "unused.sqlite3", PATH=os.environ["PATH"])
-        | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        env={name: value for name, value in variables.items() if name != "PYTEST_VERSION"},
         capture_output=True,
         text=True,
     )

@@ -298,6 +298,22 @@ def test_versions_are_never_changed_or_deleted(draft):
 
 
 @pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("studyversion_door_coded", {"door": "window"}),
+        ("version_number_from_one", {"number": 0}),
+        ("version_parent_is_earlier", {"pk": 900_001, "parent_id": 900_001}),
+        ("version_public_is_published", {"is_public": True, "is_published": False}),
+    ],
+)
+def test_the_database_refuses_a_wrong_version(draft, name, wrong):
+    sound = {"draft": draft, "number": 9, "content": [], "digest": "", "door": "import"}
+    sound |= {"at": draft.head.at, "changed": 0}
+    with pytest.raises(DatabaseError, match=name), transaction.atomic():
+        StudyVersion.objects.bulk_create([StudyVersion(**sound | wrong)])
+
+
+@pytest.mark.parametrize(
     ("document", "problem"),
     [
         ([*beispiel(), beispiel()[1]], "stands in it twice"),

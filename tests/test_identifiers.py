@@ -132,7 +132,7 @@ def test_a_curator_can_paste_them_all(db, admin_client):
         kind: next(iter(meanings)) for kind, meanings in PASTED.items()
     }
     wrong = {kind: texts[-1] for kind, texts in WRONG.items()}
-    told = visible_errors(admin_client.post(place, filled(page) | wrong))
+    told = visible_errors(admin_client.post(place, filled(admin_client.get(place)) | wrong))
     assert all(EXAMPLE[kind] in told for kind in KINDS)
 
 

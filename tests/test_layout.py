@@ -35,6 +35,7 @@ APART = {("web", "api"), ("api", "web"), ("web", "curation"), ("api", "curation"
 WIRING = {
     "apps": {"models"},
     "context_processors": set(),
+    "entrance": {"admin", "api"},
     "gunicorn_conf": {"counting", "settings"},
     "middleware": {"models", "problems"},
     "templatetags": {"downloads", "models", "summaries"},

@@ -30,7 +30,9 @@ from evidence.models import (
     Review,
     ReviewInclusion,
     Study,
+    StudyDraft,
     StudyGroup,
+    StudyVersion,
     Treatment,
 )
 from evidence.models.choices import Extraction, Missing
@@ -92,6 +94,8 @@ def everything() -> dict:
         ).objects.first(),
         DataVersion: DataVersion.current(),
         LoadedRecord: LoadedRecord.objects.first(),
+        StudyDraft: StudyDraft.objects.first(),
+        StudyVersion: StudyVersion.objects.first(),
     }
 
 
@@ -189,6 +193,11 @@ APART = {
     "figure_does_not_contradict_itself",
     "manifestation_not_under_itself",
     "dataversion_one_row",
+    # a version is never changed, so tests/test_drafts.py writes wrong ones
+    "studyversion_door_coded",
+    "version_number_from_one",
+    "version_parent_is_earlier",
+    "version_public_is_published",
     *(
         f"{model}_{rule}"
         for model in ("study", "patient")
@@ -278,7 +287,7 @@ def test_uniqueness_is_held_by_the_database(db, name):
     if name == "flow_step_once_per_review":
         FlowStep.objects.filter(pk=record.pk).update(review=found[Review], collection=None)
     twin = model.objects.get(pk=record.pk)
-    twin.pk = None
+    twin.pk, twin._state.adding = None, True
     if hasattr(twin, "slug") and "slug" not in constraint.fields:
         twin.slug = "another"
     if model is Study:  # of all that is unique, it has nothing else in common

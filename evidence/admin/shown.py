@@ -19,6 +19,8 @@ from django.db import models
 from django.http import QueryDict
 from django.utils import timezone
 
+from ..models import Measure
+
 NAME = "shown"  # of the hidden field
 Fingerprints = dict[str, str]
 
@@ -60,6 +62,8 @@ class Shown:
 
 def plain(value) -> object:
     """A value of a form as plain data: equal ones are equal, however they are written."""
+    if isinstance(value, Measure):
+        return value.label  # by which outcomes name it
     if isinstance(value, models.Model):
         return str(value.pk)
     if isinstance(value, list | tuple | models.QuerySet):
@@ -80,7 +84,8 @@ def in_words(form_field: forms.Field, value) -> str:
     if isinstance(form_field, forms.ModelMultipleChoiceField):
         return f"“{', '.join(sorted(map(str, value)))}”"
     if isinstance(form_field, forms.ModelChoiceField):
-        found = form_field.queryset.filter(pk=getattr(value, "pk", value)).first()
+        key = form_field.to_field_name or "pk"
+        found = form_field.queryset.filter(**{key: getattr(value, key, value)}).first()
         return f"“{found or value}”"
     choices = dict(getattr(form_field, "choices", ()))
     return f"“{choices.get(value, choices.get(str(value), value))}”"

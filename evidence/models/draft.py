@@ -51,7 +51,7 @@ class StudyDraft(models.Model):
             UniqueConstraint(
                 fields=["collection", "slug"],
                 name="draft_once_per_study",
-                violation_error_message="There is a draft of this study already.",
+                violation_error_message="This study is in work already.",
             ),
         ]
 
@@ -101,16 +101,26 @@ class StudyVersion(models.Model):
     class Meta:
         ordering = ["draft", "-number"]
         constraints = [
-            UniqueConstraint(fields=["draft", "number"], name="version_number_once_per_draft"),
+            UniqueConstraint(
+                fields=["draft", "number"],
+                name="version_number_once_per_draft",
+                violation_error_message="This study already has a version with this number.",
+            ),
             one_of("door", Door),
-            CheckConstraint(name="version_number_from_one", condition=Q(number__gte=1)),
+            CheckConstraint(
+                name="version_number_from_one",
+                condition=Q(number__gte=1),
+                violation_error_message="Versions are numbered from 1.",
+            ),
             CheckConstraint(
                 name="version_parent_is_earlier",
                 condition=Q(parent__isnull=True) | ~Q(parent=F("pk")),
+                violation_error_message="A version does not follow itself.",
             ),
             CheckConstraint(
                 name="version_public_is_published",
                 condition=Q(is_public=False) | Q(is_published=True),
+                violation_error_message="Readers see only what the tables hold.",
             ),
         ]
 
