@@ -452,7 +452,8 @@ def test_every_rule_broken_in_a_form_is_told_beside_its_field(admin_client, db, 
     told = admin_client.post(place, filled(page) | broken)
     assert told.status_code == 200, "the form shows what breaks the rule"
     errors = told.context["adminform"].form.errors
-    beside = [each for field in broken for each in errors.get(field, ())]
+    fields = set(broken) | constraint.condition.referenced_base_fields
+    beside = [each for field in fields for each in errors.get(field, ())]
     assert beside or sentence_of(constraint) in errors.get("__all__", ())
     for each in [*beside, *errors.get("__all__", ())]:
         assert each in visible_errors(told)
@@ -624,7 +625,7 @@ def test_faults_are_counted_on_the_first_page_once_they_were_looked_for(admin_cl
     Patient.objects.filter(pk=patient.pk).update(autoantibodies_completeness="complete")
     page = admin_client.get("/admin/faults/").content.decode()
     assert f"evidence.patient {patient.slug}" in page
-    assert re.search(r">\d+ faults?</a> found", admin_client.get("/admin/").content.decode())
+    assert re.search(r">\d+ faults?</a>\s+found", admin_client.get("/admin/").content.decode())
     make_study(patient.study.collection)
     assert "Look for faults" in admin_client.get("/admin/").content.decode(), "of other data"
 

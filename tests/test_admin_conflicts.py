@@ -23,7 +23,14 @@ from evidence.models import (
     Treatment,
 )
 
-from .factories import make_collection, make_group, make_patient, make_study, make_treatment
+from .factories import (
+    make_collection,
+    make_group,
+    make_measure,
+    make_patient,
+    make_study,
+    make_treatment,
+)
 from .test_drafts_admin import form_values
 
 pytestmark = pytest.mark.django_db
@@ -198,28 +205,36 @@ def test_a_row_the_other_changed_is_told_in_the_row(people, course):
 def test_a_row_that_was_changed_on_its_own_page_is_told_too(people, course):
     alice, bob = people
     before, outcome = opened(alice, course), course.outcomes.get(number=1)
-    saved(bob, outcome, opened(bob, outcome), measure="mRSS")
+    make_measure("mRSS, as bob says")
+    saved(bob, outcome, opened(bob, outcome), measure="mRSS, as bob says")
     row = rows(save(alice, course, before, dose="5 mg"), "outcomes").forms[0]
-    assert row.errors["measure"] == ["Changed meanwhile by bob to “mRSS”; you have “skin”."]
+    assert row.errors["measure"] == [
+        "Changed meanwhile by bob to “mRSS, as bob says”; you have “skin”."
+    ]
 
 
 def test_a_row_the_other_added_is_told_and_stands_among_the_rows(people, course):
     alice, bob = people
     before = opened(alice, course)
+    for label in ("joints, by bob", "joints, by alice"):
+        make_measure(label)
     theirs = {"outcomes-TOTAL_FORMS": 3, "outcomes-2-treatment": course.pk}
-    row = {"domain": "joints", "measure": "DAS28", "number": "", "result": "improved"}
+    row = {"domain": "joints", "measure": "joints, by bob", "number": "", "result": "improved"}
     theirs |= {f"outcomes-2-{name}": value for name, value in row.items()}
     saved(bob, course, opened(bob, course), **theirs)
-    mine = {f"outcomes-2-{name}": value for name, value in (row | {"measure": "CDAI"}).items()}
+    mine = {
+        f"outcomes-2-{name}": value
+        for name, value in (row | {"measure": "joints, by alice"}).items()
+    }
     told = save(alice, course, before, **(theirs | mine))
-    assert "Added meanwhile by bob:" in words(told) and "DAS28. It stands among the rows now." in (
-        words(told)
-    )
+    assert "Added meanwhile by bob:" in words(
+        told
+    ) and "joints, by bob. It stands among the rows now." in (words(told))
     shown = [form["measure"].value() for form in rows(told, "outcomes").forms]
-    assert shown == ["skin", "lung", "DAS28", "CDAI"]
+    assert shown == ["skin", "lung", "joints, by bob", "joints, by alice"]
     saved(alice, course, form_values(told))
     numbers = list(course.outcomes.order_by("number").values_list("number", "measure"))
-    assert numbers == [(1, "skin"), (2, "lung"), (3, "DAS28"), (4, "CDAI")]
+    assert numbers == [(1, "skin"), (2, "lung"), (3, "joints, by bob"), (4, "joints, by alice")]
 
 
 def test_a_row_the_other_removed_stays_removed_unless_it_was_changed_here(people, course):
@@ -228,16 +243,16 @@ def test_a_row_the_other_removed_stays_removed_unless_it_was_changed_here(people
     saved(
         bob, course, opened(bob, course), **{"outcomes-0-DELETE": "on", "outcomes-1-DELETE": "on"}
     )
-    told = save(alice, course, before, **{"outcomes-1-measure": "FVC"})
+    told = save(alice, course, before, **{"outcomes-1-unit": "litres"})
     assert "A row you had not changed was removed meanwhile by bob" in words(told)
     (row,) = rows(told, "outcomes").forms
-    assert row["measure"].value() == "FVC"
+    assert row["unit"].value() == "litres"
     assert row.non_field_errors()[0].startswith(
         "Removed meanwhile by bob. Saved again, it is added"
     )
     assert not course.outcomes.exists()
     saved(alice, course, form_values(told))
-    assert list(course.outcomes.values_list("number", "measure")) == [(2, "FVC")]
+    assert list(course.outcomes.values_list("number", "unit")) == [(2, "litres")]
 
 
 def test_a_row_both_remove_is_no_conflict_and_one_the_other_changed_is_not_removed_unseen(

@@ -8,6 +8,7 @@ told with both values, and nothing is written until the form is sent once more.
 import hashlib
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -18,8 +19,6 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.http import QueryDict
 from django.utils import timezone
-
-from ..models import Measure
 
 NAME = "shown"  # of the hidden field
 Fingerprints = dict[str, str]
@@ -60,21 +59,19 @@ class Shown:
         )
 
 
-def plain(value) -> object:
-    """A value of a form as plain data: equal ones are equal, however they are written."""
-    if isinstance(value, Measure):
-        return value.label  # by which outcomes name it
-    if isinstance(value, models.Model):
-        return str(value.pk)
+def plain(form_field: forms.Field, value) -> object:
+    """A value of a field as plain data: equal ones are equal, however they are written."""
+    value = form_field.prepare_value(value)  # of a record: what a browser would send for it
     if isinstance(value, list | tuple | models.QuerySet):
-        return sorted(str(plain(each)) for each in value)
+        return sorted(map(str, value))
     if hasattr(value, "normalize"):
         return format(value.normalize(), "f")
     return "" if value is None else str(value).replace("\r\n", "\n")
 
 
-def fingerprint(value) -> str:
-    return hashlib.sha256(json.dumps(plain(value)).encode()).hexdigest()[:10]
+def fingerprint(form_field: forms.Field, value) -> str:
+    text = json.dumps(plain(form_field, value))
+    return hashlib.sha256(text.encode()).hexdigest()[:10]
 
 
 def in_words(form_field: forms.Field, value) -> str:
@@ -84,9 +81,9 @@ def in_words(form_field: forms.Field, value) -> str:
     if isinstance(form_field, forms.ModelMultipleChoiceField):
         return f"“{', '.join(sorted(map(str, value)))}”"
     if isinstance(form_field, forms.ModelChoiceField):
-        key = form_field.to_field_name or "pk"
-        found = form_field.queryset.filter(**{key: getattr(value, key, value)}).first()
-        return f"“{found or value}”"
+        with suppress(ValidationError):  # a wrong one is told as it was sent
+            value = form_field.to_python(value)
+        return f"“{value}”"
     choices = dict(getattr(form_field, "choices", ()))
     return f"“{choices.get(value, choices.get(str(value), value))}”"
 
@@ -144,14 +141,14 @@ class ShownForm(forms.BaseForm):
 
     @property
     def fingerprints(self) -> Fingerprints:
-        return {name: fingerprint(value) for name, value in self.held.items()}
+        return {name: fingerprint(self.fields[name], held) for name, held in self.held.items()}
 
     def changed_by_others(self, shown: Fingerprints) -> list[str]:
         """The fields whose stored value is another than was shown."""
         return [
             name
             for name, print_then in shown.items()
-            if name in self.held and fingerprint(self.held[name]) != print_then
+            if name in self.held and fingerprint(self.fields[name], self.held[name]) != print_then
         ]
 
     def tell_of_others(self, shown: Fingerprints, editors: Editors, records) -> None:
@@ -159,10 +156,10 @@ class ShownForm(forms.BaseForm):
         entered here.
         """
         for name in self.changed_by_others(shown):
-            own = self.cleaned_data.get(name, self[name].data)
-            if plain(own) == plain(self.held[name]):
-                continue
             form_field = self.fields[name]
+            own = self.cleaned_data.get(name, self[name].data)
+            if plain(form_field, own) == plain(form_field, self.held[name]):
+                continue
             user = editors.of_field(records, form_field.label or name)
             theirs = in_words(form_field, self.held[name])
             self.told_of_others = True
@@ -337,7 +334,7 @@ class ShownRows:
                 value = form_field.clean(form_field.widget.value_from_datadict(sent, {}, name))
             except ValidationError:
                 return True
-            if fingerprint(value) != print_then:
+            if fingerprint(form_field, value) != print_then:
                 return True
         return False
 
