@@ -51,6 +51,7 @@ def values_for(model, condition: Q, name: str) -> st.SearchStrategy:
         values = st.sampled_from([*TEXTS, *(str(one) for one in at)]) | st.text(max_size=12).filter(
             lambda text: "\0" not in text
         )
+        values = values.map(field.to_python)  # identifiers are kept as their registries write them
     may_be_empty = field.null or name == "pk"
     return st.none() | values if may_be_empty else values
 

@@ -72,9 +72,13 @@ class PhenotypeTermAdmin(TermAdmin):
 class MeasureAdmin(TermAdmin):
     """A pop-up beside an outcome adds one: words of a single source, or an instrument."""
 
-    list_display = ["label", "domain", "unit", "low", "high", "better", "standard", "in_use"]
+    list_display = ["label", "domain", "unit", "limits", "better", "standard", "in_use"]
     list_filter = ["standard", "in_use", "domain"]
     prepopulated_fields = {"code": ["label"]}
+
+    @admin.display(description="range", empty_value="-")
+    def limits(self, measure):
+        return measure.range_in_words or None
 
 
 admin.site.register([Indication, Manifestation], PhenotypeTermAdmin)

@@ -12,6 +12,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from django.core.exceptions import ValidationError
 from django.db import models
 
+from ...models.identifiers import IdentifierField
 from ...models.spellings import Spelled
 from ...summaries.forest import WEEKS_IN_MONTH
 from ..documents import NOT_REPORTED, UNREADABLE
@@ -397,30 +398,10 @@ def yes_or_no(text: str) -> bool:
 
 # ---- texts ----------------------------------------------------------------
 
-# What people paste along with an identifier.
-AROUND_IDENTIFIERS = {
-    "doi": re.compile(r"^(?:https?://)?(?:dx\.)?doi\.org/|^doi\s*:?\s*(?=10\.)|[.,;]+$", re.I),
-    "pmid": re.compile(
-        r"^(?:https?://)?(?:www\.)?(?:pubmed\.ncbi\.nlm\.nih\.gov|ncbi\.nlm\.nih\.gov/pubmed)/|"
-        r"^pmid\s*:?\s*|/$",
-        re.I,
-    ),
-    "pmcid": re.compile(
-        r"^(?:https?://)?(?:www\.|pmc\.)?ncbi\.nlm\.nih\.gov/(?:pmc/)?(?:articles/)?|"
-        r"^pmcid\s*:?\s*|/$",
-        re.I,
-    ),
-    "nct": re.compile(
-        r"^(?:https?://)?(?:www\.)?clinicaltrials\.gov/(?:ct2/show|study)/|^nct\s*:\s*|/$", re.I
-    ),
-}
-
 
 def read_text(column: Column, text: str) -> Reading:
-    if column.field in AROUND_IDENTIFIERS:
-        cleaned = AROUND_IDENTIFIERS[column.field].sub("", text)
-        if column.field in ("pmcid", "nct"):
-            cleaned = cleaned.upper()
+    if isinstance(column.model_field, IdentifierField):
+        cleaned = column.model_field.to_python(text)
         return Reading(cleaned, became=cleaned if cleaned != text else "")
     if not isinstance(column.model_field, models.TextField):
         text = " ".join(text.split())
