@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from math import isfinite
 
+from django.utils.text import capfirst
+
 from ..counting import Tally, improved_value
 from ..models import GroupFinding, Study
 from ..models.choices import Design, Domain, FindingKind, Item, YesNo
@@ -288,7 +290,7 @@ def forest_items(question: Question) -> dict[str, str]:
     for measure in (
         event_findings(question).filter(item="").values_list("measure", flat=True).distinct()
     ):
-        items[f"{MEASURE}{measure}"] = f"{measure[:1].upper()}{measure[1:]} (groups only)"
+        items[f"{MEASURE}{measure}"] = f"{capfirst(measure)} (groups only)"
     return items
 
 

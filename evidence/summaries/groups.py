@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from django.db.models import Exists, OuterRef, Q
+from django.utils.text import capfirst
 
 from ..models import Collection, GroupFinding, Indication, Study
 from ..models.choices import FindingKind, Subset
@@ -234,7 +235,7 @@ class ChangeRow:
         if self.change is not None:
             parts.append(f"{self.average} change{' (SD)' if self.change_sd is not None else ''}")
         text = " and ".join(parts)
-        return text[:1].upper() + text[1:] if text else self.kind
+        return capfirst(text) or self.kind
 
     @property
     def difference_of(self) -> str:
