@@ -488,6 +488,102 @@ def test_nothing_untouched_is_ever_not_reported_in_public(work, client, data):
     }
 
 
+def ticked_document():
+    return with_cell(in_full(beispiel()), "patient", "looked_for", True)
+
+
+def second_course(**fields):
+    return record(
+        "treatment", patient=["beispiel-2027-1"], number=2, inhibitor=["baricitinib"], **fields
+    )
+
+
+def test_a_tick_does_not_speak_of_a_course_entered_after_it(draft):
+    keep(draft, ticked_document())
+    assert unstated_cells(draft.head.content) == []
+    keep(draft, [*draft.head.content, second_course()])
+    assert {cell.record for cell in unstated_cells(draft.head.content)} == {
+        ("evidence.treatment", "beispiel-2027-1", 2)
+    }, "what the tick covered stays said, cell by cell"
+    published(draft)
+    assert Study.objects.get(slug="beispiel-2027").extraction == "in_part"
+
+
+def test_a_tick_set_together_with_a_course_speaks_of_it(draft):
+    keep(draft, in_full(beispiel()))
+    keep(draft, [*ticked_document(), second_course()])
+    assert unstated_cells(draft.head.content) == []
+
+
+def test_an_import_of_a_further_course_takes_the_tick_off(draft):
+    published(draft, ticked_document())
+    assert Study.objects.get(slug="beispiel-2027").extraction == "full_text"
+    entered = {"beispiel-2027": [beispiel()[0], beispiel()[1], second_course()]}
+    drafts.save_import(entered, draft.collection, Author(door="import"), "Imported.")
+    draft.refresh_from_db()
+    assert unstated_cells(draft.head.content)
+
+
+def test_an_earlier_version_is_restored_with_its_tick(draft):
+    keep(draft, ticked_document())
+    ticked, digest = draft.head.number, draft.head.digest
+    keep(draft, [*draft.head.content, second_course()])
+    keep(draft, ticked_document())
+    drafts.restore(draft, ticked, based_on=draft.head.number, author=SOMEBODY)
+    assert StudyDraft.objects.get(pk=draft.pk).head.digest == digest
+
+
+EDITS = st.lists(
+    st.tuples(st.sampled_from(["course", "value", "empty", "tick", "said"]), st.integers(1, 3)),
+    max_size=12,
+)
+
+
+@settings(max_examples=40)
+@given(edits=EDITS)
+def test_no_order_of_edits_says_of_a_cell_that_it_was_looked_for(work, edits):
+    """Beside the engine, a plain account of what was said of each cell, by tick or by state."""
+    slug = f"ticks-{StudyDraft.objects.count()}"
+    document = [
+        record("study", collection=["work"], slug=slug, short_name=slug, design="case_series"),
+        record("patient", study=["work", slug], slug=f"{slug}-1", label="1"),
+    ]
+    draft = drafts.open_draft(work, slug, SOMEBODY)
+    keep(draft, document)
+    said = set()
+    for what, number in edits:
+        content = json.loads(json.dumps(draft.head.content))
+        records = by_key(content)
+        patient = records["evidence.patient", f"{slug}-1"]
+        key = ("evidence.treatment", f"{slug}-1", number)
+        course = records.get(key)
+        if what == "course" and course is None:
+            content.append(
+                record("treatment", patient=[f"{slug}-1"], number=number, inhibitor=["tofacitinib"])
+            )
+        elif what == "value" and course:
+            course["fields"]["response"] = "improved"
+            course.get("states", {}).pop("response", None)
+        elif what == "empty" and course:
+            course["fields"].pop("response", None)
+        elif what == "said" and course and "response" not in course["fields"]:
+            course.setdefault("states", {})["response"] = NOT_REPORTED
+            said.add((key, "response"))
+        elif what == "tick" and not patient["fields"].get("looked_for"):
+            patient["fields"]["looked_for"] = True
+            said |= {(cell.record, cell.field) for cell in core_cells(content)}
+        for cell in core_cells(content):
+            if cell.state == "value":
+                said.discard((cell.record, cell.field))
+        keep(draft, content)
+        told = {
+            (cell.record, cell.field)
+            for cell in core_cells(draft.head.content)
+            if cell.state == NOT_REPORTED
+        }
+        assert told <= said, "never more than somebody said"
+
+
 # Doors and dumps
 
 

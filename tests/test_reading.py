@@ -9,7 +9,19 @@ from django.db import IntegrityError, connection, transaction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evidence.models import Patient, Provenance, Study
+from evidence.curation.cell_states import unstated_cells
+from evidence.models import (
+    AdverseEvent,
+    JAKInhibitor,
+    Manifestation,
+    Outcome,
+    Patient,
+    PatientManifestation,
+    Provenance,
+    Study,
+    StudyDraft,
+    Treatment,
+)
 from evidence.models.choices import Extraction, Missing
 from evidence.questions.question import Question
 from evidence.tables import TABLES, read_batches
@@ -30,6 +42,10 @@ def refused(write, told: str = TICK) -> None:
 def execute(sql: str, *values) -> None:
     with connection.cursor() as cursor:
         cursor.execute(sql, values)
+
+
+def drug(slug: str) -> int:
+    return JAKInhibitor.objects.get(slug=slug).pk
 
 
 @pytest.fixture
@@ -257,6 +273,88 @@ def test_a_patient_saved_without_the_tick_takes_its_study_along_and_the_curator_
     told = admin_client.post(place, form, follow=True).content.decode()
     assert "choose “Full text”" in told and address(Study, "change", in_full.study_id) in told
     assert Study.objects.get(pk=in_full.study_id).extraction == "in_part"
+
+
+def posted(admin_client, model, action: str, pk=None, **values) -> str:
+    """What a curator reads after sending a form of the admin with some values of their own."""
+    place = address(model, action, *([pk] if pk else []))
+    form = filled(admin_client.get(place))
+    form = {name: value for name, value in (form | values).items() if value is not None}
+    answer = admin_client.post(place, form, follow=True)
+    assert answer.redirect_chain, answer.context["adminform"].form.errors
+    return answer.content.decode()
+
+
+def test_a_course_added_on_its_own_page_takes_the_tick_off(admin_client, in_full):
+    """The tick spoke of what was empty when it was set; nobody looked for the new course's."""
+    told = posted(admin_client, Treatment, "add", patient=in_full.pk, inhibitor=drug("tofacitinib"))
+    assert f"The tick “{TICK}” is taken off {in_full}" in told
+    assert f"{in_full.slug}, treatment 1: how much of the list of indications" in told
+    assert "now counts" not in told
+    in_full.refresh_from_db()
+    assert not in_full.looked_for and in_full.study.extraction == "in_part"
+    states = StudyDraft.objects.get(slug=in_full.study.slug).head.content
+    untouched = {cell.record[0] for cell in unstated_cells(states)}
+    assert untouched == {"evidence.treatment"}, "what the tick covered stays said"
+
+
+@pytest.mark.parametrize("what", ["outcome", "event", "emptied", "deleted", "inline"])
+def test_whatever_leaves_more_empty_takes_the_tick_off(admin_client, in_full, what):
+    course = make_treatment(
+        in_full, response="improved", events=[("infection", {})], outcomes=[("skin", "stable")]
+    )
+    event, outcome = course.events.get(), course.outcomes.get()
+    AdverseEvent.objects.filter(pk=event.pk).update(serious="no")
+    if what == "outcome":
+        new = {"treatment": course.pk, "number": 2, "domain": "skin", "measure": outcome.measure_id}
+        posted(admin_client, Outcome, "add", **new, result="unknown")
+    elif what == "event":
+        category = event.category_id
+        posted(admin_client, AdverseEvent, "add", treatment=course.pk, number=2, category=category)
+    elif what == "emptied":
+        posted(admin_client, Treatment, "change", course.pk, response="unknown")
+    elif what == "deleted":
+        where = address(Outcome, "delete", outcome.pk)
+        told = admin_client.post(where, {"post": "yes"}, follow=True).content.decode()
+        assert "is taken off" in told
+    else:
+        row = {"number": "", "inhibitor": drug("baricitinib"), "response": "unknown"}
+        row |= {"adverse_events": "not_stated", "patient": in_full.pk}
+        rows = {f"treatments-1-{name}": value for name, value in row.items()}
+        posted(admin_client, Patient, "change", in_full.pk, **rows, **{"treatments-TOTAL_FORMS": 2})
+    in_full.refresh_from_db()
+    assert not in_full.looked_for and in_full.study.extraction == "in_part"
+
+
+@pytest.mark.parametrize("what", ["value", "note", "sign", "same"])
+def test_what_leaves_nothing_more_empty_keeps_the_tick(admin_client, in_full, what):
+    course = make_treatment(in_full, outcomes=[("skin", "stable")])
+    if what == "value":
+        posted(admin_client, Treatment, "change", course.pk, response="improved")
+    elif what == "note":
+        posted(admin_client, Patient, "change", in_full.pk, notes="Seen twice.")
+    elif what == "sign":
+        sign = Manifestation.objects.first().pk
+        posted(
+            admin_client,
+            PatientManifestation,
+            "add",
+            patient=in_full.pk,
+            manifestation=sign,
+            status="present",
+        )
+    else:
+        posted(admin_client, Treatment, "change", course.pk)
+    in_full.refresh_from_db()
+    assert in_full.looked_for and in_full.study.extraction == "full_text"
+
+
+def test_the_tick_set_again_speaks_of_what_is_empty_now(admin_client, in_full):
+    posted(admin_client, Treatment, "add", patient=in_full.pk, inhibitor=drug("tofacitinib"))
+    posted(admin_client, Patient, "change", in_full.pk, looked_for="on")
+    told = posted(admin_client, Study, "change", in_full.study_id, extraction="full_text")
+    assert "is kept as" not in told
+    assert Study.objects.get(pk=in_full.study_id).extraction == "full_text"
 
 
 def test_a_form_with_an_error_leaves_the_study_as_it_was(admin_client, in_full):

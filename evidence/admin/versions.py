@@ -1,9 +1,14 @@
 """Every save of a study's record in an ordinary form writes a version of the study."""
 
-from ..curation.documents import PARTS
-from ..curation.drafts import Author, note_study
-from ..models import Door, Study
+from django.contrib import messages
+
+from ..curation.cell_states import ticked, unstated_cells, with_ticks_settled
+from ..curation.documents import PARTS, Document, read_document
+from ..curation.drafts import Author, content_of, note_study
+from ..models import Door, Patient, Study, StudyDraft
 from ..models.base import Keyed
+
+NAMED = 5  # cells in a message, at most
 
 
 def study_of(record: Keyed) -> Study:
@@ -17,13 +22,44 @@ def study_of(record: Keyed) -> Study:
 class VersionedAdmin:
     """A form of a study's record. What stood there before is a version too, so that nothing entered
     by another way is lost to the history.
+
+    A save that leaves more core cells of a patient empty than before takes the patient's tick
+    “every empty field was looked for” off: it spoke of what was empty when it was set.
     """
 
     def save_model(self, request, obj, form, change):
         stored = type(obj).objects.filter(pk=obj.pk).first() if change else None
         if stored:  # a deleted record that is restored is not
             note_found(stored)
+        request.study_before = document_around(obj)
         super().save_model(request, obj, form, change)
+
+    def save_related(self, request, form, formsets, change):
+        super().save_related(request, form, formsets, change)
+        self.settle_ticks(request, form.instance)
+
+    def settle_ticks(self, request, record: Keyed) -> None:
+        """Takes off the ticks that are no longer true, and tells so."""
+        study, before = study_of(record), request.study_before
+        after = document_around(record)
+        settled = with_ticks_settled(before, after)
+        request.states_known = settled
+        unstated = unstated_cells(settled)
+        slugs = ticked(after) - ticked(settled)
+        for patient in Patient.objects.filter(study=study, slug__in=slugs).select_related("study"):
+            patient.looked_for = False
+            patient.settle_study()
+            patient.save(update_fields=["looked_for"])
+            cells = [cell.label for cell in unstated if cell.patient == patient.slug]
+            more = f" and {len(cells) - NAMED} more" if len(cells) > NAMED else ""
+            self.message_user(
+                request,
+                f"The tick “every empty field was looked for” is taken off {patient}, because "
+                f"more is empty now than when it was set: {'; '.join(cells[:NAMED])}{more}. What "
+                "is empty reads “not extracted” until the tick is set again and the study is "
+                "said to be read in full.",
+                messages.WARNING,
+            )
 
     def log_addition(self, request, obj, message):
         note_saved(request, obj, f"Added: {obj}.")
@@ -36,7 +72,10 @@ class VersionedAdmin:
     def delete_model(self, request, obj):
         study, words = study_of(obj), str(obj)
         note_found(obj)
+        request.study_before = document_around(obj)
         super().delete_model(request, obj)
+        if Study.objects.filter(pk=study.pk).exists():
+            self.settle_ticks(request, study)
         note_deleted(request, study, words)
 
     def delete_queryset(self, request, queryset):
@@ -44,15 +83,29 @@ class VersionedAdmin:
             self.delete_model(request, obj)
 
 
+def document_around(record: Keyed) -> Document:
+    """What the tables hold of a record's study, with the states of empty cells as they are known;
+    nothing of a study that is new.
+    """
+    study = study_of(record)
+    if not study.pk:
+        return []
+    draft = StudyDraft.objects.filter(collection=study.collection_id, slug=study.slug)
+    noted = draft.select_related("published").first()
+    return read_document(study, content_of(noted.published) if noted else [])
+
+
 def note_found(record: Keyed) -> None:
     note_study(study_of(record), Author(door=Door.FOUND), "As found in the tables.")
 
 
 def note_saved(request, record: Keyed, message: str) -> None:
-    note_study(study_of(record), Author(request.user, Door.ADMIN), message)
+    states = getattr(request, "states_known", None)
+    note_study(study_of(record), Author(request.user, Door.ADMIN), message, states)
 
 
 def note_deleted(request, study: Study, words: str) -> None:
     """A study that is deleted itself takes no further version; its versions stay."""
     if Study.objects.filter(pk=study.pk).exists():
-        note_study(study, Author(request.user, Door.ADMIN), f"Deleted: {words}.")
+        author = Author(request.user, Door.ADMIN)
+        note_study(study, author, f"Deleted: {words}.", request.states_known)

@@ -81,11 +81,7 @@ class Cell:
 
 def core_cells(document: Document) -> Iterator[Cell]:
     """Every core cell of a study's patients, in the order of the document."""
-    ticked = {
-        record["fields"].get("slug")
-        for record in document
-        if record["model"] == "evidence.patient" and record["fields"].get("looked_for")
-    }
+    with_tick = ticked(document)
     owners = {
         name: {
             tuple(record["fields"].get(owner, ()))
@@ -105,7 +101,7 @@ def core_cells(document: Document) -> Iterator[Cell]:
             if name in record["fields"] or (name in LISTS_OF_RECORDS and key[1:] in owners[name]):
                 state = "value"
             elif state is None:
-                state = NOT_REPORTED if key[1] in ticked else UNTOUCHED
+                state = NOT_REPORTED if key[1] in with_tick else UNTOUCHED
             yield Cell(key[1], key, name, state)
 
 
@@ -120,6 +116,54 @@ def patients_looked_at(document: Document) -> set[str]:
         record["fields"].get("slug") for record in document if record["model"] == "evidence.patient"
     }
     return patients - {cell.patient for cell in unstated_cells(document)}
+
+
+def with_ticks_settled(before: Document, after: Document) -> Document:
+    """The later document, with the tick “every empty field was looked for” only where it is still
+    true.
+
+    A tick speaks of what was empty when it was set. Where a patient had it before and more core
+    cells are empty now (another course, a value taken out), it is taken off, and what it covered is
+    marked “not reported” cell by cell.
+    """
+    kept = ticked(before) & ticked(after)
+    covered = {
+        (cell.record, cell.field)
+        for cell in core_cells(before)
+        if cell.patient in kept and cell.state == NOT_REPORTED
+    }
+    bare = [
+        {**record, "fields": without_tick(record)} if key_of(record)[1] in kept else record
+        for record in after
+    ]
+    untouched = [cell for cell in core_cells(bare) if cell.state == UNTOUCHED]
+    broken = {cell.patient for cell in untouched if (cell.record, cell.field) not in covered} & kept
+    states = {}
+    for cell in untouched:
+        if cell.patient in broken and (cell.record, cell.field) in covered:
+            states.setdefault(cell.record, {})[cell.field] = NOT_REPORTED
+    settled = []
+    for record in after:
+        key = key_of(record)
+        if record["model"] == "evidence.patient" and key[1] in broken:
+            record = {**record, "fields": without_tick(record)}
+        if key in states:
+            record = {**record, "states": record.get("states", {}) | states[key]}
+        settled.append(record)
+    return settled
+
+
+def ticked(document: Document) -> set[str]:
+    """Public ids of patients with the tick “every empty field was looked for”."""
+    return {
+        record["fields"].get("slug")
+        for record in document
+        if record["model"] == "evidence.patient" and record["fields"].get("looked_for")
+    }
+
+
+def without_tick(record: dict) -> dict:
+    return {name: value for name, value in record["fields"].items() if name != "looked_for"}
 
 
 def state_words(state: str) -> str:

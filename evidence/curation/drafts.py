@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from ..models import Collection, DataVersion, Door, Patient, Study, StudyDraft, StudyVersion
 from ..models.choices import Extraction, State
-from .cell_states import patients_looked_at
+from .cell_states import patients_looked_at, with_ticks_settled
 from .documents import (
     PARTS,
     CellChange,
@@ -97,8 +97,11 @@ def open_draft(collection: Collection, slug: str, author: Author) -> StudyDraft:
         return draft
 
 
-def note_tables(draft: StudyDraft, author: Author, message: str) -> StudyVersion | None:
+def note_tables(
+    draft: StudyDraft, author: Author, message: str, states_from: Document | None = None
+) -> StudyVersion | None:
     """Writes a version of what the tables hold of a study, unless the newest published one says so.
+    The states of empty cells are those of `states_from`, by default of that version.
 
     Work that has not begun follows it; work that has begun keeps its own base, so that publishing
     has to look at both. Returns the version the tables hold, None where they hold nothing.
@@ -106,7 +109,8 @@ def note_tables(draft: StudyDraft, author: Author, message: str) -> StudyVersion
     study = find_study(draft)
     if study is None:
         return None
-    content = read_document(study, content_of(draft.published))
+    states_from = content_of(draft.published) if states_from is None else states_from
+    content = read_document(study, states_from)
     if draft.published and draft.published.digest == digest_of(content):
         return draft.published
     at_rest = not draft.is_open
@@ -122,13 +126,15 @@ def note_tables(draft: StudyDraft, author: Author, message: str) -> StudyVersion
     return version
 
 
-def note_study(study: Study, author: Author, message: str) -> StudyVersion:
+def note_study(
+    study: Study, author: Author, message: str, states_from: Document | None = None
+) -> StudyVersion:
     """The same after a form, a command or the loader wrote a study to the tables directly."""
     with transaction.atomic():
         draft, _ = StudyDraft.objects.select_for_update().get_or_create(
             collection=study.collection, slug=study.slug
         )
-        return note_tables(draft, author, message)
+        return note_tables(draft, author, message, states_from)
 
 
 def add_version(
@@ -168,17 +174,20 @@ def save_draft(
     based_on: int | None,
     author: Author,
     message: str = "",
+    as_it_was: bool = False,
 ) -> StudyVersion:
     """Keeps a new state of a draft. Saving what it says already writes nothing.
 
     `based_on` is the number of the version that was worked on, None for the first. Raises Conflict
     where another has been written meanwhile, and ValidationError where it is no document of this
-    study.
+    study. `as_it_was` says that it is an earlier version, whose ticks are not judged anew.
     """
     content = normalised(content)
     check_document(draft, content)
     with transaction.atomic():
         held = held_at(draft, based_on)
+        if not as_it_was:
+            content = with_ticks_settled(content_of(held.head), content)
         if held.head and held.head.digest == digest_of(content):
             return held.head
         version = add_version(
@@ -249,6 +258,7 @@ def restore(draft: StudyDraft, number: int, *, based_on: int | None, author: Aut
         based_on=based_on,
         author=author,
         message=f"Version {number} restored.",
+        as_it_was=True,
     )
 
 
@@ -326,7 +336,7 @@ def take_over(draft: StudyDraft, *, based_on: int, author: Author) -> list[CellC
         )
         held.head = add_version(
             held,
-            content,
+            with_ticks_settled(content_of(held.head), content),
             author,
             "What was published meanwhile is taken over.",
             parent=held.head,
