@@ -337,3 +337,25 @@ def test_a_fixture_without_a_record_leaves_it_and_its_withdrawal(tmp_path, setti
     fujita.refresh_from_db()
     assert (fujita.state, fujita.withdrawal_reason) == ("withdrawn", REASON)
     assert Study.objects.filter(slug="fujita-2019", state="published").exists()
+
+
+# Collections
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "told"),
+    [("kind", "published", "simulated records stay labelled"), ("slug", "new", "people cite it")],
+)
+def test_a_collection_with_studies_keeps_its_kind_and_address(admin_client, field, value, told):
+    collection = make_collection("drawn", kind="simulated", caveat="Drawn.")
+    study = make_study(collection, state="draft")
+    refused(lambda: Collection.objects.filter(pk=collection.pk).update(**{field: value}), told)
+    sql = f"UPDATE evidence_collection SET {field} = %s WHERE id = %s"
+    refused(lambda: execute(sql, value, collection.pk), told)
+    place = address(Collection, "change", collection.pk)
+    page = admin_client.post(place, filled(admin_client.get(place)) | {field: value})
+    (error,) = page.context["adminform"].form.errors[field]
+    assert told in error
+    study.delete()
+    form = filled(admin_client.get(place)) | {field: value}
+    assert admin_client.post(place, form).status_code == 302

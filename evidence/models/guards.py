@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from .choices import Ascertainment, CollectionKind, Extraction, State
 from .publication import NO_DRAFT_AGAIN, NOT_DELETED, ONCE_PUBLISHED, PLACE_STAYS, SLUG_STAYS
-from .study import LOOKED_FOR_NEEDED
+from .study import ADDRESS_STAYS, KIND_STAYS, LOOKED_FOR_NEEDED
 
 # All that goes into this SQL is a constant of ours: no part of it comes from outside.
 EVENT_NEEDED = "An adverse event needs a course whose adverse events are recorded as reported."
@@ -68,6 +68,7 @@ PATIENT_MOVED_AWAY = (
     "JOIN evidence_study AS there ON there.collection_id = here.collection_id "
     f"WHERE here.id = OLD.study_id AND there.id = NEW.study_id AND there.state IN {SEEN})"
 )
+HAS_STUDIES = "EXISTS (SELECT 1 FROM evidence_study WHERE collection_id = OLD.id)"
 DRAFT_AGAIN = f"NEW.state = '{State.DRAFT}'"
 
 
@@ -133,6 +134,17 @@ GUARDS = [
         "treatment",
         ASCERTAINMENT_WITHOUT_EVENT,
         EVENT_NEEDED,
+    ),
+    *(
+        Guard(
+            f"collection_{name}_stays",
+            "UPDATE",
+            "collection",
+            f"NEW.{name} <> OLD.{name} AND {HAS_STUDIES}",
+            message,
+            ("study.id",),
+        )
+        for name, message in (("kind", KIND_STAYS), ("slug", ADDRESS_STAYS))
     ),
     Guard("version_is_never_changed", "UPDATE", "studyversion", "1 = 1", VERSIONS_STAY),
     Guard("version_is_never_deleted", "DELETE", "studyversion", "1 = 1", VERSIONS_STAY),

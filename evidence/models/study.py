@@ -1,5 +1,6 @@
 """Collections of evidence, and the studies in them."""
 
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Lower
@@ -55,6 +56,12 @@ RESERVED = {
 }
 
 
+KIND_STAYS = (
+    "The kind of a collection with studies never changes: simulated records stay labelled as such."
+)
+ADDRESS_STAYS = "The address of a collection with studies never changes: people cite it."
+
+
 class Collection(Keyed):
     """One body of evidence, published or simulated. Numbers never cross from one collection into
     another.
@@ -103,6 +110,19 @@ class Collection(Keyed):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self):
+        """Raises ValidationError where records would become another kind, or addresses change."""
+        stored = type(self).objects.filter(pk=self.pk).first() if self.pk else None
+        if stored is None:
+            return
+        errors, has_studies = {}, stored.studies.exists()
+        if self.kind != stored.kind and has_studies:
+            errors["kind"] = KIND_STAYS
+        if self.slug != stored.slug and (has_studies or stored.drafts.exists()):
+            errors["slug"] = ADDRESS_STAYS
+        if errors:
+            raise ValidationError(errors)
 
     @property
     def is_simulated(self) -> bool:
