@@ -54,6 +54,7 @@ from .drafting import (
 )
 from .factories import make_patient, make_study, make_treatment
 from .processes import ROOT, environment
+from .test_upgrades import database_of_its_own
 
 pytestmark = pytest.mark.django_db
 LOAD_AND_DUMP = """
@@ -700,3 +701,64 @@ def test_a_process_killed_while_publishing_leaves_all_or_nothing(tmp_path):
         assert run(WHAT_STANDS).stdout.split() == ["0", "0", "0", "1", "True"]
     assert run(PUBLISH_AND_DIE, "0").returncode == 0
     assert run(WHAT_STANDS).stdout.split() == ["1", "8", "8", "2", "False"]
+
+
+BEGIN_COUNTING = """
+import django
+django.setup()
+from django.core.management import call_command
+call_command("migrate", verbosity=0)
+from evidence.models import Collection
+from tests.drafting import beispiel, keep, SOMEBODY
+from evidence.curation import drafts
+work = Collection.objects.create(slug="work", name="Work", kind="published", description="Made.")
+keep(drafts.open_draft(work, "beispiel-2027", SOMEBODY), beispiel(notes="0"))
+"""
+COUNT = """
+import sys, django
+django.setup()
+from evidence.curation import drafts
+from evidence.curation.documents import study_record
+from evidence.models import StudyDraft
+from tests.drafting import SOMEBODY, with_cell
+told = done = 0
+while done < 20:
+    draft = StudyDraft.objects.select_related("head", "collection").get()
+    content, number = draft.head.content, draft.head.number
+    count = int(study_record(content)["fields"]["notes"])
+    try:
+        drafts.save_draft(draft, with_cell(content, "study", "notes", str(count + 1)),
+                          based_on=number, author=SOMEBODY)
+        done += 1
+    except drafts.Conflict:
+        told += 1
+print(told)
+"""
+COUNTED = """
+import django
+django.setup()
+from evidence.curation.documents import study_record
+from evidence.models import StudyDraft
+draft = StudyDraft.objects.get()
+numbers = draft.versions.order_by("number").values_list("number", flat=True)
+print(study_record(draft.head.content)["fields"]["notes"], list(numbers) == list(range(1, 62)))
+"""
+
+
+@pytest.mark.slow
+def test_three_processes_that_save_one_draft_at_once_overwrite_nothing(tmp_path):
+    """Each adds one to a number 20 times; one that was overtaken is told, and looks again."""
+    with database_of_its_own(tmp_path) as database:
+        env = environment(tmp_path, DATABASE_URL=database)
+        begin = [sys.executable, "-c"]
+        subprocess.run([*begin, BEGIN_COUNTING], env=env, cwd=ROOT, check=True)
+        counting = [
+            subprocess.Popen([*begin, COUNT], env=env, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+            for _ in range(3)
+        ]
+        told = [int(process.communicate()[0]) for process in counting]
+        assert [process.returncode for process in counting] == [0, 0, 0]
+        counted = subprocess.run(
+            [*begin, COUNTED], env=env, cwd=ROOT, check=True, capture_output=True, text=True
+        )
+    assert counted.stdout.split() == ["60", "True"], f"told of others: {told}"

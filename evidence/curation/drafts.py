@@ -203,10 +203,10 @@ def held_at(draft: StudyDraft, based_on: int | None) -> StudyDraft:
     """The draft's row, locked, if the version that was worked on (None: none) is still the newest.
     Raises Conflict otherwise.
     """
-    held = (
-        StudyDraft.objects.select_for_update(of=("self",))
-        .select_related("collection", "head__base", "published")
-        .get(pk=draft.pk)
+    # Locked alone, then read: PostgreSQL joins a row it had to wait for with what there was before.
+    StudyDraft.objects.select_for_update().get(pk=draft.pk)
+    held = StudyDraft.objects.select_related("collection", "head__base", "published").get(
+        pk=draft.pk
     )
     if (held.head.number if held.head else None) != based_on:
         worked_on = held.versions.filter(number=based_on).first()
