@@ -20,6 +20,7 @@ from evidence.models import (
     Provenance,
     Study,
     StudyDraft,
+    StudyGroup,
     Treatment,
 )
 from evidence.models.choices import Extraction, Missing
@@ -294,7 +295,7 @@ def test_a_course_added_on_its_own_page_takes_the_tick_off(admin_client, in_full
     in_full.refresh_from_db()
     assert not in_full.looked_for and in_full.study.extraction == "in_part"
     states = StudyDraft.objects.get(slug=in_full.study.slug).head.content
-    untouched = {cell.record[0] for cell in unstated_cells(states)}
+    untouched = {cell.record[0] for cell in unstated_cells(states) if cell.patient}
     assert untouched == {"evidence.treatment"}, "what the tick covered stays said"
 
 
@@ -324,6 +325,19 @@ def test_whatever_leaves_more_empty_takes_the_tick_off(admin_client, in_full, wh
         posted(admin_client, Patient, "change", in_full.pk, **rows, **{"treatments-TOTAL_FORMS": 2})
     in_full.refresh_from_db()
     assert not in_full.looked_for and in_full.study.extraction == "in_part"
+
+
+def test_a_group_added_to_a_study_read_in_full_lets_it_count_as_read_in_part(admin_client, in_full):
+    study = in_full.study
+    new = {"study": study.pk, "slug": "arm", "label": "Arm", "subset": "not_stated", "position": 0}
+    told = posted(admin_client, StudyGroup, "add", **new)
+    assert f"{study} now counts as “Full text, read in part”" in told
+    assert "arm: dose" in told
+    assert Study.objects.get(pk=study.pk).extraction == "in_part"
+    in_full.refresh_from_db()
+    assert in_full.looked_for, "the tick speaks of the patient"
+    posted(admin_client, Study, "change", study.pk, extraction="full_text")
+    assert Study.objects.get(pk=study.pk).extraction == "full_text", "said again, it holds"
 
 
 @pytest.mark.parametrize("what", ["value", "note", "sign", "same"])

@@ -3,10 +3,11 @@
 from django.contrib import messages
 
 from ..curation.cell_states import ticked, unstated_cells, with_ticks_settled
-from ..curation.documents import PARTS, Document, read_document
+from ..curation.documents import PARTS, Document, read_document, study_record
 from ..curation.drafts import Author, content_of, note_study
 from ..models import Door, Patient, Study, StudyDraft
 from ..models.base import Keyed
+from ..models.choices import Extraction
 
 NAMED = 5  # cells in a message, at most
 
@@ -51,15 +52,35 @@ class VersionedAdmin:
             patient.settle_study()
             patient.save(update_fields=["looked_for"])
             cells = [cell.label for cell in unstated if cell.patient == patient.slug]
-            more = f" and {len(cells) - NAMED} more" if len(cells) > NAMED else ""
             self.message_user(
                 request,
                 f"The tick “every empty field was looked for” is taken off {patient}, because "
-                f"more is empty now than when it was set: {'; '.join(cells[:NAMED])}{more}. What "
+                f"more is empty now than when it was set: {listed(cells)}. What "
                 "is empty reads “not extracted” until the tick is set again and the study is "
                 "said to be read in full.",
                 messages.WARNING,
             )
+
+        self.settle_rest(request, study.pk, before, settled)
+
+    def settle_rest(self, request, study_pk: int, before: Document, after: Document) -> None:
+        """The same of the study's own fields and its groups, for which there is no tick: where more
+        of them is empty than before, the study counts as read in part.
+        """
+        was_in_full = study_record(before)["fields"].get("extraction") if before else None
+        study = Study.objects.get(pk=study_pk)
+        cells = [cell.label for cell in unstated_cells(after, before) if not cell.patient]
+        if not cells or was_in_full != Extraction.FULL_TEXT or study.extraction != was_in_full:
+            return
+        study.extraction = Extraction.IN_PART
+        study.save(update_fields=["extraction"])
+        self.message_user(
+            request,
+            f"The study {study} now counts as “{Extraction.IN_PART.label}”, because more of it and "
+            f"its groups is empty than before: {listed(cells)}. Once that was looked for, choose "
+            f"“{Extraction.FULL_TEXT.label}” again.",
+            messages.WARNING,
+        )
 
     def log_addition(self, request, obj, message):
         note_saved(request, obj, f"Added: {obj}.")
@@ -81,6 +102,12 @@ class VersionedAdmin:
     def delete_queryset(self, request, queryset):
         for obj in queryset:
             self.delete_model(request, obj)
+
+
+def listed(cells: list[str]) -> str:
+    """The first of these cells, and how many more there are."""
+    more = f" and {len(cells) - NAMED} more" if len(cells) > NAMED else ""
+    return "; ".join(cells[:NAMED]) + more
 
 
 def document_around(record: Keyed) -> Document:

@@ -2,7 +2,8 @@
 reported”.
 
 The core of a patient is what the completeness page counts (`models.knowledge.ATTRIBUTES`), how
-complete each list is, and what else the case page says is not known.
+complete each list is, and what else the case page says is not known. That of the study and of its
+groups is what their page says is not known.
 """
 
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 
 from django.apps import apps
 
-from ..models.choices import Ascertainment
+from ..models.choices import Ascertainment, Extraction
 from .documents import (
     LISTS_OF_RECORDS,
     NOT_REPORTED,
@@ -18,17 +19,21 @@ from .documents import (
     UNREADABLE,
     UNTOUCHED,
     Document,
+    by_key,
     key_of,
+    study_record,
 )
 
 # Of each kind of record. A name that is no field of it is a list of records of its own.
 CORE = {
+    "evidence.study": ("title", "authors", "journal", "year", "country", "n_jaki"),
     "evidence.patient": (
         "sex",
         "age_years",
         "subset",
         "disease_duration_months",
         "dlco_percent",
+        "classification",
         "comorbidities",
         "prior_therapies_completeness",
         "manifestations_completeness",
@@ -46,14 +51,25 @@ CORE = {
         "stopped",
         "outcomes",
     ),
-    "evidence.outcome": ("result", "at_months"),
-    "evidence.adverseevent": ("serious",),
+    "evidence.outcome": ("baseline", "followup", "at_months", "result"),
+    "evidence.adverseevent": ("description", "grade", "serious", "onset_months", "led_to_stop"),
+    "evidence.studygroup": ("n", "subset", "dose", "indications"),
+    "evidence.groupfinding": ("at_weeks", "n"),
 }
+OF_A_PATIENT = (
+    "evidence.patient",
+    "evidence.treatment",
+    "evidence.outcome",
+    "evidence.adverseevent",
+)
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One core cell of a record and what is known of it: UNTOUCHED, a state, or “value”."""
+    """One core cell of a record and what is known of it: UNTOUCHED, a state, or “value”.
+
+    `patient` is empty where the cell is of the study itself or of a group.
+    """
 
     patient: str
     record: tuple
@@ -74,14 +90,21 @@ class Cell:
             if self.field in LISTS_OF_RECORDS
             else model._meta.get_field(self.field).verbose_name
         )
+        if not self.patient:
+            return f"{' / '.join(map(str, self.record[2:]))}: {name}"
         numbers = [str(part) for part in self.record[2:]]
         course = f", {model._meta.verbose_name} {' / '.join(numbers)}" if numbers else ""
         return f"{self.record[1]}{course}: {name}"
 
 
-def core_cells(document: Document) -> Iterator[Cell]:
-    """Every core cell of a study's patients, in the order of the document."""
-    with_tick = ticked(document)
+def core_cells(document: Document, published: Document = ()) -> Iterator[Cell]:
+    """Every core cell of a study, in the order of the document. `published` is what readers see.
+
+    An empty cell without a state of its own is “not reported” where its patient has the tick. Of
+    the study itself and its groups it is where readers have been told so already: there is no tick
+    for them, and the shipped files say of a whole study that it was read in full.
+    """
+    with_tick, told = ticked(document), told_of_no_patient(published)
     owners = {
         name: {
             tuple(record["fields"].get(owner, ()))
@@ -91,23 +114,43 @@ def core_cells(document: Document) -> Iterator[Cell]:
         for name, (model, owner) in LISTS_OF_RECORDS.items()
     }
     for record in document:
-        key = key_of(record)
+        key, fields = key_of(record), record["fields"]
+        patient = key[1] if record["model"] in OF_A_PATIENT else ""
         for name in CORE.get(record["model"], ()):
             if name == "adverse_event_categories_completeness" and (
-                record["fields"].get("adverse_events") != Ascertainment.EVENTS
+                fields.get("adverse_events") != Ascertainment.EVENTS
             ):
                 continue  # there is nothing to list
+            if name == "followup" and fields.get("followup_text"):
+                continue  # it is said in words
             state = record.get("states", {}).get(name)
-            if name in record["fields"] or (name in LISTS_OF_RECORDS and key[1:] in owners[name]):
+            if name in fields or (name in LISTS_OF_RECORDS and key[1:] in owners[name]):
                 state = "value"
             elif state is None:
-                state = NOT_REPORTED if key[1] in with_tick else UNTOUCHED
-            yield Cell(key[1], key, name, state)
+                is_said = patient in with_tick if patient else (key, name) in told
+                state = NOT_REPORTED if is_said else UNTOUCHED
+            yield Cell(patient, key, name, state)
 
 
-def unstated_cells(document: Document) -> list[Cell]:
+def told_of_no_patient(published: Document) -> set[tuple[tuple, str]]:
+    """Empty core cells of the study itself and of its groups that readers were told are not
+    reported: records and fields.
+    """
+    study = study_record(published) if published else None
+    if not study or study["fields"].get("extraction") != Extraction.FULL_TEXT:
+        return set()
+    return {
+        (key, name)
+        for key, record in by_key(published).items()
+        if record["model"] not in OF_A_PATIENT
+        for name in CORE.get(record["model"], ())
+        if name not in record["fields"] and name not in record.get("states", {})
+    }
+
+
+def unstated_cells(document: Document, published: Document = ()) -> list[Cell]:
     """Core cells that nobody has said anything about, or that could not be read."""
-    return [cell for cell in core_cells(document) if not cell.is_stated]
+    return [cell for cell in core_cells(document, published) if not cell.is_stated]
 
 
 def patients_looked_at(document: Document) -> set[str]:
@@ -116,6 +159,11 @@ def patients_looked_at(document: Document) -> set[str]:
         record["fields"].get("slug") for record in document if record["model"] == "evidence.patient"
     }
     return patients - {cell.patient for cell in unstated_cells(document)}
+
+
+def is_rest_looked_at(document: Document, published: Document) -> bool:
+    """Whether every core cell of the study itself and of its groups is stated."""
+    return all(cell.patient for cell in unstated_cells(document, published))
 
 
 def with_ticks_settled(before: Document, after: Document) -> Document:

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from ..models import Collection, DataVersion, Door, Patient, Study, StudyDraft, StudyVersion
 from ..models.choices import Extraction, State
-from .cell_states import patients_looked_at, with_ticks_settled
+from .cell_states import is_rest_looked_at, patients_looked_at, with_ticks_settled
 from .documents import (
     PARTS,
     CellChange,
@@ -358,6 +358,7 @@ def give_up(draft: StudyDraft, *, based_on: int) -> None:
 
 def write_document(draft: StudyDraft, content: Document) -> None:
     """A document into the evidence tables, published. Raises NotPublishable."""
+    said, shown = content, content_of(draft.published)
     content = ready_for_readers(content)
     problems = removed_though_published(draft, content)
     if problems:
@@ -373,7 +374,7 @@ def write_document(draft: StudyDraft, content: Document) -> None:
             if isinstance(error, DatabaseError):  # after it the transaction is of no more use
                 break
     if not problems:
-        settle_extraction(draft, draft.head.content)
+        settle_extraction(draft, said, shown)
         own = {key_of(record) for record in content}
         problems = [
             f"{issue.model} {' / '.join(map(str, issue.key))}: {issue.problem}"
@@ -402,11 +403,13 @@ def ready_for_readers(content: Document) -> Document:
     return in_order(ready)
 
 
-def settle_extraction(draft: StudyDraft, content: Document) -> None:
-    """A study that is said to have been read in full counts as that where every core cell of every
-    patient is stated; otherwise it is left as read in part.
+def settle_extraction(draft: StudyDraft, content: Document, shown: Document) -> None:
+    """A study that is said to have been read in full counts as that where every core cell, its own
+    and those of its groups and patients, is stated; otherwise it is left as read in part. `shown`
+    is what readers have seen so far.
     """
-    if study_record(content)["fields"].get("extraction") == Extraction.FULL_TEXT:
+    is_said = study_record(content)["fields"].get("extraction") == Extraction.FULL_TEXT
+    if is_said and is_rest_looked_at(content, shown):
         find_study(draft).settle_extraction(read_in_full=True)
 
 
