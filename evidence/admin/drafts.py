@@ -85,7 +85,7 @@ class StudyDraftAdmin(ImportViews, admin.ModelAdmin):
             raise PermissionDenied
         draft = self.draft_of(object_id)
         changes = drafts.unpublished_changes(draft)
-        unstated = unstated_cells(content_of(draft.head))
+        unstated = unstated_cells(content_of(draft.head), content_of(draft.published))
         versions = draft.versions.defer("content").select_related("parent", "base")
         context = {
             **self.admin_site.each_context(request),

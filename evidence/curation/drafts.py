@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from ..models import Collection, DataVersion, Door, Patient, Study, StudyDraft, StudyVersion
 from ..models.choices import Extraction, State
-from .cell_states import patients_looked_at
+from .cell_states import is_rest_looked_at, patients_looked_at
 from .documents import (
     PARTS,
     CellChange,
@@ -348,7 +348,8 @@ def give_up(draft: StudyDraft, *, based_on: int) -> None:
 
 def write_document(draft: StudyDraft, content: Document) -> None:
     """A document into the evidence tables, published. Raises NotPublishable."""
-    content = ready_for_readers(content)
+    shown, said = content_of(draft.published), content
+    content = ready_for_readers(content, shown)
     problems = removed_though_published(draft, content)
     if problems:
         raise NotPublishable(problems)
@@ -363,7 +364,7 @@ def write_document(draft: StudyDraft, content: Document) -> None:
             if isinstance(error, DatabaseError):  # after it the transaction is of no more use
                 break
     if not problems:
-        settle_extraction(draft, draft.head.content)
+        settle_extraction(draft, said, shown)
         own = {key_of(record) for record in content}
         problems = [
             f"{issue.model} {' / '.join(map(str, issue.key))}: {issue.problem}"
@@ -374,11 +375,12 @@ def write_document(draft: StudyDraft, content: Document) -> None:
         raise NotPublishable(problems)
 
 
-def ready_for_readers(content: Document) -> Document:
+def ready_for_readers(content: Document, shown: Document = ()) -> Document:
     """The document as it is written to the tables: published unless withdrawn, with what was looked
-    for said of each patient, and read in part until that has been settled.
+    for said of each patient, and read in part until that has been settled. `shown` is what readers
+    see so far.
     """
-    looked_at, ready = patients_looked_at(content), []
+    looked_at, ready = patients_looked_at(content, shown), []
     for record in content:
         fields = dict(record["fields"])
         has_state = record["model"] in ("evidence.study", "evidence.patient")
@@ -392,11 +394,12 @@ def ready_for_readers(content: Document) -> Document:
     return in_order(ready)
 
 
-def settle_extraction(draft: StudyDraft, content: Document) -> None:
-    """A study that is said to have been read in full counts as that where every core cell of every
-    patient is stated; otherwise it is left as read in part.
+def settle_extraction(draft: StudyDraft, content: Document, shown: Document) -> None:
+    """A study that is said to have been read in full counts as that where every core cell, its own
+    and those of its groups and patients, is stated; otherwise it is left as read in part.
     """
-    if study_record(content)["fields"].get("extraction") == Extraction.FULL_TEXT:
+    is_said = study_record(content)["fields"].get("extraction") == Extraction.FULL_TEXT
+    if is_said and is_rest_looked_at(content, shown):
         find_study(draft).settle_extraction(read_in_full=True)
 
 

@@ -64,5 +64,5 @@ class Command(BaseCommand):
     def write_changes(self, draft: StudyDraft) -> None:
         changes = unpublished_changes(draft)
         self.stdout.write(f"{len(changes)} cells differ from what readers see.")
-        for cell in unstated_cells(content_of(draft.head)):
+        for cell in unstated_cells(content_of(draft.head), content_of(draft.published)):
             self.stdout.write(f"  {cell.label}: {state_words(cell.state)}")
