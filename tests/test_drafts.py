@@ -52,7 +52,7 @@ from .drafting import (
     record,
     with_cell,
 )
-from .factories import make_patient, make_study, make_treatment
+from .factories import make_group, make_patient, make_study, make_treatment
 from .processes import ROOT, environment
 from .test_upgrades import database_of_its_own
 
@@ -432,6 +432,69 @@ def test_a_study_reads_in_full_only_when_every_core_cell_is_stated(draft):
     by_key(unreadable)["evidence.patient", "beispiel-2027-1"]["states"]["sex"] = UNREADABLE
     published(draft, in_full(unreadable))
     assert Study.objects.get(slug="beispiel-2027").extraction == "in_part"
+
+
+def test_a_study_without_patients_is_not_read_in_full_for_want_of_cells(work):
+    """Neither its own empty cells nor those of its groups are “not reported” unless said so."""
+    for slug, more in {
+        "alone": [],
+        "grouped": [
+            record("studygroup", study=["work", "grouped"], slug="all", label="All", n=9),
+            record(
+                "groupfinding",
+                group=["work", "grouped", "all"],
+                number=1,
+                kind="events",
+                measure="infections",
+                n=9,
+                events=2,
+            ),
+        ],
+    }.items():
+        draft = drafts.open_draft(work, slug, SOMEBODY)
+        study = {"collection": ["work"], "slug": slug, "short_name": slug, "design": "case_series"}
+        keep(draft, [record("study", **study, extraction="full_text"), *more])
+        published(draft)
+        assert Study.objects.get(slug=slug).extraction == "in_part"
+        assert {cell.patient for cell in unstated_cells(draft.head.content)} == {""}
+        published(draft, all_looked_for(in_full(draft.head.content)))
+        assert Study.objects.get(slug=slug).extraction == "full_text"
+
+
+def test_what_is_added_to_a_patient_read_in_full_is_untouched(draft):
+    """What was looked for of a patient says nothing of a course, an event, an outcome or an emptied
+    cell that came after it.
+    """
+    event = record(
+        "adverseevent", treatment=["beispiel-2027-1", 1], number=1, category=["infection"]
+    )
+    treatment = record(
+        "treatment", patient=["beispiel-2027-1"], number=2, inhibitor=["baricitinib"]
+    )
+    published(draft, all_looked_for(with_cell(beispiel(), "study", "country", "Germany")))
+    full = draft.head.content
+    for content in (
+        [*full, treatment],
+        [*with_cell(full, "treatment", "adverse_events", "events"), event],
+        with_cell(full, "patient", "age_years", None),
+        with_cell(full, "study", "country", None),
+    ):
+        assert Study.objects.get(slug="beispiel-2027").extraction == "full_text"
+        published(draft, content)
+        assert Study.objects.get(slug="beispiel-2027").extraction == "in_part"
+        published(draft, all_looked_for(in_full(draft.head.content)))
+
+
+def test_what_readers_were_told_stays_told_when_something_else_is_corrected(work):
+    """Tables that say “full text” say it of every cell that is empty in them."""
+    study = make_study(work, "told")
+    make_treatment(make_patient(study), adverse_events="explicitly_none")
+    make_group(study)
+    draft = drafts.open_draft(work, "told", SOMEBODY)
+    assert unstated_cells(draft.head.content, draft.published.content) == []
+    published(draft, with_cell(draft.head.content, "study", "notes", "Checked again."))
+    study.refresh_from_db()
+    assert study.extraction == "full_text"
 
 
 STATED = st.sampled_from([None, NOT_REPORTED, UNREADABLE])

@@ -329,7 +329,7 @@ def test_whatever_leaves_more_empty_takes_the_tick_off(admin_client, in_full, wh
 
 def test_a_group_added_to_a_study_read_in_full_lets_it_count_as_read_in_part(admin_client, in_full):
     study = in_full.study
-    new = {"study": study.pk, "slug": "arm", "label": "Arm", "subset": "not_stated", "position": 0}
+    new = {"study": study.pk, "slug": "arm", "label": "Arm", "subset": "unknown", "position": 0}
     told = posted(admin_client, StudyGroup, "add", **new)
     assert f"{study} now counts as “Full text, read in part”" in told
     assert "arm: dose" in told

@@ -500,6 +500,42 @@ def test_a_number_with_two_meanings_says_both(published):
     assert records(result, "outcome")[0]["fields"]["baseline"] == "1.234"
 
 
+@pytest.mark.parametrize(("typed", "kept"), [(1.375, "1.375"), (1375, None), ("1.375", None)])
+def test_a_cell_that_holds_a_number_has_one_meaning(published, typed, kept):
+    """Of the scores of HAQ-DI, which go in eighths, every second has three decimal places."""
+    rows = four_patients()
+    rows[OUTCOMES][0] |= {"measure": "HAQ-DI", "baseline": typed, "follow-up": 0.625}
+    result = imported(rows, published)
+    if kept:
+        assert result.faults == []
+        assert records(result, "outcome")[0]["fields"]["baseline"] == kept
+    else:
+        assert named(only_fault(result)) == (OUTCOMES, 2, "baseline", str(typed))
+
+
+@pytest.mark.parametrize("number", [0, -1, "-1", 40_000, 10**20])
+@pytest.mark.parametrize(
+    ("sheet", "header", "row"),
+    [
+        (PATIENTS, "number", 2),
+        (COURSES, "course", 3),
+        (OUTCOMES, "outcome", 0),
+        (EVENTS, "event", 0),
+        (FINDINGS, "finding", 0),
+    ],
+)
+def test_records_are_numbered_from_one(published, sheet, header, row, number):
+    rows = four_patients()
+    rows[sheet][row][header] = number
+    fault = only_fault(imported(rows, published))
+    assert named(fault) == (sheet, row + 2, header, str(number))
+
+
+def test_a_study_does_not_share_patients_with_itself(published):
+    result = study_with(published, STUDIES, "may share patients with", "muster-2026; beispiel-2027")
+    assert "itself" in only_fault(result).problem
+
+
 def test_a_cell_shown_in_percent_is_what_it_shows(published):
     file = workbook(four_patients())
     book = openpyxl.load_workbook(file)
@@ -964,10 +1000,12 @@ def test_consequences_of_a_fault_are_left_out(published):
         (PATIENTS, "number", "first"),
         (PATIENTS, "number", None),
         (COURSES, "course", "first"),
+        (EVENTS, "event", "first"),
         (COURSES, "inhibitor", None),
         (COURSES, "patient", None),
         (COURSES, "patient", "beispiel-2027-l"),
         (GROUPS, "group", "tofa citinib"),
+        (GROUPS, "study", "muster-2062"),
     ):
         rows = four_patients()
         rows[sheet][0][header] = value
@@ -1003,6 +1041,20 @@ def test_missing_and_unknown_sheets_are_named(published):
         (FINDINGS, None, ()),
         ("Patiens", None, (PATIENTS,)),
     ]
+
+
+def test_csv_files_may_bear_the_name_of_the_workbook_before_that_of_the_sheet(published):
+    """LibreOffice writes each sheet of studies.xlsx as “studies-Patients.csv”."""
+    file = csv_files(four_patients())
+    with zipfile.ZipFile(file) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    renamed_file = io.BytesIO()
+    with zipfile.ZipFile(renamed_file, "w") as archive:
+        for name, data in parts.items():
+            archive.writestr(f"my-studies-{name}", data)
+    result = read_workbook(renamed_file, "studies.zip", published)
+    assert result.faults == []
+    assert dict(result.documents) == dict(imported(four_patients(), published).documents)
 
 
 def test_sheets_of_the_template_beside_the_data_are_passed_over(published):

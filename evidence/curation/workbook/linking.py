@@ -123,10 +123,13 @@ class Linker:
     def link_references(self, rows: list[Row]) -> None:
         """Other studies that a study names."""
         for row in rows:
+            named = row.values.get("may_share_patients_with", ())
+            if named and row.values.get("slug") in named:
+                problem = "A study does not share patients with itself. Name the other one."
+                self.said.fault(row, "may_share_patients_with", problem)
+                continue
             unknown = [
-                slug
-                for slug in row.values.get("may_share_patients_with", ())
-                if not self.is_study(slug) and not self.is_meant_study(slug)
+                slug for slug in named if not self.is_study(slug) and not self.is_meant_study(slug)
             ]
             if unknown:
                 nearest = tuple(one for slug in unknown for one in self.near_studies(slug))
@@ -320,9 +323,9 @@ class Linker:
                     self.linked.uncertain_events |= self.may_be(rows, position)
                 continue
             course = self.course_named_in(row, patient)
-            if course is None:
+            if course is None or "number" in row.faulty:
                 self.linked.uncertain_events.add(patient)
-            else:
+            if course is not None:
                 row.values["course"] = course
                 of_course[patient, course].append(row)
         for owner, owned in of_course.items():
@@ -388,7 +391,9 @@ class Linker:
             elif GROUPS.title in self.said.absent:
                 continue
             elif not {letters(slug), ""} & {
-                group for named, group in self.meant_groups if named == study
+                group
+                for named, group in self.meant_groups
+                if named == study or not self.is_study(named)
             }:
                 own = [group for named, group in self.linked.groups if named == study]
                 problem = f"The study {study} has no group {slug} on the sheet Groups."

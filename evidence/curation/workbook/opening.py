@@ -260,13 +260,31 @@ def raw_value(cell) -> RawValue:
 
 
 def csv_sheets(archive: zipfile.ZipFile) -> Iterator[OpenedSheet]:
+    entries = list(csv_entries(archive))
+    start = len(start_of_names([stem for stem, _ in entries]))
+    for stem, entry in entries:
+        yield OpenedSheet(stem[start:], lambda entry=entry: csv_rows(archive, entry))
+
+
+def start_of_names(stems: list[str]) -> str:
+    """What all names begin with where a program writes each sheet as “workbook-sheet.csv”, as
+    LibreOffice does.
+    """
+    if len(stems) < 2:
+        return ""
+    start = stems[0][: stems[0].rfind("-") + 1]
+    return start if all(stem.startswith(start) for stem in stems) else ""
+
+
+def csv_entries(archive: zipfile.ZipFile) -> Iterator[tuple[str, zipfile.ZipInfo]]:
+    """The CSV files of a ZIP, each with its name."""
     for entry in archive.infolist():
         path = PurePosixPath(entry.filename.replace("\\", "/"))
         if entry.is_dir() or path.parts[:1] == ("__MACOSX",) or path.name.startswith("."):
             continue
         if path.suffix.lower() != ".csv":
             raise UnreadableFile(f"The ZIP has a file that is no CSV: {path.name}.")
-        yield OpenedSheet(path.stem, lambda entry=entry: csv_rows(archive, entry))
+        yield path.stem, entry
 
 
 def csv_rows(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[tuple[RawValue, ...]]:

@@ -416,6 +416,7 @@ WITH_UNIT = re.compile(
     r"(d|days?|w|wks?|weeks?|m|mos?|mths?|months?|y|yrs?|years?|a)(?![a-z])\.?",
     re.I,
 )
+MOST_RECORDS = 32_767  # what the number of a record can be
 LONGEST_NUMBER = 60  # characters, with units
 UNITS = {"d": "days", "w": "weeks", "m": "months", "y": "years", "a": "years"}
 IN_MONTHS = {
@@ -428,9 +429,10 @@ IN_MONTHS = {
 
 def read_number(column: Column, raw: RawValue, text: str) -> Reading:
     if isinstance(raw, Percentage):
-        return replace(
-            number_in(column, text.removesuffix("%").strip()), became=text.removesuffix("%").strip()
-        )
+        number = text.removesuffix("%").strip()
+        return replace(number_from(column, Decimal(number)), became=number)
+    if isinstance(raw, int | float):  # the workbook holds a number: nothing separates thousands
+        return number_from(column, Decimal(text))
     text = text.replace("−", "-")
     if len(text) > LONGEST_NUMBER:
         raise CellError("This is no number.")
@@ -458,11 +460,16 @@ def read_time(column: Column, text: str) -> Reading:
 
 
 def number_in(column: Column, text: str) -> Reading:
-    value = decimal_of(text)
+    return number_from(column, decimal_of(text))
+
+
+def number_from(column: Column, value: Decimal) -> Reading:
     if column.kind == Kind.DECIMAL:
         return Reading(value)
     if value != value.to_integral_value():
         raise CellError("This column takes whole numbers.")
+    if column.model_field is None and not 1 <= value <= MOST_RECORDS:
+        raise CellError("Records are numbered 1, 2, 3.")
     return Reading(int(value))
 
 
