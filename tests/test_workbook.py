@@ -991,6 +991,18 @@ def test_the_mended_workbook_imports(published):
     )
 
 
+def test_a_fault_under_merged_cells_is_marked_where_it_is(published):
+    book = openpyxl.load_workbook(workbook(four_patients()))
+    book[PATIENTS].merge_cells("A2:A3")
+    file = io.BytesIO()
+    book.save(file)
+    result = read_workbook(file, "studies.xlsx", published)
+    assert (PATIENTS, 3, "study", "") in map(named, result.faults)
+    marked = openpyxl.load_workbook(io.BytesIO(coloured_workbook(file, result.faults)))[PATIENTS]
+    assert "needs a value" in marked["A3"].comment.text
+    assert marked["A2"].value == "beispiel-2027"
+
+
 def test_consequences_of_a_fault_are_left_out(published):
     """Whatever stands under a study, patient or course with a fault is not “nobody’s”."""
     for sheet, header, value in (
@@ -1211,6 +1223,7 @@ def plain() -> io.BytesIO:
 
 
 HOSTILE = {
+    "charts": (lambda: rezipped(plain(), {"xl/chartsheets/sheet1.xml": b"<x/>"}), "charts"),
     "macros": (lambda: rezipped(plain(), {"xl/vbaProject.bin": b"x"}), "macros"),
     "a macro’s content type": (
         lambda: rezipped(

@@ -39,6 +39,7 @@ REFUSED_PARTS = (
     (r"/externallinks/", "links to other workbooks", "Break the links (Data, Edit Links)."),
     (r"/connections\.xml|/querytables/", "data connections", "Remove them (Data, Queries)."),
     (r"/embeddings/|/activex/|/ctrlprops/", "embedded objects", "Remove them."),
+    (r"/chartsheets/", "sheets that are charts", "Delete them."),
     (r"/customui/|/webextensions/", "add-ins", "Remove them."),
 )
 DOCTYPE = re.compile(rb"<!(DOCTYPE|ENTITY)", re.I)

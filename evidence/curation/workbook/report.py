@@ -74,6 +74,7 @@ def coloured_workbook(file: BinaryIO, faults: Iterable[Fault]) -> bytes:
         if fault.sheet in book.sheetnames:
             told[fault.sheet, *cell_of(book[fault.sheet], fault)].append(fault)
     for (title, row, column), here in told.items():
+        part_cells(book[title], row, column)
         mark(book[title].cell(row, column), here)
     list_faults(book, faults)
     result = io.BytesIO()
@@ -114,6 +115,13 @@ def cell_of(sheet, fault: Fault) -> tuple[int, int]:
         beside = (c.column for c in sheet[row] if c.value is not None and c.column not in headed)
         return row, next(beside, 1)
     return row, 1
+
+
+def part_cells(sheet, row: int, column: int) -> None:
+    """Parts the cells that are merged over one: what is missing there is typed into that one."""
+    for merged in list(sheet.merged_cells.ranges):
+        if merged.min_row <= row <= merged.max_row and merged.min_col <= column <= merged.max_col:
+            sheet.unmerge_cells(merged.coord)
 
 
 def mark(cell, faults: list[Fault]) -> None:

@@ -48,7 +48,11 @@ class Command(BaseCommand):
                 self.write_conversions(result)
                 if result.faults:
                     self.write_faults(result, opened, report)
-        except (OSError, UnreadableFile) as error:
+        except OSError as error:
+            raise CommandError(
+                f"Nothing was changed. {error.filename or file}: {error.strerror or error}."
+            ) from None
+        except UnreadableFile as error:
             raise CommandError(f"Nothing was changed. {error}") from None
         if result.faults:
             raise CommandError(f"Nothing was changed. Faults: {len(result.faults)}.")
