@@ -272,6 +272,22 @@ def test_any_edits_are_undone_one_by_one_to_the_first(work, ages):
         drafts.undo(draft, based_on=draft.head.number, author=SOMEBODY)
 
 
+def test_an_import_says_which_values_it_replaces_and_a_second_time_nothing(draft):
+    """Also after publishing, which may count as read in part what the workbook calls full text."""
+    door = Author(door="import")
+    entered = {"beispiel-2027": in_full(beispiel())}
+    drafts.save_import(entered, draft.collection, door, "One.")
+    draft.refresh_from_db()
+    published(draft)
+    assert Study.objects.get(slug="beispiel-2027").extraction == "in_part"
+    again = drafts.save_import(entered, draft.collection, door, "Again.")
+    assert again == {"beispiel-2027": "unchanged"}
+    older = {"beispiel-2027": with_cell(in_full(beispiel()), "patient", "age_years", 62)}
+    drafts.save_import(older, draft.collection, door, "From an older workbook.")
+    told = drafts.overwritten_cells(draft.collection, "beispiel-2027")
+    assert ("61", "62") in [change.words for change in told]
+
+
 def test_an_earlier_version_is_restored_and_the_restoring_undone(draft):
     keep(draft, with_cell(beispiel(), "patient", "age_years", 62))
     drafts.restore(draft, 1, based_on=2, author=SOMEBODY)

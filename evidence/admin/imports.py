@@ -10,7 +10,7 @@ from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.text import slugify
 
-from ..curation.drafts import Author, save_import
+from ..curation.drafts import Author, overwritten_cells, save_import
 from ..curation.references import Begun, UnreadableReferences, begin_studies, read_references
 from ..curation.workbook.importing import Import, read_workbook
 from ..curation.workbook.opening import UnreadableFile
@@ -179,10 +179,17 @@ def faults_context(file, result: Import) -> dict:
 
 
 def studies_with_outcomes(collection: Collection, outcomes: dict[str, str]) -> list[tuple]:
-    """Each imported study with its page and what became of it."""
+    """Each imported study with its page, what became of it, and which of its cells said something
+    else before.
+    """
     drafts = StudyDraft.objects.filter(collection=collection, slug__in=outcomes)
     return [
-        (draft, reverse("admin:evidence_studydraft_change", args=[draft.pk]), outcomes[draft.slug])
+        (
+            draft,
+            reverse("admin:evidence_studydraft_change", args=[draft.pk]),
+            outcomes[draft.slug],
+            overwritten_cells(collection, draft.slug) if outcomes[draft.slug] == "changed" else (),
+        )
         for draft in drafts.order_by("slug")
     ]
 

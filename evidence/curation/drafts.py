@@ -13,7 +13,12 @@ from django.utils import timezone
 
 from ..models import Collection, DataVersion, Door, Patient, Study, StudyDraft, StudyVersion
 from ..models.choices import Extraction, State
-from .cell_states import is_rest_looked_at, patients_looked_at, with_ticks_settled
+from .cell_states import (
+    is_rest_looked_at,
+    patients_looked_at,
+    unstated_cells,
+    with_ticks_settled,
+)
 from .documents import (
     PARTS,
     CellChange,
@@ -274,6 +279,9 @@ def save_import(
             draft = open_draft(collection, slug, author)
             before = draft.head
             content = overlaid(content_of(before), normalised(entered))
+            if before and is_read_in_full_again(before.content, content, draft):
+                outcomes[slug] = "unchanged"
+                continue
             version = save_draft(
                 draft,
                 content,
@@ -285,6 +293,25 @@ def save_import(
                 "new" if before is None else "unchanged" if version == before else "changed"
             )
     return outcomes
+
+
+def is_read_in_full_again(before: Document, after: Document, draft: StudyDraft) -> bool:
+    """Whether all that is new is that a study published as read in part is said to have been read
+    in full, while core cells are as untouched as they were: publishing it would change nothing.
+    """
+    changes = differences(before, after)
+    return (
+        [(change.model, change.field) for change in changes] == [("evidence.study", "extraction")]
+        and (changes[0].before, changes[0].after) == (Extraction.IN_PART, Extraction.FULL_TEXT)
+        and bool(unstated_cells(after, content_of(draft.published)))
+    )
+
+
+def overwritten_cells(collection: Collection, slug: str) -> list[CellChange]:
+    """Cells whose value or state the newest version of a draft replaced by another."""
+    draft = StudyDraft.objects.select_related("head__parent").get(collection=collection, slug=slug)
+    changes = differences(content_of(draft.head.parent), content_of(draft.head))
+    return [one for one in changes if one.record == "changed" and one.before is not None]
 
 
 def unpublished_changes(draft: StudyDraft) -> list[CellChange]:

@@ -7,8 +7,8 @@ from pathlib import Path
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
-from ...curation.documents import Document
-from ...curation.drafts import Author, save_import
+from ...curation.documents import CellChange, Document
+from ...curation.drafts import Author, overwritten_cells, save_import
 from ...curation.workbook.importing import Import, read_workbook
 from ...curation.workbook.opening import UnreadableFile
 from ...curation.workbook.report import coloured_workbook, fault_csv, fault_lines, table_lines
@@ -57,8 +57,8 @@ class Command(BaseCommand):
         if result.faults:
             raise CommandError(f"Nothing was changed. Faults: {len(result.faults)}.")
         message = message or f"Imported from {file.name}."
-        outcomes = keep_documents(result.documents, found, message, dry_run=dry_run)
-        self.write_outcomes(outcomes, dry_run=dry_run)
+        outcomes, overwritten = keep_documents(result.documents, found, message, dry_run=dry_run)
+        self.write_outcomes(outcomes, overwritten, dry_run=dry_run)
 
     def tell_progress(self, sheet: str, row: int) -> None:
         if self.verbosity > 1:
@@ -86,10 +86,15 @@ class Command(BaseCommand):
             report.write_bytes(coloured_workbook(opened, result.faults))
         self.stderr.write(f"Marked in {report}.")
 
-    def write_outcomes(self, outcomes: dict[str, str], *, dry_run: bool) -> None:
+    def write_outcomes(
+        self, outcomes: dict[str, str], overwritten: dict[str, list[CellChange]], *, dry_run: bool
+    ) -> None:
         if self.verbosity:
             for slug, outcome in outcomes.items():
                 self.stdout.write(f"  {slug}: {outcome}")
+                for change in overwritten.get(slug, ()):
+                    before, after = change.words
+                    self.stdout.write(f"    {change.label}: {before} becomes {after}")
         counted = Counter(outcomes.values())
         total = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counted.items()))
         what = "Would be kept" if dry_run else "Kept"
@@ -98,12 +103,17 @@ class Command(BaseCommand):
 
 def keep_documents(
     documents: Mapping[str, Document], collection: Collection, message: str, *, dry_run: bool
-) -> dict[str, str]:
-    """Writes documents to studies in work; says of each study what became of it. A dry run does the
-    same and takes it back.
+) -> tuple[dict[str, str], dict[str, list[CellChange]]]:
+    """Writes documents to studies in work; says of each study what became of it, and which of its
+    cells said something else before. A dry run does the same and takes it back.
     """
     with transaction.atomic():
         outcomes = save_import(documents, collection, Author(door=Door.IMPORT), message)
+        overwritten = {
+            slug: overwritten_cells(collection, slug)
+            for slug, outcome in outcomes.items()
+            if outcome == "changed"
+        }
         if dry_run:
             transaction.set_rollback(True)
-    return outcomes
+    return outcomes, overwritten
