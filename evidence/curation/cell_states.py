@@ -18,6 +18,7 @@ from .documents import (
     UNREADABLE,
     UNTOUCHED,
     Document,
+    field_in_words,
     key_of,
 )
 
@@ -66,17 +67,22 @@ class Cell:
         return self.state not in (UNTOUCHED, UNREADABLE)
 
     @property
-    def label(self) -> str:
-        """The record and the field in words."""
+    def owner(self) -> str:
+        """The record in words."""
         model = apps.get_model(self.record[0])
-        name = (
-            self.field
-            if self.field in LISTS_OF_RECORDS
-            else model._meta.get_field(self.field).verbose_name
-        )
         numbers = [str(part) for part in self.record[2:]]
         course = f", {model._meta.verbose_name} {' / '.join(numbers)}" if numbers else ""
-        return f"{self.record[1]}{course}: {name}"
+        return f"{self.record[1]}{course}"
+
+    @property
+    def name(self) -> str:
+        """The field in words."""
+        return field_in_words(self.record[0], self.field)
+
+    @property
+    def label(self) -> str:
+        """Both."""
+        return f"{self.owner}: {self.name}"
 
 
 def core_cells(document: Document) -> Iterator[Cell]:
