@@ -26,6 +26,7 @@ from ..curation.drafts import Author, Conflict, NotPublishable, content_of
 from ..curation.preview import previewed
 from ..curation.same_person import likely_same
 from ..models import Curator, Study, StudyDraft, StudyVersion
+from ..models.patient import PresenceRecord
 from ..web import cases
 from .imports import ImportViews
 from .work import IS_OPEN
@@ -61,6 +62,7 @@ class RecordChanges:
     kind: str  # “changed”, “added” or “removed”
     changes: list[CellChange]
     unfolded: bool = True
+    said: str = ""  # what a new record says that has one thing to say: present, or absent
 
 
 def by_record(changes: list[CellChange]) -> dict[str, list[RecordChanges]]:
@@ -72,6 +74,11 @@ def by_record(changes: list[CellChange]) -> dict[str, list[RecordChanges]]:
         )
         if change.record == "changed" or change.field not in key_fields(change.model):
             group.changes.append(change)
+    for (label, _), group in groups.items():
+        model = apps.get_model(label)
+        if issubclass(model, PresenceRecord) and group.kind == "added":
+            status = {change.field: change.words[1] for change in group.changes}.get("status")
+            group.said = status or str(model().get_status_display())
     records = [group for (model, _), group in groups.items() if model != PLACES]
     if sum(len(group.changes) for group in records) > UNFOLDED_CELLS:
         for group in records:
@@ -88,13 +95,16 @@ def key_fields(model: str) -> set[str]:
 def record_title(change: CellChange) -> str:
     """A record in words, without the collection and the study whose page it stands on."""
     model = apps.get_model(change.model)
-    of_study = ("collection__slug", "study__slug", *(["slug"] if model is Study else ()))
-    parts = [
-        str(part)
-        for path, part in zip(model.KEY, change.key, strict=True)
-        if not path.endswith(of_study)
-    ]
-    return f"{capfirst(model._meta.verbose_name)} {' / '.join(parts)}".strip()
+    noun = str(model._meta.verbose_name)
+    if model is Study:
+        return capfirst(noun)
+    path, *rest = (
+        part for part in model.KEY if not part.endswith(("collection__slug", "study__slug"))
+    )
+    first, *others = map(str, change.key[len(change.key) - len(rest) - 1 :])
+    if path.endswith("patient__slug"):
+        return f"{first}, {noun.removeprefix('patient ')} {' / '.join(others)}"
+    return f"{capfirst(noun)} {' / '.join([first, *others])}"
 
 
 def by_owner(cells: list[Cell]) -> list[tuple[str, list[Cell]]]:
