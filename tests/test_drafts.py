@@ -852,3 +852,42 @@ def test_three_processes_that_save_one_draft_at_once_overwrite_nothing(tmp_path)
             [*begin, COUNTED], env=env, cwd=ROOT, check=True, capture_output=True, text=True
         )
     assert counted.stdout.split() == ["60", "True"], f"told of others: {told}"
+
+
+@pytest.mark.parametrize("model", ["study", "patient"])
+def test_what_was_never_published_is_not_published_as_withdrawn(draft, client, model):
+    """Its address says 404, not 410: readers never saw anything there."""
+    withdrawn = with_cell(beispiel(), model, "state", "withdrawn")
+    keep(draft, with_cell(withdrawn, model, "withdrawal_reason", "Reported twice."))
+    with pytest.raises(NotPublishable, match="Readers never saw it") as caught:
+        published(draft)
+    assert len(caught.value.problems) == 1, "what hangs on it is not told again"
+    places = ("studies/beispiel-2027", "patients/beispiel-2027-1")
+    assert [client.get(f"/work/{place}/").status_code for place in places] == [404, 404]
+
+
+def test_what_was_published_is_withdrawn_by_a_draft(draft, client):
+    published(draft, beispiel())
+    withdrawn = with_cell(draft.head.content, "patient", "state", "withdrawn")
+    published(draft, with_cell(withdrawn, "patient", "withdrawal_reason", "Reported twice."))
+    assert client.get("/work/patients/beispiel-2027-1/").status_code == 410
+    assert client.get("/work/studies/beispiel-2027/").status_code == 200
+
+
+def test_a_study_that_names_one_in_work_says_which_to_publish_first(work, draft):
+    other = StudyDraft.objects.create(collection=work, slug="muster-2026")
+    keep(other, with_cell(beispiel(), "study", "slug", "muster-2026")[:1])
+    keep(draft, beispiel(may_share_patients_with=[["work", "muster-2026"]]))
+    with pytest.raises(NotPublishable) as caught:
+        published(draft)
+    (told,) = caught.value.problems
+    assert "study muster-2026, which is in work and not published yet" in told
+
+
+def test_a_list_that_is_said_to_be_unreported_has_a_name(draft):
+    """It is a list of records, and no field."""
+    document = beispiel()
+    document[2]["states"] = {"outcomes": NOT_REPORTED}
+    keep(draft, document)
+    labels = [change.label for change in differences([], draft.head.content)]
+    assert "treatment beispiel-2027-1 / 1: outcomes" in labels

@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.db import IntegrityError, connection, transaction
 from django.db.models import ProtectedError
 
-from evidence.curation import fixture_files
+from evidence.curation import fixture_files, loading
 from evidence.models import Collection, Patient, Study
 
 from .factories import make_collection, make_patient, make_study, make_treatment
@@ -359,3 +359,64 @@ def test_a_collection_with_studies_keeps_its_kind_and_address(admin_client, fiel
     study.delete()
     form = filled(admin_client.get(place)) | {field: value}
     assert admin_client.post(place, form).status_code == 302
+
+
+# What readers never saw
+
+
+NEVER = "Readers never saw it, so there is nothing to withdraw"
+
+
+def never_seen(collection, kind: str):
+    """A study or a patient that was never public: a draft, or a patient of a draft."""
+    study = make_study(collection, "new", state="published" if kind == "draft patient" else "draft")
+    if kind == "study":
+        return study
+    return make_patient(study, "new-1", state="draft" if kind == "draft patient" else "published")
+
+
+@pytest.mark.parametrize("kind", ["study", "draft patient", "patient of a draft"])
+@pytest.mark.parametrize("collection_kind", ["published", "simulated"])
+def test_what_readers_never_saw_is_not_withdrawn(kind, collection_kind):
+    caveat = {"caveat": "drawn for a test"} if collection_kind == "simulated" else {}
+    record = never_seen(make_collection("fresh", kind=collection_kind, **caveat), kind)
+    rows = type(record).objects.filter(pk=record.pk)
+    refused(lambda: rows.update(state="withdrawn", withdrawal_reason=REASON), NEVER)
+    record.state, record.withdrawal_reason = "withdrawn", REASON
+    refused(record.save, NEVER)
+    with pytest.raises(ValidationError, match=NEVER) as why:
+        record.full_clean()
+    assert "state" in why.value.message_dict
+
+
+def test_a_new_record_is_not_withdrawn_in_the_admin(admin_client, collection):
+    place = address(Study, "add")
+    form = filled(admin_client.get(place)) | {
+        "collection": collection.pk,
+        "slug": "new",
+        "short_name": "New 2026",
+        "design": "case_report",
+        "extraction": "abstract",
+        "state": "withdrawn",
+        "withdrawal_reason": REASON,
+    }
+    assert NEVER in admin_client.post(place, form).content.decode()
+    assert not Study.objects.filter(slug="new").exists()
+    assert admin_client.post(place, form | {"state": "draft"}).status_code == 302
+
+
+def test_a_withdrawn_record_of_the_files_comes_into_a_new_database(tmp_path, settings, client):
+    """Readers saw it: the files of a collection remember what a new database cannot know."""
+    study = {
+        "collection": ["gone"],
+        "slug": "old",
+        "short_name": "Old 2020",
+        "design": "case_report",
+        "extraction": "abstract",
+        "state": "withdrawn",
+        "withdrawal_reason": REASON,
+    }
+    make_collection("gone")
+    record = fixture_files.FixtureRecord("a file", 1, "evidence.study", study)
+    loading.load_records([record])
+    assert client.get("/gone/studies/old/").status_code == 410

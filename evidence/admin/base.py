@@ -10,6 +10,7 @@ from django.db import models, transaction
 from django.forms import BaseInlineFormSet, ModelForm, Textarea, TextInput
 from django.urls import reverse
 from django.utils.functional import cached_property
+from django.utils.text import capfirst
 from simple_history.admin import SimpleHistoryAdmin
 
 from ..curation.documents import PARTS
@@ -146,6 +147,8 @@ class InlineForm(RuledForm, ShownForm, ModelForm):
     def __init__(self, *args, rules_broken=(), **kwargs):
         super().__init__(*args, **kwargs)
         self.rules_broken = rules_broken
+        for name, field in self.fields.items():  # a row of a table has no labels, only its head
+            field.widget.attrs.setdefault("aria-label", capfirst(field.label or name))
 
     def clean(self):
         values = super().clean()

@@ -1,38 +1,123 @@
 """Studies in work: what is open, what has changed, undoing it, publishing it."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import groupby
 
+from django.apps import apps
 from django.contrib import admin, messages
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db.models import F
+from django.db.models import Case, F, Value, When
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
+from django.template.defaultfilters import date
 from django.template.response import TemplateResponse
 from django.test import RequestFactory
 from django.urls import path, reverse
 from django.utils.decorators import method_decorator
+from django.utils.text import capfirst
 from django.views.decorators.http import require_POST
 
 from ..curation import drafts
-from ..curation.cell_states import unstated_cells
-from ..curation.documents import differences
+from ..curation.cell_states import Cell, unstated_cells
+from ..curation.documents import CellChange, differences
 from ..curation.drafts import Author, Conflict, NotPublishable, content_of
 from ..curation.preview import previewed
 from ..curation.same_person import likely_same
-from ..models import Curator, StudyDraft, StudyVersion
+from ..models import Curator, Study, StudyDraft, StudyVersion
+from ..models.patient import PresenceRecord
 from ..web import cases
 from .imports import ImportViews
+from .work import IS_OPEN
+
+PLACES = "evidence.provenance"
+MOMENT = "Y-m-d H:i"
 
 SHOWN_CHANGES = 2_000  # cells listed on one page; the page says how many there are
+SHOWN_PROBLEMS = 20  # sentences above a page, at most
+UNFOLDED_CELLS = 60  # more of new or removed records are folded, to be opened one by one
+
+
+class WorkFilter(admin.SimpleListFilter):
+    """Studies with work that has not been published, or without."""
+
+    title = "state"
+    parameter_name = "work"
+
+    def lookups(self, request, model_admin):
+        return [("open", "In work"), ("none", "Nothing open")]
+
+    def queryset(self, request, queryset):
+        if self.value() == "open":
+            return queryset.filter(IS_OPEN)
+        return queryset.exclude(IS_OPEN) if self.value() == "none" else queryset
+
+
+@dataclass
+class RecordChanges:
+    """The cells of one record that differ, as a page lists them."""
+
+    title: str
+    kind: str  # “changed”, “added” or “removed”
+    changes: list[CellChange]
+    unfolded: bool = True
+    said: str = ""  # what a new record says that has one thing to say: present, or absent
+
+
+def by_record(changes: list[CellChange]) -> dict[str, list[RecordChanges]]:
+    """Changes under their records: those of the evidence, then, apart, the places of values."""
+    groups: dict[tuple, RecordChanges] = {}
+    for change in changes:
+        group = groups.setdefault(
+            (change.model, change.key), RecordChanges(record_title(change), change.record, [])
+        )
+        if change.record == "changed" or change.field not in key_fields(change.model):
+            group.changes.append(change)
+    for (label, _), group in groups.items():
+        model = apps.get_model(label)
+        if issubclass(model, PresenceRecord) and group.kind == "added":
+            status = {change.field: change.words[1] for change in group.changes}.get("status")
+            group.said = status or str(model().get_status_display())
+    records = [group for (model, _), group in groups.items() if model != PLACES]
+    if sum(len(group.changes) for group in records) > UNFOLDED_CELLS:
+        for group in records:
+            group.unfolded = group.kind == "changed"
+    places = [group for (model, _), group in groups.items() if model == PLACES]
+    return {"records": records, "places": places}
+
+
+def key_fields(model: str) -> set[str]:
+    """Fields that name a record, and so stand in its title."""
+    return {path.split("__")[0] for path in apps.get_model(model).KEY}
+
+
+def record_title(change: CellChange) -> str:
+    """A record in words, without the collection and the study whose page it stands on."""
+    model = apps.get_model(change.model)
+    noun = str(model._meta.verbose_name)
+    if model is Study:
+        return capfirst(noun)
+    path, *rest = (
+        part for part in model.KEY if not part.endswith(("collection__slug", "study__slug"))
+    )
+    first, *others = map(str, change.key[len(change.key) - len(rest) - 1 :])
+    if path.endswith("patient__slug"):
+        return f"{first}, {noun.removeprefix('patient ')} {' / '.join(others)}"
+    return f"{capfirst(noun)} {' / '.join([first, *others])}"
+
+
+def by_owner(cells: list[Cell]) -> list[tuple[str, list[Cell]]]:
+    """Core cells under the patient or the course they are of."""
+    return [(owner, list(group)) for owner, group in groupby(cells, lambda cell: cell.owner)]
 
 
 @admin.register(StudyDraft)
 class StudyDraftAdmin(ImportViews, admin.ModelAdmin):
     """The list of studies in work, and one of them: read only, but for what its buttons do."""
 
-    list_display = ["slug", "collection", "work", "last_change", "last_author"]
-    list_filter = ["collection"]
+    list_display = ["slug", "work", "last_change", "last_author", "collection"]
+    list_filter = [WorkFilter, "collection"]
     search_fields = ["slug"]
     list_select_related = ["collection", "head", "published"]
     change_list_template = "admin/evidence/studydraft/list.html"
@@ -44,6 +129,15 @@ class StudyDraftAdmin(ImportViews, admin.ModelAdmin):
     def has_delete_permission(self, request, obj=None):
         return False
 
+    def changelist_view(self, request, extra_context=None):
+        return super().changelist_view(
+            request, {"title": "Studies in work"} | (extra_context or {})
+        )
+
+    def get_ordering(self, request):
+        """What is open first, the latest first."""
+        return [Case(When(IS_OPEN, then=Value(0)), default=Value(1)), F("head__at").desc(), "slug"]
+
     def get_queryset(self, request):
         contents = ("head__content", "published__content", "head__base__content")
         return super().get_queryset(request).defer(*contents)
@@ -52,9 +146,9 @@ class StudyDraftAdmin(ImportViews, admin.ModelAdmin):
     def work(self, draft):
         return state_of_work(draft)
 
-    @admin.display(description="last change", ordering="head__at")
+    @admin.display(description="last change (UTC)", ordering="head__at")
     def last_change(self, draft):
-        return draft.head.at if draft.head else None
+        return date(draft.head.at, MOMENT) if draft.head else None
 
     @admin.display(description="by")
     def last_author(self, draft):
@@ -93,9 +187,8 @@ class StudyDraftAdmin(ImportViews, admin.ModelAdmin):
             "opts": self.opts,
             "draft": draft,
             "work": state_of_work(draft),
-            "changes": changes[:SHOWN_CHANGES],
-            "changes_count": len(changes),
-            "unstated": unstated[:SHOWN_CHANGES],
+            **changes_context(changes),
+            "unstated": by_owner(unstated[:SHOWN_CHANGES]),
             "unstated_count": len(unstated),
             "versions": versions,
             "can_change": self.has_change_permission(request),
@@ -109,7 +202,10 @@ class StudyDraftAdmin(ImportViews, admin.ModelAdmin):
 
     def draft_of(self, pk) -> StudyDraft:
         queryset = StudyDraft.objects.select_related("collection", "head__base", "published")
-        return get_object_or_404(queryset, pk=pk)
+        try:
+            return get_object_or_404(queryset, pk=pk)
+        except ValueError:
+            raise Http404("Studies in work are numbered.") from None
 
     def act(self, request, pk: int, what: Callable, done: str) -> HttpResponse:
         """Does one thing to a draft, and says what became of it on the draft's page."""
@@ -122,17 +218,23 @@ class StudyDraftAdmin(ImportViews, admin.ModelAdmin):
             self.message_user(request, "The form was incomplete; nothing was done.", messages.ERROR)
         except Conflict as conflict:
             self.message_user(request, str(conflict), messages.ERROR)
-            for change in conflict.changes[:20]:
+            for change in conflict.changes[:SHOWN_PROBLEMS]:
                 before, after = change.words
                 self.message_user(request, f"{change.label}: {before} → {after}", messages.WARNING)
         except NotPublishable as refused:
-            for problem in refused.problems:
-                self.message_user(request, problem, messages.ERROR)
+            self.tell(request, refused.problems)
         except ValidationError as error:
             self.message_user(request, " ".join(error.messages), messages.ERROR)
         else:
             self.message_user(request, done, messages.SUCCESS)
         return HttpResponseRedirect(reverse("admin:evidence_studydraft_change", args=[pk]))
+
+    def tell(self, request, problems: list[str]) -> None:
+        """Says what stands in the way of publishing."""
+        for problem in problems[:SHOWN_PROBLEMS]:
+            self.message_user(request, f"{capfirst(problem)}.".replace("..", "."), messages.ERROR)
+        if (more := len(problems) - SHOWN_PROBLEMS) > 0:
+            self.message_user(request, f"And {more} more problems of this kind.", messages.ERROR)
 
     @method_decorator(require_POST)
     def undo_view(self, request, pk):
@@ -212,8 +314,7 @@ class StudyDraftAdmin(ImportViews, admin.ModelAdmin):
                 lambda asked: view(asked, draft.collection.slug, slug),
             )
         except (Conflict, NotPublishable) as error:
-            for problem in getattr(error, "problems", [str(error)]):
-                self.message_user(request, problem, messages.ERROR)
+            self.tell(request, getattr(error, "problems", [str(error)]))
             return HttpResponseRedirect(reverse("admin:evidence_studydraft_change", args=[pk]))
 
     def version_view(self, request, pk, number):
@@ -229,11 +330,19 @@ class StudyDraftAdmin(ImportViews, admin.ModelAdmin):
             "opts": self.opts,
             "draft": draft,
             "version": version,
-            "changes": changes[:SHOWN_CHANGES],
-            "changes_count": len(changes),
+            **changes_context(changes),
             "can_change": self.has_change_permission(request),
         }
         return TemplateResponse(request, "admin/evidence/studydraft/version.html", context)
+
+
+def changes_context(changes: list[CellChange]) -> dict:
+    """What `_changes.html` shows."""
+    return {
+        **by_record(changes[:SHOWN_CHANGES]),
+        "changes_shown": min(len(changes), SHOWN_CHANGES),
+        "changes_count": len(changes),
+    }
 
 
 def readers_request(request: HttpRequest, draft: StudyDraft) -> HttpRequest:
@@ -252,10 +361,10 @@ def state_of_work(draft: StudyDraft) -> str:
     if draft.head_id is None and draft.published_id is None:
         return "nothing entered"
     if not draft.is_open:
-        return "as in the tables"
+        return "nothing open"
     if draft.is_behind:
-        return "in work; changed meanwhile by somebody else"
-    return "in work" if draft.published_id else "in work; new"
+        return "in work, and published otherwise meanwhile by somebody else"
+    return "in work" if draft.published_id else "in work, new"
 
 
 def patient_slugs(draft: StudyDraft) -> list[str]:
@@ -279,11 +388,15 @@ class CuratorAdmin(admin.ModelAdmin):
 class StudyVersionAdmin(admin.ModelAdmin):
     """All versions of all studies, newest first: read only."""
 
-    list_display = ["draft", "number", "at", "author_name", "door", "changed", "message"]
+    list_display = ["draft", "number", "when", "author_name", "door", "changed", "message"]
     list_filter = ["door", "is_public", "draft__collection"]
     search_fields = ["draft__slug", "author_name", "message"]
     list_select_related = ["draft__collection"]
     ordering = [F("at").desc()]
+
+    @admin.display(description="when (UTC)", ordering="at")
+    def when(self, version):
+        return date(version.at, MOMENT)
 
     def get_queryset(self, request):
         return super().get_queryset(request).defer("content")

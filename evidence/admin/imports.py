@@ -27,6 +27,7 @@ SHOWN_FAULTS = 5_000  # rows of one page; the report in the workbook has all
 class CollectionChoice(forms.Form):
     """Which collection a file is for: a simulated one is drawn, not entered."""
 
+    required_css_class = "required"
     collection = forms.ModelChoiceField(
         Collection.objects.filter(kind=CollectionKind.PUBLISHED), empty_label=None
     )

@@ -169,6 +169,15 @@ class ShownForm(forms.BaseForm):
             )
 
 
+class ShownField(forms.CharField):
+    """The hidden field: no value of the record, so never a change that a history would name."""
+
+    widget = forms.HiddenInput(attrs={"autocomplete": "off"})
+
+    def has_changed(self, initial, data) -> bool:
+        return False
+
+
 class RecordForm(ShownForm):
     """The form of a record that is there already: it carries what it showed.
 
@@ -177,9 +186,7 @@ class RecordForm(ShownForm):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        self.fields[NAME] = forms.CharField(
-            required=False, widget=forms.HiddenInput(attrs={"autocomplete": "off"})
-        )
+        self.fields[NAME] = ShownField(required=False)
 
     def clean(self):
         values = super().clean()

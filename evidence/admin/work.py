@@ -110,10 +110,13 @@ def changelist(model, **conditions) -> str:
     return f"{reverse(f'admin:evidence_{model._meta.model_name}_changelist')}?{query}"
 
 
+# Studies that say something else than the tables.
+IS_OPEN = Q(head__isnull=False) & (Q(published__isnull=True) | ~Q(head=F("published")))
+
+
 def open_drafts():
     """Studies in work that say something else than the tables, the latest first."""
-    is_open = Q(published__isnull=True) | ~Q(head=F("published"))
-    drafts = StudyDraft.objects.filter(is_open, head__isnull=False)
+    drafts = StudyDraft.objects.filter(IS_OPEN)
     return drafts.select_related("collection", "head__author").defer("head__content")
 
 

@@ -20,6 +20,7 @@ from .documents import (
     UNTOUCHED,
     Document,
     by_key,
+    field_in_words,
     key_of,
     study_record,
 )
@@ -82,19 +83,24 @@ class Cell:
         return self.state not in (UNTOUCHED, UNREADABLE)
 
     @property
-    def label(self) -> str:
-        """The record and the field in words."""
+    def owner(self) -> str:
+        """The record in words."""
         model = apps.get_model(self.record[0])
-        name = (
-            self.field
-            if self.field in LISTS_OF_RECORDS
-            else model._meta.get_field(self.field).verbose_name
-        )
         if not self.patient:
-            return f"{' / '.join(map(str, self.record[2:]))}: {name}"
+            return " / ".join(map(str, self.record[2:]))
         numbers = [str(part) for part in self.record[2:]]
         course = f", {model._meta.verbose_name} {' / '.join(numbers)}" if numbers else ""
-        return f"{self.record[1]}{course}: {name}"
+        return f"{self.record[1]}{course}"
+
+    @property
+    def name(self) -> str:
+        """The field in words."""
+        return field_in_words(self.record[0], self.field)
+
+    @property
+    def label(self) -> str:
+        """The record and the field in words."""
+        return f"{self.owner}: {self.name}"
 
 
 def core_cells(document: Document, published: Document = ()) -> Iterator[Cell]:

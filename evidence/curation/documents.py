@@ -265,14 +265,42 @@ class CellChange:
     @property
     def words(self) -> tuple[str, str]:
         """What stood there before and what stands there after, for people."""
-        return cell_in_words(self.before), cell_in_words(self.after)
+        return self.in_words(self.before), self.in_words(self.after)
+
+    @property
+    def field_label(self) -> str:
+        """The field in words."""
+        return field_in_words(self.model, self.field)
+
+    def in_words(self, cell) -> str:
+        """A value of this cell for people: a choice by its label, as forms show it."""
+        if isinstance(cell, bool):
+            return "yes" if cell else "no"
+        if isinstance(cell, str) and not isinstance(cell, CellState):
+            choices = dict(choices_of(self.model, self.field))
+            return str(choices.get(cell, cell))
+        return cell_in_words(cell)
 
     @property
     def label(self) -> str:
         """The record and the field in words."""
         model = apps.get_model(self.model)
-        name = model._meta.get_field(self.field).verbose_name if self.field else ""
-        return f"{model._meta.verbose_name} {' / '.join(map(str, self.key))}: {name}"
+        name = f": {self.field_label}" if self.field else ""
+        return f"{model._meta.verbose_name} {' / '.join(map(str, self.key))}{name}"
+
+
+def field_in_words(model: str, name: str) -> str:
+    """What a field is called, or a list of records that a state is said of."""
+    if name in LISTS_OF_RECORDS:
+        return str(apps.get_model(LISTS_OF_RECORDS[name][0])._meta.verbose_name_plural)
+    return str(apps.get_model(model)._meta.get_field(name).verbose_name)
+
+
+def choices_of(model: str, name: str) -> list[tuple]:
+    """The choices of a field with their labels; none where it takes any value."""
+    if name in LISTS_OF_RECORDS:
+        return []
+    return apps.get_model(model)._meta.get_field(name).flatchoices or []
 
 
 def cells_of(record: dict | None) -> dict[str, object]:

@@ -7,6 +7,7 @@ transaction; so the data version stays as it is while somebody works.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from django.apps import apps
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError, transaction
 from django.utils import timezone
@@ -36,7 +37,7 @@ from .documents import (
 )
 from .fixture_files import FixtureRecord
 from .integrity import RECORD_RULES, broken_rules
-from .loading import RecordError, build_candidate, save_candidate
+from .loading import NoSuchRecord, RecordError, build_candidate, save_candidate
 
 
 class Conflict(Exception):
@@ -393,11 +394,17 @@ def write_document(draft: StudyDraft, content: Document) -> None:
     study = find_study(draft)
     if study is not None:
         remove_leftovers(study, content)
+    refused = set()
     for position, record in enumerate(content, start=1):
         try:
             write_record(FixtureRecord("the draft", position, record["model"], record["fields"]))
+        except NoSuchRecord as error:
+            if error.wanted not in refused:  # otherwise it is wrong only in following another
+                problems.append(missing_in_words(draft, record, error))
+            refused.add((record["model"], key_of(record)[1:]))
         except (RecordError, DatabaseError) as error:
             problems.append(f"{words_of(record)}: {error}")
+            refused.add((record["model"], key_of(record)[1:]))
             if isinstance(error, DatabaseError):  # after it the transaction is of no more use
                 break
     if not problems:
@@ -479,10 +486,22 @@ def write_record(record: FixtureRecord) -> None:
     save_candidate(candidate, instance, instance._meta.many_to_many)
 
 
+def missing_in_words(draft: StudyDraft, record: dict, error: NoSuchRecord) -> str:
+    """What a record names that is not in the tables; a study in work may come to be."""
+    model, key = error.wanted
+    in_work = StudyDraft.objects.filter(collection__slug=key[0], slug=key[-1], head__isnull=False)
+    if model == "evidence.study" and in_work.exclude(pk=draft.pk).exists():
+        return (
+            f"{words_of(record)}: it names the study {key[-1]}, which is in work and not published "
+            "yet. Publish that one first, or leave it out here until then"
+        )
+    return f"{words_of(record)}: {error}"
+
+
 def words_of(record: dict) -> str:
     """Which record of a document it is, in words."""
     key = key_of(record)
-    return f"{key[0].removeprefix('evidence.')} {' / '.join(map(str, key[1:]))}"
+    return f"{apps.get_model(key[0])._meta.verbose_name} {' / '.join(map(str, key[1:]))}"
 
 
 def note_loaded(records: Iterable[FixtureRecord]) -> None:

@@ -222,6 +222,7 @@ def save_if_changed(candidate: Candidate, loaded: LoadedRecord | None) -> str:
             return REMOVED
         if own := curators_own_term(candidate.record):
             return NAMED_OTHERWISE.format(own)
+        candidate.record.seen_elsewhere = True  # a withdrawn one, as the files say
         save_candidate(candidate, candidate.record, candidate.record._meta.many_to_many)
         record_loaded(candidate, loaded)
         return "new"

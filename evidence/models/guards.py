@@ -8,7 +8,14 @@ table's trigger asks about. The message is what a curator reads when a write goe
 from dataclasses import dataclass
 
 from .choices import Ascertainment, CollectionKind, Extraction, State
-from .publication import NO_DRAFT_AGAIN, NOT_DELETED, ONCE_PUBLISHED, PLACE_STAYS, SLUG_STAYS
+from .publication import (
+    NEVER_SEEN,
+    NO_DRAFT_AGAIN,
+    NOT_DELETED,
+    ONCE_PUBLISHED,
+    PLACE_STAYS,
+    SLUG_STAYS,
+)
 from .study import ADDRESS_STAYS, KIND_STAYS, LOOKED_FOR_NEEDED
 
 # All that goes into this SQL is a constant of ours: no part of it comes from outside.
@@ -69,6 +76,13 @@ PATIENT_MOVED_AWAY = (
     f"WHERE here.id = OLD.study_id AND there.id = NEW.study_id AND there.state IN {SEEN})"
 )
 HAS_STUDIES = "EXISTS (SELECT 1 FROM evidence_study WHERE collection_id = OLD.id)"
+# Only of a row that is there: a new one may come from the files of a collection, which withdrew it.
+WITHDRAWN_NOW = f"NEW.state = '{State.WITHDRAWN}' AND OLD.state <> '{State.WITHDRAWN}'"
+STUDY_NEVER_SEEN = f"{WITHDRAWN_NOW} AND OLD.state NOT IN {SEEN}"
+PATIENT_NEVER_SEEN = (
+    f"{WITHDRAWN_NOW} AND NOT (OLD.state IN {SEEN} AND EXISTS (SELECT 1 FROM evidence_study "  # noqa: S608
+    f"WHERE id = OLD.study_id AND state IN {SEEN}))"
+)
 DRAFT_AGAIN = f"NEW.state = '{State.DRAFT}'"
 
 
@@ -188,6 +202,10 @@ GUARDS = [
             LOOKED_FOR,
         )
         for name, moment in (("new", "INSERT"), ("changed", "UPDATE"))
+    ),
+    *(
+        Guard(f"{model}_withdrawn_was_seen", "UPDATE", model, condition, NEVER_SEEN, WITHDRAWAL)
+        for model, condition in (("study", STUDY_NEVER_SEEN), ("patient", PATIENT_NEVER_SEEN))
     ),
     *(
         Guard(f"{model}_{name}", moment, model, condition, message, WITHDRAWAL)

@@ -160,6 +160,10 @@ class Patient(PublicRecord):
         return reverse("patient", args=[self.study.collection.slug, self.slug])
 
     @property
+    def was_seen(self) -> bool:
+        return self.state in ONCE_PUBLISHED and self.study.was_seen
+
+    @property
     def was_published(self) -> bool:
         return self.state in ONCE_PUBLISHED and self.study.was_published
 

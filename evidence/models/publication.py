@@ -21,6 +21,9 @@ ONCE_PUBLISHED = (State.PUBLISHED.value, State.WITHDRAWN.value)
 SLUG_STAYS = "The public id of a published record never changes: people cite it."
 PLACE_STAYS = "A published record stays in its collection, under a study that was published too."
 NO_DRAFT_AGAIN = "What was published never becomes a draft again; withdraw it instead."
+NEVER_SEEN = (
+    "Readers never saw this, so there is nothing to withdraw: keep it a draft or remove it."
+)
 NOT_DELETED = "What was published is not deleted, since its address stays; withdraw it instead."
 
 
@@ -75,9 +78,18 @@ class PublicRecord(Keyed):
     class Meta:
         abstract = True
 
+    # Set for a record that the files of a collection call withdrawn: readers saw it elsewhere, or
+    # in this database before it was made anew.
+    seen_elsewhere = False
+
+    @property
+    def was_seen(self) -> bool:
+        """Whether readers see the record, or saw it before it was withdrawn."""
+        raise NotImplementedError
+
     @property
     def was_published(self) -> bool:
-        """Whether readers see the record, or saw it before it was withdrawn."""
+        """The same in a published collection, whose addresses stay."""
         raise NotImplementedError
 
     @property
@@ -91,6 +103,9 @@ class PublicRecord(Keyed):
     def publication_errors(self) -> dict[str, str]:
         """What would break a public address, by field."""
         stored, errors = self.stored(), {}
+        seen = self.seen_elsewhere or (stored is not None and stored.was_seen)
+        if self.is_withdrawn and not seen:
+            errors["state"] = NEVER_SEEN
         if stored is None or not stored.was_published:
             return errors
         if self.slug != stored.slug:

@@ -317,8 +317,12 @@ class Study(PublicRecord):
         return self.url
 
     @property
+    def was_seen(self) -> bool:
+        return self.state in ONCE_PUBLISHED
+
+    @property
     def was_published(self) -> bool:
-        return self.state in ONCE_PUBLISHED and not self.collection.is_simulated
+        return self.was_seen and not self.collection.is_simulated
 
     def patients_not_looked_through(self):
         """Patients of whom nobody has said that every empty field was looked for."""
