@@ -5,9 +5,10 @@ trace.
 import pytest
 from django.urls import reverse
 
+from evidence.curation.documents import NOT_REPORTED
 from evidence.models import DataVersion, Patient, StudyDraft
 
-from .drafting import beispiel, keep, published, with_cell
+from .drafting import beispiel, keep, published, record, with_cell
 from .factories import make_patient, make_study, make_treatment
 
 pytestmark = pytest.mark.django_db
@@ -63,8 +64,8 @@ def test_the_page_of_a_study_in_work_says_what_is_untouched_and_what_differs(cur
     keep(draft, with_cell(draft.head.content, "patient", "age_years", 62))
     page = " ".join(curator.get(address(draft, "change")).content.decode().split())
     assert "What readers do not see yet: 1 cell" in page
-    assert "<td>61</td><td>62</td>" in page
-    assert "beispiel-2027-1: disease subset (untouched)" in page
+    assert "<td>61</td> <td>62</td>" in page
+    assert "<strong>beispiel-2027-1:</strong> sex · disease subset" in page
 
 
 def test_a_preview_is_the_public_page_and_leaves_no_trace(curator, client, draft):
@@ -90,7 +91,7 @@ def test_buttons_undo_restore_give_up_and_publish(curator, draft):
     assert (draft.head.message, draft.head.author_name) == ("First entry.", "admin")
     assert Patient.objects.get(slug="beispiel-2027-1").age_years == 62
     keep(draft, with_cell(draft.head.content, "patient", "age_years", 63))
-    assert "Back at what is published" in sent(curator, draft, "give_up_view")
+    assert "The work is given up" in sent(curator, draft, "give_up_view")
     draft.refresh_from_db()
     assert not draft.is_open
 
@@ -131,7 +132,7 @@ def test_buttons_need_post_and_a_login(client, curator, draft, step):
 def test_a_version_shows_every_cell_it_changed(curator, draft):
     keep(draft, with_cell(beispiel(), "patient", "age_years", 62))
     page = " ".join(curator.get(address(draft, "version_view", 2)).content.decode().split())
-    assert "Beside version 1: 1 cell" in page and "<td>61</td><td>62</td>" in page
+    assert "Changed since version 1: 1 cell" in page and "<td>61</td> <td>62</td>" in page
     assert curator.get(address(draft, "version_view", 9)).status_code == 404
 
 
@@ -154,3 +155,52 @@ def test_a_patient_who_may_be_reported_elsewhere_is_named(curator, work, draft):
     keep(draft, with_cell(draft.head.content, "patient", "subset", "diffuse"))
     study.patients.filter(slug="other-1").update(subset="limited")
     assert "and other-1" not in curator.get(address(draft, "change")).content.decode()
+
+
+def test_the_page_of_a_new_study_lists_each_record_by_what_it_says(curator, draft):
+    """A sign is present or absent, a list that is not reported has its name, choices a label."""
+    document = beispiel(
+        *(
+            record(
+                "patientmanifestation",
+                patient=["beispiel-2027-1"],
+                manifestation=[code],
+                **({"status": status} if status else {}),
+            )
+            for code, status in (("ild", ""), ("renal", "absent"))
+        )
+    )
+    document[2]["states"] = {"outcomes": NOT_REPORTED}
+    keep(draft, document)
+    page = " ".join(curator.get(address(draft, "change")).content.decode().split())
+    assert "beispiel-2027-1, manifestation ild, new: present" in page
+    assert "beispiel-2027-1, manifestation renal, new: looked for, absent" in page
+    assert '<th scope="row">Outcomes</th> <td>not reported</td>' in page
+    assert '<th scope="row">Design</th> <td>Case report</td>' in page
+
+
+def test_an_address_that_is_no_number_is_not_found(curator):
+    assert curator.get("/admin/evidence/studydraft/nothing/change/").status_code == 404
+
+
+def test_the_list_has_what_is_open_first_and_can_be_narrowed_to_it(curator, work, draft):
+    published(StudyDraft.objects.create(collection=work, slug="a-rest"), at_rest(work))
+    listed = reverse("admin:evidence_studydraft_changelist")
+    slugs = [one.slug for one in curator.get(listed).context["cl"].result_list]
+    assert slugs.index("beispiel-2027") < slugs.index("a-rest")
+    for state, found in (("open", {"beispiel-2027"}), ("none", {"a-rest"})):
+        shown = curator.get(listed, {"work": state, "q": ""}).context["cl"].result_list
+        assert {one.slug for one in shown if one.collection == work} == found
+
+
+def test_a_history_names_only_fields_of_the_record(curator, work):
+    patient = make_patient(make_study(work, "forms"), "forms-1", age_years=61)
+    change = reverse("admin:evidence_patient_change", args=[patient.pk])
+    curator.post(change, form_values(curator.get(change)) | {"age_years": "62"})
+    history = reverse("admin:evidence_patient_history", args=[patient.pk])
+    page = curator.get(history).content.decode()
+    assert "Changed Age (years)." in page and "shown" not in page
+
+
+def at_rest(work):
+    return with_cell(beispiel(collection=work.slug), "study", "slug", "a-rest")[:1]

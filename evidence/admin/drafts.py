@@ -120,6 +120,8 @@ class StudyDraftAdmin(ImportViews, admin.ModelAdmin):
     list_filter = [WorkFilter, "collection"]
     search_fields = ["slug"]
     list_select_related = ["collection", "head", "published"]
+    # What is open first, the latest first.
+    ordering = [Case(When(IS_OPEN, then=Value(0)), default=Value(1)), F("head__at").desc(), "slug"]
     change_list_template = "admin/evidence/studydraft/list.html"
     change_form_template = "admin/evidence/studydraft/study.html"
 
@@ -133,10 +135,6 @@ class StudyDraftAdmin(ImportViews, admin.ModelAdmin):
         return super().changelist_view(
             request, {"title": "Studies in work"} | (extra_context or {})
         )
-
-    def get_ordering(self, request):
-        """What is open first, the latest first."""
-        return [Case(When(IS_OPEN, then=Value(0)), default=Value(1)), F("head__at").desc(), "slug"]
 
     def get_queryset(self, request):
         contents = ("head__content", "published__content", "head__base__content")
@@ -263,7 +261,7 @@ class StudyDraftAdmin(ImportViews, admin.ModelAdmin):
         def give_up(draft, based_on, author):
             drafts.give_up(draft, based_on=based_on)
 
-        return self.act(request, pk, give_up, "Back at what is published; the versions are kept.")
+        return self.act(request, pk, give_up, "The work is given up; its versions are kept.")
 
     @method_decorator(require_POST)
     def take_over_view(self, request, pk):

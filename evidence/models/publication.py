@@ -21,9 +21,7 @@ ONCE_PUBLISHED = (State.PUBLISHED.value, State.WITHDRAWN.value)
 SLUG_STAYS = "The public id of a published record never changes: people cite it."
 PLACE_STAYS = "A published record stays in its collection, under a study that was published too."
 NO_DRAFT_AGAIN = "What was published never becomes a draft again; withdraw it instead."
-NEVER_SEEN = (
-    "Readers never saw this, so there is nothing to withdraw: keep it a draft or remove it."
-)
+NEVER_SEEN = "Readers never saw it, so there is nothing to withdraw: keep it a draft or remove it."
 NOT_DELETED = "What was published is not deleted, since its address stays; withdraw it instead."
 
 

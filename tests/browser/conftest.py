@@ -27,20 +27,42 @@ OF_CHROMIUM = {
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory):
-    """A server of its own, on a database of its own."""
+def site_environment(tmp_path_factory) -> dict[str, str]:
+    """What the server and the commands beside it are told: a port and a database of their own."""
     folder, port = tmp_path_factory.mktemp("site"), free_port()
     environment = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("PYTEST", "CASEBOOK_"))
     }
-    environment |= {
+    return environment | {
         "CASEBOOK_SECRET_KEY": "browser tests",
         "CASEBOOK_HTTPS": "0",
         "DATABASE_URL": f"sqlite:///{folder / 'casebook.sqlite3'}",
         "PORT": str(port),
     }
+
+
+@pytest.fixture(scope="session")
+def site_command(site_environment):
+    """site_command(name, *arguments, **variables) runs a command on the server's database."""
+
+    def run(*command: str, **variables: str) -> None:
+        subprocess.run(
+            [sys.executable, "manage.py", *command],
+            cwd=ROOT,
+            env=site_environment | variables,
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def site(site_environment, site_command):
+    """A server of its own, on a database of its own."""
+    port = site_environment["PORT"]
     released = ["release", "--verbosity", "0"]
     drawn_at_random = [
         "generate_cohort",
@@ -59,13 +81,11 @@ def site(tmp_path_factory):
         released,
         drawn_at_random,
     ):
-        subprocess.run(
-            [sys.executable, "manage.py", *command], cwd=ROOT, env=environment, check=True
-        )
+        site_command(*command)
     server = subprocess.Popen(
         [sys.executable, "-m", "gunicorn", "-c", "python:evidence.gunicorn_conf", "evidence.wsgi"],
         cwd=ROOT,
-        env=environment,
+        env=site_environment,
         stdout=subprocess.PIPE,
         text=True,
     )
