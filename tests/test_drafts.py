@@ -859,7 +859,7 @@ def test_what_was_never_published_is_not_published_as_withdrawn(draft, client, m
     """Its address says 404, not 410: readers never saw anything there."""
     withdrawn = with_cell(beispiel(), model, "state", "withdrawn")
     keep(draft, with_cell(withdrawn, model, "withdrawal_reason", "Reported twice."))
-    with pytest.raises(NotPublishable, match="Readers never saw this") as caught:
+    with pytest.raises(NotPublishable, match="Readers never saw it") as caught:
         published(draft)
     assert len(caught.value.problems) == 1, "what hangs on it is not told again"
     places = ("studies/beispiel-2027", "patients/beispiel-2027-1")

@@ -364,7 +364,7 @@ def test_a_collection_with_studies_keeps_its_kind_and_address(admin_client, fiel
 # What readers never saw
 
 
-NEVER = "Readers never saw this, so there is nothing to withdraw"
+NEVER = "Readers never saw it, so there is nothing to withdraw"
 
 
 def never_seen(collection, kind: str):
