@@ -266,6 +266,8 @@ def test_every_check_has_a_test_that_breaks_it():
 def test_the_database_refuses_it_and_the_form_says_why(db, name):
     model, constraint = constraints(CheckConstraint)[name]
     record = everything()[model]
+    if model is Collection:  # one with studies keeps its kind and its address anyway
+        record = make_collection()
     with pytest.raises(IntegrityError, match=name), transaction.atomic():
         model.objects.filter(pk=record.pk).update(**BREAKING[name])
     record = model.objects.get(pk=record.pk)
