@@ -10,7 +10,7 @@ from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.text import slugify
 
-from ..curation.drafts import Author, overwritten_cells, save_import
+from ..curation.drafts import Author, overwritten_by_import, save_import
 from ..curation.references import Begun, UnreadableReferences, begin_studies, read_references
 from ..curation.workbook.importing import Import, read_workbook
 from ..curation.workbook.opening import UnreadableFile
@@ -184,12 +184,13 @@ def studies_with_outcomes(collection: Collection, outcomes: dict[str, str]) -> l
     else before.
     """
     drafts = StudyDraft.objects.filter(collection=collection, slug__in=outcomes)
+    overwritten = overwritten_by_import(collection, outcomes)
     return [
         (
             draft,
             reverse("admin:evidence_studydraft_change", args=[draft.pk]),
             outcomes[draft.slug],
-            overwritten_cells(collection, draft.slug) if outcomes[draft.slug] == "changed" else (),
+            overwritten.get(draft.slug, ()),
         )
         for draft in drafts.order_by("slug")
     ]

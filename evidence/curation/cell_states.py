@@ -19,7 +19,6 @@ from .documents import (
     UNREADABLE,
     UNTOUCHED,
     Document,
-    by_key,
     field_in_words,
     key_of,
     study_record,
@@ -146,11 +145,9 @@ def told_of_no_patient(published: Document) -> set[tuple[tuple, str]]:
     if not study or study["fields"].get("extraction") != Extraction.FULL_TEXT:
         return set()
     return {
-        (key, name)
-        for key, record in by_key(published).items()
-        if record["model"] not in OF_A_PATIENT
-        for name in CORE.get(record["model"], ())
-        if name not in record["fields"] and name not in record.get("states", {})
+        (cell.record, cell.field)
+        for cell in core_cells(published)
+        if not cell.patient and cell.state == UNTOUCHED
     }
 
 
@@ -181,6 +178,8 @@ def with_ticks_settled(before: Document, after: Document) -> Document:
     marked “not reported” cell by cell.
     """
     kept = ticked(before) & ticked(after)
+    if not kept:
+        return after
     covered = {
         (cell.record, cell.field)
         for cell in core_cells(before)

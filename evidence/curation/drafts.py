@@ -300,10 +300,10 @@ def is_read_in_full_again(before: Document, after: Document, draft: StudyDraft) 
     """Whether all that is new is that a study published as read in part is said to have been read
     in full, while core cells are as untouched as they were: publishing it would change nothing.
     """
-    changes = differences(before, after)
+    readings = [study_record(document)["fields"].get("extraction") for document in (before, after)]
     return (
-        [(change.model, change.field) for change in changes] == [("evidence.study", "extraction")]
-        and (changes[0].before, changes[0].after) == (Extraction.IN_PART, Extraction.FULL_TEXT)
+        readings == [Extraction.IN_PART, Extraction.FULL_TEXT]
+        and len(differences(before, after)) == 1
         and bool(unstated_cells(after, content_of(draft.published)))
     )
 
@@ -313,6 +313,17 @@ def overwritten_cells(collection: Collection, slug: str) -> list[CellChange]:
     draft = StudyDraft.objects.select_related("head__parent").get(collection=collection, slug=slug)
     changes = differences(content_of(draft.head.parent), content_of(draft.head))
     return [one for one in changes if one.record == "changed" and one.before is not None]
+
+
+def overwritten_by_import(
+    collection: Collection, outcomes: dict[str, str]
+) -> dict[str, list[CellChange]]:
+    """The same for each study that `save_import` has just changed."""
+    return {
+        slug: overwritten_cells(collection, slug)
+        for slug, outcome in outcomes.items()
+        if outcome == "changed"
+    }
 
 
 def unpublished_changes(draft: StudyDraft) -> list[CellChange]:
@@ -398,12 +409,10 @@ def write_document(draft: StudyDraft, content: Document) -> None:
     for position, record in enumerate(content, start=1):
         try:
             write_record(FixtureRecord("the draft", position, record["model"], record["fields"]))
-        except NoSuchRecord as error:
-            if error.wanted not in refused:  # otherwise it is wrong only in following another
-                problems.append(missing_in_words(draft, record, error))
-            refused.add((record["model"], key_of(record)[1:]))
         except (RecordError, DatabaseError) as error:
-            problems.append(f"{words_of(record)}: {error}")
+            # What names a refused record is wrong only in following it.
+            if getattr(error, "wanted", None) not in refused:
+                problems.append(refusal_in_words(draft, record, error))
             refused.add((record["model"], key_of(record)[1:]))
             if isinstance(error, DatabaseError):  # after it the transaction is of no more use
                 break
@@ -486,16 +495,22 @@ def write_record(record: FixtureRecord) -> None:
     save_candidate(candidate, instance, instance._meta.many_to_many)
 
 
-def missing_in_words(draft: StudyDraft, record: dict, error: NoSuchRecord) -> str:
-    """What a record names that is not in the tables; a study in work may come to be."""
-    model, key = error.wanted
-    in_work = StudyDraft.objects.filter(collection__slug=key[0], slug=key[-1], head__isnull=False)
-    if model == "evidence.study" and in_work.exclude(pk=draft.pk).exists():
+def refusal_in_words(draft: StudyDraft, record: dict, error: RecordError | DatabaseError) -> str:
+    """Why a record cannot be written; a study in work that it names may come to be."""
+    if isinstance(error, NoSuchRecord) and is_in_work_elsewhere(draft, *error.wanted):
         return (
-            f"{words_of(record)}: it names the study {key[-1]}, which is in work and not published "
-            "yet. Publish that one first, or leave it out here until then"
+            f"{words_of(record)}: it names the study {error.wanted[1][-1]}, which is in work and "
+            "not published yet. Publish that one first, or leave it out here until then"
         )
     return f"{words_of(record)}: {error}"
+
+
+def is_in_work_elsewhere(draft: StudyDraft, model: str, key: tuple) -> bool:
+    """Whether this is another study that is in work."""
+    if model != "evidence.study":
+        return False
+    in_work = StudyDraft.objects.filter(collection__slug=key[0], slug=key[-1], head__isnull=False)
+    return in_work.exclude(pk=draft.pk).exists()
 
 
 def words_of(record: dict) -> str:

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from ...curation.documents import CellChange, Document
-from ...curation.drafts import Author, overwritten_cells, save_import
+from ...curation.drafts import Author, overwritten_by_import, save_import
 from ...curation.workbook.importing import Import, read_workbook
 from ...curation.workbook.opening import UnreadableFile
 from ...curation.workbook.report import coloured_workbook, fault_csv, fault_lines, table_lines
@@ -109,11 +109,7 @@ def keep_documents(
     """
     with transaction.atomic():
         outcomes = save_import(documents, collection, Author(door=Door.IMPORT), message)
-        overwritten = {
-            slug: overwritten_cells(collection, slug)
-            for slug, outcome in outcomes.items()
-            if outcome == "changed"
-        }
+        overwritten = overwritten_by_import(collection, outcomes)
         if dry_run:
             transaction.set_rollback(True)
     return outcomes, overwritten
