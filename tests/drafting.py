@@ -54,11 +54,15 @@ def with_cell(document, model: str, name: str, value) -> list[dict]:
     return copy
 
 
-def all_looked_for(document) -> list[dict]:
-    """The document with every untouched core cell marked “not reported”."""
+def all_looked_for(document, *, of_patients: bool = True) -> list[dict]:
+    """The document with every untouched core cell marked “not reported”, or those of patients left
+    out.
+    """
     copy = json.loads(json.dumps(document))
     records = by_key(copy)
     for cell in unstated_cells(copy):
+        if cell.patient and not of_patients:
+            continue
         records[cell.record].setdefault("states", {})[cell.field] = NOT_REPORTED
     return copy
 

@@ -568,18 +568,8 @@ def test_nothing_untouched_is_ever_not_reported_in_public(work, client, data):
     }
 
 
-def with_study_looked_for(document):
-    """The document with every core cell of the study itself marked “not reported”."""
-    copy = json.loads(json.dumps(document))
-    records = by_key(copy)
-    for cell in unstated_cells(copy):
-        if not cell.patient:
-            records[cell.record].setdefault("states", {})[cell.field] = NOT_REPORTED
-    return copy
-
-
 def ticked_document():
-    document = with_study_looked_for(in_full(beispiel()))
+    document = all_looked_for(in_full(beispiel()), of_patients=False)
     return with_cell(document, "patient", "looked_for", True)
 
 
@@ -601,7 +591,7 @@ def test_a_tick_does_not_speak_of_a_course_entered_after_it(draft):
 
 
 def test_a_tick_set_together_with_a_course_speaks_of_it(draft):
-    keep(draft, with_study_looked_for(in_full(beispiel())))
+    keep(draft, all_looked_for(in_full(beispiel()), of_patients=False))
     keep(draft, [*ticked_document(), second_course()])
     assert unstated_cells(draft.head.content) == []
 

@@ -21,9 +21,7 @@ from ..models import (
 )
 from ..models.choices import Extraction
 from .base import Inline, PublicationAdmin, RecordAdmin, WideInline
-from .versions import VersionedAdmin
-
-NAMED = 5  # patients in a message, at most
+from .versions import NAMED, VersionedAdmin
 
 
 class StudyGroupInline(Inline):

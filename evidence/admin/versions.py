@@ -9,7 +9,7 @@ from ..models import Door, Patient, Study, StudyDraft
 from ..models.base import Keyed
 from ..models.choices import Extraction
 
-NAMED = 5  # cells in a message, at most
+NAMED = 5  # cells or patients in a message, at most
 
 
 def study_of(record: Keyed) -> Study:
@@ -45,8 +45,8 @@ class VersionedAdmin:
         after = document_around(record)
         settled = with_ticks_settled(before, after)
         request.states_known = settled
-        unstated = unstated_cells(settled)
         slugs = ticked(after) - ticked(settled)
+        unstated = unstated_cells(settled) if slugs else []
         for patient in Patient.objects.filter(study=study, slug__in=slugs).select_related("study"):
             patient.looked_for = False
             patient.settle_study()
@@ -60,17 +60,17 @@ class VersionedAdmin:
                 "said to be read in full.",
                 messages.WARNING,
             )
-
         self.settle_rest(request, study.pk, before, settled)
 
     def settle_rest(self, request, study_pk: int, before: Document, after: Document) -> None:
         """The same of the study's own fields and its groups, for which there is no tick: where more
         of them is empty than before, the study counts as read in part.
         """
-        was_in_full = study_record(before)["fields"].get("extraction") if before else None
-        study = Study.objects.get(pk=study_pk)
+        if not before or study_record(before)["fields"].get("extraction") != Extraction.FULL_TEXT:
+            return
         cells = [cell.label for cell in unstated_cells(after, before) if not cell.patient]
-        if not cells or was_in_full != Extraction.FULL_TEXT or study.extraction != was_in_full:
+        study = Study.objects.get(pk=study_pk)
+        if not cells or study.extraction != Extraction.FULL_TEXT:
             return
         study.extraction = Extraction.IN_PART
         study.save(update_fields=["extraction"])

@@ -1,6 +1,5 @@
 """Collections of evidence, and the studies in them."""
 
-from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Lower
@@ -121,8 +120,7 @@ class Collection(Keyed):
             errors["kind"] = KIND_STAYS
         if self.slug != stored.slug and (has_studies or stored.drafts.exists()):
             errors["slug"] = ADDRESS_STAYS
-        if errors:
-            raise ValidationError(errors)
+        raise_errors(errors)
 
     @property
     def is_simulated(self) -> bool:
