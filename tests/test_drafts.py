@@ -28,8 +28,9 @@ from evidence.curation.documents import (
     read_document,
     study_record,
 )
-from evidence.curation.drafts import Author, Conflict, NotPublishable
+from evidence.curation.drafts import Author, Conflict
 from evidence.curation.fixture_files import read_all
+from evidence.curation.writing import NotPublishable
 from evidence.downloads.release_status import content_hash
 from evidence.models import (
     Collection,
@@ -742,18 +743,18 @@ PUBLISH_AND_DIE = """
 import os, signal, sys
 import django
 django.setup()
-from evidence.curation import drafts
+from evidence.curation import drafts, writing
 from evidence.models import StudyDraft
 from tests.drafting import SOMEBODY
 
-written, write = 0, drafts.write_record
+written, write = 0, writing.write_record
 def write_until(record):
     global written
     written += 1
     if written == int(sys.argv[1]):
         os.kill(os.getpid(), signal.SIGKILL)
     write(record)
-drafts.write_record = write_until
+writing.write_record = write_until
 drafts.publish(StudyDraft.objects.get(), based_on=1, author=SOMEBODY)
 """
 WHAT_STANDS = """

@@ -1,10 +1,7 @@
 """Studies in work: what is open, what has changed, undoing it, publishing it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from itertools import groupby
 
-from django.apps import apps
 from django.contrib import admin, messages
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -20,23 +17,21 @@ from django.utils.text import capfirst
 from django.views.decorators.http import require_POST
 
 from ..curation import drafts
-from ..curation.cell_states import Cell, unstated_cells
-from ..curation.documents import CellChange, differences
-from ..curation.drafts import Author, Conflict, NotPublishable, content_of
+from ..curation.cell_states import unstated_cells
+from ..curation.documents import differences
+from ..curation.drafts import Author, Conflict, content_of
 from ..curation.preview import previewed
 from ..curation.same_person import likely_same
-from ..models import Curator, Study, StudyDraft, StudyVersion
-from ..models.patient import PresenceRecord
+from ..curation.writing import NotPublishable
+from ..models import Curator, StudyDraft, StudyVersion
 from ..web import cases
 from .imports import ImportViews
+from .record_changes import SHOWN_CHANGES, by_owner, changes_context
 from .work import IS_OPEN
 
-PLACES = "evidence.provenance"
 MOMENT = "Y-m-d H:i"
 
-SHOWN_CHANGES = 2_000  # cells listed on one page; the page says how many there are
 SHOWN_PROBLEMS = 20  # sentences above a page, at most
-UNFOLDED_CELLS = 60  # more of new or removed records are folded, to be opened one by one
 
 
 class WorkFilter(admin.SimpleListFilter):
@@ -52,64 +47,6 @@ class WorkFilter(admin.SimpleListFilter):
         if self.value() == "open":
             return queryset.filter(IS_OPEN)
         return queryset.exclude(IS_OPEN) if self.value() == "none" else queryset
-
-
-@dataclass
-class RecordChanges:
-    """The cells of one record that differ, as a page lists them."""
-
-    title: str
-    kind: str  # “changed”, “added” or “removed”
-    changes: list[CellChange]
-    unfolded: bool = True
-    said: str = ""  # what a new record says that has one thing to say: present, or absent
-
-
-def by_record(changes: list[CellChange]) -> dict[str, list[RecordChanges]]:
-    """Changes under their records: those of the evidence, then, apart, the places of values."""
-    groups: dict[tuple, RecordChanges] = {}
-    for change in changes:
-        group = groups.setdefault(
-            (change.model, change.key), RecordChanges(record_title(change), change.record, [])
-        )
-        if change.record == "changed" or change.field not in key_fields(change.model):
-            group.changes.append(change)
-    for (label, _), group in groups.items():
-        model = apps.get_model(label)
-        if issubclass(model, PresenceRecord) and group.kind == "added":
-            status = {change.field: change.words[1] for change in group.changes}.get("status")
-            group.said = status or str(model().get_status_display())
-    records = [group for (model, _), group in groups.items() if model != PLACES]
-    if sum(len(group.changes) for group in records) > UNFOLDED_CELLS:
-        for group in records:
-            group.unfolded = group.kind == "changed"
-    places = [group for (model, _), group in groups.items() if model == PLACES]
-    return {"records": records, "places": places}
-
-
-def key_fields(model: str) -> set[str]:
-    """Fields that name a record, and so stand in its title."""
-    return {path.split("__")[0] for path in apps.get_model(model).KEY}
-
-
-def record_title(change: CellChange) -> str:
-    """A record in words, without the collection and the study whose page it stands on."""
-    model = apps.get_model(change.model)
-    noun = str(model._meta.verbose_name)
-    if model is Study:
-        return capfirst(noun)
-    path, *rest = (
-        part for part in model.KEY if not part.endswith(("collection__slug", "study__slug"))
-    )
-    first, *others = map(str, change.key[len(change.key) - len(rest) - 1 :])
-    if path.endswith("patient__slug"):
-        return f"{first}, {noun.removeprefix('patient ')} {' / '.join(others)}"
-    return f"{capfirst(noun)} {' / '.join([first, *others])}"
-
-
-def by_owner(cells: list[Cell]) -> list[tuple[str, list[Cell]]]:
-    """Core cells under the patient or the course they are of."""
-    return [(owner, list(group)) for owner, group in groupby(cells, lambda cell: cell.owner)]
 
 
 @admin.register(StudyDraft)
@@ -332,15 +269,6 @@ class StudyDraftAdmin(ImportViews, admin.ModelAdmin):
             "can_change": self.has_change_permission(request),
         }
         return TemplateResponse(request, "admin/evidence/studydraft/version.html", context)
-
-
-def changes_context(changes: list[CellChange]) -> dict:
-    """What `_changes.html` shows."""
-    return {
-        **by_record(changes[:SHOWN_CHANGES]),
-        "changes_shown": min(len(changes), SHOWN_CHANGES),
-        "changes_count": len(changes),
-    }
 
 
 def readers_request(request: HttpRequest, draft: StudyDraft) -> HttpRequest:

@@ -3,14 +3,8 @@
 from django.core.management.base import BaseCommand, CommandError
 
 from ...curation.cell_states import state_words, unstated_cells
-from ...curation.drafts import (
-    Author,
-    Conflict,
-    NotPublishable,
-    content_of,
-    publish,
-    unpublished_changes,
-)
+from ...curation.drafts import Author, Conflict, content_of, publish, unpublished_changes
+from ...curation.writing import NotPublishable
 from ...models import Door, StudyDraft
 from ...models.choices import Extraction
 
