@@ -7,7 +7,7 @@ from io import StringIO
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from hypothesis import given, settings
@@ -672,6 +672,29 @@ def test_no_order_of_edits_says_of_a_cell_that_it_was_looked_for(work, edits):
 def test_loading_fixtures_writes_versions(db):
     draft = StudyDraft.objects.get(collection__slug="published", slug="fujita-2019")
     assert (draft.head.door, draft.head.is_public, draft.is_open) == ("fixtures", True, False)
+
+
+def test_the_command_says_what_is_open_then_publishes(draft):
+    def run(study="beispiel-2027", **options) -> str:
+        out = StringIO()
+        call_command("publish_study", "work", study, stdout=out, **options)
+        return out.getvalue()
+
+    told = run(dry_run=True)
+    assert "cells differ from what readers see" in told
+    assert "beispiel-2027-1: sex: untouched" in told
+    assert not Study.objects.filter(slug="beispiel-2027").exists()
+    told = run(message="First entry.")
+    assert "Published as version 2, read as: full text, read in part." in told
+    assert StudyDraft.objects.get(pk=draft.pk).head.message == "First entry."
+    assert "readers see this version already" in run()
+    with pytest.raises(CommandError, match="There is no study nowhere in work in work"):
+        run("nowhere")
+    draft.refresh_from_db()
+    keep(draft, with_cell(draft.head.content, "patient", "age_years", 240))
+    with pytest.raises(CommandError, match="Nothing was changed") as refused:
+        run()
+    assert "less than or equal to 120" in str(refused.value)
 
 
 def test_the_study_page_says_how_it_came_and_what_was_corrected(client, draft, django_user_model):
