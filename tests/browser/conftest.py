@@ -4,6 +4,8 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
@@ -26,43 +28,65 @@ OF_CHROMIUM = {
 }
 
 
-@pytest.fixture(scope="session")
-def site_environment(tmp_path_factory) -> dict[str, str]:
-    """What the server and the commands beside it are told: a port and a database of their own."""
-    folder, port = tmp_path_factory.mktemp("site"), free_port()
-    environment = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("PYTEST", "CASEBOOK_"))
-    }
-    return environment | {
-        "CASEBOOK_SECRET_KEY": "browser tests",
-        "CASEBOOK_HTTPS": "0",
-        "DATABASE_URL": f"sqlite:///{folder / 'casebook.sqlite3'}",
-        "PORT": str(port),
-    }
+class Site:
+    """A server of its own, on a database of its own."""
 
+    def __init__(self, folder: Path):
+        self.port = str(free_port())
+        self.address = f"http://localhost:{self.port}"
+        found = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("PYTEST", "CASEBOOK_"))
+        }
+        self.environment = found | {
+            "CASEBOOK_SECRET_KEY": "browser tests",
+            "CASEBOOK_HTTPS": "0",
+            "DATABASE_URL": f"sqlite:///{folder / 'casebook.sqlite3'}",
+            "PORT": self.port,
+        }
 
-@pytest.fixture(scope="session")
-def site_command(site_environment):
-    """site_command(name, *arguments, **variables) runs a command on the server's database."""
-
-    def run(*command: str, **variables: str) -> None:
+    def command(self, *command: str, **variables: str) -> None:
+        """Runs a command on the server's database."""
         subprocess.run(
             [sys.executable, "manage.py", *command],
             cwd=ROOT,
-            env=site_environment | variables,
+            env=self.environment | variables,
             check=True,
             stdout=subprocess.DEVNULL,
         )
 
-    return run
+    @contextmanager
+    def served(self):
+        """While this lasts, the server answers."""
+        server = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "gunicorn",
+                "-c",
+                "python:evidence.gunicorn_conf",
+                "evidence.wsgi",
+            ],
+            cwd=ROOT,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            said = next((line for line in server.stdout if "Casebook is at" in line), "")
+            assert f"{self.address}/" in said, "the server stopped before it was ready"
+            yield
+        finally:
+            server.terminate()
+            server.wait(20)
+            server.stdout.close()
 
 
 @pytest.fixture(scope="session")
-def site(site_environment, site_command):
-    """A server of its own, on a database of its own."""
-    port = site_environment["PORT"]
+def site(tmp_path_factory):
+    """The address of a site that no test changes."""
+    shown = Site(tmp_path_factory.mktemp("site"))
     released = ["release", "--verbosity", "0"]
     drawn_at_random = [
         "generate_cohort",
@@ -81,22 +105,9 @@ def site(site_environment, site_command):
         released,
         drawn_at_random,
     ):
-        site_command(*command)
-    server = subprocess.Popen(
-        [sys.executable, "-m", "gunicorn", "-c", "python:evidence.gunicorn_conf", "evidence.wsgi"],
-        cwd=ROOT,
-        env=site_environment,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        said = next((line for line in server.stdout if "Casebook is at" in line), "")
-        assert f"http://localhost:{port}/" in said, "the server stopped before it was ready"
-        yield f"http://localhost:{port}"
-    finally:
-        server.terminate()
-        server.wait(20)
-        server.stdout.close()
+        shown.command(*command)
+    with shown.served():
+        yield shown.address
 
 
 @pytest.fixture(scope="session")

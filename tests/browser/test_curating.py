@@ -8,6 +8,7 @@ from openpyxl import load_workbook
 from playwright.sync_api import expect
 
 from ..workbooks import COURSES, PATIENTS, STUDIES, Rows, fill_template
+from .conftest import Site
 from .test_cohort import AXE
 
 pytestmark = pytest.mark.browser
@@ -44,15 +45,25 @@ def rows(**patient) -> Rows:
 
 
 @pytest.fixture(scope="module")
-def curator(site, site_command, chromium):
-    """A browser in which a curator has logged in; what its console says is kept."""
-    site_command(
+def site(tmp_path_factory):
+    """The address of a site apart: what is published here stands on no page of other tests."""
+    own = Site(tmp_path_factory.mktemp("curating"))
+    own.command("migrate", "--verbosity", "0")
+    own.command("load_evidence", "--verbosity", "0")
+    own.command(
         "createsuperuser",
         "--noinput",
         "--username=ada",
         "--email=ada@example.org",
         DJANGO_SUPERUSER_PASSWORD=PASSWORD,
     )
+    with own.served():
+        yield own.address
+
+
+@pytest.fixture(scope="module")
+def curator(site, chromium):
+    """A browser in which a curator has logged in; what its console says is kept."""
     context = chromium.new_context()
     context.set_default_timeout(20_000)
     page = context.new_page()
