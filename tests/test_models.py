@@ -142,6 +142,7 @@ BREAKING = {
     "group_n_positive": {"n": 0},
     "groupfinding_kind_coded": {"kind": "x"},
     "groupfinding_percent_range": {"percent": 101},
+    "groupfinding_at_weeks_range": {"at_weeks": -1},
     "groupfinding_item_coded": {"item": "x"},
     "finding_item_is_counted": {"item": "stopped", "kind": "share"},
     "finding_harm_is_counted": {"harm": True, "kind": "score"},

@@ -504,7 +504,12 @@ def test_a_number_with_two_meanings_says_both(published):
 def test_a_cell_that_holds_a_number_has_one_meaning(published, typed, kept):
     """Of the scores of HAQ-DI, which go in eighths, every second has three decimal places."""
     rows = four_patients()
-    rows[OUTCOMES][0] |= {"measure": "HAQ-DI", "baseline": typed, "follow-up": 0.625}
+    rows[OUTCOMES][0] |= {
+        "domain": "global",
+        "measure": "HAQ-DI",
+        "baseline": typed,
+        "follow-up": 0.625,
+    }
     result = imported(rows, published)
     if kept:
         assert result.faults == []
@@ -883,6 +888,9 @@ CORE_FAULTS = [
     Planted("a simulated id among the published", renamed(37, "SIM-1-37"), PATIENTS, 38, "patient",
             "SIM-1-37"),
     cell("a domain that is none", OUTCOMES, 38, "domain", "liver"),
+    cell("a domain that is not the measure’s", OUTCOMES, 44, "domain", "lung"),
+    cell("a unit that is not the measure’s", OUTCOMES, 45, "unit", "L",
+         **{"measure": "6-minute walk distance", "domain": "lung"}),
     cell("a bad place", COURSES, 39, "place", "p. 4 " * 40),
     Planted("a patient without a course", remove_rows(COURSES, 40), PATIENTS, 41, "patient",
             "series-1-40"),
@@ -901,6 +909,8 @@ CORE_FAULTS = [
             "may share patients with", "nobody-1999"),
     Planted("more with the event than patients", changed(FINDINGS, 2, events=21), FINDINGS, 2,
             "events", "21"),
+    Planted("a week before the start", changed(FINDINGS, 2, **{"assessed at (weeks)": -5}),
+            FINDINGS, 2, "assessed at (weeks)", "-5"),
     Planted("a finding of no group", changed(FINDINGS, 3, group="plazebo"), FINDINGS, 3, "group",
             "plazebo", ("placebo",)),
     Planted("a group of several drugs that names one",
@@ -1029,6 +1039,28 @@ def test_consequences_of_a_fault_are_left_out(published):
             row.setdefault("patient", f"beispiel-2027-{row.pop('number', None)}")
         fault = only_fault_of(imported(rows, published), sheet, header)
         assert fault.row == 2, (sheet, header)
+
+
+def test_what_stands_under_a_doubled_or_broken_id_is_no_fault_of_its_own(published):
+    """Its rows name a patient that is known as soon as the id is mended."""
+    for wrong in ("series-1-1", "series 1?"):
+        rows = patient_series(4, 1)
+        rows[PATIENTS][3]["patient"] = wrong
+        fault = only_fault(imported(rows, published))
+        assert (fault.sheet, fault.row, fault.column) == (PATIENTS, 5, "patient")
+    rows[COURSES][0]["patient"] = "series-1-9"  # one more than there are broken ids
+    assert {(fault.sheet, fault.row) for fault in imported(rows, published).faults} >= {
+        (PATIENTS, 5),
+        (COURSES, 2),
+        (COURSES, 5),
+    }
+
+
+def test_a_whole_number_is_not_to_be_written_as_a_fraction(published):
+    rows = four_patients()
+    rows[STUDIES][0]["year"] = "2.027"
+    fault = only_fault(imported(rows, published))
+    assert fault.problem == "“2.027” may be 2027 or 2.027. Write 2027."
 
 
 def only_fault_of(result, sheet: str, header: str) -> Fault:
@@ -1268,6 +1300,14 @@ HOSTILE = {
     "nothing": (lambda: io.BytesIO(b""), "neither"),
     "half a workbook": (lambda: io.BytesIO(plain().read()[:3000]), "damaged"),
     "a workbook with a broken sheet": (lambda: rezipped(plain(), {SHEET: b"<a>"}), "read"),
+    "a workbook with a row before the first": (
+        lambda: rezipped(plain(), {SHEET: part(plain(), SHEET).replace(b'r="2"', b'r="-2"')}),
+        "order",
+    ),
+    "a workbook with a row twice": (
+        lambda: rezipped(plain(), {SHEET: part(plain(), SHEET).replace(b'r="3"', b'r="2"')}),
+        "order",
+    ),
     "a workbook without its index": (lambda: rezipped(plain(), {"xl/workbook.xml": b"x"}), "read"),
     "another document": (lambda: rezipped(plain(), {"xl/workbook.xml": None}), "neither"),
     "OpenDocument": (lambda: rezipped(bomb_free(), {"mimetype": b"x"}), "another kind"),

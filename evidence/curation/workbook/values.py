@@ -460,7 +460,7 @@ def read_time(column: Column, text: str) -> Reading:
 
 
 def number_in(column: Column, text: str) -> Reading:
-    return number_from(column, decimal_of(text))
+    return number_from(column, decimal_of(text, column.kind == Kind.DECIMAL))
 
 
 def number_from(column: Column, value: Decimal) -> Reading:
@@ -473,7 +473,7 @@ def number_from(column: Column, value: Decimal) -> Reading:
     return Reading(int(value))
 
 
-def decimal_of(text: str) -> Decimal:
+def decimal_of(text: str, takes_fractions: bool = True) -> Decimal:
     """The number a text says, with a decimal point or a decimal comma. Raises CellError."""
     found = NUMBER.fullmatch(text)
     if not found or not (found[2] or found[4]):
@@ -481,9 +481,10 @@ def decimal_of(text: str) -> Decimal:
     sign, whole, mark, fraction = found.groups()
     whole = (whole or "0").replace(" ", "")
     if mark and len(fraction) == 3 and len(whole) <= 3 and not whole.startswith("0"):
+        decimal = f", or {whole}.{fraction}0" if takes_fractions else ""
         raise CellError(
-            f"“{text}” may be {whole}{fraction} or {whole}.{fraction}. Write {whole}{fraction}, or "
-            f"{whole}.{fraction}0."
+            f"“{text}” may be {whole}{fraction} or {whole}.{fraction}. Write "
+            f"{whole}{fraction}{decimal}."
         )
     return Decimal(f"{sign}{whole}.{fraction or 0}").normalize() + 0
 
