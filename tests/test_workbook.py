@@ -23,7 +23,7 @@ from evidence.curation.workbook.rows import Conversion, Fault
 from evidence.curation.workbook.sheets import FAULTS, LEFT_OUT, OWN_SHEETS, SHEETS
 from evidence.curation.workbook.template import write_template
 from evidence.curation.workbook.terms import read_terms
-from evidence.models import Autoantibody, DataVersion, StudyDraft, Therapy
+from evidence.models import Autoantibody, Collection, DataVersion, StudyDraft, Therapy
 
 from . import workbooks
 from .workbooks import (
@@ -1085,6 +1085,19 @@ def test_missing_and_unknown_sheets_are_named(published):
         (FINDINGS, None, ()),
         ("Patiens", None, (PATIENTS,)),
     ]
+
+
+def test_a_workbook_made_for_another_collection_is_refused(published):
+    other = Collection.objects.get(slug="sener-2025-reconstruction")
+    book = openpyxl.load_workbook(io.BytesIO(write_template(other)))
+    file = io.BytesIO()
+    book.save(file)
+    with pytest.raises(UnreadableFile, match="made for the collection sener-2025-reconstruction"):
+        read_workbook(file, "studies.xlsx", published)
+    assert read_workbook(file, "studies.xlsx", other).faults == []
+    del book["Instructions"]
+    book.save(file := io.BytesIO())
+    assert read_workbook(file, "studies.xlsx", published).faults == []
 
 
 def test_csv_files_may_bear_the_name_of_the_workbook_before_that_of_the_sheet(published):
