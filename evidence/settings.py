@@ -156,9 +156,10 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "factory": PrivateConnection,
         # WAL lets readers go on while a curator saves; NORMAL is safe under WAL; a writer waits 10
         # s for another instead of failing; IMMEDIATE takes the write lock at the start, so that a
-        # transaction which reads first is not refused in the middle.
+        # transaction which reads first is not refused in the middle. A row that is replaced meets
+        # the triggers of one that is deleted only where triggers are recursive.
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA "
-        "foreign_keys=ON; PRAGMA busy_timeout=10000;",
+        "foreign_keys=ON; PRAGMA busy_timeout=10000; PRAGMA recursive_triggers=ON;",
         "transaction_mode": "IMMEDIATE",
     }
 else:

@@ -9,7 +9,7 @@ from django.db.models import F, Q, Value
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evidence.curation.documents import PARTS
+from evidence.models.study_parts import PARTS
 from evidence.curation.workbook.constraint_check import fields_in, predicate, rules_of
 
 RULES = [

@@ -9,7 +9,6 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.forms import BaseForm
 from django.utils.text import capfirst
 
-from ..curation.documents import PARTS
 from ..curation.integrity import (
     RECORD_RULES,
     IntegrityIssue,
@@ -20,7 +19,7 @@ from ..curation.integrity import (
 )
 from ..models import Collection, Manifestation
 from ..models.base import Keyed
-from .versions import study_of
+from ..models.study_parts import PARTS, study_of
 
 # What a change of these may break in records that are coded with them.
 RULES_OF_SHARED = {

@@ -3,21 +3,14 @@
 from django.contrib import messages
 
 from ..curation.cell_states import ticked, unstated_cells, with_ticks_settled
-from ..curation.documents import PARTS, Document, read_document, study_record
+from ..curation.documents import Document, read_document, study_record
 from ..curation.drafts import Author, content_of, note_study
 from ..models import Door, Patient, Study, StudyDraft
 from ..models.base import Keyed
 from ..models.choices import Extraction
+from ..models.study_parts import study_of
 
 NAMED = 5  # cells or patients in a message, at most
-
-
-def study_of(record: Keyed) -> Study:
-    """The study a record is part of."""
-    path = PARTS[type(record)]
-    for step in [] if path == "pk" else path.split("__"):
-        record = getattr(record, step)
-    return record
 
 
 class VersionedAdmin:

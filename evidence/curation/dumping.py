@@ -29,7 +29,8 @@ from ..models import (
     Therapy,
 )
 from ..models.base import Keyed
-from .documents import PARTS, in_order, key_of, record_of, with_references
+from ..models.study_parts import PARTS
+from .documents import in_order, key_of, record_of, with_references
 from .fixture_files import SHARED_FILES, BrokenFixture, fixture_text
 
 # Files of what no study owns, with the models in them in loading order.
