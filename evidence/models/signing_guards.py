@@ -149,10 +149,13 @@ SIGNED_BEFORE = (
     "WHERE version.draft_id = NEW.draft_id AND version.signature_id IS NOT NULL)"
 )
 STILL_OPEN = (
-    f"OLD.origin = '{PREVIEW}' OR NOT EXISTS (SELECT 1 FROM evidence_studydraft AS draft "  # noqa: S608
-    "JOIN evidence_studyversion AS version ON version.id = draft.published_id "
-    f"WHERE draft.id = OLD.draft_id AND (OLD.origin = '{FILES}' "
-    "OR version.signature_id = OLD.signature_id))"
+    f"OLD.origin = '{PREVIEW}' OR (OLD.origin = '{SIGNED}' AND NOT EXISTS (SELECT 1 "  # noqa: S608
+    "FROM evidence_studydraft AS draft JOIN evidence_studyversion AS version "
+    "ON version.id = draft.published_id WHERE draft.id = OLD.draft_id "
+    f"AND version.signature_id = OLD.signature_id)) OR (OLD.origin = '{FILES}' AND EXISTS "
+    "(SELECT 1 FROM evidence_studydraft AS draft JOIN evidence_study AS study "
+    "ON study.collection_id = draft.collection_id AND study.slug = draft.slug "
+    "WHERE draft.id = OLD.draft_id AND draft.published_id IS NULL))"
 )
 NOT_CHECKED = (
     "This version is not signed as checked by a second person, has been sent back or changed "
