@@ -54,6 +54,16 @@ from .drafting import SOMEBODY, beispiel, keep, record, with_cell
 from .factories import make_collection, make_patient, make_study, make_treatment
 
 pytestmark = pytest.mark.django_db
+LOAD_AND_DUMP = """
+import django
+django.setup()
+from pathlib import Path
+from django.core.management import call_command
+
+call_command("migrate", verbosity=0)
+call_command("load_evidence", folder=Path("{}"), verbosity=0)
+call_command("dump_evidence", Path("{}"), "--all", verbosity=0)
+"""
 OPENED_AND_COMMITTED = """
 import django
 django.setup()
@@ -61,15 +71,15 @@ from django.db import IntegrityError, transaction
 from evidence.models import Collection, OpenPublication, StudyDraft, Study
 Collection.objects.create(slug="two", name="two", description="x", kind="published",
                           needs_two_people=True)
-draft = StudyDraft.objects.create(collection=Collection.objects.get(slug="two"), slug="one")
+draft = StudyDraft.objects.create(collection=Collection.objects.get(slug="two"), slug="opened")
 try:
     with transaction.atomic():
         OpenPublication.objects.create(draft=draft, origin="preview")
-        Study.objects.create(collection=draft.collection, slug="one", short_name="One",
+        Study.objects.create(collection=draft.collection, slug="opened", short_name="One",
                              design="unknown", extraction="abstract", state="published")
 except IntegrityError as error:
     print(type(error).__name__)
-print(OpenPublication.objects.count(), Study.objects.filter(slug="one").count())
+print(OpenPublication.objects.count(), Study.objects.filter(slug="opened").count())
 """
 KEY = ["two", "beispiel-2027"]
 
@@ -621,13 +631,19 @@ def test_files_load_as_files_and_yield_to_what_was_checked(two, public, tmp_path
         OpenPublication.objects.create(draft=public, origin="files")
 
 
-def test_a_dump_with_versions_keeps_the_signatures(public, entered, alice, bob, tmp_path):
+def test_a_dump_with_versions_loads_into_an_empty_database_with_its_signatures(
+    public, entered, alice, bob, tmp_path
+):
+    """Where nobody of those who signed has an account."""
     keep(public, with_cell(public.head.content, "patient", "age_years", 62), Author(alice))
     say(public, Meaning.SUBMITTED, alice)
     say(public, Meaning.SENT_BACK, bob, "Why?")
-    call_command("dump_evidence", tmp_path, with_drafts=True, verbosity=0)
-    entries = json.loads((tmp_path / "drafts.json").read_text())
-    entry = next(one for one in entries if one["collection"] == "two")
+    first, second = tmp_path / "first", tmp_path / "second"
+    call_command("dump_evidence", first, "--all", verbosity=0)
+    processes.run(LOAD_AND_DUMP.format(first, second), tmp_path / "other.sqlite3")
+    files = {path.name: path.read_text() for path in first.iterdir()}
+    assert {path.name: path.read_text() for path in second.iterdir()} == files
+    entry = next(one for one in json.loads(files["drafts.json"]) if one["collection"] == "two")
     words = [word["meaning"] for one in entry["versions"] for word in one["signatures"]]
     assert words == ["submitted", "checked", "submitted", "sent_back"]
     published = next(one for one in entry["versions"] if one["number"] == entry["published"])
