@@ -4,12 +4,18 @@ command, the ORM or SQL.
 
 import json
 from contextlib import contextmanager
+from importlib import import_module
 
 import pytest
+from django.apps import apps
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 from django.utils import timezone
 
 from evidence.curation import drafts
@@ -19,6 +25,7 @@ from evidence.curation.signing import last_word, sign, why_not
 from evidence.curation.writing import NotPublishable
 from evidence.models import (
     Collection,
+    Curator,
     Door,
     Meaning,
     OpenPublication,
@@ -693,3 +700,200 @@ def test_the_application_role_publishes_as_two_people_and_in_no_other_way(
         publish(entered, alice)
         with refused(TWO_PEOPLE):
             Study.objects.filter(slug="beispiel-2027").update(notes="x")
+
+
+# In the admin.
+
+
+def in_group(user, *names) -> None:
+    user.groups.set(Group.objects.filter(name__in=names))
+
+
+def address(draft, step="change") -> str:
+    return reverse(f"admin:evidence_studydraft_{step}", args=[draft.pk])
+
+
+def page(client, user, draft, step="change") -> str:
+    client.force_login(user)
+    return " ".join(client.get(address(draft, step)).content.decode().split())
+
+
+def press(client, user, draft, step, **data) -> str:
+    client.force_login(user)
+    draft.refresh_from_db()
+    data = {"based_on": draft.head.number} | data
+    answer = client.post(address(draft, f"{step}_view"), data, follow=True)
+    return " ".join(answer.content.decode().split())
+
+
+@pytest.fixture
+def team(people) -> dict:
+    for name, group in (("alice", "Extractors"), ("bob", "Checkers"), ("carl", "Editors")):
+        in_group(people[name], group)
+    return people
+
+
+def test_groups_go_the_whole_way(client, entered, team):
+    """Alice enters, Bob sends back and then signs, Carl publishes; readers are told, without names
+    until somebody agrees to be named.
+    """
+    alice, bob, carl = team["alice"], team["bob"], team["carl"]
+    assert "Send to be checked" in page(client, alice, entered)
+    assert "Sent to be checked" in press(client, alice, entered, "submit")
+    assert "Sign: checked" not in page(client, alice, entered)
+    told = page(client, bob, entered)
+    assert "Sign: checked" in told and "Send back" in told and "to be checked" in told
+    assert "Say what has to be mended" in press(client, bob, entered, "send_back")
+    told = press(client, bob, entered, "send_back", remark="Age is 62 in table 1.")
+    assert "sent back, to be mended" in told and "Age is 62 in table 1." in told
+    keep(entered, with_cell(entered.head.content, "patient", "age_years", 62), Author(alice))
+    press(client, alice, entered, "submit")
+    assert "can be published once a second person" in page(client, carl, entered)
+    assert "Not yet by a second person" in page(client, carl, entered, "publish_view")
+    assert "checked, to be published" in press(client, bob, entered, "check")
+    told = page(client, carl, entered, "publish_view")
+    assert "bob signed version 2" in told and "What changes for readers:" in told
+    assert "readers see it now" in press(client, carl, entered, "publish", message="First entry.")
+    told = " ".join(client.get("/two/studies/beispiel-2027/").content.decode().split())
+    assert "Checked by a second person on" in told and "bob" not in told
+    Curator.objects.create(user=bob, public_name="B. Beispiel")
+    assert "B. Beispiel" in client.get("/two/studies/beispiel-2027/").content.decode()
+
+
+def test_an_author_s_request_to_sign_is_refused_in_words(client, entered, alice):
+    in_group(alice, "Extractors", "Checkers", "Editors")
+    press(client, alice, entered, "submit")
+    told = page(client, alice, entered)
+    assert "Sign: checked" not in told and AUTHOR_SIGNS in told
+    assert AUTHOR_SIGNS in press(client, alice, entered, "check")
+    assert "A second person has to check it first" in press(client, alice, entered, "publish")
+    assert not Study.objects.filter(slug="beispiel-2027").exists()
+
+
+def test_even_an_administrator_cannot_check_their_own_work(client, entered, alice):
+    alice.is_superuser = True
+    alice.save()
+    press(client, alice, entered, "submit")
+    assert AUTHOR_SIGNS in press(client, alice, entered, "check")
+
+
+@pytest.mark.parametrize(
+    ("group", "steps"),
+    [
+        ("Extractors", {"check", "send_back", "publish"}),
+        ("Checkers", {"publish", "undo", "give_up"}),
+        ("Editors", {"submit", "check", "send_back", "undo"}),
+    ],
+)
+def test_a_group_may_do_its_own_part(client, entered, bob, group, steps):
+    in_group(bob, group)
+    client.force_login(bob)
+    assert client.get(address(entered)).status_code == 200
+    for step in steps:
+        answer = client.post(address(entered, f"{step}_view"), {"based_on": 1})
+        assert answer.status_code == 403, step
+    assert not Signature.objects.exists()
+
+
+def test_what_changed_meanwhile_is_not_signed(client, entered, team):
+    press(client, team["alice"], entered, "submit")
+    keep(entered, with_cell(entered.head.content, "patient", "age_years", 62), Author(team["carl"]))
+    told = press(client, team["bob"], entered, "check", based_on=1)
+    assert "wrote version 2 meanwhile" in told
+    assert not Signature.objects.filter(meaning="checked").exists()
+
+
+def test_forms_of_records_are_read_only_where_two_people_publish(client, public, admin_user):
+    client.force_login(admin_user)
+    patient = Patient.objects.get(slug="beispiel-2027-1")
+    for shown in (patient, patient.study, patient.treatments.first()):
+        name = shown._meta.model_name
+        change = reverse(f"admin:evidence_{name}_change", args=[shown.pk])
+        told = client.get(change).content.decode()
+        assert "two people publish" in told and address(public) in told
+        assert 'name="_save"' not in told
+        assert client.post(change, {}).status_code == 403
+        delete = reverse(f"admin:evidence_{name}_delete", args=[shown.pk])
+        assert client.post(delete, {"post": "yes"}).status_code == 403
+        data = {"action": "delete_selected", "_selected_action": [shown.pk], "post": "yes"}
+        told = client.post(reverse(f"admin:evidence_{name}_changelist"), data).content.decode()
+        assert "two people publish in its collection" in told
+    study = {"collection": public.collection_id, "slug": "new", "short_name": "New"}
+    told = client.post(reverse("admin:evidence_study_add"), study).content.decode()
+    assert "records are entered and changed under" in told
+    assert Patient.objects.get(slug="beispiel-2027-1").age_years == 61
+
+
+def test_one_person_signs_and_publishes_where_one_is_enough(client, work, alice, bob):
+    """And readers are told which it was."""
+    in_group(alice, "Extractors", "Editors")
+    in_group(bob, "Checkers")
+    draft = drafts.open_draft(work, "beispiel-2027", Author(alice))
+    keep(draft, beispiel(), Author(alice))
+    told = page(client, alice, draft, "publish_view")
+    assert "Not by a second person." in told
+    press(client, alice, draft, "publish")
+    public_page = "/work/studies/beispiel-2027/"
+    assert "Not checked by a second person" in client.get(public_page).content.decode()
+    draft.refresh_from_db()
+    keep(draft, with_cell(draft.head.content, "patient", "age_years", 62), Author(alice))
+    press(client, alice, draft, "submit")
+    press(client, bob, draft, "check")
+    press(client, alice, draft, "publish")
+    assert "Checked by a second person on" in client.get(public_page).content.decode()
+    draft.refresh_from_db()
+    keep(draft, with_cell(draft.head.content, "patient", "age_years", 63), Author(alice))
+    press(client, alice, draft, "publish")
+    assert "Not checked by a second person" in client.get(public_page).content.decode()
+
+
+def test_the_confirmation_says_what_stands_in_the_way(client, work, alice):
+    in_group(alice, "Editors")
+    draft = drafts.open_draft(work, "beispiel-2027", Author(alice))
+    keep(draft, with_cell(beispiel(), "patient", "age_years", 240), Author(alice))
+    told = page(client, alice, draft, "publish_view")
+    assert "It cannot be published yet" in told and "less than or equal to 120" in told
+    assert "Publish for readers" not in told
+
+
+def test_the_list_of_studies_in_work_costs_the_same_for_one_and_for_many(admin_client, two, alice):
+    def count(number) -> int:
+        for each in range(number):
+            slug = f"study-{number}-{each}"
+            draft = drafts.open_draft(two, slug, Author(alice))
+            study = with_cell(beispiel(collection="two"), "study", "slug", slug)[:1]
+            keep(draft, study, Author(alice))
+            say(draft, Meaning.SUBMITTED, alice)
+        with CaptureQueriesContext(connection) as queries:
+            admin_client.get(reverse("admin:evidence_studydraft_changelist"))
+        return len(queries)
+
+    assert count(1) == count(10)
+
+
+# Accounts.
+
+
+@pytest.mark.parametrize("name", ["Alice", "alice ", " ALICE"])
+def test_capitals_and_spaces_make_no_other_account(client, alice, name, django_user_model):
+    with refused("auth_user_one_name" if connection.vendor == "postgresql" else "UNIQUE"):
+        django_user_model.objects.create(username=name)
+    with pytest.raises(ValidationError, match="There is an account “alice” already"):
+        django_user_model(username=name, password="x").full_clean()
+    with pytest.raises(CommandError, match="There is an account “alice” already"):
+        call_command("createsuperuser", username=name, email="", interactive=False)
+    alice.full_clean(exclude=["password"])  # its own name is no other
+
+
+def test_the_form_of_a_new_account_says_that_the_name_is_taken(admin_client, alice):
+    data = {"username": "Alice", "usable_password": "false"}
+    told = admin_client.post(reverse("admin:auth_user_add"), data).content.decode()
+    assert "There is an account “alice” already" in told or "already exists" in told
+
+
+def test_the_upgrade_stops_at_two_accounts_of_one_name(alice):
+    migration = import_module("evidence.migrations.0013_two_people")
+    sql("DROP INDEX auth_user_one_name")
+    get_user_model().objects.bulk_create([get_user_model()(username="Alice ")])
+    with pytest.raises(CommandError, match=r"Nothing was changed\.(.|\n)*'alice', 'Alice '"):
+        migration.refuse_names_twice(apps, None)

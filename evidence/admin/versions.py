@@ -1,6 +1,7 @@
 """Every save of a study's record in an ordinary form writes a version of the study."""
 
 from django.contrib import messages
+from django.urls import reverse
 
 from ..curation.cell_states import ticked, unstated_cells, with_ticks_settled
 from ..curation.documents import Document, read_document, study_record
@@ -8,8 +9,9 @@ from ..curation.drafts import Author, content_of, note_study
 from ..models import Door, Patient, Study, StudyDraft
 from ..models.base import Keyed
 from ..models.choices import Extraction
-from ..models.study_parts import study_of
+from ..models.study_parts import needs_two_people, study_of
 
+DELETED_ELSEWHERE = "two people publish in its collection; change or withdraw it as study in work"
 NAMED = 5  # cells or patients in a message, at most
 
 
@@ -20,6 +22,31 @@ class VersionedAdmin:
     A save that leaves more core cells of a patient empty than before takes the patient's tick
     “every empty field was looked for” off: it spoke of what was empty when it was set.
     """
+
+    def has_change_permission(self, request, obj=None):
+        """Where two people publish, records are only looked at here."""
+        return super().has_change_permission(request, obj) and not needs_two_people(obj)
+
+    def has_delete_permission(self, request, obj=None):
+        return super().has_delete_permission(request, obj) and not needs_two_people(obj)
+
+    def get_deleted_objects(self, objs, request):
+        """Shows what two people publish as the reason why it cannot be deleted."""
+        deleted, counts, permissions, protected = super().get_deleted_objects(objs, request)
+        kept = [f"{record}: {DELETED_ELSEWHERE}" for record in objs if needs_two_people(record)]
+        # Where nobody may, it is no permission that somebody lacks.
+        return deleted, counts, set() if kept else permissions, [*protected, *kept]
+
+    def render_change_form(self, request, context, add=False, change=False, form_url="", obj=None):
+        if obj is not None and needs_two_people(obj):
+            study = study_of(obj)
+            draft = StudyDraft.objects.filter(collection=study.collection_id, slug=study.slug)
+            context["worked_on_at"] = (
+                reverse("admin:evidence_studydraft_change", args=[draft.get().pk])
+                if draft.exists()
+                else reverse("admin:evidence_studydraft_changelist")
+            )
+        return super().render_change_form(request, context, add, change, form_url, obj)
 
     def save_model(self, request, obj, form, change):
         stored = type(obj).objects.filter(pk=obj.pk).first() if change else None

@@ -1,5 +1,7 @@
 """What belongs to a study: the tables its document is made of."""
 
+from django.core.exceptions import ObjectDoesNotExist
+
 from .adverse_event import AdverseEvent
 from .base import Keyed
 from .group import GroupFinding, StudyGroup
@@ -33,3 +35,15 @@ def study_of(record: Keyed) -> Study:
     for step in [] if path == "pk" else path.split("__"):
         record = getattr(record, step)
     return record
+
+
+def needs_two_people(record) -> bool:
+    """Whether a record belongs to a study of a collection where two people publish; not one that is
+    not complete enough to tell.
+    """
+    if type(record) not in PARTS:
+        return False
+    try:
+        return study_of(record).collection.needs_two_people
+    except (ObjectDoesNotExist, AttributeError):
+        return False
