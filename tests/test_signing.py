@@ -500,6 +500,21 @@ def test_what_is_opened_ends_with_a_version_or_not_at_all(entered, alice, bob):
     with pytest.raises(IntegrityError), transaction.atomic():
         OpenPublication.objects.create(draft=entered, origin="preview")
         connection.check_constraints()  # as at the end of a transaction
+    with refused("openpublication_origin_coded"):
+        OpenPublication.objects.create(draft=entered, origin="mine")
+    with refused("version_signature_is_published"), transaction.atomic():
+        OpenPublication.objects.create(draft=entered, origin="signed", signature=signature)
+        StudyVersion.objects.create(
+            draft=entered,
+            number=9,
+            content=[],
+            digest="",
+            changed=0,
+            door=Door.WORKBENCH,
+            at=timezone.now(),
+            author=alice,
+            signature=signature,
+        )
     with refused("openpublication_does_not_last"):
         OpenPublication.objects.create(draft=entered, origin="preview", dangling_id=1)
 
