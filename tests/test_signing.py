@@ -592,13 +592,22 @@ def test_a_preview_shows_what_is_not_signed_and_leaves_no_trace(entered):
     assert not OpenPublication.objects.exists()
 
 
-def test_a_published_study_is_withdrawn_and_corrected_through_the_draft(public, alice, bob):
-    document = with_cell(public.head.content, "study", "state", "withdrawn")
-    document = with_cell(document, "study", "withdrawal_reason", "Retracted.")
-    keep(public, document, Author(alice))
+@pytest.mark.parametrize("patient", ["", "beispiel-2027-1"])
+def test_what_readers_see_is_withdrawn_through_the_draft(client, public, alice, bob, patient):
+    in_group(alice, "Extractors")
+    assert "Say the reason" in press(client, alice, public, "withdraw", patient=patient, reason=" ")
+    told = press(client, alice, public, "withdraw", patient="nobody", reason="x")
+    assert "there is nothing to withdraw" in told
+    told = press(client, alice, public, "withdraw", patient=patient, reason="Retracted.")
+    assert "readers see it until you publish" in told
+    public.refresh_from_db()
+    with pytest.raises(NotPublishable, match="a second person"):
+        publish(public, alice)
     checked(public, bob, alice)
     publish(public, alice)
-    assert Study.objects.get(slug="beispiel-2027").state == "withdrawn"
+    withdrawn = Patient if patient else Study
+    record = withdrawn.objects.get(slug=patient or "beispiel-2027")
+    assert (record.state, record.withdrawal_reason) == ("withdrawn", "Retracted.")
 
 
 # Commands and files.

@@ -111,6 +111,7 @@ class StudyDraftAdmin(ImportViews, admin.ModelAdmin):
             step("restore/<int:number>", self.restore_view),
             step("give-up", self.give_up_view),
             step("take-over", self.take_over_view),
+            step("withdraw", self.withdraw_view),
             step("publish", self.publish_view),
             step("submit", self.submit_view),
             step("send-back", self.send_back_view),
@@ -143,6 +144,7 @@ class StudyDraftAdmin(ImportViews, admin.ModelAdmin):
             "can_publish": request.user.has_perm("evidence.publish_study"),
             **self.signing_context(request, draft),
             "patients": patient_slugs(draft),
+            "is_seen": drafts.is_seen(draft),
             "likely_same": likely_same(content_of(draft.head), draft.collection)
             if draft.head
             else [],
@@ -287,6 +289,16 @@ class StudyDraftAdmin(ImportViews, admin.ModelAdmin):
                 self.message_user(request, text, messages.WARNING)
 
         return self.act(request, pk, take_over, "What was published meanwhile is taken over.")
+
+    @method_decorator(require_POST)
+    def withdraw_view(self, request, pk):
+        """Withdraws the study or a patient, which readers are told once it is published."""
+
+        def withdraw(draft, based_on, author):
+            patient, reason = request.POST.get("patient", ""), request.POST.get("reason", "")
+            drafts.withdraw(draft, patient, reason=reason, based_on=based_on, author=author)
+
+        return self.act(request, pk, withdraw, "Withdrawn here; readers see it until you publish.")
 
     def publish_view(self, request, pk):
         """Says what publishing changes for readers, and what stands in its way; sent, publishes."""

@@ -323,6 +323,37 @@ def overwritten_by_import(
     }
 
 
+def is_seen(draft: StudyDraft) -> bool:
+    """Whether readers see the study, and the newest version lets them."""
+    record = study_record(content_of(draft.head))
+    public = draft.published is not None and draft.published.is_public
+    return public and record is not None and record["fields"].get("state") == State.PUBLISHED
+
+
+def withdraw(
+    draft: StudyDraft, patient: str, *, reason: str, based_on: int, author: Author
+) -> StudyVersion:
+    """Withdraws the study of a draft, or the patient with this public id, with the reason that
+    readers are told; a change of the draft like any other, until it is published.
+
+    Raises Conflict like `save_draft`, and ValidationError for what readers do not see.
+    """
+    if not reason.strip():
+        raise ValidationError("Say the reason that readers are told.")
+    model = "evidence.patient" if patient else "evidence.study"
+    content = [record | {"fields": dict(record["fields"])} for record in content_of(draft.head)]
+    found = [
+        record["fields"]
+        for record in content
+        if record["model"] == model and patient in ("", record["fields"].get("slug"))
+    ]
+    if not found or found[0].get("state") != State.PUBLISHED:
+        raise ValidationError("Readers do not see it, so there is nothing to withdraw.")
+    found[0] |= {"state": State.WITHDRAWN.value, "withdrawal_reason": reason.strip()}
+    message = f"Withdrawn: {patient or draft.slug}. {reason.strip()}"
+    return save_draft(draft, content, based_on=based_on, author=author, message=message)
+
+
 def unpublished_changes(draft: StudyDraft) -> list[CellChange]:
     """The cells in which a draft differs from what the tables hold."""
     return differences(content_of(draft.published), content_of(draft.head))
