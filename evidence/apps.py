@@ -17,9 +17,11 @@ class EvidenceConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self):
+        from .models.accounts import hold_names_apart
         from .models.guards import create_triggers, drop_triggers
         from .models.version import bump_before_write, bump_on_write
 
+        hold_names_apart()
         pre_migrate.connect(drop_triggers, sender=self)
         post_migrate.connect(create_triggers, sender=self)
         for model in self.get_models(include_auto_created=True):

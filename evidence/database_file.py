@@ -3,7 +3,9 @@
 import logging
 import os
 import sqlite3
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 from threading import Lock
 
@@ -12,6 +14,20 @@ PRIVATE = 0o600
 # Files SQLite keeps; it gives new ones the mode of the database itself.
 BESIDE = ("", "-wal", "-shm", "-journal")
 creating = Lock()
+# A trigger asks by this name whether the files of a collection are being loaded. PostgreSQL has
+# roles for that; SQLite knows no users, and SQL alone cannot say it.
+IS_LOADING = "casebook_is_loading"
+loading_now: ContextVar[bool] = ContextVar("loading_now", default=False)
+
+
+@contextmanager
+def loading_files() -> Iterator[None]:
+    """While the files of the collections are loaded, and by nothing else."""
+    token = loading_now.set(True)
+    try:
+        yield
+    finally:
+        loading_now.reset(token)
 
 
 class PrivateConnection(sqlite3.Connection):
@@ -22,6 +38,7 @@ class PrivateConnection(sqlite3.Connection):
         if name and name != ":memory:" and not name.startswith("file:"):
             keep_private(Path(name))
         super().__init__(database, *args, **kwargs)
+        self.create_function(IS_LOADING, 0, lambda: int(loading_now.get()))
 
 
 def keep_private(path: Path) -> None:

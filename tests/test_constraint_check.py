@@ -9,8 +9,8 @@ from django.db.models import F, Q, Value
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evidence.curation.documents import PARTS
 from evidence.curation.workbook.constraint_check import fields_in, predicate, rules_of
+from evidence.models.study_parts import PARTS
 
 RULES = [
     pytest.param(model, constraint, id=constraint.name)

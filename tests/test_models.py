@@ -2,10 +2,12 @@
 
 import pytest
 from django.apps import apps
+from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import IntegrityError, transaction
 from django.db.models import CheckConstraint, UniqueConstraint
+from django.utils import timezone
 
 from evidence.models import (
     AdverseEvent,
@@ -29,6 +31,7 @@ from evidence.models import (
     ReleasedCollection,
     Review,
     ReviewInclusion,
+    Signature,
     Study,
     StudyDraft,
     StudyGroup,
@@ -96,7 +99,29 @@ def everything() -> dict:
         LoadedRecord: LoadedRecord.objects.first(),
         StudyDraft: StudyDraft.objects.first(),
         StudyVersion: StudyVersion.objects.first(),
+        Signature: signature_of_somebody(collection),
     }
+
+
+def signature_of_somebody(collection) -> Signature:
+    """A version of a study that somebody has sent to be checked."""
+    user = get_user_model().objects.create(username=f"somebody-{collection.pk}")
+    draft = StudyDraft.objects.create(collection=collection, slug="in-work")
+    fields = {"collection": [collection.slug], "slug": "in-work"}
+    content = [{"model": "evidence.study", "fields": fields}]
+    known = {"content": content, "digest": "0" * 64, "at": timezone.now()}
+    draft.head = StudyVersion.objects.create(
+        draft=draft, number=1, door="workbench", author=user, changed=0, **known
+    )
+    draft.save()
+    return Signature.objects.create(
+        version=draft.head,
+        digest=draft.head.digest,
+        meaning="submitted",
+        user=user,
+        user_name=user.username,
+        at=timezone.now(),
+    )
 
 
 # constraint -> the fields that break it
@@ -104,6 +129,11 @@ BREAKING = {
     "collection_kind_coded": {"kind": "real"},
     "collection_simulated_has_caveat": {"kind": "simulated", "caveat": ""},
     "collection_slug_not_reserved": {"slug": "admin"},
+    "collection_two_people_publish_what_was_read": {
+        "kind": "simulated",
+        "caveat": "simulated",
+        "needs_two_people": True,
+    },
     "study_design_coded": {"design": "guess"},
     "study_extraction_coded": {"extraction": "half"},
     "study_state_coded": {"state": "maybe"},
@@ -199,6 +229,13 @@ APART = {
     "version_number_from_one",
     "version_parent_is_earlier",
     "version_public_is_published",
+    # nor is a signature, and what opens a study does not last: tests/test_signing.py
+    "version_signature_is_published",
+    "signature_meaning_coded",
+    "signature_sent_back_says_why",
+    "openpublication_origin_coded",
+    "openpublication_does_not_last",
+    "openpublication_signed_names_signature",
     *(
         f"{model}_{rule}"
         for model in ("study", "patient")

@@ -14,13 +14,12 @@ from django.utils.functional import cached_property
 from django.utils.text import capfirst
 from simple_history.admin import SimpleHistoryAdmin
 
-from ..curation.documents import PARTS
 from ..models import StudyDraft
 from ..models.publication import NOT_DELETED
+from ..models.study_parts import PARTS, study_of
 from ..questions.form_fields import DecimalNumberField, WholeNumberField
 from .entry_rules import RuledForm, RuledRecordForm, RulesBroken, issues_around
 from .shown import TOLD, NewForm, RecordForm, ShownForm, ShownRows, remover
-from .versions import study_of
 
 
 class NumbersAsText:

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from django.contrib import admin, messages
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db.models import Case, F, Value, When
+from django.db import transaction
+from django.db.models import Case, F, OuterRef, Subquery, Value, When
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.defaultfilters import date
@@ -18,18 +19,26 @@ from django.views.decorators.http import require_POST
 
 from ..curation import drafts
 from ..curation.cell_states import unstated_cells
-from ..curation.documents import differences
-from ..curation.drafts import Author, Conflict, content_of
+from ..curation.documents import differences, study_record
+from ..curation.drafts import SIGNATURE_NEEDED, Author, Conflict, checked_signature, content_of
 from ..curation.preview import previewed
 from ..curation.same_person import likely_same
+from ..curation.signing import last_word, sign, why_not
 from ..curation.writing import NotPublishable
-from ..models import Curator, StudyDraft, StudyVersion
+from ..models import Curator, Meaning, Signature, StudyDraft, StudyVersion
+from ..models.choices import Extraction
 from ..web import cases
 from .imports import ImportViews
 from .record_changes import SHOWN_CHANGES, by_owner, changes_context
 from .work import IS_OPEN
 
 MOMENT = "Y-m-d H:i"
+# What was last said of the newest version, as a state of the study.
+WORDS_OF_WORK = {
+    Meaning.SUBMITTED: "to be checked",
+    Meaning.SENT_BACK: "sent back, to be mended",
+    Meaning.CHECKED: "checked, to be published",
+}
 
 SHOWN_PROBLEMS = 20  # sentences above a page, at most
 
@@ -75,11 +84,12 @@ class StudyDraftAdmin(ImportViews, admin.ModelAdmin):
 
     def get_queryset(self, request):
         contents = ("head__content", "published__content", "head__base__content")
-        return super().get_queryset(request).defer(*contents)
+        said = Signature.objects.filter(version=OuterRef("head")).order_by("-pk").values("meaning")
+        return super().get_queryset(request).defer(*contents).annotate(said=Subquery(said[:1]))
 
     @admin.display(description="state")
     def work(self, draft):
-        return state_of_work(draft)
+        return state_of_work(draft, draft.said)
 
     @admin.display(description="last change (UTC)", ordering="head__at")
     def last_change(self, draft):
@@ -101,7 +111,11 @@ class StudyDraftAdmin(ImportViews, admin.ModelAdmin):
             step("restore/<int:number>", self.restore_view),
             step("give-up", self.give_up_view),
             step("take-over", self.take_over_view),
+            step("withdraw", self.withdraw_view),
             step("publish", self.publish_view),
+            step("submit", self.submit_view),
+            step("send-back", self.send_back_view),
+            step("check", self.check_view),
             step("preview", self.preview_view),
             step("preview/<slug:patient>", self.preview_patient_view),
             step("versions/<int:number>", self.version_view),
@@ -121,14 +135,16 @@ class StudyDraftAdmin(ImportViews, admin.ModelAdmin):
             "title": f"{draft.slug}, {draft.collection}",
             "opts": self.opts,
             "draft": draft,
-            "work": state_of_work(draft),
+            "work": state_of_work(draft, last_word(draft)),
             **changes_context(changes),
             "unstated": by_owner(unstated[:SHOWN_CHANGES]),
             "unstated_count": len(unstated),
             "versions": versions,
             "can_change": self.has_change_permission(request),
             "can_publish": request.user.has_perm("evidence.publish_study"),
+            **self.signing_context(request, draft),
             "patients": patient_slugs(draft),
+            "is_seen": drafts.is_seen(draft),
             "likely_same": likely_same(content_of(draft.head), draft.collection)
             if draft.head
             else [],
@@ -142,9 +158,37 @@ class StudyDraftAdmin(ImportViews, admin.ModelAdmin):
         except ValueError:
             raise Http404("Studies in work are numbered.") from None
 
-    def act(self, request, pk: int, what: Callable, done: str) -> HttpResponse:
-        """Does one thing to a draft, and says what became of it on the draft's page."""
-        if not self.has_change_permission(request):
+    def signing_context(self, request, draft: StudyDraft) -> dict:
+        """What has been said of versions, and what this person can say of the newest."""
+        user, words = request.user, last_word(draft)
+        may_check = user.has_perm("evidence.check_study")
+        return {
+            "signatures": Signature.objects.filter(version__draft=draft)
+            .select_related("version")
+            .defer("version__content"),
+            "last_word": words,
+            "needs_two": draft.collection.needs_two_people,
+            "can_submit": self.may_submit(request) and not why_not(draft, Meaning.SUBMITTED, user),
+            "can_send_back": may_check and not why_not(draft, Meaning.SENT_BACK, user),
+            "can_check": may_check and not why_not(draft, Meaning.CHECKED, user),
+            "why_not_check": why_not(draft, Meaning.CHECKED, user)
+            if may_check and words == Meaning.SUBMITTED
+            else "",
+            "waits_for_check": draft.collection.needs_two_people
+            and checked_signature(draft) is None,
+        }
+
+    def may_submit(self, request) -> bool:
+        """Whoever works on studies, and whoever checks them, may say that one can be checked."""
+        return self.has_change_permission(request) or request.user.has_perm("evidence.check_study")
+
+    def act(
+        self, request, pk: int, what: Callable, done: str, *, is_allowed: bool | None = None
+    ) -> HttpResponse:
+        """Does one thing to a draft, and says what became of it on the draft's page. Needs the
+        permission to change studies in work, where nothing else is said.
+        """
+        if not (self.has_change_permission(request) if is_allowed is None else is_allowed):
             raise PermissionDenied
         draft = self.draft_of(pk)
         try:
@@ -164,10 +208,41 @@ class StudyDraftAdmin(ImportViews, admin.ModelAdmin):
             self.message_user(request, done, messages.SUCCESS)
         return HttpResponseRedirect(reverse("admin:evidence_studydraft_change", args=[pk]))
 
+    def say(self, request, pk: int, meaning: Meaning, done: str, *, is_allowed: bool):
+        """Signs the newest version of a draft."""
+
+        def signs(draft, based_on, author):
+            remark = request.POST.get("remark", "")
+            sign(draft, meaning, based_on=based_on, user=author.user, remark=remark)
+
+        return self.act(request, pk, signs, done, is_allowed=is_allowed)
+
+    @method_decorator(require_POST)
+    def submit_view(self, request, pk):
+        """Says that a second person can check it."""
+        done = "Sent to be checked by somebody else."
+        return self.say(request, pk, Meaning.SUBMITTED, done, is_allowed=self.may_submit(request))
+
+    @method_decorator(require_POST)
+    def send_back_view(self, request, pk):
+        """Says what has to be mended first."""
+        may = request.user.has_perm("evidence.check_study")
+        return self.say(
+            request, pk, Meaning.SENT_BACK, "Sent back, with your remark.", is_allowed=may
+        )
+
+    @method_decorator(require_POST)
+    def check_view(self, request, pk):
+        """Signs it as checked, for somebody who wrote none of it."""
+        may = request.user.has_perm("evidence.check_study")
+        return self.say(
+            request, pk, Meaning.CHECKED, "Signed as checked; it can be published.", is_allowed=may
+        )
+
     def tell(self, request, problems: list[str]) -> None:
         """Says what stands in the way of publishing."""
         for problem in problems[:SHOWN_PROBLEMS]:
-            self.message_user(request, f"{capfirst(problem)}.".replace("..", "."), messages.ERROR)
+            self.message_user(request, in_sentence(problem), messages.ERROR)
         if (more := len(problems) - SHOWN_PROBLEMS) > 0:
             self.message_user(request, f"And {more} more problems of this kind.", messages.ERROR)
 
@@ -216,16 +291,51 @@ class StudyDraftAdmin(ImportViews, admin.ModelAdmin):
         return self.act(request, pk, take_over, "What was published meanwhile is taken over.")
 
     @method_decorator(require_POST)
+    def withdraw_view(self, request, pk):
+        """Withdraws the study or a patient, which readers are told once it is published."""
+
+        def withdraw(draft, based_on, author):
+            patient, reason = request.POST.get("patient", ""), request.POST.get("reason", "")
+            drafts.withdraw(draft, patient, reason=reason, based_on=based_on, author=author)
+
+        return self.act(request, pk, withdraw, "Withdrawn here; readers see it until you publish.")
+
     def publish_view(self, request, pk):
-        """Writes the draft to the evidence."""
-        if not request.user.has_perm("evidence.publish_study"):
+        """Says what publishing changes for readers, and what stands in its way; sent, publishes."""
+        may = request.user.has_perm("evidence.publish_study")
+        if not may:
             raise PermissionDenied
+        if request.method != "POST":
+            return self.confirmation(request, self.draft_of(pk))
 
         def publish(draft, based_on, author):
             message = request.POST.get("message", "")
             drafts.publish(draft, based_on=based_on, author=author, message=message)
 
-        return self.act(request, pk, publish, "Published: readers see it now.")
+        return self.act(request, pk, publish, "Published: readers see it now.", is_allowed=may)
+
+    def confirmation(self, request, draft: StudyDraft) -> HttpResponse:
+        """The page from which a draft is published."""
+        if draft.head is None or not draft.is_open:
+            raise Http404("There is nothing to publish.")
+        problems, reading = trial(draft)
+        signature = checked_signature(draft)
+        needs_two = draft.collection.needs_two_people
+        if needs_two and signature is None:
+            problems.insert(0, SIGNATURE_NEEDED.format(draft.collection, draft.head.number))
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"Publish {draft.slug}, version {draft.head.number}",
+            "opts": self.opts,
+            "draft": draft,
+            "signature": signature,
+            "needs_two": needs_two,
+            "problems": [in_sentence(problem) for problem in problems[:SHOWN_PROBLEMS]],
+            "problems_count": len(problems),
+            "reading": reading,
+            **changes_context(drafts.unpublished_changes(draft)),
+        }
+        return TemplateResponse(request, "admin/evidence/studydraft/publish.html", context)
 
     def preview_view(self, request, pk):
         """The study's page as it would be."""
@@ -271,6 +381,31 @@ class StudyDraftAdmin(ImportViews, admin.ModelAdmin):
         return TemplateResponse(request, "admin/evidence/studydraft/version.html", context)
 
 
+def in_sentence(problem: str) -> str:
+    """A problem of publishing as a sentence."""
+    return f"{capfirst(problem)}.".replace("..", ".")
+
+
+def trial(draft: StudyDraft) -> tuple[list[str], str]:
+    """What would stand in the way of publishing a draft, and how much of the source it would then
+    say was read. Nothing is changed.
+    """
+    try:
+        with transaction.atomic():
+            version = drafts.publish(
+                draft, based_on=draft.head.number, author=Author(), is_preview=True
+            )
+            transaction.set_rollback(True)
+    except Conflict as conflict:
+        return [str(conflict)], ""
+    except NotPublishable as refused:
+        return refused.problems, ""
+    finally:
+        draft.refresh_from_db()
+    extraction = study_record(version.content)["fields"].get("extraction")
+    return [], Extraction(extraction).label.lower() if extraction else ""
+
+
 def readers_request(request: HttpRequest, draft: StudyDraft) -> HttpRequest:
     """The request of a reader for the study's page, from the same host, told apart as a preview."""
     asked = RequestFactory().get(
@@ -282,14 +417,18 @@ def readers_request(request: HttpRequest, draft: StudyDraft) -> HttpRequest:
     return asked
 
 
-def state_of_work(draft: StudyDraft) -> str:
-    """What is to be done about a study, in words."""
+def state_of_work(draft: StudyDraft, word: str | None) -> str:
+    """What is to be done about a study, in words; `word` is what was last said of its newest
+    version.
+    """
     if draft.head_id is None and draft.published_id is None:
         return "nothing entered"
     if not draft.is_open:
         return "nothing open"
     if draft.is_behind:
         return "in work, and published otherwise meanwhile by somebody else"
+    if word:
+        return WORDS_OF_WORK[word]
     return "in work" if draft.published_id else "in work, new"
 
 
@@ -345,6 +484,40 @@ class StudyVersionAdmin(admin.ModelAdmin):
 
     def get_queryset(self, request):
         return super().get_queryset(request).defer("content")
+
+    def has_add_permission(self, request):
+        return False
+
+    def has_change_permission(self, request, obj=None):
+        return False
+
+    def has_delete_permission(self, request, obj=None):
+        return False
+
+
+@admin.register(Signature)
+class SignatureAdmin(admin.ModelAdmin):
+    """Everything that was said of versions, newest first: read only."""
+
+    list_display = ["study", "version_number", "when", "user_name", "meaning", "remark"]
+    list_filter = ["meaning", "version__draft__collection"]
+    search_fields = ["version__draft__slug", "user_name", "remark"]
+    list_select_related = ["version__draft__collection"]
+
+    @admin.display(description="study", ordering="version__draft__slug")
+    def study(self, signature):
+        return signature.version.draft
+
+    @admin.display(description="version", ordering="version__number")
+    def version_number(self, signature):
+        return signature.version.number
+
+    @admin.display(description="when (UTC)", ordering="at")
+    def when(self, signature):
+        return date(signature.at, MOMENT)
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).defer("version__content")
 
     def has_add_permission(self, request):
         return False

@@ -9,7 +9,6 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.forms import BaseForm
 from django.utils.text import capfirst
 
-from ..curation.documents import PARTS
 from ..curation.integrity import (
     RECORD_RULES,
     IntegrityIssue,
@@ -20,13 +19,19 @@ from ..curation.integrity import (
 )
 from ..models import Collection, Manifestation
 from ..models.base import Keyed
-from .versions import study_of
+from ..models.study_parts import PARTS, needs_two_people, study_of
 
 # What a change of these may break in records that are coded with them.
 RULES_OF_SHARED = {
     Manifestation: [terms_part_of_themselves, present_under_absent],
     Collection: [ids_show_their_kind],
 }
+
+
+ENTERED_ELSEWHERE = (
+    "Not saved: in this collection two people publish, so records are entered and changed under "
+    "“Studies in work”."
+)
 
 
 class RulesBroken(Exception):
@@ -99,6 +104,8 @@ class RuledRecordForm(RuledForm):
     def full_clean(self):
         super().full_clean()
         if self.is_bound:
+            if needs_two_people(self.instance):
+                self.add_error(None, ENTERED_ELSEWHERE)
             own = self.own_issues()
             for issue in self.rules_broken:
                 if issue not in own:

@@ -6,29 +6,24 @@ from contextlib import suppress
 from django.contrib import messages
 from django.core.exceptions import ObjectDoesNotExist
 from django.forms import BaseForm
+from django.urls import reverse
 
 from ..curation.cell_states import ticked, unstated_cells, with_ticks_settled
-from ..curation.documents import PARTS, Document, differences, read_document, study_record
+from ..curation.documents import Document, differences, read_document, study_record
 from ..curation.drafts import Author, content_of, note_study
 from ..models import Door, Patient, Study, StudyDraft
 from ..models.base import Keyed
 from ..models.choices import Extraction
 from ..models.publication import ONCE_PUBLISHED
+from ..models.study_parts import needs_two_people, study_of
 
 NEEDS_PERMISSION = (
     "Readers see this study, so changing it here needs the permission to publish. An import "
     "changes its study in work instead, for somebody to publish."
 )
+DELETED_ELSEWHERE = "two people publish in its collection; change or withdraw it as study in work"
 ASKED = "asked_to_delete"  # in a session: versions of studies, by their drafts
 NAMED = 5  # cells or patients in a message, at most
-
-
-def study_of(record: Keyed) -> Study:
-    """The study a record is part of."""
-    path = PARTS[type(record)]
-    for step in [] if path == "pk" else path.split("__"):
-        record = getattr(record, step)
-    return record
 
 
 class PublishingForm(BaseForm):
@@ -64,22 +59,36 @@ class VersionedAdmin:
         return type(form.__name__, (PublishingForm, form), {"may_publish": may_publish(request)})
 
     def has_change_permission(self, request, obj=None):
-        return super().has_change_permission(request, obj) and not is_held_back(request, obj)
+        """Where two people publish, records are only looked at here."""
+        may = super().has_change_permission(request, obj)
+        return may and not needs_two_people(obj) and not is_held_back(request, obj)
 
     def has_delete_permission(self, request, obj=None):
-        return super().has_delete_permission(request, obj) and not is_held_back(request, obj)
-
-    def render_change_form(self, request, context, add=False, change=False, form_url="", obj=None):
-        if super().has_change_permission(request, obj) and is_held_back(request, obj):
-            context["held_back"] = NEEDS_PERMISSION
-        return super().render_change_form(request, context, add, change, form_url, obj)
+        may = super().has_delete_permission(request, obj)
+        return may and not needs_two_people(obj) and not is_held_back(request, obj)
 
     def get_deleted_objects(self, objs, request):
-        """Shows what others have changed since somebody was asked whether to delete, instead of
-        deleting it unseen.
+        """Shows why something cannot be deleted: two people publish, or others have changed it
+        since somebody was asked.
         """
         deleted, counts, permissions, protected = super().get_deleted_objects(objs, request)
+        kept = [f"{record}: {DELETED_ELSEWHERE}" for record in objs if needs_two_people(record)]
+        if kept:  # where nobody may, it is no permission that somebody lacks
+            return deleted, counts, set(), [*protected, *kept]
         return deleted, counts, permissions, [*protected, *changed_since_asked(request, objs)]
+
+    def render_change_form(self, request, context, add=False, change=False, form_url="", obj=None):
+        if obj is not None and needs_two_people(obj):
+            study = study_of(obj)
+            draft = StudyDraft.objects.filter(collection=study.collection_id, slug=study.slug)
+            context["worked_on_at"] = (
+                reverse("admin:evidence_studydraft_change", args=[draft.get().pk])
+                if draft.exists()
+                else reverse("admin:evidence_studydraft_changelist")
+            )
+        elif super().has_change_permission(request, obj) and is_held_back(request, obj):
+            context["held_back"] = NEEDS_PERMISSION
+        return super().render_change_form(request, context, add, change, form_url, obj)
 
     def save_model(self, request, obj, form, change):
         stored = type(obj).objects.filter(pk=obj.pk).first() if change else None

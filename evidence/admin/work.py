@@ -34,6 +34,7 @@ TABLES = {
     "Work on studies": {
         "StudyDraft": "Studies as documents; readers see nothing of it before it is published.",
         "StudyVersion": "Every state a study was ever in, with who made it so.",
+        "Signature": "What was said of versions: to be checked, sent back, checked.",
         "Curator": "Who agreed to be named to readers.",
     },
     "Vocabularies": {
@@ -61,7 +62,8 @@ TABLES = {
     },
     "Accounts": {
         "User": "Who may come in here.",
-        "Group": "What several people may do alike.",
+        "Group": "What several people may do alike: extractors enter, checkers check what others "
+        "entered, editors publish.",
         "AccessAttempt": "Failed logins that still count; remove one to end its wait.",
         "AccessLog": "Logins, where they are kept.",
         "AccessFailureLog": "Every failed login, where they are kept.",

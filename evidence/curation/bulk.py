@@ -5,11 +5,13 @@ It skips signals, `clean()` and natural keys; all constraints and triggers of th
 The caller raises the data version inside the same transaction.
 """
 
-from collections.abc import Iterable, Sequence
-from itertools import repeat
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice, repeat
 
 from django.core.management.color import no_style
 from django.db import connection, models
+
+MARKS_AT_ONCE = 900  # values of one statement; SQLite takes at least 999
 
 
 def next_key(model: type[models.Model]) -> int:
@@ -46,8 +48,25 @@ def insert_rows(table: str, names: list[str], rows: Iterable[tuple]) -> None:
                 for row in rows:
                     copy.write_row(row)
             return
-        marks = ", ".join(["%s"] * len(names))
-        cursor.executemany(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})", rows)  # noqa: S608
+        # Many rows in each statement: with triggers on its table, a statement costs most.
+        marks, into = f"({', '.join(['%s'] * len(names))})", f"{table} ({', '.join(names)})"
+        for count, values in in_batches(rows, MARKS_AT_ONCE // len(names)):
+            statement = f"INSERT INTO {into} VALUES {', '.join([marks] * count)}"  # noqa: S608
+            cursor.executemany(statement, values)
+
+
+def in_batches(rows: Iterable[tuple], size: int) -> Iterator[tuple[int, Iterable[list]]]:
+    """Rows by `size`, each batch as one list of values; first all that are full, then the rest."""
+    rows, rest = iter(rows), []
+
+    def full() -> Iterator[list]:
+        while len(batch := list(islice(rows, size))) == size:
+            yield list(chain.from_iterable(batch))
+        rest.extend(batch)
+
+    yield size, full()
+    if rest:
+        yield len(rest), [list(chain.from_iterable(rest))]
 
 
 def keys_written(written: Iterable[type[models.Model]]) -> None:

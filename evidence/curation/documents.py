@@ -19,21 +19,10 @@ from django.apps import apps
 from django.core.exceptions import ValidationError
 from django.db import models
 
-from ..models import (
-    AdverseEvent,
-    GroupFinding,
-    Outcome,
-    Patient,
-    PatientAutoantibody,
-    PatientManifestation,
-    Provenance,
-    ReviewInclusion,
-    Study,
-    StudyGroup,
-    Treatment,
-)
+from ..models import PatientAutoantibody, PatientManifestation, Provenance, Study
 from ..models.base import Keyed
 from ..models.choices import Presence
+from ..models.study_parts import PARTS
 
 NOT_REPORTED = "not_reported"  # somebody looked: the source does not say
 UNREADABLE = "unreadable"  # where it may stand could not be read
@@ -42,21 +31,6 @@ UNTOUCHED = "untouched"
 # Records of their own that a record may be without: the model, and how it names its owner.
 LISTS_OF_RECORDS = {"outcomes": ("evidence.outcome", "treatment")}
 
-# What belongs to a study, in the order it is written: a record comes after those it names. The
-# path leads from the record to its study.
-PARTS: dict[type[Keyed], str] = {
-    Study: "pk",
-    ReviewInclusion: "study",
-    Patient: "study",
-    PatientManifestation: "patient__study",
-    PatientAutoantibody: "patient__study",
-    Treatment: "patient__study",
-    Outcome: "treatment__patient__study",
-    AdverseEvent: "treatment__patient__study",
-    StudyGroup: "study",
-    GroupFinding: "group__study",
-    Provenance: "study",
-}
 # Lists that are records of their own, of which a field of the owner says how whole they are: the
 # field, and how many parts of a record's key name the owner.
 LISTED_RECORDS = {

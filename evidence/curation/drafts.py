@@ -13,6 +13,8 @@ from django.utils import timezone
 
 from ..models import Collection, DataVersion, Door, Study, StudyDraft, StudyVersion
 from ..models.choices import Extraction, State
+from ..models.draft import FOUND_MESSAGE
+from ..models.signature import Meaning, Signature, newest_signature
 from .cell_states import unstated_cells, with_ticks_settled
 from .documents import (
     CellChange,
@@ -28,7 +30,17 @@ from .documents import (
     study_record,
 )
 from .fixture_files import FixtureRecord
+from .opening import opened
 from .writing import NotPublishable, find_study, write_document
+
+AUTHOR_NEEDED = (
+    "In {} two people publish, so each version has an author: say who writes this one (a command "
+    "takes --user NAME)."
+)
+SIGNATURE_NEEDED = (
+    "a second person has to check it first: in {} two people publish, and version {} is not signed "
+    "as checked"
+)
 
 
 class Conflict(Exception):
@@ -81,7 +93,7 @@ def open_draft(collection: Collection, slug: str, author: Author) -> StudyDraft:
         draft, _ = StudyDraft.objects.select_for_update().get_or_create(
             collection=collection, slug=slug
         )
-        note_tables(draft, Author(door=Door.FOUND), "As found in the tables.")
+        note_tables(draft, Author(door=Door.FOUND), FOUND_MESSAGE)
         return draft
 
 
@@ -134,8 +146,14 @@ def add_version(
     parent: StudyVersion | None,
     base: StudyVersion | None = None,
     is_published: bool = False,
+    signature: Signature | None = None,
 ) -> StudyVersion:
-    """One more version, at the end of the list. The caller holds the draft's row."""
+    """One more version, at the end of the list. The caller holds the draft's row.
+
+    Raises ValidationError where two people publish and nobody is named who wrote it.
+    """
+    if author.user is None and not is_published and draft.collection.needs_two_people:
+        raise ValidationError(AUTHOR_NEEDED.format(draft.collection))
     newest = draft.versions.order_by("-number").values_list("number", flat=True).first() or 0
     return StudyVersion.objects.create(
         draft=draft,
@@ -152,6 +170,7 @@ def add_version(
         changed=len(differences(content_of(parent), content)),
         is_published=is_published,
         is_public=is_published and study_record(content)["fields"].get("state") == State.PUBLISHED,
+        signature=signature,
     )
 
 
@@ -308,41 +327,105 @@ def overwritten_by_import(
     }
 
 
+def is_seen(draft: StudyDraft) -> bool:
+    """Whether readers see the study, and the newest version lets them."""
+    record = study_record(content_of(draft.head))
+    public = draft.published is not None and draft.published.is_public
+    return public and record is not None and record["fields"].get("state") == State.PUBLISHED
+
+
+def withdraw(
+    draft: StudyDraft, patient: str, *, reason: str, based_on: int, author: Author
+) -> StudyVersion:
+    """Withdraws the study of a draft, or the patient with this public id, with the reason that
+    readers are told; a change of the draft like any other, until it is published.
+
+    Raises Conflict like `save_draft`, and ValidationError for what readers do not see.
+    """
+    if not reason.strip():
+        raise ValidationError("Say the reason that readers are told.")
+    model = "evidence.patient" if patient else "evidence.study"
+    content = [record | {"fields": dict(record["fields"])} for record in content_of(draft.head)]
+    found = [
+        record["fields"]
+        for record in content
+        if record["model"] == model and patient in ("", record["fields"].get("slug"))
+    ]
+    if not found or found[0].get("state") != State.PUBLISHED:
+        raise ValidationError("Readers do not see it, so there is nothing to withdraw.")
+    found[0] |= {"state": State.WITHDRAWN.value, "withdrawal_reason": reason.strip()}
+    message = f"Withdrawn: {patient or draft.slug}. {reason.strip()}"
+    return save_draft(draft, content, based_on=based_on, author=author, message=message)
+
+
 def unpublished_changes(draft: StudyDraft) -> list[CellChange]:
     """The cells in which a draft differs from what the tables hold."""
     return differences(content_of(draft.published), content_of(draft.head))
 
 
-def publish(draft: StudyDraft, *, based_on: int, author: Author, message: str = "") -> StudyVersion:
+def publish(
+    draft: StudyDraft,
+    *,
+    based_on: int,
+    author: Author,
+    message: str = "",
+    is_preview: bool = False,
+) -> StudyVersion:
     """Writes a draft to the evidence tables: whole, in one transaction, for readers to see.
 
     Raises Conflict where the draft or the tables have moved on, and NotPublishable with everything
-    that is wrong; then nothing is changed.
+    that is wrong, be it that a second person has to check it first; then nothing is changed. A
+    preview needs nobody, and its transaction can only be rolled back where two people publish.
     """
     with transaction.atomic():
         held = held_at(draft, based_on)
         if held.head is None:
             raise NotPublishable(["There is nothing to publish."])
-        note_tables(held, Author(door=Door.FOUND), "As found in the tables.")
+        note_tables(held, Author(door=Door.FOUND), FOUND_MESSAGE)
         base = base_of(held.head)
         if base != held.published:
             changes = differences(content_of(base), content_of(held.published))
             raise Conflict(held.published, changes)
-        content = held.head.content
-        write_document(held, content, content_of(held.published))
-        study = find_study(held)
-        version = add_version(
-            held,
-            read_document(study, content),
-            author,
-            message,
-            parent=held.published,
-            is_published=True,
-        )
-        held.head = held.published = version
-        held.save()
+        signature = checked_signature(held)
+        if not is_preview:
+            refuse_alone(held, signature, author)
+        with opened(held, signature, is_preview=is_preview):
+            content = held.head.content
+            write_document(held, content, content_of(held.published))
+            version = add_version(
+                held,
+                read_document(find_study(held), content),
+                author,
+                message,
+                parent=held.published,
+                is_published=True,
+                signature=signature,
+            )
+            held.head = held.published = version
+            held.save()
     draft.head = draft.published = version
     return version
+
+
+def checked_signature(draft: StudyDraft) -> Signature | None:
+    """The signature under which a draft is published: the last word on its newest version, if that
+    says checked. None for what is published already.
+    """
+    if draft.head is None or not draft.is_open or draft.head.is_published:
+        return None
+    signature = newest_signature(draft.head)
+    said = signature is not None and signature.meaning == Meaning.CHECKED and signature.user_id
+    return signature if said and signature.digest == digest_of(draft.head.content) else None
+
+
+def refuse_alone(draft: StudyDraft, signature: Signature | None, author: Author) -> None:
+    """Raises NotPublishable where two people publish and one is missing."""
+    if not draft.collection.needs_two_people:
+        return
+    if author.user is None:
+        raise NotPublishable([AUTHOR_NEEDED.format(draft.collection)])
+    if signature is None:
+        raise NotPublishable([SIGNATURE_NEEDED.format(draft.collection, draft.head.number)])
 
 
 def take_over(draft: StudyDraft, *, based_on: int, author: Author) -> list[CellChange]:
@@ -351,7 +434,7 @@ def take_over(draft: StudyDraft, *, based_on: int, author: Author) -> list[CellC
     """
     with transaction.atomic():
         held = held_at(draft, based_on)
-        note_tables(held, Author(door=Door.FOUND), "As found in the tables.")
+        note_tables(held, Author(door=Door.FOUND), FOUND_MESSAGE)
         content, conflicts = merged(
             content_of(base_of(held.head)), content_of(held.head), content_of(held.published)
         )

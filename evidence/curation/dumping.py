@@ -23,14 +23,17 @@ from ..models import (
     Measure,
     PrintedFigure,
     Review,
+    Signature,
     Study,
     StudyDraft,
     StudyVersion,
     Therapy,
 )
 from ..models.base import Keyed
-from .documents import PARTS, in_order, key_of, record_of, with_references
+from ..models.study_parts import PARTS
+from .documents import in_order, key_of, record_of, with_references
 from .fixture_files import SHARED_FILES, BrokenFixture, fixture_text
+from .opening import open_for_files
 
 # Files of what no study owns, with the models in them in loading order.
 VOCABULARY = (Indication, Manifestation, Autoantibody, AdverseEventCategory, Therapy, Measure)
@@ -136,7 +139,11 @@ def write_file(path: Path, records: list[dict]) -> int:
 def draft_entries() -> Iterator[dict]:
     """Each study in work with all its versions, oldest first."""
     for draft in StudyDraft.objects.select_related("collection", "head", "published"):
-        versions = draft.versions.select_related("parent", "base").order_by("number")
+        versions = (
+            draft.versions.select_related("parent", "base", "signature__version")
+            .prefetch_related("signatures", "signature__version__signatures")
+            .order_by("number")
+        )
         yield {
             "collection": draft.collection.slug,
             "study": draft.slug,
@@ -159,15 +166,39 @@ def version_entry(version: StudyVersion) -> dict:
         "changed": version.changed,
         "is_published": version.is_published,
         "is_public": version.is_public,
+        "signature": signed_as(version.signature),
+        "signatures": [
+            {
+                "digest": signature.digest,
+                "meaning": signature.meaning,
+                "user": signature.user_name,
+                "at": signature.at.isoformat(),
+                "remark": signature.remark,
+            }
+            for signature in in_turn(version)
+        ],
         "content": version.content,
     }
+
+
+def in_turn(version: StudyVersion) -> list[Signature]:
+    """What was said of a version, the first first."""
+    return sorted(version.signatures.all(), key=lambda signature: signature.pk)
+
+
+def signed_as(signature: Signature | None) -> list[int] | None:
+    """Which signature it is: the number of the version it is of, and its place among those."""
+    if signature is None:
+        return None
+    return [signature.version.number, in_turn(signature.version).index(signature)]
 
 
 def load_drafts(path: Path) -> int:
     """Puts studies in work and versions back, as `dump_evidence` wrote them; returns how many
     studies were. What is there already is kept.
 
-    An author who has no account here stays as a name. Raises BrokenFixture.
+    Who wrote or signed and has no account here stays as a name. The caller closes what this opens
+    (`close_files`). Raises BrokenFixture.
     """
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))
@@ -183,9 +214,12 @@ def restored_draft(entry: dict) -> bool:
     draft, is_new = StudyDraft.objects.get_or_create(collection=collection, slug=entry["study"])
     if not is_new and draft.versions.exists():
         return False
+    if any(saved.get("signatures") for saved in entry["versions"]):
+        open_for_files(draft)
     users = {user.get_username(): user for user in get_user_model().objects.all()}
-    versions = {None: None}
+    versions, signatures = {None: None}, {None: None}
     for saved in entry["versions"]:
+        signed = saved.get("signature")
         versions[saved["number"]] = StudyVersion.objects.create(
             draft=draft,
             number=saved["number"],
@@ -201,7 +235,18 @@ def restored_draft(entry: dict) -> bool:
             changed=saved["changed"],
             is_published=saved["is_published"],
             is_public=saved["is_public"],
+            signature=signatures[signed and tuple(signed)],
         )
+        for place, word in enumerate(saved.get("signatures", ())):
+            signatures[saved["number"], place] = Signature.objects.create(
+                version=versions[saved["number"]],
+                digest=word["digest"],
+                meaning=word["meaning"],
+                user=users.get(word["user"]),
+                user_name=word["user"],
+                at=datetime.fromisoformat(word["at"]),
+                remark=word["remark"],
+            )
     draft.head, draft.published = versions[entry["head"]], versions[entry["published"]]
     draft.save()
     return True

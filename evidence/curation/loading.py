@@ -18,15 +18,18 @@ from django.apps import apps
 from django.core.exceptions import FieldDoesNotExist, ObjectDoesNotExist, ValidationError
 from django.db import DatabaseError, models, transaction
 
-from ..models import DataVersion, GroupFinding, LoadedRecord
+from ..models import Collection, DataVersion, GroupFinding, LoadedRecord
 from ..models.base import Keyed
 from ..models.spellings import Spelled
 from .fixture_files import BrokenFixture, FixtureRecord
 from .integrity import RECORD_RULES, broken_rules
+from .opening import FilesOpening
 
 WHOLE = "*"  # the ledger's one entry for the load as a whole
 EDITED = "kept as a curator edited it"
 REMOVED = "kept removed, as a curator left it"
+CHECKED = "kept as it was published by two people"
+LEFT_OUT = "left out: two people have published its study without it"
 NAMED_OTHERWISE = "kept: a curator’s own term, {}, has one of its spellings"
 SHOWN_ERRORS = 20  # a broken file can break every record after it; the first few say why
 
@@ -60,6 +63,7 @@ def load_records(
         if last_load and last_load.digest == state:
             report.outcomes["unchanged"] = len(records)
             return report
+        opening = FilesOpening()
         ledger = {(entry.model, entry.key): entry for entry in LoadedRecord.objects.all()}
         for record in records:
             progress(record)
@@ -70,10 +74,12 @@ def load_records(
                     raise RecordError(f"the same record stands in {place_by_identity[identity]}")
                 place_by_identity[identity] = record.place
                 outcome = save_if_changed(
-                    candidate, ledger.get((record.model, json.dumps(candidate.key)))
+                    candidate, ledger.get((record.model, json.dumps(candidate.key))), opening
                 )
-                if outcome == REMOVED:
+                if outcome in (REMOVED, LEFT_OUT):
                     removed.add(identity)
+                if isinstance(candidate.record, Collection):
+                    opening.look_again()
             except NoSuchRecord as error:
                 if error.wanted not in removed:
                     errors.append(f"{record.place}: {error}")
@@ -87,7 +93,7 @@ def load_records(
                 errors.append(f"{record.place}: the database refuses it: {error}")
                 break
             report.outcomes[outcome] += 1
-            if outcome.startswith("kept"):
+            if outcome.startswith("kept") or outcome == LEFT_OUT:
                 report.preserved.append(
                     f"{record.place} {' / '.join(map(str, candidate.key))}: {outcome}"
                 )
@@ -211,7 +217,9 @@ def resolve_reference(column, name: str, natural_key) -> Keyed:
         raise NoSuchRecord(name, target, natural_key) from None
 
 
-def save_if_changed(candidate: Candidate, loaded: LoadedRecord | None) -> str:
+def save_if_changed(
+    candidate: Candidate, loaded: LoadedRecord | None, opening: FilesOpening
+) -> str:
     """Creates, updates or keeps one record; says which."""
     model = type(candidate.record)
     existing = model._default_manager.filter(
@@ -222,6 +230,8 @@ def save_if_changed(candidate: Candidate, loaded: LoadedRecord | None) -> str:
             return REMOVED
         if own := curators_own_term(candidate.record):
             return NAMED_OTHERWISE.format(own)
+        if not opening.allows(candidate.record):
+            return LEFT_OUT
         candidate.record.seen_elsewhere = True  # a withdrawn one, as the files say
         save_candidate(candidate, candidate.record, candidate.record._meta.many_to_many)
         record_loaded(candidate, loaded)
@@ -247,6 +257,8 @@ def save_if_changed(candidate: Candidate, loaded: LoadedRecord | None) -> str:
     candidate.record.pk = existing.pk
     if own := curators_own_term(candidate.record):
         return NAMED_OTHERWISE.format(own)
+    if not opening.allows(existing):
+        return CHECKED
     for column in model._meta.concrete_fields:
         if column.name in named:
             setattr(existing, column.attname, getattr(candidate.record, column.attname))

@@ -19,7 +19,7 @@ def previewed(
     `request` is that of a reader. Raises what `publish` raises; nothing is ever changed.
     """
     with transaction.atomic():
-        publish(draft, based_on=draft.head.number, author=Author())
+        publish(draft, based_on=draft.head.number, author=Author(), is_preview=True)
         DataVersion.bump()  # so that nothing kept is taken for what is being previewed
         response = view(request)
         transaction.set_rollback(True)

@@ -7,8 +7,9 @@ from django.db import DatabaseError
 
 from ..models import Patient, Study, StudyDraft
 from ..models.choices import Extraction, State
+from ..models.study_parts import PARTS
 from .cell_states import is_rest_looked_at, patients_looked_at
-from .documents import PARTS, Document, in_order, key_of, study_record
+from .documents import Document, in_order, key_of, study_record
 from .fixture_files import FixtureRecord
 from .integrity import RECORD_RULES, broken_rules
 from .loading import NoSuchRecord, RecordError, build_candidate, save_candidate

@@ -1,0 +1,25 @@
+"""What several commands share."""
+
+from argparse import ArgumentParser
+
+from django.contrib.auth import get_user_model
+from django.core.management.base import CommandError
+
+
+def add_user_argument(parser: ArgumentParser) -> None:
+    """Who does it, for the history; needed where two people publish."""
+    parser.add_argument(
+        "--user", help="the account of who does this, for the history; needed where two publish"
+    )
+
+
+def account_named(name: str | None):
+    """The account with a name; None where none is named. Raises CommandError where there is no
+    such account.
+    """
+    if not name:
+        return None
+    found = get_user_model().objects.filter(username=name).first()
+    if found is None:
+        raise CommandError(f"Nothing was changed. There is no account “{name}”.")
+    return found

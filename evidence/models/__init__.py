@@ -20,6 +20,7 @@ from .reference import (
 )
 from .release import ArchivePart, Release, ReleasedCollection
 from .review import PrintedFigure, Review, ReviewInclusion
+from .signature import Meaning, OpenPublication, Origin, Signature
 from .study import SIMULATED_PREFIX, Collection, Study
 from .term_tree import TermTree, term_tree
 from .treatment import Treatment, set_key
@@ -43,7 +44,10 @@ __all__ = [
     "JAKInhibitor",
     "LoadedRecord",
     "Manifestation",
+    "Meaning",
     "Measure",
+    "OpenPublication",
+    "Origin",
     "Outcome",
     "Patient",
     "PatientAutoantibody",
@@ -54,6 +58,7 @@ __all__ = [
     "ReleasedCollection",
     "Review",
     "ReviewInclusion",
+    "Signature",
     "Study",
     "StudyDraft",
     "StudyGroup",

@@ -18,6 +18,8 @@ from .spellings import Spelled
 from .study import Collection
 from .version import DataVersion
 
+FOUND_MESSAGE = "As found in the tables."
+
 
 class Door(models.TextChoices):
     """By which way a version came about."""
@@ -50,7 +52,10 @@ class StudyDraft(models.Model):
         ordering = ["collection", "slug"]
         verbose_name = "study in work"
         verbose_name_plural = "studies in work"
-        permissions = [("publish_study", "Can publish a study")]
+        permissions = [
+            ("publish_study", "Can publish a study"),
+            ("check_study", "Can check a study"),
+        ]
         constraints = [
             UniqueConstraint(
                 fields=["collection", "slug"],
@@ -101,10 +106,23 @@ class StudyVersion(models.Model):
     )
     is_published = models.BooleanField(default=False)
     is_public = models.BooleanField(default=False)
+    signature = models.OneToOneField(
+        "Signature",
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="published_version",
+        help_text="Of a published version: by which a second person had checked it.",
+    )
 
     class Meta:
         ordering = ["draft", "-number"]
         constraints = [
+            CheckConstraint(
+                name="version_signature_is_published",
+                condition=Q(signature__isnull=True) | Q(is_published=True),
+                violation_error_message="A signature stands with the version that was published "
+                "under it.",
+            ),
             UniqueConstraint(
                 fields=["draft", "number"],
                 name="version_number_once_per_draft",

@@ -5,8 +5,6 @@ a table's triggers when a migration remakes the table, and refuses to remake one
 table's trigger asks about. The message is what a curator reads when a write goes round the forms.
 """
 
-from dataclasses import dataclass
-
 from .choices import Ascertainment, CollectionKind, Extraction, State
 from .publication import (
     COURSE_STAYS,
@@ -17,7 +15,9 @@ from .publication import (
     PLACE_STAYS,
     SLUG_STAYS,
 )
+from .signing_guards import SIGNING_GUARDS
 from .study import ADDRESS_STAYS, KIND_STAYS, LOOKED_FOR_NEEDED
+from .trigger import Guard
 
 # All that goes into this SQL is a constant of ours: no part of it comes from outside.
 EVENT_NEEDED = "An adverse event needs a course whose adverse events are recorded as reported."
@@ -93,43 +93,6 @@ PATIENT_NEVER_SEEN = (
     f"WHERE id = OLD.study_id AND state IN {SEEN}))"
 )
 DRAFT_AGAIN = f"NEW.state = '{State.DRAFT}'"
-
-
-@dataclass(frozen=True)
-class Guard:
-    """One trigger: what is refused, on which writes of which table, and what is said. `fields` are
-    those it asks for, as model.field: before a migration has made them there is nothing to guard.
-    """
-
-    name: str
-    moment: str
-    model: str
-    condition: str
-    message: str
-    fields: tuple[str, ...] = ()
-
-    @property
-    def table(self) -> str:
-        return f"evidence_{self.model}"
-
-    def sqlite(self) -> list[str]:
-        condition, message = self.condition.format(lock=""), self.message.replace("'", "''")
-        return [
-            f"CREATE TRIGGER IF NOT EXISTS {self.name} BEFORE {self.moment} ON {self.table} "
-            f"WHEN {condition} BEGIN SELECT RAISE(ABORT, '{message}'); END"
-        ]
-
-    def postgresql(self) -> list[str]:
-        condition = self.condition.format(lock="FOR SHARE")
-        message = self.message.replace("'", "''")
-        row = "OLD" if self.moment == "DELETE" else "NEW"
-        return [
-            f"CREATE OR REPLACE FUNCTION {self.name}() RETURNS trigger AS $$ BEGIN "
-            f"IF {condition} THEN RAISE EXCEPTION USING ERRCODE = 'check_violation', "
-            f"MESSAGE = '{message}'; END IF; RETURN {row}; END; $$ LANGUAGE plpgsql",
-            f"CREATE OR REPLACE TRIGGER {self.name} BEFORE {self.moment} ON {self.table} "
-            f"FOR EACH ROW EXECUTE FUNCTION {self.name}()",
-        ]
 
 
 VERSIONS_STAY = "A version of a study is never changed or deleted."
@@ -247,6 +210,7 @@ GUARDS = [
             ("not_deleted", "DELETE", was_published, NOT_DELETED),
         )
     ),
+    *SIGNING_GUARDS,
 ]
 
 
@@ -254,11 +218,10 @@ def trigger_statements(vendor: str, guards: list[Guard] | None = None) -> list[s
     """The SQL that puts these triggers (by default all) in place, harmless when they already
     are.
     """
-    statements_of = Guard.sqlite if vendor == "sqlite" else Guard.postgresql
     return [
         statement
         for guard in (GUARDS if guards is None else guards)
-        for statement in statements_of(guard)
+        for statement in (guard.sqlite() if vendor == "sqlite" else guard.postgresql())
     ]
 
 

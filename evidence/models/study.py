@@ -58,6 +58,9 @@ RESERVED = {
 KIND_STAYS = (
     "The kind of a collection with studies never changes: simulated records stay labelled as such."
 )
+TWO_PEOPLE_STAYS = (
+    "Readers have seen studies of this collection as one where two people publish; that stays."
+)
 ADDRESS_STAYS = "The address of a collection with studies never changes: people cite it."
 
 
@@ -85,6 +88,12 @@ class Collection(Keyed):
         related_name="reconstructions",
         help_text="The review whose printed figures these records are meant to reproduce.",
     )
+    needs_two_people = models.BooleanField(
+        "publishing needs a second person",
+        default=False,
+        help_text="On: what readers see of a study changes only through a version that somebody "
+        "has checked who wrote none of it. Once readers have seen a study it stays on.",
+    )
     position = models.PositiveSmallIntegerField(default=0)
 
     objects = KeyedQuerySet.as_manager()
@@ -94,6 +103,12 @@ class Collection(Keyed):
         ordering = ["position", "name"]
         constraints = [
             one_of("kind", CollectionKind),
+            CheckConstraint(
+                name="collection_two_people_publish_what_was_read",
+                condition=Q(needs_two_people=False) | Q(kind=CollectionKind.PUBLISHED),
+                violation_error_message="Simulated records are drawn; there is no source that a "
+                "second person could check them against.",
+            ),
             CheckConstraint(
                 name="collection_simulated_has_caveat",
                 condition=~Q(kind=CollectionKind.SIMULATED) | ~Q(caveat=""),
@@ -120,7 +135,14 @@ class Collection(Keyed):
             errors["kind"] = KIND_STAYS
         if self.slug != stored.slug and (has_studies or stored.drafts.exists()):
             errors["slug"] = ADDRESS_STAYS
+        if stored.needs_two_people and not self.needs_two_people and self.has_been_seen:
+            errors["needs_two_people"] = TWO_PEOPLE_STAYS
         raise_errors(errors)
+
+    @property
+    def has_been_seen(self) -> bool:
+        """Whether readers see, or saw, a study of it."""
+        return self.studies.filter(state__in=ONCE_PUBLISHED).exists()
 
     @property
     def is_simulated(self) -> bool:

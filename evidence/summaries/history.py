@@ -27,7 +27,9 @@ class History:
     entered_at: datetime | None
     published_at: datetime | None
     by: str
-    values_checked: int  # by somebody other than who entered them
+    checked_at: datetime | None  # what readers see now, by somebody who wrote none of it
+    checked_by: str  # empty without the person's consent
+    values_checked: int  # by somebody other than who entered them, as the places of values say
     corrections: list[Correction]
 
     @property
@@ -39,13 +41,21 @@ class History:
 def study_history(study: Study) -> History:
     """The history of a published study, in two queries: versions come without their content.
 
-    A second person's check is recorded with the place of a value, so it is counted by values.
+    A second person signs a whole version; where places of single values name who checked them,
+    those are counted.
     """
     versions = list(
         StudyVersion.objects.filter(draft__collection=study.collection_id, draft__slug=study.slug)
         .order_by("number")
         .values_list(
-            "at", "door", "is_public", "changed", "message", "author__curator__public_name"
+            "at",
+            "door",
+            "is_public",
+            "changed",
+            "message",
+            "author__curator__public_name",
+            "signature__at",
+            "signature__user__curator__public_name",
         )
     )
     public = [version for version in versions if version[2]]
@@ -54,10 +64,12 @@ def study_history(study: Study) -> History:
         entered_at=entered[0] if entered else None,
         published_at=public[0][0] if public else None,
         by=(entered[5] or "") if entered else "",
+        checked_at=public[-1][6] if public else None,
+        checked_by=(public[-1][7] or "") if public else "",
         values_checked=Provenance.objects.filter(study=study).exclude(checked_by="").count(),
         corrections=[
             Correction(at, changed, message, name or "")
-            for at, _, _, changed, message, name in reversed(public[1:])
+            for at, _, _, changed, message, name, *_ in reversed(public[1:])
             if changed
         ],
     )

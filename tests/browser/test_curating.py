@@ -169,6 +169,9 @@ def test_from_the_empty_workbook_to_the_public_page(desk, site, template):
     expect(desk.get_by_label("Preview")).to_contain_text("Readers do not see this.")
     fits_and_is_clean(desk)
     desk.get_by_role("link", name="Back to the study in work").click()
+    desk.get_by_role("link", name="Publish version 3").click()
+    expect(desk.locator("#content")).to_contain_text("Not by a second person.")
+    fits_and_is_clean(desk)
     desk.get_by_label("What and why").fill("First entry.")
     press(desk, "Publish for readers", "Published: readers see it now.")
     expect(desk.locator("#content")).to_contain_text("State: nothing open, version 4.")
@@ -209,11 +212,16 @@ def test_references_begin_studies_whose_buttons_are_reached_by_keyboard(desk, si
     desk.locator("#content").get_by_role("link", name="beispiel-2026").click()
     desk.get_by_role("link", name="Preview the study’s page").focus()
     stops = []
-    while "Publish for readers" not in stops and len(stops) < 20:
+    while "Publish version 1 …" not in stops and len(stops) < 20:
         desk.keyboard.press("Tab")
         stops.append(desk.evaluate(NAMED))
     assert stops[0].startswith("Study, new:")
-    assert stops[-4:] == ["Undo the last change", "Give up this work", "", "Publish for readers"]
+    assert stops[-4:] == [
+        "Undo the last change",
+        "Give up this work",
+        "Send to be checked",
+        "Publish version 1 …",
+    ]
     desk.keyboard.press("Shift+Tab")
     desk.keyboard.press("Shift+Tab")
     desk.keyboard.press("Enter")

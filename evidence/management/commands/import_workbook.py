@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
+from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
@@ -13,6 +14,7 @@ from ...curation.workbook.importing import Import, read_workbook
 from ...curation.workbook.opening import UnreadableFile
 from ...curation.workbook.report import coloured_workbook, fault_csv, fault_lines, table_lines
 from ...models import Collection, Door
+from .. import account_named, add_user_argument
 
 CONVERSION_HEADERS = ("sheet", "row", "column", "value", "became")
 
@@ -37,7 +39,9 @@ class Command(BaseCommand):
         )
         parser.add_argument("--message", default="", help="why, for the studies’ histories")
 
-    def handle(self, *, file, collection, dry_run, report, message, verbosity, **options):
+        add_user_argument(parser)
+
+    def handle(self, *, file, collection, dry_run, report, message, user, verbosity, **options):
         found = Collection.objects.filter(slug=collection).first()
         if found is None:
             raise CommandError(f"There is no collection {collection}.")
@@ -57,7 +61,13 @@ class Command(BaseCommand):
         if result.faults:
             raise CommandError(f"Nothing was changed. Faults: {len(result.faults)}.")
         message = message or f"Imported from {file.name}."
-        outcomes, overwritten = keep_documents(result.documents, found, message, dry_run=dry_run)
+        author = Author(account_named(user), Door.IMPORT)
+        try:
+            outcomes, overwritten = keep_documents(
+                result.documents, found, message, author, dry_run=dry_run
+            )
+        except ValidationError as error:
+            raise CommandError(f"Nothing was changed. {' '.join(error.messages)}") from None
         self.write_outcomes(outcomes, overwritten, dry_run=dry_run)
 
     def tell_progress(self, sheet: str, row: int) -> None:
@@ -102,13 +112,18 @@ class Command(BaseCommand):
 
 
 def keep_documents(
-    documents: Mapping[str, Document], collection: Collection, message: str, *, dry_run: bool
+    documents: Mapping[str, Document],
+    collection: Collection,
+    message: str,
+    author: Author,
+    *,
+    dry_run: bool,
 ) -> tuple[dict[str, str], dict[str, list[CellChange]]]:
     """Writes documents to studies in work; says of each study what became of it, and which of its
     cells said something else before. A dry run does the same and takes it back.
     """
     with transaction.atomic():
-        outcomes = save_import(documents, collection, Author(door=Door.IMPORT), message)
+        outcomes = save_import(documents, collection, author, message)
         overwritten = overwritten_by_import(collection, outcomes)
         if dry_run:
             transaction.set_rollback(True)

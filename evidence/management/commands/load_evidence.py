@@ -9,6 +9,7 @@ from ...curation.drafts import note_loaded
 from ...curation.dumping import DRAFTS, load_drafts
 from ...curation.fixture_files import BrokenFixture, FixtureRecord, read_all
 from ...curation.loading import LoadReport, load_records
+from ...curation.opening import close_files
 from ...models import (
     AdverseEvent,
     Collection,
@@ -61,6 +62,7 @@ class Command(BaseCommand):
                     self.write_restored(load_drafts(folder / DRAFTS), verbosity)
                 if report.changed:
                     note_loaded(records)
+                close_files()
         except BrokenFixture as error:
             raise CommandError(f"Nothing was changed.\n{error}") from None
         if verbosity:

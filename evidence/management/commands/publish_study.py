@@ -7,6 +7,7 @@ from ...curation.drafts import Author, Conflict, cells, content_of, publish, unp
 from ...curation.writing import NotPublishable
 from ...models import Door, StudyDraft
 from ...models.choices import Extraction
+from .. import account_named, add_user_argument
 
 
 class Command(BaseCommand):
@@ -20,9 +21,10 @@ class Command(BaseCommand):
         parser.add_argument("collection", help="the collection's address, such as published")
         parser.add_argument("study", help="the study's address, such as fujita-2019")
         parser.add_argument("--message", default="", help="why, for the study's history")
+        add_user_argument(parser)
         parser.add_argument("--dry-run", action="store_true", help="only say what would change")
 
-    def handle(self, *, collection, study, message, dry_run, verbosity, **options):
+    def handle(self, *, collection, study, message, user, dry_run, verbosity, **options):
         draft = (
             StudyDraft.objects.filter(collection__slug=collection, slug=study)
             .select_related("collection", "head", "published")
@@ -39,7 +41,10 @@ class Command(BaseCommand):
             return
         try:
             version = publish(
-                draft, based_on=draft.head.number, author=Author(door=Door.COMMAND), message=message
+                draft,
+                based_on=draft.head.number,
+                author=Author(account_named(user), Door.COMMAND),
+                message=message,
             )
         except (Conflict, NotPublishable) as error:
             raise CommandError(f"Nothing was changed.\n{error}") from None
