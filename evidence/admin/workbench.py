@@ -390,7 +390,7 @@ class Table:
         required = ' class="required"' if column.required else ""
         return (
             f'<th scope="col" data-field="{escape(column.field)}"{required} title="{title}">'
-            f"{escape(capfirst(column.header))}</th>"
+            f"{escape(titled(column.header))}</th>"
         )
 
     def upright(self, rows: list[str]) -> str:
@@ -402,7 +402,7 @@ class Table:
             lines.append(
                 f'<tr data-row="{escape(name)}">'
                 f'<th scope="row" class="{"required" if column.required else ""}">'
-                f"{escape(capfirst(column.header))} {help_text}</th>{self.cell(name, column)}</tr>"
+                f"{escape(titled(column.header))} {help_text}</th>{self.cell(name, column)}</tr>"
             )
         return (
             '<thead><tr><th scope="col">Field</th><th scope="col">What the source says</th></tr>'
@@ -460,7 +460,7 @@ class Table:
         return self.input(
             name=f"cell|{row}|{column.field}",
             ident=cell_id(row, column.field),
-            label=f"{noun_of(self.desk.name)} {row}, {capfirst(column.header)}",
+            label=f"{noun_of(self.desk.name)} {row}, {titled(column.header)}",
             column=column,
             text=text,
             place=place,
@@ -525,7 +525,7 @@ class Table:
             self.input(
                 name=f"new|{number}|{column.field}",
                 ident=f"new-{number}-{column.field}",
-                label=f"New {noun.lower()} {number}, {capfirst(column.header)}",
+                label=f"New {noun.lower()} {number}, {titled(column.header)}",
                 column=column,
                 text="",
             )
@@ -544,6 +544,11 @@ class Table:
             f'<tr class="spare" data-spare="{number}"><th scope="row">{head}</th>{inside}'
             '<td class="remove"></td></tr>'
         )
+
+
+def titled(header: str) -> str:
+    """A header with a capital, but for a name that has its own, such as mRSS."""
+    return capfirst(header) if header.partition(" ")[0].strip(",").islower() else header
 
 
 def none_word(column: Column) -> str:

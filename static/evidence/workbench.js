@@ -724,8 +724,9 @@ function start() {
       const block = document.getElementById("block");
       if (await save({ block: block.value, at: ["", ""] })) block.value = "";
     } else {
-      bench.errors.clear();
-      if (await save()) status(`Saved (version ${bench.version}).`);
+      bench.errors.clear(); // who presses it wants to be told again
+      if (toSave().length || bench.saving) save();
+      else status(`Nothing to save (version ${bench.version}).`);
     }
   });
   placeInput?.addEventListener("change", async () => {
@@ -750,7 +751,7 @@ function start() {
     toolbar();
     offerKept();
   }
-  const asked = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  const asked = document.getElementById(decodeURIComponent(location.hash.slice(1)));
   if (asked?.matches(CELL)) go(asked);
   setInterval(poll, POLL);
 }
