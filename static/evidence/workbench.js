@@ -119,6 +119,7 @@ const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowR
 const COMMANDS = {
   "Ctrl+d": (cell) => copyAbove(cell),
   "Alt+n": (cell) => fillColumn(cell),
+  "Alt+p": (cell) => placeHere(cell),
   "Alt+ArrowDown": (cell) => addRow(cell),
   "Alt+ArrowUp": (cell) => go(cellsOf(rows()[0])[cellsOf(cell.closest("tr")).indexOf(cell)]),
   "Alt+Delete": (cell) => removeRow(cell),
@@ -191,6 +192,18 @@ function fillColumn(cell) {
     const one = cellsOf(row)[column];
     if (!one.value.trim() && !row.classList.contains("offered")) set(one, NR);
   }
+}
+
+// The value as it is, in the place that is said now.
+function placeHere(cell) {
+  if (!mayEnter || !cell.value.trim() || !("placed" in cell.dataset)) return;
+  if (!bench.place) {
+    status("Say first where it stands.");
+    return;
+  }
+  bench.dirty.set(keyOf(cell), cell.value.trim());
+  keep();
+  schedule(AUTOSAVE);
 }
 
 // ---- rows
@@ -661,6 +674,7 @@ function toolbar() {
       COMMANDS.F2(cell);
     })),
     button("NR in the column", "Alt+N", onCell(fillColumn)),
+    button("In this place", "Alt+P", onCell(placeHere)),
     button("Undo", "Ctrl+Z", () => undo()),
   );
   if (grid.querySelector("tr.spare")) {

@@ -286,6 +286,9 @@ class DocumentCells:
 
     def place(self, sheet: Sheet, row: str, name: str) -> str:
         """Where in the source the value of a cell stands; empty where nobody has said."""
+        column, key = sheet.column(name), self.key(sheet, row)
+        if key in self.records and self.text_of(self.records[key], column, row) == NONE_WORD:
+            name = column.completeness or name
         record = self.places.get(self.value(sheet, row, name))
         return record["fields"].get("locator", "") if record else ""
 
@@ -315,7 +318,7 @@ class DocumentCells:
         if reading is None and not self.has(sheet, row):
             return None
         record = self.add(sheet, row)
-        before = self.text_of(record, column, row)
+        before, stated = self.text_of(record, column, row), stated_of(record, column)
         if column.kind in (Kind.PRESENT, Kind.ABSENT) or (
             column.kind == Kind.TERMS and column.completeness
         ):
@@ -323,8 +326,13 @@ class DocumentCells:
         else:
             write_value(record, column, reading, self.collection.slug)
         changed = before != self.text_of(record, column, row)
+        if sheet.subject and stated != stated_of(record, column):  # that there is none stands there
+            of = sheet.column(column.completeness)
+            is_none = reading is not None and reading.is_none
+            self.write_place(sheet, row, of, reading if is_none else None, place)
         if column.placed and sheet.subject and (changed or place):
-            self.write_place(sheet, row, column, reading, place)
+            has_items = reading is not None and not reading.is_none
+            self.write_place(sheet, row, column, reading if has_items else None, place)
         return reading
 
     def write_list(self, record: dict, column: Column, row: str, reading: Reading | None) -> None:
@@ -386,6 +394,11 @@ def in_reading_order(key: tuple) -> list:
         for part in key
         for piece in re.split(r"(\d+)", str(part))
     ]
+
+
+def stated_of(record: dict, column: Column):
+    """What is said of how complete the list of a column is."""
+    return record["fields"].get(column.completeness) if column.completeness else None
 
 
 def empty_text(column: Column, fields: dict, states: dict) -> str:

@@ -74,7 +74,7 @@ def paste(grid: Grid, cells: DocumentCells, text: str, row: str = "", name: str 
     headings = Headings(grid, cells, block, name, pasted)
     rows = RowsOfBlock(grid, cells, pasted, row)
     for line in block[1 if headings.is_there else 0 :]:
-        target, more = rows.next(headings.naming(line))
+        target, more = rows.next(headings.naming(line), headings.label(line))
         if target is None:
             continue
         own = dict(more)
@@ -169,6 +169,13 @@ class Headings:
             for index in (self.names_row, self.names_course)
         )
 
+    def label(self, line: list[str]) -> str:
+        """What a row calls its patient, as the source does."""
+        for index, column in self.columns.items() if self.is_there else ():
+            if column.field == "label" and self.grid.sheet is PATIENTS and index < len(line):
+                return line[index]
+        return ""
+
     def add_signs(self, own: dict[str, str], row: str, line: list[str]) -> None:
         """Signs of a row into the lists of what was found and what was not."""
         for index, (name, label) in self.signs.items():
@@ -223,17 +230,19 @@ class RowsOfBlock:
         self.left = iter(self.rows[start:])
         self.by_label = {}
         for patient in cells.rows(PATIENTS):
-            label = cells.text(PATIENTS, patient, "label")
-            self.by_label.setdefault(fold_spelling(label), patient)
-        self.made = 0
+            if label := fold_spelling(cells.text(PATIENTS, patient, "label")):
+                self.by_label.setdefault(label, patient)
         self.trial = DocumentCells(cells.collection, cells.slug, cells.document(), cells.reader)
         self.unknown: list[str] = []
         self.beyond = 0
 
-    def next(self, named: tuple[str, str]) -> tuple[str | None, dict[str, str]]:
+    def next(self, named: tuple[str, str], label: str) -> tuple[str | None, dict[str, str]]:
         """The row, and cells that follow from how it is named; no row where there is none."""
         name, course = named
         sheet = self.grid.sheet
+        if label and not name:
+            known = self.by_label.get(fold_spelling(label))
+            return known or self.without_label() or self.begin(""), {}
         if not name:
             row = next(self.left, None)
             if row is not None:
@@ -267,6 +276,10 @@ class RowsOfBlock:
             self.unknown.append(row)
             return None, {}
         return self.begin(row), {}
+
+    def without_label(self) -> str | None:
+        """The next row in which no patient stands yet."""
+        return next((row for row in self.left if not self.cells.text(PATIENTS, row, "label")), None)
 
     def patient(self, name: str) -> str | None:
         """The patient with an id, with a label, or with a number at the end of the id."""
