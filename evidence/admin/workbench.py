@@ -672,7 +672,7 @@ def edits_of(desk: Desk, before: DocumentCells, sent, said: list[str]) -> tuple[
         text = text.replace("\r\n", "\n").strip()
         if kind == "cell" and (field in columns or desk.name == BY_MONTH):
             try:
-                if text != desk.grid.text(before, row, field):
+                if text != desk.grid.text(before, row, field).strip():
                     edits.append(Edit(row, field, text))
             except (RowError, ValueError) as error:
                 said.append(str(error))
