@@ -182,9 +182,13 @@ class Entry:
     faults: int = 0
 
     @property
+    def is_behind(self) -> bool:
+        return self.draft is not None and self.draft.is_behind
+
+    @property
     def is_to_mend(self) -> bool:
         """Whether something is wrong with it, or it was published otherwise meanwhile."""
-        return bool(self.faults or (self.draft and self.draft.is_behind))
+        return bool(self.faults) or self.is_behind
 
 
 def queue_of_work(most: int) -> dict:

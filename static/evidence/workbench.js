@@ -679,7 +679,8 @@ function toolbar() {
   );
   if (grid.querySelector("tr.spare")) {
     if (form.dataset.grid === "groups") {
-      bar.append(element("input", { type: "text", id: "new-row", "aria-label": "Name of a new group", placeholder: "placebo" }));
+      const label = "Name of a new group";
+      bar.append(element("input", { type: "text", id: "new-row", "aria-label": label, placeholder: "placebo" }));
     }
     bar.append(
       button("New row", "Alt+↓", () => addRow(last?.isConnected ? last : null)),
@@ -708,7 +709,8 @@ function start() {
   });
   grid.addEventListener("focusout", (event) => {
     const cell = event.target.closest(CELL);
-    if (cell && cell.value.trim() === cell.dataset.sent && !bench.dirty.has(keyOf(cell)) && !bench.errors.has(keyOf(cell))) {
+    const isSaved = cell && !bench.dirty.has(keyOf(cell)) && !bench.errors.has(keyOf(cell));
+    if (isSaved && cell.value.trim() === cell.dataset.sent) {
       cell.value = cell.defaultValue; // as the server spells it
       delete cell.dataset.sent;
     }
