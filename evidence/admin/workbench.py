@@ -402,7 +402,8 @@ class Table:
             lines.append(
                 f'<tr data-row="{escape(name)}">'
                 f'<th scope="row" class="{"required" if column.required else ""}">'
-                f"{escape(titled(column.header))} {help_text}</th>{self.cell(name, column)}</tr>"
+                f"<b>{escape(titled(column.header))}</b> {help_text}</th>"
+                f"{self.cell(name, column)}</tr>"
             )
         return (
             '<thead><tr><th scope="col">Field</th><th scope="col">What the source says</th></tr>'
@@ -618,7 +619,11 @@ def place_key(desk: Desk) -> str:
 
 
 def keep_place(request: HttpRequest, desk: Desk, given: str) -> str:
-    """The place that stands until it is changed, cut to what a place can be."""
+    """The place that stands until it is changed, cut to what a place can be. Of a study itself
+    nothing has a place.
+    """
+    if not desk.sheet.subject:
+        return ""
     place = " ".join(given.split())[: Provenance._meta.get_field("locator").max_length]
     if request.session.get(place_key(desk), "") != place:
         request.session[place_key(desk)] = place
