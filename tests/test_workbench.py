@@ -345,6 +345,13 @@ def test_new_rows_of_two_people_are_two_rows(curator, draft):
     assert labels[two] == "Hers"
 
 
+def test_a_row_that_somebody_took_away_does_not_come_back_in_part(curator, draft):
+    keep(draft, beispiel()[:1])
+    _, answer = sent(curator, based_on=1, cells=[[ONE, "sex", "f"]])
+    assert answer["said"] == [f"“f” is not entered: {ONE} was taken away meanwhile."]
+    assert ("evidence.patient", ONE) not in newest(draft) and "table" in answer
+
+
 def test_another_is_told_what_has_changed(curator, draft):
     quiet = curator.get(f"{address()}head/", {"since": 1}).json()
     assert quiet["version"] == 1 and "changes" not in quiet
@@ -566,6 +573,7 @@ def test_who_may_see_may_not_enter(client, django_user_model, draft):
     page = client.get(address())
     assert page.status_code == 200 and b"data-may-enter" not in page.content
     assert b'name="save"' not in page.content
+    assert page.content.count(b"readonly") == len(cell_columns(PATIENTS))
     assert form(client, **{f"cell|{ONE}|age_years": "62"}).status_code == 403
     status, answer = sent(client, based_on=1, cells=[[ONE, "age_years", "62"]])
     assert status == 403 and answer["problem"] == "You may not do this."

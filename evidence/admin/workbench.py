@@ -113,14 +113,14 @@ def may_enter(request: HttpRequest) -> bool:
 class Desk:
     """One study of a collection, and the grid of it somebody looks at."""
 
-    def __init__(self, collection: str, study: str, grid: str, query):
+    def __init__(self, collection: str, study: str, grid: str, query, can_enter: bool):
         if grid not in SHEET_OF:
             raise Http404("There is no such grid.")
         self.collection = get_object_or_404(Collection, slug=collection)
         self.slug, self.name = study, grid
         self.sheet: Sheet = SHEET_OF[grid]
         self.reader = CellReader()
-        self.asked = query
+        self.asked, self.can_enter = query, can_enter
         self.find_draft()
 
     def find_draft(self) -> None:
@@ -199,10 +199,10 @@ def workbench(
     """The grid of a noun; a form that is posted enters what it says."""
     if not may_see(request):
         raise PermissionDenied
-    desk, told = Desk(collection, study, grid, request.GET), {}
+    desk, told = Desk(collection, study, grid, request.GET, may_enter(request)), {}
     context = {}
     if request.method == "POST":
-        if not may_enter(request):
+        if not desk.can_enter:
             raise PermissionDenied
         entered, context = enter_form(request, desk)
         told = told_of(entered)
@@ -241,7 +241,7 @@ def page_context(request: HttpRequest, desk: Desk, told: dict) -> dict:
         "title": f"{desk.slug}, {desk.collection}",
         "desk": desk,
         "tabs": tabs_of(desk, cells, faults),
-        "can_enter": may_enter(request),
+        "can_enter": desk.can_enter,
         "place": request.session.get(place_key(desk), ""),
         "place_length": Provenance._meta.get_field("locator").max_length,
         "is_by_month": desk.name == BY_MONTH,
@@ -383,7 +383,7 @@ class Table:
     @property
     def is_fixed(self) -> bool:
         """Whether rows are neither added nor taken away here."""
-        return self.desk.name in ("study", BY_MONTH)
+        return self.desk.name in ("study", BY_MONTH) or not self.desk.can_enter
 
     def heading(self, column: Column) -> str:
         title = escape(column.help) if column.help else ""
@@ -499,8 +499,8 @@ class Table:
             attributes.append("data-placed")
         if place:
             attributes.append(f'data-place="{escape(place)}"')
-        if said.text is not None:
-            attributes.append("data-unread")
+        if not self.desk.can_enter:
+            attributes.append("readonly")
         error = ""
         classes = [one for one, on in (("unplaced", lacks_place),) if on]
         if said.problem:
@@ -719,7 +719,7 @@ def answering(view):
     def inner(request, site, collection, study, grid):
         if not may_see(request) or (request.method == "POST" and not may_enter(request)):
             return JsonResponse({"problem": "You may not do this."}, status=403)
-        return view(request, Desk(collection, study, grid, request.GET))
+        return view(request, Desk(collection, study, grid, request.GET, may_enter(request)))
 
     return inner
 
@@ -765,7 +765,7 @@ def enter_view(request: HttpRequest, desk: Desk) -> JsonResponse:
         return JsonResponse({"problem": " ".join(error.messages)}, status=409)
     desk.find_draft()
     touched = {entered.renamed.get(edit.row, edit.row) for edit in edits}
-    whole = bool(sent.get("whole") or isinstance(block, str) or removed or entered.renamed)
+    whole = bool(isinstance(block, str) or removed or entered.renamed or entered.refused)
     return JsonResponse(
         state_of(request, desk, rows=touched, whole=whole)
         | {

@@ -109,10 +109,18 @@ const withNearest = (problem, nearest) =>
 function keydown(event) {
   const cell = event.target.closest(CELL);
   if (!cell) return;
-  const control = event.ctrlKey || event.metaKey;
-  const name = (event.altKey ? "Alt+" : "") + (control ? "Ctrl+" : "") + event.key;
-  const done = keys(cell, name, event);
+  const done = !event.isComposing && keys(cell, nameOf(event), event);
   if (done) event.preventDefault();
+}
+
+// A key with what is held beside it. Letters beside Alt by their place: some systems write signs there.
+function nameOf(event) {
+  if (event.getModifierState("AltGraph")) return event.key;
+  const control = event.ctrlKey || event.metaKey;
+  let key = event.key;
+  if (event.altKey && event.code.startsWith("Key")) key = event.code.slice(3).toLowerCase();
+  else if (control && key.length === 1) key = key.toLowerCase();
+  return (event.altKey ? "Alt+" : "") + (control ? "Ctrl+" : "") + key;
 }
 
 const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
@@ -394,7 +402,8 @@ function notSaved(error) {
   if (error instanceof SessionEnded) {
     const login = element("a", { href: form.dataset.login, target: "_blank", rel: "opener" });
     login.append("Log in in another tab");
-    status("Not saved: your session has ended. It is kept in this browser. ", login, ", then ", again());
+    const lost = toSave().length ? "Not saved: it is kept in this browser, " : "";
+    status(`${lost}${lost ? "but y" : "Y"}our session has ended. `, login, ", then ", again());
   } else {
     status("Not saved: the server does not answer. It is kept in this browser and tried again. ", again());
     schedule(POLL);
@@ -770,6 +779,7 @@ function start() {
   const asked = document.getElementById(decodeURIComponent(location.hash.slice(1)));
   if (asked?.matches(CELL)) go(asked);
   setInterval(poll, POLL);
+  document.addEventListener("visibilitychange", poll);
 }
 
 if (form && grid) start();

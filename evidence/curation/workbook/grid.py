@@ -201,6 +201,11 @@ def enter(
             row = entered.renamed.get(edit.row, edit.row)
             one = Edit(row, edit.field, edit.text)
             try:
+                if then is not None and then.is_gone(now, row):
+                    entered.refused.append(
+                        f"“{edit.text}” is not entered: {row} was taken away meanwhile."
+                    )
+                    continue
                 if then is not None and (clash := then.clash(now, one)):
                     entered.clashes.append(clash)
                     continue
@@ -231,6 +236,10 @@ class Earlier:
 
     def cells_of(self, content: Document) -> DocumentCells:
         return DocumentCells(self.draft.collection, self.draft.slug, content, self.reader)
+
+    def is_gone(self, now: DocumentCells, row: str) -> bool:
+        """Whether somebody else has taken a row away meanwhile."""
+        return self.cells.has(self.grid.sheet, row) and not now.has(self.grid.sheet, row)
 
     def clash(self, now: DocumentCells, edit: Edit) -> Clash | None:
         """Whether somebody else has written something else into a cell meanwhile."""
