@@ -38,12 +38,21 @@ class CuratorsEntrance(AdminSite):
     index_title = "Work"
 
     def get_urls(self):
-        from .admin.work import faults_page
+        from .admin import work, workbench
 
-        def faults(request):
-            return faults_page(request, self)
+        def page(address: str, view, name: str):
+            def seen(request):
+                return view(request, self)
 
-        return [path("faults/", self.admin_view(faults), name="faults"), *super().get_urls()]
+            return path(address, self.admin_view(seen), name=name)
+
+        return [
+            page("faults/", work.faults_page, "faults"),
+            page("work/", work.queue_page, "work"),
+            page("work/new/", work.new_study_page, "work_new"),
+            *workbench.urls(self),
+            *super().get_urls(),
+        ]
 
     def get_app_list(self, request, app_label=None):
         """The tables, by what they are about."""

@@ -602,7 +602,7 @@ def test_the_first_page_shows_work_before_tables(admin_client, patient, draft):
     study = make_study(patient.study.collection, "half-read", extraction="in_part")
     body = admin_client.get("/admin/").content.decode()
     text = " ".join(re.sub(r"<[^>]+>", " ", body).split())
-    assert f'<a href="{address(StudyDraft, "change", draft.pk)}">beispiel-2027</a>' in body
+    assert '<a href="/admin/work/work/beispiel-2027/">beispiel-2027</a>' in body
     assert re.search(r"Studies in work: \d+", text)
     counted = Study.objects.filter(state="published", extraction="in_part").count()
     assert f"{counted} stud{'y' if counted == 1 else 'ies'} published and read in part." in text

@@ -2,19 +2,27 @@
 
 from dataclasses import dataclass
 
+from django import forms
 from django.contrib.admin import AdminSite
 from django.core.cache import cache
-from django.core.exceptions import PermissionDenied
-from django.db.models import F, Q
-from django.http import HttpRequest, HttpResponse
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import Exists, F, OuterRef, Q
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import NoReverseMatch, reverse
+from django.utils.text import slugify
 
+from ..curation.cell_states import core_cells
+from ..curation.drafts import Author, Conflict, open_draft, save_draft
 from ..curation.integrity import integrity_issues
-from ..models import DataVersion, Patient, Study, StudyDraft
-from ..models.choices import Extraction, State
+from ..curation.workbook.cells import DocumentCells
+from ..curation.workbook.grid import faults_of
+from ..models import Collection, DataVersion, Patient, Study, StudyDraft, StudyVersion
+from ..models.choices import CollectionKind, Extraction, State, YesNo
+from ..questions.form_fields import WholeNumberField
 
-SHOWN_DRAFTS = 8
+SHOWN_DRAFTS = 8  # on the first page
+MOST_DRAFTS = 60  # on the page of the queue
 FAULTS_SECONDS = 24 * 60 * 60  # as long as the data stay the same, see `faults_key`
 
 # Every table of the admin: what a curator finds in it. The first word is the name of its model.
@@ -119,7 +127,8 @@ IS_OPEN = Q(head__isnull=False) & (Q(published__isnull=True) | ~Q(head=F("publis
 def open_drafts():
     """Studies in work that say something else than the tables, the latest first."""
     drafts = StudyDraft.objects.filter(IS_OPEN)
-    return drafts.select_related("collection", "head__author").defer("head__content")
+    contents = ("head__content", "published__content")
+    return drafts.select_related("collection", "head__author", "published").defer(*contents)
 
 
 def work_to_do(request: HttpRequest) -> dict:
@@ -152,25 +161,170 @@ def work_to_do(request: HttpRequest) -> dict:
         patients = Task(
             withdrawn.count(), "withdrawn", changelist(Patient, state__exact=State.WITHDRAWN)
         )
-    drafts = open_drafts() if may("evidence.view_studydraft") else None
     return {
         "tasks": tasks,
         "withdrawn_patients": patients,
-        "drafts": drafts.order_by("-head__at")[:SHOWN_DRAFTS] if drafts is not None else [],
-        "drafts_count": drafts.count() if drafts is not None else None,
+        **(queue_of_work(SHOWN_DRAFTS) if may("evidence.view_studydraft") else {}),
         "faults": cache.get(faults_key()),
         "may_see_faults": may_see_faults(request),
         "ways_in": ways_in(request),
     }
 
 
+@dataclass(frozen=True)
+class Entry:
+    """A study of the queue: where it is worked on, and how far it is."""
+
+    study: str
+    collection: str
+    address: str
+    draft: StudyDraft | None = None
+    stated: int = 0
+    cells: int = 0
+    faults: int = 0
+
+    @property
+    def is_behind(self) -> bool:
+        return self.draft is not None and self.draft.is_behind
+
+    @property
+    def is_to_mend(self) -> bool:
+        """Whether something is wrong with it, or it was published otherwise meanwhile."""
+        return bool(self.faults) or self.is_behind
+
+
+def queue_of_work(most: int) -> dict:
+    """What there is to do, the latest first: up to `most` studies in work, and those of reviews of
+    which nothing has been entered.
+    """
+    drafts = open_drafts()
+    shown = [entry_of(draft) for draft in drafts.order_by("-head__at")[:most]]
+    not_begun = [
+        Entry(study.short_name, str(study.collection), bench(study.collection, study.slug))
+        for study in studies_not_begun()
+    ]
+    return {
+        "queue": [
+            (title, why, entries)
+            for title, why, entries in (
+                ("To mend", "", [one for one in shown if one.is_to_mend]),
+                ("In work", "", [one for one in shown if not one.is_to_mend]),
+                (
+                    "Not begun",
+                    "Included by a review, without any patient or group.",
+                    not_begun,
+                ),
+            )
+            if entries
+        ],
+        "drafts_count": drafts.count(),
+        "drafts_shown": len(shown),
+    }
+
+
+def entry_of(draft: StudyDraft) -> Entry:
+    """A study in work, counted once for each version and each state of the data."""
+    key = f"queue:{draft.head_id}:{DataVersion.current().token}"
+    counts = cache.get(key)
+    if counts is None:
+        content = StudyVersion.objects.get(pk=draft.head_id).content
+        told = StudyVersion.objects.filter(pk=draft.published_id).first()
+        found = list(core_cells(content, told.content if told else ()))
+        cells = DocumentCells(draft.collection, draft.slug, content)
+        faults = len(faults_of(cells, content))
+        counts = (sum(cell.is_stated for cell in found), len(found), faults)
+        cache.set(key, counts, FAULTS_SECONDS)
+    address = bench(draft.collection, draft.slug)
+    return Entry(draft.slug, str(draft.collection), address, draft, *counts)
+
+
+def studies_not_begun():
+    """Studies that a review includes and of which nothing but the reference is in the tables."""
+    begun = StudyDraft.objects.filter(IS_OPEN, collection=OuterRef("collection"))
+    studies = Study.objects.filter(
+        ~Exists(begun.filter(slug=OuterRef("slug"))),
+        inclusions__status=YesNo.YES,
+        patients=None,
+        groups=None,
+    ).exclude(state=State.WITHDRAWN)
+    return studies.select_related("collection").distinct().order_by("collection", "short_name")
+
+
+def bench(collection: Collection, slug: str) -> str:
+    """Where a study is worked on."""
+    return reverse("admin:workbench", args=[collection.slug, slug])
+
+
+def queue_page(request: HttpRequest, site: AdminSite) -> HttpResponse:
+    """The queue alone, longer than on the first page."""
+    if not request.user.has_perm("evidence.view_studydraft"):
+        raise PermissionDenied
+    context = {
+        **site.each_context(request),
+        **work_to_do(request),
+        **queue_of_work(MOST_DRAFTS),
+        "title": "Work",
+    }
+    return TemplateResponse(request, "admin/work.html", context)
+
+
+class NewStudyForm(forms.Form):
+    """What a study is begun with; everything else is entered on the workbench."""
+
+    required_css_class = "required"
+    collection = forms.ModelChoiceField(
+        Collection.objects.filter(kind=CollectionKind.PUBLISHED), empty_label=None
+    )
+    short_name = forms.CharField(
+        max_length=Study._meta.get_field("short_name").max_length,
+        help_text="First author and year, such as Fujita 2019.",
+    )
+    year = WholeNumberField(required=False)
+
+    def clean(self):
+        data = self.cleaned_data
+        data["slug"] = slugify(data.get("short_name", ""))
+        if "collection" not in data or "short_name" not in data:
+            return
+        if not data["slug"]:
+            self.add_error("short_name", "This gives no address: it has no letter or digit.")
+        taken = Study.objects.filter(collection=data["collection"], slug=data["slug"])
+        drafts = StudyDraft.objects.filter(collection=data["collection"], slug=data["slug"])
+        if taken.exists() or drafts.filter(head__isnull=False).exists():
+            self.add_error("short_name", f"There is a study {data['slug']} already.")
+
+
+def new_study_page(request: HttpRequest, site: AdminSite) -> HttpResponse:
+    """Begins a study and goes on to its workbench."""
+    if not request.user.has_perm("evidence.change_studydraft"):
+        raise PermissionDenied
+    form = NewStudyForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        data, author = form.cleaned_data, Author(user=request.user)
+        collection, slug = data["collection"], data["slug"]
+        fields = {"collection": [collection.slug], "slug": slug, "short_name": data["short_name"]}
+        if data.get("year"):
+            fields["year"] = data["year"]
+        draft = open_draft(collection, slug, author)
+        document = [{"model": "evidence.study", "fields": fields}]
+        try:
+            save_draft(draft, document, based_on=None, author=author, message="Begun.")
+        except (Conflict, ValidationError) as error:
+            form.add_error("short_name", getattr(error, "messages", [str(error)]))
+        else:
+            address = reverse("admin:workbench_grid", args=[collection.slug, slug, "study"])
+            return HttpResponseRedirect(address)
+    context = {**site.each_context(request), "title": "New study", "form": form}
+    return TemplateResponse(request, "admin/new_study.html", context)
+
+
 def ways_in(request: HttpRequest) -> list[tuple[str, str]]:
     """How a study is begun: labels and addresses of the pages there are."""
     named = [
+        ("New study", "work_new", "evidence.change_studydraft"),
         ("Import a workbook", "evidence_studydraft_import", "evidence.change_studydraft"),
         ("Empty workbook", "evidence_studydraft_template", "evidence.change_studydraft"),
         ("Begin from references", "evidence_studydraft_references", "evidence.change_studydraft"),
-        ("New study", "evidence_study_add", "evidence.add_study"),
     ]
     found = []
     for label, name, permission in named:

@@ -58,7 +58,7 @@ class Site:
 
     @contextmanager
     def served(self):
-        """While this lasts, the server answers."""
+        """While this lasts, the server answers; gives its process."""
         server = subprocess.Popen(
             [
                 sys.executable,
@@ -76,7 +76,7 @@ class Site:
         try:
             said = next((line for line in server.stdout if "Casebook is at" in line), "")
             assert f"{self.address}/" in said, "the server stopped before it was ready"
-            yield
+            yield server
         finally:
             server.terminate()
             server.wait(20)

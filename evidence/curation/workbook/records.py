@@ -168,10 +168,14 @@ def written(column: Column | None, value, collection: str):
     return written_value(value) if isinstance(value, Decimal) else value
 
 
+def presence_term(name: str) -> str:
+    """The field of a presence record that names its term."""
+    return name.removesuffix("s").replace("autoantibodie", "autoantibody")
+
+
 def presence_records(row: Row, patient: str, name: str) -> Iterator[dict]:
     """Records of what was found in a patient, and what was not."""
-    model = PRESENCES[name]
-    term = name.removesuffix("s").replace("autoantibodie", "autoantibody")
+    model, term = PRESENCES[name], presence_term(name)
     listed = {
         code: status
         for status in Presence.values
