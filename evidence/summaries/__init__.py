@@ -28,7 +28,7 @@ from .group_evidence import GroupEvidence, group_evidence
 from .groups import ChangeRow, GroupCover, group_changes, group_cover
 from .history import History, study_history
 from .home import QuestionChoices, question_choices
-from .list_counts import list_counts
+from .list_counts import RetractedStudies, list_counts, retracted_studies
 from .outcomes import (
     DomainResult,
     domain_results,
@@ -79,6 +79,7 @@ __all__ = [
     "Nearest",
     "Option",
     "QuestionChoices",
+    "RetractedStudies",
     "RuleReport",
     "Share",
     "ShareSensitivity",
@@ -126,6 +127,7 @@ __all__ = [
     "reconcile_figures",
     "response_by_indication_set",
     "response_by_inhibitor",
+    "retracted_studies",
     "review_flow",
     "rule_report",
     "rule_rows",
