@@ -2,6 +2,7 @@
 same objects.
 """
 
+from .changes import lasting_name, recent_changes
 from .cohort import (
     AgeAndSex,
     Answer,
@@ -113,6 +114,7 @@ __all__ = [
     "headline_shares",
     "indication_sets",
     "inhibitors_given",
+    "lasting_name",
     "list_counts",
     "match_counts",
     "match_summary",
@@ -124,6 +126,7 @@ __all__ = [
     "patient_levels",
     "pluralize",
     "question_choices",
+    "recent_changes",
     "reconcile_figures",
     "response_by_indication_set",
     "response_by_inhibitor",
