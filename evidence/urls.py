@@ -5,6 +5,7 @@ from django.urls import include, path, register_converter
 from django.urls.converters import StringConverter
 
 from .api.documentation import api_documentation
+from .api.throttling import limit_suggestions
 from .downloads import FILE_FORMATS
 from .downloads.citations import FORMATS
 from .tables import TABLES
@@ -21,6 +22,7 @@ from .web import (
     lists,
     overview,
     reference,
+    suggest,
 )
 
 
@@ -91,6 +93,16 @@ urlpatterns = [
         "<slug:collection>/patients/<slug:slug>/phenopacket.json",
         cases.phenopacket_of,
         name="phenopacket",
+    ),
+    path(
+        "<slug:collection>/patients/<slug:slug>/suggest/",
+        limit_suggestions(suggest.patient_suggestion),
+        name="suggest_patient",
+    ),
+    path(
+        "<slug:collection>/studies/<slug:slug>/suggest/",
+        limit_suggestions(suggest.study_suggestion),
+        name="suggest_study",
     ),
     path("<slug:collection>/patients/<slug:slug>/", cases.patient_page, name="patient"),
     path("<slug:collection>/studies/<slug:slug>/", cases.study_page, name="study"),

@@ -57,6 +57,8 @@ def arguments(slug: str) -> dict[str, list[tuple]]:
             "phenopacket": people,
             "patient": people,
             "study": studies,
+            "suggest_patient": people,
+            "suggest_study": studies,
             "list": [(slug, noun) for noun in TABLES],
             "file": [(slug, noun, how) for noun, how in product(TABLES, FILE_FORMATS)],
         }

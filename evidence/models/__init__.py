@@ -21,6 +21,7 @@ from .reference import (
 from .release import ArchivePart, Release, ReleasedCollection
 from .review import PrintedFigure, Review, ReviewInclusion
 from .study import SIMULATED_PREFIX, Collection, Study
+from .suggestion import Suggestion
 from .term_tree import TermTree, term_tree
 from .treatment import Treatment, set_key
 from .version import DataVersion, LoadedRecord
@@ -58,6 +59,7 @@ __all__ = [
     "StudyDraft",
     "StudyGroup",
     "StudyVersion",
+    "Suggestion",
     "TermTree",
     "Therapy",
     "Treatment",

@@ -213,6 +213,14 @@ class Verdict(TextChoices):
     NOT_COMPUTABLE = "not_computable", "not computable"
 
 
+class SuggestionStage(TextChoices):
+    """What has become of a reader's suggestion."""
+
+    NEW = "new", "New"
+    ACCEPTED = "accepted", "Accepted"
+    DECLINED = "declined", "Declined"
+
+
 class Stage(TextChoices):
     """A step of a study flow, as PRISMA 2020 draws it."""
 
