@@ -192,6 +192,8 @@ CACHE_RESPONSES = env_flag("CASEBOOK_KEEP_ANSWERS", not DEBUG)
 # The API: reading by anybody, from anywhere; no cookies are looked at, so a page of another origin
 # gains nothing. requests of one network address; 0: no limit
 API_PER_MINUTE = env_number("CASEBOOK_API_PER_MINUTE", 600)
+# Corrections that one network address may suggest in an hour; 0: no limit.
+SUGGESTIONS_PER_HOUR = env_number("CASEBOOK_SUGGESTIONS_PER_HOUR", 20)
 # What a proxy says of a visitor (https or not, from where) is believed of these addresses alone,
 # and only where there is a proxy; gunicorn_conf.py and api/throttling.py ask here.
 BEHIND_PROXY = env_flag("CASEBOOK_BEHIND_PROXY", False)

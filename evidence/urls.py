@@ -5,6 +5,7 @@ from django.urls import include, path, register_converter
 from django.urls.converters import StringConverter
 
 from .api.documentation import api_documentation
+from .api.throttling import limit_suggestions
 from .downloads import FILE_FORMATS
 from .downloads.citations import FORMATS
 from .tables import TABLES
@@ -14,12 +15,14 @@ from .web import (
     cases,
     charts,
     comparison,
+    feed,
     files,
     health,
     home,
     lists,
     overview,
     reference,
+    suggest,
 )
 
 
@@ -64,6 +67,8 @@ urlpatterns = [
     path("cite/", about.cite_page, name="cite"),
     path("releases/", about.releases_page, name="releases"),
     path("releases/<int:number>/<slug:slug>.zip", about.release_file, name="release_file"),
+    path("changes.atom", feed.changes_feed, name="changes"),
+    path("<slug:collection>/changes.atom", feed.changes_feed, name="collection_changes"),
     path("<slug:collection>/", overview.overview_page, name="cohort"),
     path("<slug:collection>/matrix/", lists.matrix_page, name="matrix"),
     path("<slug:collection>/compare/", comparison.comparison_page, name="compare"),
@@ -88,6 +93,16 @@ urlpatterns = [
         "<slug:collection>/patients/<slug:slug>/phenopacket.json",
         cases.phenopacket_of,
         name="phenopacket",
+    ),
+    path(
+        "<slug:collection>/patients/<slug:slug>/suggest/",
+        limit_suggestions(suggest.patient_suggestion),
+        name="suggest_patient",
+    ),
+    path(
+        "<slug:collection>/studies/<slug:slug>/suggest/",
+        limit_suggestions(suggest.study_suggestion),
+        name="suggest_study",
     ),
     path("<slug:collection>/patients/<slug:slug>/", cases.patient_page, name="patient"),
     path("<slug:collection>/studies/<slug:slug>/", cases.study_page, name="study"),

@@ -32,13 +32,13 @@ def arguments(slug: str) -> dict[str, list[tuple]]:
     studies = [(slug, each) for each in papers.values_list("slug", flat=True)]
     alone = (
         "home healthz readyz api_docs inhibitors reviews methods dictionary dictionary_file cite "
-        "releases api "
+        "releases api changes "
     )
     alone += "api_releases api_dictionary api_schema"
     whole = (
         "cohort matrix charts compare compare_file similar forest forest_file rules completeness "
         "bundle "
-        "phenopackets flow "
+        "phenopackets flow collection_changes "
     )
     whole += "api_collection api_filters api_summary api_forest " + " ".join(
         f"api_{noun}" for noun in TABLES
@@ -57,6 +57,8 @@ def arguments(slug: str) -> dict[str, list[tuple]]:
             "phenopacket": people,
             "patient": people,
             "study": studies,
+            "suggest_patient": people,
+            "suggest_study": studies,
             "list": [(slug, noun) for noun in TABLES],
             "file": [(slug, noun, how) for noun, how in product(TABLES, FILE_FORMATS)],
         }

@@ -31,6 +31,7 @@ class Course:
     patient: str
     study: str
     design: str
+    retraction: str
     year: int | None
     reading: str
     sex: str
@@ -170,6 +171,7 @@ def all_courses(collection) -> list[Course]:
                 patient=patient.slug,
                 study=study.slug,
                 design=study.design,
+                retraction=study.retraction_status,
                 year=study.year,
                 reading="not-reported" if study.extraction == "full_text" else "not-extracted",
                 sex=patient.sex,

@@ -84,6 +84,10 @@ def drawn(patients: int, seed: int) -> Collection:
         Patient.objects.filter(pk=patient.pk).update(state="draft")
     for patient in people[5::11]:
         Patient.objects.filter(pk=patient.pk).update(same_as=people[0])
+    for study in collection.studies.order_by("pk")[1:3]:
+        Study.objects.filter(pk=study.pk).update(
+            retraction_status="retracted", retraction_reason="Drawn."
+        )
     if collection.studies.count() > 2:
         Study.objects.filter(pk=collection.studies.first().pk).update(state="draft")
     return collection

@@ -86,6 +86,8 @@ def matching(asking, world, address) -> list[str]:
         ("serious=no", ["alpha-2"]),
         ("study=beta", ["beta-1"]),
         ("design=case_series", ["alpha-1", "alpha-2", "alpha-3", "alpha-4"]),
+        ("retraction=none_known", ["alpha-1", "alpha-2", "alpha-3", "alpha-4", "beta-1"]),
+        ("retraction=retracted&retraction=concern", []),
         ("year_min=2021", ["beta-1"]),
         ("year_max=2021", ["alpha-1", "alpha-2", "alpha-3", "alpha-4"]),
         ("missing=age", ["alpha-3", "alpha-4"]),
@@ -206,13 +208,16 @@ def test_every_filter_says_what_it_is():
         assert asked.label and "invalid" not in asked.label, name
 
 
-def test_every_word_of_the_blueprint_is_a_filter_and_three_more():
+ADDED = {"assessed", "dlco_min", "dlco_max", "retraction"}
+
+
+def test_every_word_of_the_blueprint_is_a_filter_and_some_more():
     words = (
         "inhibitor indication sex age_min age_max subset autoantibody manifestation prior "
         "response relapsed adverse_events adverse_event serious study design year_min year_max "
         "missing q"
     )
-    assert set(FILTERS) == {*words.split(), "assessed", "dlco_min", "dlco_max"}
+    assert set(FILTERS) == {*words.split(), *ADDED}
 
 
 CODES = {
@@ -230,6 +235,7 @@ CODES = {
     "serious": ["yes", "no", "unknown"],
     "assessed": ["1", "6", "later", "unknown"],
     "design": ["case_series", "case_report"],
+    "retraction": ["none_known", "retracted"],
     "missing": [
         *ATTRIBUTES,
         "prior.not-reported",

@@ -56,6 +56,7 @@ FORMATTED = {
     "extracted_by",
     "checked_by",
     "withdrawal_reason",  # readers are told
+    "retraction_notice",
 }
 
 
@@ -68,6 +69,8 @@ def marked(model, **fields) -> dict:
         and not field.choices
         and field.name not in FORMATTED
     ]
+    if model is Study:
+        fields = {"retraction_status": "retracted"} | fields  # without which there is no reason
     return dict.fromkeys(texts, MARK) | fields
 
 

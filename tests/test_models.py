@@ -142,6 +142,13 @@ BREAKING = {
     "study_pmid_format": {"pmid": "0123"},
     "study_pmcid_format": {"pmcid": "6652034"},
     "study_nct_format": {"nct": "NCT1"},
+    "study_retraction_status_coded": {"retraction_status": "x", "retraction_reason": "x"},
+    "study_retraction_says_why": {"retraction_status": "retracted"},
+    "study_retraction_details_need_status": {"retraction_reason": "x"},
+    "study_retraction_notice_format": {
+        "retraction_status": "concern",
+        "retraction_notice": "see the journal",
+    },
     "study_withdrawn_has_reason": {"state": "withdrawn", "withdrawal_reason": ""},
     "patient_withdrawn_has_reason": {"state": "withdrawn", "withdrawal_reason": ""},
     "patient_sex_coded": {"sex": "f"},

@@ -3,6 +3,7 @@ both.
 """
 
 from contextlib import contextmanager
+from datetime import date
 from decimal import Decimal
 
 import pytest
@@ -57,6 +58,9 @@ ANOTHER = {
     "study.nct": "NCT87654321",
     "study.url": "https://example.org/another",
     "groupfinding.p_value": "0.04",
+    "study.retraction_status": "concern",
+    "study.retraction_date": date(2027, 5, 12),
+    "study.retraction_notice": "10.1000/another-notice",
 }
 WITH_IT = {"studygroup.mixed_inhibitors": {"inhibitor": None}}  # what has to change too
 
@@ -84,6 +88,8 @@ def records() -> dict:
         collection,
         "alpha",
         journal="A journal",
+        retraction_status="corrected",
+        retraction_notice="10.1000/notice",
         registered_inhibitor=JAKInhibitor.objects.get(slug="baricitinib"),
     )
     patient = make_patient(study, "alpha-1")

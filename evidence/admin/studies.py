@@ -61,7 +61,7 @@ class StudyAdmin(VersionedAdmin, PublicationAdmin):
     form = StudyForm
     formfield_overrides = {models.URLField: {"assume_scheme": "https"}}
     list_display = ["short_name", "collection", "year", "design", "extraction", "n_jaki", "state"]
-    list_filter = ["state", "collection", "design", "extraction"]
+    list_filter = ["state", "collection", "design", "extraction", "retraction_status"]
     list_select_related = ["collection"]
     search_fields = ["short_name", "slug", "title", "authors", "doi", "pmid", "nct"]
     autocomplete_fields = [
@@ -102,6 +102,20 @@ class StudyAdmin(VersionedAdmin, PublicationAdmin):
             },
         ),
         ("Remarks", {"fields": ["may_share_patients_with", "notes"]}),
+        (
+            "Retraction",
+            {
+                "fields": [
+                    "retraction_status",
+                    "retraction_date",
+                    "retraction_notice",
+                    "retraction_reason",
+                ],
+                "classes": ["collapse"],
+                "description": "What the journal has said of the publication since. The study "
+                "stays counted; readers are told wherever it is named.",
+            },
+        ),
         (
             "Withdrawal",
             {"fields": ["withdrawal_reason", "replaced_by"], "classes": ["collapse"]},

@@ -158,6 +158,8 @@ def summary_json(parsed: ParsedRequest, absolute: Absolute) -> dict:
         combined,
         events,
         demographics,
+        lists,
+        retracted,
     ) = run_summaries(
         summaries.match_summary(question),
         summaries.cohort_totals(question),
@@ -168,6 +170,8 @@ def summary_json(parsed: ParsedRequest, absolute: Absolute) -> dict:
         summaries.value_combinations(question, "indication", vocabulary),
         summaries.events_by_category(question, vocabulary),
         summaries.age_and_sex(question),
+        summaries.list_counts(question),
+        summaries.retracted_studies(question),
     )
     group_cover = summaries.group_cover(question)
     return answer_head(parsed, absolute) | {
@@ -212,6 +216,7 @@ def summary_json(parsed: ParsedRequest, absolute: Absolute) -> dict:
             "oldest": demographics.oldest,
         },
         "sex": {str(sex): count for sex, count in sorted(demographics.sexes.items())},
+        "retracted": retracted.sentence(lists["studies"]) if retracted else "",
         "groups": group_cover.sentence,
         "groups_not_asked": group_cover.not_asked,
     }

@@ -173,6 +173,10 @@ Summary = make_component(
     adverse_events=EventShare(many=True),
     age=Age(),
     sex=s.DictField(child=s.IntegerField()),
+    retracted=text_field(
+        "How many studies of the question were retracted, in a sentence; they are counted here.",
+        allow_blank=True,
+    ),
     groups=text_field(
         "What groups answer the question, or may hold patients who do, in words; their patients "
         "are not among these.",

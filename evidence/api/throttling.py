@@ -3,6 +3,8 @@ others.
 """
 
 import logging
+from collections.abc import Callable
+from functools import wraps
 from ipaddress import ip_address, ip_network
 from math import ceil
 
@@ -37,6 +39,36 @@ class ByAddress(SimpleRateThrottle):
         return (
             ceil(self.duration - (self.now - self.history[-1])) if self.history else self.duration
         )
+
+
+class SuggestionsByAddress(ByAddress):
+    """The same of corrections that readers suggest, in an hour."""
+
+    def get_rate(self) -> str:
+        return f"{settings.SUGGESTIONS_PER_HOUR}/hour"
+
+    def get_cache_key(self, request, view) -> str:
+        return f"suggestion-rate:{self.get_ident(request)}"
+
+
+def limit_suggestions(view: Callable) -> Callable:
+    """Decorates a view of readers' suggestions: tells it by `request.seconds_to_wait` that one more
+    is too many. While the cache is unavailable, nobody has to wait.
+    """
+
+    @wraps(view)
+    def limited_view(request, *args, **kwargs):
+        request.seconds_to_wait = 0
+        if request.method == "POST" and settings.SUGGESTIONS_PER_HOUR:
+            throttle = SuggestionsByAddress()
+            try:
+                if not throttle.allow_request(request, None):
+                    request.seconds_to_wait = throttle.seconds_to_wait
+            except Exception as error:  # each cache backend has errors of its own
+                logger.warning("The cache cannot be reached: %s", error)
+        return view(request, *args, **kwargs)
+
+    return limited_view
 
 
 def client_address(request) -> str:

@@ -292,6 +292,7 @@ DIMENSIONS: dict[str, Dimension] = {
     ),
     "study": scalar_dimension(STUDY, "slug"),
     "design": scalar_dimension(STUDY, "design"),
+    "retraction": scalar_dimension(STUDY, "retraction_status"),
     "reading": ScalarDimension(STUDY, lambda path: missing_reason_sql(f"{path}extraction")),
     "domain": MultiValueDimension("outcomes__domain", Outcome, "treatment", "domain"),
     "last_result": OutcomeDimension(),

@@ -125,6 +125,17 @@ def single_line(text: str) -> str:
     return " ".join(str(text).split())
 
 
+def notice_remark(study: Study) -> str:
+    """What the journal has said of the publication since, in a sentence; empty where nothing is
+    known.
+    """
+    if not study.has_notice:
+        return ""
+    when = f" on {study.retraction_date:%Y-%m-%d}" if study.retraction_date else ""
+    notice = f" ({study.retraction_notice})" if study.retraction_notice else ""
+    return f"{study.get_retraction_status_display()}{when}{notice}."
+
+
 def ris_record(study: Study, remark: str = "") -> str:
     """One record in RIS. A field that was not extracted is left out; the note says how much was
     read.
@@ -146,6 +157,7 @@ def ris_record(study: Study, remark: str = "") -> str:
         ("UR", study.link),
         ("N1", f"{study.nct} (ClinicalTrials.gov)" if study.nct else ""),
         ("N1", "There are more authors than are named here." if authors.others else ""),
+        ("N1", notice_remark(study)),
         ("N1", f"Read for Casebook: {study.get_extraction_display().lower()}."),
         ("N1", remark),
     ]
@@ -204,7 +216,8 @@ def bibtex_entry(study: Study, remark: str = "") -> str:
         (
             "note",
             escape_bibtex(
-                f"Read for Casebook: {study.get_extraction_display().lower()}. {remark}".rstrip()
+                f"{notice_remark(study)} Read for Casebook: "
+                f"{study.get_extraction_display().lower()}. {remark}".strip()
             ),
         ),
     ]

@@ -22,6 +22,7 @@ from .release import ArchivePart, Release, ReleasedCollection
 from .review import PrintedFigure, Review, ReviewInclusion
 from .signature import Meaning, OpenPublication, Origin, Signature
 from .study import SIMULATED_PREFIX, Collection, Study
+from .suggestion import Suggestion
 from .term_tree import TermTree, term_tree
 from .treatment import Treatment, set_key
 from .version import DataVersion, LoadedRecord
@@ -63,6 +64,7 @@ __all__ = [
     "StudyDraft",
     "StudyGroup",
     "StudyVersion",
+    "Suggestion",
     "TermTree",
     "Therapy",
     "Treatment",

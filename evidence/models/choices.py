@@ -35,6 +35,17 @@ class Missing(TextChoices):
     NOT_EXTRACTED = "not-extracted", "not extracted"
 
 
+class RetractionStatus(TextChoices):
+    """What the journal has said of a publication since: the gravest that holds. “None known” is
+    what nobody has found, not what nobody has published.
+    """
+
+    NONE_KNOWN = "none_known", "None known"
+    CORRECTED = "corrected", "Corrected"
+    CONCERN = "concern", "Expression of concern"
+    RETRACTED = "retracted", "Retracted"
+
+
 class Design(TextChoices):
     CASE_REPORT = "case_report", "Case report"
     CONFERENCE_ABSTRACT = "conference_abstract", "Conference abstract"
@@ -200,6 +211,14 @@ class Verdict(TextChoices):
     AGREES = "agrees", "agrees"
     DIFFERS = "differs", "differs"
     NOT_COMPUTABLE = "not_computable", "not computable"
+
+
+class SuggestionStage(TextChoices):
+    """What has become of a reader's suggestion."""
+
+    NEW = "new", "New"
+    ACCEPTED = "accepted", "Accepted"
+    DECLINED = "declined", "Declined"
 
 
 class Stage(TextChoices):

@@ -17,7 +17,7 @@ from .base import (
     range_constraint,
     slug_format,
 )
-from .choices import CollectionKind, Design, Extraction, State
+from .choices import CollectionKind, Design, Extraction, RetractionStatus, State
 from .constraints import CheckConstraint, UniqueConstraint
 from .history import ChangeHistory
 from .identifiers import KINDS, IdentifierField, normalise_identifiers
@@ -33,6 +33,7 @@ from .publication import (
     withdrawal_reason_field,
 )
 from .reference import JAKInhibitor
+from .retraction import notice_link, retraction_constraints, retraction_status_field
 
 SIMULATED_PREFIX = "SIM-"  # of the public id of every simulated patient, and of no other
 LOOKED_FOR_NEEDED = (
@@ -62,6 +63,19 @@ TWO_PEOPLE_STAYS = (
     "Readers have seen studies of this collection as one where two people publish; that stays."
 )
 ADDRESS_STAYS = "The address of a collection with studies never changes: people cite it."
+
+
+def retraction_mark(status: str) -> str:
+    """What has become of a publication, as it stands beside the study's name; empty where nothing
+    is known.
+    """
+    return "" if status == RetractionStatus.NONE_KNOWN else RetractionStatus(status).label.lower()
+
+
+def flagged_name(name: str, status: str) -> str:
+    """A study's name with what has become of its publication: “Doe 2019 (retracted)”."""
+    mark = retraction_mark(status)
+    return f"{name} ({mark})" if mark else name
 
 
 class Collection(Keyed):
@@ -242,6 +256,16 @@ class Study(PublicRecord):
         help_text="Studies that report, or may report, some of the same people. Said once, shown "
         "on both.",
     )
+    retraction_status = retraction_status_field()
+    retraction_date = models.DateField(
+        "date of the notice", null=True, blank=True, help_text="Empty: not known."
+    )
+    retraction_notice = models.CharField(
+        "notice", max_length=300, blank=True, help_text="Its DOI, or its address."
+    )
+    retraction_reason = models.TextField(
+        "reason of the notice", blank=True, help_text="As the notice, or Retraction Watch, says."
+    )
     notes = models.TextField(blank=True)
     state = state_field()
     withdrawal_reason = withdrawal_reason_field()
@@ -304,6 +328,7 @@ class Study(PublicRecord):
             in_format("pmcid", PMCID, "PMC6652034"),
             in_format("nct", NCT, "NCT03274076", KINDS["nct"].name),
             *withdrawal_constraints(),
+            *retraction_constraints(),
         ]
 
     def __str__(self) -> str:
@@ -326,6 +351,30 @@ class Study(PublicRecord):
     def reading_label(self) -> str:
         """The same in words."""
         return READINGS[self.reading]
+
+    @property
+    def flagged_name(self) -> str:
+        """The short name, with what has become of the publication where that is known."""
+        return flagged_name(self.short_name, self.retraction_status)
+
+    @property
+    def retraction_mark(self) -> str:
+        """What has become of the publication, in a word; empty where nothing is known."""
+        return retraction_mark(self.retraction_status)
+
+    @property
+    def is_retracted(self) -> bool:
+        return self.retraction_status == RetractionStatus.RETRACTED
+
+    @property
+    def has_notice(self) -> bool:
+        """Whether the publication was corrected, doubted or retracted, as far as is known."""
+        return self.retraction_status != RetractionStatus.NONE_KNOWN
+
+    @property
+    def notice_link(self) -> str:
+        """The address of the notice, or an empty text."""
+        return notice_link(self.retraction_notice)
 
     @property
     def link(self) -> str:
@@ -377,6 +426,7 @@ class Study(PublicRecord):
             {name: getattr(self, name) for name in KINDS}
         ).items():
             setattr(self, name, value)
+        self.retraction_notice = KINDS["doi"].normalise(self.retraction_notice)
 
     def clean(self):
         self.normalise_identifiers()

@@ -19,15 +19,20 @@ from ..models import (
     Study,
     Therapy,
 )
+from ..models.choices import RetractionStatus
 from ..models.consistency import cached_per_version
+from ..models.study import flagged_name
 from ..models.treatment import SET_SEPARATOR
 
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Codes and their labels, kind by kind, in the order lists show them."""
+    """Codes and their labels, kind by kind, in the order lists show them. `retracted` are the
+    slugs of studies whose publication was retracted.
+    """
 
     terms: dict[str, dict[str, str]]
+    retracted: frozenset[str] = frozenset()
     cache: dict[str, Any] = field(default_factory=dict, compare=False)
 
     def cached_value(self, name: str, compute: Callable[[], Any]) -> Any:
@@ -70,13 +75,16 @@ def read_vocabulary(collection: Collection) -> Vocabulary:
             order,
         )
 
+    studies = Study.objects.within(collection)
+    with_notice = studies.exclude(retraction_status=RetractionStatus.NONE_KNOWN)
     rows = term_rows("inhibitor", JAKInhibitor.objects.all(), "slug", "name", None).union(
         term_rows("indication", Indication.objects.all(), "code", "label"),
         term_rows("manifestation", Manifestation.objects.all(), "code", "label"),
         term_rows("autoantibody", Autoantibody.objects.all(), "code", "label"),
         term_rows("prior", Therapy.objects.all(), "code", "label"),
         term_rows("adverse_event", AdverseEventCategory.objects.all(), "code", "label"),
-        term_rows("study", Study.objects.within(collection), "slug", "short_name", None),
+        term_rows("study", studies, "slug", "short_name", None),
+        term_rows("retraction", with_notice, "slug", "retraction_status", None),
         all=True,
     )
     terms = {
@@ -89,11 +97,18 @@ def read_vocabulary(collection: Collection) -> Vocabulary:
             "prior",
             "adverse_event",
             "study",
+            "retraction",
         )
     }
     for kind, code, label, _ in sorted(rows, key=lambda row: (row[3], row[2].lower())):
         terms[kind][code] = label
-    return Vocabulary(terms)
+    retraction = terms.pop("retraction")
+    for slug, status in retraction.items():
+        terms["study"][slug] = flagged_name(terms["study"][slug], status)
+    retracted = {
+        slug for slug, status in retraction.items() if status == RetractionStatus.RETRACTED
+    }
+    return Vocabulary(terms, frozenset(retracted))
 
 
 SINGULAR = {

@@ -2,6 +2,7 @@
 same objects.
 """
 
+from .changes import lasting_name, recent_changes
 from .cohort import (
     AgeAndSex,
     Answer,
@@ -28,7 +29,7 @@ from .group_evidence import GroupEvidence, group_evidence
 from .groups import ChangeRow, GroupCover, group_changes, group_cover
 from .history import History, study_history
 from .home import QuestionChoices, question_choices
-from .list_counts import list_counts
+from .list_counts import RetractedStudies, list_counts, retracted_studies
 from .outcomes import (
     DomainResult,
     domain_results,
@@ -79,6 +80,7 @@ __all__ = [
     "Nearest",
     "Option",
     "QuestionChoices",
+    "RetractedStudies",
     "RuleReport",
     "Share",
     "ShareSensitivity",
@@ -112,6 +114,7 @@ __all__ = [
     "headline_shares",
     "indication_sets",
     "inhibitors_given",
+    "lasting_name",
     "list_counts",
     "match_counts",
     "match_summary",
@@ -123,9 +126,11 @@ __all__ = [
     "patient_levels",
     "pluralize",
     "question_choices",
+    "recent_changes",
     "reconcile_figures",
     "response_by_indication_set",
     "response_by_inhibitor",
+    "retracted_studies",
     "review_flow",
     "rule_report",
     "rule_rows",

@@ -18,6 +18,7 @@ from ..models.choices import (
 )
 from ..models.missing import missing_reason
 from ..models.outcome import counting_order, window_of
+from ..models.study import flagged_name
 from ..models.treatment import SET_SEPARATOR
 from ..questions.filters import matching_treatments
 from ..questions.question import Question
@@ -87,6 +88,7 @@ def read_cases(question: Question, patients: QuerySet | list[int]) -> list[Case]
         "pk",
         "slug",
         "study__short_name",
+        "study__retraction_status",
         "study__slug",
         "study__doi",
         "study__extraction",
@@ -99,13 +101,15 @@ def read_cases(question: Question, patients: QuerySet | list[int]) -> list[Case]
         rows = sorted(rows, key=lambda row: place[row[0]])
     cases = {
         key: Case(
+            patient,
+            flagged_name(name, status),
             *texts,
             missing=missing_reason(extraction).label,
             sex=known(sex, Sex.UNKNOWN),
             age_years=age,
             subset=known(subset, Subset.UNKNOWN),
         )
-        for key, *texts, extraction, sex, age, subset in rows
+        for key, patient, name, status, *texts, extraction, sex, age, subset in rows
     }
     treatments = treatments_of(question, list(cases)).order_by("patient", "number")
     windows = set(question.outcome_months)

@@ -175,7 +175,7 @@ def harm_of(finding: GroupFinding, study: Study) -> GroupHarm:
     else:
         drug = "several JAK inhibitors" if group.mixed_inhibitors else group.inhibitor.name
     return GroupHarm(
-        study=study.short_name,
+        study=study.flagged_name,
         study_slug=study.slug,
         doi=study.doi,
         group=group.label,

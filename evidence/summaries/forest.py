@@ -534,7 +534,7 @@ def group_rows(question: Question, item: str) -> list[StudyRow]:
         studies[finding.group.study].append(finding)
     return [
         StudyRow(
-            study.short_name,
+            study.flagged_name,
             study.slug,
             "; ".join(
                 sorted({f"{finding.group.label}: {finding.measure}" for finding in study_findings})

@@ -300,7 +300,7 @@ def change_row(finding: GroupFinding) -> ChangeRow:
         "note",
     )
     return ChangeRow(
-        study=group.study.short_name,
+        study=group.study.flagged_name,
         study_slug=group.study.slug,
         group=group.label,
         treated=not group.is_comparator,

@@ -1,7 +1,7 @@
 """The tables and their columns: the name of each, the source of its values, and what it means."""
 
 from django.db.models import Case, CharField, Count, F, OuterRef, Subquery, Value, When
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Cast, Coalesce
 
 from ..models import AdverseEvent, GroupFinding, Patient, StudyGroup
 from ..models.choices import (
@@ -13,6 +13,7 @@ from ..models.choices import (
     ListCompleteness,
     Presence,
     Response,
+    RetractionStatus,
     Sex,
     Subset,
     YesNo,
@@ -98,13 +99,23 @@ DOI = Column(
     definition="DOI Foundation",
 )
 
+RETRACTION = Column(
+    "retraction",
+    "Retraction",
+    "retraction_status",
+    "Whether the study's publication was corrected, got an expression of concern or was "
+    "retracted, as far as is known.",
+    labels=dict(RetractionStatus.choices),
+    tells_missing=False,
+)
+
 
 def study_columns(path: str, *, on_page: bool = True) -> list[Column]:
     """The study of a row: its slug for joining, its name for reading."""
     return [
         STUDY.at(f"{path}slug"),
         STUDY_NAME.at(f"{path}short_name", on_page=on_page),
-        *(column.at(f"{path}{column.name}") for column in (YEAR, DESIGN, DOI)),
+        *(column.at(f"{path}{column.source}") for column in (YEAR, DESIGN, DOI, RETRACTION)),
     ]
 
 
@@ -844,6 +855,28 @@ STUDIES = Table(
             lookup=lists.sharing_studies,
             meaning="Studies that report, or may report, some of the same people.",
             codes=Codes("studies' slugs"),
+            tells_missing=False,
+        ),
+        RETRACTION,
+        Column(
+            "retraction_date",
+            "Date of the notice",
+            lambda: Cast("retraction_date", CharField()),
+            "Date of the notice of correction, concern or retraction, as YYYY-MM-DD.",
+            tells_missing=False,
+        ),
+        Column(
+            "retraction_notice",
+            "Notice",
+            "retraction_notice",
+            "DOI or address of the notice of correction, concern or retraction.",
+            tells_missing=False,
+        ),
+        Column(
+            "retraction_reason",
+            "Reason of the notice",
+            "retraction_reason",
+            "Why, as the notice or Retraction Watch says.",
             tells_missing=False,
         ),
         Column("notes", "Notes", "notes", "A curator's remarks on the study.", tells_missing=False),

@@ -31,7 +31,8 @@ from .tables import (
 )
 
 PRESENCE = dict(Presence.choices)
-OF_STUDY = {"study_name", "year", "design", "doi"}  # of a row's study; they stand in studies.csv
+# of a row's study; they stand in studies.csv
+OF_STUDY = {"study_name", "year", "design", "doi", "retraction"}
 COUNTED = {"patients", "groups"}  # numbers of rows, which the rows say themselves
 
 

@@ -438,6 +438,8 @@ def record_cell(cell, *, is_first: bool = False) -> str:
         if cell.href:
             content = f'<a href="{escape_text(cell.href)}">{content}</a>'
             content += paper_anchor(cell.text, cell.doi, cell.nct)
+            if cell.mark:
+                content += f' <span class="mark">{escape_text(cell.mark)}</span>'
         elif cell.tone:
             content = f'<span class="tone {escape_text(cell.tone)}">{content}</span>'
     else:

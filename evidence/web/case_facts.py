@@ -31,6 +31,7 @@ class Fact:
     origin: str = ""  # where a value without a note of its own comes from
     numeric: bool = False
     side_note: str = ""  # what is said beside the value
+    suggest: str = ""  # where a correction is suggested; empty where no paper says otherwise
 
     @property
     def unsourced(self) -> str:
@@ -156,12 +157,34 @@ FIELDS = {
 }
 
 
+def suggest_start(record: Model) -> str:
+    """Where a correction of this record is suggested, up to the name of the field. It is written
+    without the route table, which costs more than the row.
+    """
+    name, words = record._meta.model_name, ""
+    if name in ("study", "studygroup", "groupfinding"):
+        group = record if name == "studygroup" else getattr(record, "group", None)
+        study = record if name == "study" else group.study
+        noun, slug = "studies", study.slug
+        words += f"group={group.slug}&" if group is not None else ""
+        words += f"finding={record.number}&" if name == "groupfinding" else ""
+    else:
+        course = record if name == "treatment" else getattr(record, "treatment", None)
+        patient = record if name == "patient" else course.patient
+        noun, slug, study = "patients", patient.slug, patient.study
+        words += f"course={course.number}&" if course is not None else ""
+        words += f"outcome={record.number}&" if name == "outcome" else ""
+        words += f"event={record.number}&" if name == "adverseevent" else ""
+    return f"/{study.collection.slug}/{noun}/{slug}/suggest/?{words}field="
+
+
 class Facts:
     """Makes the facts of one record, saying of each empty one what its emptiness means."""
 
     def __init__(self, table: Table, record: Model, study: Study, sources: Sources):
         self.table, self.record, self.sources = table, record, sources
         self.reason = study.missing_reason.label
+        self.suggest = "" if study.collection.is_simulated else suggest_start(record)
         self.origin = (
             "Drawn by simulation; no source exists."
             if study.collection.is_simulated
@@ -190,6 +213,7 @@ class Facts:
             tone=tone,
             origin=self.origin if fields else "",
             numeric=column.numeric and not isinstance(value, str),
+            suggest=f"{self.suggest}{column.name}" if self.suggest else "",
         )
 
     def facts_listed(self, *first: str) -> list[Fact]:

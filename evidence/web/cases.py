@@ -31,7 +31,7 @@ from ..statistics import RULES
 from ..summaries.treatments import swimmer_row
 from ..tables import ADVERSE_EVENTS, OUTCOMES, PATIENTS, TREATMENTS, Table
 from ..tables.column import plain_value
-from .case_facts import Fact, Facts, Sources
+from .case_facts import Fact, Facts, Sources, suggest_start
 from .files import refuse_file
 from .withdrawn import Gone, raise_if_withdrawn
 
@@ -256,6 +256,7 @@ def study_page(request: HttpRequest, collection: str, slug: str) -> HttpResponse
     status = page_status(request, collection_record, [])
     if head := head_response(request, status=status):
         return head
+    start_of = (lambda record: "") if collection_record.is_simulated else suggest_start
     groups = paper.groups.select_related("inhibitor").prefetch_related("indications", "findings")
     context = {
         "collection": collection_record,
@@ -267,12 +268,14 @@ def study_page(request: HttpRequest, collection: str, slug: str) -> HttpResponse
             (
                 group,
                 [
-                    (finding, summaries.finding_in_words(finding))
+                    (finding, summaries.finding_in_words(finding), start_of(finding))
                     for finding in group.findings.all()
                 ],
+                start_of(group),
             )
             for group in groups
         ],
+        "suggest": start_of(paper),
         "history": summaries.study_history(paper),
         "inclusions": paper.inclusions.select_related("review"),
         "sharing": Study.objects.within(collection_record)

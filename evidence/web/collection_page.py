@@ -46,6 +46,8 @@ class CollectionPage(Context):
     matches: list[Matches]
     navigation: Navigation
     heading: str  # the question in a line, or the collection's name where nothing is asked
+    retracted: str  # how many studies of the question were retracted, in a sentence
+    without_retracted: Question | None  # the question that leaves them out, where there are any
     noun: str
     query: str  # of the question alone; empty where the address is wrong
     sort: str
@@ -64,12 +66,13 @@ class CollectionPage(Context):
         statement.
         """
         question = parsed.question_or_all
-        facets, answer, totals, matches, counts, *results = run_summaries(
+        facets, answer, totals, matches, counts, retracted, *results = run_summaries(
             summaries.filter_facets(question, parsed.vocabulary, parsed.match_words),
             summaries.match_summary(question),
             summaries.cohort_totals(question),
             summaries.match_counts(question, parsed.vocabulary),
             summaries.list_counts(question),
+            summaries.retracted_studies(question),
             *own_summaries.values(),
         )
         query = question.query() if parsed.question else ""
@@ -84,6 +87,8 @@ class CollectionPage(Context):
             matches=matches,
             navigation=collection_navigation(parsed.collection, query, noun, counts),
             heading=question_heading(question, parsed.vocabulary) or parsed.collection.name,
+            retracted=retracted.sentence(counts["studies"]) if retracted else "",
+            without_retracted=retracted and retracted.without_them,
             noun=noun,
             query=query,
             sort=request.GET.get("sort", ""),

@@ -8,10 +8,12 @@ from django.core.paginator import EmptyPage, PageNotAnInteger, Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from ..models.study import retraction_mark
 from ..questions.question import Question
 from ..questions.vocabulary import Vocabulary
 from ..tables import Column, Table, page_records, read_batches
 from ..tables.column import NOT_ASKED, SEPARATOR
+from ..tables.tables import RETRACTION
 
 PAGE = 50  # rows of a page
 DOES_NOT_APPLY = "does not apply"
@@ -30,6 +32,7 @@ class Cell:
     is_set: bool = False  # of codes, joined by +
     doi: str = ""  # of the study whose name it is
     nct: str = ""
+    mark: str = ""  # what has become of that study's publication, in a word
 
 
 @dataclass(frozen=True)
@@ -104,8 +107,8 @@ def listed_columns(table: Table, question: Question, words: Vocabulary) -> list[
     return [*table.page_columns, *(not_asked if is_said else [])]
 
 
-# What the link on a study's name, and the one beside it, are made of.
-OF_STUDY = ("study", "doi", "nct")
+# What the link on a study's name, and what stands beside it, are made of.
+OF_STUDY = ("study", "doi", "nct", RETRACTION.name)
 
 
 def shown_rows(
@@ -174,9 +177,10 @@ def show_cell(
         lines = tuple(column.words(part) for part in parts)
         return Cell(SEPARATOR.join(text for text, _ in lines), lines=lines)
     if column.name == "study_name":
-        study, doi, nct = beside
+        study, doi, nct, status = beside
         href = f"/{collection}/studies/{study}/"
-        return Cell(str(value), href=href, doi=doi or "", nct=nct or "")
+        mark = retraction_mark(status)
+        return Cell(str(value), href=href, doi=doi or "", nct=nct or "", mark=mark)
     return Cell(
         SEPARATOR.join([cell_label(column, code, vocabulary) for code in parts]),
         numeric=column.numeric,

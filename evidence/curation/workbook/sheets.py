@@ -109,11 +109,16 @@ def unit_of(column: models.Field) -> str:
     return f"{found[1] or found[2]}s" if found else ""
 
 
+RETRACTION_ELSEWHERE = "The journal says so later: check_retractions, or the study’s own form."
 # What no curator fills in, and why.
 LEFT_OUT = {
     "study.collection": "One workbook belongs to one collection.",
     "study.state": "Publishing says so.",
     "patient.state": "Publishing says so.",
+    "study.retraction_status": RETRACTION_ELSEWHERE,
+    "study.retraction_date": RETRACTION_ELSEWHERE,
+    "study.retraction_notice": RETRACTION_ELSEWHERE,
+    "study.retraction_reason": RETRACTION_ELSEWHERE,
     "study.withdrawal_reason": "Withdrawing is said where it is done.",
     "study.replaced_by": "Withdrawing is said where it is done.",
     "patient.withdrawal_reason": "Withdrawing is said where it is done.",

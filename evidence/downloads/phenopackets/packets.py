@@ -35,6 +35,7 @@ def ontology_class(kind: str, code: str, label: str, established: str = "") -> d
 def external_reference(study: Study, *, simulated: bool) -> dict:
     """The publication. A simulated article is none, and has no address."""
     title = study.title or study.short_name
+    title = f"{title} ({study.retraction_mark})" if study.has_notice else title
     if simulated:
         return {
             "id": f"casebook:study.{study.slug}",

@@ -13,7 +13,7 @@ import django_filters
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from ...models import GroupFinding, Indication, Study, StudyGroup, Treatment
-from ...models.choices import Design, Match, Subset
+from ...models.choices import Design, Match, RetractionStatus, Subset
 from ..question import Question
 from ..vocabulary import Vocabulary
 from .filter_kinds import AnyOf, Search, SetOf
@@ -58,6 +58,7 @@ class GroupFilter(django_filters.FilterSet):
     subset = AnyOf("Disease subset", path="subset", choices=Subset)
     study = AnyOf("Study", path="study__slug")
     design = AnyOf("Study design", path="study__design", choices=Design)
+    retraction = AnyOf("Retraction", path="study__retraction_status", choices=RetractionStatus)
     year_min, year_max = YEAR.at("study__year")
 
     class Meta:
@@ -145,6 +146,7 @@ class StudyFilter(django_filters.FilterSet):
 
     study = AnyOf("Study", path="slug")
     design = AnyOf("Study design", path="design", choices=Design)
+    retraction = AnyOf("Retraction", path="retraction_status", choices=RetractionStatus)
     year_min, year_max = YEAR.at("year")
 
     class Meta:

@@ -27,6 +27,7 @@ from ...models.choices import (
     Design,
     Presence,
     Response,
+    RetractionStatus,
     Sex,
     Subset,
     YesNo,
@@ -211,6 +212,9 @@ class TreatmentFilter(django_filters.FilterSet):
     )
     study = AnyOf("Study", kind="study", path="patient__study__slug")
     design = AnyOf("Study design", path="patient__study__design", choices=Design)
+    retraction = AnyOf(
+        "Retraction", path="patient__study__retraction_status", choices=RetractionStatus
+    )
     year_min, year_max = YEAR
     missing = NotKnown("Not known")
 
