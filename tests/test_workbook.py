@@ -18,7 +18,12 @@ from evidence.curation.workbook import opening
 from evidence.curation.workbook.importing import read_workbook
 from evidence.curation.workbook.opening import UnreadableFile
 from evidence.curation.workbook.records import Documents
-from evidence.curation.workbook.report import coloured_workbook, fault_csv, fault_lines
+from evidence.curation.workbook.report import (
+    coloured_workbook,
+    conversion_rows,
+    fault_csv,
+    fault_lines,
+)
 from evidence.curation.workbook.rows import Conversion, Fault
 from evidence.curation.workbook.sheets import FAULTS, LEFT_OUT, OWN_SHEETS, SHEETS
 from evidence.curation.workbook.template import write_template
@@ -347,9 +352,19 @@ def expected_of_four() -> list[dict]:
 CONVERSIONS = [
     Conversion(STUDIES, 2, "DOI", "https://doi.org/10.1000/beispiel.2027", "10.1000/beispiel.2027"),
     Conversion(STUDIES, 3, "ClinicalTrials.gov number", "nct01234567", "NCT01234567"),
+    Conversion(STUDIES, 3, "design", "RCT", "Randomised trial"),
+    Conversion(PATIENTS, 2, "sex", "F", "Female"),
     Conversion(PATIENTS, 2, "disease duration (months)", "2 y", "24 months"),
+    Conversion(PATIENTS, 2, "DLCO (% predicted)", "61,5", "61.5"),
+    Conversion(PATIENTS, 5, "sex", "f", "Female"),
     Conversion(COURSES, 2, "duration (months)", "12 weeks", "2.8 months"),
+    Conversion(COURSES, 2, "adverse events", "yes", "Adverse events reported"),
+    Conversion(COURSES, 3, "inhibitor", "Xeljanz", "tofacitinib"),
+    Conversion(COURSES, 4, "adverse events", "none", "Stated: none occurred"),
+    Conversion(COURSES, 6, "relapsed", "+", "Yes"),
+    Conversion(OUTCOMES, 2, "baseline", "24,5", "24.5"),
     Conversion(OUTCOMES, 2, "assessed at (month)", "24 weeks", "5.5 months"),
+    Conversion(FINDINGS, 3, "follow-up", "9,5", "9.5"),
 ]
 
 
@@ -367,6 +382,15 @@ def test_a_filled_workbook_says_what_was_typed(published, template, form):
     assert sorted(result.documents) == ["beispiel-2027", "muster-2026"]
     assert result.documents["beispiel-2027"] == expected_of_four()
     assert result.conversions == CONVERSIONS
+
+
+def test_the_same_conversion_is_said_once_with_its_rows():
+    conversions = [Conversion(PATIENTS, row, "sex", "F", "Female") for row in range(2, 12)]
+    conversions.append(Conversion(PATIENTS, 4, "sex", "m", "Male"))
+    assert conversion_rows(conversions) == [
+        (PATIENTS, "2, 3, 4, 5, 6, 7 and 4 more", "sex", "F", "Female"),
+        (PATIENTS, "4", "sex", "m", "Male"),
+    ]
 
 
 def test_documents_are_as_drafts_write_them(published):
