@@ -1,5 +1,7 @@
 """The rules the database holds: each is broken once, by a write that goes round every form."""
 
+from datetime import UTC, datetime
+
 import pytest
 from django.apps import apps
 from django.contrib.auth import get_user_model
@@ -11,6 +13,7 @@ from django.utils import timezone
 
 from evidence.models import (
     AdverseEvent,
+    Appraisal,
     ArchivePart,
     Collection,
     DataVersion,
@@ -36,6 +39,7 @@ from evidence.models import (
     StudyDraft,
     StudyGroup,
     StudyVersion,
+    Suggestion,
     Treatment,
 )
 from evidence.models.choices import Extraction, Missing
@@ -100,6 +104,12 @@ def everything() -> dict:
         StudyDraft: StudyDraft.objects.first(),
         StudyVersion: StudyVersion.objects.first(),
         Signature: signature_of_somebody(collection),
+        Appraisal: Appraisal.objects.create(
+            study=study, tool="murad-2018", item=1, appraiser="alice", answer="yes"
+        ),
+        Suggestion: Suggestion.objects.create(
+            collection=collection, study=study.slug, record="evidence.study", key=[], at=NOON
+        ),
     }
 
 
@@ -124,6 +134,7 @@ def signature_of_somebody(collection) -> Signature:
     )
 
 
+NOON = datetime(2027, 5, 12, 12, tzinfo=UTC)
 # constraint -> the fields that break it
 BREAKING = {
     "collection_kind_coded": {"kind": "real"},
@@ -142,6 +153,14 @@ BREAKING = {
     "study_pmid_format": {"pmid": "0123"},
     "study_pmcid_format": {"pmcid": "6652034"},
     "study_nct_format": {"nct": "NCT1"},
+    "appraisal_tool_coded": {"tool": "x"},
+    "appraisal_answer_coded": {"answer": "x"},
+    "appraisal_item_of_tool": {"item": 9},
+    "appraisal_one_spelling_of_a_person": {"appraiser": "Alice"},
+    "appraisal_consensus_has_author": {"decided_by": "alice"},
+    "suggestion_stage_coded": {"stage": "x", "answered_at": NOON},
+    "suggestion_answered_once": {"answered_at": NOON},
+    "suggestion_declined_with_answer": {"stage": "declined", "answered_at": NOON},
     "study_retraction_status_coded": {"retraction_status": "x", "retraction_reason": "x"},
     "study_retraction_says_why": {"retraction_status": "retracted"},
     "study_retraction_details_need_status": {"retraction_reason": "x"},

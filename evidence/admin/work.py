@@ -43,6 +43,7 @@ TABLES = {
         "StudyDraft": "Studies as documents; readers see nothing of it before it is published.",
         "StudyVersion": "Every state a study was ever in, with who made it so.",
         "Signature": "What was said of versions: to be checked, sent back, checked.",
+        "Appraisal": "Risk of bias by question: two appraisers, then a consensus.",
         "Suggestion": "Corrections that readers suggest, to accept or decline.",
         "Curator": "Who agreed to be named to readers.",
     },
