@@ -2,6 +2,7 @@
 
 from . import lookups  # noqa: F401 (registers what it defines)
 from .adverse_event import AdverseEvent
+from .checking import CheckedCell
 from .draft import Curator, Door, StudyDraft, StudyVersion
 from .flow import FlowStep
 from .group import GroupFinding, StudyGroup
@@ -35,6 +36,7 @@ __all__ = [
     "AdverseEventCategory",
     "ArchivePart",
     "Autoantibody",
+    "CheckedCell",
     "Collection",
     "Curator",
     "DataVersion",
