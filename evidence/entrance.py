@@ -38,7 +38,7 @@ class CuratorsEntrance(AdminSite):
     index_title = "Work"
 
     def get_urls(self):
-        from .admin import work, workbench
+        from .admin import checking, work, workbench
 
         def page(address: str, view, name: str):
             def seen(request):
@@ -50,6 +50,7 @@ class CuratorsEntrance(AdminSite):
             page("faults/", work.faults_page, "faults"),
             page("work/", work.queue_page, "work"),
             page("work/new/", work.new_study_page, "work_new"),
+            *checking.urls(self),
             *workbench.urls(self),
             *super().get_urls(),
         ]

@@ -19,6 +19,7 @@ from django.views.decorators.http import require_POST
 
 from ..curation import drafts
 from ..curation.cell_states import unstated_cells
+from ..curation.checking import groups_to_check, progress_of, sign_checked
 from ..curation.documents import differences, study_record
 from ..curation.drafts import SIGNATURE_NEEDED, Author, Conflict, checked_signature, content_of
 from ..curation.preview import previewed
@@ -174,6 +175,8 @@ class StudyDraftAdmin(ImportViews, admin.ModelAdmin):
             "why_not_check": why_not(draft, Meaning.CHECKED, user)
             if may_check and words == Meaning.SUBMITTED
             else "",
+            "progress": progress_of(groups_to_check(draft)) if draft.head else None,
+            "may_check": may_check,
             "waits_for_check": draft.collection.needs_two_people
             and checked_signature(draft) is None,
         }
@@ -234,9 +237,18 @@ class StudyDraftAdmin(ImportViews, admin.ModelAdmin):
     @method_decorator(require_POST)
     def check_view(self, request, pk):
         """Signs it as checked, for somebody who wrote none of it."""
+
+        def signs(draft, based_on, author):
+            sign_checked(
+                draft,
+                based_on=based_on,
+                user=author.user,
+                although_not_all="although_not_all" in request.POST,
+            )
+
         may = request.user.has_perm("evidence.check_study")
-        return self.say(
-            request, pk, Meaning.CHECKED, "Signed as checked; it can be published.", is_allowed=may
+        return self.act(
+            request, pk, signs, "Signed as checked; it can be published.", is_allowed=may
         )
 
     def tell(self, request, problems: list[str]) -> None:

@@ -16,6 +16,7 @@ from ..models import (
     AdverseEventCategory,
     Appraisal,
     Autoantibody,
+    CheckedCell,
     Collection,
     FlowStep,
     Indication,
@@ -46,6 +47,7 @@ SHARED = dict(
     )
 )
 DRAFTS = "drafts.json"
+WORDS_OF_CELLS = ("record", "key", "field", "digest", "agrees", "remark")
 
 
 def dump_evidence(folder: Path, *, with_drafts: bool = False) -> dict[str, int]:
@@ -145,7 +147,7 @@ def draft_entries() -> Iterator[dict]:
     for draft in StudyDraft.objects.select_related("collection", "head", "published"):
         versions = (
             draft.versions.select_related("parent", "base", "signature__version")
-            .prefetch_related("signatures", "signature__version__signatures")
+            .prefetch_related("signatures", "signature__version__signatures", "checked_cells")
             .order_by("number")
         )
         yield {
@@ -180,6 +182,11 @@ def version_entry(version: StudyVersion) -> dict:
                 "remark": signature.remark,
             }
             for signature in in_turn(version)
+        ],
+        "checked_cells": [
+            {name: getattr(cell, name) for name in WORDS_OF_CELLS}
+            | {"user": cell.user_name, "at": cell.at.isoformat()}
+            for cell in sorted(version.checked_cells.all(), key=lambda cell: cell.pk)
         ],
         "content": version.content,
     }
@@ -218,7 +225,7 @@ def restored_draft(entry: dict) -> bool:
     draft, is_new = StudyDraft.objects.get_or_create(collection=collection, slug=entry["study"])
     if not is_new and draft.versions.exists():
         return False
-    if any(saved.get("signatures") for saved in entry["versions"]):
+    if any(saved.get("signatures") or saved.get("checked_cells") for saved in entry["versions"]):
         open_for_files(draft)
     users = {user.get_username(): user for user in get_user_model().objects.all()}
     versions, signatures = {None: None}, {None: None}
@@ -250,6 +257,14 @@ def restored_draft(entry: dict) -> bool:
                 user_name=word["user"],
                 at=datetime.fromisoformat(word["at"]),
                 remark=word["remark"],
+            )
+        for word in saved.get("checked_cells", ()):
+            CheckedCell.objects.create(
+                version=versions[saved["number"]],
+                user=users.get(word["user"]),
+                user_name=word["user"],
+                at=datetime.fromisoformat(word["at"]),
+                **{name: word[name] for name in WORDS_OF_CELLS},
             )
     draft.head, draft.published = versions[entry["head"]], versions[entry["published"]]
     draft.save()

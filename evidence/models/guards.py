@@ -5,6 +5,7 @@ a table's triggers when a migration remakes the table, and refuses to remake one
 table's trigger asks about. The message is what a curator reads when a write goes round the forms.
 """
 
+from .checking_guards import CHECKING_GUARDS
 from .choices import Ascertainment, CollectionKind, Extraction, State
 from .publication import (
     COURSE_STAYS,
@@ -211,6 +212,7 @@ GUARDS = [
         )
     ),
     *SIGNING_GUARDS,
+    *CHECKING_GUARDS,
 ]
 
 

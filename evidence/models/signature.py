@@ -68,14 +68,18 @@ def newest_signature(version: StudyVersion | None) -> Signature | None:
     return Signature.objects.filter(version=version).select_related("user").first()
 
 
-def is_author(user, draft: StudyDraft) -> bool:
-    """Whether somebody wrote a version of a study since the last one that was published as checked;
-    or an earlier one that says the same as one of those.
+def versions_to_check(draft: StudyDraft) -> models.QuerySet[StudyVersion]:
+    """The versions of a study since the last one that was published as checked, and earlier ones
+    that say the same as one of those.
     """
     versions = StudyVersion.objects.filter(draft=draft)
     checked = versions.filter(signature__isnull=False).aggregate(last=Max("number"))["last"] or 0
-    since = versions.filter(number__gt=checked)
-    return versions.filter(author=user, digest__in=since.values("digest")).exists()
+    return versions.filter(digest__in=versions.filter(number__gt=checked).values("digest"))
+
+
+def is_author(user, draft: StudyDraft) -> bool:
+    """Whether somebody wrote one of `versions_to_check`."""
+    return versions_to_check(draft).filter(author=user).exists()
 
 
 class Origin(models.TextChoices):

@@ -84,13 +84,15 @@ LAST_CHECKED = (
     "COALESCE((SELECT MAX(earlier.number) FROM evidence_studyversion AS earlier "
     "WHERE earlier.draft_id = version.draft_id AND earlier.signature_id IS NOT NULL), 0)"
 )
-BY_AN_AUTHOR = (
-    f"NEW.meaning = '{CHECKED}' AND EXISTS (SELECT 1 FROM evidence_studyversion AS version "  # noqa: S608
+# Whoever says it wrote a version of the study since the last one published as checked.
+WRITTEN_BY_THEM = (
+    "EXISTS (SELECT 1 FROM evidence_studyversion AS version "  # noqa: S608
     "JOIN evidence_studyversion AS since ON since.draft_id = version.draft_id "
     "JOIN evidence_studyversion AS written ON written.draft_id = version.draft_id "
     "AND written.digest = since.digest WHERE version.id = NEW.version_id "
     f"AND written.author_id = NEW.user_id AND since.number > {LAST_CHECKED})"
 )
+BY_AN_AUTHOR = f"NEW.meaning = '{CHECKED}' AND {WRITTEN_BY_THEM}"
 NOT_THE_HEAD = (
     "NOT EXISTS (SELECT 1 FROM evidence_studydraft AS draft JOIN evidence_studyversion AS version "
     "ON version.draft_id = draft.id AND version.id = draft.head_id "

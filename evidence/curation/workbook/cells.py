@@ -4,6 +4,8 @@ What a sheet says of a record and what is made of a text is the workbook's, word
 is done to one document, cell by cell.
 """
 
+import hashlib
+import json
 import re
 from collections import defaultdict
 from dataclasses import dataclass
@@ -260,15 +262,9 @@ class DocumentCells:
         return "" if record is None else self.text_of(record, sheet.column(name), row)
 
     def text_of(self, record: dict, column: Column, row: str) -> str:
-        fields, states = record["fields"], record["states"]
-        listed = PATIENT_LISTS.get(column.field)
-        if listed:
-            status = column.field.removeprefix(f"{listed}_")
-            value = sorted(self.listed.get((listed, row, status), ()))
-        else:
-            value = fields.get(column.field)
+        value = self.kept(record, column, row)
         if value in (None, "", []):
-            return empty_text(column, fields, states)
+            return empty_text(column, record["fields"], record["states"])
         if column.vocabulary is not None and column.kind != Kind.TEXT:
             labels = self.reader.spellings_of(column.vocabulary).labels
             if column.is_list:
@@ -284,13 +280,35 @@ class DocumentCells:
             return "yes" if value else "no"
         return dict(column.choices).get(str(value), str(value))
 
+    def kept(self, record: dict, column: Column, row: str):
+        """The value of a cell as the document has it, of a list its codes; none where it is
+        empty.
+        """
+        listed = PATIENT_LISTS.get(column.field)
+        if listed:
+            status = column.field.removeprefix(f"{listed}_")
+            return sorted(self.listed.get((listed, row, status), ()))
+        return record["fields"].get(column.field)
+
+    def digest(self, sheet: Sheet, row: str, name: str) -> str:
+        """The SHA-256 of what a cell says, be it a value or a state, whatever terms are called."""
+        record, column = self.records[self.key(sheet, row)], sheet.column(name)
+        value = self.kept(record, column, row)
+        if value in (None, "", []):
+            value = {"state": empty_text(column, record["fields"], record["states"])}
+        return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
     def place(self, sheet: Sheet, row: str, name: str) -> str:
         """Where in the source the value of a cell stands; empty where nobody has said."""
+        return self.place_record(sheet, row, name).get("locator", "")
+
+    def place_record(self, sheet: Sheet, row: str, name: str) -> dict:
+        """The fields of the place of a cell's value; empty where nobody has said one."""
         column, key = sheet.column(name), self.key(sheet, row)
         if key in self.records and self.text_of(self.records[key], column, row) == NONE_WORD:
             name = column.completeness or name
         record = self.places.get(self.value(sheet, row, name))
-        return record["fields"].get("locator", "") if record else ""
+        return record["fields"] if record else {}
 
     def value(self, sheet: Sheet, row: str, name: str) -> str:
         """Which value a cell is, as places are kept by."""
