@@ -2,11 +2,8 @@
 
 from . import lookups  # noqa: F401 (registers what it defines)
 from .adverse_event import AdverseEvent
-<<<<<<< HEAD
 from .appraisal import Appraisal
-=======
 from .checking import CheckedCell
->>>>>>> check
 from .draft import Curator, Door, StudyDraft, StudyVersion
 from .flow import FlowStep
 from .group import GroupFinding, StudyGroup
