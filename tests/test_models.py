@@ -29,6 +29,7 @@ from evidence.models import (
     Provenance,
     Release,
     ReleasedCollection,
+    ReportedTotal,
     Review,
     ReviewInclusion,
     Signature,
@@ -89,6 +90,14 @@ def everything() -> dict:
         Provenance: Provenance.objects.create(
             study=study, patient=patient, field="age_years", locator="p. 1"
         ),
+        ReportedTotal: ReportedTotal.objects.create(
+            study=study,
+            quantity="followup",
+            measure=Measure.objects.get(code="mrss"),
+            statistic="mean",
+            value=20,
+            of_n=10,
+        ),
         JAKInhibitor: JAKInhibitor.objects.get(slug="tofacitinib"),
         Indication: Indication.objects.get(code="ild"),
         Measure: Measure.objects.get(code="mrss"),
@@ -124,6 +133,7 @@ def signature_of_somebody(collection) -> Signature:
     )
 
 
+COUNTED = {"quantity": "patients", "measure": None, "statistic": "count", "value": 1}
 # constraint -> the fields that break it
 BREAKING = {
     "collection_kind_coded": {"kind": "real"},
@@ -221,6 +231,21 @@ BREAKING = {
     "measure_domain_coded": {"domain": "x"},
     "measure_better_coded": {"better": "x"},
     "measure_range_ordered": {"low": 52},
+    "reportedtotal_quantity_coded": COUNTED | {"quantity": "x"},
+    "reportedtotal_statistic_coded": {"statistic": "x"},
+    "reportedtotal_manifestation_named": COUNTED | {"quantity": "manifestation"},
+    "reportedtotal_autoantibody_named": COUNTED | {"quantity": "autoantibody"},
+    "reportedtotal_inhibitor_named": COUNTED | {"quantity": "inhibitor"},
+    "reportedtotal_indication_named": COUNTED | {"quantity": "indication"},
+    "reportedtotal_measure_named": {"measure": None},
+    "reportedtotal_statistic_fits": {"statistic": "count", "value": 1},
+    "reportedtotal_month_of_followup": {"quantity": "baseline", "at_months": 3},
+    "reportedtotal_at_months_range": {"at_months": -1},
+    "reportedtotal_count_within_n": COUNTED | {"value": 11},
+    "reportedtotal_counts_range": COUNTED | {"value": -1},
+    "reportedtotal_percent_range": COUNTED | {"statistic": "percent", "value": 101},
+    "reportedtotal_of_somebody": {"of_n": 0},
+    "reportedtotal_decimals_range": {"decimals": 4},
     "release_number_from_one": {"number": 0},
     "releasedcollection_kind_coded": {"kind": "real"},
     "released_simulated_has_caveat": {"kind": "simulated", "caveat": ""},
@@ -243,6 +268,8 @@ APART = {
     "openpublication_origin_coded",
     "openpublication_does_not_last",
     "openpublication_signed_names_signature",
+    # nor is what was said of a value: tests/test_checking.py
+    "checkedcell_wrong_says_why",
     *(
         f"{model}_{rule}"
         for model in ("study", "patient")

@@ -28,6 +28,7 @@ from ..curation.signing import last_word, sign, why_not
 from ..curation.writing import NotPublishable
 from ..models import Curator, Meaning, Signature, StudyDraft, StudyVersion
 from ..models.choices import Extraction
+from ..summaries import compare_totals
 from ..web import cases
 from .imports import ImportViews
 from .record_changes import SHOWN_CHANGES, by_owner, changes_context
@@ -145,6 +146,10 @@ class StudyDraftAdmin(ImportViews, admin.ModelAdmin):
             "can_publish": request.user.has_perm("evidence.publish_study"),
             **self.signing_context(request, draft),
             "patients": patient_slugs(draft),
+            "totals": compare_totals(content_of(draft.head)),
+            "totals_address": reverse(
+                "admin:workbench_grid", args=[draft.collection.slug, draft.slug, "totals"]
+            ),
             "is_seen": drafts.is_seen(draft),
             "likely_same": likely_same(content_of(draft.head), draft.collection)
             if draft.head

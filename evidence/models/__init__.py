@@ -20,6 +20,7 @@ from .reference import (
     Therapy,
 )
 from .release import ArchivePart, Release, ReleasedCollection
+from .reported_total import ReportedTotal
 from .review import PrintedFigure, Review, ReviewInclusion
 from .signature import Meaning, OpenPublication, Origin, Signature
 from .study import SIMULATED_PREFIX, Collection, Study
@@ -59,6 +60,7 @@ __all__ = [
     "Provenance",
     "Release",
     "ReleasedCollection",
+    "ReportedTotal",
     "Review",
     "ReviewInclusion",
     "Signature",

@@ -41,6 +41,7 @@ from .outcomes import (
     short_outcome_rule,
 )
 from .overview import DrugResults, collection_counts, drug_evidence, drug_results, inhibitors_given
+from .reported_totals import ComparedTotal, compare_totals, published_totals
 from .reviews import Comparison, reconcile_figures
 from .rules import RuleReport, rule_report, rule_rows
 from .sensitivity import ShareSensitivity, share_sensitivities
@@ -64,6 +65,7 @@ __all__ = [
     "CategoryShare",
     "ChangeRow",
     "Combinations",
+    "ComparedTotal",
     "Comparison",
     "Completeness",
     "DomainResult",
@@ -93,6 +95,7 @@ __all__ = [
     "cohort_totals",
     "collection_counts",
     "collection_flow",
+    "compare_totals",
     "completeness_matrix",
     "criteria_of",
     "domain_results",
@@ -125,6 +128,7 @@ __all__ = [
     "outcomes_that_count",
     "patient_levels",
     "pluralize",
+    "published_totals",
     "question_choices",
     "recent_changes",
     "reconcile_figures",

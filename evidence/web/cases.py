@@ -276,6 +276,7 @@ def study_page(request: HttpRequest, collection: str, slug: str) -> HttpResponse
             for group in groups
         ],
         "suggest": start_of(paper),
+        "totals": summaries.published_totals(paper),
         "history": summaries.study_history(paper),
         "inclusions": paper.inclusions.select_related("review"),
         "sharing": Study.objects.within(collection_record)
