@@ -18,6 +18,7 @@ from evidence.models import (
     GroupFinding,
     Indication,
     JAKInhibitor,
+    Judgement,
     LoadedRecord,
     Manifestation,
     Measure,
@@ -32,6 +33,7 @@ from evidence.models import (
     ReportedTotal,
     Review,
     ReviewInclusion,
+    SecondEntry,
     Signature,
     Study,
     StudyDraft,
@@ -109,7 +111,27 @@ def everything() -> dict:
         StudyDraft: StudyDraft.objects.first(),
         StudyVersion: StudyVersion.objects.first(),
         Signature: signature_of_somebody(collection),
+        SecondEntry: entry_of_somebody(collection, "one"),
+        Judgement: judgement_of_somebody(entry_of_somebody(collection, "two")),
     }
+
+
+def said_by(name: str) -> dict:
+    user, _ = get_user_model().objects.get_or_create(username=name)
+    return {"user": user, "user_name": name}
+
+
+def entry_of_somebody(collection, name: str) -> SecondEntry:
+    """A second entry of the study in work, by somebody who wrote none of it."""
+    draft = StudyDraft.objects.get(collection=collection, slug="in-work")
+    return SecondEntry.objects.create(draft=draft, begun_at=timezone.now(), **said_by(name))
+
+
+def judgement_of_somebody(entry: SecondEntry) -> Judgement:
+    entry.finished_at, entry.version = timezone.now(), entry.draft.head
+    entry.save()
+    told = {"row": "in-work-1 / 1", "field": "response", "chosen": "first", "reason": "Table 2."}
+    return Judgement.objects.create(entry=entry, at=timezone.now(), **told, **said_by("judge"))
 
 
 def signature_of_somebody(collection) -> Signature:
@@ -246,6 +268,7 @@ BREAKING = {
     "reportedtotal_percent_range": COUNTED | {"statistic": "percent", "value": 101},
     "reportedtotal_of_somebody": {"of_n": 0},
     "reportedtotal_decimals_range": {"decimals": 4},
+    "secondentry_finished_is_compared": {"finished_at": timezone.now()},
     "release_number_from_one": {"number": 0},
     "releasedcollection_kind_coded": {"kind": "real"},
     "released_simulated_has_caveat": {"kind": "simulated", "caveat": ""},
@@ -268,8 +291,10 @@ APART = {
     "openpublication_origin_coded",
     "openpublication_does_not_last",
     "openpublication_signed_names_signature",
-    # nor is what was said of a value: tests/test_checking.py
+    # nor is what was said of a value: tests/test_checking.py, tests/test_second_entry.py
     "checkedcell_wrong_says_why",
+    "judgement_chosen_coded",
+    "judgement_says_why",
     *(
         f"{model}_{rule}"
         for model in ("study", "patient")

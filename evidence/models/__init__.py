@@ -2,7 +2,7 @@
 
 from . import lookups  # noqa: F401 (registers what it defines)
 from .adverse_event import AdverseEvent
-from .checking import CheckedCell
+from .checking import CheckedCell, Choice, Judgement, SecondEntry
 from .draft import Curator, Door, StudyDraft, StudyVersion
 from .flow import FlowStep
 from .group import GroupFinding, StudyGroup
@@ -38,6 +38,7 @@ __all__ = [
     "ArchivePart",
     "Autoantibody",
     "CheckedCell",
+    "Choice",
     "Collection",
     "Curator",
     "DataVersion",
@@ -46,6 +47,7 @@ __all__ = [
     "GroupFinding",
     "Indication",
     "JAKInhibitor",
+    "Judgement",
     "LoadedRecord",
     "Manifestation",
     "Meaning",
@@ -63,6 +65,7 @@ __all__ = [
     "ReportedTotal",
     "Review",
     "ReviewInclusion",
+    "SecondEntry",
     "Signature",
     "Study",
     "StudyDraft",

@@ -44,6 +44,7 @@ from .overview import DrugResults, collection_counts, drug_evidence, drug_result
 from .reported_totals import ComparedTotal, compare_totals, published_totals
 from .reviews import Comparison, reconcile_figures
 from .rules import RuleReport, rule_report, rule_rows
+from .second_entry import Agreement, agreement, published_agreement
 from .sensitivity import ShareSensitivity, share_sensitivities
 from .shares import Share, format_number, pluralize, run_summaries
 from .similar import (
@@ -60,6 +61,7 @@ __all__ = [
     "AGE_SPAN",
     "MEASURES",
     "AgeAndSex",
+    "Agreement",
     "Answer",
     "Breakdown",
     "CategoryShare",
@@ -91,6 +93,7 @@ __all__ = [
     "Swimmers",
     "Totals",
     "age_and_sex",
+    "agreement",
     "closest_patients",
     "cohort_totals",
     "collection_counts",
@@ -128,6 +131,7 @@ __all__ = [
     "outcomes_that_count",
     "patient_levels",
     "pluralize",
+    "published_agreement",
     "published_totals",
     "question_choices",
     "recent_changes",

@@ -278,6 +278,7 @@ def study_page(request: HttpRequest, collection: str, slug: str) -> HttpResponse
         "suggest": start_of(paper),
         "totals": summaries.published_totals(paper),
         "history": summaries.study_history(paper),
+        "agreement": summaries.published_agreement(paper),
         "inclusions": paper.inclusions.select_related("review"),
         "sharing": Study.objects.within(collection_record)
         .sharing_with(paper)

@@ -300,6 +300,8 @@ class DocumentCells:
         value = self.kept(record, column, row)
         if value in (None, "", []):
             value = {"state": empty_text(column, record["fields"], record["states"])}
+        if isinstance(value, list):
+            value = sorted(value)
         return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
     def place(self, sheet: Sheet, row: str, name: str) -> str:
