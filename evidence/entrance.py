@@ -38,7 +38,7 @@ class CuratorsEntrance(AdminSite):
     index_title = "Work"
 
     def get_urls(self):
-        from .admin import checking, work, workbench
+        from .admin import checking, second_entry, work, workbench
 
         def page(address: str, view, name: str):
             def seen(request):
@@ -51,6 +51,7 @@ class CuratorsEntrance(AdminSite):
             page("work/", work.queue_page, "work"),
             page("work/new/", work.new_study_page, "work_new"),
             *checking.urls(self),
+            *second_entry.urls(self),
             *workbench.urls(self),
             *super().get_urls(),
         ]

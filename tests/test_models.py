@@ -21,6 +21,7 @@ from evidence.models import (
     GroupFinding,
     Indication,
     JAKInhibitor,
+    Judgement,
     LoadedRecord,
     Manifestation,
     Measure,
@@ -32,8 +33,10 @@ from evidence.models import (
     Provenance,
     Release,
     ReleasedCollection,
+    ReportedTotal,
     Review,
     ReviewInclusion,
+    SecondEntry,
     Signature,
     Study,
     StudyDraft,
@@ -93,6 +96,14 @@ def everything() -> dict:
         Provenance: Provenance.objects.create(
             study=study, patient=patient, field="age_years", locator="p. 1"
         ),
+        ReportedTotal: ReportedTotal.objects.create(
+            study=study,
+            quantity="followup",
+            measure=Measure.objects.get(code="mrss"),
+            statistic="mean",
+            value=20,
+            of_n=10,
+        ),
         JAKInhibitor: JAKInhibitor.objects.get(slug="tofacitinib"),
         Indication: Indication.objects.get(code="ild"),
         Measure: Measure.objects.get(code="mrss"),
@@ -110,7 +121,27 @@ def everything() -> dict:
         Suggestion: Suggestion.objects.create(
             collection=collection, study=study.slug, record="evidence.study", key=[], at=NOON
         ),
+        SecondEntry: entry_of_somebody(collection, "one"),
+        Judgement: judgement_of_somebody(entry_of_somebody(collection, "two")),
     }
+
+
+def said_by(name: str) -> dict:
+    user, _ = get_user_model().objects.get_or_create(username=name)
+    return {"user": user, "user_name": name}
+
+
+def entry_of_somebody(collection, name: str) -> SecondEntry:
+    """A second entry of the study in work, by somebody who wrote none of it."""
+    draft = StudyDraft.objects.get(collection=collection, slug="in-work")
+    return SecondEntry.objects.create(draft=draft, begun_at=timezone.now(), **said_by(name))
+
+
+def judgement_of_somebody(entry: SecondEntry) -> Judgement:
+    entry.finished_at, entry.version = timezone.now(), entry.draft.head
+    entry.save()
+    told = {"row": "in-work-1 / 1", "field": "response", "chosen": "first", "reason": "Table 2."}
+    return Judgement.objects.create(entry=entry, at=timezone.now(), **told, **said_by("judge"))
 
 
 def signature_of_somebody(collection) -> Signature:
@@ -135,6 +166,7 @@ def signature_of_somebody(collection) -> Signature:
 
 
 NOON = datetime(2027, 5, 12, 12, tzinfo=UTC)
+COUNTED = {"quantity": "patients", "measure": None, "statistic": "count", "value": 1}
 # constraint -> the fields that break it
 BREAKING = {
     "collection_kind_coded": {"kind": "real"},
@@ -240,6 +272,22 @@ BREAKING = {
     "measure_domain_coded": {"domain": "x"},
     "measure_better_coded": {"better": "x"},
     "measure_range_ordered": {"low": 52},
+    "reportedtotal_quantity_coded": COUNTED | {"quantity": "x"},
+    "reportedtotal_statistic_coded": {"statistic": "x"},
+    "reportedtotal_manifestation_named": COUNTED | {"quantity": "manifestation"},
+    "reportedtotal_autoantibody_named": COUNTED | {"quantity": "autoantibody"},
+    "reportedtotal_inhibitor_named": COUNTED | {"quantity": "inhibitor"},
+    "reportedtotal_indication_named": COUNTED | {"quantity": "indication"},
+    "reportedtotal_measure_named": {"measure": None},
+    "reportedtotal_statistic_fits": {"statistic": "count", "value": 1},
+    "reportedtotal_month_of_followup": {"quantity": "baseline", "at_months": 3},
+    "reportedtotal_at_months_range": {"at_months": -1},
+    "reportedtotal_count_within_n": COUNTED | {"value": 11},
+    "reportedtotal_counts_range": COUNTED | {"value": -1},
+    "reportedtotal_percent_range": COUNTED | {"statistic": "percent", "value": 101},
+    "reportedtotal_of_somebody": {"of_n": 0},
+    "reportedtotal_decimals_range": {"decimals": 4},
+    "secondentry_finished_is_compared": {"finished_at": timezone.now()},
     "release_number_from_one": {"number": 0},
     "releasedcollection_kind_coded": {"kind": "real"},
     "released_simulated_has_caveat": {"kind": "simulated", "caveat": ""},
@@ -262,6 +310,10 @@ APART = {
     "openpublication_origin_coded",
     "openpublication_does_not_last",
     "openpublication_signed_names_signature",
+    # nor is what was said of a value: tests/test_checking.py, tests/test_second_entry.py
+    "checkedcell_wrong_says_why",
+    "judgement_chosen_coded",
+    "judgement_says_why",
     *(
         f"{model}_{rule}"
         for model in ("study", "patient")

@@ -160,6 +160,9 @@ def public(entered, alice, bob) -> StudyDraft:
             events=0,
             n=5,
         ),
+        record(
+            "reportedtotal", study=KEY, number=1, quantity="patients", statistic="count", value="1"
+        ),
         record("reviewinclusion", review=["sener-2025"], study=KEY, status="yes"),
         record(
             "provenance",

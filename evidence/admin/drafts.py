@@ -24,10 +24,12 @@ from ..curation.documents import differences, study_record
 from ..curation.drafts import SIGNATURE_NEEDED, Author, Conflict, checked_signature, content_of
 from ..curation.preview import previewed
 from ..curation.same_person import likely_same
+from ..curation.second_entry import differences_of
 from ..curation.signing import last_word, sign, why_not
 from ..curation.writing import NotPublishable
 from ..models import Curator, Meaning, Signature, StudyDraft, StudyVersion
 from ..models.choices import Extraction
+from ..summaries import agreement, compare_totals
 from ..web import cases
 from .imports import ImportViews
 from .record_changes import SHOWN_CHANGES, by_owner, changes_context
@@ -145,6 +147,18 @@ class StudyDraftAdmin(ImportViews, admin.ModelAdmin):
             "can_publish": request.user.has_perm("evidence.publish_study"),
             **self.signing_context(request, draft),
             "patients": patient_slugs(draft),
+            "second_entries": [
+                (
+                    entry,
+                    agreement(entry.comparison),
+                    sum(one.judgement is None for one in differences_of(entry)),
+                )
+                for entry in draft.second_entries.prefetch_related("judgements")
+            ],
+            "totals": compare_totals(content_of(draft.head)),
+            "totals_address": reverse(
+                "admin:workbench_grid", args=[draft.collection.slug, draft.slug, "totals"]
+            ),
             "is_seen": drafts.is_seen(draft),
             "likely_same": likely_same(content_of(draft.head), draft.collection)
             if draft.head

@@ -46,6 +46,7 @@ from ..curation.workbook.sheets import (
     OUTCOME_ROWS,
     PATIENTS,
     STUDIES,
+    TOTALS,
     Column,
     Kind,
     Sheet,
@@ -53,6 +54,7 @@ from ..curation.workbook.sheets import (
 from ..curation.workbook.values import CellReader
 from ..curation.workbook.wide import OutcomeGrid
 from ..models import Collection, Measure, Provenance, Study, StudyDraft
+from ..summaries import compare_totals
 
 SPARE_ROWS = 3  # empty rows at the end of a form, for who enters without script
 SHOWN_FAULTS = 200
@@ -67,6 +69,7 @@ SHEET_OF = {
     "events": EVENTS,
     "groups": GROUPS,
     "findings": FINDINGS,
+    "totals": TOTALS,
 }
 TITLES = {
     "study": "Study",
@@ -77,6 +80,7 @@ TITLES = {
     "events": "Events",
     "groups": "Groups",
     "findings": "Findings",
+    "totals": "Paper says",
 }
 TAB_OF = {sheet.title: name for name, sheet in SHEET_OF.items() if name != BY_MONTH}
 CLOCK = "H:i:s"
@@ -255,12 +259,17 @@ def page_context(request: HttpRequest, desk: Desk, told: dict) -> dict:
         "preview_address": reverse("admin:evidence_studydraft_preview_view", args=[desk.draft.pk])
         if desk.draft and desk.draft.head
         else "",
-        **grid_context(desk, cells, faults, told, request.GET.get("show", "")),
+        **grid_context(desk, cells, content, faults, told, request.GET.get("show", "")),
     }
 
 
 def grid_context(
-    desk: Desk, cells: DocumentCells, faults: list[GridFault], told: dict, show: str
+    desk: Desk,
+    cells: DocumentCells,
+    content: Document,
+    faults: list[GridFault],
+    told: dict,
+    show: str,
 ) -> dict:
     """What the table and the list below it show."""
     table = Table(desk, cells, faults, told, without_place=show == WITHOUT_PLACE)
@@ -269,13 +278,25 @@ def grid_context(
         "table": body,
         "unplaced": table.unplaced,
         "is_without_place": show == WITHOUT_PLACE,
-        **faults_context(desk, faults),
+        **faults_context(desk, faults, content),
     }
 
 
-def faults_context(desk: Desk, faults: list[GridFault]) -> dict:
-    """What the list below the table shows."""
-    return {"faults": margin(desk, faults[:SHOWN_FAULTS]), "faults_count": len(faults)}
+def faults_context(desk: Desk, faults: list[GridFault], content: Document) -> dict:
+    """What the lists below the table show: what is wrong, and what the paper's own totals say
+    otherwise. All of them where they are entered.
+    """
+    totals = compare_totals(content)
+    is_here = desk.name == "totals"
+    address = reverse("admin:workbench_grid", args=[desk.collection.slug, desk.slug, "totals"])
+    return {
+        "faults": margin(desk, faults[:SHOWN_FAULTS]),
+        "faults_count": len(faults),
+        "totals": totals if is_here else [one for one in totals if one.differs],
+        "totals_count": len(totals),
+        "totals_differ": sum(one.differs for one in totals),
+        "totals_address": "" if is_here else address,
+    }
 
 
 def progress_of(content: Document, desk: Desk) -> str:
@@ -339,6 +360,7 @@ def noun_of(name: str) -> str:
         "events": "Adverse event",
         "groups": "Group",
         "findings": "Finding",
+        "totals": "Total",
     }[name]
 
 
@@ -533,7 +555,7 @@ class Table:
             for column in self.columns
         )
         head = "new"
-        if self.desk.sheet is not PATIENTS:
+        if self.desk.sheet not in (PATIENTS, TOTALS):
             of = OWNER.get(self.desk.sheet.title)
             what = f"of {noun_of(TAB_OF[of.title]).lower()}" if of else "name"
             owners = ' list="list-owners"' if of else ""
@@ -859,7 +881,7 @@ def state_of(
         "version": desk.version,
         "at": date(head.at, CLOCK) if head else "",
         "faults": render_to_string(
-            "admin/evidence/workbench/_faults.html", faults_context(desk, faults)
+            "admin/evidence/workbench/_faults.html", faults_context(desk, faults, content)
         ),
         "faulty": [
             [fault.row, fault.field, fault.problem, list(fault.nearest)]

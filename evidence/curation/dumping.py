@@ -21,10 +21,12 @@ from ..models import (
     FlowStep,
     Indication,
     JAKInhibitor,
+    Judgement,
     Manifestation,
     Measure,
     PrintedFigure,
     Review,
+    SecondEntry,
     Signature,
     Study,
     StudyDraft,
@@ -47,6 +49,7 @@ SHARED = dict(
     )
 )
 DRAFTS = "drafts.json"
+WORDS_OF_JUDGEMENTS = ("row", "field", "chosen", "value", "reason")
 WORDS_OF_CELLS = ("record", "key", "field", "digest", "agrees", "remark")
 
 
@@ -156,6 +159,12 @@ def draft_entries() -> Iterator[dict]:
             "head": draft.head.number if draft.head else None,
             "published": draft.published.number if draft.published else None,
             "versions": [version_entry(version) for version in versions],
+            "second_entries": [
+                second_entry(entry)
+                for entry in draft.second_entries.select_related("version").prefetch_related(
+                    "judgements"
+                )
+            ],
         }
 
 
@@ -192,6 +201,22 @@ def version_entry(version: StudyVersion) -> dict:
     }
 
 
+def second_entry(entry: SecondEntry) -> dict:
+    return {
+        "user": entry.user_name,
+        "begun_at": entry.begun_at.isoformat(),
+        "content": entry.content,
+        "finished_at": entry.finished_at.isoformat() if entry.finished_at else None,
+        "version": entry.version.number if entry.version else None,
+        "comparison": entry.comparison,
+        "judgements": [
+            {name: getattr(one, name) for name in WORDS_OF_JUDGEMENTS}
+            | {"user": one.user_name, "at": one.at.isoformat()}
+            for one in entry.judgements.all()
+        ],
+    }
+
+
 def in_turn(version: StudyVersion) -> list[Signature]:
     """What was said of a version, the first first."""
     return sorted(version.signatures.all(), key=lambda signature: signature.pk)
@@ -225,7 +250,9 @@ def restored_draft(entry: dict) -> bool:
     draft, is_new = StudyDraft.objects.get_or_create(collection=collection, slug=entry["study"])
     if not is_new and draft.versions.exists():
         return False
-    if any(saved.get("signatures") or saved.get("checked_cells") for saved in entry["versions"]):
+    if entry.get("second_entries") or any(
+        saved.get("signatures") or saved.get("checked_cells") for saved in entry["versions"]
+    ):
         open_for_files(draft)
     users = {user.get_username(): user for user in get_user_model().objects.all()}
     versions, signatures = {None: None}, {None: None}
@@ -266,6 +293,30 @@ def restored_draft(entry: dict) -> bool:
                 at=datetime.fromisoformat(word["at"]),
                 **{name: word[name] for name in WORDS_OF_CELLS},
             )
+    for saved in entry.get("second_entries", ()):
+        restored_second_entry(draft, saved, users, versions)
     draft.head, draft.published = versions[entry["head"]], versions[entry["published"]]
     draft.save()
     return True
+
+
+def restored_second_entry(draft: StudyDraft, saved: dict, users: dict, versions: dict) -> None:
+    finished = saved["finished_at"]
+    second = SecondEntry.objects.create(
+        draft=draft,
+        user=users.get(saved["user"]),
+        user_name=saved["user"],
+        begun_at=datetime.fromisoformat(saved["begun_at"]),
+        content=saved["content"],
+        finished_at=datetime.fromisoformat(finished) if finished else None,
+        version=versions[saved["version"]],
+        comparison=saved["comparison"],
+    )
+    for word in saved["judgements"]:
+        Judgement.objects.create(
+            entry=second,
+            user=users.get(word["user"]),
+            user_name=word["user"],
+            at=datetime.fromisoformat(word["at"]),
+            **{name: word[name] for name in WORDS_OF_JUDGEMENTS},
+        )

@@ -3,7 +3,7 @@
 from . import lookups  # noqa: F401 (registers what it defines)
 from .adverse_event import AdverseEvent
 from .appraisal import Appraisal
-from .checking import CheckedCell
+from .checking import CheckedCell, Choice, Judgement, SecondEntry
 from .draft import Curator, Door, StudyDraft, StudyVersion
 from .flow import FlowStep
 from .group import GroupFinding, StudyGroup
@@ -21,6 +21,7 @@ from .reference import (
     Therapy,
 )
 from .release import ArchivePart, Release, ReleasedCollection
+from .reported_total import ReportedTotal
 from .review import PrintedFigure, Review, ReviewInclusion
 from .signature import Meaning, OpenPublication, Origin, Signature
 from .study import SIMULATED_PREFIX, Collection, Study
@@ -39,6 +40,7 @@ __all__ = [
     "ArchivePart",
     "Autoantibody",
     "CheckedCell",
+    "Choice",
     "Collection",
     "Curator",
     "DataVersion",
@@ -47,6 +49,7 @@ __all__ = [
     "GroupFinding",
     "Indication",
     "JAKInhibitor",
+    "Judgement",
     "LoadedRecord",
     "Manifestation",
     "Meaning",
@@ -61,8 +64,10 @@ __all__ = [
     "Provenance",
     "Release",
     "ReleasedCollection",
+    "ReportedTotal",
     "Review",
     "ReviewInclusion",
+    "SecondEntry",
     "Signature",
     "Study",
     "StudyDraft",

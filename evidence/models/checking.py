@@ -1,12 +1,13 @@
-"""What a second person said of single values of a study."""
+"""What a second person said of single values of a study, or entered of them without seeing them."""
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 
-from .constraints import CheckConstraint
-from .draft import StudyVersion
+from .base import one_of
+from .constraints import CheckConstraint, UniqueConstraint
+from .draft import StudyDraft, StudyVersion
 
 CELLS_STAY = "What somebody said of a value is never changed or deleted."
 
@@ -64,3 +65,97 @@ class CheckedCell(NeverChanged):
     def __str__(self) -> str:
         said = "agrees" if self.agrees else f"wrong: {self.remark}"
         return f"{self.version}: {' / '.join(map(str, self.key))} {self.field} {said}"
+
+
+ENTRY_STAYS = "A second entry that is finished is never changed, and none is ever deleted."
+WROTE_IT = "Who has written a version of a study has seen it, and cannot enter it a second time."
+
+
+class SecondEntry(models.Model):
+    """What one person, who wrote no version of a study, entered of it without seeing the first
+    entry: the values the headline figures rest on.
+
+    `content` has the texts by course and field. When it is finished, `comparison` says of each cell
+    what the first entry said then, in `version`, what the second did, and whether it is the same;
+    neither is changed by what is mended later.
+    """
+
+    draft = models.ForeignKey(StudyDraft, on_delete=models.PROTECT, related_name="second_entries")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    user_name = models.CharField(max_length=150)
+    begun_at = models.DateTimeField()
+    content = models.JSONField(default=dict)
+    finished_at = models.DateTimeField(null=True)
+    version = models.ForeignKey(StudyVersion, null=True, on_delete=models.PROTECT, related_name="+")
+    comparison = models.JSONField(default=list)
+
+    class Meta:
+        ordering = ["pk"]
+        verbose_name_plural = "second entries"
+        constraints = [
+            UniqueConstraint(
+                fields=["draft", "user_name"],
+                name="secondentry_once_per_person",
+                violation_error_message="This person has entered this study a second time already.",
+            ),
+            CheckConstraint(
+                name="secondentry_finished_is_compared",
+                condition=Q(finished_at__isnull=True, version__isnull=True)
+                | Q(finished_at__isnull=False, version__isnull=False),
+                violation_error_message="A second entry is compared with a version when it is "
+                "finished, and not before.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.draft}: second entry by {self.user_name}"
+
+    def delete(self, *args, **kwargs):
+        raise ValidationError(ENTRY_STAYS)
+
+
+class Choice(models.TextChoices):
+    """Which of two entries holds."""
+
+    FIRST = "first", "First"
+    SECOND = "second", "Second"
+    OTHER = "other", "Another"
+
+
+class Judgement(NeverChanged):
+    """How a difference between the first and the second entry of one value was decided: which
+    holds, why, and who says so. `value` is what the cell says from then on.
+    """
+
+    entry = models.ForeignKey(SecondEntry, on_delete=models.PROTECT, related_name="judgements")
+    row = models.CharField("course", max_length=120)
+    field = models.CharField(max_length=60)
+    chosen = models.CharField(max_length=6, choices=Choice.choices)
+    value = models.TextField(blank=True)
+    reason = models.TextField()
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    user_name = models.CharField(max_length=150)
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [
+            UniqueConstraint(
+                fields=["entry", "row", "field"],
+                name="judgement_once_per_value",
+                violation_error_message="This difference is decided already.",
+            ),
+            one_of("chosen", Choice),
+            CheckConstraint(
+                name="judgement_says_why",
+                condition=~Q(reason=""),
+                violation_error_message="Say why this value holds.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.entry}: {self.row} {self.field}: {self.get_chosen_display().lower()}"

@@ -175,6 +175,59 @@ class Item(TextChoices):
     IMPROVED_GLOBAL = "improved_global", "Improved: global"
 
 
+class Reported(TextChoices):
+    """What a paper's own total is of: patients it counts, or what it measured in each of them."""
+
+    PATIENTS = "patients", "Patients"
+    FEMALE = Sex.FEMALE.value, "Female"
+    MALE = Sex.MALE.value, "Male"
+    DIFFUSE = Subset.DIFFUSE.value, Subset.DIFFUSE.label
+    LIMITED = Subset.LIMITED.value, Subset.LIMITED.label
+    OVERLAP = Subset.OVERLAP.value, Subset.OVERLAP.label
+    MANIFESTATION = "manifestation", "With a manifestation"
+    AUTOANTIBODY = "autoantibody", "With an autoantibody"
+    INHIBITOR = "inhibitor", "Given a JAK inhibitor"
+    INDICATION = "indication", "Given it for an indication"
+    IMPROVED = Item.IMPROVED.value, Item.IMPROVED.label
+    STABLE = Response.STABLE.value, "Stable (authors’ overall verdict)"
+    WORSENED = Response.WORSENED.value, "Worsened (authors’ overall verdict)"
+    RELAPSED = Item.RELAPSED.value, Item.RELAPSED.label
+    ANY_ADVERSE_EVENT = Item.ANY_ADVERSE_EVENT.value, Item.ANY_ADVERSE_EVENT.label
+    SERIOUS = Item.SERIOUS.value, Item.SERIOUS.label
+    STOPPED = Item.STOPPED.value, Item.STOPPED.label
+    IMPROVED_SKIN = Item.IMPROVED_SKIN.value, Item.IMPROVED_SKIN.label
+    IMPROVED_LUNG = Item.IMPROVED_LUNG.value, Item.IMPROVED_LUNG.label
+    IMPROVED_GI = Item.IMPROVED_GI.value, Item.IMPROVED_GI.label
+    IMPROVED_JOINTS = Item.IMPROVED_JOINTS.value, Item.IMPROVED_JOINTS.label
+    IMPROVED_VASCULAR = Item.IMPROVED_VASCULAR.value, Item.IMPROVED_VASCULAR.label
+    IMPROVED_GLOBAL = Item.IMPROVED_GLOBAL.value, Item.IMPROVED_GLOBAL.label
+    AGE = "age", "Age (years)"
+    DISEASE_DURATION = "disease_duration", "Disease duration (months)"
+    BASELINE = "baseline", "Measure at baseline"
+    FOLLOWUP = "followup", "Measure at follow-up"
+
+    @classmethod
+    def measured(cls) -> list[str]:
+        """What each patient has a number of; all others are counted."""
+        return [one.value for one in (cls.AGE, cls.DISEASE_DURATION, cls.BASELINE, cls.FOLLOWUP)]
+
+
+class Statistic(TextChoices):
+    """What a paper prints of its patients together."""
+
+    COUNT = "count", "Number of patients"
+    PERCENT = "percent", "Percentage of patients"
+    MEAN = "mean", "Mean"
+    MEDIAN = "median", "Median"
+    MINIMUM = "minimum", "Lowest"
+    MAXIMUM = "maximum", "Highest"
+
+    @classmethod
+    def of_counts(cls) -> list[str]:
+        """Those of patients who are counted."""
+        return [cls.COUNT.value, cls.PERCENT.value]
+
+
 class FindingKind(TextChoices):
     """The shape of an aggregate result; says which of a finding's numbers are meant to be there."""
 

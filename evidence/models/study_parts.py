@@ -8,6 +8,7 @@ from .group import GroupFinding, StudyGroup
 from .outcome import Outcome
 from .patient import Patient, PatientAutoantibody, PatientManifestation
 from .provenance import Provenance
+from .reported_total import ReportedTotal
 from .review import ReviewInclusion
 from .study import Study
 from .treatment import Treatment
@@ -25,6 +26,7 @@ PARTS: dict[type[Keyed], str] = {
     AdverseEvent: "treatment__patient__study",
     StudyGroup: "study",
     GroupFinding: "group__study",
+    ReportedTotal: "study",
     Provenance: "study",
 }
 

@@ -41,8 +41,10 @@ from .outcomes import (
     short_outcome_rule,
 )
 from .overview import DrugResults, collection_counts, drug_evidence, drug_results, inhibitors_given
+from .reported_totals import ComparedTotal, compare_totals, published_totals
 from .reviews import Comparison, reconcile_figures
 from .rules import RuleReport, rule_report, rule_rows
+from .second_entry import Agreement, agreement, published_agreement
 from .sensitivity import ShareSensitivity, share_sensitivities
 from .shares import Share, format_number, pluralize, run_summaries
 from .similar import (
@@ -59,11 +61,13 @@ __all__ = [
     "AGE_SPAN",
     "MEASURES",
     "AgeAndSex",
+    "Agreement",
     "Answer",
     "Breakdown",
     "CategoryShare",
     "ChangeRow",
     "Combinations",
+    "ComparedTotal",
     "Comparison",
     "Completeness",
     "DomainResult",
@@ -89,10 +93,12 @@ __all__ = [
     "Swimmers",
     "Totals",
     "age_and_sex",
+    "agreement",
     "closest_patients",
     "cohort_totals",
     "collection_counts",
     "collection_flow",
+    "compare_totals",
     "completeness_matrix",
     "criteria_of",
     "domain_results",
@@ -125,6 +131,8 @@ __all__ = [
     "outcomes_that_count",
     "patient_levels",
     "pluralize",
+    "published_agreement",
+    "published_totals",
     "question_choices",
     "recent_changes",
     "reconcile_figures",

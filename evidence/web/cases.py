@@ -284,7 +284,9 @@ def study_page(request: HttpRequest, collection: str, slug: str) -> HttpResponse
             for tool, answers in groupby(consensus().filter(study=paper), key=attrgetter("tool"))
         ],
         "suggest": start_of(paper),
+        "totals": summaries.published_totals(paper),
         "history": summaries.study_history(paper),
+        "agreement": summaries.published_agreement(paper),
         "inclusions": paper.inclusions.select_related("review"),
         "sharing": Study.objects.within(collection_record)
         .sharing_with(paper)

@@ -225,6 +225,7 @@ function newName(cell) {
     return begin + (Math.max(0, ...numbers) + 1);
   };
   if (name === "patients") return numbered(form.dataset.patient);
+  if (name === "totals") return numbered("");
   if (name === "groups") {
     const input = document.getElementById("new-row");
     const given = input.value.trim().toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "");
@@ -263,7 +264,8 @@ function addRow(cell, given = "") {
     input.setAttribute("aria-label", `${form.dataset.noun} ${name}${label.slice(label.indexOf(","))}`);
   }
   bench.newRows.add(name);
-  const after = !given && cell && form.dataset.grid !== "patients" ? cell.closest("tr") : null;
+  const isLast = ["patients", "totals"].includes(form.dataset.grid);
+  const after = !given && cell && !isLast ? cell.closest("tr") : null;
   if (after) after.after(row);
   else spare.before(row);
   if (!given) go(cellsOf(row)[0]);

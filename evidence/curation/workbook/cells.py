@@ -33,6 +33,7 @@ from .sheets import (
     PLACE,
     PRESENCES,
     STUDIES,
+    TOTALS,
     Column,
     Kind,
     Sheet,
@@ -50,6 +51,7 @@ NAMED_BY = {
     EVENTS.title: ("patient", "course", "number"),
     GROUPS.title: ("slug",),
     FINDINGS.title: ("group", "number"),
+    TOTALS.title: ("number",),
 }
 SAID_BY_THE_PAGE = {"study", "patient_number", PLACE}
 OWNER = {
@@ -146,7 +148,7 @@ class DocumentCells:
         """With what the keys of a sheet's records begin that a row's name leaves out."""
         if sheet is STUDIES:
             return (self.collection.slug,)
-        return (self.collection.slug, self.slug) if sheet is GROUPS or sheet is FINDINGS else ()
+        return (self.collection.slug, self.slug) if sheet in (GROUPS, FINDINGS, TOTALS) else ()
 
     def rows(self, sheet: Sheet) -> list[str]:
         """The names of a sheet's rows, in the order of the document."""
@@ -177,6 +179,8 @@ class DocumentCells:
         """The name of a new row under its owner: numbered on. Raises RowError."""
         if sheet is PATIENTS:
             return self.next_patient()
+        if sheet is TOTALS:
+            return str(max(map(int, self.rows(TOTALS)), default=0) + 1)
         if sheet.title not in OWNER:
             if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", owner):
                 raise RowError("A group’s name has small letters, digits and hyphens: placebo.")
@@ -221,7 +225,7 @@ class DocumentCells:
         elif sheet is STUDIES:
             fields = {"collection": [self.collection.slug], "slug": key[-1]}
         else:
-            fields = {"study": study, "slug": key[-1]}
+            fields = {"study": study, "number" if sheet is TOTALS else "slug": key[-1]}
         self.records[key] = {"model": label_of(sheet), "fields": fields, "states": {}}
         return self.records[key]
 
@@ -296,6 +300,8 @@ class DocumentCells:
         value = self.kept(record, column, row)
         if value in (None, "", []):
             value = {"state": empty_text(column, record["fields"], record["states"])}
+        if isinstance(value, list):
+            value = sorted(value)
         return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
     def place(self, sheet: Sheet, row: str, name: str) -> str:

@@ -15,7 +15,7 @@ from django.utils.text import slugify
 from ...models import Collection, Patient
 from .in_work import IDENTIFIERS, InWork
 from .rows import Findings, Row
-from .sheets import COURSES, EVENTS, FINDINGS, GROUPS, OUTCOME_ROWS, PATIENTS, STUDIES
+from .sheets import COURSES, EVENTS, FINDINGS, GROUPS, OUTCOME_ROWS, PATIENTS, STUDIES, TOTALS
 
 SIMULATED_PREFIX = "SIM-"
 MOST_SEARCHED = 300  # names that mean nothing for which near ones are looked for
@@ -39,6 +39,7 @@ class Linked:
     events: dict[tuple[str, int, int], Row] = field(default_factory=dict)
     groups: dict[tuple[str, str], Row] = field(default_factory=dict)
     findings: dict[tuple[str, str, int], Row] = field(default_factory=dict)
+    totals: dict[tuple[str, int], Row] = field(default_factory=dict)
     study_of: dict[str, str] = field(default_factory=dict)  # of each patient
     # Patients that may have courses, or a course events, of which the rows have faults.
     uncertain_courses: set[str] = field(default_factory=set)
@@ -71,6 +72,7 @@ class Linker:
             self.link_under_courses(rows[sheet.title], target)
         self.link_groups(rows[GROUPS.title])
         self.link_findings(rows[FINDINGS.title])
+        self.link_totals(rows[TOTALS.title])
         return self.linked
 
     def nearest(self, kind: str, text: str, names: Iterable[str]) -> tuple[str, ...]:
@@ -430,3 +432,12 @@ class Linker:
                 self.said.fault(row, "group", problem, self.nearest(study, slug, own))
         for owner, owned in of_group.items():
             self.number_rows(owner, owned, self.linked.findings)
+
+    def link_totals(self, rows: list[Row]) -> None:
+        """What the paper prints of all its patients."""
+        of_study: dict[str, list[Row]] = defaultdict(list)
+        for row in rows:
+            if study := self.study_named_in(row):
+                of_study[study].append(row)
+        for study, owned in of_study.items():
+            self.number_rows((study,), owned, self.linked.totals)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from ...models.spellings import fold_spelling
 from .cells import DocumentCells, Edit, RowError
 from .grid import Grid
-from .sheets import COURSES, FINDINGS, GROUPS, PATIENTS, PRESENCES, STUDIES, Column
+from .sheets import COURSES, FINDINGS, GROUPS, PATIENTS, PRESENCES, STUDIES, TOTALS, Column
 from .terms import Spellings, shorter_labels
 from .values import NOT_REPORTED_WORDS, SIGNS, SPELLINGS, is_blank
 
@@ -238,8 +238,8 @@ class RowsOfBlock:
 
     def next(self, named: tuple[str, str], label: str) -> tuple[str | None, dict[str, str]]:
         """The row, and cells that follow from how it is named; no row where there is none."""
-        name, course = named
         sheet = self.grid.sheet
+        name, course = ("", "") if sheet is TOTALS else named
         if label and not name:
             known = self.by_label.get(fold_spelling(label))
             return known or self.without_label() or self.begin(""), {}
@@ -247,7 +247,7 @@ class RowsOfBlock:
             row = next(self.left, None)
             if row is not None:
                 return row, {}
-            if sheet is PATIENTS:
+            if sheet in (PATIENTS, TOTALS):
                 return self.begin(""), {}
             self.beyond += 1
             return None, {}

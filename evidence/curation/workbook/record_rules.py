@@ -12,8 +12,9 @@ from django.db import models
 
 from ...models import Manifestation, Measure, Outcome
 from ...models.base import Keyed
-from ...models.choices import Ascertainment, Extraction, ListCompleteness, Presence
+from ...models.choices import Ascertainment, Extraction, ListCompleteness, Presence, Statistic
 from ...models.measure import LEVELS, VALUE_KINDS
+from ...models.reported_total import A_WHOLE_NUMBER
 from ...models.term_tree import TermTree, read_tree
 from .constraint_check import Rule, rules_of
 from .in_work import InWork
@@ -50,6 +51,9 @@ class RecordRules:
         self.events_of: dict[tuple, list[tuple]] = defaultdict(list)
         self.groups_of: dict[str, list[tuple]] = defaultdict(list)
         self.findings_of: dict[tuple, list[tuple]] = defaultdict(list)
+        self.totals_of: dict[str, list[tuple]] = defaultdict(list)
+        for key in linked.totals:
+            self.totals_of[key[0]].append(key)
         for patient, study in linked.study_of.items():
             self.patients_of[study].append(patient)
         for owners, keys in (
@@ -68,7 +72,8 @@ class RecordRules:
 
     def check(self) -> None:
         """Checks the study of each row, one after the other."""
-        for slug in dict.fromkeys([*self.linked.studies, *self.patients_of, *self.groups_of]):
+        studies = (self.linked.studies, self.patients_of, self.groups_of, self.totals_of)
+        for slug in dict.fromkeys(slug for of_study in studies for slug in of_study):
             self.check_study(slug, StudyInWork(self.in_work, slug))
 
     def check_study(self, slug: str, held: "StudyInWork") -> None:
@@ -86,6 +91,9 @@ class RecordRules:
             places += self.check_patient(patient, held)
         for key in self.groups_of[slug]:
             places += self.check_group(key, held)
+        for key in self.totals_of[slug]:
+            before = held.fields("evidence.reportedtotal", self.in_work.collection.slug, *key)
+            self.check_total(self.linked.totals[key], before)
         if places > MOST_PLACES and row:
             problem = f"More than {MOST_PLACES:,} values of this study have a place."
             self.said.fault(row, "slug", problem)
@@ -293,6 +301,15 @@ class RecordRules:
                 problem = f"The finding analyses {analysed} patients of a group of {size}."
                 self.said.fault(finding, "n", problem)
         return places
+
+    # -- totals
+
+    def check_total(self, row: Row, before: dict) -> None:
+        self.check_record(row, before)
+        value = row.values.get("value")
+        is_count = merged(row, before).get("statistic") == Statistic.COUNT
+        if is_count and value is not None and value % 1 and not row.faulty & {"value", "statistic"}:
+            self.said.fault(row, "value", A_WHOLE_NUMBER)
 
     # -- the rules of a table
 

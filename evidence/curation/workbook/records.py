@@ -19,6 +19,7 @@ from .sheets import (
     PATIENTS,
     PRESENCES,
     STUDIES,
+    TOTALS,
     Column,
     Kind,
     Sheet,
@@ -48,7 +49,11 @@ class Documents(Mapping):
         ):
             for key in keys:
                 self.keys_of[linked.study_of[key[0]]][sheet.title].append(key)
-        for sheet, keys in ((GROUPS, linked.groups), (FINDINGS, linked.findings)):
+        for sheet, keys in (
+            (GROUPS, linked.groups),
+            (FINDINGS, linked.findings),
+            (TOTALS, linked.totals),
+        ):
             for key in keys:
                 self.keys_of[key[0]][sheet.title].append(key)
 
@@ -94,6 +99,8 @@ class Documents(Mapping):
         for key in sorted(keys[FINDINGS.title]):
             own = {"group": [*study, key[1]], "number": key[2]}
             yield record_of(linked.findings[key], own, self.collection)
+        for key in sorted(keys[TOTALS.title]):
+            yield record_of(linked.totals[key], {"study": study, "number": key[1]}, self.collection)
 
     def places(self, slug: str, keys: dict[str, list]) -> Iterator[dict]:
         """Where each value of a row with a place stands, numbered on."""

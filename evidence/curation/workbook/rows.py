@@ -98,7 +98,7 @@ def find_sheets(opened: OpenedFile, findings: Findings) -> dict[str, OpenedSheet
     for sheet in SHEETS:
         if sheet.title not in found:
             findings.absent.add(sheet.title)
-        if sheet.title not in found and sheet.title not in meant:
+        if sheet.title not in found and sheet.title not in meant and not sheet.is_optional:
             problem = "This sheet is missing. Leave a sheet empty instead of deleting it."
             findings.faults.append(Fault(sheet.title, None, "", "", problem))
     return found

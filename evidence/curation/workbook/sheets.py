@@ -19,6 +19,7 @@ from ...models import (
     Patient,
     PatientAutoantibody,
     PatientManifestation,
+    ReportedTotal,
     Study,
     StudyGroup,
     Treatment,
@@ -94,6 +95,7 @@ class Sheet:
     subject: str  # how Provenance names a record of it; empty: nothing of it has a place
     columns: tuple[Column, ...]
     by_field: dict[str, Column] = field(compare=False, repr=False, hash=False)
+    is_optional: bool = False  # workbooks made before there was one do not have it
 
     def column(self, name: str) -> Column:
         """The column of a field."""
@@ -127,6 +129,7 @@ LEFT_OUT = {
 # A code that means “not known” stands for an untouched cell; a cell says so by a state.
 NOT_KNOWN = ("unknown", "not_stated")
 WITHOUT_STATE = {"notes", "note", "position", "same_as", "may_share_patients_with", "looked_for"}
+WITHOUT_STATE |= {"decimals", "of_n", "spread", "locator"}  # of what the paper prints of all
 # What names a record or puts it in order, and what a curator decides about it.
 WITHOUT_PLACE = WITHOUT_STATE | {"label", "number", "slug", "kind", "item", "harm"}
 WITHOUT_PLACE |= {"mixed_inhibitors", "domain"}
@@ -306,6 +309,7 @@ def sheet(
     subject: str = "",
     more: tuple[Column, ...] = (),
     renamed: dict[str, str] | None = None,
+    is_optional: bool = False,
 ) -> Sheet:
     """A sheet of a model: columns that say which record it is, then those of its other fields."""
     taken = (
@@ -324,7 +328,7 @@ def sheet(
         for column in [*in_reading_order(columns), *more, *([place_column()] if subject else [])]
     ]
     fields = {column.field: column for column in columns}
-    return Sheet(title, model, key, subject, tuple(columns), fields)
+    return Sheet(title, model, key, subject, tuple(columns), fields, is_optional)
 
 
 def in_reading_order(columns: list[Column]) -> list[Column]:
@@ -401,7 +405,14 @@ FINDINGS = sheet(
     ("study", "group", "number"),
     "finding",
 )
-SHEETS = (STUDIES, PATIENTS, COURSES, OUTCOME_ROWS, EVENTS, GROUPS, FINDINGS)
+TOTALS = sheet(
+    "Paper says",
+    ReportedTotal,
+    [reference("study"), own_number("total", "study")],
+    ("study", "number"),
+    is_optional=True,
+)
+SHEETS = (STUDIES, PATIENTS, COURSES, OUTCOME_ROWS, EVENTS, GROUPS, FINDINGS, TOTALS)
 SHEET_OF = {sheet.model._meta.label_lower: sheet for sheet in SHEETS}
 # Sheets of ours in which nobody enters a study.
 INSTRUCTIONS, VOCABULARY, DROP_DOWNS, FAULTS = "Instructions", "Vocabulary", "Lists", "Faults"

@@ -55,6 +55,8 @@ INSTRUCTION_LINES = (
      "id (fujita-2019-1), courses by their number. Where “patient” is left empty on the sheet "
      "Patients, it is made of study and number. Outcomes, events and findings without a number "
      "are numbered in their order."),
+    ("Paper says", "What the paper prints of its patients together: how many there are, how many "
+     "improved, their mean age. It is compared with the rows and changes none of them."),
     ("Sheets and columns", "Leave sheets empty instead of deleting them. Columns you do not need "
      "may be deleted, but for those that name the record. No formulas, no macros, no links."),
 )  # fmt: skip
