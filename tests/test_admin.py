@@ -17,6 +17,7 @@ from simple_history.models import HistoricalChanges
 
 from evidence.models import (
     AdverseEventCategory,
+    Appraisal,
     ArchivePart,
     Curator,
     DataVersion,
@@ -33,6 +34,7 @@ from evidence.models import (
     StudyDraft,
     StudyGroup,
     StudyVersion,
+    Suggestion,
     Treatment,
 )
 from evidence.questions.filters import TreatmentFilter
@@ -51,6 +53,8 @@ MODELS = [
     if model not in (ArchivePart, OpenPublication) and not issubclass(model, HistoricalChanges)
 ]
 KEPT_BY_CASEBOOK = {
+    Appraisal,
+    Suggestion,
     DataVersion,
     LoadedRecord,
     Release,

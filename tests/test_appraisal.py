@@ -222,7 +222,7 @@ def test_a_dump_has_every_answer_and_loads_again(world, study, tmp_path):
     call_command("dump_evidence", tmp_path, stdout=io.StringIO())
     before = sorted(Appraisal.objects.values_list("tool", "item", "appraiser", "answer", "reason"))
     Appraisal.objects.all().delete()
-    call_command("load_evidence", tmp_path, stdout=io.StringIO())
+    call_command("load_evidence", "--from", str(tmp_path), stdout=io.StringIO())
     after = sorted(Appraisal.objects.values_list("tool", "item", "appraiser", "answer", "reason"))
     assert after == before and len(after) == 24
     assert study.pk in appraised_by(MURAD)

@@ -31,14 +31,22 @@ class AppraisalAdmin(admin.ModelAdmin):
     def get_urls(self):
         return [
             path(
-                "<int:study>/<slug:tool>/",
+                "study/<int:study>/<slug:tool>/",
                 self.admin_site.admin_view(self.study_view),
                 name="evidence_appraisal_study",
             ),
             path(
                 "", self.admin_site.admin_view(self.list_view), name="evidence_appraisal_changelist"
             ),
+            *super().get_urls(),
         ]
+
+    def change_view(self, request, object_id, form_url="", extra_context=None):
+        """The page of the study whose answer it is: a single answer has none."""
+        one = self.get_object(request, object_id)
+        if one is None:
+            raise Http404("There is no such answer.")
+        return self.study_view(request, one.study_id, one.tool)
 
     def list_view(self, request):
         """Every published study with its sets of questions: how many are answered by whoever looks,

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Lower
 
 from .base import Keyed, KeyedQuerySet, one_of
 from .choices import AppraisalAnswer, AppraisalTool, Appraised
 from .constraints import CheckConstraint, UniqueConstraint
 from .study import Study
 
+LOWER_CASE = r"^[^A-Z]*$"
 APPRAISERS = 2  # different persons who have answered every question
 
 
@@ -131,7 +131,7 @@ class Appraisal(Keyed):
             ),
             CheckConstraint(
                 name="appraisal_one_spelling_of_a_person",
-                condition=Q(appraiser=Lower("appraiser")),
+                condition=Q(appraiser__regex=LOWER_CASE),
                 violation_error_message="Write the appraiser's user name in lower case.",
             ),
             CheckConstraint(
