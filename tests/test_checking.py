@@ -1,6 +1,7 @@
 """Comparing a study with its source value by value: what is asked, what is kept, who may."""
 
 import json
+import re
 from html import unescape
 
 import pytest
@@ -82,9 +83,15 @@ def address(name="check") -> str:
     return reverse(f"admin:{name}", args=["work", "beispiel-2027"])
 
 
+def text_of(answer) -> str:
+    """The page as it is read, with its fields, but without what only marks it up."""
+    body = re.sub(r"</?(span|strong)[^>]*>", "", answer.content.decode())
+    return unescape(" ".join(body.split()))
+
+
 def page(client, user, query="") -> str:
     client.force_login(user)
-    return unescape(" ".join(client.get(address() + query).content.decode().split()))
+    return text_of(client.get(address() + query))
 
 
 def send(client, draft, script=False, **data):
