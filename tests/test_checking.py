@@ -1,6 +1,7 @@
 """Comparing a study with its source value by value: what is asked, what is kept, who may."""
 
 import json
+import re
 from html import unescape
 
 import pytest
@@ -82,9 +83,15 @@ def address(name="check") -> str:
     return reverse(f"admin:{name}", args=["work", "beispiel-2027"])
 
 
+def text_of(answer) -> str:
+    """The page as it is read, with its fields, but without what only marks it up."""
+    body = re.sub(r"</?(span|strong)[^>]*>", "", answer.content.decode())
+    return unescape(" ".join(body.split()))
+
+
 def page(client, user, query="") -> str:
     client.force_login(user)
-    return unescape(" ".join(client.get(address() + query).content.decode().split()))
+    return text_of(client.get(address() + query))
 
 
 def send(client, draft, script=False, **data):
@@ -107,7 +114,7 @@ def test_every_cell_that_says_something_is_asked_once_by_patient(entered):
         "Patients|beispiel-2027-1|label": ("Case 1", ""),
         AGE: ("61", "Table 1, p. 3"),
         "Courses|beispiel-2027-1 / 1|inhibitor": ("tofacitinib", ""),
-        "Courses|beispiel-2027-1 / 1|indications": ("Interstitial lung disease", ""),
+        "Courses|beispiel-2027-1 / 1|indications": ("Interstitial lung disease (ILD)", ""),
     }
     assert cells(entered)[AGE].note == "Converted. From months."
     titles = [group.title for group in groups_to_check(entered)]
@@ -213,7 +220,7 @@ def test_a_wrong_value_is_wrong_for_a_reason(entered, bob):
 # What the database holds.
 
 
-def unsaved(draft, user, **fields) -> CheckedCell:
+def unsaved(draft, who, **fields) -> CheckedCell:
     values = {
         "version": draft.head,
         "record": "evidence.patient",
@@ -221,7 +228,7 @@ def unsaved(draft, user, **fields) -> CheckedCell:
         "field": "age_years",
         "digest": "0" * 64,
         "agrees": True,
-        **checking.said_by(user),
+        **checking.said_by(who),
     }
     return CheckedCell(**(values | fields))
 

@@ -297,8 +297,8 @@ def test_what_somebody_else_wrote_meanwhile_is_seen_first(finished, entered, ali
 # What the database holds.
 
 
-def entry_by(draft, user, **fields) -> SecondEntry:
-    said = said_by(user)
+def entry_by(draft, who, **fields) -> SecondEntry:
+    said = said_by(who)
     begun = {"begun_at": said.pop("at")}
     return SecondEntry(**{"draft": draft, **begun, **said} | fields)
 
@@ -335,8 +335,8 @@ def test_the_database_keeps_whose_an_entry_is(entered, bob, people):
         sql("UPDATE evidence_secondentry SET user_id = %s", people["carl"].pk)
 
 
-def judged(entry, user, **fields) -> Judgement:
-    said = {"row": ONE, "field": "response", "chosen": "first", "reason": "x"} | said_by(user)
+def judged(entry, who, **fields) -> Judgement:
+    said = {"row": ONE, "field": "response", "chosen": "first", "reason": "x"} | said_by(who)
     return Judgement(**{"entry": entry} | said | fields)
 
 

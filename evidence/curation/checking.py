@@ -3,6 +3,7 @@
 What was said of a cell holds while the cell says the same; it is asked again where it changes.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -113,29 +114,38 @@ def groups_to_check(draft: StudyDraft) -> list[CheckGroup]:
     a paper tells it.
     """
     cells = DocumentCells(draft.collection, draft.slug, content_of(draft.head))
-    words = last_words(draft)
+    words, below = last_words(draft), rows_by_owner(cells)
     groups = [CheckGroup("The study")]
     add_rows(groups[0], cells, words, [(STUDIES, row) for row in cells.rows(STUDIES)])
     for patient in cells.rows(PATIENTS):
         groups.append(CheckGroup(patient))
-        add_rows(groups[-1], cells, words, rows_under(cells, PATIENTS, patient))
+        add_rows(groups[-1], cells, words, rows_under(below, PATIENTS, patient))
     for sheet in SHEETS:
         if sheet is not STUDIES and sheet is not PATIENTS and sheet.title not in OWNER:
             for row in cells.rows(sheet):
                 groups.append(CheckGroup(f"{sheet.model._meta.verbose_name} {row}"))
-                add_rows(groups[-1], cells, words, rows_under(cells, sheet, row))
+                add_rows(groups[-1], cells, words, rows_under(below, sheet, row))
     return [group for group in groups if group.cells]
 
 
-def rows_under(cells: DocumentCells, sheet: Sheet, row: str) -> Iterator[tuple[Sheet, str]]:
+RowsByOwner = dict[tuple[str, str], list[tuple[Sheet, str]]]
+
+
+def rows_by_owner(cells: DocumentCells) -> RowsByOwner:
+    """The rows that belong to each row of another sheet, in the order of the sheets."""
+    below: RowsByOwner = defaultdict(list)
+    for sheet in SHEETS:
+        if sheet.title in OWNER:
+            for row in cells.rows(sheet):
+                below[OWNER[sheet.title].title, row.rpartition(" / ")[0]].append((sheet, row))
+    return below
+
+
+def rows_under(below: RowsByOwner, sheet: Sheet, row: str) -> Iterator[tuple[Sheet, str]]:
     """A row, and those that belong to it, each followed by its own."""
     yield sheet, row
-    for title, owner in OWNER.items():
-        if owner is sheet:
-            below = next(one for one in SHEETS if one.title == title)
-            for other in cells.rows(below):
-                if other.rpartition(" / ")[0] == row:
-                    yield from rows_under(cells, below, other)
+    for other in below.get((sheet.title, row), ()):
+        yield from rows_under(below, *other)
 
 
 def add_rows(

@@ -135,7 +135,7 @@ def improved_in(case: Case, domain: str) -> Answer:
         (number, outcome)
         for number, outcomes in case.outcomes.items()
         for outcome in outcomes
-        if outcome["domain"] == domain
+        if outcome.get("domain") == domain
         and outcome.get("result", Response.UNKNOWN) != Response.UNKNOWN
     ]
     if not stated:
@@ -166,7 +166,9 @@ def answer_of(case: Case, quantity: str, term: str) -> Answer:
             whole = fields.get("autoantibodies_completeness")
             return has_sign(case.autoantibodies, whole, term, Autoantibody)
         case Reported.INHIBITOR:
-            return any_course(course["inhibitor"][0] == term for course in courses.values())
+            return any_course(
+                course.get("inhibitor", [""])[0] == term for course in courses.values()
+            )
         case Reported.INDICATION:
             return any_course(
                 is_listed(
@@ -196,9 +198,10 @@ def answer_of(case: Case, quantity: str, term: str) -> Answer:
 def number_of(text) -> Decimal | None:
     """A number of a document; None where there is none, or it cannot be read."""
     try:
-        return None if text in (None, "") else Decimal(str(text))
+        number = Decimal(str(text))
     except InvalidOperation:
         return None
+    return number if number.is_finite() else None
 
 
 def measured_in(case: Case, quantity: str, measure: str, month: Decimal | None) -> Decimal | None:
@@ -211,7 +214,7 @@ def measured_in(case: Case, quantity: str, measure: str, month: Decimal | None) 
         number_of(outcome.get(quantity))
         for outcomes in case.outcomes.values()
         for outcome in outcomes
-        if fold_spelling(outcome["measure"][0]) == fold_spelling(measure)
+        if fold_spelling(outcome.get("measure", [""])[0]) == fold_spelling(measure)
         and (month is None or number_of(outcome.get("at_months")) == month)
     } - {None}
     return found.pop() if len(found) == 1 else None
@@ -354,12 +357,14 @@ def judge_percent(printed: Printed, of_n: int | None, given: Given) -> tuple[Ver
     """The same of every number of patients whose percentage is printed so. Where no N is printed it
     is that of all patients or of those in whom it is known; the others are named.
     """
-    sizes = [of_n] if of_n is not None else sorted({given.total, given.known} - {0})
+    size = given.total if of_n is None else of_n
     verdicts = [
         judge_count(Printed(Decimal(count), 0), size, given)
-        for size in sizes
         for count in attainable_counts(printed, size)
     ]
+    of_known = attainable_counts(printed, given.known) if given.known else []
+    if of_n is None and given.count in of_known:
+        return Verdict.AGREES, ""
     why = fractions_words(printed, given.total) if of_n is None else ""
     for wanted in (Verdict.AGREES, Verdict.NOT_COMPUTABLE):
         for verdict, more in verdicts:

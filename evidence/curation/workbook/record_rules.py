@@ -33,6 +33,8 @@ CELL_TO_CHANGE = {
     "finding_harm_is_counted": "harm",
     "finding_events_within_n": "events",
     "group_mixed_names_no_inhibitor": "mixed_inhibitors",
+    "reportedtotal_count_within_n": "of_n",
+    "reportedtotal_month_of_followup": "at_months",
 }
 GIVEN = (ListCompleteness.COMPLETE, ListCompleteness.PARTIAL)
 MOST_PLACES = 32_767  # of a study: what the number of a place can be
