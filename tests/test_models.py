@@ -15,6 +15,7 @@ from evidence.models import (
     AdverseEvent,
     Appraisal,
     ArchivePart,
+    CheckedCell,
     Collection,
     DataVersion,
     FlowStep,
@@ -121,6 +122,7 @@ def everything() -> dict:
         Suggestion: Suggestion.objects.create(
             collection=collection, study=study.slug, record="evidence.study", key=[], at=NOON
         ),
+        CheckedCell: cell_of_somebody(collection),
         SecondEntry: entry_of_somebody(collection, "one"),
         Judgement: judgement_of_somebody(entry_of_somebody(collection, "two")),
     }
@@ -135,6 +137,20 @@ def entry_of_somebody(collection, name: str) -> SecondEntry:
     """A second entry of the study in work, by somebody who wrote none of it."""
     draft = StudyDraft.objects.get(collection=collection, slug="in-work")
     return SecondEntry.objects.create(draft=draft, begun_at=timezone.now(), **said_by(name))
+
+
+def cell_of_somebody(collection) -> CheckedCell:
+    """A value of the study in work, which somebody who wrote none of it has compared."""
+    draft = StudyDraft.objects.get(collection=collection, slug="in-work")
+    told = {"record": "evidence.study", "key": [collection.slug, "in-work"], "field": "year"}
+    return CheckedCell.objects.create(
+        version=draft.head,
+        digest="0" * 64,
+        agrees=True,
+        at=timezone.now(),
+        **told,
+        **said_by("one"),
+    )
 
 
 def judgement_of_somebody(entry: SecondEntry) -> Judgement:

@@ -27,7 +27,16 @@ from ..curation.same_person import likely_same
 from ..curation.second_entry import differences_of
 from ..curation.signing import last_word, sign, why_not
 from ..curation.writing import NotPublishable
-from ..models import Curator, Meaning, Signature, StudyDraft, StudyVersion
+from ..models import (
+    CheckedCell,
+    Curator,
+    Judgement,
+    Meaning,
+    SecondEntry,
+    Signature,
+    StudyDraft,
+    StudyVersion,
+)
 from ..models.choices import Extraction
 from ..summaries import agreement, compare_totals
 from ..web import cases
@@ -494,8 +503,21 @@ class CuratorAdmin(admin.ModelAdmin):
         super().save_model(request, obj, form, change)
 
 
+class LookedAtAdmin(admin.ModelAdmin):
+    """Records that are written once and elsewhere: a list, and each as it is."""
+
+    def has_add_permission(self, request):
+        return False
+
+    def has_change_permission(self, request, obj=None):
+        return False
+
+    def has_delete_permission(self, request, obj=None):
+        return False
+
+
 @admin.register(StudyVersion)
-class StudyVersionAdmin(admin.ModelAdmin):
+class StudyVersionAdmin(LookedAtAdmin):
     """All versions of all studies, newest first: read only."""
 
     list_display = ["draft", "number", "when", "author_name", "door", "changed", "message"]
@@ -511,18 +533,9 @@ class StudyVersionAdmin(admin.ModelAdmin):
     def get_queryset(self, request):
         return super().get_queryset(request).defer("content")
 
-    def has_add_permission(self, request):
-        return False
-
-    def has_change_permission(self, request, obj=None):
-        return False
-
-    def has_delete_permission(self, request, obj=None):
-        return False
-
 
 @admin.register(Signature)
-class SignatureAdmin(admin.ModelAdmin):
+class SignatureAdmin(LookedAtAdmin):
     """Everything that was said of versions, newest first: read only."""
 
     list_display = ["study", "version_number", "when", "user_name", "meaning", "remark"]
@@ -545,11 +558,44 @@ class SignatureAdmin(admin.ModelAdmin):
     def get_queryset(self, request):
         return super().get_queryset(request).defer("version__content")
 
-    def has_add_permission(self, request):
-        return False
 
-    def has_change_permission(self, request, obj=None):
-        return False
+@admin.register(CheckedCell)
+class CheckedCellAdmin(LookedAtAdmin):
+    """Everything that was said of single values, newest first."""
 
-    def has_delete_permission(self, request, obj=None):
-        return False
+    list_display = ["version", "where", "field", "agrees", "remark", "user_name", "at"]
+    list_filter = ["agrees", "version__draft__collection"]
+    search_fields = ["version__draft__slug", "user_name", "remark"]
+    list_select_related = ["version__draft__collection"]
+    ordering = ["-pk"]
+
+    @admin.display(description="record")
+    def where(self, cell):
+        return " / ".join(map(str, cell.key))
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).defer("version__content")
+
+
+@admin.register(SecondEntry)
+class SecondEntryAdmin(LookedAtAdmin):
+    """Who has entered a study a second time. What they entered stands on the study's own page, once
+    they have finished.
+    """
+
+    list_display = ["draft", "user_name", "begun_at", "finished_at"]
+    list_filter = ["draft__collection"]
+    search_fields = ["draft__slug", "user_name"]
+    list_select_related = ["draft__collection"]
+    fields = ["draft", "user_name", "begun_at", "finished_at", "version"]
+
+
+@admin.register(Judgement)
+class JudgementAdmin(LookedAtAdmin):
+    """How differences between two entries were decided, newest first."""
+
+    list_display = ["entry", "row", "field", "chosen", "value", "reason", "user_name", "at"]
+    list_filter = ["chosen", "entry__draft__collection"]
+    search_fields = ["entry__draft__slug", "user_name", "reason"]
+    list_select_related = ["entry__draft__collection"]
+    ordering = ["-pk"]

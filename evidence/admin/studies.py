@@ -14,6 +14,7 @@ from ..models import (
     PatientAutoantibody,
     PatientManifestation,
     Provenance,
+    ReportedTotal,
     ReviewInclusion,
     Study,
     StudyGroup,
@@ -164,6 +165,22 @@ class GroupFindingAdmin(VersionedAdmin, RecordAdmin):
     list_select_related = ["group__study"]
     search_fields = ["measure", "group__label", "group__study__short_name"]
     autocomplete_fields = ["group"]
+
+
+@admin.register(ReportedTotal)
+class ReportedTotalAdmin(VersionedAdmin, RecordAdmin):
+    list_display = ["study", "number", "quantity", "statistic", "value", "of_n"]
+    list_filter = ["study__collection", "quantity", "statistic"]
+    list_select_related = ["study"]
+    search_fields = ["study__short_name", "study__slug", "note"]
+    autocomplete_fields = [
+        "study",
+        "manifestation",
+        "autoantibody",
+        "inhibitor",
+        "indication",
+        "measure",
+    ]
 
 
 class ManifestationInline(Inline):
