@@ -117,6 +117,8 @@ def test_every_cell_that_says_something_is_asked_once_by_patient(entered):
         "Courses|beispiel-2027-1 / 1|indications": ("Interstitial lung disease (ILD)", ""),
     }
     assert cells(entered)[AGE].note == "Converted. From months."
+    course = cells(entered)["Courses|beispiel-2027-1 / 1|inhibitor"]
+    assert course.label == "beispiel-2027-1, course 1: inhibitor"
     titles = [group.title for group in groups_to_check(entered)]
     assert titles == ["The study", "beispiel-2027-1"]
 
@@ -137,6 +139,26 @@ def test_that_there_is_nothing_is_asked_too_and_once(entered, alice):
         f"{one}prior_therapies": "none",
         f"{one}autoantibodies_present": "NR",
     }
+
+
+def test_what_belongs_to_no_patient_is_asked_too(entered, alice):
+    study = ["work", "beispiel-2027"]
+    more = [
+        record("studygroup", study=study, slug="all", label="All", n=5),
+        record("groupfinding", group=[*study, "all"], number=1, kind="score", measure="mRSS"),
+        record("reportedtotal", study=study, number=1, quantity="age", statistic="mean", value="5"),
+        record("outcome", treatment=["beispiel-2027-1", 1], number=2, domain="skin", baseline="3"),
+    ]
+    keep(entered, [*entered.head.content, *more], Author(alice))
+    groups = groups_to_check(entered)
+    assert [one.title for one in groups][2:] == ["Group all", "The paper’s own totals"]
+    labels = {cell.label for group in groups for cell in group.cells}
+    assert {
+        "all: patients",
+        "all, finding 1: kind",
+        "total 1: printed",
+        "beispiel-2027-1, course 1, outcome 2: baseline",
+    } <= labels
 
 
 def test_only_values_can_be_without_a_place(entered):

@@ -95,7 +95,9 @@ def entry_form(request: HttpRequest, site: AdminSite, draft: StudyDraft) -> Http
         **site.each_context(request),
         "title": f"Enter {draft.slug} a second time, {draft.collection}",
         "draft": draft,
-        "asked": [(name, ASKED.get(name, capfirst(FIELD_LABELS[name]))) for name in FIELD_LABELS],
+        "asked": [
+            (name, ASKED.get(name, capfirst(column_of(name).header))) for name in FIELD_LABELS
+        ],
         "courses": form_rows(draft, entry, texts, errors),
         "datalists": datalists(),
     }

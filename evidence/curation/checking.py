@@ -18,7 +18,16 @@ from ..models.signing_guards import AUTHOR_SIGNS
 from .drafts import content_of, held_at
 from .signing import sign, why_not
 from .workbook.cells import NONE_WORD, NR, OWNER, UNREADABLE_WORD, DocumentCells, cell_columns
-from .workbook.sheets import PATIENTS, SHEETS, STUDIES, Column, Sheet
+from .workbook.sheets import (
+    FINDINGS,
+    GROUPS,
+    PATIENTS,
+    SHEETS,
+    STUDIES,
+    TOTALS,
+    Column,
+    Sheet,
+)
 
 STATE_WORDS = (NR, UNREADABLE_WORD, NONE_WORD)
 NO_SUCH_VALUE = "There is no such value in version {}: it was changed or taken away."
@@ -73,10 +82,24 @@ class CellToCheck:
         return self.word is not None and not self.is_current
 
     @property
+    def part(self) -> str:
+        """What of its group it is of; empty for the patient, the group or the study itself."""
+        numbers = self.row.split(" / ")[1:]
+        noun = str(self.sheet.model._meta.verbose_name)
+        if self.sheet is TOTALS:
+            return f"total {self.row}"
+        if self.sheet is FINDINGS:
+            return f"finding {numbers[0]}"
+        course = [f"course {numbers[0]}"] if numbers else []
+        return ", ".join([*course, *(f"{noun} {number}" for number in numbers[1:])])
+
+    @property
     def owner(self) -> str:
         """The record in words."""
-        noun = str(self.sheet.model._meta.verbose_name)
-        return self.row if self.sheet in (STUDIES, PATIENTS) else f"{noun} {self.row}"
+        if self.sheet is TOTALS:
+            return self.part
+        head = self.row.split(" / ")[0]
+        return f"{head}, {self.part}" if self.part else head
 
     @property
     def label(self) -> str:
@@ -120,11 +143,11 @@ def groups_to_check(draft: StudyDraft) -> list[CheckGroup]:
     for patient in cells.rows(PATIENTS):
         groups.append(CheckGroup(patient))
         add_rows(groups[-1], cells, words, rows_under(below, PATIENTS, patient))
-    for sheet in SHEETS:
-        if sheet is not STUDIES and sheet is not PATIENTS and sheet.title not in OWNER:
-            for row in cells.rows(sheet):
-                groups.append(CheckGroup(f"{sheet.model._meta.verbose_name} {row}"))
-                add_rows(groups[-1], cells, words, rows_under(below, sheet, row))
+    for group in cells.rows(GROUPS):
+        groups.append(CheckGroup(f"Group {group}"))
+        add_rows(groups[-1], cells, words, rows_under(below, GROUPS, group))
+    groups.append(CheckGroup("The paper’s own totals"))
+    add_rows(groups[-1], cells, words, [(TOTALS, row) for row in cells.rows(TOTALS)])
     return [group for group in groups if group.cells]
 
 
