@@ -835,7 +835,7 @@ def test_forms_of_records_are_read_only_where_two_people_publish(client, public,
         change = reverse(f"admin:evidence_{name}_change", args=[shown.pk])
         told = client.get(change).content.decode()
         assert "two people publish" in told and address(public) in told
-        assert 'name="_save"' not in told
+        assert 'name="_save"' not in told and "{#" not in told
         assert client.post(change, {}).status_code == 403
         delete = reverse(f"admin:evidence_{name}_delete", args=[shown.pk])
         assert client.post(delete, {"post": "yes"}).status_code == 403
