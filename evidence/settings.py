@@ -156,8 +156,8 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "factory": PrivateConnection,
         # WAL lets readers go on while a curator saves; NORMAL is safe under WAL; a writer waits 10
         # s for another instead of failing; IMMEDIATE takes the write lock at the start, so that a
-        # transaction which reads first is not refused in the middle. A row that is replaced meets
-        # the triggers of one that is deleted only where triggers are recursive.
+        # transaction which reads first is not refused in the middle. Recursive triggers are those
+        # that fire for rows which REPLACE deletes: without them it would go round the guards.
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA "
         "foreign_keys=ON; PRAGMA busy_timeout=10000; PRAGMA recursive_triggers=ON;",
         "transaction_mode": "IMMEDIATE",
@@ -240,6 +240,7 @@ CORS_EXPOSE_HEADERS = [
 
 # Accounts (curators only: reading needs none). So many wrong passwords for one name from one
 # network address, and neither is listened to for so many minutes; 0 failures: no limit.
+LOGIN_REDIRECT_URL = "admin:index"
 LOGIN_FAILURES = env_number("CASEBOOK_LOGIN_FAILURES", 5)
 LOGIN_WAIT = timedelta(minutes=env_number("CASEBOOK_LOGIN_WAIT", 15))
 AUTHENTICATION_BACKENDS = [

@@ -271,9 +271,9 @@ def test_a_row_both_remove_is_no_conflict_and_one_the_other_changed_is_not_remov
 def test_a_record_the_other_removed_can_be_added_anew(people, course):
     alice, bob = people
     before = opened(alice, course)
-    bob.post(
-        reverse("admin:evidence_treatment_delete", args=[course.pk]), {"post": "yes"}, follow=True
-    )
+    delete = reverse("admin:evidence_treatment_delete", args=[course.pk])
+    bob.get(delete)
+    bob.post(delete, {"post": "yes"}, follow=True)
     assert not Treatment.objects.filter(pk=course.pk).exists()
     told = save(alice, course, before, dose="5 mg")
     assert "Removed meanwhile by bob. Saved again, it is added anew." in words(told)
@@ -360,3 +360,37 @@ def test_a_study_with_its_groups_is_compared_too(people):
         "Changed meanwhile by bob to “12”; you have “10”."
     ]
     assert Study.objects.get(pk=study.pk).country == ""
+
+
+def test_what_the_other_changed_is_told_before_it_is_deleted(people, course):
+    alice, bob = people
+    outcome = course.outcomes.first()
+    delete = reverse("admin:evidence_outcome_delete", args=[outcome.pk])
+    bob.get(delete)
+    saved(alice, outcome, opened(alice, outcome), result="improved")
+    told = words(bob.post(delete, {"post": "yes"}))
+    assert "Changed meanwhile by alice:" in told and "result, Stable → Improved" in told
+    assert course.outcomes.filter(pk=outcome.pk).exists()
+    bob.post(delete, {"post": "yes"})
+    assert not course.outcomes.filter(pk=outcome.pk).exists(), "it was shown with what alice wrote"
+
+
+def test_many_are_not_deleted_unseen_either(people, course):
+    alice, bob = people
+    outcome = course.outcomes.first()
+    chosen = {"action": "delete_selected", "_selected_action": outcome.pk}
+    everything = reverse("admin:evidence_outcome_changelist")
+    assert "Are you sure" in words(bob.post(everything, chosen))
+    saved(alice, outcome, opened(alice, outcome), result="improved")
+    assert "Changed meanwhile by alice" in words(bob.post(everything, chosen | {"post": "yes"}))
+    assert course.outcomes.filter(pk=outcome.pk).exists()
+    bob.post(everything, chosen | {"post": "yes"})
+    assert not course.outcomes.filter(pk=outcome.pk).exists()
+
+
+def test_nothing_is_deleted_that_nobody_was_asked_about(people, course):
+    _, bob = people
+    outcome = course.outcomes.first()
+    delete = reverse("admin:evidence_outcome_delete", args=[outcome.pk])
+    assert "Look at it again" in words(bob.post(delete, {"post": "yes"}))
+    assert course.outcomes.filter(pk=outcome.pk).exists()

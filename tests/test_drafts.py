@@ -297,6 +297,26 @@ def test_an_earlier_version_is_restored_and_the_restoring_undone(draft):
     assert draft.head.digest == draft.versions.get(number=2).digest
 
 
+def test_an_insert_that_replaces_does_not_go_round_the_triggers(draft):
+    """SQLite deletes the row that is in the way, and asks triggers only where it is told to."""
+    version = draft.versions.get()
+    columns = [column.column for column in StudyVersion._meta.concrete_fields]
+    values = ["'another'" if name == "message" else name for name in columns]
+    sqlite = connection.vendor == "sqlite"
+    insert = "INSERT OR REPLACE" if sqlite else "INSERT"
+    conflict = "" if sqlite else "ON CONFLICT (id) DO UPDATE SET message = excluded.message"
+    with (
+        pytest.raises(DatabaseError, match="never changed or deleted"),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(
+            f"{insert} INTO evidence_studyversion ({', '.join(columns)}) SELECT "
+            f"{', '.join(values)} FROM evidence_studyversion WHERE id = %s {conflict}",
+            [version.pk],
+        )
+
+
 def test_versions_are_never_changed_or_deleted(draft):
     version = draft.head
     for write in (

@@ -3,10 +3,19 @@ trace.
 """
 
 import pytest
+from django.db import IntegrityError, transaction
+from django.db.models import ProtectedError
 from django.urls import reverse
 
 from evidence.curation.documents import NOT_REPORTED
-from evidence.models import DataVersion, Patient, StudyDraft
+from evidence.models import (
+    Curator,
+    DataVersion,
+    Patient,
+    StudyDraft,
+    Therapy,
+    Treatment,
+)
 
 from .drafting import beispiel, keep, published, record, with_cell
 from .factories import make_patient, make_study, make_treatment
@@ -215,3 +224,119 @@ def test_a_history_names_only_fields_of_the_record(curator, work):
 
 def at_rest(work):
     return with_cell(beispiel(collection=work.slug), "study", "slug", "a-rest")[:1]
+
+
+@pytest.fixture
+def helper(client, django_user_model):
+    """A client of somebody who may do everything but publish."""
+    user = django_user_model.objects.create(username="helper", is_staff=True)
+    user.user_permissions.set(user.user_permissions.model.objects.exclude(codename="publish_study"))
+    client.force_login(user)
+    return client
+
+
+def test_what_readers_see_is_changed_only_by_somebody_who_may_publish(helper):
+    patient = Patient.objects.get(slug="fujita-2019-1")
+    place = reverse("admin:evidence_patient_change", args=[patient.pk])
+    page = helper.get(place).content.decode()
+    assert "needs the permission to publish" in page and 'name="age_years"' not in page
+    assert helper.post(place, {"age_years": 77, "state": "withdrawn"}).status_code == 403
+    delete = reverse("admin:evidence_patient_delete", args=[patient.pk])
+    assert helper.post(delete, {"post": "yes"}).status_code == 403
+    new = reverse("admin:evidence_outcome_add")
+    course = patient.treatments.get()
+    sent = {"treatment": course.pk, "number": 9, "domain": "skin", "result": "improved"}
+    measure = course.outcomes.first().measure_id
+    told = helper.post(new, sent | {"measure": measure}).content.decode()
+    assert "needs the permission to publish" in told
+    assert not course.outcomes.filter(number=9).exists()
+
+
+def test_what_readers_do_not_see_is_changed_by_whoever_may_change_it(helper, work):
+    study = make_study(work, "unseen", state="draft")
+    place = reverse("admin:evidence_study_change", args=[study.pk])
+    form = form_values(helper.get(place))
+    assert helper.post(place, form | {"journal": "Journal"}).status_code == 302
+    told = helper.post(place, form_values(helper.get(place)) | {"state": "published"})
+    assert "needs the permission to publish" in told.content.decode()
+    study.refresh_from_db()
+    assert (study.journal, study.state) == ("Journal", "draft")
+
+
+def test_a_patient_moved_to_another_study_is_told_of_in_both(admin_client, work):
+    here, there = make_study(work, "here"), make_study(work, "there")
+    patient = make_patient(here, "here-1")
+    make_treatment(patient)
+    place = reverse("admin:evidence_patient_change", args=[patient.pk])
+    form = form_values(admin_client.get(place))
+    assert admin_client.post(place, form | {"study": there.pk}).status_code == 302
+    for study, held in ((here, []), (there, ["here-1"])):
+        version = StudyDraft.objects.get(slug=study.slug).published
+        patients = [one for one in version.content if one["model"] == "evidence.patient"]
+        assert [one["fields"]["slug"] for one in patients] == held
+    assert "moved to there" in StudyDraft.objects.get(slug="here").published.message
+
+
+def test_a_published_course_keeps_its_patient_and_its_number(admin_client):
+    course = Treatment.objects.filter(patient__slug="fujita-2019-1").get()
+    place = reverse("admin:evidence_treatment_change", args=[course.pk])
+    form = form_values(admin_client.get(place))
+    told = admin_client.post(place, form | {"number": 9}).content.decode()
+    assert "A published course keeps its patient and its number" in told
+    other = Patient.objects.exclude(pk=course.patient_id).first()
+    for change in ({"number": 9}, {"patient": other}):
+        with pytest.raises(IntegrityError, match="keeps its patient"), transaction.atomic():
+            Treatment.objects.filter(pk=course.pk).update(**change)
+
+
+def test_a_term_that_a_version_names_is_not_deleted(admin_client, draft):
+    document = with_cell(beispiel(), "patient", "prior_therapies", [["rituximab"]])
+    keep(draft, document)
+    keep(draft, beispiel())
+    term = Therapy.objects.get(code="rituximab")
+    place = reverse("admin:evidence_therapy_delete", args=[term.pk])
+    page = admin_client.get(place).content.decode()
+    assert f"{draft} (a study in work or its history)" in page
+    admin_client.post(place, {"post": "yes"})
+    assert Therapy.objects.filter(code="rituximab").exists()
+    words = "named in versions of 1 studies"
+    with pytest.raises(ProtectedError, match=words), transaction.atomic():
+        term.delete()
+    Therapy.objects.get(code="nintedanib").delete()
+
+
+@pytest.mark.parametrize(
+    "query", ["patient/add/?study=abc", "patient/add/?replaced_by=x", "study/add/?collection=x"]
+)
+def test_an_address_with_a_wrong_key_is_no_error(admin_client, query):
+    assert admin_client.get(f"/admin/evidence/{query}").status_code == 200
+
+
+def test_a_wrong_key_in_a_form_is_told(admin_client):
+    patient = Patient.objects.get(slug="fujita-2019-1")
+    place = reverse("admin:evidence_patient_change", args=[patient.pk])
+    form = form_values(admin_client.get(place))
+    wrong = {"replaced_by": "fs-8-1", "same_as": "x", "prior_therapies": ["x"]}
+    told = admin_client.post(place, form | wrong).content.decode()
+    assert told.count("errorlist") >= 3
+
+
+def test_everybody_agrees_for_themselves_to_be_named(client, admin_client, django_user_model):
+    for name in ("anna", "bert"):
+        user = django_user_model.objects.create(username=name, is_staff=True)
+        user.user_permissions.set(user.user_permissions.model.objects.all())
+    anna, bert = (django_user_model.objects.get(username=name) for name in ("anna", "bert"))
+    client.force_login(bert)
+    add = reverse("admin:evidence_curator_add")
+    client.post(add, {"user": anna.pk, "public_name": "B. Beispiel"})
+    assert Curator.objects.get().user == bert
+    assert client.get(add).status_code == 403, "once"
+    other = Curator.objects.create(user=anna, public_name="A. Muster")
+    change = reverse("admin:evidence_curator_change", args=[other.pk])
+    assert client.post(change, {"public_name": "Anna M."}).status_code == 403
+    assert admin_client.post(change, {"public_name": "Anna M."}).status_code == 403
+    before = DataVersion.current().number
+    delete = reverse("admin:evidence_curator_delete", args=[other.pk])
+    assert client.post(delete, {"post": "yes"}).status_code == 403
+    assert admin_client.post(delete, {"post": "yes"}).status_code == 302
+    assert DataVersion.current().number > before, "readers no longer see the name"

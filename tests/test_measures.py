@@ -14,7 +14,7 @@ from django.urls import reverse
 
 from evidence.curation.documents import listed_fields
 from evidence.curation.fixture_files import FixtureRecord, fixture_folder
-from evidence.curation.integrity import LATER_RULES, broken_rules
+from evidence.curation.integrity import LATER_RULES, broken_rules, integrity_issues
 from evidence.curation.loading import load_records
 from evidence.models import (
     AdverseEventCategory,
@@ -176,10 +176,9 @@ def course(db):
 
 
 def outcome(course, label="mRSS", **fields) -> Outcome:
-    number = course.outcomes.count() + 1
-    return Outcome(
-        treatment=course, number=number, domain="skin", measure=make_measure(label), **fields
-    )
+    number, measure = course.outcomes.count() + 1, make_measure(label)
+    fields.setdefault("domain", measure.domain or "skin")
+    return Outcome(treatment=course, number=number, measure=measure, **fields)
 
 
 @pytest.mark.parametrize(
@@ -220,6 +219,38 @@ def test_a_value_in_the_range_is_kept(course, label, fields):
     record.full_clean()
     record.save()
     assert Outcome.objects.filter(measure=label, treatment=course).count() == 1
+
+
+@pytest.mark.parametrize(
+    ("label", "fields", "told"),
+    [
+        ("mRSS", {"domain": "lung"}, {"domain": ["mRSS is of the domain skin."]}),
+        (
+            "6-minute walk distance",
+            {"domain": "lung", "unit": "feet"},
+            {
+                "unit": [
+                    "6-minute walk distance is in m. Leave the unit empty, or choose another "
+                    "measure."
+                ]
+            },
+        ),
+    ],
+)
+def test_an_outcome_has_the_domain_and_the_unit_of_its_measure(course, label, fields, told):
+    record = outcome(course, label, **fields)
+    with pytest.raises(ValidationError) as refused:
+        record.full_clean()
+    assert refused.value.message_dict == told
+    record.save()  # as from a time when the measure had neither
+    (problem,) = integrity_issues()
+    assert " ".join(*told.values()) in problem
+
+
+def test_a_unit_may_be_spelled_and_left_out(course):
+    for unit in ("M", "m", ""):
+        outcome(course, "6-minute walk distance", domain="lung", unit=unit).full_clean()
+    outcome(course, "new nodules", domain="global", unit="of 28").full_clean()
 
 
 def test_what_is_no_number_is_said_by_its_own_field(course):

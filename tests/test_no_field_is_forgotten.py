@@ -90,7 +90,7 @@ def records() -> dict:
     treatment = make_treatment(patient, stopped="yes", adverse_events="events")
     event = make_treatment(patient, events=[("infection", {"grade": 3})]).events.get()
     outcome = treatment.outcomes.create(
-        number=1, domain="skin", measure_id="mRSS", baseline=20, followup=10
+        number=1, domain="skin", measure_id="new nodules", baseline=20, followup=10
     )
     numbers = dict.fromkeys(
         [

@@ -9,7 +9,9 @@ from django.db import IntegrityError, connection, transaction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evidence.curation.cell_states import unstated_cells
+from evidence.curation.cell_states import core_cells, unstated_cells
+from evidence.curation.documents import NOT_REPORTED, UNTOUCHED, read_document
+from evidence.curation.drafts import Author, note_study
 from evidence.models import (
     AdverseEvent,
     JAKInhibitor,
@@ -316,6 +318,7 @@ def test_whatever_leaves_more_empty_takes_the_tick_off(admin_client, in_full, wh
         posted(admin_client, Treatment, "change", course.pk, response="unknown")
     elif what == "deleted":
         where = address(Outcome, "delete", outcome.pk)
+        admin_client.get(where)
         told = admin_client.post(where, {"post": "yes"}, follow=True).content.decode()
         assert "is taken off" in told
     else:
@@ -325,6 +328,53 @@ def test_whatever_leaves_more_empty_takes_the_tick_off(admin_client, in_full, wh
         posted(admin_client, Patient, "change", in_full.pk, **rows, **{"treatments-TOTAL_FORMS": 2})
     in_full.refresh_from_db()
     assert not in_full.looked_for and in_full.study.extraction == "in_part"
+
+
+@pytest.mark.parametrize(
+    "what", ["prior_therapies", "manifestations", "autoantibodies", "indications", "alone"]
+)
+def test_an_emptied_list_takes_the_tick_off(admin_client, in_full, what):
+    """“Not reported” spoke of how whole the list was, and of a list with something on it."""
+    patient = make_patient(in_full.study, prior=["bosentan"], present=["ild"], antibodies=["ana"])
+    patient.prior_therapies_completeness = "not_stated"
+    patient.save()
+    course = make_treatment(patient, indications=["ild"])
+    Treatment.objects.filter(pk=course.pk).update(indications_completeness="not_stated")
+    if what == "indications":
+        posted(admin_client, Treatment, "change", course.pk, indications=[])
+    elif what == "prior_therapies":
+        posted(admin_client, Patient, "change", patient.pk, prior_therapies=[])
+    elif what == "alone":
+        where = address(PatientManifestation, "delete", patient.manifestation_records.get().pk)
+        admin_client.get(where)
+        admin_client.post(where, {"post": "yes"})
+    else:
+        row = f"{what.removesuffix('s').replace('bodie', 'body')}_records-0-DELETE"
+        posted(admin_client, Patient, "change", patient.pk, **{row: "on"})
+    patient.refresh_from_db()
+    assert not patient.looked_for and patient.study.extraction == "in_part"
+
+
+def test_a_state_said_of_a_list_does_not_outlive_what_is_on_it(admin_client):
+    """As after an import that said NR of how whole the list is."""
+    patient = make_patient(make_study(make_collection()), present=["ild"])
+    make_treatment(patient)
+    study = patient.study
+    document = read_document(study)
+    (record,) = [one for one in document if one["model"] == "evidence.patient"]
+    record["states"] = {"manifestations_completeness": NOT_REPORTED}
+    note_study(study, Author(), "As imported.", document)
+    where = address(PatientManifestation, "delete", patient.manifestation_records.get().pk)
+    admin_client.get(where)
+    admin_client.post(where, {"post": "yes"})
+    patient.refresh_from_db()
+    assert not patient.looked_for
+    (cell,) = [
+        cell
+        for cell in core_cells(StudyDraft.objects.get(slug=study.slug).head.content)
+        if cell.field == "manifestations_completeness"
+    ]
+    assert cell.state == UNTOUCHED
 
 
 def test_a_group_added_to_a_study_read_in_full_lets_it_count_as_read_in_part(admin_client, in_full):

@@ -18,12 +18,17 @@ from evidence.curation.workbook import opening
 from evidence.curation.workbook.importing import read_workbook
 from evidence.curation.workbook.opening import UnreadableFile
 from evidence.curation.workbook.records import Documents
-from evidence.curation.workbook.report import coloured_workbook, fault_csv, fault_lines
+from evidence.curation.workbook.report import (
+    coloured_workbook,
+    conversion_rows,
+    fault_csv,
+    fault_lines,
+)
 from evidence.curation.workbook.rows import Conversion, Fault
 from evidence.curation.workbook.sheets import FAULTS, LEFT_OUT, OWN_SHEETS, SHEETS
 from evidence.curation.workbook.template import write_template
 from evidence.curation.workbook.terms import read_terms
-from evidence.models import Autoantibody, DataVersion, StudyDraft, Therapy
+from evidence.models import Autoantibody, Collection, DataVersion, StudyDraft, Therapy
 
 from . import workbooks
 from .workbooks import (
@@ -347,9 +352,19 @@ def expected_of_four() -> list[dict]:
 CONVERSIONS = [
     Conversion(STUDIES, 2, "DOI", "https://doi.org/10.1000/beispiel.2027", "10.1000/beispiel.2027"),
     Conversion(STUDIES, 3, "ClinicalTrials.gov number", "nct01234567", "NCT01234567"),
+    Conversion(STUDIES, 3, "design", "RCT", "Randomised trial"),
+    Conversion(PATIENTS, 2, "sex", "F", "Female"),
     Conversion(PATIENTS, 2, "disease duration (months)", "2 y", "24 months"),
+    Conversion(PATIENTS, 2, "DLCO (% predicted)", "61,5", "61.5"),
+    Conversion(PATIENTS, 5, "sex", "f", "Female"),
     Conversion(COURSES, 2, "duration (months)", "12 weeks", "2.8 months"),
+    Conversion(COURSES, 2, "adverse events", "yes", "Adverse events reported"),
+    Conversion(COURSES, 3, "inhibitor", "Xeljanz", "tofacitinib"),
+    Conversion(COURSES, 4, "adverse events", "none", "Stated: none occurred"),
+    Conversion(COURSES, 6, "relapsed", "+", "Yes"),
+    Conversion(OUTCOMES, 2, "baseline", "24,5", "24.5"),
     Conversion(OUTCOMES, 2, "assessed at (month)", "24 weeks", "5.5 months"),
+    Conversion(FINDINGS, 3, "follow-up", "9,5", "9.5"),
 ]
 
 
@@ -367,6 +382,15 @@ def test_a_filled_workbook_says_what_was_typed(published, template, form):
     assert sorted(result.documents) == ["beispiel-2027", "muster-2026"]
     assert result.documents["beispiel-2027"] == expected_of_four()
     assert result.conversions == CONVERSIONS
+
+
+def test_the_same_conversion_is_said_once_with_its_rows():
+    conversions = [Conversion(PATIENTS, row, "sex", "F", "Female") for row in range(2, 12)]
+    conversions.append(Conversion(PATIENTS, 4, "sex", "m", "Male"))
+    assert conversion_rows(conversions) == [
+        (PATIENTS, "2, 3, 4, 5, 6, 7 and 4 more", "sex", "F", "Female"),
+        (PATIENTS, "4", "sex", "m", "Male"),
+    ]
 
 
 def test_documents_are_as_drafts_write_them(published):
@@ -504,7 +528,12 @@ def test_a_number_with_two_meanings_says_both(published):
 def test_a_cell_that_holds_a_number_has_one_meaning(published, typed, kept):
     """Of the scores of HAQ-DI, which go in eighths, every second has three decimal places."""
     rows = four_patients()
-    rows[OUTCOMES][0] |= {"measure": "HAQ-DI", "baseline": typed, "follow-up": 0.625}
+    rows[OUTCOMES][0] |= {
+        "domain": "global",
+        "measure": "HAQ-DI",
+        "baseline": typed,
+        "follow-up": 0.625,
+    }
     result = imported(rows, published)
     if kept:
         assert result.faults == []
@@ -883,6 +912,9 @@ CORE_FAULTS = [
     Planted("a simulated id among the published", renamed(37, "SIM-1-37"), PATIENTS, 38, "patient",
             "SIM-1-37"),
     cell("a domain that is none", OUTCOMES, 38, "domain", "liver"),
+    cell("a domain that is not the measure’s", OUTCOMES, 44, "domain", "lung"),
+    cell("a unit that is not the measure’s", OUTCOMES, 45, "unit", "L",
+         **{"measure": "6-minute walk distance", "domain": "lung"}),
     cell("a bad place", COURSES, 39, "place", "p. 4 " * 40),
     Planted("a patient without a course", remove_rows(COURSES, 40), PATIENTS, 41, "patient",
             "series-1-40"),
@@ -901,6 +933,8 @@ CORE_FAULTS = [
             "may share patients with", "nobody-1999"),
     Planted("more with the event than patients", changed(FINDINGS, 2, events=21), FINDINGS, 2,
             "events", "21"),
+    Planted("a week before the start", changed(FINDINGS, 2, **{"assessed at (weeks)": -5}),
+            FINDINGS, 2, "assessed at (weeks)", "-5"),
     Planted("a finding of no group", changed(FINDINGS, 3, group="plazebo"), FINDINGS, 3, "group",
             "plazebo", ("placebo",)),
     Planted("a group of several drugs that names one",
@@ -1031,6 +1065,28 @@ def test_consequences_of_a_fault_are_left_out(published):
         assert fault.row == 2, (sheet, header)
 
 
+def test_what_stands_under_a_doubled_or_broken_id_is_no_fault_of_its_own(published):
+    """Its rows name a patient that is known as soon as the id is mended."""
+    for wrong in ("series-1-1", "series 1?"):
+        rows = patient_series(4, 1)
+        rows[PATIENTS][3]["patient"] = wrong
+        fault = only_fault(imported(rows, published))
+        assert (fault.sheet, fault.row, fault.column) == (PATIENTS, 5, "patient")
+    rows[COURSES][0]["patient"] = "series-1-9"  # one more than there are broken ids
+    assert {(fault.sheet, fault.row) for fault in imported(rows, published).faults} >= {
+        (PATIENTS, 5),
+        (COURSES, 2),
+        (COURSES, 5),
+    }
+
+
+def test_a_whole_number_is_not_to_be_written_as_a_fraction(published):
+    rows = four_patients()
+    rows[STUDIES][0]["year"] = "2.027"
+    fault = only_fault(imported(rows, published))
+    assert fault.problem == "“2.027” may be 2027 or 2.027. Write 2027."
+
+
 def only_fault_of(result, sheet: str, header: str) -> Fault:
     """The one fault, which may be told of another cell that names the same record."""
     places = {(fault.sheet, fault.row) for fault in result.faults}
@@ -1053,6 +1109,19 @@ def test_missing_and_unknown_sheets_are_named(published):
         (FINDINGS, None, ()),
         ("Patiens", None, (PATIENTS,)),
     ]
+
+
+def test_a_workbook_made_for_another_collection_is_refused(published):
+    other = Collection.objects.get(slug="sener-2025-reconstruction")
+    book = openpyxl.load_workbook(io.BytesIO(write_template(other)))
+    file = io.BytesIO()
+    book.save(file)
+    with pytest.raises(UnreadableFile, match="made for the collection sener-2025-reconstruction"):
+        read_workbook(file, "studies.xlsx", published)
+    assert read_workbook(file, "studies.xlsx", other).faults == []
+    del book["Instructions"]
+    book.save(file := io.BytesIO())
+    assert read_workbook(file, "studies.xlsx", published).faults == []
 
 
 def test_csv_files_may_bear_the_name_of_the_workbook_before_that_of_the_sheet(published):
@@ -1268,6 +1337,14 @@ HOSTILE = {
     "nothing": (lambda: io.BytesIO(b""), "neither"),
     "half a workbook": (lambda: io.BytesIO(plain().read()[:3000]), "damaged"),
     "a workbook with a broken sheet": (lambda: rezipped(plain(), {SHEET: b"<a>"}), "read"),
+    "a workbook with a row before the first": (
+        lambda: rezipped(plain(), {SHEET: part(plain(), SHEET).replace(b'r="2"', b'r="-2"')}),
+        "order",
+    ),
+    "a workbook with a row twice": (
+        lambda: rezipped(plain(), {SHEET: part(plain(), SHEET).replace(b'r="3"', b'r="2"')}),
+        "order",
+    ),
     "a workbook without its index": (lambda: rezipped(plain(), {"xl/workbook.xml": b"x"}), "read"),
     "another document": (lambda: rezipped(plain(), {"xl/workbook.xml": None}), "neither"),
     "OpenDocument": (lambda: rezipped(bomb_free(), {"mimetype": b"x"}), "another kind"),

@@ -5,6 +5,7 @@ from itertools import count
 
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
+from django.contrib.admin.widgets import AutocompleteSelect, AutocompleteSelectMultiple
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.forms import BaseInlineFormSet, ModelForm, Textarea, TextInput
@@ -36,12 +37,50 @@ class NumbersAsText:
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
 
+class KnownChoices:
+    """Lists that are searched on the server, which show no choice for what is no key at all:
+    Django's would fail on it. The form says that it is none.
+    """
+
+    def optgroups(self, name, value, attrs=None):
+        return super().optgroups(name, list(filter(self.is_key, value)), attrs)
+
+    def is_key(self, value) -> bool:
+        try:
+            self.field.target_field.to_python(value)
+        except ValidationError:
+            return False
+        return True
+
+
+class SearchedChoice(KnownChoices, AutocompleteSelect):
+    pass
+
+
+class SearchedChoices(KnownChoices, AutocompleteSelectMultiple):
+    pass
+
+
+class SearchedLists:
+    """Admin forms whose lists with `autocomplete_fields` stand wrong keys."""
+
+    def formfield_for_foreignkey(self, db_field, request, **kwargs):
+        if db_field.name in self.get_autocomplete_fields(request):
+            kwargs.setdefault("widget", SearchedChoice(db_field, self.admin_site))
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def formfield_for_manytomany(self, db_field, request, **kwargs):
+        if db_field.name in self.get_autocomplete_fields(request):
+            kwargs.setdefault("widget", SearchedChoices(db_field, self.admin_site))
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
+
+
 def number_input(mode: str) -> TextInput:
     """A text input as wide as a number, with the keyboard a small screen offers for it."""
     return TextInput(attrs={"inputmode": mode, "class": "vIntegerField"})
 
 
-class RecordAdmin(NumbersAsText, admin.ModelAdmin):
+class RecordAdmin(SearchedLists, NumbersAsText, admin.ModelAdmin):
     """The form and the list of one kind of record.
 
     A form that is sent is checked against what somebody else has changed since it was opened
@@ -201,7 +240,7 @@ class InlineFormSet(ShownRows, BaseInlineFormSet):
         return next(self.free_numbers)
 
 
-class Inline(NumbersAsText, admin.TabularInline):
+class Inline(SearchedLists, NumbersAsText, admin.TabularInline):
     """A compact inline without empty extra rows."""
 
     form = InlineForm

@@ -443,10 +443,29 @@ def patient_slugs(draft: StudyDraft) -> list[str]:
 
 @admin.register(Curator)
 class CuratorAdmin(admin.ModelAdmin):
-    """Who agreed to be named in public."""
+    """Who agreed to be named in public: each person says it for themselves, and an administrator
+    can only take a name away.
+    """
 
     list_display = ["user", "public_name"]
-    autocomplete_fields = ["user"]
+    fields = ["public_name"]
+
+    def has_add_permission(self, request):
+        is_new = not Curator.objects.filter(user=request.user.pk).exists()
+        return super().has_add_permission(request) and is_new
+
+    def has_change_permission(self, request, obj=None):
+        is_own = obj is None or obj.user_id == request.user.pk
+        return super().has_change_permission(request, obj) and is_own
+
+    def has_delete_permission(self, request, obj=None):
+        may = obj is None or obj.user_id == request.user.pk or request.user.is_superuser
+        return super().has_delete_permission(request, obj) and may
+
+    def save_model(self, request, obj, form, change):
+        if not change:
+            obj.user = request.user
+        super().save_model(request, obj, form, change)
 
 
 @admin.register(StudyVersion)

@@ -14,7 +14,7 @@ from ..curation.drafts import Author, overwritten_by_import, save_import
 from ..curation.references import Begun, UnreadableReferences, begin_studies, read_references
 from ..curation.workbook.importing import Import, read_workbook
 from ..curation.workbook.opening import UnreadableFile
-from ..curation.workbook.report import coloured_workbook, fault_csv
+from ..curation.workbook.report import coloured_workbook, conversion_rows, fault_csv
 from ..curation.workbook.template import write_template
 from ..models import Collection, Door, StudyDraft
 from ..models.choices import CollectionKind
@@ -136,7 +136,7 @@ class ImportViews:
                 outcomes = save_import(result.documents, collection, author, message)
                 context |= {
                     "outcomes": studies_with_outcomes(collection, outcomes),
-                    "conversions": result.conversions,
+                    "conversions": conversion_rows(result.conversions),
                 }
                 self.message_user(
                     request, "Imported into studies in work. Readers see nothing of it yet."

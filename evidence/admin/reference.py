@@ -16,6 +16,8 @@ from ..models import (
     ReleasedCollection,
     Therapy,
 )
+from ..models.draft import studies_that_name
+from ..models.reference import Term
 from ..models.spellings import find_term
 from .base import HistoryAdmin, RecordAdmin
 
@@ -29,6 +31,18 @@ class SpelledAdmin(HistoryAdmin, RecordAdmin):
         found, has_duplicates = super().get_search_results(request, queryset, search_term)
         term = find_term(self.model, search_term)
         return (found if term is None else found | queryset.filter(pk=term.pk)), has_duplicates
+
+    def get_deleted_objects(self, objs, request):
+        """Shows what is coded with a term, published or in work, as the reason why it cannot be
+        deleted.
+        """
+        deleted, counts, permissions, protected = super().get_deleted_objects(objs, request)
+        for term in objs:
+            uses = term.uses() if isinstance(term, Term) else []
+            protected = [*protected, *map(str, uses)]
+            named = studies_that_name(term)
+            protected += [f"{draft} (a study in work or its history)" for draft in named]
+        return deleted, counts, permissions, protected
 
 
 @admin.register(JAKInhibitor)
@@ -52,16 +66,6 @@ class TermAdmin(SpelledAdmin):
     list_display = ["label", "code", "synonyms", "in_use", "position"]
     list_filter = ["in_use"]
     search_fields = ["label", "code", "synonyms"]
-
-    def get_deleted_objects(self, objs, request):
-        """Shows the records that are coded with a term as the reason why it cannot be deleted."""
-        deleted, counts, permissions, protected = super().get_deleted_objects(objs, request)
-        return (
-            deleted,
-            counts,
-            permissions,
-            [*protected, *(str(use) for term in objs for use in term.uses())],
-        )
 
 
 class PhenotypeTermAdmin(TermAdmin):

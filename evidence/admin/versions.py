@@ -1,41 +1,77 @@
 """Every save of a study's record in an ordinary form writes a version of the study."""
 
+from collections.abc import Iterable
+from contextlib import suppress
+
 from django.contrib import messages
+from django.core.exceptions import ObjectDoesNotExist
+from django.forms import BaseForm
 from django.urls import reverse
 
 from ..curation.cell_states import ticked, unstated_cells, with_ticks_settled
-from ..curation.documents import Document, read_document, study_record
+from ..curation.documents import Document, differences, read_document, study_record
 from ..curation.drafts import Author, content_of, note_study
 from ..models import Door, Patient, Study, StudyDraft
 from ..models.base import Keyed
 from ..models.choices import Extraction
+from ..models.draft import FOUND_MESSAGE
+from ..models.publication import ONCE_PUBLISHED
 from ..models.study_parts import needs_two_people, study_of
 
 DELETED_ELSEWHERE = "two people publish in its collection; change or withdraw it as study in work"
+NEEDS_PERMISSION = (
+    "Readers see this study, so changing it here needs the permission to publish. An import "
+    "changes its study in work instead, for somebody to publish."
+)
+ASKED = "asked_to_delete"  # in a session: versions of studies, by their drafts
 NAMED = 5  # cells or patients in a message, at most
+
+
+class PublishingForm(BaseForm):
+    """The form of a record that readers see, or would see once it is saved: changing that needs the
+    permission to publish. The class that `VersionedAdmin.get_form` makes says who has it.
+    """
+
+    may_publish = False
+
+    def _post_clean(self):
+        super()._post_clean()
+        if self.may_publish:
+            return
+        if getattr(self.instance, "state", None) in ONCE_PUBLISHED:
+            self.add_error("state", NEEDS_PERMISSION)
+            return
+        with suppress(ObjectDoesNotExist, AttributeError):  # not complete yet
+            if study_of(self.instance).was_seen:
+                self.add_error(None, NEEDS_PERMISSION)
 
 
 class VersionedAdmin:
     """A form of a study's record. What stood there before is a version too, so that nothing entered
-    by another way is lost to the history.
+    by another way is lost to the history. What readers see is changed only by somebody who may
+    publish; an import changes a study in work.
 
     A save that leaves more core cells of a patient empty than before takes the patient's tick
     “every empty field was looked for” off: it spoke of what was empty when it was set.
     """
 
+    def get_form(self, request, obj=None, change=False, **kwargs):
+        form = super().get_form(request, obj, change=change, **kwargs)
+        return type(form.__name__, (PublishingForm, form), {"may_publish": may_publish(request)})
+
     def has_change_permission(self, request, obj=None):
-        """Where two people publish, records are only looked at here."""
-        return super().has_change_permission(request, obj) and not needs_two_people(obj)
+        return (
+            super().has_change_permission(request, obj)
+            and not needs_two_people(obj)
+            and not is_held_back(request, obj)
+        )
 
     def has_delete_permission(self, request, obj=None):
-        return super().has_delete_permission(request, obj) and not needs_two_people(obj)
-
-    def get_deleted_objects(self, objs, request):
-        """Shows what two people publish as the reason why it cannot be deleted."""
-        deleted, counts, permissions, protected = super().get_deleted_objects(objs, request)
-        kept = [f"{record}: {DELETED_ELSEWHERE}" for record in objs if needs_two_people(record)]
-        # Where nobody may, it is no permission that somebody lacks.
-        return deleted, counts, set() if kept else permissions, [*protected, *kept]
+        return (
+            super().has_delete_permission(request, obj)
+            and not needs_two_people(obj)
+            and not is_held_back(request, obj)
+        )
 
     def render_change_form(self, request, context, add=False, change=False, form_url="", obj=None):
         if obj is not None and needs_two_people(obj):
@@ -46,18 +82,35 @@ class VersionedAdmin:
                 if draft.exists()
                 else reverse("admin:evidence_studydraft_changelist")
             )
+        elif super().has_change_permission(request, obj) and is_held_back(request, obj):
+            context["held_back"] = NEEDS_PERMISSION
         return super().render_change_form(request, context, add, change, form_url, obj)
+
+    def get_deleted_objects(self, objs, request):
+        """Shows what two people publish, and what others have changed since somebody was asked
+        whether to delete, as reasons why it is not deleted.
+        """
+        deleted, counts, permissions, protected = super().get_deleted_objects(objs, request)
+        kept = [f"{record}: {DELETED_ELSEWHERE}" for record in objs if needs_two_people(record)]
+        if kept:  # where nobody may, it is no permission that somebody lacks
+            return deleted, counts, set(), [*protected, *kept]
+        return deleted, counts, permissions, [*protected, *changed_since_asked(request, objs)]
 
     def save_model(self, request, obj, form, change):
         stored = type(obj).objects.filter(pk=obj.pk).first() if change else None
+        request.study_left = None
         if stored:  # a deleted record that is restored is not
             note_found(stored)
+            request.study_left = study_of(stored) if study_of(stored) != study_of(obj) else None
         request.study_before = document_around(obj)
         super().save_model(request, obj, form, change)
 
     def save_related(self, request, form, formsets, change):
         super().save_related(request, form, formsets, change)
         self.settle_ticks(request, form.instance)
+        if request.study_left:
+            words = f"{form.instance} moved to {study_of(form.instance)}."
+            note_study(request.study_left, Author(request.user, Door.ADMIN), words)
 
     def settle_ticks(self, request, record: Keyed) -> None:
         """Takes off the ticks that are no longer true, and tells so."""
@@ -124,6 +177,36 @@ class VersionedAdmin:
             self.delete_model(request, obj)
 
 
+def may_publish(request) -> bool:
+    return request.user.has_perm("evidence.publish_study")
+
+
+def is_held_back(request, record: Keyed | None) -> bool:
+    """Whether readers see a record's study and this user may not change what they see."""
+    return record is not None and not may_publish(request) and study_of(record).was_seen
+
+
+def changed_since_asked(request, records: Iterable[Keyed]) -> list[str]:
+    """What others have changed in the studies of records since this user was asked whether to
+    delete them; notes what is shown now.
+    """
+    asked, told = request.session.get(ASKED, {}), []
+    for study in {study_of(record) for record in records}:
+        version = note_study(study, Author(door=Door.FOUND), FOUND_MESSAGE)
+        key, number = str(version.draft_id), version.number
+        if request.POST.get("post") and asked.get(key) != number:
+            shown = version.draft.versions.filter(number=asked.get(key)).first()
+            changes = differences(content_of(shown), version.content) if shown else []
+            told += [
+                f"Changed meanwhile by {version.author_name or 'somebody'}: {change.label}, "
+                f"{' → '.join(change.words)}"
+                for change in changes
+            ] or [f"{study} was changed meanwhile. Look at it again before you delete anything."]
+        asked[key] = number
+    request.session[ASKED] = asked
+    return told
+
+
 def listed(cells: list[str]) -> str:
     """The first of these cells, and how many more there are."""
     more = f" and {len(cells) - NAMED} more" if len(cells) > NAMED else ""
@@ -143,7 +226,7 @@ def document_around(record: Keyed) -> Document:
 
 
 def note_found(record: Keyed) -> None:
-    note_study(study_of(record), Author(door=Door.FOUND), "As found in the tables.")
+    note_study(study_of(record), Author(door=Door.FOUND), FOUND_MESSAGE)
 
 
 def note_saved(request, record: Keyed, message: str) -> None:

@@ -20,6 +20,7 @@ from .documents import (
     UNTOUCHED,
     Document,
     field_in_words,
+    filled_lists,
     key_of,
     study_record,
 )
@@ -174,8 +175,8 @@ def with_ticks_settled(before: Document, after: Document) -> Document:
     true.
 
     A tick speaks of what was empty when it was set. Where a patient had it before and more core
-    cells are empty now (another course, a value taken out), it is taken off, and what it covered is
-    marked “not reported” cell by cell.
+    cells are empty now (another course, a value taken out, a list emptied), it is taken off, and
+    what it covered is marked “not reported” cell by cell.
     """
     kept = ticked(before) & ticked(after)
     if not kept:
@@ -184,7 +185,7 @@ def with_ticks_settled(before: Document, after: Document) -> Document:
         (cell.record, cell.field)
         for cell in core_cells(before)
         if cell.patient in kept and cell.state == NOT_REPORTED
-    }
+    } - (filled_lists(before) - filled_lists(after))
     bare = [
         {**record, "fields": without_tick(record)} if key_of(record)[1] in kept else record
         for record in after

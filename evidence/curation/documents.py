@@ -21,6 +21,7 @@ from django.db import models
 
 from ..models import PatientAutoantibody, PatientManifestation, Provenance, Study
 from ..models.base import Keyed
+from ..models.choices import Presence
 from ..models.study_parts import PARTS
 
 NOT_REPORTED = "not_reported"  # somebody looked: the source does not say
@@ -30,6 +31,14 @@ UNTOUCHED = "untouched"
 # Records of their own that a record may be without: the model, and how it names its owner.
 LISTS_OF_RECORDS = {"outcomes": ("evidence.outcome", "treatment")}
 
+# Lists that are records of their own, of which a field of the owner says how whole they are: the
+# field, and how many parts of a record's key name the owner.
+LISTED_RECORDS = {
+    "evidence.patientmanifestation": ("evidence.patient", "manifestations", 1),
+    "evidence.patientautoantibody": ("evidence.patient", "autoantibodies", 1),
+    "evidence.adverseevent": ("evidence.treatment", "adverse_event_categories", 2),
+}
+COMPLETENESS = "_completeness"
 ORDER = {model._meta.label_lower: place for place, model in enumerate(PARTS)}
 
 Document = list[dict]
@@ -39,7 +48,8 @@ def read_document(study: Study, states_from: Document = ()) -> Document:
     """What the evidence tables hold of a study.
 
     Tables do not know the states of empty cells; those of `states_from` are kept for cells that
-    are still empty. A fixed number of queries, however many records there are.
+    are still empty. What was said of how whole a list is does not speak of a list that has been
+    emptied since. A fixed number of queries, however many records there are.
     """
     document = [
         record_of(instance)
@@ -47,12 +57,33 @@ def read_document(study: Study, states_from: Document = ()) -> Document:
         for instance in with_references(model).filter(**{path: study.pk})
     ]
     states = {key_of(record): record["states"] for record in states_from if record.get("states")}
+    emptied = filled_lists(states_from) - filled_lists(document) if states else set()
     for record in document:
-        if known := states.get(key_of(record)):
-            kept = {name: state for name, state in known.items() if name not in record["fields"]}
+        key = key_of(record)
+        if known := states.get(key):
+            kept = {
+                name: state
+                for name, state in known.items()
+                if name not in record["fields"] and (key, name) not in emptied
+            }
             if kept:
                 record["states"] = kept
     return in_order(document)
+
+
+def filled_lists(document: Document) -> set[tuple[tuple, str]]:
+    """Lists with something on them, each as the record and the field that says how whole it is."""
+    filled = set()
+    for record in document:
+        key, fields = key_of(record), record["fields"]
+        if record["model"] in LISTED_RECORDS:
+            owner, name, parts = LISTED_RECORDS[record["model"]]
+            if fields.get("status", Presence.PRESENT) == Presence.PRESENT:
+                filled.add(((owner, *key[1 : 1 + parts]), f"{name}{COMPLETENESS}"))
+        for name in names_of(apps.get_model(record["model"])):
+            if name.endswith(COMPLETENESS) and fields.get(name.removesuffix(COMPLETENESS)):
+                filled.add((key, name))
+    return filled
 
 
 def with_references(model: type[Keyed]) -> models.QuerySet:

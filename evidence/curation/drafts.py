@@ -52,9 +52,13 @@ class Conflict(Exception):
         self.version, self.changes = version, changes
         who = version.author_name or "somebody"
         super().__init__(
-            f"{who} wrote version {version.number} meanwhile ({len(changes)} cells differ). "
+            f"{who} wrote version {version.number} meanwhile ({cells(len(changes))}). "
             "Nothing was overwritten."
         )
+
+
+def cells(count: int) -> str:
+    return f"{count} cell differs" if count == 1 else f"{count} cells differ"
 
 
 @dataclass(frozen=True)

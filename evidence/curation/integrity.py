@@ -320,6 +320,16 @@ def values_within_range(study: Study | None = None) -> Iterator[IntegrityIssue]:
             yield integrity_issue(record, " ".join(errors.values()))
 
 
+def outcomes_fit_their_measure(study: Study | None = None) -> Iterator[IntegrityIssue]:
+    """In domain and unit."""
+    outcomes = records_of(Outcome, study).select_related("measure", "treatment__patient")
+    other_domain = ~Q(measure__domain="") & ~Q(domain=F("measure__domain"))
+    has_unit = ~Q(measure__unit="") & ~Q(unit="")
+    for outcome in outcomes.filter(other_domain | has_unit):
+        if misfits := outcome.measure.misfits(outcome):
+            yield integrity_issue(outcome, " ".join(misfits.values()))
+
+
 def outside_of_range(model: type[Model]) -> Q:
     """Whether a value of an outcome or a finding lies outside the range of its measure."""
 
@@ -370,5 +380,5 @@ RECORD_RULES = [
 # What a curator breaks by publishing or withdrawing: for a curator to mend, no fault of a fixture.
 PUBLICATION_RULES = [same_person_links_are_seen, sharing_links_are_seen]
 # What a database may hold from before there was the rule.
-LATER_RULES = [values_within_range, spellings_mean_one_term]
+LATER_RULES = [values_within_range, outcomes_fit_their_measure, spellings_mean_one_term]
 RULES = [*RECORD_RULES, *PUBLICATION_RULES, *LATER_RULES]

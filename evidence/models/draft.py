@@ -4,13 +4,17 @@ Evidence tables hold only what has been published; whoever enters, imports or co
 draft. So nothing half entered meets a reader, and a version is never lost.
 """
 
+from django.apps import apps
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
-from django.db.models import F, Q
+from django.db.models import F, ProtectedError, Q
+from django.db.models.signals import post_delete, pre_delete
+from django.dispatch import receiver
 
 from .base import one_of, slug_format
 from .constraints import CheckConstraint, UniqueConstraint
+from .spellings import Spelled
 from .study import Collection
 from .version import DataVersion
 
@@ -155,6 +159,45 @@ class StudyVersion(models.Model):
         raise ValidationError("A version is never deleted.")
 
 
+def studies_that_name(term: Spelled) -> list[StudyDraft]:
+    """Studies of which a version names a term. Versions are never changed, so the term stays."""
+    fields = {
+        (model._meta.label_lower, field.name)
+        for model in apps.get_models()
+        for field in (*model._meta.concrete_fields, *model._meta.many_to_many)
+        if field.related_model is type(term)
+    }
+    key = list(term.natural_key())
+
+    def names(record: dict) -> bool:
+        return any(
+            model == record["model"]
+            and name in record["fields"]
+            and key in (record["fields"][name], *as_list(record["fields"][name]))
+            for model, name in fields
+        )
+
+    drafts = {}
+    for version in StudyVersion.objects.only("content", "draft").iterator(chunk_size=20):
+        if version.draft_id not in drafts and any(map(names, version.content)):
+            drafts[version.draft_id] = True
+    return list(StudyDraft.objects.filter(pk__in=drafts).select_related("collection"))
+
+
+def as_list(value) -> list:
+    return value if isinstance(value, list) else []
+
+
+@receiver(pre_delete)
+def terms_in_versions_stay(sender, instance, **kwargs):
+    """A term that a study in work, or an earlier version, names cannot be deleted: neither could be
+    published any more.
+    """
+    if isinstance(instance, Spelled) and (drafts := studies_that_name(instance)):
+        message = f"{instance} is named in versions of {len(drafts)} studies in work."
+        raise ProtectedError(message, set(drafts))
+
+
 class Curator(models.Model):
     """What a curator has agreed to be called in public."""
 
@@ -178,3 +221,9 @@ class Curator(models.Model):
         with transaction.atomic():
             super().save(*args, **kwargs)
             DataVersion.bump()
+
+
+@receiver(post_delete, sender=Curator)
+def name_taken_away(sender, instance, **kwargs):
+    """Readers no longer see the name."""
+    DataVersion.bump()

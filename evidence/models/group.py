@@ -188,6 +188,9 @@ class GroupFinding(Keyed):
                 "patients.",
             ),
             range_constraint("percent", 0, 100, "A percentage is between 0 and 100."),
+            range_constraint(
+                "at_weeks", 0, 5200, "A finding is assessed between week 0 and week 5200."
+            ),
             CheckConstraint(
                 name="finding_events_within_n",
                 condition=Q(events__isnull=True) | Q(n__isnull=True) | Q(events__lte=F("n")),

@@ -7,6 +7,7 @@ table's trigger asks about. The message is what a curator reads when a write goe
 
 from .choices import Ascertainment, CollectionKind, Extraction, State
 from .publication import (
+    COURSE_STAYS,
     NEVER_SEEN,
     NO_DRAFT_AGAIN,
     NOT_DELETED,
@@ -75,6 +76,14 @@ PATIENT_MOVED_AWAY = (
     "JOIN evidence_study AS there ON there.collection_id = here.collection_id "
     f"WHERE here.id = OLD.study_id AND there.id = NEW.study_id AND there.state IN {SEEN})"
 )
+COURSE_WAS_PUBLISHED = (
+    "EXISTS (SELECT 1 FROM evidence_patient "  # noqa: S608
+    "JOIN evidence_study ON evidence_study.id = evidence_patient.study_id "
+    "JOIN evidence_collection ON evidence_collection.id = evidence_study.collection_id "
+    f"WHERE evidence_patient.id = OLD.patient_id AND evidence_patient.state IN {SEEN} "
+    f"AND evidence_study.state IN {SEEN} AND evidence_collection.kind = '{PUBLISHED}')"
+)
+COURSE_RENAMED = "(NEW.number <> OLD.number OR NEW.patient_id <> OLD.patient_id)"
 HAS_STUDIES = "EXISTS (SELECT 1 FROM evidence_study WHERE collection_id = OLD.id)"
 # Only of a row that is there: a new one may come from the files of a collection, which withdrew it.
 WITHDRAWN_NOW = f"NEW.state = '{State.WITHDRAWN}' AND OLD.state <> '{State.WITHDRAWN}'"
@@ -122,6 +131,14 @@ GUARDS = [
             ("study.id",),
         )
         for name, message in (("kind", KIND_STAYS), ("slug", ADDRESS_STAYS))
+    ),
+    Guard(
+        "treatment_number_stays",
+        "UPDATE",
+        "treatment",
+        f"{COURSE_RENAMED} AND {COURSE_WAS_PUBLISHED}",
+        COURSE_STAYS,
+        WITHDRAWAL,
     ),
     Guard("version_is_never_changed", "UPDATE", "studyversion", "1 = 1", VERSIONS_STAY),
     Guard("version_is_never_deleted", "DELETE", "studyversion", "1 = 1", VERSIONS_STAY),

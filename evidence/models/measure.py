@@ -95,6 +95,20 @@ class Measure(Term):
         errors = {name: self.range_error(getattr(record, name)) for name in fields}
         return {name: error for name, error in errors.items() if error}
 
+    def misfits(self, record: models.Model) -> dict[str, str]:
+        """What of an outcome does not go with this measure, by field: another domain than its own,
+        or another unit, to which its range does not apply.
+        """
+        wrong = {}
+        if self.domain and record.domain and record.domain != self.domain:
+            wrong["domain"] = f"{self.label} is of the domain {self.get_domain_display().lower()}."
+        own = self.unit.casefold()
+        if own and record.unit and record.unit.casefold() not in (own, own.split()[0]):
+            wrong["unit"] = (
+                f"{self.label} is in {self.unit}. Leave the unit empty, or choose another measure."
+            )
+        return wrong
+
     def outside(self, *fields: str) -> Q:
         """Records with one of these values outside the range, as a condition."""
         condition = Q(pk__in=[])

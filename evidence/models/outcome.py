@@ -194,7 +194,7 @@ class Outcome(Keyed):
             measure = self.measure
         except ObjectDoesNotExist:
             return  # which is said of the field itself
-        if errors := measure.range_errors(self, self.levels()):
+        if errors := {**measure.range_errors(self, self.levels()), **measure.misfits(self)}:
             raise ValidationError(errors)
 
     def levels(self) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from .constraints import CheckConstraint
 ONCE_PUBLISHED = (State.PUBLISHED.value, State.WITHDRAWN.value)
 
 SLUG_STAYS = "The public id of a published record never changes: people cite it."
+COURSE_STAYS = "A published course keeps its patient and its number: files name it by them."
 PLACE_STAYS = "A published record stays in its collection, under a study that was published too."
 NO_DRAFT_AGAIN = "What was published never becomes a draft again; withdraw it instead."
 NEVER_SEEN = "Readers never saw it, so there is nothing to withdraw: keep it a draft or remove it."

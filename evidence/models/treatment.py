@@ -11,6 +11,7 @@ from .choices import Ascertainment, Assessed, ListCompleteness, Response, YesNo
 from .constraints import CheckConstraint, UniqueConstraint
 from .patient import Patient
 from .persons import counted_elsewhere
+from .publication import COURSE_STAYS
 from .reference import Indication, JAKInhibitor, Therapy
 
 SET_SEPARATOR = "+"
@@ -186,6 +187,11 @@ class Treatment(Keyed):
         return f"{self.patient}, course {self.number} ({self.inhibitor})"
 
     def clean(self):
+        stored = type(self).objects.filter(pk=self.pk).first() if self.pk else None
+        if stored and stored.patient.was_published:
+            for name in ("patient_id", "number"):
+                if getattr(stored, name) != getattr(self, name):
+                    raise ValidationError({name.removesuffix("_id"): COURSE_STAYS})
         if self.pk and self.adverse_events != Ascertainment.EVENTS and self.events.exists():
             raise ValidationError(
                 {

@@ -2,19 +2,21 @@
 everything named that is wrong, nothing.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from ...models import Collection
+from ...models.spellings import fold_spelling
 from ..documents import Document
 from .in_work import InWork
 from .linking import Linker
-from .opening import open_file
+from .opening import OpenedFile, UnreadableFile, open_file
 from .record_rules import RecordRules
 from .records import Documents
 from .rows import Conversion, Fault, Findings, Row, find_sheets, read_rows
-from .sheets import SHEETS
+from .sheets import INSTRUCTIONS, SHEETS
 from .values import CellReader
 
 
@@ -42,9 +44,11 @@ def read_workbook(
     """Reads a workbook or a ZIP of CSV files. Changes nothing.
 
     `progress` is told the sheet and the row now and then. Raises UnreadableFile for a file that is
-    not opened: it is neither of the two, broken, too large, or has something in it that runs.
+    not opened: it is neither of the two, broken, too large, made for another collection, or has
+    something in it that runs.
     """
     opened, said, reader = open_file(file, filename), Findings(), CellReader()
+    refuse_of_another_collection(opened, collection)
     sheets = find_sheets(opened, said)
     rows: dict[str, list[Row]] = {
         sheet.title: list(read_rows(sheet, sheets[sheet.title], reader, said, progress))
@@ -58,6 +62,20 @@ def read_workbook(
     faults = in_reading_order(said.faults)
     documents = {} if faults else Documents(collection, linked)
     return Import(documents, faults, said.conversions)
+
+
+def refuse_of_another_collection(opened: OpenedFile, collection: Collection) -> None:
+    """Raises UnreadableFile where the sheet of instructions names another collection."""
+    for sheet in opened.sheets:
+        if fold_spelling(sheet.title) != fold_spelling(INSTRUCTIONS):
+            continue
+        named = next(iter(sheet.rows()), ())
+        made_for = re.search(r"\(([a-z0-9-]+)\)$", str(named[1])) if len(named) > 1 else None
+        if made_for and made_for[1] != collection.slug:
+            raise UnreadableFile(
+                f"This workbook was made for the collection {made_for[1]}, and this is an import "
+                f"into {collection.slug}. Choose {made_for[1]}, or delete the sheet {sheet.title}."
+            )
 
 
 def in_reading_order(faults: list[Fault]) -> list[Fault]:

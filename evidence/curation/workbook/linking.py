@@ -57,6 +57,7 @@ class Linker:
         self.unnamed_studies: list[Row] = []
         self.meant_patients: set[str] = set()
         self.unnamed_patients: list[Row] = []
+        self.misnamed_patients: list[Row] = []  # whose id is another's, or is none
         self.meant_groups: set[tuple[str, str]] = set()
         self.searched: dict[tuple[str, str], tuple[str, ...]] = {}
 
@@ -64,6 +65,7 @@ class Linker:
         self.link_studies(rows[STUDIES.title])
         self.link_patients(rows[PATIENTS.title])
         self.link_references(rows[STUDIES.title])
+        self.note_strays(rows)
         self.link_courses(rows[COURSES.title])
         for sheet, target in ((OUTCOME_ROWS, self.linked.outcomes), (EVENTS, self.linked.events)):
             self.link_under_courses(rows[sheet.title], target)
@@ -177,12 +179,14 @@ class Linker:
                     self.said.fault(row, "slug", problem)
             if patient is None:
                 self.meant_patients.add(letters(row.text("slug")))
-                if "slug" not in row.raw:
-                    self.unnamed_patients.append(row)
+                missing = "slug" not in row.raw
+                (self.unnamed_patients if missing else self.misnamed_patients).append(row)
                 if study:
                     self.linked.uncertain_patients.add(study)
                 continue
             if not self.keep(self.linked.patients, patient, row, made_of):
+                if row.raw != self.linked.patients[patient].raw:  # or else it is a copy
+                    self.misnamed_patients.append(row)
                 continue
             row.values["slug"] = patient
             if study:
@@ -248,6 +252,32 @@ class Linker:
             row.text("study") and patient.startswith(f"{row.text('study').strip()}-")
             for row in self.unnamed_patients
         )
+
+    def note_strays(self, rows: dict[str, list[Row]]) -> None:
+        """Where a study's rows on Patients with an id that is another's, or none, are as many as
+        the patients that other sheets name and that are not known, those are the ones meant.
+        """
+        named = {
+            patient
+            for sheet in (COURSES, OUTCOME_ROWS, EVENTS)
+            for row in rows[sheet.title]
+            if (patient := row.values.get("patient"))
+        }
+        unknown = {
+            one
+            for one in named.difference(self.linked.patients)
+            if not self.in_work.study_of_patient(one) and letters(one) not in self.meant_patients
+        }
+        named_letters = {letters(one) for one in named}
+        misnamed: dict[str, int] = defaultdict(int)
+        for row in self.misnamed_patients:
+            # A doubled id is known as the other's; one that is none may be named as it stands.
+            if row.values.get("slug") or letters(row.text("slug")) not in named_letters:
+                misnamed[row.text("study").strip()] += 1
+        for study, count in misnamed.items():
+            of_study = {one for one in unknown if study and one.startswith(f"{study}-")}
+            if len(of_study) <= count:
+                self.meant_patients.update(map(letters, of_study))
 
     def near_patients(self, patient: str) -> tuple[str, ...]:
         return self.nearest("patient", patient, self.linked.patients)

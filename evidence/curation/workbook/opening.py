@@ -42,6 +42,7 @@ REFUSED_PARTS = (
     (r"/chartsheets/", "sheets that are charts", "Delete them."),
     (r"/customui/|/webextensions/", "add-ins", "Remove them."),
 )
+ROW = re.compile(rb"<(?:\w+:)?row\s[^>]*?\br=[\"']([^\"']*)[\"']")
 DOCTYPE = re.compile(rb"<!(DOCTYPE|ENTITY)", re.I)
 
 
@@ -198,6 +199,9 @@ def refuse_outward_links(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> No
 def workbook_sheets(file: BinaryIO, archive: zipfile.ZipFile) -> Iterator[OpenedSheet]:
     if not openpyxl.DEFUSEDXML:  # it reads XML unguarded where a variable says so
         raise UnreadableFile("Workbooks are not read here: OPENPYXL_DEFUSEDXML is off.")
+    for entry in archive.infolist():
+        if entry.filename.lower().startswith("xl/worksheets/") and entry.filename.endswith(".xml"):
+            refuse_rows_out_of_order(archive, entry)
     archive.close()
     file.seek(0)
     try:
@@ -209,6 +213,24 @@ def workbook_sheets(file: BinaryIO, archive: zipfile.ZipFile) -> Iterator[Opened
         raise UnreadableFile("The workbook has sheets that are no tables, such as charts.")
     for sheet in sheets:
         yield OpenedSheet(sheet.title, lambda sheet=sheet: sheet_rows(sheet))
+
+
+def refuse_rows_out_of_order(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
+    """Raises UnreadableFile where rows do not stand in their order: openpyxl leaves such out."""
+    before, kept = 0, b""
+    with archive.open(entry) as part:
+        while chunk := part.read(CHUNK):
+            text = kept + chunk
+            whole = text.rfind(b">") + 1  # an element cut by the end of a chunk is looked at later
+            for found in ROW.finditer(text, 0, whole):
+                number = int(found[1]) if found[1].isdigit() else 0
+                if number <= before:
+                    raise UnreadableFile(
+                        "The workbook is damaged: its rows do not stand in their order. Open it "
+                        "in a spreadsheet program and save it again."
+                    )
+                before = number
+            kept = text[whole:]
 
 
 def sheet_rows(sheet) -> Iterator[tuple[RawValue, ...]]:

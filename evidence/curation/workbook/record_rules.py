@@ -10,7 +10,7 @@ from functools import cache
 from django.core.exceptions import ValidationError
 from django.db import models
 
-from ...models import Manifestation, Measure
+from ...models import Manifestation, Measure, Outcome
 from ...models.base import Keyed
 from ...models.choices import Ascertainment, Extraction, ListCompleteness, Presence
 from ...models.measure import LEVELS, VALUE_KINDS
@@ -216,6 +216,7 @@ class RecordRules:
             places += placed_values(outcome)
             self.check_record(outcome, held.fields("evidence.outcome", *one))
             self.check_measure(outcome)
+            self.check_misfits(outcome, held.fields("evidence.outcome", *one))
         for one in events:
             event = self.linked.events[one]
             places += placed_values(event)
@@ -260,6 +261,17 @@ class RecordRules:
             error = measure.range_error(row.values.get(name))
             if error:
                 self.said.fault(row, name, error)
+
+    def check_misfits(self, row: Row, before: dict) -> None:
+        """An outcome has the domain and the unit of its measure."""
+        fields = merged(row, before)
+        measure = self.measures.get(row.values.get("measure"))
+        if measure is None:
+            return
+        outcome = Outcome(domain=fields.get("domain", ""), unit=fields.get("unit") or "")
+        for name, problem in measure.misfits(outcome).items():
+            if name not in row.faulty:
+                self.said.fault(row, name if name in row.raw else "measure", problem)
 
     # -- groups
 

@@ -15,13 +15,14 @@ from openpyxl.utils import get_column_letter
 from ...downloads.rows import BYTE_ORDER_MARK, escape_formula
 from ...models.spellings import fold_spelling
 from .opening import UnreadableFile, open_file
-from .rows import Fault
+from .rows import Conversion, Fault
 from .sheets import FAULTS, SHEETS
 
 HEADERS = ("sheet", "row", "column", "value", "what is wrong", "nearest")
 AUTHOR = "Casebook"  # of the comments that say what is wrong
 FAULTY = PatternFill("solid", start_color="FFF4B6B0", end_color="FFF4B6B0")
 COMMENT_SIZE = {"width": 320, "height": 140}
+SHOWN_ROWS = 6  # of those in which the same was converted
 WIDTHS = (16, 8, 28, 28, 80, 40)
 
 
@@ -29,6 +30,25 @@ def fault_cells(fault: Fault) -> tuple[str, ...]:
     """A fault as the cells of a table."""
     row = "" if fault.row is None else str(fault.row)
     return fault.sheet, row, fault.column, fault.value, fault.problem, "; ".join(fault.nearest)
+
+
+def conversion_rows(conversions: Iterable[Conversion]) -> list[tuple[str, str, str, str, str]]:
+    """What was not kept as it was written, each once: sheet, rows, column, value, what it
+    became.
+    """
+    rows: dict[tuple, list[int]] = {}
+    for one in conversions:
+        rows.setdefault((one.sheet, one.column, one.value, one.became), []).append(one.row)
+    return [
+        (sheet, listed_rows(numbers), column, value, became)
+        for (sheet, column, value, became), numbers in rows.items()
+    ]
+
+
+def listed_rows(numbers: list[int]) -> str:
+    """The first rows, and how many more there are."""
+    more = f" and {len(numbers) - SHOWN_ROWS} more" if len(numbers) > SHOWN_ROWS else ""
+    return ", ".join(map(str, numbers[:SHOWN_ROWS])) + more
 
 
 def table_lines(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:

@@ -13,7 +13,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 
 from ...models.identifiers import IdentifierField
-from ...models.spellings import Spelled
+from ...models.spellings import Spelled, fold_spelling
 from ...summaries.forest import WEEKS_IN_MONTH
 from ..documents import NOT_REPORTED, UNREADABLE
 from .constraint_check import Rule, rules_of
@@ -220,7 +220,31 @@ class CellReader:
             reading = self.read_value(column, raw, text)
         if reading.value is not None and column.model_field is not None:
             self.check_value(sheet, column, reading.value)
+        if reading.value is not None and not reading.became:
+            return replace(reading, became=self.understood_as(column, raw, text, reading.value))
         return reading
+
+    def understood_as(self, column: Column, raw: RawValue, text: str, value) -> str:
+        """What a text was taken for where it is written in another way than the value is named:
+        with a synonym, or a decimal comma. Empty where it is not.
+        """
+        if column.kind in (Kind.WHOLE, Kind.DECIMAL):
+            return f"{value}" if isinstance(raw, str) and "," in text else ""
+        if column.kind in (Kind.TERM, Kind.TERMS, Kind.PRESENT, Kind.ABSENT):
+            terms = self.spellings_of(column.vocabulary)
+            labels = terms.labels
+            parts = [text] if column.kind == Kind.TERM else parts_of_list(terms, text)
+            codes = [terms.find(part) for part in parts]
+        elif column.kind in (Kind.CHOICE, Kind.YES_NO):
+            labels = dict(column.choices) if column.choices else {True: "yes", False: "no"}
+            parts, codes = [text], [value]
+        else:
+            return ""
+        named = all(
+            fold_spelling(part) in map(fold_spelling, names_of(code, labels[code]))
+            for part, code in zip(parts, codes, strict=True)
+        )
+        return "" if named else "; ".join(dict.fromkeys(labels[code] for code in codes))
 
     def read_word(self, column: Column, text: str) -> Reading | None:
         """A state, “none”, or a word with two meanings; None for all other texts."""
@@ -300,15 +324,9 @@ class CellReader:
         return code
 
     def read_list(self, column: Column, text: str) -> tuple[str, ...]:
-        """The codes of a list, each once. Commas separate only where no semicolon does and every
-        part is a term.
-        """
+        """The codes of a list, each once."""
         terms = self.spellings_of(column.vocabulary)
-        parts = [part for part in (one.strip() for one in re.split(r"[;\n]", text)) if part]
-        if len(parts) == 1 and "," in text and terms.find(text) is None:
-            by_comma = [part.strip() for part in text.split(",") if part.strip()]
-            if any(terms.find(part) for part in by_comma):
-                parts = by_comma
+        parts = parts_of_list(terms, text)
         unknown = [part for part in parts if terms.find(part) is None]
         if unknown:
             name = column.vocabulary._meta.verbose_name
@@ -337,6 +355,21 @@ class CellReader:
         except ValidationError as error:
             own = error.messages[-1:] if column.kind == Kind.IDENTIFIER else error.messages
             raise CellError(" ".join(own)) from None
+
+
+def names_of(code, label: str) -> list[str]:
+    """What a term or a choice is called, apart from synonyms."""
+    return [str(code), label, *shorter_labels(label)]
+
+
+def parts_of_list(terms: Spellings[str], text: str) -> list[str]:
+    """What a text lists. Commas separate only where no semicolon does and a part is a term."""
+    parts = [part for part in map(str.strip, re.split(r"[;\n]", text)) if part]
+    if len(parts) == 1 and "," in text and terms.find(text) is None:
+        by_comma = [part.strip() for part in text.split(",") if part.strip()]
+        if any(terms.find(part) for part in by_comma):
+            return by_comma
+    return parts
 
 
 def is_state_word(text: str) -> bool:
@@ -460,7 +493,7 @@ def read_time(column: Column, text: str) -> Reading:
 
 
 def number_in(column: Column, text: str) -> Reading:
-    return number_from(column, decimal_of(text))
+    return number_from(column, decimal_of(text, column.kind == Kind.DECIMAL))
 
 
 def number_from(column: Column, value: Decimal) -> Reading:
@@ -473,7 +506,7 @@ def number_from(column: Column, value: Decimal) -> Reading:
     return Reading(int(value))
 
 
-def decimal_of(text: str) -> Decimal:
+def decimal_of(text: str, takes_fractions: bool = True) -> Decimal:
     """The number a text says, with a decimal point or a decimal comma. Raises CellError."""
     found = NUMBER.fullmatch(text)
     if not found or not (found[2] or found[4]):
@@ -481,9 +514,10 @@ def decimal_of(text: str) -> Decimal:
     sign, whole, mark, fraction = found.groups()
     whole = (whole or "0").replace(" ", "")
     if mark and len(fraction) == 3 and len(whole) <= 3 and not whole.startswith("0"):
+        decimal = f", or {whole}.{fraction}0" if takes_fractions else ""
         raise CellError(
-            f"“{text}” may be {whole}{fraction} or {whole}.{fraction}. Write {whole}{fraction}, or "
-            f"{whole}.{fraction}0."
+            f"“{text}” may be {whole}{fraction} or {whole}.{fraction}. Write "
+            f"{whole}{fraction}{decimal}."
         )
     return Decimal(f"{sign}{whole}.{fraction or 0}").normalize() + 0
 

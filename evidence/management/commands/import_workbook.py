@@ -12,11 +12,17 @@ from ...curation.documents import CellChange, Document
 from ...curation.drafts import Author, overwritten_by_import, save_import
 from ...curation.workbook.importing import Import, read_workbook
 from ...curation.workbook.opening import UnreadableFile
-from ...curation.workbook.report import coloured_workbook, fault_csv, fault_lines, table_lines
+from ...curation.workbook.report import (
+    coloured_workbook,
+    conversion_rows,
+    fault_csv,
+    fault_lines,
+    table_lines,
+)
 from ...models import Collection, Door
 from .. import account_named, add_user_argument
 
-CONVERSION_HEADERS = ("sheet", "row", "column", "value", "became")
+CONVERSION_HEADERS = ("sheet", "rows", "column", "value", "became")
 
 
 class Command(BaseCommand):
@@ -77,12 +83,8 @@ class Command(BaseCommand):
     def write_conversions(self, result: Import) -> None:
         if not result.conversions or not self.verbosity:
             return
-        self.stdout.write("Converted:")
-        rows = [
-            (one.sheet, str(one.row), one.column, one.value, one.became)
-            for one in result.conversions
-        ]
-        for line in table_lines(CONVERSION_HEADERS, rows):
+        self.stdout.write("Understood as something else than written:")
+        for line in table_lines(CONVERSION_HEADERS, conversion_rows(result.conversions)):
             self.stdout.write(f"  {line}")
 
     def write_faults(self, result: Import, opened, report: Path | None) -> None:

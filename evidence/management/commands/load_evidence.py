@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import transaction
+from django.db import connection, transaction
 
 from ...curation.drafts import note_loaded
 from ...curation.dumping import DRAFTS, load_drafts
@@ -50,6 +50,8 @@ class Command(BaseCommand):
 
     def handle(self, *, verbosity, folder=None, **options):
         self.file = None
+        if DataVersion._meta.db_table not in connection.introspection.table_names():
+            raise CommandError("The database has no tables yet. Run “manage.py migrate” first.")
         try:
             with transaction.atomic():
                 records = read_all(folder)

@@ -18,6 +18,8 @@ EVIDENCE = (
 READING = [
     *(f"view_{model}" for model in EVIDENCE),
     "view_studydraft", "view_studyversion", "view_signature",
+    # Whether they are named to readers, each says for themselves.
+    "view_curator", "add_curator", "change_curator", "delete_curator",
 ]
 GROUPS = {
     "Extractors": [*READING, "change_studydraft"],
@@ -58,7 +60,7 @@ def create_groups(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('evidence', '0012_drafts_and_history'),
+        ('evidence', '0013_finding_weeks'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
         ('auth', '0012_alter_user_first_name_max_length'),
         ('contenttypes', '0002_remove_content_type_name'),
