@@ -132,7 +132,18 @@ def test_somebody_who_may_not_publish_has_no_button_and_is_refused(
     assert not Patient.objects.filter(slug="beispiel-2027-1").exists()
 
 
-@pytest.mark.parametrize("step", ["undo_view", "give_up_view", "take_over_view", "publish_view"])
+@pytest.mark.parametrize(
+    "step",
+    [
+        "undo_view",
+        "give_up_view",
+        "take_over_view",
+        "withdraw_view",
+        "submit_view",
+        "send_back_view",
+        "check_view",
+    ],
+)
 def test_buttons_need_post_and_a_login(client, curator, draft, step):
     assert curator.get(address(draft, step)).status_code == 405
     assert client.post(address(draft, step)).status_code in (302, 403, 405)

@@ -441,13 +441,14 @@ def test_no_row_of_a_public_study_is_written_by_the_orm(public):
         ),
         lambda: course.indications.clear(),
         lambda: patient.prior_therapies.clear(),
-        lambda: Treatment.objects.filter(pk=course.pk).update(patient=elsewhere, number=7),
         lambda: Treatment.objects.filter(pk=hidden.pk).update(patient=patient, number=7),
         lambda: Study.objects.filter(slug="hidden").update(state="published"),
         lambda: make_study(public.collection, "shown", state="published"),
     ):
         with refused(TWO_PEOPLE):
             write()
+    with refused(""):  # a published course stays with its patient anyway
+        Treatment.objects.filter(pk=course.pk).update(patient=elsewhere, number=7)
     assert Patient.objects.get(slug="beispiel-2027-1").age_years == 61
 
 
@@ -838,7 +839,7 @@ def test_forms_of_records_are_read_only_where_two_people_publish(client, public,
         change = reverse(f"admin:evidence_{name}_change", args=[shown.pk])
         told = client.get(change).content.decode()
         assert "two people publish" in told and address(public) in told
-        assert 'name="_save"' not in told
+        assert 'name="_save"' not in told and "{#" not in told
         assert client.post(change, {}).status_code == 403
         delete = reverse(f"admin:evidence_{name}_delete", args=[shown.pk])
         assert client.post(delete, {"post": "yes"}).status_code == 403

@@ -14,14 +14,15 @@ from ..curation.drafts import Author, content_of, note_study
 from ..models import Door, Patient, Study, StudyDraft
 from ..models.base import Keyed
 from ..models.choices import Extraction
+from ..models.draft import FOUND_MESSAGE
 from ..models.publication import ONCE_PUBLISHED
 from ..models.study_parts import needs_two_people, study_of
 
+DELETED_ELSEWHERE = "two people publish in its collection; change or withdraw it as study in work"
 NEEDS_PERMISSION = (
     "Readers see this study, so changing it here needs the permission to publish. An import "
     "changes its study in work instead, for somebody to publish."
 )
-DELETED_ELSEWHERE = "two people publish in its collection; change or withdraw it as study in work"
 ASKED = "asked_to_delete"  # in a session: versions of studies, by their drafts
 NAMED = 5  # cells or patients in a message, at most
 
@@ -59,23 +60,18 @@ class VersionedAdmin:
         return type(form.__name__, (PublishingForm, form), {"may_publish": may_publish(request)})
 
     def has_change_permission(self, request, obj=None):
-        """Where two people publish, records are only looked at here."""
-        may = super().has_change_permission(request, obj)
-        return may and not needs_two_people(obj) and not is_held_back(request, obj)
+        return (
+            super().has_change_permission(request, obj)
+            and not needs_two_people(obj)
+            and not is_held_back(request, obj)
+        )
 
     def has_delete_permission(self, request, obj=None):
-        may = super().has_delete_permission(request, obj)
-        return may and not needs_two_people(obj) and not is_held_back(request, obj)
-
-    def get_deleted_objects(self, objs, request):
-        """Shows why something cannot be deleted: two people publish, or others have changed it
-        since somebody was asked.
-        """
-        deleted, counts, permissions, protected = super().get_deleted_objects(objs, request)
-        kept = [f"{record}: {DELETED_ELSEWHERE}" for record in objs if needs_two_people(record)]
-        if kept:  # where nobody may, it is no permission that somebody lacks
-            return deleted, counts, set(), [*protected, *kept]
-        return deleted, counts, permissions, [*protected, *changed_since_asked(request, objs)]
+        return (
+            super().has_delete_permission(request, obj)
+            and not needs_two_people(obj)
+            and not is_held_back(request, obj)
+        )
 
     def render_change_form(self, request, context, add=False, change=False, form_url="", obj=None):
         if obj is not None and needs_two_people(obj):
@@ -89,6 +85,16 @@ class VersionedAdmin:
         elif super().has_change_permission(request, obj) and is_held_back(request, obj):
             context["held_back"] = NEEDS_PERMISSION
         return super().render_change_form(request, context, add, change, form_url, obj)
+
+    def get_deleted_objects(self, objs, request):
+        """Shows what two people publish, and what others have changed since somebody was asked
+        whether to delete, as reasons why it is not deleted.
+        """
+        deleted, counts, permissions, protected = super().get_deleted_objects(objs, request)
+        kept = [f"{record}: {DELETED_ELSEWHERE}" for record in objs if needs_two_people(record)]
+        if kept:  # where nobody may, it is no permission that somebody lacks
+            return deleted, counts, set(), [*protected, *kept]
+        return deleted, counts, permissions, [*protected, *changed_since_asked(request, objs)]
 
     def save_model(self, request, obj, form, change):
         stored = type(obj).objects.filter(pk=obj.pk).first() if change else None
@@ -186,7 +192,7 @@ def changed_since_asked(request, records: Iterable[Keyed]) -> list[str]:
     """
     asked, told = request.session.get(ASKED, {}), []
     for study in {study_of(record) for record in records}:
-        version = note_study(study, Author(door=Door.FOUND), "As found in the tables.")
+        version = note_study(study, Author(door=Door.FOUND), FOUND_MESSAGE)
         key, number = str(version.draft_id), version.number
         if request.POST.get("post") and asked.get(key) != number:
             shown = version.draft.versions.filter(number=asked.get(key)).first()
@@ -220,7 +226,7 @@ def document_around(record: Keyed) -> Document:
 
 
 def note_found(record: Keyed) -> None:
-    note_study(study_of(record), Author(door=Door.FOUND), "As found in the tables.")
+    note_study(study_of(record), Author(door=Door.FOUND), FOUND_MESSAGE)
 
 
 def note_saved(request, record: Keyed, message: str) -> None:

@@ -18,6 +18,8 @@ EVIDENCE = (
 READING = [
     *(f"view_{model}" for model in EVIDENCE),
     "view_studydraft", "view_studyversion", "view_signature",
+    # Whether they are named to readers, each says for themselves.
+    "view_curator", "add_curator", "change_curator", "delete_curator",
 ]
 GROUPS = {
     "Extractors": [*READING, "change_studydraft"],

@@ -155,7 +155,7 @@ def test_from_the_empty_workbook_to_the_public_page(desk, site, template):
     expect(desk.locator("#content")).to_contain_text("muster-2027: changed")
     desk.get_by_role("link", name="muster-2027").click()
     expect(desk.locator("#content")).to_contain_text("State: in work, new, version 2.")
-    desk.get_by_role("link", name="Version 2").click()
+    desk.get_by_role("link", name="Version 2", exact=True).click()
     row = desk.locator("details tbody tr")
     assert row.inner_text().split("\t") == ["Age (years)", "54", "55"]
     fits_and_is_clean(desk)
