@@ -32,7 +32,7 @@ class Course:
     study: str
     design: str
     retraction: str
-    appraised: bool
+    appraised: str
     year: int | None
     reading: str
     sex: str
@@ -189,7 +189,7 @@ def all_courses(collection) -> list[Course]:
                 study=study.slug,
                 design=study.design,
                 retraction=study.retraction_status,
-                appraised=study.pk in appraised,
+                appraised="yes" if study.pk in appraised else "no",
                 year=study.year,
                 reading="not-reported" if study.extraction == "full_text" else "not-extracted",
                 sex=patient.sex,

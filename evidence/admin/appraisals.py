@@ -11,6 +11,7 @@ from ..curation.appraising import Answer, Answers, appraising, save_consensus, s
 from ..models import Appraisal, Study
 from ..models.appraisal import TOOLS, appraised_by, spelled
 from ..models.choices import AppraisalAnswer, AppraisalTool, CollectionKind, Design, State
+from .base import NumbersAsText
 
 SUITED = {
     Design.CASE_REPORT: (AppraisalTool.JBI_CASE_REPORTS, AppraisalTool.MURAD_2018),
@@ -19,7 +20,7 @@ SUITED = {
 
 
 @admin.register(Appraisal)
-class AppraisalAdmin(admin.ModelAdmin):
+class AppraisalAdmin(NumbersAsText, admin.ModelAdmin):
     """Entered by studies, not by rows: nobody sees what others say before having said it."""
 
     def has_add_permission(self, request):
