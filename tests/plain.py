@@ -5,7 +5,7 @@ filters.
 from dataclasses import dataclass
 from decimal import Decimal
 
-from evidence.models import Patient, Treatment
+from evidence.models import Appraisal, Patient, Treatment
 
 WHOLE = ("complete", "none")
 WIDER = {"ild": "lung"}  # of manifestations: whoever has the one has the other
@@ -32,6 +32,7 @@ class Course:
     study: str
     design: str
     retraction: str
+    appraised: str
     year: int | None
     reading: str
     sex: str
@@ -107,10 +108,26 @@ def with_narrower(codes: set) -> set:
     return codes | {code for code, wider in WIDER.items() if wider in codes}
 
 
+def appraised_studies() -> set[int]:
+    """Studies of which two persons have answered every question of one set, and a consensus stands
+    for each.
+    """
+    said = {}
+    for one in Appraisal.objects.all():
+        said.setdefault((one.study_id, one.tool), {}).setdefault(one.appraiser, set()).add(one.item)
+    sizes = {"jbi-case-reports": 8, "jbi-case-series": 10, "murad-2018": 8}
+    found = set()
+    for (study, tool), by_person in said.items():
+        complete = [who for who, items in by_person.items() if len(items) == sizes[tool]]
+        if "" in complete and len(complete) >= 3:
+            found.add(study)
+    return found
+
+
 def all_courses(collection) -> list[Course]:
     """Every course readers may see, each person once."""
     found, people = [], {patient.pk for patient in counted(collection)}
-    with_events, graded = set(), set()
+    with_events, graded, appraised = set(), set(), appraised_studies()
     treatments = list(
         Treatment.objects.select_related("patient__study", "inhibitor").prefetch_related(
             "patient__manifestation_records__manifestation",
@@ -172,6 +189,7 @@ def all_courses(collection) -> list[Course]:
                 study=study.slug,
                 design=study.design,
                 retraction=study.retraction_status,
+                appraised="yes" if study.pk in appraised else "no",
                 year=study.year,
                 reading="not-reported" if study.extraction == "full_text" else "not-extracted",
                 sex=patient.sex,

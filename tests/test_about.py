@@ -21,7 +21,7 @@ from .factories import make_collection, make_study
 pytestmark = pytest.mark.django_db
 
 # first, second, third: of no unit
-ORDINALS = ("treatment", "outcome", "event", "finding", "provenance")
+ORDINALS = ("treatment", "outcome", "event", "finding", "provenance", "item")
 # Each example by hand, or from the publication or program that its method names.
 WORKED = {
     "share": "22/49 patients (44.9 %, 95 % CI 31.9–58.7), 38 not known (38 not extracted)",

@@ -17,6 +17,7 @@ from simple_history.models import HistoricalChanges
 
 from evidence.models import (
     AdverseEventCategory,
+    Appraisal,
     ArchivePart,
     Curator,
     DataVersion,
@@ -31,6 +32,7 @@ from evidence.models import (
     StudyDraft,
     StudyGroup,
     StudyVersion,
+    Suggestion,
     Treatment,
 )
 from evidence.questions.filters import TreatmentFilter
@@ -48,6 +50,8 @@ MODELS = [
     if model is not ArchivePart and not issubclass(model, HistoricalChanges)
 ]
 KEPT_BY_CASEBOOK = {
+    Appraisal,
+    Suggestion,
     DataVersion,
     LoadedRecord,
     Release,

@@ -1,5 +1,6 @@
 """The rules of the tables in Python say what the database says."""
 
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
@@ -47,6 +48,10 @@ def values_for(model, condition: Q, name: str) -> st.SearchStrategy:
     elif isinstance(field, models.IntegerField | models.ForeignKey | models.AutoField):
         numbers = [one for one in at if isinstance(one, int)]
         values = st.sampled_from([0, 1, 2, *(one + step for one in numbers for step in (-1, 0, 1))])
+    elif isinstance(field, models.DateTimeField):
+        values = st.just(datetime(2027, 5, 12, 12, tzinfo=UTC))
+    elif isinstance(field, models.DateField):
+        values = st.just(date(2027, 5, 12))
     else:
         values = st.sampled_from([*TEXTS, *(str(one) for one in at)]) | st.text(max_size=12).filter(
             lambda text: "\0" not in text

@@ -88,6 +88,8 @@ def matching(asking, world, address) -> list[str]:
         ("design=case_series", ["alpha-1", "alpha-2", "alpha-3", "alpha-4"]),
         ("retraction=none_known", ["alpha-1", "alpha-2", "alpha-3", "alpha-4", "beta-1"]),
         ("retraction=retracted&retraction=concern", []),
+        ("appraised=yes", []),
+        ("appraised=no&study=beta", ["beta-1"]),
         ("year_min=2021", ["beta-1"]),
         ("year_max=2021", ["alpha-1", "alpha-2", "alpha-3", "alpha-4"]),
         ("missing=age", ["alpha-3", "alpha-4"]),
@@ -208,7 +210,7 @@ def test_every_filter_says_what_it_is():
         assert asked.label and "invalid" not in asked.label, name
 
 
-ADDED = {"assessed", "dlco_min", "dlco_max", "retraction"}
+ADDED = {"assessed", "dlco_min", "dlco_max", "retraction", "appraised"}
 
 
 def test_every_word_of_the_blueprint_is_a_filter_and_some_more():
@@ -236,6 +238,7 @@ CODES = {
     "assessed": ["1", "6", "later", "unknown"],
     "design": ["case_series", "case_report"],
     "retraction": ["none_known", "retracted"],
+    "appraised": ["yes", "no"],
     "missing": [
         *ATTRIBUTES,
         "prior.not-reported",

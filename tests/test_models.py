@@ -1,5 +1,7 @@
 """The rules the database holds: each is broken once, by a write that goes round every form."""
 
+from datetime import UTC, datetime
+
 import pytest
 from django.apps import apps
 from django.core.exceptions import ValidationError
@@ -9,6 +11,7 @@ from django.db.models import CheckConstraint, UniqueConstraint
 
 from evidence.models import (
     AdverseEvent,
+    Appraisal,
     ArchivePart,
     Collection,
     DataVersion,
@@ -33,6 +36,7 @@ from evidence.models import (
     StudyDraft,
     StudyGroup,
     StudyVersion,
+    Suggestion,
     Treatment,
 )
 from evidence.models.choices import Extraction, Missing
@@ -96,9 +100,16 @@ def everything() -> dict:
         LoadedRecord: LoadedRecord.objects.first(),
         StudyDraft: StudyDraft.objects.first(),
         StudyVersion: StudyVersion.objects.first(),
+        Appraisal: Appraisal.objects.create(
+            study=study, tool="murad-2018", item=1, appraiser="alice", answer="yes"
+        ),
+        Suggestion: Suggestion.objects.create(
+            collection=collection, study=study.slug, record="evidence.study", key=[], at=NOON
+        ),
     }
 
 
+NOON = datetime(2027, 5, 12, 12, tzinfo=UTC)
 # constraint -> the fields that break it
 BREAKING = {
     "collection_kind_coded": {"kind": "real"},
@@ -112,6 +123,14 @@ BREAKING = {
     "study_pmid_format": {"pmid": "0123"},
     "study_pmcid_format": {"pmcid": "6652034"},
     "study_nct_format": {"nct": "NCT1"},
+    "appraisal_tool_coded": {"tool": "x"},
+    "appraisal_answer_coded": {"answer": "x"},
+    "appraisal_item_of_tool": {"item": 9},
+    "appraisal_one_spelling_of_a_person": {"appraiser": "Alice"},
+    "appraisal_consensus_has_author": {"decided_by": "alice"},
+    "suggestion_stage_coded": {"stage": "x", "answered_at": NOON},
+    "suggestion_answered_once": {"answered_at": NOON},
+    "suggestion_declined_with_answer": {"stage": "declined", "answered_at": NOON},
     "study_retraction_status_coded": {"retraction_status": "x", "retraction_reason": "x"},
     "study_retraction_says_why": {"retraction_status": "retracted"},
     "study_retraction_details_need_status": {"retraction_reason": "x"},

@@ -1,3 +1,3 @@
 """Where curators enter and check records."""
 
-from . import drafts, reference, reviews, studies, suggestions  # noqa: F401  (importing registers)
+from . import appraisals, drafts, reference, reviews, studies, suggestions  # noqa: F401  (importing registers)

@@ -34,6 +34,7 @@ TABLES = {
     "Work on studies": {
         "StudyDraft": "Studies as documents; readers see nothing of it before it is published.",
         "StudyVersion": "Every state a study was ever in, with who made it so.",
+        "Appraisal": "Risk of bias by question: two appraisers, then a consensus.",
         "Suggestion": "Corrections that readers suggest, to accept or decline.",
         "Curator": "Who agreed to be named to readers.",
     },

@@ -23,7 +23,8 @@ from ..models import (
     set_key,
     term_tree,
 )
-from ..models.choices import Presence, Response, YesNo
+from ..models.appraisal import appraised_studies
+from ..models.choices import Appraised, Presence, Response, YesNo
 from ..models.knowledge import (
     NOT_SERIOUS,
     SERIOUS,
@@ -210,6 +211,15 @@ class ConditionDimension:
         return Case(*cases, default=Value(self.otherwise), output_field=CharField())
 
 
+def whether_appraised(path: str = "") -> Case:
+    """One of `Appraised`, of the study at a path."""
+    return Case(
+        When(appraised_studies(path), then=Value(Appraised.YES.value)),
+        default=Value(Appraised.NO.value),
+        output_field=CharField(),
+    )
+
+
 def scalar_dimension(level: str, name: str) -> ScalarDimension:
     return ScalarDimension(level, lambda path: F(f"{path}{name}"))
 
@@ -293,6 +303,7 @@ DIMENSIONS: dict[str, Dimension] = {
     "study": scalar_dimension(STUDY, "slug"),
     "design": scalar_dimension(STUDY, "design"),
     "retraction": scalar_dimension(STUDY, "retraction_status"),
+    "appraised": ScalarDimension(STUDY, whether_appraised),
     "reading": ScalarDimension(STUDY, lambda path: missing_reason_sql(f"{path}extraction")),
     "domain": MultiValueDimension("outcomes__domain", Outcome, "treatment", "domain"),
     "last_result": OutcomeDimension(),

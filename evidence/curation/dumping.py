@@ -14,6 +14,7 @@ from django.db import transaction
 
 from ..models import (
     AdverseEventCategory,
+    Appraisal,
     Autoantibody,
     Collection,
     FlowStep,
@@ -98,7 +99,10 @@ def collection_records(collection: Collection) -> list[dict]:
     for model, path in PARTS.items():
         owner = "collection" if model is Study else f"{path}__collection"
         records += map(record_of, with_references(model).filter(**{owner: collection}))
-    return with_links_last(in_order(records))
+    appraisals = with_references(Appraisal).filter(study__collection=collection)
+    return with_links_last(in_order(records)) + sorted(
+        map(record_of, appraisals), key=lambda record: key_of(record)[1:]
+    )
 
 
 def with_links_last(records: list[dict]) -> list[dict]:

@@ -2,6 +2,7 @@
 
 from . import lookups  # noqa: F401 (registers what it defines)
 from .adverse_event import AdverseEvent
+from .appraisal import Appraisal
 from .draft import Curator, Door, StudyDraft, StudyVersion
 from .flow import FlowStep
 from .group import GroupFinding, StudyGroup
@@ -32,6 +33,7 @@ __all__ = [
     "SIMULATED_PREFIX",
     "AdverseEvent",
     "AdverseEventCategory",
+    "Appraisal",
     "ArchivePart",
     "Autoantibody",
     "Collection",

@@ -213,6 +213,28 @@ class Verdict(TextChoices):
     NOT_COMPUTABLE = "not_computable", "not computable"
 
 
+class AppraisalTool(TextChoices):
+    """Sets of questions about risk of bias; the questions are in `models.appraisal`."""
+
+    JBI_CASE_REPORTS = "jbi-case-reports", "JBI, case reports"
+    JBI_CASE_SERIES = "jbi-case-series", "JBI, case series"
+    MURAD_2018 = "murad-2018", "Murad 2018"
+
+
+class AppraisalAnswer(TextChoices):
+    YES = "yes", "Yes"
+    NO = "no", "No"
+    UNCLEAR = "unclear", "Unclear"
+    NOT_APPLICABLE = "not_applicable", "Not applicable"
+
+
+class Appraised(TextChoices):
+    """Whether two persons have answered every question about a study, and a consensus stands."""
+
+    YES = "yes", "Yes, by two persons with a consensus"
+    NO = "no", "Not yet"
+
+
 class SuggestionStage(TextChoices):
     """What has become of a reader's suggestion."""
 

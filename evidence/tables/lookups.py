@@ -17,6 +17,7 @@ from ..models import (
     StudyGroup,
     Treatment,
 )
+from ..models.appraisal import consensus
 from ..models.choices import Ascertainment, ListCompleteness, Response, YesNo
 from ..questions.filters import describe_parts_not_asked, studies_without_groups
 from ..questions.question import Question
@@ -52,6 +53,14 @@ def manifestation_lookup(status: str):
 
 def autoantibody_lookup(status: str):
     return presence_lookup(PatientAutoantibody, "autoantibody", status)
+
+
+def appraisals(keys: list[int], question: Question) -> dict[int, list[str]]:
+    """The consensus of appraised studies, as `jbi-case-reports 1: yes`."""
+    found = consensus().filter(study__among=keys).values_list("study", "tool", "item", "answer")
+    return group_by_owner(
+        (study, f"{tool} {item}: {answer}") for study, tool, item, answer in found
+    )
 
 
 def prior_therapies(keys: list[int], question: Question) -> dict[int, list[str]]:

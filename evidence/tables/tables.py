@@ -3,8 +3,10 @@
 from django.db.models import Case, CharField, Count, F, OuterRef, Subquery, Value, When
 from django.db.models.functions import Cast, Coalesce
 
+from ..counting.dimensions import whether_appraised
 from ..models import AdverseEvent, GroupFinding, Patient, StudyGroup
 from ..models.choices import (
+    Appraised,
     Ascertainment,
     Design,
     Domain,
@@ -877,6 +879,23 @@ STUDIES = Table(
             "Reason of the notice",
             "retraction_reason",
             "Why, as the notice or Retraction Watch says.",
+            tells_missing=False,
+        ),
+        Column(
+            "appraised",
+            "Appraised",
+            whether_appraised,
+            "Whether two persons have answered every question about risk of bias, and a consensus "
+            "stands for each.",
+            labels=dict(Appraised.choices),
+        ),
+        Column(
+            "appraisal",
+            "Appraisal",
+            lookup=lists.appraisals,
+            meaning="Of an appraised study, the set of questions, the number of each and the "
+            "answer that was agreed on. The questions are on the page of the study. Answers are "
+            "not to be summed.",
             tells_missing=False,
         ),
         Column("notes", "Notes", "notes", "A curator's remarks on the study.", tells_missing=False),

@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 from django.db.models import Case, CharField, F, Q, QuerySet, Value, When
 
 from ..models import Patient, PatientAutoantibody, PatientManifestation, Provenance, Treatment
-from ..models.choices import Method, Presence
+from ..models.appraisal import consensus
+from ..models.choices import AppraisalAnswer, AppraisalTool, Method, Presence
 from ..questions.filters import (
     describe_for_patients_and_groups,
     matching_groups,
     matching_outcomes,
+    matching_studies,
     matching_treatments,
 )
 from ..questions.question import Question
@@ -254,6 +256,48 @@ PROVENANCE = Table(
     ],
 )
 
+
+def appraisal_records(question: Question) -> QuerySet:
+    """What was agreed on of the studies that answer the question."""
+    return consensus().filter(study__in=matching_studies(question).order_by().values("pk"))
+
+
+APPRAISALS = Table(
+    noun="appraisals",
+    title="Appraisals",
+    unit="answers",
+    records=appraisal_records,
+    extraction="study__extraction",
+    order=["study__slug", "tool", "item"],
+    in_words=describe_for_patients_and_groups,
+    columns=[
+        STUDY.at("study__slug"),
+        Column(
+            "tool",
+            "Questions",
+            "tool",
+            "The set of questions about risk of bias.",
+            labels=dict(AppraisalTool.choices),
+        ),
+        Column(
+            "item",
+            "Number",
+            "item",
+            "Number of the question in its set, as on the page of the study.",
+            numeric=True,
+            whole=True,
+        ),
+        Column(
+            "answer",
+            "Answer",
+            "answer",
+            "What two appraisers agreed on; not to be summed.",
+            labels=dict(AppraisalAnswer.choices),
+        ),
+        Column("reason", "Reason", "reason", "Why, in words.", tells_missing=False),
+    ],
+)
+
 TIDY = {
     tidy.noun: tidy
     for tidy in [
@@ -336,5 +380,6 @@ TIDY = {
             {("study", "group"): "groups"},
         ),
         Tidy(PROVENANCE, ("study", "provenance"), {("study",): "studies"}),
+        Tidy(APPRAISALS, ("study", "tool", "item"), {("study",): "studies"}),
     ]
 }

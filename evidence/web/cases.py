@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from functools import wraps
+from itertools import groupby
+from operator import attrgetter
 from urllib.parse import urlencode
 
 from django.db.models import Prefetch, QuerySet, prefetch_related_objects
@@ -24,6 +26,8 @@ from ..models import (
     Study,
     Treatment,
 )
+from ..models.appraisal import TOOLS, consensus
+from ..models.choices import AppraisalTool
 from ..questions.parsing import get_collection
 from ..questions.request_checks import accept_params, head_response
 from ..questions.vocabulary import vocabulary
@@ -274,6 +278,10 @@ def study_page(request: HttpRequest, collection: str, slug: str) -> HttpResponse
                 start_of(group),
             )
             for group in groups
+        ],
+        "appraisals": [
+            (AppraisalTool(tool).label, TOOLS[tool], list(answers))
+            for tool, answers in groupby(consensus().filter(study=paper), key=attrgetter("tool"))
         ],
         "suggest": start_of(paper),
         "history": summaries.study_history(paper),

@@ -13,7 +13,8 @@ import django_filters
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from ...models import GroupFinding, Indication, Study, StudyGroup, Treatment
-from ...models.choices import Design, Match, RetractionStatus, Subset
+from ...models.appraisal import appraised_condition
+from ...models.choices import Appraised, Design, Match, RetractionStatus, Subset
 from ..question import Question
 from ..vocabulary import Vocabulary
 from .filter_kinds import AnyOf, Search, SetOf
@@ -59,6 +60,9 @@ class GroupFilter(django_filters.FilterSet):
     study = AnyOf("Study", path="study__slug")
     design = AnyOf("Study design", path="study__design", choices=Design)
     retraction = AnyOf("Retraction", path="study__retraction_status", choices=RetractionStatus)
+    appraised = AnyOf(
+        "Appraised", build_condition=appraised_condition("study__"), choices=Appraised
+    )
     year_min, year_max = YEAR.at("study__year")
 
     class Meta:
@@ -147,6 +151,7 @@ class StudyFilter(django_filters.FilterSet):
     study = AnyOf("Study", path="slug")
     design = AnyOf("Study design", path="design", choices=Design)
     retraction = AnyOf("Retraction", path="retraction_status", choices=RetractionStatus)
+    appraised = AnyOf("Appraised", build_condition=appraised_condition(""), choices=Appraised)
     year_min, year_max = YEAR.at("year")
 
     class Meta:

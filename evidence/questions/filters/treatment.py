@@ -21,7 +21,9 @@ from ...models import (
     Therapy,
     Treatment,
 )
+from ...models.appraisal import appraised_condition
 from ...models.choices import (
+    Appraised,
     Ascertainment,
     Assessed,
     Design,
@@ -214,6 +216,11 @@ class TreatmentFilter(django_filters.FilterSet):
     design = AnyOf("Study design", path="patient__study__design", choices=Design)
     retraction = AnyOf(
         "Retraction", path="patient__study__retraction_status", choices=RetractionStatus
+    )
+    appraised = AnyOf(
+        "Appraised",
+        build_condition=appraised_condition("patient__study__"),
+        choices=Appraised,
     )
     year_min, year_max = YEAR
     missing = NotKnown("Not known")
