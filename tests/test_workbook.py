@@ -1341,6 +1341,12 @@ HOSTILE = {
         lambda: rezipped(plain(), {SHEET: part(plain(), SHEET).replace(b'r="2"', b'r="-2"')}),
         "order",
     ),
+    "a workbook with a row of a number without end": (
+        lambda: rezipped(
+            plain(), {SHEET: part(plain(), SHEET).replace(b'r="2"', b'r="%s"' % (b"9" * 9_000))}
+        ),
+        "order",
+    ),
     "a workbook with a row twice": (
         lambda: rezipped(plain(), {SHEET: part(plain(), SHEET).replace(b'r="3"', b'r="2"')}),
         "order",

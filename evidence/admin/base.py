@@ -62,17 +62,13 @@ class SearchedChoices(KnownChoices, AutocompleteSelectMultiple):
 
 
 class SearchedLists:
-    """Admin forms whose lists with `autocomplete_fields` stand wrong keys."""
+    """Admin forms that answer a wrong key in one of their `autocomplete_fields`."""
 
-    def formfield_for_foreignkey(self, db_field, request, **kwargs):
+    def formfield_for_dbfield(self, db_field, request, **kwargs):
         if db_field.name in self.get_autocomplete_fields(request):
-            kwargs.setdefault("widget", SearchedChoice(db_field, self.admin_site))
-        return super().formfield_for_foreignkey(db_field, request, **kwargs)
-
-    def formfield_for_manytomany(self, db_field, request, **kwargs):
-        if db_field.name in self.get_autocomplete_fields(request):
-            kwargs.setdefault("widget", SearchedChoices(db_field, self.admin_site))
-        return super().formfield_for_manytomany(db_field, request, **kwargs)
+            widget = SearchedChoices if db_field.many_to_many else SearchedChoice
+            kwargs.setdefault("widget", widget(db_field, self.admin_site))
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
 
 
 def number_input(mode: str) -> TextInput:

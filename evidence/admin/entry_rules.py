@@ -18,7 +18,7 @@ from ..curation.integrity import (
     terms_part_of_themselves,
 )
 from ..models import Collection, Manifestation
-from ..models.base import Keyed
+from ..models.base import COMPLETENESS, Keyed
 from ..models.study_parts import PARTS, needs_two_people, study_of
 
 # What a change of these may break in records that are coded with them.
@@ -68,11 +68,10 @@ FIELDS = {
 
 def field_of(issue: IntegrityIssue, form: BaseForm) -> str | None:
     """The field of a form beside which an issue is told; None: above the form."""
-    ending = "_completeness"
     words = {
-        name.removesuffix(ending).replace("_", " "): name
+        name.removesuffix(COMPLETENESS).replace("_", " "): name
         for name in form.fields
-        if name.endswith(ending)
+        if name.endswith(COMPLETENESS)
     }
     fields = (name for text, name in (FIELDS | words).items() if text in issue.problem)
     return next((name for name in fields if name in form.fields), None)

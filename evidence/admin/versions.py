@@ -11,12 +11,13 @@ from django.urls import reverse
 from ..curation.cell_states import ticked, unstated_cells, with_ticks_settled
 from ..curation.documents import Document, differences, read_document, study_record
 from ..curation.drafts import Author, content_of, note_study
-from ..models import Door, Patient, Study, StudyDraft
+from ..models import Door, Patient, Study, StudyDraft, StudyVersion
 from ..models.base import Keyed
 from ..models.choices import Extraction
 from ..models.draft import FOUND_MESSAGE
 from ..models.publication import ONCE_PUBLISHED
 from ..models.study_parts import needs_two_people, study_of
+from ..summaries.shares import listed
 
 DELETED_ELSEWHERE = "two people publish in its collection; change or withdraw it as study in work"
 NEEDS_PERMISSION = (
@@ -97,11 +98,12 @@ class VersionedAdmin:
         return deleted, counts, permissions, [*protected, *changed_since_asked(request, objs)]
 
     def save_model(self, request, obj, form, change):
-        stored = type(obj).objects.filter(pk=obj.pk).first() if change else None
+        stored = obj.stored() if change else None
         request.study_left = None
         if stored:  # a deleted record that is restored is not
             note_found(stored)
-            request.study_left = study_of(stored) if study_of(stored) != study_of(obj) else None
+            if study_of(stored) != study_of(obj):
+                request.study_left = study_of(stored)
         request.study_before = document_around(obj)
         super().save_model(request, obj, form, change)
 
@@ -128,7 +130,7 @@ class VersionedAdmin:
             self.message_user(
                 request,
                 f"The tick “every empty field was looked for” is taken off {patient}, because "
-                f"more is empty now than when it was set: {listed(cells)}. What "
+                f"more is empty now than when it was set: {listed(cells, NAMED)}. What "
                 "is empty reads “not extracted” until the tick is set again and the study is "
                 "said to be read in full.",
                 messages.WARNING,
@@ -150,8 +152,8 @@ class VersionedAdmin:
         self.message_user(
             request,
             f"The study {study} now counts as “{Extraction.IN_PART.label}”, because more of it and "
-            f"its groups is empty than before: {listed(cells)}. Once that was looked for, choose "
-            f"“{Extraction.FULL_TEXT.label}” again.",
+            f"its groups is empty than before: {listed(cells, NAMED)}. Once that was looked for, "
+            f"choose “{Extraction.FULL_TEXT.label}” again.",
             messages.WARNING,
         )
 
@@ -192,7 +194,7 @@ def changed_since_asked(request, records: Iterable[Keyed]) -> list[str]:
     """
     asked, told = request.session.get(ASKED, {}), []
     for study in {study_of(record) for record in records}:
-        version = note_study(study, Author(door=Door.FOUND), FOUND_MESSAGE)
+        version = note_found(study)
         key, number = str(version.draft_id), version.number
         if request.POST.get("post") and asked.get(key) != number:
             shown = version.draft.versions.filter(number=asked.get(key)).first()
@@ -207,12 +209,6 @@ def changed_since_asked(request, records: Iterable[Keyed]) -> list[str]:
     return told
 
 
-def listed(cells: list[str]) -> str:
-    """The first of these cells, and how many more there are."""
-    more = f" and {len(cells) - NAMED} more" if len(cells) > NAMED else ""
-    return "; ".join(cells[:NAMED]) + more
-
-
 def document_around(record: Keyed) -> Document:
     """What the tables hold of a record's study, with the states of empty cells as they are known;
     nothing of a study that is new.
@@ -225,8 +221,8 @@ def document_around(record: Keyed) -> Document:
     return read_document(study, content_of(noted.published) if noted else [])
 
 
-def note_found(record: Keyed) -> None:
-    note_study(study_of(record), Author(door=Door.FOUND), FOUND_MESSAGE)
+def note_found(record: Keyed) -> StudyVersion:
+    return note_study(study_of(record), Author(door=Door.FOUND), FOUND_MESSAGE)
 
 
 def note_saved(request, record: Keyed, message: str) -> None:

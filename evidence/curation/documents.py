@@ -20,7 +20,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 
 from ..models import PatientAutoantibody, PatientManifestation, Provenance, Study
-from ..models.base import Keyed
+from ..models.base import COMPLETENESS, Keyed
 from ..models.choices import Presence
 from ..models.study_parts import PARTS
 
@@ -31,14 +31,13 @@ UNTOUCHED = "untouched"
 # Records of their own that a record may be without: the model, and how it names its owner.
 LISTS_OF_RECORDS = {"outcomes": ("evidence.outcome", "treatment")}
 
-# Lists that are records of their own, of which a field of the owner says how whole they are: the
-# field, and how many parts of a record's key name the owner.
-LISTED_RECORDS = {
+# Records that are the items of a list: the model of its owner, the list's name there, and how many
+# parts of a record's key name the owner.
+ITEMS_OF_LISTS = {
     "evidence.patientmanifestation": ("evidence.patient", "manifestations", 1),
     "evidence.patientautoantibody": ("evidence.patient", "autoantibodies", 1),
     "evidence.adverseevent": ("evidence.treatment", "adverse_event_categories", 2),
 }
-COMPLETENESS = "_completeness"
 ORDER = {model._meta.label_lower: place for place, model in enumerate(PARTS)}
 
 Document = list[dict]
@@ -76,8 +75,8 @@ def filled_lists(document: Document) -> set[tuple[tuple, str]]:
     filled = set()
     for record in document:
         key, fields = key_of(record), record["fields"]
-        if record["model"] in LISTED_RECORDS:
-            owner, name, parts = LISTED_RECORDS[record["model"]]
+        if record["model"] in ITEMS_OF_LISTS:
+            owner, name, parts = ITEMS_OF_LISTS[record["model"]]
             if fields.get("status", Presence.PRESENT) == Presence.PRESENT:
                 filled.add(((owner, *key[1 : 1 + parts]), f"{name}{COMPLETENESS}"))
         for name in names_of(apps.get_model(record["model"])):

@@ -52,12 +52,13 @@ class Conflict(Exception):
         self.version, self.changes = version, changes
         who = version.author_name or "somebody"
         super().__init__(
-            f"{who} wrote version {version.number} meanwhile ({cells(len(changes))}). "
+            f"{who} wrote version {version.number} meanwhile ({cells_differ(len(changes))}). "
             "Nothing was overwritten."
         )
 
 
-def cells(count: int) -> str:
+def cells_differ(count: int) -> str:
+    """“1 cell differs”, “2 cells differ”."""
     return f"{count} cell differs" if count == 1 else f"{count} cells differ"
 
 

@@ -24,6 +24,7 @@ from ..models import (
     Treatment,
     set_key,
 )
+from ..models.base import COMPLETENESS
 from ..models.choices import Ascertainment, CollectionKind, ListCompleteness, Presence, State
 from ..models.measure import LEVELS, VALUE_KINDS, known_measure
 from ..models.provenance import STUDY_OF
@@ -140,11 +141,11 @@ def lists_disagree(study: Study | None = None) -> Iterator[IntegrityIssue]:
         if model is Treatment:
             records = records.select_related("patient")
         for record in records.filter(
-            listed=True, **{f"{name}_completeness": ListCompleteness.NONE}
+            listed=True, **{f"{name}{COMPLETENESS}": ListCompleteness.NONE}
         ):
             yield integrity_issue(record, f"{label} are listed, but said to be none")
         stated = [ListCompleteness.COMPLETE, ListCompleteness.PARTIAL]
-        for record in records.filter(listed=False, **{f"{name}_completeness__in": stated}):
+        for record in records.filter(listed=False, **{f"{name}{COMPLETENESS}__in": stated}):
             yield integrity_issue(
                 record, f"the list of {label} is said to be there, but nothing is listed"
             )
@@ -326,7 +327,7 @@ def outcomes_fit_their_measure(study: Study | None = None) -> Iterator[Integrity
     other_domain = ~Q(measure__domain="") & ~Q(domain=F("measure__domain"))
     has_unit = ~Q(measure__unit="") & ~Q(unit="")
     for outcome in outcomes.filter(other_domain | has_unit):
-        if misfits := outcome.measure.misfits(outcome):
+        if misfits := outcome.measure.misfits(outcome.domain, outcome.unit):
             yield integrity_issue(outcome, " ".join(misfits.values()))
 
 

@@ -1,5 +1,7 @@
 """What several models share: formats, natural keys, the published/draft verbs."""
 
+from typing import Self
+
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
@@ -52,6 +54,10 @@ def one_of(field: str, choices, *, blank: bool = False) -> CheckConstraint:
         condition=Q(**{f"{field}__in": [*([""] if blank else []), *choices.values]}),
         violation_error_message=f"Choose one of the listed values for {field.replace('_', ' ')}.",
     )
+
+
+# Of the field that says how whole a list is, after the name of the list.
+COMPLETENESS = "_completeness"
 
 
 def completeness_field(of: str, **options) -> models.CharField:
@@ -119,6 +125,10 @@ class Keyed(models.Model):
 
     class Meta:
         abstract = True
+
+    def stored(self) -> Self | None:
+        """The record as the database holds it; None before it is first saved."""
+        return type(self)._default_manager.filter(pk=self.pk).first() if self.pk else None
 
     def natural_key(self) -> tuple:
         key = []

@@ -177,10 +177,11 @@ def studies_that_name(term: Spelled) -> list[StudyDraft]:
             for model, name in fields
         )
 
-    drafts = {}
-    for version in StudyVersion.objects.only("content", "draft").iterator(chunk_size=20):
-        if version.draft_id not in drafts and any(map(names, version.content)):
-            drafts[version.draft_id] = True
+    drafts = {
+        version.draft_id
+        for version in StudyVersion.objects.only("content", "draft").iterator(chunk_size=20)
+        if any(map(names, version.content))
+    }
     return list(StudyDraft.objects.filter(pk__in=drafts).select_related("collection"))
 
 

@@ -66,23 +66,21 @@ STUDY_WAS_PUBLISHED = (
     f"OLD.state IN {SEEN} AND EXISTS (SELECT 1 FROM evidence_collection "  # noqa: S608
     f"WHERE id = OLD.collection_id AND kind = '{PUBLISHED}')"
 )
-PATIENT_WAS_PUBLISHED = (
-    f"OLD.state IN {SEEN} AND EXISTS (SELECT 1 FROM evidence_study "  # noqa: S608
+PATIENT_IS_PUBLIC = (
+    f"{{row}}.state IN {SEEN} AND EXISTS (SELECT 1 FROM evidence_study "  # noqa: S608
     "JOIN evidence_collection ON evidence_collection.id = evidence_study.collection_id "
-    f"WHERE evidence_study.id = OLD.study_id AND evidence_study.state IN {SEEN} "
+    f"WHERE evidence_study.id = {{row}}.study_id AND evidence_study.state IN {SEEN} "
     f"AND evidence_collection.kind = '{PUBLISHED}')"
 )
+PATIENT_WAS_PUBLISHED = PATIENT_IS_PUBLIC.format(row="OLD")
 PATIENT_MOVED_AWAY = (
     "NEW.study_id <> OLD.study_id AND NOT EXISTS (SELECT 1 FROM evidence_study AS here "  # noqa: S608
     "JOIN evidence_study AS there ON there.collection_id = here.collection_id "
     f"WHERE here.id = OLD.study_id AND there.id = NEW.study_id AND there.state IN {SEEN})"
 )
 COURSE_WAS_PUBLISHED = (
-    "EXISTS (SELECT 1 FROM evidence_patient "  # noqa: S608
-    "JOIN evidence_study ON evidence_study.id = evidence_patient.study_id "
-    "JOIN evidence_collection ON evidence_collection.id = evidence_study.collection_id "
-    f"WHERE evidence_patient.id = OLD.patient_id AND evidence_patient.state IN {SEEN} "
-    f"AND evidence_study.state IN {SEEN} AND evidence_collection.kind = '{PUBLISHED}')"
+    "EXISTS (SELECT 1 FROM evidence_patient AS it WHERE it.id = OLD.patient_id "  # noqa: S608
+    f"AND {PATIENT_IS_PUBLIC.format(row='it')})"
 )
 COURSE_RENAMED = "(NEW.number <> OLD.number OR NEW.patient_id <> OLD.patient_id)"
 HAS_STUDIES = "EXISTS (SELECT 1 FROM evidence_study WHERE collection_id = OLD.id)"

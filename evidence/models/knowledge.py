@@ -13,6 +13,7 @@ from functools import cached_property
 from django.db.models import Exists, OuterRef, Q
 
 from .adverse_event import AdverseEvent
+from .base import COMPLETENESS
 from .choices import Ascertainment, ListCompleteness, Presence, Response, Sex, Subset, YesNo
 from .outcome import Outcome
 from .patient import Patient, PatientAutoantibody, PatientManifestation
@@ -160,7 +161,7 @@ class TermList:
 
 def complete_list(name: str) -> Condition:
     """The list is complete, or there is nothing to list, as stated."""
-    return field_condition(**{f"{name}_completeness__in": ListCompleteness.complete_values()})
+    return field_condition(**{f"{name}{COMPLETENESS}__in": ListCompleteness.complete_values()})
 
 
 NO_EVENT = field_condition(adverse_events=Ascertainment.EXPLICITLY_NONE)

@@ -95,15 +95,15 @@ class Measure(Term):
         errors = {name: self.range_error(getattr(record, name)) for name in fields}
         return {name: error for name, error in errors.items() if error}
 
-    def misfits(self, record: models.Model) -> dict[str, str]:
+    def misfits(self, domain: str, unit: str) -> dict[str, str]:
         """What of an outcome does not go with this measure, by field: another domain than its own,
         or another unit, to which its range does not apply.
         """
         wrong = {}
-        if self.domain and record.domain and record.domain != self.domain:
+        if self.domain and domain and domain != self.domain:
             wrong["domain"] = f"{self.label} is of the domain {self.get_domain_display().lower()}."
         own = self.unit.casefold()
-        if own and record.unit and record.unit.casefold() not in (own, own.split()[0]):
+        if own and unit and unit.casefold() not in (own, own.split()[0]):
             wrong["unit"] = (
                 f"{self.label} is in {self.unit}. Leave the unit empty, or choose another measure."
             )
@@ -157,7 +157,7 @@ class Measure(Term):
             raise ValidationError(
                 {"label": f"Rules and charts know this measure as “{known}”. {AS_SYNONYM}"}
             )
-        before = type(self).objects.filter(pk=self.pk).first() if self.pk else None
+        before = self.stored()
         if before is None or before.label == self.label:
             return
         if before.outcomes.exists() or before.findings().exists():

@@ -194,7 +194,9 @@ class Outcome(Keyed):
             measure = self.measure
         except ObjectDoesNotExist:
             return  # which is said of the field itself
-        if errors := {**measure.range_errors(self, self.levels()), **measure.misfits(self)}:
+        errors = measure.range_errors(self, self.levels())
+        errors |= measure.misfits(self.domain, self.unit)
+        if errors:
             raise ValidationError(errors)
 
     def levels(self) -> tuple[str, ...]:

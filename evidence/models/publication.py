@@ -95,10 +95,6 @@ class PublicRecord(Keyed):
     def is_withdrawn(self) -> bool:
         return self.state == State.WITHDRAWN
 
-    def stored(self) -> "PublicRecord | None":
-        """The record as the database holds it; None before it is first saved."""
-        return type(self)._default_manager.filter(pk=self.pk).first() if self.pk else None
-
     def publication_errors(self) -> dict[str, str]:
         """What would break a public address, by field."""
         stored, errors = self.stored(), {}

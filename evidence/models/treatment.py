@@ -187,11 +187,10 @@ class Treatment(Keyed):
         return f"{self.patient}, course {self.number} ({self.inhibitor})"
 
     def clean(self):
-        stored = type(self).objects.filter(pk=self.pk).first() if self.pk else None
-        if stored and stored.patient.was_published:
-            for name in ("patient_id", "number"):
-                if getattr(stored, name) != getattr(self, name):
-                    raise ValidationError({name.removesuffix("_id"): COURSE_STAYS})
+        stored = self.stored()
+        for name in ("patient_id", "number") if stored else ():
+            if getattr(stored, name) != getattr(self, name) and stored.patient.was_published:
+                raise ValidationError({name.removesuffix("_id"): COURSE_STAYS})
         if self.pk and self.adverse_events != Ascertainment.EVENTS and self.events.exists():
             raise ValidationError(
                 {

@@ -68,6 +68,12 @@ def pluralize(count: int, unit: str) -> str:
     return f"{group_digits(count)} {unit_of(count, unit)}"
 
 
+def listed(items: list, most: int, separator: str = "; ") -> str:
+    """The first of some items, and how many more there are."""
+    more = f" and {len(items) - most} more" if len(items) > most else ""
+    return separator.join(map(str, items[:most])) + more
+
+
 @dataclass(frozen=True)
 class Share:
     """`count` of `known`, of one `unit`; those in whom it is not known are counted apart, by

@@ -28,6 +28,7 @@ RATIO_FROM = MEGABYTE  # a smaller part may be packed as tightly as it will
 MOST_ENTRIES = 500
 MOST_ROWS = 100_000  # of a sheet, empty ones included
 MOST_COLUMNS = 200
+MOST_DIGITS = 10  # of the number of a row
 MOST_CHARACTERS = 32_767  # of a cell, as in Excel
 CHUNK = 64 * 1024
 
@@ -42,7 +43,7 @@ REFUSED_PARTS = (
     (r"/chartsheets/", "sheets that are charts", "Delete them."),
     (r"/customui/|/webextensions/", "add-ins", "Remove them."),
 )
-ROW = re.compile(rb"<(?:\w+:)?row\s[^>]*?\br=[\"']([^\"']*)[\"']")
+ROW = re.compile(rb"<(?:\w+:)?row\s[^<>]*?\br=[\"']([^\"']*)[\"']")
 DOCTYPE = re.compile(rb"<!(DOCTYPE|ENTITY)", re.I)
 
 
@@ -200,7 +201,8 @@ def workbook_sheets(file: BinaryIO, archive: zipfile.ZipFile) -> Iterator[Opened
     if not openpyxl.DEFUSEDXML:  # it reads XML unguarded where a variable says so
         raise UnreadableFile("Workbooks are not read here: OPENPYXL_DEFUSEDXML is off.")
     for entry in archive.infolist():
-        if entry.filename.lower().startswith("xl/worksheets/") and entry.filename.endswith(".xml"):
+        name = entry.filename.lower()
+        if name.startswith("xl/worksheets/") and name.endswith(".xml"):
             refuse_rows_out_of_order(archive, entry)
     archive.close()
     file.seek(0)
@@ -223,14 +225,15 @@ def refuse_rows_out_of_order(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -
             text = kept + chunk
             whole = text.rfind(b">") + 1  # an element cut by the end of a chunk is looked at later
             for found in ROW.finditer(text, 0, whole):
-                number = int(found[1]) if found[1].isdigit() else 0
+                digits = found[1]
+                number = int(digits) if digits.isdigit() and len(digits) < MOST_DIGITS else 0
                 if number <= before:
                     raise UnreadableFile(
                         "The workbook is damaged: its rows do not stand in their order. Open it "
                         "in a spreadsheet program and save it again."
                     )
                 before = number
-            kept = text[whole:]
+            kept = text[whole:][-CHUNK:]  # the beginning of a row is shorter than that
 
 
 def sheet_rows(sheet) -> Iterator[tuple[RawValue, ...]]:

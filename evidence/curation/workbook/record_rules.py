@@ -10,8 +10,8 @@ from functools import cache
 from django.core.exceptions import ValidationError
 from django.db import models
 
-from ...models import Manifestation, Measure, Outcome
-from ...models.base import Keyed
+from ...models import Manifestation, Measure
+from ...models.base import COMPLETENESS, Keyed
 from ...models.choices import Ascertainment, Extraction, ListCompleteness, Presence, Statistic
 from ...models.measure import LEVELS, VALUE_KINDS
 from ...models.reported_total import A_WHOLE_NUMBER
@@ -20,7 +20,7 @@ from .constraint_check import Rule, rules_of
 from .in_work import InWork
 from .linking import Linked
 from .rows import Findings, Row
-from .sheets import COMPLETENESS, PRESENCES, Kind, Sheet
+from .sheets import PRESENCES, Kind, Sheet
 from .values import CellReader
 
 EVENT_LIST = "adverse_event_categories_completeness"
@@ -278,8 +278,8 @@ class RecordRules:
         measure = self.measures.get(row.values.get("measure"))
         if measure is None:
             return
-        outcome = Outcome(domain=fields.get("domain", ""), unit=fields.get("unit") or "")
-        for name, problem in measure.misfits(outcome).items():
+        misfits = measure.misfits(fields.get("domain", ""), fields.get("unit") or "")
+        for name, problem in misfits.items():
             if name not in row.faulty:
                 self.said.fault(row, name if name in row.raw else "measure", problem)
 

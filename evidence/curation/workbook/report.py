@@ -14,6 +14,7 @@ from openpyxl.utils import get_column_letter
 
 from ...downloads.rows import BYTE_ORDER_MARK, escape_formula
 from ...models.spellings import fold_spelling
+from ...summaries.shares import listed
 from .opening import UnreadableFile, open_file
 from .rows import Conversion, Fault
 from .sheets import FAULTS, SHEETS
@@ -40,15 +41,9 @@ def conversion_rows(conversions: Iterable[Conversion]) -> list[tuple[str, str, s
     for one in conversions:
         rows.setdefault((one.sheet, one.column, one.value, one.became), []).append(one.row)
     return [
-        (sheet, listed_rows(numbers), column, value, became)
+        (sheet, listed(numbers, SHOWN_ROWS, ", "), column, value, became)
         for (sheet, column, value, became), numbers in rows.items()
     ]
-
-
-def listed_rows(numbers: list[int]) -> str:
-    """The first rows, and how many more there are."""
-    more = f" and {len(numbers) - SHOWN_ROWS} more" if len(numbers) > SHOWN_ROWS else ""
-    return ", ".join(map(str, numbers[:SHOWN_ROWS])) + more
 
 
 def table_lines(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:

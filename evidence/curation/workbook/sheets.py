@@ -24,13 +24,12 @@ from ...models import (
     StudyGroup,
     Treatment,
 )
-from ...models.base import Keyed
+from ...models.base import COMPLETENESS, Keyed
 from ...models.choices import Presence
 from ...models.provenance import Provenance
 from ...models.spellings import Spelled
 
 PLACE = "place"
-COMPLETENESS = "_completeness"
 
 
 class Kind(StrEnum):

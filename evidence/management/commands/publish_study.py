@@ -3,7 +3,14 @@
 from django.core.management.base import BaseCommand, CommandError
 
 from ...curation.cell_states import state_words, unstated_cells
-from ...curation.drafts import Author, Conflict, cells, content_of, publish, unpublished_changes
+from ...curation.drafts import (
+    Author,
+    Conflict,
+    cells_differ,
+    content_of,
+    publish,
+    unpublished_changes,
+)
 from ...curation.writing import NotPublishable
 from ...models import Door, StudyDraft
 from ...models.choices import Extraction
@@ -62,6 +69,6 @@ class Command(BaseCommand):
 
     def write_changes(self, draft: StudyDraft) -> None:
         changes = unpublished_changes(draft)
-        self.stdout.write(f"{cells(len(changes))} from what readers see.")
+        self.stdout.write(f"{cells_differ(len(changes))} from what readers see.")
         for cell in unstated_cells(content_of(draft.head), content_of(draft.published)):
             self.stdout.write(f"  {cell.label}: {state_words(cell.state)}")
