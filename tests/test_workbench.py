@@ -103,7 +103,9 @@ def test_a_form_enters_what_was_changed_and_nothing_else(curator, draft):
     draft.refresh_from_db()
     assert draft.head.number == 1  # nothing was changed
     changed = {f"cell|{ONE}|age_years": "62", f"cell|{ONE}|sex": "w", f"cell|{ONE}|subset": "NR"}
-    assert form(curator, **changed).status_code == 302
+    response = form(curator, **changed)
+    assert response.status_code == 302
+    assert "“w” became Female" in curator.get(response["Location"]).text
     now = patient(draft)
     assert now["fields"] == before["fields"] | {"age_years": 62, "sex": "female"}
     assert now["states"] == {"subset": "not_reported"}

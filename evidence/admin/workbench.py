@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from html import escape
 
+from django.contrib import messages
 from django.contrib.admin import AdminSite
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
@@ -681,7 +682,8 @@ def enter_form(request: HttpRequest, desk: Desk) -> tuple[Entered | None, dict]:
             message=message_of(desk, len(edits), len(removed), pasted="paste" in sent),
         )
         said += entered.refused
-        said += [f"{edit.text} became {became}" for edit, became in entered.conversions]
+        for edit, became in entered.conversions:
+            messages.info(request, f"“{edit.text}” became {became}")
     except (ValidationError, Conflict) as error:
         said += getattr(error, "messages", [str(error)])
     desk.find_draft()
