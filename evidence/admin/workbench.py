@@ -7,7 +7,7 @@ the cells that changed, as JSON, to the same functions.
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from html import escape
 
 from django.contrib.admin import AdminSite
@@ -370,6 +370,7 @@ def cell_id(row: str, name: str) -> str:
 
 
 LONG = ("TextField",)
+NARROW = 16  # letters that an ordinary cell shows
 
 
 class Table:
@@ -513,6 +514,8 @@ class Table:
             attributes.append(f'data-list="{lists}"' if column.is_list else f'list="{lists}"')
         if column.kind in (Kind.WHOLE, Kind.DECIMAL):
             attributes.append('data-kind="number"')
+        elif is_wide(column):
+            attributes.append("data-wide")
         if none := none_word(column):
             attributes.append(f'data-none="{none}"')
         if column.stateable:
@@ -585,6 +588,12 @@ def none_word(column: Column) -> str:
         if code in codes:
             return escape(codes[code])
     return "no" if column.kind == Kind.YES_NO else ""
+
+
+@cache
+def is_wide(column: Column) -> bool:
+    """Whether what can stand in a column is longer than an ordinary cell shows."""
+    return column.is_list or max((len(label) for _, label in column.choices), default=0) > NARROW
 
 
 def list_id(column: Column) -> str:
