@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from html import escape
 
+from django.contrib import messages
 from django.contrib.admin import AdminSite
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
@@ -690,7 +691,9 @@ def enter_form(request: HttpRequest, desk: Desk) -> tuple[Entered | None, dict]:
             message=message_of(desk, len(edits), len(removed), pasted="paste" in sent),
         )
         said += entered.refused
-        said += [f"{edit.text} became {became}" for edit, became in entered.conversions]
+        if entered.conversions:  # no fault: told on the page that follows
+            told = "; ".join(f"{edit.text} became {became}" for edit, became in entered.conversions)
+            messages.success(request, f"Saved. {told}.")
     except (ValidationError, Conflict) as error:
         said += getattr(error, "messages", [str(error)])
     desk.find_draft()
