@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from evidence.curation.documents import by_key, normalised, read_document
-from evidence.curation.drafts import Author
+from evidence.curation.drafts import Author, open_draft
 from evidence.curation.signing import sign
 from evidence.curation.workbook.cells import DocumentCells, cell_columns
 from evidence.curation.workbook.grid import Grid, faults_of
@@ -651,11 +651,11 @@ def test_the_queue_says_what_is_in_work_and_what_is_to_mend(curator, draft):
     assert "To mend: 1" in page and "1 to mend</a>" in page
 
 
-def test_the_queue_leads_to_what_is_to_be_done_next(curator, draft):
+def test_the_queue_leads_to_what_is_to_be_done_next(curator, work):
     """Sent, it is to be checked; sent back, to be mended; signed, to be published."""
     ada, bob = map(User.objects.create_user, ("ada", "bob"))
-    document = with_cell(beispiel(), "patient", "age_years", 61)
-    keep(draft, document, Author(user=ada))
+    draft = open_draft(work, "beispiel-2027", Author(user=ada))
+    keep(draft, beispiel(), Author(user=ada))
     check, versions = (
         reverse("admin:check", args=["work", draft.slug]),
         reverse("admin:evidence_studydraft_change", args=[draft.pk]),
