@@ -6,7 +6,7 @@ from django import forms
 from django.contrib.admin import AdminSite
 from django.core.cache import cache
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Case, Exists, F, OuterRef, Q, Subquery, When
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import NoReverseMatch, reverse
@@ -17,8 +17,18 @@ from ..curation.drafts import Author, Conflict, open_draft, save_draft
 from ..curation.integrity import integrity_issues
 from ..curation.workbook.cells import DocumentCells
 from ..curation.workbook.grid import faults_of
-from ..models import Collection, DataVersion, Patient, Study, StudyDraft, StudyVersion
-from ..models.choices import CollectionKind, Extraction, State, YesNo
+from ..models import (
+    Collection,
+    DataVersion,
+    Meaning,
+    Patient,
+    Signature,
+    Study,
+    StudyDraft,
+    StudyVersion,
+    Suggestion,
+)
+from ..models.choices import CollectionKind, Extraction, State, SuggestionStage, YesNo
 from ..questions.form_fields import WholeNumberField
 
 SHOWN_DRAFTS = 8  # on the first page
@@ -131,14 +141,19 @@ IS_OPEN = Q(head__isnull=False) & (Q(published__isnull=True) | ~Q(head=F("publis
 
 
 def open_drafts():
-    """Studies in work that say something else than the tables, the latest first."""
-    drafts = StudyDraft.objects.filter(IS_OPEN)
+    """Studies in work that say something else than the tables, with `said`: what was last said of
+    the newest version, or None.
+    """
+    said = Signature.objects.filter(version=OuterRef("head")).order_by("-pk").values("meaning")
+    drafts = StudyDraft.objects.filter(IS_OPEN).annotate(said=Subquery(said[:1]))
     contents = ("head__content", "published__content")
     return drafts.select_related("collection", "head__author", "published").defer(*contents)
 
 
-def work_to_do(request: HttpRequest) -> dict:
-    """The context of the first page; what somebody may not see is left out."""
+def work_to_do(request: HttpRequest, most: int = SHOWN_DRAFTS) -> dict:
+    """The context of the first page; what somebody may not see is left out. `most`: of studies in
+    work.
+    """
     may = request.user.has_perm
     tasks = []
     if may("evidence.view_study"):
@@ -170,11 +185,24 @@ def work_to_do(request: HttpRequest) -> dict:
     return {
         "tasks": tasks,
         "withdrawn_patients": patients,
-        **(queue_of_work(SHOWN_DRAFTS) if may("evidence.view_studydraft") else {}),
+        **(queue_of_work(most, request.user) if may("evidence.view_studydraft") else {}),
+        "suggestions": Suggestion.objects.filter(stage=SuggestionStage.NEW).count()
+        if may("evidence.view_suggestion")
+        else 0,
         "faults": cache.get(faults_key()),
         "may_see_faults": may_see_faults(request),
         "ways_in": ways_in(request),
     }
+
+
+TO_CHECK, TO_MEND, CHECKED, IN_WORK = "To check", "To mend", "Checked, to publish", "In work"
+GROUPS = {  # of the queue, in its order, each with what it means
+    TO_CHECK: "Sent by whoever entered them. Somebody else compares each value with the source.",
+    TO_MEND: "",
+    CHECKED: "A second person has signed them.",
+    IN_WORK: "",
+}
+GROUP_OF = {Meaning.SUBMITTED: TO_CHECK, Meaning.CHECKED: CHECKED}
 
 
 @dataclass(frozen=True)
@@ -194,17 +222,38 @@ class Entry:
         return self.draft is not None and self.draft.is_behind
 
     @property
-    def is_to_mend(self) -> bool:
-        """Whether something is wrong with it, or it was published otherwise meanwhile."""
-        return bool(self.faults) or self.is_behind
+    def said(self) -> str | None:
+        """What was last said of its newest version, a `Meaning`."""
+        return self.draft.said if self.draft else None
+
+    @property
+    def faults_address(self) -> str:
+        """Where its faults are listed beside its grids."""
+        return f"{bench(self.draft.collection, self.draft.slug)}#faults"
+
+    @property
+    def is_sent_back(self) -> bool:
+        return self.said == Meaning.SENT_BACK
+
+    @property
+    def group(self) -> str:
+        """The part of the queue it stands in: what is wrong comes before what was said of it."""
+        if self.is_behind or self.is_sent_back:
+            return TO_MEND
+        if self.said in GROUP_OF:
+            return GROUP_OF[self.said]
+        return TO_MEND if self.faults else IN_WORK
 
 
-def queue_of_work(most: int) -> dict:
-    """What there is to do, the latest first: up to `most` studies in work, and those of reviews of
-    which nothing has been entered.
+def queue_of_work(most: int, user) -> dict:
+    """What there is to do: up to `most` studies in work, those to check first, then the latest;
+    and those of reviews of which nothing has been entered.
     """
     drafts = open_drafts()
-    shown = [entry_of(draft) for draft in drafts.order_by("-head__at")[:most]]
+    to_check_first = Case(When(said=Meaning.SUBMITTED, then=0), default=1)
+    in_order = drafts.order_by(to_check_first, "-head__at", "-pk")
+    may_check = user.has_perm("evidence.check_study")
+    shown = [entry_of(draft, may_check) for draft in in_order[:most]]
     not_begun = [
         Entry(study.short_name, str(study.collection), bench(study.collection, study.slug))
         for study in studies_not_begun()
@@ -213,13 +262,11 @@ def queue_of_work(most: int) -> dict:
         "queue": [
             (title, why, entries)
             for title, why, entries in (
-                ("To mend", "", [one for one in shown if one.is_to_mend]),
-                ("In work", "", [one for one in shown if not one.is_to_mend]),
-                (
-                    "Not begun",
-                    "Included by a review, without any patient or group.",
-                    not_begun,
+                *(
+                    (title, why, [one for one in shown if one.group == title])
+                    for title, why in GROUPS.items()
                 ),
+                ("Not begun", "Included by a review, without any patient or group.", not_begun),
             )
             if entries
         ],
@@ -228,7 +275,7 @@ def queue_of_work(most: int) -> dict:
     }
 
 
-def entry_of(draft: StudyDraft) -> Entry:
+def entry_of(draft: StudyDraft, may_check: bool) -> Entry:
     """A study in work, counted once for each version and each state of the data."""
     key = f"queue:{draft.head_id}:{DataVersion.current().token}"
     counts = cache.get(key)
@@ -241,6 +288,10 @@ def entry_of(draft: StudyDraft) -> Entry:
         counts = (sum(cell.is_stated for cell in found), len(found), faults)
         cache.set(key, counts, FAULTS_SECONDS)
     address = bench(draft.collection, draft.slug)
+    if draft.said == Meaning.SUBMITTED and may_check:
+        address = reverse("admin:check", args=[draft.collection.slug, draft.slug])
+    elif draft.said == Meaning.CHECKED:
+        address = reverse("admin:evidence_studydraft_change", args=[draft.pk])
     return Entry(draft.slug, str(draft.collection), address, draft, *counts)
 
 
@@ -267,8 +318,7 @@ def queue_page(request: HttpRequest, site: AdminSite) -> HttpResponse:
         raise PermissionDenied
     context = {
         **site.each_context(request),
-        **work_to_do(request),
-        **queue_of_work(MOST_DRAFTS),
+        **work_to_do(request, MOST_DRAFTS),
         "title": "Work",
     }
     return TemplateResponse(request, "admin/work.html", context)

@@ -7,7 +7,7 @@ the cells that changed, as JSON, to the same functions.
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from html import escape
 
 from django.contrib import messages
@@ -371,6 +371,7 @@ def cell_id(row: str, name: str) -> str:
 
 
 LONG = ("TextField",)
+NARROW = 16  # letters that an ordinary cell shows
 
 
 class Table:
@@ -514,6 +515,8 @@ class Table:
             attributes.append(f'data-list="{lists}"' if column.is_list else f'list="{lists}"')
         if column.kind in (Kind.WHOLE, Kind.DECIMAL):
             attributes.append('data-kind="number"')
+        elif is_wide(column):
+            attributes.append("data-wide")
         if none := none_word(column):
             attributes.append(f'data-none="{none}"')
         if column.stateable:
@@ -586,6 +589,12 @@ def none_word(column: Column) -> str:
         if code in codes:
             return escape(codes[code])
     return "no" if column.kind == Kind.YES_NO else ""
+
+
+@cache
+def is_wide(column: Column) -> bool:
+    """Whether what can stand in a column is longer than an ordinary cell shows."""
+    return column.is_list or max((len(label) for _, label in column.choices), default=0) > NARROW
 
 
 def list_id(column: Column) -> str:
@@ -682,8 +691,9 @@ def enter_form(request: HttpRequest, desk: Desk) -> tuple[Entered | None, dict]:
             message=message_of(desk, len(edits), len(removed), pasted="paste" in sent),
         )
         said += entered.refused
-        for edit, became in entered.conversions:
-            messages.info(request, f"“{edit.text}” became {became}")
+        if entered.conversions:  # no fault: told on the page that follows
+            told = "; ".join(f"{edit.text} became {became}" for edit, became in entered.conversions)
+            messages.success(request, f"Saved. {told}.")
     except (ValidationError, Conflict) as error:
         said += getattr(error, "messages", [str(error)])
     desk.find_draft()
