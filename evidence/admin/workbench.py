@@ -35,6 +35,7 @@ from ..curation.workbook.cells import (
     DocumentCells,
     Edit,
     RowError,
+    cell_columns,
 )
 from ..curation.workbook.grid import Entered, Grid, GridFault, enter, faults_of
 from ..curation.workbook.in_work import InWork
@@ -819,7 +820,7 @@ def enter_view(request: HttpRequest, desk: Desk) -> JsonResponse:
 def unknown_columns(desk: Desk, edits: list[Edit]) -> list[str]:
     if desk.name == BY_MONTH:
         return []
-    known = desk.sheet.by_field
+    known = {column.field for column in cell_columns(desk.sheet)}  # what names a row is no cell
     return [edit.field for edit in edits if edit.field not in known]
 
 
