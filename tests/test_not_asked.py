@@ -241,6 +241,7 @@ def test_a_bundle_says_it_in_readme_manifest_and_package(client, asked_world):
         "groups.csv",
         "findings.csv",
         "provenance.csv",
+        "appraisals.csv",
         "studies.ris",
         "studies.bib",
     }

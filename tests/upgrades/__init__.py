@@ -10,5 +10,5 @@ They were made so, for a version and its last commit, from this repository:
     cd - && python -m tests.upgrades.write 0.4.0 3f3d294 /tmp/then.sqlite3
 
 The last commits: 0.1.0 f119099, 0.2.0 f763db6, 0.3.0 157ade5, 0.4.0 3f3d294, 0.5.0 d00b1fa,
-0.6.0 e3ade57. When a version is finished, its file is made and added here.
+0.6.0 e3ade57, 0.7.0 dfe3549. When a version is finished, its file is made and added here.
 """
