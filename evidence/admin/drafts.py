@@ -332,7 +332,14 @@ class StudyDraftAdmin(ImportViews, admin.ModelAdmin):
 
         def withdraw(draft, based_on, author):
             patient, reason = request.POST.get("patient", ""), request.POST.get("reason", "")
-            drafts.withdraw(draft, patient, reason=reason, based_on=based_on, author=author)
+            drafts.withdraw(
+                draft,
+                patient,
+                reason=reason,
+                based_on=based_on,
+                author=author,
+                replaced_by=request.POST.get("replaced_by", ""),
+            )
 
         return self.act(request, pk, withdraw, "Withdrawn here; readers see it until you publish.")
 
