@@ -70,7 +70,12 @@ class CuratorsEntrance(AdminSite):
 
     def admin_view(self, view, cacheable=False):
         """As Django's. A form that is sent after the session has ended is held, not dropped."""
-        guarded = super().admin_view(view, cacheable)
+        from .admin.blind import refusal
+
+        def shown(request, *args, **kwargs):
+            return refusal(request, self) or view(request, *args, **kwargs)
+
+        guarded = super().admin_view(update_wrapper(shown, view), cacheable)
 
         def inner(request, *args, **kwargs):
             turned_away = request.method == "POST" and not self.has_permission(request)

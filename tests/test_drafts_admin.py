@@ -2,6 +2,8 @@
 trace.
 """
 
+from html import unescape
+
 import pytest
 from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError
@@ -17,7 +19,7 @@ from evidence.models import (
     Treatment,
 )
 
-from .drafting import beispiel, keep, published, record, with_cell
+from .drafting import all_looked_for, beispiel, keep, published, record, with_cell
 from .factories import make_patient, make_study, make_treatment
 
 pytestmark = pytest.mark.django_db
@@ -340,3 +342,28 @@ def test_everybody_agrees_for_themselves_to_be_named(client, admin_client, djang
     assert client.post(delete, {"post": "yes"}).status_code == 403
     assert admin_client.post(delete, {"post": "yes"}).status_code == 302
     assert DataVersion.current().number > before, "readers no longer see the name"
+
+
+@pytest.mark.parametrize("what", ["patient", "study"])
+def test_what_is_withdrawn_names_what_replaces_it(curator, client, work, draft, what):
+    """Readers of the old address are led on, as by the form of the record itself."""
+    make_treatment(make_patient(make_study(work, "other"), "other-1"))
+    published(draft, all_looked_for(beispiel()))
+    slug, successor = {
+        "patient": ("beispiel-2027-1", "other-1"),
+        "study": ("beispiel-2027", "other"),
+    }[what]
+    whom, reason = slug if what == "patient" else "", "Reported twice."
+    number = draft.head.number
+    for wrong, why in (("nobody-1", f"see no {what} “nobody-1”"), (slug, "replaced by itself")):
+        told = sent(curator, draft, "withdraw_view", patient=whom, reason=reason, replaced_by=wrong)
+        assert why in unescape(told)
+        draft.refresh_from_db()
+        assert draft.head.number == number
+    sent(curator, draft, "withdraw_view", patient=whom, reason=reason, replaced_by=f" {successor} ")
+    draft.refresh_from_db()
+    assert draft.head.message == f"Withdrawn: {slug}. {reason} Replaced by {successor}."
+    published(draft)
+    told = client.get(reverse(what, args=["work", slug]))
+    assert told.status_code == 410
+    assert reverse(what, args=["work", successor]) in told.content.decode()

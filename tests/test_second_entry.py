@@ -5,11 +5,14 @@ import re
 from html import unescape
 
 import pytest
+from django.apps import apps
+from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.urls import reverse
 
+from evidence.admin.blind import FINISH_FIRST, OWN_PAGES, is_of
 from evidence.curation import drafts
 from evidence.curation.checking import said_by
 from evidence.curation.documents import by_key
@@ -26,11 +29,11 @@ from evidence.curation.second_entry import (
 from evidence.curation.workbook.values import CellError
 from evidence.models import Judgement, SecondEntry, StudyDraft
 from evidence.models.checking import CELLS_STAY, ENTRY_STAYS, WROTE_IT
-from evidence.models.checking_guards import FINISH_FIRST
+from evidence.models.checking_guards import FINISH_FIRST as NOT_FINISHED
 from evidence.models.signing_guards import NAME_OF_SIGNER
 from evidence.summaries import agreement
 
-from .drafting import beispiel, keep, record, with_cell
+from .drafting import all_looked_for, beispiel, keep, record, with_cell
 from .test_signing import refused, sql
 
 pytestmark = pytest.mark.django_db
@@ -149,6 +152,96 @@ def test_somebody_else_s_second_entry_is_not_seen_by_who_may_still_enter(
     assert "Agreed in" not in told and "worsened" not in told.lower().replace(
         'value="worsened"', ""
     )
+
+
+def pages_of(draft) -> dict[str, str]:
+    """Every address of the admin that leads to one study, by name: those of the study, and those of
+    each of its records.
+    """
+    found = {}
+    for pattern in admin.site.get_urls():
+        for one in getattr(pattern, "url_patterns", [pattern]):
+            asked, name = set(one.pattern.converters), one.name or ""
+            given = {"number": 1, "grid": "courses", "patient": "beispiel-2027-1"}
+            of_model = name.startswith("evidence_") and asked & {"object_id", "pk"}
+            if {"collection", "study"} <= asked:
+                given |= {"collection": draft.collection.slug, "study": draft.slug}
+            elif of_model and (record := record_of(draft, name.split("_")[1])):
+                given |= {"object_id": record.pk, "pk": record.pk}
+            else:
+                continue
+            if asked <= set(given):
+                chosen = {key: value for key, value in given.items() if key in asked}
+                found[name] = reverse(f"admin:{name}", kwargs=chosen)
+    return found
+
+
+def record_of(draft, name: str):
+    model = apps.get_model("evidence", name)
+    return next((one for one in model.objects.all() if is_of(one, draft)), None)
+
+
+@pytest.fixture
+def begun(entered, alice, bob, people) -> StudyDraft:
+    """A published study with work that is open, of which Bob has begun a second entry; he may do
+    anything else.
+    """
+    keep(entered, all_looked_for(entered.head.content), Author(alice))
+    drafts.publish(entered, based_on=entered.head.number, author=Author(alice))
+    changed = with_cell(entered.head.content, "adverseevent", "description", "Herpes zoster")
+    keep(entered, changed, Author(alice))
+    keep_entry(entered, {ONE: {"response": "stable"}}, bob)
+    bob.is_superuser = True
+    bob.save()
+    return entered
+
+
+def test_no_page_shows_the_first_entry_before_the_second_is_finished(client, begun, people):
+    client.force_login(people["bob"])
+    pages = pages_of(begun)
+    assert {"workbench_enter", "check", "evidence_studydraft_change"} <= set(pages)
+    assert {"evidence_treatment_change", "evidence_studyversion_change"} <= set(pages)
+    assert {"evidence_studydraft_preview_view", "evidence_patient_history"} <= set(pages)
+    for name, place in pages.items():
+        if name in OWN_PAGES:
+            continue
+        for told in (client.get(place), client.post(place, {})):
+            assert told.status_code == 403, name
+            text = told.content.decode()
+            assert FINISH_FIRST in text and address() in text, name
+    assert client.get(address()).status_code == 200
+
+
+def test_nor_does_a_list(client, begun, people):
+    for seeing, name in [(False, "bob"), (True, "carl")]:
+        people["carl"].is_superuser = True
+        people["carl"].save()
+        client.force_login(people[name])
+        for model in ("study", "patient", "treatment", "adverseevent", "studyversion"):
+            place = reverse(f"admin:evidence_{model}_changelist")
+            page = client.get(place, {"all": ""}).content.decode()
+            rows = page.partition('id="result_list"')[2].partition("</table>")[0]
+            assert ("beispiel" in rows.lower()) == seeing, model
+
+
+def test_they_open_to_others_and_once_it_is_finished(client, begun, people):
+    place = reverse("admin:workbench", args=["work", "beispiel-2027"])
+    for name in ("alice", "carl"):
+        client.force_login(people[name])
+        assert client.get(place).status_code == 200
+    finish_entry(begun, people["bob"])
+    client.force_login(people["bob"])
+    assert client.get(place).status_code == 200
+
+
+def test_of_what_readers_see_the_page_says_that_it_rests_on_a_word(client, begun, people, alice):
+    client.force_login(people["bob"])
+    assert "rests on your word" not in " ".join(client.get(address()).content.decode().split())
+    drafts.publish(begun, based_on=begun.head.number, author=Author(alice))
+    page = " ".join(client.get(address()).content.decode().split())
+    assert "Readers see this study already" in page and "rests on your word" in page
+    place = reverse("admin:workbench", args=["work", "beispiel-2027"])
+    assert client.get(place).status_code == 200
 
 
 def test_who_wrote_a_version_cannot_enter(client, entered, alice):
@@ -370,7 +463,7 @@ def test_the_database_keeps_judgements(finished, alice):
 def test_nothing_is_decided_before_it_is_finished(entered, alice, bob):
     entry = entry_by(entered, bob)
     entry.save()
-    with refused(FINISH_FIRST):
+    with refused(NOT_FINISHED):
         judged(entry, alice).save()
 
 

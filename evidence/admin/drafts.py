@@ -40,6 +40,7 @@ from ..models import (
 from ..models.choices import Extraction
 from ..summaries import agreement, compare_totals
 from ..web import cases
+from .blind import Unseen
 from .imports import ImportViews
 from .record_changes import SHOWN_CHANGES, by_owner, changes_context
 from .work import IS_OPEN
@@ -331,7 +332,14 @@ class StudyDraftAdmin(ImportViews, admin.ModelAdmin):
 
         def withdraw(draft, based_on, author):
             patient, reason = request.POST.get("patient", ""), request.POST.get("reason", "")
-            drafts.withdraw(draft, patient, reason=reason, based_on=based_on, author=author)
+            drafts.withdraw(
+                draft,
+                patient,
+                reason=reason,
+                based_on=based_on,
+                author=author,
+                replaced_by=request.POST.get("replaced_by", ""),
+            )
 
         return self.act(request, pk, withdraw, "Withdrawn here; readers see it until you publish.")
 
@@ -503,7 +511,7 @@ class CuratorAdmin(admin.ModelAdmin):
         super().save_model(request, obj, form, change)
 
 
-class LookedAtAdmin(admin.ModelAdmin):
+class LookedAtAdmin(Unseen, admin.ModelAdmin):
     """Records that are written once and elsewhere: a list, and each as it is."""
 
     def has_add_permission(self, request):

@@ -19,6 +19,7 @@ from ..curation.second_entry import (
     decide,
     differences_of,
     finish_entry,
+    is_all_public,
     keep_entry,
     why_not_enter,
 )
@@ -100,6 +101,7 @@ def entry_form(request: HttpRequest, site: AdminSite, draft: StudyDraft) -> Http
         ],
         "courses": form_rows(draft, entry, texts, errors),
         "datalists": datalists(),
+        "is_public": is_all_public(draft),
     }
     return TemplateResponse(request, "admin/evidence/checking/second.html", context)
 

@@ -18,6 +18,7 @@ from ..models.draft import FOUND_MESSAGE
 from ..models.publication import ONCE_PUBLISHED
 from ..models.study_parts import needs_two_people, study_of
 from ..summaries.shares import listed
+from .blind import Unseen
 
 DELETED_ELSEWHERE = "two people publish in its collection; change or withdraw it as study in work"
 NEEDS_PERMISSION = (
@@ -47,7 +48,7 @@ class PublishingForm(BaseForm):
                 self.add_error(None, NEEDS_PERMISSION)
 
 
-class VersionedAdmin:
+class VersionedAdmin(Unseen):
     """A form of a study's record. What stood there before is a version too, so that nothing entered
     by another way is lost to the history. What readers see is changed only by somebody who may
     publish; an import changes a study in work.

@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from ..models import Collection, DataVersion, Door, Study, StudyDraft, StudyVersion
+from ..models import Collection, DataVersion, Door, Patient, Study, StudyDraft, StudyVersion
 from ..models.choices import Extraction, State
 from ..models.draft import FOUND_MESSAGE
 from ..models.signature import Meaning, Signature, newest_signature
@@ -336,15 +336,24 @@ def is_seen(draft: StudyDraft) -> bool:
 
 
 def withdraw(
-    draft: StudyDraft, patient: str, *, reason: str, based_on: int, author: Author
+    draft: StudyDraft,
+    patient: str,
+    *,
+    reason: str,
+    based_on: int,
+    author: Author,
+    replaced_by: str = "",
 ) -> StudyVersion:
     """Withdraws the study of a draft, or the patient with this public id, with the reason that
-    readers are told; a change of the draft like any other, until it is published.
+    readers are told, and the study or patient they are led to instead, if there is one; a change of
+    the draft like any other, until it is published.
 
-    Raises Conflict like `save_draft`, and ValidationError for what readers do not see.
+    Raises Conflict like `save_draft`, and ValidationError for what readers do not see, and for a
+    replacement that there is not.
     """
     if not reason.strip():
         raise ValidationError("Say the reason that readers are told.")
+    replacement = key_of_replacement(draft, patient, replaced_by.strip())
     model = "evidence.patient" if patient else "evidence.study"
     content = [record | {"fields": dict(record["fields"])} for record in content_of(draft.head)]
     found = [
@@ -356,7 +365,26 @@ def withdraw(
         raise ValidationError("Readers do not see it, so there is nothing to withdraw.")
     found[0] |= {"state": State.WITHDRAWN.value, "withdrawal_reason": reason.strip()}
     message = f"Withdrawn: {patient or draft.slug}. {reason.strip()}"
+    if replacement:
+        found[0]["replaced_by"] = replacement
+        message += f" Replaced by {replacement[-1]}."
     return save_draft(draft, content, based_on=based_on, author=author, message=message)
+
+
+def key_of_replacement(draft: StudyDraft, patient: str, slug: str) -> list[str]:
+    """The key of what replaces a withdrawn study or patient, as documents name it; empty where
+    nothing does. Raises ValidationError where readers of the collection do not see it, since they
+    are to be led there.
+    """
+    if not slug:
+        return []
+    if slug == (patient or draft.slug):
+        raise ValidationError("A record cannot be replaced by itself.")
+    model, at = (Patient, "study__collection") if patient else (Study, "collection")
+    if not model.objects.published().filter(**{at: draft.collection_id}, slug=slug).exists():
+        noun = model._meta.verbose_name
+        raise ValidationError(f"Readers of this collection see no {noun} “{slug}” to be led to.")
+    return [slug] if patient else [draft.collection.slug, slug]
 
 
 def unpublished_changes(draft: StudyDraft) -> list[CellChange]:

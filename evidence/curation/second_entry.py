@@ -63,6 +63,21 @@ def has_written(user, draft: StudyDraft) -> bool:
     return draft.versions.filter(author=user).exists()
 
 
+def blind_drafts(user) -> list[StudyDraft]:
+    """Studies of which somebody has begun a second entry and not finished it, and of which curators
+    see what readers do not. What readers see anyway cannot be kept from anybody.
+    """
+    begun = StudyDraft.objects.filter(
+        second_entries__user=user.pk, second_entries__finished_at__isnull=True
+    ).select_related("collection", "published")
+    return [draft for draft in begun.defer("published__content") if not is_all_public(draft)]
+
+
+def is_all_public(draft: StudyDraft) -> bool:
+    """Whether readers see all that curators do: a published study of which no work is open."""
+    return bool(draft.published and draft.published.is_public and not draft.is_open)
+
+
 def courses_to_enter(draft: StudyDraft) -> list[CourseToEnter]:
     """The courses of a draft, as its patients stand in it."""
     cells = DocumentCells(draft.collection, draft.slug, content_of(draft.head))
