@@ -249,7 +249,7 @@ def test_a_bundle_says_it_in_readme_manifest_and_package(client, asked_world):
     described = {
         each["name"] for each in package["resources"] if JOINED in each.get("description", "")
     }
-    assert described == {"studies", "groups", "findings", "provenance"}
+    assert described == {"studies", "groups", "findings", "provenance", "appraisals"}
     whole = ZipFile(io.BytesIO(content(client, asked_world.address("bundle.zip"))))
     assert "Not asked" not in whole.read("README.txt").decode()
 
