@@ -1,5 +1,6 @@
 """The first page of the curators’ entrance: what there is to do, then the tables by subject."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from django import forms
@@ -15,10 +16,21 @@ from django.utils.text import slugify
 from ..curation.cell_states import core_cells
 from ..curation.drafts import Author, Conflict, open_draft, save_draft
 from ..curation.integrity import integrity_issues
+from ..curation.signing import words_to_act_on
 from ..curation.workbook.cells import DocumentCells
 from ..curation.workbook.grid import faults_of
-from ..models import Collection, DataVersion, Patient, Study, StudyDraft, StudyVersion
-from ..models.choices import CollectionKind, Extraction, State, YesNo
+from ..models import (
+    Collection,
+    DataVersion,
+    Meaning,
+    Patient,
+    Signature,
+    Study,
+    StudyDraft,
+    StudyVersion,
+    Suggestion,
+)
+from ..models.choices import CollectionKind, Extraction, State, SuggestionStage, YesNo
 from ..questions.form_fields import WholeNumberField
 
 SHOWN_DRAFTS = 8  # on the first page
@@ -170,11 +182,20 @@ def work_to_do(request: HttpRequest) -> dict:
     return {
         "tasks": tasks,
         "withdrawn_patients": patients,
-        **(queue_of_work(SHOWN_DRAFTS) if may("evidence.view_studydraft") else {}),
+        **(queue_of_work(SHOWN_DRAFTS, may) if may("evidence.view_studydraft") else {}),
+        "suggestions": suggestions_to_answer(may),
         "faults": cache.get(faults_key()),
         "may_see_faults": may_see_faults(request),
         "ways_in": ways_in(request),
     }
+
+
+def suggestions_to_answer(may: Callable[[str], bool]) -> Task | None:
+    """What readers suggest and nobody has answered, for who may answer it."""
+    if not may("evidence.change_suggestion"):
+        return None
+    count = Suggestion.objects.filter(stage=SuggestionStage.NEW).count()
+    return Task(count, "to answer", changelist(Suggestion, stage__exact=SuggestionStage.NEW))
 
 
 @dataclass(frozen=True)
@@ -185,6 +206,7 @@ class Entry:
     collection: str
     address: str
     draft: StudyDraft | None = None
+    word: Signature | None = None  # what was last said of it, where something follows from that
     stated: int = 0
     cells: int = 0
     faults: int = 0
@@ -194,42 +216,55 @@ class Entry:
         return self.draft is not None and self.draft.is_behind
 
     @property
-    def is_to_mend(self) -> bool:
-        """Whether something is wrong with it, or it was published otherwise meanwhile."""
-        return bool(self.faults) or self.is_behind
+    def group(self) -> str:
+        """Under which heading it stands. What is wrong with it comes before what was said of it."""
+        meaning = self.word.meaning if self.word else ""
+        if self.faults or self.is_behind or meaning == Meaning.SENT_BACK:
+            return TO_MEND
+        return GROUP_OF.get(meaning, IN_WORK)
 
 
-def queue_of_work(most: int) -> dict:
-    """What there is to do, the latest first: up to `most` studies in work, and those of reviews of
-    which nothing has been entered.
+TO_MEND, TO_CHECK, TO_PUBLISH, IN_WORK = "To mend", "To check", "To publish", "In work"
+NOT_BEGUN = "Not begun"
+GROUP_OF = {Meaning.SUBMITTED: TO_CHECK, Meaning.CHECKED: TO_PUBLISH}
+WHY = {
+    TO_CHECK: "By somebody who wrote none of it.",
+    TO_PUBLISH: "Signed as checked by a second person.",
+    NOT_BEGUN: "Included by a review, without any patient or group.",
+}
+
+
+def queue_of_work(most: int, may: Callable[[str], bool]) -> dict:
+    """What there is to do: up to `most` studies in work, those first of whose newest version
+    something was said, then the latest; and those of reviews of which nothing has been entered.
     """
     drafts = open_drafts()
-    shown = [entry_of(draft) for draft in drafts.order_by("-head__at")[:most]]
-    not_begun = [
+    said = Exists(Signature.objects.filter(version=OuterRef("head")))
+    found = list(drafts.order_by(said.desc(), "-head__at")[:most])
+    words = words_to_act_on(found)
+    groups: dict[str, list[Entry]] = {
+        name: [] for name in (TO_MEND, TO_CHECK, TO_PUBLISH, IN_WORK, NOT_BEGUN)
+    }
+    for draft in found:
+        entry = entry_of(draft, words.get(draft.pk), may)
+        groups[entry.group].append(entry)
+    groups[NOT_BEGUN] = [
         Entry(study.short_name, str(study.collection), bench(study.collection, study.slug))
         for study in studies_not_begun()
     ]
     return {
         "queue": [
-            (title, why, entries)
-            for title, why, entries in (
-                ("To mend", "", [one for one in shown if one.is_to_mend]),
-                ("In work", "", [one for one in shown if not one.is_to_mend]),
-                (
-                    "Not begun",
-                    "Included by a review, without any patient or group.",
-                    not_begun,
-                ),
-            )
-            if entries
+            (title, WHY.get(title, ""), entries) for title, entries in groups.items() if entries
         ],
         "drafts_count": drafts.count(),
-        "drafts_shown": len(shown),
+        "drafts_shown": len(found),
     }
 
 
-def entry_of(draft: StudyDraft) -> Entry:
-    """A study in work, counted once for each version and each state of the data."""
+def entry_of(draft: StudyDraft, word: Signature | None, may: Callable[[str], bool]) -> Entry:
+    """A study in work, counted once for each version and each state of the data. It leads to where
+    this person does what comes next.
+    """
     key = f"queue:{draft.head_id}:{DataVersion.current().token}"
     counts = cache.get(key)
     if counts is None:
@@ -240,8 +275,12 @@ def entry_of(draft: StudyDraft) -> Entry:
         faults = len(faults_of(cells, content))
         counts = (sum(cell.is_stated for cell in found), len(found), faults)
         cache.set(key, counts, FAULTS_SECONDS)
-    address = bench(draft.collection, draft.slug)
-    return Entry(draft.slug, str(draft.collection), address, draft, *counts)
+    meaning, address = word.meaning if word else "", bench(draft.collection, draft.slug)
+    if meaning == Meaning.SUBMITTED and may("evidence.check_study"):
+        address = reverse("admin:check", args=[draft.collection.slug, draft.slug])
+    elif meaning == Meaning.CHECKED and may("evidence.publish_study"):
+        address = reverse("admin:evidence_studydraft_change", args=[draft.pk])
+    return Entry(draft.slug, str(draft.collection), address, draft, word, *counts)
 
 
 def studies_not_begun():
@@ -268,7 +307,7 @@ def queue_page(request: HttpRequest, site: AdminSite) -> HttpResponse:
     context = {
         **site.each_context(request),
         **work_to_do(request),
-        **queue_of_work(MOST_DRAFTS),
+        **queue_of_work(MOST_DRAFTS, request.user.has_perm),
         "title": "Work",
     }
     return TemplateResponse(request, "admin/work.html", context)
