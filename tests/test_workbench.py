@@ -426,6 +426,8 @@ def test_outcomes_by_month(curator, draft):
     }  # fmt: skip
     assert second["baseline"] == "24.1" and second["at_months"] == "6"
     assert states == {"followup": "not_reported"} and second["result"] == "stable"
+    outcomes = curator.get(address("outcomes")).content.decode()
+    assert '<span id="unplaced">0</span>' in outcomes  # the baseline, copied, and month and measure
     page = curator.get(address("by-month")).content.decode()
     assert 'aria-label="Course beispiel-2027-1 / 1, mRSS, month 3"' in page
     _, answer = sent(curator, "by-month", based_on=2, cells=[[course, "baseline@@mrss", "25"]])

@@ -891,6 +891,9 @@ def state_of(
             for fault in found
         ],
         "progress": progress_of(content, desk),
+        "tabs": render_to_string(
+            "admin/evidence/workbench/_tabs.html", {"tabs": tabs_of(desk, cells, faults)}
+        ),
     }
     if whole:
         return answer | {"table": table.html(), "unplaced": table.unplaced}
