@@ -10,13 +10,14 @@ from ..processes import ROOT
 FOLDER = ROOT / "docs" / "pictures"
 MOST_BYTES = 120_000
 COLOURS = 64  # as many as text and lines of a page need
-HEIGHTS = {"check": 760, "paper-says": 860, "public": 1000}  # of those that are not the usual
+HEIGHTS = {"check": 1000, "paper-says": 900, "public": 1000}  # of those that are not the usual
 USUAL_HEIGHT = 640
 
 
 def take(page: Page, name: str) -> None:
     """Writes one picture of the window, with a palette; fails where it is too large."""
     page.set_viewport_size({"width": 1200, "height": HEIGHTS.get(name, USUAL_HEIGHT)})
+    page.evaluate("scrollTo(0, 0); document.querySelector('.grid-box')?.scrollTo(0, 0)")
     page.wait_for_timeout(500)
     taken = Image.open(io.BytesIO(page.screenshot(animations="disabled", caret="hide")))
     small = taken.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
