@@ -949,7 +949,8 @@ def test_the_queue_says_what_comes_next_and_leads_there(client, entered, team):
     bench = client.get(reverse("admin:workbench", args=KEY)).content.decode()
     assert "Age is 62 in table 1." in bench
     checked(entered, bob, alice)
-    assert "To publish: 1" in queue(client, carl) and address(entered) in queue(client, carl)
+    to_publish = queue(client, carl)
+    assert "Checked, to publish: 1" in to_publish and address(entered) in to_publish
     assert "Age is 62" not in queue(client, alice)
     publish(entered, carl)
     assert "beispiel-2027" not in queue(client, alice)

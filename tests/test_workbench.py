@@ -6,9 +6,13 @@ from decimal import Decimal
 from html import unescape
 
 import pytest
+from django.contrib.auth.models import User
 from django.urls import reverse
+from django.utils import timezone
 
 from evidence.curation.documents import by_key, normalised, read_document
+from evidence.curation.drafts import Author, open_draft
+from evidence.curation.signing import sign
 from evidence.curation.workbook.cells import DocumentCells, cell_columns
 from evidence.curation.workbook.grid import Grid, faults_of
 from evidence.curation.workbook.pasting import paste, read_block
@@ -17,10 +21,12 @@ from evidence.curation.workbook.wide import OutcomeGrid
 from evidence.models import (
     Collection,
     DataVersion,
+    Meaning,
     Review,
     ReviewInclusion,
     Study,
     StudyDraft,
+    Suggestion,
 )
 
 from .drafting import MRSS, beispiel, keep, published, record, with_cell
@@ -103,7 +109,9 @@ def test_a_form_enters_what_was_changed_and_nothing_else(curator, draft):
     draft.refresh_from_db()
     assert draft.head.number == 1  # nothing was changed
     changed = {f"cell|{ONE}|age_years": "62", f"cell|{ONE}|sex": "w", f"cell|{ONE}|subset": "NR"}
-    assert form(curator, **changed).status_code == 302
+    response = form(curator, **changed)
+    assert response.status_code == 302
+    assert "Saved. w became Female." in curator.get(response["Location"]).text
     now = patient(draft)
     assert now["fields"] == before["fields"] | {"age_years": 62, "sex": "female"}
     assert now["states"] == {"subset": "not_reported"}
@@ -644,6 +652,45 @@ def test_the_queue_says_what_is_in_work_and_what_is_to_mend(curator, draft):
     keep(draft, with_cell(beispiel(), "treatment", "stop_reason", "lack of effect"))
     page = " ".join(curator.get("/admin/").content.decode().split())
     assert "To mend: 1" in page and "1 to mend</a>" in page
+
+
+def test_the_queue_leads_to_what_is_to_be_done_next(curator, work):
+    """Sent, it is to be checked; sent back, to be mended; signed, to be published."""
+    ada, bob = map(User.objects.create_user, ("ada", "bob"))
+    draft = open_draft(work, "beispiel-2027", Author(user=ada))
+    keep(draft, beispiel(), Author(user=ada))
+    check, versions = (
+        reverse("admin:check", args=["work", draft.slug]),
+        reverse("admin:evidence_studydraft_change", args=[draft.pk]),
+    )
+
+    def queue() -> str:
+        return " ".join(curator.get("/admin/work/").content.decode().split())
+
+    sign(draft, Meaning.SUBMITTED, based_on=draft.head.number, user=ada)
+    assert "To check: 1" in queue() and f'href="{check}">beispiel-2027' in queue()
+    sign(draft, Meaning.SENT_BACK, based_on=draft.head.number, user=bob, remark="Table 1 says 45.")
+    assert "To mend: 1" in queue() and "Sent back by bob" in queue() and check not in queue()
+    sign(draft, Meaning.SUBMITTED, based_on=draft.head.number, user=ada)
+    sign(draft, Meaning.CHECKED, based_on=draft.head.number, user=bob)
+    assert "Checked, to publish: 1" in queue() and f'href="{versions}">beispiel-2027' in queue()
+
+
+def test_the_queue_counts_suggestions_that_wait(curator, draft):
+    assert "of readers</a> to answer" not in curator.get("/admin/work/").content.decode()
+    Suggestion.objects.create(
+        collection=draft.collection,
+        study=draft.slug,
+        record="evidence.study",
+        key=["work", draft.slug],
+        field="year",
+        label="Beispiel 2027, the study: year",
+        proposed="2026",
+        passage="Title page.",
+        at=timezone.now(),
+    )
+    page = " ".join(curator.get("/admin/work/").content.decode().split())
+    assert "1 suggestion of readers</a> to answer" in page
 
 
 def test_the_queue_names_studies_of_reviews_that_nobody_has_begun(curator, work):

@@ -163,8 +163,8 @@ def compared(tool: str, me: str, own: Answers, others: dict[str, Answers]) -> li
             "item": item,
             "question": TOOLS[tool].questions[item - 1],
             "said": [
-                (AppraisalAnswer(answers[item].answer).label, answers[item].reason)
-                for answers in people.values()
+                (name, AppraisalAnswer(answers[item].answer).label, answers[item].reason)
+                for name, answers in people.items()
                 if item in answers
             ],
             "names": list(people),

@@ -28,7 +28,7 @@ from ..models import Choice, SecondEntry, StudyDraft
 from ..summaries import agreement
 from ..summaries.second_entry import FIELD_LABELS
 from .checking import draft_of
-from .workbench import whole_number
+from .workbench import is_wide, whole_number
 
 ASKED = {  # of each field, what is asked
     "serious": "Was any adverse event serious?",
@@ -132,6 +132,7 @@ def form_rows(draft: StudyDraft, entry: SecondEntry | None, texts: dict, errors:
                     "label": f"{course.row}, {label}",
                     "list": f"list-{name}",
                     "text": text,
+                    "is_wide": is_wide(column_of(name)),
                     "error": f"{error.problem}{nearest}" if error else "",
                 }
             )

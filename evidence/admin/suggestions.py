@@ -3,21 +3,23 @@
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpResponseRedirect
+from django.template.defaultfilters import date
 from django.urls import reverse
 
 from ..curation import suggestions
 from ..curation.drafts import Author
 from ..models import Suggestion
 from ..models.choices import SuggestionStage
+from .base import NumbersAsText
+from .drafts import MOMENT
 
 
 @admin.register(Suggestion)
-class SuggestionAdmin(admin.ModelAdmin):
+class SuggestionAdmin(NumbersAsText, admin.ModelAdmin):
     """Read only, but for the answer. The contact address stands on the suggestion's page alone."""
 
-    list_display = ["study", "label", "proposed", "short_passage", "stage", "at"]
+    list_display = ["label", "proposed", "stage", "sent", "short_passage"]
     list_filter = ["stage", "collection"]
-    list_display_links = ["label"]
     search_fields = ["study", "label", "proposed", "passage"]
     list_select_related = ["collection"]
     ordering = ["-at", "-pk"]
@@ -31,11 +33,11 @@ class SuggestionAdmin(admin.ModelAdmin):
         "proposed",
         "passage",
         "contact",
-        "at",
+        "sent",
         "stage",
         "answer",
         "answered_by",
-        "answered_at",
+        "answered",
     ]
 
     def get_readonly_fields(self, request, obj=None):
@@ -47,6 +49,18 @@ class SuggestionAdmin(admin.ModelAdmin):
 
     def has_delete_permission(self, request, obj=None):
         return False
+
+    def changelist_view(self, request, extra_context=None):
+        title = {"title": "Suggestions of readers"}
+        return super().changelist_view(request, title | (extra_context or {}))
+
+    @admin.display(description="sent (UTC)", ordering="at")
+    def sent(self, suggestion):
+        return date(suggestion.at, MOMENT)
+
+    @admin.display(description="answered (UTC)")
+    def answered(self, suggestion):
+        return date(suggestion.answered_at, MOMENT) if suggestion.answered_at else "–"
 
     @admin.display(description="passage of the paper")
     def short_passage(self, suggestion):
@@ -61,7 +75,8 @@ class SuggestionAdmin(admin.ModelAdmin):
     def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
         suggestion = self.get_object(request, object_id) if object_id else None
         waits = suggestion is not None and suggestion.stage == SuggestionStage.NEW
-        context = {"waits": waits, "show_save": False} | (extra_context or {})
+        title = "Answer a suggestion of a reader" if waits else "A suggestion of a reader"
+        context = {"waits": waits, "show_save": False, "title": title} | (extra_context or {})
         if request.method != "POST" or suggestion is None:
             return super().changeform_view(request, object_id, form_url, context)
         if not self.has_change_permission(request, suggestion):

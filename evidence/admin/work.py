@@ -1,13 +1,12 @@
 """The first page of the curators’ entrance: what there is to do, then the tables by subject."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from django import forms
 from django.contrib.admin import AdminSite
 from django.core.cache import cache
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Case, Exists, F, OuterRef, Q, Subquery, When
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import NoReverseMatch, reverse
@@ -143,14 +142,19 @@ IS_OPEN = Q(head__isnull=False) & (Q(published__isnull=True) | ~Q(head=F("publis
 
 
 def open_drafts():
-    """Studies in work that say something else than the tables, the latest first."""
-    drafts = StudyDraft.objects.filter(IS_OPEN)
+    """Studies in work that say something else than the tables, with `said`: what was last said of
+    the newest version, or None.
+    """
+    said = Signature.objects.filter(version=OuterRef("head")).order_by("-pk").values("meaning")
+    drafts = StudyDraft.objects.filter(IS_OPEN).annotate(said=Subquery(said[:1]))
     contents = ("head__content", "published__content")
     return drafts.select_related("collection", "head__author", "published").defer(*contents)
 
 
-def work_to_do(request: HttpRequest) -> dict:
-    """The context of the first page; what somebody may not see is left out."""
+def work_to_do(request: HttpRequest, most: int = SHOWN_DRAFTS) -> dict:
+    """The context of the first page; what somebody may not see is left out. `most`: of studies in
+    work.
+    """
     may = request.user.has_perm
     tasks = []
     if may("evidence.view_study"):
@@ -182,20 +186,24 @@ def work_to_do(request: HttpRequest) -> dict:
     return {
         "tasks": tasks,
         "withdrawn_patients": patients,
-        **(queue_of_work(SHOWN_DRAFTS, may) if may("evidence.view_studydraft") else {}),
-        "suggestions": suggestions_to_answer(may),
+        **(queue_of_work(most, request.user) if may("evidence.view_studydraft") else {}),
+        "suggestions": Suggestion.objects.filter(stage=SuggestionStage.NEW).count()
+        if may("evidence.view_suggestion")
+        else 0,
         "faults": cache.get(faults_key()),
         "may_see_faults": may_see_faults(request),
         "ways_in": ways_in(request),
     }
 
 
-def suggestions_to_answer(may: Callable[[str], bool]) -> Task | None:
-    """What readers suggest and nobody has answered, for who may answer it."""
-    if not may("evidence.change_suggestion"):
-        return None
-    count = Suggestion.objects.filter(stage=SuggestionStage.NEW).count()
-    return Task(count, "to answer", changelist(Suggestion, stage__exact=SuggestionStage.NEW))
+TO_CHECK, TO_MEND, CHECKED, IN_WORK = "To check", "To mend", "Checked, to publish", "In work"
+GROUPS = {  # of the queue, in its order, each with what it means
+    TO_CHECK: "Sent by whoever entered them. Somebody else compares each value with the source.",
+    TO_MEND: "",
+    CHECKED: "A second person has signed them.",
+    IN_WORK: "",
+}
+GROUP_OF = {Meaning.SUBMITTED: TO_CHECK, Meaning.CHECKED: CHECKED}
 
 
 @dataclass(frozen=True)
@@ -216,55 +224,54 @@ class Entry:
         return self.draft is not None and self.draft.is_behind
 
     @property
+    def faults_address(self) -> str:
+        """Where its faults are listed beside its grids."""
+        return f"{bench(self.draft.collection, self.draft.slug)}#faults"
+
+    @property
     def group(self) -> str:
-        """Under which heading it stands. What is wrong with it comes before what was said of it."""
-        meaning = self.word.meaning if self.word else ""
-        if self.faults or self.is_behind or meaning == Meaning.SENT_BACK:
+        """The part of the queue it stands in: what is wrong comes before what was said of it."""
+        meaning = self.word.meaning if self.word else None
+        if self.is_behind or meaning == Meaning.SENT_BACK:
             return TO_MEND
-        return GROUP_OF.get(meaning, IN_WORK)
+        if meaning in GROUP_OF:
+            return GROUP_OF[meaning]
+        return TO_MEND if self.faults else IN_WORK
 
 
-TO_MEND, TO_CHECK, TO_PUBLISH, IN_WORK = "To mend", "To check", "To publish", "In work"
-NOT_BEGUN = "Not begun"
-GROUP_OF = {Meaning.SUBMITTED: TO_CHECK, Meaning.CHECKED: TO_PUBLISH}
-WHY = {
-    TO_CHECK: "By somebody who wrote none of it.",
-    TO_PUBLISH: "Signed as checked by a second person.",
-    NOT_BEGUN: "Included by a review, without any patient or group.",
-}
-
-
-def queue_of_work(most: int, may: Callable[[str], bool]) -> dict:
-    """What there is to do: up to `most` studies in work, those first of whose newest version
-    something was said, then the latest; and those of reviews of which nothing has been entered.
+def queue_of_work(most: int, user) -> dict:
+    """What there is to do: up to `most` studies in work, those to check first, then the latest;
+    and those of reviews of which nothing has been entered.
     """
     drafts = open_drafts()
-    said = Exists(Signature.objects.filter(version=OuterRef("head")))
-    found = list(drafts.order_by(said.desc(), "-head__at")[:most])
+    to_check_first = Case(When(said=Meaning.SUBMITTED, then=0), default=1)
+    in_order = drafts.order_by(to_check_first, "-head__at", "-pk")
+    may_check, found = user.has_perm("evidence.check_study"), list(in_order[:most])
     words = words_to_act_on(found)
-    groups: dict[str, list[Entry]] = {
-        name: [] for name in (TO_MEND, TO_CHECK, TO_PUBLISH, IN_WORK, NOT_BEGUN)
-    }
-    for draft in found:
-        entry = entry_of(draft, words.get(draft.pk), may)
-        groups[entry.group].append(entry)
-    groups[NOT_BEGUN] = [
+    shown = [entry_of(draft, words.get(draft.pk), may_check) for draft in found]
+    not_begun = [
         Entry(study.short_name, str(study.collection), bench(study.collection, study.slug))
         for study in studies_not_begun()
     ]
     return {
         "queue": [
-            (title, WHY.get(title, ""), entries) for title, entries in groups.items() if entries
+            (title, why, entries)
+            for title, why, entries in (
+                *(
+                    (title, why, [one for one in shown if one.group == title])
+                    for title, why in GROUPS.items()
+                ),
+                ("Not begun", "Included by a review, without any patient or group.", not_begun),
+            )
+            if entries
         ],
         "drafts_count": drafts.count(),
-        "drafts_shown": len(found),
+        "drafts_shown": len(shown),
     }
 
 
-def entry_of(draft: StudyDraft, word: Signature | None, may: Callable[[str], bool]) -> Entry:
-    """A study in work, counted once for each version and each state of the data. It leads to where
-    this person does what comes next.
-    """
+def entry_of(draft: StudyDraft, word: Signature | None, may_check: bool) -> Entry:
+    """A study in work, counted once for each version and each state of the data."""
     key = f"queue:{draft.head_id}:{DataVersion.current().token}"
     counts = cache.get(key)
     if counts is None:
@@ -275,10 +282,10 @@ def entry_of(draft: StudyDraft, word: Signature | None, may: Callable[[str], boo
         faults = len(faults_of(cells, content))
         counts = (sum(cell.is_stated for cell in found), len(found), faults)
         cache.set(key, counts, FAULTS_SECONDS)
-    meaning, address = word.meaning if word else "", bench(draft.collection, draft.slug)
-    if meaning == Meaning.SUBMITTED and may("evidence.check_study"):
+    address = bench(draft.collection, draft.slug)
+    if draft.said == Meaning.SUBMITTED and may_check:
         address = reverse("admin:check", args=[draft.collection.slug, draft.slug])
-    elif meaning == Meaning.CHECKED and may("evidence.publish_study"):
+    elif draft.said == Meaning.CHECKED:
         address = reverse("admin:evidence_studydraft_change", args=[draft.pk])
     return Entry(draft.slug, str(draft.collection), address, draft, word, *counts)
 
@@ -306,8 +313,7 @@ def queue_page(request: HttpRequest, site: AdminSite) -> HttpResponse:
         raise PermissionDenied
     context = {
         **site.each_context(request),
-        **work_to_do(request),
-        **queue_of_work(MOST_DRAFTS, request.user.has_perm),
+        **work_to_do(request, MOST_DRAFTS),
         "title": "Work",
     }
     return TemplateResponse(request, "admin/work.html", context)

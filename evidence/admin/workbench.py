@@ -7,9 +7,10 @@ the cells that changed, as JSON, to the same functions.
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from html import escape
 
+from django.contrib import messages
 from django.contrib.admin import AdminSite
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
@@ -35,6 +36,7 @@ from ..curation.workbook.cells import (
     DocumentCells,
     Edit,
     RowError,
+    cell_columns,
 )
 from ..curation.workbook.grid import Entered, Grid, GridFault, enter, faults_of
 from ..curation.workbook.in_work import InWork
@@ -372,6 +374,7 @@ def cell_id(row: str, name: str) -> str:
 
 
 LONG = ("TextField",)
+NARROW = 16  # letters that an ordinary cell shows
 
 
 class Table:
@@ -515,6 +518,8 @@ class Table:
             attributes.append(f'data-list="{lists}"' if column.is_list else f'list="{lists}"')
         if column.kind in (Kind.WHOLE, Kind.DECIMAL):
             attributes.append('data-kind="number"')
+        elif is_wide(column):
+            attributes.append("data-wide")
         if none := none_word(column):
             attributes.append(f'data-none="{none}"')
         if column.stateable:
@@ -587,6 +592,12 @@ def none_word(column: Column) -> str:
         if code in codes:
             return escape(codes[code])
     return "no" if column.kind == Kind.YES_NO else ""
+
+
+@cache
+def is_wide(column: Column) -> bool:
+    """Whether what can stand in a column is longer than an ordinary cell shows."""
+    return column.is_list or max((len(label) for _, label in column.choices), default=0) > NARROW
 
 
 def list_id(column: Column) -> str:
@@ -683,7 +694,9 @@ def enter_form(request: HttpRequest, desk: Desk) -> tuple[Entered | None, dict]:
             message=message_of(desk, len(edits), len(removed), pasted="paste" in sent),
         )
         said += entered.refused
-        said += [f"{edit.text} became {became}" for edit, became in entered.conversions]
+        if entered.conversions:  # no fault: told on the page that follows
+            told = "; ".join(f"{edit.text} became {became}" for edit, became in entered.conversions)
+            messages.success(request, f"Saved. {told}.")
     except (ValidationError, Conflict) as error:
         said += getattr(error, "messages", [str(error)])
     desk.find_draft()
@@ -809,7 +822,7 @@ def enter_view(request: HttpRequest, desk: Desk) -> JsonResponse:
 def unknown_columns(desk: Desk, edits: list[Edit]) -> list[str]:
     if desk.name == BY_MONTH:
         return []
-    known = desk.sheet.by_field
+    known = {column.field for column in cell_columns(desk.sheet)}  # what names a row is no cell
     return [edit.field for edit in edits if edit.field not in known]
 
 

@@ -51,6 +51,11 @@ class ReportedTotal(Keyed):
     study = models.ForeignKey(Study, on_delete=models.CASCADE, related_name="reported_totals")
     number = models.PositiveSmallIntegerField(default=1)
     quantity = models.CharField("of what", max_length=20, choices=Reported.choices)
+    statistic = models.CharField(max_length=8, choices=Statistic.choices)
+    value = models.DecimalField("printed", max_digits=9, decimal_places=3)
+    of_n = models.PositiveIntegerField(
+        "of N", null=True, blank=True, help_text="The number of patients printed with it."
+    )
     manifestation = term_field(Manifestation)
     autoantibody = term_field(Autoantibody)
     inhibitor = term_field(JAKInhibitor)
@@ -59,17 +64,12 @@ class ReportedTotal(Keyed):
     at_months = models.DecimalField(
         "assessed at (month)", max_digits=6, decimal_places=1, null=True, blank=True
     )
-    statistic = models.CharField(max_length=8, choices=Statistic.choices)
-    value = models.DecimalField("printed", max_digits=9, decimal_places=3)
     decimals = models.PositiveSmallIntegerField(
         "printed decimals",
         null=True,
         blank=True,
         help_text="Digits after the point where the last are zeros: 24.0 has 1. Empty: as many as "
         "the number has.",
-    )
-    of_n = models.PositiveIntegerField(
-        "of N", null=True, blank=True, help_text="The number of patients printed with it."
     )
     spread = models.CharField("SD or range, as printed", max_length=60, blank=True)
     locator = models.CharField("place", max_length=120, blank=True, help_text="Abstract; table 2.")

@@ -127,6 +127,9 @@ def patient_page(request: HttpRequest, collection: str, slug: str) -> HttpRespon
             earlier_history(person),
             collection_record,
         ),
+        "history": None
+        if collection_record.is_simulated
+        else summaries.study_history(person.study),
         "counted_report": counted_report,
         "other_reports": other_reports,
         "companions": Patient.objects.within(collection_record)

@@ -295,7 +295,7 @@ def sign(team: Team, page: Page) -> None:
 def one_character_more(team: Team, ada: Page, eva: Page) -> None:
     """Signed, it can be published; one character more, and it cannot."""
     team.work(eva)
-    expect(eva.get_by_role("heading", name="To publish: 1")).to_be_visible()
+    expect(eva.get_by_role("heading", name="Checked, to publish: 1")).to_be_visible()
     eva.get_by_role("link", name=STUDY).click()
     expect(eva.get_by_role("link", name=re.compile("^Publish version"))).to_be_visible()
 

@@ -28,6 +28,7 @@ from .sheets import (
     EVENTS,
     FINDINGS,
     GROUPS,
+    LISTED_TWICE,
     OUTCOME_ROWS,
     PATIENTS,
     PLACE,
@@ -368,6 +369,7 @@ class DocumentCells:
         listed = PATIENT_LISTS.get(column.field)
         if listed:
             status = column.field.removeprefix(f"{listed}_")
+            self.refuse_twice(column, listed, row, status, codes)
             self.listed[listed, row, status] = set(codes)
         elif codes:
             fields[column.field] = [[code] for code in codes]
@@ -385,6 +387,14 @@ class DocumentCells:
         elif reading.is_none:
             states.pop(column.completeness, None)
             fields[column.completeness] = "none"
+
+    def refuse_twice(self, column: Column, listed: str, row: str, status: str, codes) -> None:
+        """Raises CellError for a term that the other list has: a document names each once."""
+        others = (one for one in Presence.values if one != status)
+        taken = {code for one in others for code in self.listed.get((listed, row, one), ())}
+        if both := [code for code in codes if code in taken]:
+            labels = self.reader.spellings_of(column.vocabulary).labels
+            raise CellError(LISTED_TWICE.format("; ".join(labels[code] for code in both)))
 
     def write_place(
         self, sheet: Sheet, row: str, column: Column, reading: Reading | None, place: str

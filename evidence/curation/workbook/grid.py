@@ -197,25 +197,18 @@ def enter(
                 now.remove(grid.sheet, row)
             except RowError as error:
                 entered.refused.append(str(error))
+        later = []  # cells that may be right once the others are entered
         for edit in edits:
-            row = entered.renamed.get(edit.row, edit.row)
-            one = Edit(row, edit.field, edit.text)
             try:
-                if then is not None and then.is_gone(now, row):
-                    entered.refused.append(
-                        f"“{edit.text}” is not entered: {row} was taken away meanwhile."
-                    )
-                    continue
-                if then is not None and (clash := then.clash(now, one)):
-                    entered.clashes.append(clash)
-                    continue
-                reading = grid.write(now, row, edit.field, edit.text, place)
-                if reading is not None and reading.became:
-                    entered.conversions.append((one, reading.became))
+                enter_cell(grid, now, then, edit, place, entered)
+            except CellError:
+                later.append(edit)
+        for edit in later:
+            try:
+                enter_cell(grid, now, then, edit, place, entered)
             except CellError as error:
-                entered.errors.append((one, error))
-            except RowError as error:
-                entered.refused.append(str(error))
+                row = entered.renamed.get(edit.row, edit.row)
+                entered.errors.append((Edit(row, edit.field, edit.text), error))
         entered.version = save_draft(
             held,
             now.document(),
@@ -225,6 +218,32 @@ def enter(
         )
     draft.head = entered.version
     return entered
+
+
+def enter_cell(
+    grid: Grid,
+    now: DocumentCells,
+    then: "Earlier | None",
+    edit: Edit,
+    place: str,
+    entered: Entered,
+) -> None:
+    """Writes one cell. Raises CellError where it cannot be, as it stands now."""
+    row = entered.renamed.get(edit.row, edit.row)
+    one = Edit(row, edit.field, edit.text)
+    try:
+        if then is not None and then.is_gone(now, row):
+            entered.refused.append(f"“{edit.text}” is not entered: {row} was taken away meanwhile.")
+            return
+        if then is not None and (clash := then.clash(now, one)):
+            entered.clashes.append(clash)
+            return
+        reading = grid.write(now, row, edit.field, edit.text, place)
+    except RowError as error:
+        entered.refused.append(str(error))
+        return
+    if reading is not None and reading.became:
+        entered.conversions.append((one, reading.became))
 
 
 class Earlier:

@@ -7,6 +7,7 @@ from ...models import Collection, Patient, Study, StudyDraft
 from ..documents import Document, by_key, read_document
 
 IDENTIFIERS = ("doi", "pmid", "pmcid", "nct")
+TELLING = (*IDENTIFIERS, "extraction")  # which studies are one
 
 
 @dataclass
@@ -27,13 +28,13 @@ class InWork:
 
     @cached_property
     def studies(self) -> dict[str, dict]:
-        """Identifiers of every study, by its slug."""
-        in_tables = Study.objects.filter(collection=self.collection)
-        studies = {row.pop("slug"): row for row in in_tables.values("slug", *IDENTIFIERS)}
+        """Identifiers of every study, by its slug, and what was read of it."""
+        in_tables, names = Study.objects.filter(collection=self.collection), TELLING
+        studies = {row.pop("slug"): row for row in in_tables.values("slug", *names)}
         path = "head__content__0__fields__"  # the study comes first in a document
         drafts = StudyDraft.objects.filter(collection=self.collection, head__isnull=False)
-        for row in drafts.values("slug", *(path + name for name in IDENTIFIERS)):
-            studies[row["slug"]] = {name: str(row[path + name] or "") for name in IDENTIFIERS}
+        for row in drafts.values("slug", *(path + name for name in names)):
+            studies[row["slug"]] = {name: str(row[path + name] or "") for name in names}
         return studies
 
     def document(self, slug: str) -> Document:

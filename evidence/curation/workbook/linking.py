@@ -13,6 +13,7 @@ from difflib import get_close_matches
 from django.utils.text import slugify
 
 from ...models import Collection, Patient
+from ...models.choices import Extraction
 from .in_work import IDENTIFIERS, InWork
 from .rows import Findings, Row
 from .sheets import COURSES, EVENTS, FINDINGS, GROUPS, OUTCOME_ROWS, PATIENTS, STUDIES, TOTALS
@@ -21,6 +22,10 @@ SIMULATED_PREFIX = "SIM-"
 MOST_SEARCHED = 300  # names that mean nothing for which near ones are looked for
 BATCH = 500
 NEIGHBOURS = 20  # rows before and after one that may be of the same patient
+
+
+def is_registration(extraction) -> bool:
+    return extraction == Extraction.REGISTRY
 
 
 def letters(text: str) -> str:
@@ -96,7 +101,7 @@ class Linker:
     # -- studies and what names them
 
     def link_studies(self, rows: list[Row]) -> None:
-        seen: dict[tuple[str, str], Row] = {}
+        seen: dict[tuple[str, str, bool], Row] = {}
         for row in rows:
             slug = row.values.get("slug")
             if slug is None:
@@ -110,15 +115,23 @@ class Linker:
                     self.check_identifier(row, slug, name, str(value), seen)
 
     def check_identifier(self, row: Row, slug, name: str, value: str, seen: dict) -> None:
-        """One publication is one study."""
-        folded = value.casefold()
-        other = seen.setdefault((name, folded), row)
+        """One publication is one study. A trial's paper and its registration are two, which have
+        one number.
+        """
+        extraction = row.values.get("extraction")
+        if extraction is None:  # the row says nothing of it
+            extraction = self.in_work.studies.get(slug, {}).get("extraction")
+        folded, registered = value.casefold(), is_registration(extraction)
+        by_number = name == "nct" and registered
+        other = seen.setdefault((name, folded, by_number), row)
         if other is not row:
             if "slug" not in row.faulty:
                 self.said.fault(row, name, f"The study in row {other.number} has it already.")
             return
         for other_slug, held in self.in_work.studies.items():
             if other_slug != slug and held[name].casefold() == folded:
+                if name == "nct" and is_registration(held["extraction"]) != registered:
+                    continue
                 if other_slug in self.linked.studies:
                     continue  # the workbook says what that one has now
                 self.said.fault(row, name, f"The study {other_slug} has it already.")

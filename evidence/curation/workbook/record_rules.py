@@ -20,7 +20,7 @@ from .constraint_check import Rule, rules_of
 from .in_work import InWork
 from .linking import Linked
 from .rows import Findings, Row
-from .sheets import PRESENCES, Kind, Sheet
+from .sheets import LISTED_TWICE, PRESENCES, Kind, Sheet
 from .values import CellReader
 
 EVENT_LIST = "adverse_event_categories_completeness"
@@ -169,8 +169,7 @@ class RecordRules:
         labels = self.reader.spellings_of(row.sheet.column(f"{name}_absent").vocabulary).labels
         both = [labels[code] for code in present if code in absent]
         if both:
-            problem = f"Listed as present and as absent: {'; '.join(both)}."
-            self.said.fault(row, to_change, problem)
+            self.said.fault(row, to_change, LISTED_TWICE.format("; ".join(both)))
         elif name == "manifestations":
             wider = [
                 (code, other)

@@ -133,6 +133,7 @@ WITHOUT_STATE |= {"decimals", "of_n", "spread", "locator"}  # of what the paper 
 WITHOUT_PLACE = WITHOUT_STATE | {"label", "number", "slug", "kind", "item", "harm"}
 WITHOUT_PLACE |= {"mixed_inhibitors", "domain"}
 PRESENCES = {"manifestations": PatientManifestation, "autoantibodies": PatientAutoantibody}
+LISTED_TWICE = "Listed as present and as absent: {}."  # of terms, by their labels
 LIST_HELP = "Several are separated by semicolons."
 ID_HELP = {
     "study": "The study’s address, such as fujita-2019, as on the sheet Studies.",
