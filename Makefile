@@ -13,7 +13,7 @@ ENV := set -a; asked="$(PORT)"; if [ -f .env ]; then . ./.env; fi; \
 	CASEBOOK_SECRET_KEY=$${CASEBOOK_SECRET_KEY:-$$(cat var/secret-key)}; \
 	CASEBOOK_HTTPS=$${CASEBOOK_HTTPS:-0}; PORT=$${asked:-$${PORT:-8000}}; set +a;
 
-.PHONY: run prepare vendor test test-fast coverage mutate test-browser bench bench-short lint format check help clean
+.PHONY: run prepare vendor test test-fast coverage mutate test-browser pictures bench bench-short lint format check help clean
 
 run: prepare
 	@$(ENV) exec $(BIN)/gunicorn -c python:evidence.gunicorn_conf evidence.wsgi
@@ -80,6 +80,10 @@ mutate: $(VENV)/.installed-dev
 test-browser: $(VENV)/.installed-dev var/static/.collected
 	@$(BIN)/python -m pytest -m browser
 
+# The pictures of docs/curating.md, taken anew in a real browser.
+pictures: $(VENV)/.installed-dev var/static/.collected
+	@$(BIN)/python -m pytest -m browser tests/browser/test_whole_way.py --take-pictures
+
 SIZES ?= 1000 100000 1000000
 
 var/bench/venv/.installed: benchmarks/requirements.txt
@@ -121,6 +125,7 @@ help:
 	@echo "make coverage      make test, and which lines and branches it reached"
 	@echo "make mutate        what no test of statistics/ and questions/ notices in changed files; BASE=commit, FILES=names"
 	@echo "make test-browser  tests in a real Chromium"
+	@echo "make pictures      the pictures of docs/curating.md, in a real Chromium"
 	@echo "make bench         measure beside other tools, an hour; SIZES=\"1000 100000\" takes ten minutes"
 	@echo "make bench-short   only that the measuring runs and that all answers agree"
 	@echo "make check         lint, formatting, missing migrations, deployment settings, the simulated fixture"

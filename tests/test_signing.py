@@ -925,3 +925,59 @@ def test_the_upgrade_stops_at_two_accounts_of_one_name(alice):
     get_user_model().objects.bulk_create([get_user_model()(username="Alice ")])
     with pytest.raises(CommandError, match=r"Nothing was changed\.(.|\n)*'alice', 'Alice '"):
         migration.refuse_names_twice(apps, None)
+
+
+# In the queue.
+
+
+def queue(client, user) -> str:
+    client.force_login(user)
+    return " ".join(client.get("/admin/work/").content.decode().split())
+
+
+def test_the_queue_says_what_comes_next_and_leads_there(client, entered, team):
+    alice, bob, carl = (team[name] for name in ("alice", "bob", "carl"))
+    check = reverse("admin:check", args=KEY)
+    assert "In work: 1" in queue(client, bob) and check not in queue(client, bob)
+    say(entered, Meaning.SUBMITTED, alice)
+    assert "To check: 1" in queue(client, bob) and check in queue(client, bob)
+    assert "To check: 1" in queue(client, alice) and check not in queue(client, alice)
+    say(entered, Meaning.SENT_BACK, bob, "Age is 62 in table 1.")
+    keep(entered, with_cell(entered.head.content, "patient", "age_years", 62), Author(alice))
+    for words in ("To mend: 1", "Sent back by bob", "Age is 62 in table 1."):
+        assert words in queue(client, alice), "until it is sent again"
+    bench = client.get(reverse("admin:workbench", args=KEY)).content.decode()
+    assert "Age is 62 in table 1." in bench
+    checked(entered, bob, alice)
+    to_publish = queue(client, carl)
+    assert "Checked, to publish: 1" in to_publish and address(entered) in to_publish
+    assert "Age is 62" not in queue(client, alice)
+    publish(entered, carl)
+    assert "beispiel-2027" not in queue(client, alice)
+
+
+def test_what_was_sent_back_and_published_unchecked_is_not_to_mend(client, draft, people, bob):
+    """Where one person may publish, a remark is of what stood before."""
+    in_group(bob, "Checkers")
+    keep(draft, with_cell(draft.head.content, "patient", "age_years", 62), Author(bob))
+    say(draft, Meaning.SUBMITTED, bob)
+    say(draft, Meaning.SENT_BACK, bob, "Age is 63.")
+    publish(draft, bob)
+    keep(draft, with_cell(draft.head.content, "patient", "age_years", 63), Author(bob))
+    page = queue(client, bob)
+    assert "In work: 1" in page and "Age is 63." not in page
+
+
+@pytest.mark.parametrize(
+    ("name", "tables"),
+    [
+        ("alice", {"suggestion", "appraisal", "secondentry", "reportedtotal"}),
+        ("bob", {"appraisal", "secondentry", "reportedtotal"}),
+        ("carl", {"suggestion", "appraisal", "secondentry", "reportedtotal"}),
+    ],
+)
+def test_groups_see_what_they_work_with(client, team, name, tables):
+    client.force_login(team[name])
+    asked = ("suggestion", "appraisal", "secondentry", "reportedtotal")
+    addresses = {one: reverse(f"admin:evidence_{one}_changelist") for one in asked}
+    assert {one for one in asked if client.get(addresses[one]).status_code == 200} == tables

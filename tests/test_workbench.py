@@ -434,6 +434,8 @@ def test_outcomes_by_month(curator, draft):
     }  # fmt: skip
     assert second["baseline"] == "24.1" and second["at_months"] == "6"
     assert states == {"followup": "not_reported"} and second["result"] == "stable"
+    outcomes = curator.get(address("outcomes")).content.decode()
+    assert '<span id="unplaced">0</span>' in outcomes  # the baseline, copied, and month and measure
     page = curator.get(address("by-month")).content.decode()
     assert 'aria-label="Course beispiel-2027-1 / 1, mRSS, month 3"' in page
     _, answer = sent(curator, "by-month", based_on=2, cells=[[course, "baseline@@mrss", "25"]])
@@ -668,7 +670,7 @@ def test_the_queue_leads_to_what_is_to_be_done_next(curator, work):
     sign(draft, Meaning.SUBMITTED, based_on=draft.head.number, user=ada)
     assert "To check: 1" in queue() and f'href="{check}">beispiel-2027' in queue()
     sign(draft, Meaning.SENT_BACK, based_on=draft.head.number, user=bob, remark="Table 1 says 45.")
-    assert "To mend: 1" in queue() and "sent back; " in queue() and check not in queue()
+    assert "To mend: 1" in queue() and "Sent back by bob" in queue() and check not in queue()
     sign(draft, Meaning.SUBMITTED, based_on=draft.head.number, user=ada)
     sign(draft, Meaning.CHECKED, based_on=draft.head.number, user=bob)
     assert "Checked, to publish: 1" in queue() and f'href="{versions}">beispiel-2027' in queue()

@@ -34,6 +34,8 @@ SHOWN: dict[str, tuple[str, Callable[[CellToCheck], bool]]] = {
     "all": ("All", lambda cell: True),
 }
 
+COUNTED = {"": "open", "wrong": "wrong", "all": "total"}  # of each list, as `progress_of` names it
+
 
 def urls(site: AdminSite) -> list:
     """The routes of checking, to be put before those of the workbench."""
@@ -97,6 +99,7 @@ def lists_of(draft: StudyDraft, groups: list[CheckGroup], show: str) -> list[dic
         {
             "label": label,
             "count": sum(map(is_shown, cells)),
+            "counted": COUNTED.get(word, ""),
             "address": address_of(draft, word),
             "is_here": word == show,
         }

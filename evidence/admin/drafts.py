@@ -368,7 +368,7 @@ class StudyDraftAdmin(ImportViews, admin.ModelAdmin):
             problems.insert(0, SIGNATURE_NEEDED.format(draft.collection, draft.head.number))
         context = {
             **self.admin_site.each_context(request),
-            "title": f"Publish {draft.slug}, version {draft.head.number}",
+            "title": f"Publish {draft.slug}, version {draft.head.number}, {draft.collection}",
             "opts": self.opts,
             "draft": draft,
             "signature": signature,

@@ -15,6 +15,7 @@ from django.utils.text import slugify
 from ..curation.cell_states import core_cells
 from ..curation.drafts import Author, Conflict, open_draft, save_draft
 from ..curation.integrity import integrity_issues
+from ..curation.signing import words_to_act_on
 from ..curation.workbook.cells import DocumentCells
 from ..curation.workbook.grid import faults_of
 from ..models import (
@@ -213,6 +214,7 @@ class Entry:
     collection: str
     address: str
     draft: StudyDraft | None = None
+    word: Signature | None = None  # what was last said of it, where something follows from that
     stated: int = 0
     cells: int = 0
     faults: int = 0
@@ -222,26 +224,18 @@ class Entry:
         return self.draft is not None and self.draft.is_behind
 
     @property
-    def said(self) -> str | None:
-        """What was last said of its newest version, a `Meaning`."""
-        return self.draft.said if self.draft else None
-
-    @property
     def faults_address(self) -> str:
         """Where its faults are listed beside its grids."""
         return f"{bench(self.draft.collection, self.draft.slug)}#faults"
 
     @property
-    def is_sent_back(self) -> bool:
-        return self.said == Meaning.SENT_BACK
-
-    @property
     def group(self) -> str:
         """The part of the queue it stands in: what is wrong comes before what was said of it."""
-        if self.is_behind or self.is_sent_back:
+        meaning = self.word.meaning if self.word else None
+        if self.is_behind or meaning == Meaning.SENT_BACK:
             return TO_MEND
-        if self.said in GROUP_OF:
-            return GROUP_OF[self.said]
+        if meaning in GROUP_OF:
+            return GROUP_OF[meaning]
         return TO_MEND if self.faults else IN_WORK
 
 
@@ -252,8 +246,9 @@ def queue_of_work(most: int, user) -> dict:
     drafts = open_drafts()
     to_check_first = Case(When(said=Meaning.SUBMITTED, then=0), default=1)
     in_order = drafts.order_by(to_check_first, "-head__at", "-pk")
-    may_check = user.has_perm("evidence.check_study")
-    shown = [entry_of(draft, may_check) for draft in in_order[:most]]
+    may_check, found = user.has_perm("evidence.check_study"), list(in_order[:most])
+    words = words_to_act_on(found)
+    shown = [entry_of(draft, words.get(draft.pk), may_check) for draft in found]
     not_begun = [
         Entry(study.short_name, str(study.collection), bench(study.collection, study.slug))
         for study in studies_not_begun()
@@ -275,7 +270,7 @@ def queue_of_work(most: int, user) -> dict:
     }
 
 
-def entry_of(draft: StudyDraft, may_check: bool) -> Entry:
+def entry_of(draft: StudyDraft, word: Signature | None, may_check: bool) -> Entry:
     """A study in work, counted once for each version and each state of the data."""
     key = f"queue:{draft.head_id}:{DataVersion.current().token}"
     counts = cache.get(key)
@@ -292,7 +287,7 @@ def entry_of(draft: StudyDraft, may_check: bool) -> Entry:
         address = reverse("admin:check", args=[draft.collection.slug, draft.slug])
     elif draft.said == Meaning.CHECKED:
         address = reverse("admin:evidence_studydraft_change", args=[draft.pk])
-    return Entry(draft.slug, str(draft.collection), address, draft, *counts)
+    return Entry(draft.slug, str(draft.collection), address, draft, word, *counts)
 
 
 def studies_not_begun():

@@ -28,6 +28,7 @@ from ..curation import drafts
 from ..curation.cell_states import core_cells
 from ..curation.documents import Document
 from ..curation.drafts import Author, Conflict, content_of, open_draft
+from ..curation.signing import words_to_act_on
 from ..curation.workbook.cells import (
     NR,
     OWNER,
@@ -255,6 +256,7 @@ def page_context(request: HttpRequest, desk: Desk, told: dict) -> dict:
         "patient_prefix": cells.next_patient().rpartition("-")[0] + "-",
         "datalists": datalists(desk, cells),
         "progress": progress_of(content, desk),
+        "word": words_to_act_on([desk.draft]).get(desk.draft.pk) if desk.draft else None,
         "versions_address": reverse("admin:evidence_studydraft_change", args=[desk.draft.pk])
         if desk.draft
         else "",
@@ -902,6 +904,9 @@ def state_of(
             for fault in found
         ],
         "progress": progress_of(content, desk),
+        "tabs": render_to_string(
+            "admin/evidence/workbench/_tabs.html", {"tabs": tabs_of(desk, cells, faults)}
+        ),
     }
     if whole:
         return answer | {"table": table.html(), "unplaced": table.unplaced}

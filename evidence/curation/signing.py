@@ -4,6 +4,8 @@ The database holds the same rules by triggers (`models/signing_guards.py`); here
 before they are broken.
 """
 
+from collections.abc import Iterable
+
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
@@ -30,6 +32,30 @@ def last_word(draft: StudyDraft) -> str:
     """
     signature = newest_signature(draft.head) if draft.is_open else None
     return signature.meaning if signature else ""
+
+
+def words_to_act_on(drafts: Iterable[StudyDraft]) -> dict[int, Signature]:
+    """What was last said of each study in work, by its key, where something follows from it: that
+    its newest version waits to be checked or to be published, or that a version since the last one
+    readers saw was sent back. What was sent back is to be mended until it is sent again. One query.
+    """
+    by_key = {draft.pk: draft for draft in drafts if draft.is_open}
+    said = (
+        Signature.objects.filter(version__draft__in=by_key)
+        .select_related("version")
+        .defer("version__content")
+        .order_by("pk")
+    )
+    words = {}
+    for word in said:
+        draft = by_key[word.version.draft_id]
+        seen = draft.published.number if draft.published_id else 0
+        is_to_mend = word.meaning == Meaning.SENT_BACK and word.version.number > seen
+        if is_to_mend or word.version_id == draft.head_id:
+            words[draft.pk] = word
+        else:
+            words.pop(draft.pk, None)
+    return words
 
 
 def why_not(draft: StudyDraft, meaning: Meaning, user) -> str:

@@ -2,7 +2,27 @@
 
 import django.db.models.deletion
 from django.conf import settings
+from django.contrib.auth.management import create_permissions
 from django.db import migrations, models
+
+READING = ["view_reportedtotal", "view_checkedcell", "view_secondentry", "view_judgement", "view_appraisal"]
+GROUPS = {
+    "Extractors": [*READING, "change_appraisal", "view_suggestion", "change_suggestion"],
+    "Checkers": [*READING, "change_appraisal"],
+    "Editors": [*READING, "view_suggestion", "change_suggestion"],
+}
+
+
+def extend_groups(apps, schema_editor):
+    """What came after the groups of curators: totals, checking, appraisal, suggestions of readers."""
+    app = apps.get_app_config("evidence")
+    app.models_module = True  # else it counts as an app without models
+    create_permissions(app, apps=apps, verbosity=0, using=schema_editor.connection.alias)
+    groups, permissions = apps.get_model("auth", "Group"), apps.get_model("auth", "Permission")
+    for name, codenames in GROUPS.items():
+        wanted = permissions.objects.filter(content_type__app_label="evidence", codename__in=codenames)
+        for group in groups.objects.filter(name=name):
+            group.permissions.add(*wanted)
 
 
 class Migration(migrations.Migration):
@@ -117,4 +137,5 @@ class Migration(migrations.Migration):
             model_name='judgement',
             constraint=models.CheckConstraint(condition=models.Q(('reason', ''), _negated=True), name='judgement_says_why', violation_error_message='Say why this value holds.'),
         ),
+        migrations.RunPython(extend_groups, migrations.RunPython.noop),
     ]

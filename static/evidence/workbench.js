@@ -17,6 +17,7 @@ const bench = {
   saving: null,
   timer: 0,
   place: "",
+  placing: null, // until the server has a new place
   isLost: false,
 };
 let editing = false; // whether keys belong to the text of the cell
@@ -365,7 +366,8 @@ async function send(sent, more) {
   }
   for (const [row, field, theirs, ours] of answer.clashes) clash(`${row}|${field}`, theirs, ours, "somebody else");
   keep();
-  const told = [`Saved ${answer.at} (version ${answer.version}).`, ...answer.said];
+  const said = answer.said.map((text) => (/[.!?]$/.test(text) ? text : `${text}.`));
+  const told = [`Saved ${answer.at} (version ${answer.version}).`, ...said];
   if (bench.errors.size) told.push(`${bench.errors.size} cells could not be read: they are marked.`);
   status(told.join(" "));
   return true;
@@ -382,6 +384,21 @@ function unread(row, field, text, problem) {
     bench.dirty.set(key, text);
     mark(cell, problem);
   }
+}
+
+// What was entered before stands in the place before; the next page shows the new one.
+async function keepPlace() {
+  await save();
+  bench.place = placeInput.value.trim();
+  await ask(form.dataset.enter, { based_on: bench.base, place: bench.place, cells: [] }).catch(notSaved);
+  bench.placing = null;
+}
+
+const isSettled = () => !toSave().length && !bench.placing;
+
+async function settle() {
+  await save();
+  await bench.placing;
 }
 
 function again() {
@@ -444,6 +461,7 @@ function takeIn(answer) {
   }
   document.getElementById("faults").innerHTML = answer.faults; // escaped by the server
   document.getElementById("progress").textContent = answer.progress;
+  document.getElementById("tabs").innerHTML = answer.tabs; // escaped by the server
   const unplaced = document.getElementById("unplaced");
   if (unplaced) unplaced.textContent = answer.unplaced;
   if (document.activeElement?.matches(CELL)) tellPlace(document.activeElement);
@@ -756,23 +774,26 @@ function start() {
       else status(`Nothing to save (version ${bench.version}).`);
     }
   });
-  placeInput?.addEventListener("change", async () => {
-    await save(); // what was entered before stands in the place before
-    bench.place = placeInput.value.trim();
-    ask(form.dataset.enter, { based_on: bench.base, place: bench.place, cells: [] }).catch(notSaved);
-  });
+  placeInput?.addEventListener("change", () => { bench.placing = keepPlace(); });
   placeInput?.addEventListener("keydown", (event) => {
     if (event.key !== "Enter") return;
     event.preventDefault();
+    placeInput.blur(); // where there is no cell to go to
     go(last?.isConnected ? last : grid.querySelector(CELL));
   });
   document.addEventListener("click", async (event) => {
     const link = event.target.closest("a[href]");
-    if (!link || link.target || event.ctrlKey || event.metaKey || event.shiftKey || !toSave().length) return;
+    if (!link || link.target || event.ctrlKey || event.metaKey || event.shiftKey || isSettled()) return;
     if (link.getAttribute("href").startsWith("#")) return;
     event.preventDefault();
-    await save();
+    await settle();
     location.assign(link.href);
+  });
+  document.querySelector("form.columns-asked")?.addEventListener("submit", async (event) => {
+    if (isSettled()) return;
+    event.preventDefault();
+    await settle();
+    event.target.submit();
   });
   if (mayEnter) {
     toolbar();

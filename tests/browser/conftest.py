@@ -28,6 +28,12 @@ OF_CHROMIUM = {
 }
 
 
+def pytest_addoption(parser):
+    parser.addoption(
+        "--take-pictures", action="store_true", help="take the pictures of docs/curating.md anew"
+    )
+
+
 class Site:
     """A server of its own, on a database of its own."""
 

@@ -314,7 +314,9 @@ class DocumentCells:
         column, key = sheet.column(name), self.key(sheet, row)
         if key in self.records and self.text_of(self.records[key], column, row) == NONE_WORD:
             name = column.completeness or name
-        record = self.places.get(self.value(sheet, row, name))
+        value = self.value(sheet, row, name)
+        entered = (one for one in reversed(self.entered) if value_placed(one) == value)
+        record = next(entered, None) or self.places.get(value)
         return record["fields"] if record else {}
 
     def value(self, sheet: Sheet, row: str, name: str) -> str:

@@ -114,10 +114,10 @@ class OutcomeGrid(Grid):
                 and not cells.text(OUTCOME_ROWS, one, "result")
             ][:1]
             if found:
-                self.begin(cells, found[0], code, month)
+                self.begin(cells, found[0], code, month, place)
         if not found:
             found = [cells.next_row(OUTCOME_ROWS, row)]
-            self.begin(cells, found[0], code, month)
+            self.begin(cells, found[0], code, month, place)
             self.copy_baseline(cells, row, code, found[0])
         for one in found if field == BASELINE else found[:1]:
             cells.write(OUTCOME_ROWS, one, field, text, place)
@@ -127,14 +127,22 @@ class OutcomeGrid(Grid):
             self.tidy(cells, row, code, one)
         return reading
 
-    def begin(self, cells: DocumentCells, name: str, code: str, month: Decimal | None) -> None:
-        """An outcome by a measure at a month; domain and unit are the measure's own."""
+    def begin(
+        self, cells: DocumentCells, name: str, code: str, month: Decimal | None, place: str
+    ) -> None:
+        """An outcome by a measure at a month, which stand where its value stands; domain and unit
+        are the measure's own.
+        """
         measure, self.index = self.measures.get(code), None
         record = cells.add(OUTCOME_ROWS, name)
         record["fields"]["measure"] = [code]
         if month is not None:
             column = OUTCOME_ROWS.column("at_months")
             record["fields"]["at_months"] = written(column, month, cells.collection.slug)
+        for field in ("measure", "at_months"):
+            if field in record["fields"] and not cells.place(OUTCOME_ROWS, name, field):
+                reading = Reading(record["fields"][field])
+                cells.write_place(OUTCOME_ROWS, name, OUTCOME_ROWS.column(field), reading, place)
         if measure and measure.domain:
             record["fields"].setdefault("domain", measure.domain)
         if measure and measure.unit:
@@ -160,6 +168,7 @@ class OutcomeGrid(Grid):
             self.index = None
         elif said == {BASELINE}:
             record["fields"].pop("at_months", None)
+            cells.write_place(OUTCOME_ROWS, name, OUTCOME_ROWS.column("at_months"), None, "")
             self.index = None
 
 
