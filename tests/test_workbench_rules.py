@@ -59,7 +59,7 @@ UNREACHED = {
     "patient_not_replaced_by_itself": LEFT_OUT["patient.replaced_by"],
     "patient_replaced_where_withdrawn": LEFT_OUT["patient.replaced_by"],
     "reviewinclusion_status_coded": "What reviews include is said where reviews are edited.",
-    "provenance_method_coded": "Broken with the place: tests/test_workbench.py.",
+    "provenance_method_coded": "A grid writes one method itself: that a value was converted.",
 }
 UNIQUE_IDENTIFIERS = {
     "study_doi_once_per_collection": "doi",
