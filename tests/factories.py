@@ -150,7 +150,7 @@ def kinds_may_change():
         yield
         if is_sqlite:
             guards = [guard for guard in GUARDS if guard.name == "collection_kind_stays"]
-            for statement in trigger_statements("sqlite", guards):
+            for statement in trigger_statements(connection, guards):
                 cursor.execute(statement)
         else:
             cursor.execute("SET LOCAL session_replication_role = origin")

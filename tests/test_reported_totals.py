@@ -92,7 +92,10 @@ AGES = ["40", "50", "53"]  # mean 47.666..., median 50
         ({"sex": ["female", "male", None]}, ("female", "percent", 50), {}, AGREES),
         ({"sex": ["female", "male", None]}, ("female", "percent", 67), {}, CANNOT),
         ({"sex": ["female", "male", None]}, ("female", "percent", 67), {"of_n": 3}, CANNOT),
-        ({"sex": ["female", "male", None]}, ("female", "percent", 100), {}, DIFFERS),
+        ({"sex": ["female", "male", None]}, ("female", "percent", 100), {"of_n": 3}, DIFFERS),
+        ({"sex": ["female", "male", None]}, ("female", "percent", 40), {}, DIFFERS),
+        ({"sex": ["male", "male", None]}, ("female", "percent", 100), {}, CANNOT),
+        ({"sex": [None, None, None]}, ("female", "percent", 50), {}, CANNOT),  # 1 of 2, perhaps
         # means and medians, as they are rounded
         ({"age_years": AGES}, ("age", "mean", "47.7"), {}, AGREES),
         ({"age_years": AGES}, ("age", "mean", "47.67"), {}, AGREES),
@@ -120,6 +123,15 @@ AGES = ["40", "50", "53"]  # mean 47.666..., median 50
 )
 def test_a_printed_number_is_compared(columns, given, more, verdict):
     assert compared(series(**columns), *given, **more).verdict_words == verdict
+
+
+@pytest.mark.parametrize("statistic", ["count", "percent", "mean"])
+@pytest.mark.parametrize("quantity", ["patients", "improved", "age"])
+def test_nothing_is_compared_where_there_are_no_single_patients(quantity, statistic):
+    """As of most studies, which report groups alone."""
+    (one,) = compare_totals([total(quantity, statistic, 70)])
+    assert one.verdict_words == CANNOT
+    assert one.why == "Here are no single patients of this study."
 
 
 def test_what_the_rows_give_is_said_with_its_n():

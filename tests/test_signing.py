@@ -37,6 +37,7 @@ from evidence.models import (
     StudyVersion,
     Treatment,
 )
+from evidence.models.guards import COLLECTION_STAYS, VERSIONS_STAY
 from evidence.models.signing_guards import (
     AUTHOR_NEEDED,
     AUTHOR_SIGNS,
@@ -574,6 +575,69 @@ def test_two_people_stay_two(two, public):
     for write in (two.save, lambda: Collection.objects.update(needs_two_people=False)):
         with refused(TWO_PEOPLE_STAYS):
             write()
+
+
+def made_anew(table: str, pk: int, **changes) -> None:
+    """A row taken away and put back under its id, otherwise; what refers to it is asked only when
+    the transaction ends.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT * FROM {table} WHERE id = %s", [pk])
+        row = dict(zip((one[0] for one in cursor.description), cursor.fetchone(), strict=True))
+    row |= changes
+    sql(f"DELETE FROM {table} WHERE id = %s", pk)
+    names, marks = ", ".join(row), ", ".join(["%s"] * len(row))
+    sql(f"INSERT INTO {table} ({names}) VALUES ({marks})", *row.values())
+
+
+def test_a_rule_is_not_gone_round_by_making_a_row_anew(two, public):
+    """Without its collection, no study would need two people for as long as that takes."""
+    with refused(COLLECTION_STAYS):
+        made_anew("evidence_collection", two.pk, needs_two_people=False)
+    with refused(VERSIONS_STAY):
+        made_anew("evidence_studydraft", public.pk, slug="another")
+    with refused(COLLECTION_STAYS):
+        Collection.objects.filter(pk=two.pk)._raw_delete("default")
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL replaces no rows.")
+@pytest.mark.parametrize("recursive", ["ON", "OFF"])
+def test_nothing_that_rules_ask_is_replaced(two, public, recursive):
+    """Also for a program that asks SQLite not to look at what it replaces."""
+    in_work = public.versions.filter(is_published=False).first()
+    sql(f"PRAGMA recursive_triggers = {recursive}")
+    try:
+        for table, pk, text in (
+            ("evidence_collection", two.pk, COLLECTION_STAYS),
+            ("evidence_studydraft", public.pk, VERSIONS_STAY),
+            ("evidence_studyversion", in_work.pk, VERSIONS_STAY),
+        ):
+            with refused(text):
+                sql(f"INSERT OR REPLACE INTO {table} SELECT * FROM {table} WHERE id = %s", pk)
+    finally:
+        sql("PRAGMA recursive_triggers = ON")
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite looks there last.")
+def test_a_temporary_table_is_not_asked(two, public, entered, alice):
+    """Anybody may make one, under any name."""
+    sql("CREATE TEMP TABLE evidence_collection AS SELECT * FROM public.evidence_collection")
+    sql("UPDATE pg_temp.evidence_collection SET needs_two_people = false")
+    with refused(TWO_PEOPLE):
+        sql("UPDATE public.evidence_patient SET age_years = 99")
+    keep(public, with_cell(public.head.content, "patient", "age_years", 62), Author(alice))
+    say(public, Meaning.SUBMITTED, alice)
+    sql("CREATE TEMP TABLE evidence_studyversion AS SELECT * FROM public.evidence_studyversion")
+    sql("UPDATE pg_temp.evidence_studyversion SET author_id = NULL")
+    with refused(AUTHOR_SIGNS):
+        sql(
+            "INSERT INTO public.evidence_signature "
+            "(version_id, digest, meaning, user_id, user_name, remark, at) "
+            "SELECT id, digest, 'checked', %s, 'alice', '', now() "
+            "FROM public.evidence_studyversion WHERE id = %s",
+            alice.pk,
+            public.head_id,
+        )
 
 
 def test_two_people_can_be_taken_back_before_readers_saw_anything(two, entered):

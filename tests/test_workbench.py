@@ -628,9 +628,54 @@ def test_what_does_not_exist_is_not_found_or_said(curator, draft):
     status, answer = sent(curator, based_on=1, cells=[[ONE, "nothing", "1"]])
     assert status == 400 and "no column nothing" in answer["problem"]
     _, answer = sent(curator, "courses", based_on=1, cells=[["nobody / 1", "dose", "1"]])
+    assert answer["said"] == ["There is no row “nobody / 1” here."]
+    cells = [["nobody / 1", "dose", "1"]]
+    _, answer = sent(curator, "courses", based_on=1, cells=cells, new_rows=["nobody / 1"])
     assert answer["said"] == ["There is no patient “nobody” in this study."]
     status, _ = sent(curator, based_on=99, cells=[[ONE, "age_years", "1"]])
     assert status == 409
+
+
+@pytest.mark.parametrize("row", ["nope-9", "beispiel-2026-1", "<img src=x>", " ", "a / b"])
+def test_a_row_that_nobody_added_is_not_made_by_a_cell(curator, draft, row):
+    status, answer = sent(curator, based_on=1, cells=[[row, "age_years", "5"]])
+    assert status == 200 and answer["said"] == [f"There is no row “{row}” here."]
+    assert [key[1] for key in newest(draft) if key[0] == "evidence.patient"] == [ONE]
+
+
+def test_a_new_row_has_a_name_that_can_be_an_address(curator, draft):
+    row = "<img src=x>"
+    _, answer = sent(curator, based_on=1, cells=[[row, "age_years", "5"]], new_rows=[row])
+    assert answer["said"][0].startswith(f"“{row}” is no name: ")
+    assert [key[1] for key in newest(draft) if key[0] == "evidence.patient"] == [ONE]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "[]",
+        "null",
+        "[" * 100_000,
+        '{"cells": [["x"]]}',
+        '{"cells": 5}',
+        '{"removed": "beispiel-2027-1"}',
+        '{"new_rows": {"a": 1}}',
+        '{"block": "x", "at": 5}',
+        '{"cells": [["beispiel-2027-1", "label", "a\\ud800b"]]}',
+        '{"cells": [["beispiel-2027-1", "label", "a\\u0000b"]]}',
+        '{"cells": [["beispiel-2027-1\\u0000", "label", "ab"]]}',
+        '{"cells": [], "place": "p. \\ud800"}',
+    ],
+)
+def test_what_is_no_entry_is_refused_and_leaves_nothing(curator, draft, body):
+    there = f"{address()}enter/"
+    response = curator.post(there, body, content_type="application/json")
+    assert response.status_code == 400
+    assert response.json() == {"problem": "This could not be read."}
+    draft.refresh_from_db()
+    assert draft.head.number == 1
+    assert curator.get(address()).status_code == 200
 
 
 def test_a_study_of_the_tables_is_begun_by_the_first_entry(curator, work):

@@ -226,7 +226,13 @@ def test_a_row_numbered_0_is_refused_in_words(bench):
     before = bench.cells().rows(SHEET_OF["courses"])
     response = bench.client.post(
         f"{bench.address('courses')}enter/",
-        json.dumps({"based_on": 1, "cells": [[f"{patient} / 0", "dose", "5 mg"]]}),
+        json.dumps(
+            {
+                "based_on": 1,
+                "cells": [[f"{patient} / 0", "dose", "5 mg"]],
+                "new_rows": [f"{patient} / 0"],
+            }
+        ),
         content_type="application/json",
     )
     assert response.json()["said"] == [f"“{patient} / 0” names no row: “0” is no number."]

@@ -659,7 +659,9 @@ def keep_place(request: HttpRequest, desk: Desk, given: str) -> str:
     """
     if not desk.sheet.subject:
         return ""
-    place = " ".join(given.split())[: Provenance._meta.get_field("locator").max_length]
+    place = " ".join(given.replace("\0", "").split())[
+        : Provenance._meta.get_field("locator").max_length
+    ]
     if request.session.get(place_key(desk), "") != place:
         request.session[place_key(desk)] = place
     return place
@@ -742,6 +744,29 @@ def message_of(desk: Desk, cells: int, removed: int, *, pasted: bool = False) ->
     return f"{TITLES[desk.name]}: {', '.join(parts)}."
 
 
+def read_json(request: HttpRequest) -> dict:
+    """The object that script sent. Raises ValueError where it is none, or has characters that no
+    database keeps.
+    """
+    try:
+        sent = json.loads(request.body)
+        text = json.dumps(sent, ensure_ascii=False)
+    except RecursionError as error:
+        raise ValueError("too deep") from error
+    text.encode()  # a surrogate alone is no character
+    if not isinstance(sent, dict) or "\\u0000" in text:
+        raise ValueError("no object, or NUL")
+    return sent
+
+
+def texts_of(sent: dict, name: str) -> list[str]:
+    """A list of texts that script sent under a name. Raises ValueError where it is none."""
+    found = sent.get(name, [])
+    if not isinstance(found, list):
+        raise ValueError(f"{name} is no list")
+    return [str(one) for one in found]
+
+
 def whole_number(text) -> int:
     text = str(text)
     return int(text) if text.isdecimal() and len(text) < 10 else 0
@@ -766,13 +791,13 @@ def answering(view):
 def enter_view(request: HttpRequest, desk: Desk) -> JsonResponse:
     """Enters cells, or a block, that script sends. Says what became of each."""
     try:
-        sent = json.loads(request.body)
+        sent = read_json(request)
         edits = [
             Edit(str(row), str(field), str(text).replace("\r\n", "\n").strip())
             for row, field, text in sent.get("cells", ())
         ]
-        new_rows = [str(row) for row in sent.get("new_rows", ())]
-        removed = [str(row) for row in sent.get("removed", ())]
+        new_rows, removed = texts_of(sent, "new_rows"), texts_of(sent, "removed")
+        at = [*texts_of(sent, "at"), "", ""][:2]
         based_on, block = whole_number(sent.get("based_on", 0)), sent.get("block")
         place = keep_place(request, desk, str(sent.get("place", "")))
     except (ValueError, TypeError, AttributeError):
@@ -781,8 +806,7 @@ def enter_view(request: HttpRequest, desk: Desk) -> JsonResponse:
     said = []
     if isinstance(block, str):
         cells = desk.cells(desk.content())
-        at = [str(one) for one in sent.get("at", ("", ""))]
-        pasted = paste(desk.grid, cells, block, *at[:2])
+        pasted = paste(desk.grid, cells, block, *at)
         edits, new_rows, said = [*edits, *pasted.edits], pasted.new_rows, pasted.said
     if unknown := unknown_columns(desk, edits):
         return JsonResponse({"problem": f"There is no column {unknown[0]}."}, status=400)
@@ -868,7 +892,7 @@ def changes_since(desk: Desk, since: int) -> list[list[str]]:
 def undo_view(request: HttpRequest, desk: Desk) -> JsonResponse:
     """Takes the newest version back."""
     try:
-        based_on = whole_number(json.loads(request.body).get("based_on", 0))
+        based_on = whole_number(read_json(request).get("based_on", 0))
         drafts.undo(desk.draft, based_on=based_on, author=Author(user=request.user))
     except (ValueError, AttributeError) as error:
         if not isinstance(error, ValidationError):

@@ -83,7 +83,13 @@ COURSE_WAS_PUBLISHED = (
     f"AND {PATIENT_IS_PUBLIC.format(row='it')})"
 )
 COURSE_RENAMED = "(NEW.number <> OLD.number OR NEW.patient_id <> OLD.patient_id)"
-HAS_STUDIES = "EXISTS (SELECT 1 FROM evidence_study WHERE collection_id = OLD.id)"
+HAS_STUDIES = "EXISTS (SELECT 1 FROM evidence_study WHERE collection_id = {row}.id)"
+COLLECTION_STAYS = "A collection with studies is not deleted; take its studies out first."
+HAS_VERSIONS = "EXISTS (SELECT 1 FROM evidence_studyversion WHERE draft_id = {row}.id)"
+VERSION_IS_THERE = (
+    "EXISTS (SELECT 1 FROM evidence_studyversion AS it WHERE it.id = NEW.id "
+    "OR (it.draft_id = NEW.draft_id AND it.number = NEW.number))"
+)
 # Only of a row that is there: a new one may come from the files of a collection, which withdrew it.
 WITHDRAWN_NOW = f"NEW.state = '{State.WITHDRAWN}' AND OLD.state <> '{State.WITHDRAWN}'"
 STUDY_NEVER_SEEN = f"{WITHDRAWN_NOW} AND OLD.state NOT IN {SEEN}"
@@ -125,7 +131,7 @@ GUARDS = [
             f"collection_{name}_stays",
             "UPDATE",
             "collection",
-            f"NEW.{name} <> OLD.{name} AND {HAS_STUDIES}",
+            f"NEW.{name} <> OLD.{name} AND {HAS_STUDIES.format(row='OLD')}",
             message,
             ("study.id",),
         )
@@ -139,6 +145,19 @@ GUARDS = [
         COURSE_STAYS,
         WITHDRAWAL,
     ),
+    # The rules about a row would hold no more of one taken away and made anew under its id.
+    *(
+        Guard(f"{model}_{name}", moment, model, condition.format(row=row), message, (needed,))
+        for model, condition, message, needed in (
+            ("collection", HAS_STUDIES, COLLECTION_STAYS, "study.id"),
+            ("studydraft", HAS_VERSIONS, VERSIONS_STAY, "studyversion.id"),
+        )
+        for name, moment, row in (
+            ("is_not_deleted", "DELETE", "OLD"),
+            ("is_not_replaced", "INSERT", "NEW"),
+        )
+    ),
+    Guard("version_is_not_replaced", "INSERT", "studyversion", VERSION_IS_THERE, VERSIONS_STAY),
     Guard("version_is_never_changed", "UPDATE", "studyversion", "1 = 1", VERSIONS_STAY),
     Guard("version_is_never_deleted", "DELETE", "studyversion", "1 = 1", VERSIONS_STAY),
     *(
@@ -214,15 +233,17 @@ GUARDS = [
 ]
 
 
-def trigger_statements(vendor: str, guards: list[Guard] | None = None) -> list[str]:
+def trigger_statements(connection, guards: list[Guard] | None = None) -> list[str]:
     """The SQL that puts these triggers (by default all) in place, harmless when they already
     are.
     """
-    return [
-        statement
-        for guard in (GUARDS if guards is None else guards)
-        for statement in (guard.sqlite() if vendor == "sqlite" else guard.postgresql())
-    ]
+    guards = GUARDS if guards is None else guards
+    if connection.vendor == "sqlite":
+        return [statement for guard in guards for statement in guard.sqlite()]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT quote_ident(current_schema())")
+        schema = cursor.fetchone()[0]
+    return [statement for guard in guards for statement in guard.postgresql(schema)]
 
 
 def drop_triggers(sender, using, plan=(), **kwargs):
@@ -257,5 +278,5 @@ def create_triggers(sender, using, **kwargs):
             for guard in GUARDS
             if f"{guard.model}.id" in fields and fields.issuperset(guard.fields)
         ]
-        for statement in trigger_statements(connection.vendor, ready):
+        for statement in trigger_statements(connection, ready):
             cursor.execute(statement)

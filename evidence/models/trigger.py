@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass
 
+# Where a function of PostgreSQL looks for what it asks: the schema of the tables before temporary
+# ones, which anybody may make under any name and which would be looked at first.
+SEARCH_PATH = "SET search_path = pg_catalog, {schema}, pg_temp"
+
 
 @dataclass(frozen=True)
 class Guard:
@@ -28,14 +32,15 @@ class Guard:
             f"WHEN {condition} BEGIN SELECT RAISE(ABORT, '{message}'); END"
         ]
 
-    def postgresql(self) -> list[str]:
+    def postgresql(self, schema: str) -> list[str]:
         condition = (self.on_postgresql or self.condition).format(lock="FOR SHARE")
         message = self.message.replace("'", "''")
         row = "OLD" if self.moment == "DELETE" else "NEW"
         return [
             f"CREATE OR REPLACE FUNCTION {self.name}() RETURNS trigger AS $$ BEGIN "
             f"IF {condition} THEN RAISE EXCEPTION USING ERRCODE = 'check_violation', "
-            f"MESSAGE = '{message}'; END IF; RETURN {row}; END; $$ LANGUAGE plpgsql",
+            f"MESSAGE = '{message}'; END IF; RETURN {row}; END; $$ LANGUAGE plpgsql "
+            f"{SEARCH_PATH.format(schema=schema)}",
             f"CREATE OR REPLACE TRIGGER {self.name} BEFORE {self.moment} ON {self.table} "
             f"FOR EACH ROW EXECUTE FUNCTION {self.name}()",
         ]
@@ -60,7 +65,7 @@ class RowsGuard(Guard):
             f"WHEN {self.asked_first} AND ({told}) BEGIN SELECT RAISE(ABORT, '{message}'); END"
         ]
 
-    def postgresql(self) -> list[str]:
+    def postgresql(self, schema: str) -> list[str]:
         names = {"INSERT": ("NEW",), "UPDATE": ("OLD", "NEW"), "DELETE": ("OLD",)}[self.moment]
         tables = " ".join(f"{name} TABLE AS {name.lower()}_rows" for name in names)
         told = " OR ".join(
@@ -73,7 +78,8 @@ class RowsGuard(Guard):
             f"CREATE OR REPLACE FUNCTION {self.name}() RETURNS trigger AS $$ BEGIN "
             f"IF {self.asked_first} THEN IF {told} THEN RAISE EXCEPTION USING "
             f"ERRCODE = 'check_violation', MESSAGE = '{message}'; END IF; END IF; "
-            "RETURN NULL; END; $$ LANGUAGE plpgsql",
+            "RETURN NULL; END; $$ LANGUAGE plpgsql "
+            f"{SEARCH_PATH.format(schema=schema)}",
             f"CREATE OR REPLACE TRIGGER {self.name} AFTER {self.moment} ON {self.table} "
             f"REFERENCING {tables} FOR EACH STATEMENT EXECUTE FUNCTION {self.name}()",
         ]

@@ -291,7 +291,9 @@ def compare_total(fields: dict, cases: list[Case], labels: dict) -> ComparedTota
     month = number_of(fields.get("at_months"))
     given = verdict = None
     why = ""
-    if quantity in Reported.values and statistic in Statistic.values and value is not None:
+    if not cases:
+        why = "Here are no single patients of this study."
+    elif quantity in Reported.values and statistic in Statistic.values and value is not None:
         printed = Printed(value, decimals_of(value, fields))
         of_n = None if quantity == Reported.PATIENTS else fields.get("of_n")
         if quantity in Reported.measured():
@@ -315,7 +317,7 @@ def compare_total(fields: dict, cases: list[Case], labels: dict) -> ComparedTota
         known=given.known if given else 0,
         total=len(cases),
         verdict=verdict or Verdict.NOT_COMPUTABLE,
-        why=why if given else "It is not said what the number is of.",
+        why=why if given or not cases else "It is not said what the number is of.",
     )
 
 
@@ -355,7 +357,8 @@ def other_patients(given: Given, size: int) -> str:
 
 def judge_percent(printed: Printed, of_n: int | None, given: Given) -> tuple[Verdict, str]:
     """The same of every number of patients whose percentage is printed so. Where no N is printed it
-    is that of all patients or of those in whom it is known; the others are named.
+    is that of all patients or of those in whom it is known, and where it is not known of all here
+    perhaps of some others; those that are printed so are named.
     """
     size = given.total if of_n is None else of_n
     verdicts = [
@@ -370,7 +373,11 @@ def judge_percent(printed: Printed, of_n: int | None, given: Given) -> tuple[Ver
         for verdict, more in verdicts:
             if verdict == wanted:
                 return verdict, "" if verdict == Verdict.AGREES else more
-    return (Verdict.DIFFERS, why) if given.total else (Verdict.NOT_COMPUTABLE, "")
+    if of_n is None and given.known < given.total:  # perhaps of others than are known here
+        for count, of in possible_fractions(printed, given.total):
+            if judge_count(Printed(Decimal(count), 0), of, given)[0] != Verdict.DIFFERS:
+                return Verdict.NOT_COMPUTABLE, why
+    return Verdict.DIFFERS, why
 
 
 def fractions_words(printed: Printed, most: int) -> str:

@@ -92,6 +92,8 @@ def patient_suggestion(request: HttpRequest, collection: str, slug: str) -> Http
             ("event", "events", ADVERSE_EVENTS),
         ):
             if word in request.GET:
+                if table is not TREATMENTS:
+                    raise Http404("A value is of an outcome or of an adverse event.")
                 record = numbered(getattr(record, records), request, word)
                 table, called = other, f"{called}, {word} {record.number}"
     field, label, current = request.GET.get("field", ""), WHOLE, ""

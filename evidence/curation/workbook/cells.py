@@ -10,6 +10,8 @@ import re
 from collections import defaultdict
 from dataclasses import dataclass
 
+from django.core.exceptions import ValidationError
+
 from ...models import Collection
 from ...models.choices import Method, Presence
 from ..documents import (
@@ -226,7 +228,12 @@ class DocumentCells:
         elif sheet is STUDIES:
             fields = {"collection": [self.collection.slug], "slug": key[-1]}
         else:
-            fields = {"study": study, "number" if sheet is TOTALS else "slug": key[-1]}
+            name = "number" if sheet is TOTALS else "slug"
+            try:
+                sheet.model._meta.get_field(name).run_validators(key[-1])
+            except ValidationError as error:
+                raise RowError(f"“{row}” is no name: {' '.join(error.messages)}") from error
+            fields = {"study": study, name: key[-1]}
         self.records[key] = {"model": label_of(sheet), "fields": fields, "states": {}}
         return self.records[key]
 

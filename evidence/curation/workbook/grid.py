@@ -197,15 +197,16 @@ def enter(
                 now.remove(grid.sheet, row)
             except RowError as error:
                 entered.refused.append(str(error))
+        rows = {*grid.rows(now), *(entered.renamed.get(row, row) for row in new_rows)}
         later = []  # cells that may be right once the others are entered
         for edit in edits:
             try:
-                enter_cell(grid, now, then, edit, place, entered)
+                enter_cell(grid, now, then, rows, edit, place, entered)
             except CellError:
                 later.append(edit)
         for edit in later:
             try:
-                enter_cell(grid, now, then, edit, place, entered)
+                enter_cell(grid, now, then, rows, edit, place, entered)
             except CellError as error:
                 row = entered.renamed.get(edit.row, edit.row)
                 entered.errors.append((Edit(row, edit.field, edit.text), error))
@@ -224,6 +225,7 @@ def enter_cell(
     grid: Grid,
     now: DocumentCells,
     then: "Earlier | None",
+    rows: set[str],
     edit: Edit,
     place: str,
     entered: Entered,
@@ -238,9 +240,12 @@ def enter_cell(
         if then is not None and (clash := then.clash(now, one)):
             entered.clashes.append(clash)
             return
+        if row not in rows:
+            raise RowError(f"There is no row “{row}” here.")
         reading = grid.write(now, row, edit.field, edit.text, place)
     except RowError as error:
-        entered.refused.append(str(error))
+        if str(error) not in entered.refused:
+            entered.refused.append(str(error))
         return
     if reading is not None and reading.became:
         entered.conversions.append((one, reading.became))

@@ -143,6 +143,7 @@ SPELLINGS = {
 SIGNS = {"+": "yes", "x": "yes", "✓": "yes", "✔": "yes"}
 
 INVISIBLE = re.compile(r"[\u200b-\u200d\u2060\ufeff\u00ad\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+NO_TEXT = re.compile(r"[\ud800-\udfff]")  # half of a character: no database keeps it
 SPACE = re.compile(r"[^\S\n]+")
 LINES = re.compile(r"[^\S\n]*\r?\n\s*")
 
@@ -378,11 +379,15 @@ def is_state_word(text: str) -> bool:
 
 
 def refuse_what_is_no_value(raw: RawValue) -> None:
-    """Raises CellError for formulas, errors of Excel and dates: no column holds one."""
+    """Raises CellError for formulas, errors of Excel, dates and characters that are no text: no
+    column holds one.
+    """
     if isinstance(raw, ExcelError):
         raise CellError("This is an error of Excel. Write the value itself.")
     if isinstance(raw, Formula) or (isinstance(raw, str) and raw.lstrip().startswith("=")):
         raise CellError("A formula is not read. Write its result as a value.")
+    if isinstance(raw, str) and NO_TEXT.search(raw):
+        raise CellError("A character here is no text. Type the value again.")
     if isinstance(raw, DATES):
         raise CellError(
             "Excel has made a date or a time of what was typed here. Format the cell as text and "
