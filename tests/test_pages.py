@@ -17,7 +17,7 @@ from .factories import make_group, make_patient, make_study, make_treatment
 
 NOUNS = list(TABLES)
 MOST = 5  # queries of a page of a collection, once the data are in memory
-MOST_OF_OTHERS = 20  # of the page of one patient, study, drug or review
+MOST_OF_OTHERS = 22  # of the page of one patient, study, drug or review
 QUESTION = "inhibitor=tofacitinib&indication=ild&indication=skin"
 
 
@@ -323,7 +323,8 @@ def test_absent_is_a_finding_of_its_own(client, world):
 
 def test_provenance_stands_beside_its_value(client, db):
     page = text_of(client.get("/published/patients/fujita-2019-1/"))
-    assert "Duration 12 months Abstract, converted From 52 weeks." in page
+    suggest = "Something wrong? Suggest a correction of Duration"
+    assert f"Duration 12 months {suggest} Abstract, converted From 52 weeks." in page
 
 
 def test_sorting_puts_the_unknown_last_both_ways(client, world):

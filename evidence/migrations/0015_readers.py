@@ -117,7 +117,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='appraisal',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('item__gte', 1), ('item__lte', 8), ('tool', 'jbi-case-reports')), models.Q(('item__gte', 1), ('item__lte', 10), ('tool', 'jbi-case-series')), models.Q(('item__gte', 1), ('item__lte', 8), ('tool', 'murad-2018')), _connector='OR'), name='appraisal_item_of_tool', violation_error_message='This set of questions has no such number.'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('tool__in', ['jbi-case-reports', 'jbi-case-series', 'murad-2018']), _negated=True), models.Q(('item__gte', 1), ('item__lte', 8), ('tool', 'jbi-case-reports')), models.Q(('item__gte', 1), ('item__lte', 10), ('tool', 'jbi-case-series')), models.Q(('item__gte', 1), ('item__lte', 8), ('tool', 'murad-2018')), _connector='OR'), name='appraisal_item_of_tool', violation_error_message='This set of questions has no such number.'),
         ),
         migrations.AddConstraint(
             model_name='appraisal',

@@ -87,7 +87,7 @@ TOOLS: dict[str, Tool] = {
 
 
 def known_items() -> Q:
-    condition = Q()
+    condition = ~Q(tool__in=list(TOOLS))  # whose own rule says that
     for code, tool in TOOLS.items():
         condition |= Q(tool=code, item__gte=1, item__lte=len(tool.questions))
     return condition
