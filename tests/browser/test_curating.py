@@ -216,14 +216,15 @@ def test_references_begin_studies_whose_buttons_are_reached_by_keyboard(desk, si
         desk.keyboard.press("Tab")
         stops.append(desk.evaluate(NAMED))
     assert stops[0].startswith("Study, new:")
-    assert stops[-4:] == [
+    assert [stop for stop in stops if "second time" not in stop][-5:] == [
         "Undo the last change",
         "Give up this work",
+        "Check value by value",
         "Send to be checked",
         "Publish version 1 …",
     ]
-    desk.keyboard.press("Shift+Tab")
-    desk.keyboard.press("Shift+Tab")
+    for _ in range(len(stops) - 1 - stops.index("Give up this work")):
+        desk.keyboard.press("Shift+Tab")
     desk.keyboard.press("Enter")
     expect(desk.locator(".messagelist")).to_contain_text("The work is given up")
     expect(desk.locator("#content")).to_contain_text("State: nothing entered.")
