@@ -85,6 +85,7 @@ COURSE_WAS_PUBLISHED = (
 COURSE_RENAMED = "(NEW.number <> OLD.number OR NEW.patient_id <> OLD.patient_id)"
 HAS_STUDIES = "EXISTS (SELECT 1 FROM evidence_study WHERE collection_id = {row}.id)"
 COLLECTION_STAYS = "A collection with studies is not deleted; take its studies out first."
+SAME_STUDY = "(it.collection_id = NEW.collection_id AND it.slug = NEW.slug)"
 HAS_VERSIONS = "EXISTS (SELECT 1 FROM evidence_studyversion WHERE draft_id = {row}.id)"
 VERSION_IS_THERE = (
     "EXISTS (SELECT 1 FROM evidence_studyversion AS it WHERE it.id = NEW.id "
@@ -145,16 +146,22 @@ GUARDS = [
         COURSE_STAYS,
         WITHDRAWAL,
     ),
-    # The rules about a row would hold no more of one taken away and made anew under its id.
+    # The rules about a row would hold no more of one taken away and made anew under its id. SQLite
+    # replaces rows by inserting, and asks no other trigger where `recursive_triggers` is off.
     *(
-        Guard(f"{model}_{name}", moment, model, condition.format(row=row), message, (needed,))
-        for model, condition, message, needed in (
-            ("collection", HAS_STUDIES, COLLECTION_STAYS, "study.id"),
-            ("studydraft", HAS_VERSIONS, VERSIONS_STAY, "studyversion.id"),
+        Guard(f"{model}_{name}", moment, model, condition, message, (needed,))
+        for model, used, same, message, needed in (
+            ("collection", HAS_STUDIES, "it.slug = NEW.slug", COLLECTION_STAYS, "study.id"),
+            ("studydraft", HAS_VERSIONS, SAME_STUDY, VERSIONS_STAY, "studyversion.id"),
         )
-        for name, moment, row in (
-            ("is_not_deleted", "DELETE", "OLD"),
-            ("is_not_replaced", "INSERT", "NEW"),
+        for name, moment, condition in (
+            ("is_not_deleted", "DELETE", used.format(row="OLD")),
+            (
+                "is_not_replaced",
+                "INSERT",
+                f"EXISTS (SELECT 1 FROM evidence_{model} AS it "  # noqa: S608
+                f"WHERE (it.id = NEW.id OR {same}) AND {used.format(row='it')})",
+            ),
         )
     ),
     Guard("version_is_not_replaced", "INSERT", "studyversion", VERSION_IS_THERE, VERSIONS_STAY),
