@@ -3,7 +3,7 @@
 from contextlib import contextmanager
 from itertools import count
 
-from django.db import connection
+from django.db import connection, transaction
 
 from evidence.models import (
     AdverseEvent,
@@ -141,7 +141,7 @@ def delete_as_if_never_published(*records):
 def kinds_may_change():
     """Without the trigger that keeps a collection's kind; PostgreSQL's owner may switch it off."""
     is_sqlite = connection.vendor == "sqlite"
-    with connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
             "DROP TRIGGER collection_kind_stays"
             if is_sqlite
