@@ -13,7 +13,13 @@ from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.urls import reverse
 
-from evidence.curation.appraising import Answer, appraising, save_consensus, save_own
+from evidence.curation.appraising import (
+    Answer,
+    appraising,
+    digest_of_answers,
+    save_consensus,
+    save_own,
+)
 from evidence.models import Appraisal, DataVersion, Study
 from evidence.models.appraisal import TOOLS, Tool, appraised_by
 from evidence.models.choices import AppraisalTool
@@ -33,11 +39,17 @@ def all_answers(tool: str = MURAD, answer="yes", reason="") -> dict[int, Answer]
     return {item: Answer(answer, reason) for item in TOOLS[tool].items}
 
 
-def appraise(study, tool: str = MURAD, *people, agree=True) -> None:
+def agree(study, tool: str, name: str, answers) -> None:
+    """Saves a consensus on a page that shows what stands."""
+    seen = appraising(study, tool, name).agreed
+    save_consensus(study, tool, name, answers, based_on=digest_of_answers(seen))
+
+
+def appraise(study, tool: str = MURAD, *people, agreed=True) -> None:
     for name in people or ("alice", "bob"):
         save_own(study, tool, name, all_answers(tool))
-    if agree:
-        save_consensus(study, tool, "alice", all_answers(tool, "unclear", "Not said."))
+    if agreed:
+        agree(study, tool, "alice", all_answers(tool, "unclear", "Not said."))
 
 
 def keys_of_appraised() -> set[int]:
@@ -77,17 +89,17 @@ def test_it_takes_two_persons_with_every_answer_and_a_consensus_for_each(study):
     save_own(study, MURAD, "alice", all_answers())
     assert not counts()
     with pytest.raises(ValidationError, match="needs two persons"):
-        save_consensus(study, MURAD, "alice", all_answers())
+        agree(study, MURAD, "alice", all_answers())
     save_own(study, MURAD, " ALICE ", all_answers(answer="no"))
     assert Appraisal.objects.filter(study=study).count() == 8, "two spellings are one person"
     save_own(study, MURAD, "bob", {**all_answers(), 8: Answer()})
     with pytest.raises(ValidationError, match="needs two persons"):
-        save_consensus(study, MURAD, "alice", all_answers())
+        agree(study, MURAD, "alice", all_answers())
     save_own(study, MURAD, "bob", all_answers())
     assert not counts()
-    save_consensus(study, MURAD, "bob", {**all_answers(), 3: Answer()})
+    agree(study, MURAD, "bob", {**all_answers(), 3: Answer()})
     assert not counts()
-    save_consensus(study, MURAD, "bob", all_answers())
+    agree(study, MURAD, "bob", all_answers())
     assert counts()
     assert {one.decided_by for one in Appraisal.objects.filter(study=study, appraiser="")} == {
         "bob"
@@ -100,14 +112,14 @@ def test_the_persons_answer_the_same_set(study):
     save_own(study, MURAD, "alice", all_answers())
     save_own(study, "jbi-case-reports", "bob", all_answers("jbi-case-reports"))
     with pytest.raises(ValidationError, match="needs two persons"):
-        save_consensus(study, MURAD, "alice", all_answers())
+        agree(study, MURAD, "alice", all_answers())
     assert plain.appraised_studies() == set()
 
 
 def test_who_is_no_appraiser_agrees_on_nothing(study):
-    appraise(study, agree=False)
+    appraise(study, agreed=False)
     with pytest.raises(ValidationError, match="needs two persons"):
-        save_consensus(study, MURAD, "carol", all_answers())
+        agree(study, MURAD, "carol", all_answers())
 
 
 def test_nobody_sees_what_others_say_before_having_said_it(study):
@@ -122,7 +134,7 @@ def test_nobody_sees_what_others_say_before_having_said_it(study):
 
 
 def test_own_answers_stay_once_the_others_can_be_seen(study):
-    appraise(study, agree=False)
+    appraise(study, agreed=False)
     with pytest.raises(ValidationError, match="your answers stay as they are"):
         save_own(study, MURAD, "alice", all_answers(answer="no"))
     assert set(Appraisal.objects.values_list("answer", flat=True)) == {"yes"}
@@ -139,7 +151,7 @@ def test_one_person_s_answers_make_no_version_of_the_data(study):
     save_own(study, MURAD, "alice", all_answers())
     save_own(study, MURAD, "bob", all_answers())
     assert DataVersion.current().token == before
-    save_consensus(study, MURAD, "bob", all_answers())
+    agree(study, MURAD, "bob", all_answers())
     assert DataVersion.current().token != before
 
 
@@ -179,11 +191,11 @@ def test_the_page_of_a_study_has_question_answer_and_reason(client, world, study
     assert "Not appraised yet by two persons with a consensus." in text_of(
         client.get("/world/studies/alpha/")
     )
-    appraise(study, agree=False)
+    appraise(study, agreed=False)
     DataVersion.bump()
     unagreed = text_of(client.get("/world/studies/alpha/"))
     assert "Not appraised yet" in unagreed and "alice" not in unagreed
-    save_consensus(study, MURAD, "alice", all_answers(reason="Not said in the paper."))
+    agree(study, MURAD, "alice", all_answers(reason="Not said in the paper."))
     page = client.get("/world/studies/alpha/")
     text = text_of(page)
     assert "Murad 2018: what two appraisers agreed on." in text
@@ -274,7 +286,10 @@ def test_two_persons_appraise_in_the_admin(client, world, study, appraisers):
     assert "A consensus needs two persons" in text_of(refused)
     both = bob.post(address(study), sent(answer="no"), follow=True)
     assert "Yes: zq-alice" in text_of(both) and "(differ)" in text_of(both)
-    bob.post(address(study), sent("agreed", "unclear", "Agreed.") | {"agree": "x"})
+    none = digest_of_answers({})
+    consensus = sent("agreed", "unclear", "Agreed.") | {"agree": "x", "based_on": none}
+    assert f'name="based_on" value="{none}"' in both.content.decode()
+    bob.post(address(study), consensus)
     assert "Unclear Agreed." in text_of(client.get("/world/studies/alpha/"))
     assert "appraised" in text_of(bob.get(reverse("admin:evidence_appraisal_changelist")))
     late = alice.post(address(study), sent(answer="no"), follow=True)
@@ -299,3 +314,37 @@ def test_an_empty_collection_has_a_list(admin_client):
     make_study(make_collection("work"), "doe-2019")
     page = admin_client.get(reverse("admin:evidence_appraisal_changelist"))
     assert "doe-2019" in text_of(page)
+
+
+def test_no_page_of_a_single_answer_tells_it(client, world, study, appraisers):
+    save_own(study, MURAD, "alice", all_answers(reason="zq-alice"))
+    pk = Appraisal.objects.filter(study=study, item=1).get().pk
+    for name in ("change", "history"):
+        page = appraisers["bob"].get(reverse(f"admin:evidence_appraisal_{name}", args=[pk]))
+        assert "zq-alice" not in page.content.decode()
+        assert "question 1: Yes" not in page.content.decode() and "1: Yes" not in text_of(page)
+
+
+def test_a_consensus_is_not_overwritten_unseen(study, appraisers):
+    appraise(study)
+    stale = sent("agreed", "no") | {"agree": "x", "based_on": digest_of_answers({})}
+    told = text_of(appraisers["bob"].post(address(study), stale))
+    assert "with other answers: 1 unclear; 2 unclear" in told and "is not saved" in told
+    consensus = Appraisal.objects.filter(study=study, appraiser="")
+    assert set(consensus.values_list("answer", flat=True)) == {"unclear"}
+    seen = stale | {"based_on": digest_of_answers(appraising(study, MURAD, "bob").agreed)}
+    told = text_of(appraisers["bob"].post(address(study), seen | {"agreed-2": ""}))
+    assert "Question 2 has been agreed on: choose another answer" in told
+    appraisers["bob"].post(address(study), seen)
+    assert set(consensus.values_list("answer", flat=True)) == {"no"}
+
+
+def test_who_is_called_otherwise_is_no_second_appraiser(study, appraisers, django_user_model):
+    save_own(study, MURAD, "alice", all_answers())
+    account = django_user_model.objects.get(username="alice")
+    account.username = "Alice-Jones"
+    account.save()
+    save_own(study, MURAD, "alice-jones", all_answers(answer="no"))
+    with pytest.raises(ValidationError, match="needs two persons"):
+        agree(study, MURAD, "alice-jones", all_answers())
+    assert Appraisal.objects.filter(study=study).count() == 8

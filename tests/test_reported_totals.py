@@ -6,11 +6,12 @@ from html import unescape
 import pytest
 from django.core.exceptions import ValidationError
 from django.urls import reverse
+from django.utils import timezone
 
 from evidence import summaries
 from evidence.curation import drafts
 from evidence.curation.documents import read_document
-from evidence.models import ReportedTotal, Study
+from evidence.models import Door, ReportedTotal, Study, StudyDraft, StudyVersion
 from evidence.models.choices import Item, Reported, Response
 from evidence.questions.question import Question
 from evidence.summaries import compare_totals
@@ -142,6 +143,28 @@ def test_what_the_rows_give_is_said_with_its_n():
     assert compared(people, "female", "count", 1, of_n=4).printed == "1 of 4"
     assert compared(people, "female", "percent", 50).given == "50.0 %, 1 (2 of 4 known)"
     assert compared(people, "patients", "count", 4).given == "4"
+
+
+@pytest.mark.parametrize("statistic", ["count", "percent"])
+def test_what_is_known_of_nobody_agrees_with_nothing(statistic):
+    people = series(sex=[None, None, None])
+    one = compared(people, "female", statistic, 0)
+    assert (one.verdict_words, one.given.startswith("0 (0 of 3 known)")) == (CANNOT, True)
+    assert one.why == "Not known of 3 of 3 patients."
+
+
+@pytest.mark.parametrize("printed", ["12", "13"])
+def test_half_way_is_rounded_either_way(printed):
+    people = series(sex=["female", *["male"] * 7])
+    assert compared(people, "female", "percent", printed).verdict_words == AGREES
+
+
+@pytest.mark.parametrize(
+    ("printed", "verdict"), [("61.2", AGREES), ("61.3", AGREES), ("61.4", DIFFERS)]
+)
+def test_a_mean_half_way_too(printed, verdict):
+    people = series(age_years=[61, 61, 61, 62])
+    assert compared(people, "age", "mean", printed).verdict_words == verdict
 
 
 def test_which_numbers_print_a_percentage_is_said_where_none_fits():
@@ -348,6 +371,27 @@ def test_it_is_published_with_the_study_and_changes_no_row(draft, client):
     keep(draft, beispiel(extraction="in_part"), SOMEBODY)
     drafts.publish(draft, based_on=draft.head.number, author=SOMEBODY)
     assert "The paper’s own totals" not in client.get(study.get_absolute_url()).content.decode()
+
+
+def test_readers_see_what_the_tables_hold_whatever_a_version_says(draft, client):
+    published(draft, beispiel(total("patients", "count", 1), extraction="in_part"))
+    study = Study.objects.get(slug="beispiel-2027", collection__slug="work")
+    before = client.get(study.get_absolute_url()).content.decode()
+    StudyDraft.objects.filter(pk=draft.pk).update(
+        published=StudyVersion.objects.create(
+            draft=draft,
+            number=99,
+            content=[],
+            digest="0" * 64,
+            changed=1,
+            door=Door.FOUND,
+            at=timezone.now(),
+            is_published=True,
+        )
+    )
+    after = client.get(study.get_absolute_url()).content.decode()
+    for page in (before, after):
+        assert "agrees" in page[page.index("own totals") :]
 
 
 def test_a_study_without_totals_says_nothing_of_them(client):

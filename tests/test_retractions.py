@@ -383,7 +383,7 @@ def test_a_row_without_notice_and_reason_can_be_entered(paper, file):
     assert fields["retraction_reason"] == "Listed by Retraction Watch without a reason."
     assert "retraction_date" not in fields
     drafts.publish(draft, based_on=draft.head.number, author=SOMEBODY)
-    (read,) = read_notices(file(row(RetractionDOI="", RetractionPubMedID="55")))
+    (read,) = read_notices(file(row(RetractionDOI="", RetractionPubMedID="55")), [])
     assert read.link == "https://pubmed.ncbi.nlm.nih.gov/55/"
 
 
@@ -405,7 +405,7 @@ def test_dates(text, expected):
 def test_encodings(file, encoding):
     path = file(row(Reason="+Émile’s error;".replace("’", "'")), encoding=encoding)
     assert encoding_of(path) == ("latin-1" if encoding == "latin-1" else "utf-8-sig")
-    (read,) = read_notices(path)
+    (read,) = read_notices(path, [])
     assert read.reason == "Émile's error"
 
 
@@ -419,20 +419,65 @@ def test_files_that_cannot_be_used_are_refused_in_words(file, tmp_path):
         call_command("check_retractions", tmp_path / "nothing.csv")
     (tmp_path / "empty.csv").write_text("")
     with pytest.raises(UnreadableFile, match="Its first line has: nothing"):
-        list(read_notices(tmp_path / "empty.csv"))
+        list(read_notices(tmp_path / "empty.csv", []))
     (tmp_path / "binary.csv").write_bytes(b"PK\x03\x04\x00")
     with pytest.raises(UnreadableFile, match="no CSV file in UTF-8"):
-        list(read_notices(tmp_path / "binary.csv"))
+        list(read_notices(tmp_path / "binary.csv", []))
     (tmp_path / "broken.csv").write_text(f'{HEADER}\n1,"{"x" * 2**21}"\n')
     with pytest.raises(UnreadableFile, match="line 2: no CSV"):
-        list(read_notices(tmp_path / "broken.csv"))
+        list(read_notices(tmp_path / "broken.csv", []))
     with pytest.raises(UnreadableFile, match="Is a directory"):
-        list(read_notices(tmp_path))
+        list(read_notices(tmp_path, []))
+
+
+@pytest.mark.parametrize("end", [b"Caf\xe9", b"Caf\xc3"])
+def test_a_file_that_ends_within_a_letter(file, end):
+    path = file(row(Reason="+Error;"))
+    path.write_bytes(path.read_bytes().rstrip(b"\r\n").removesuffix(b"+Error;") + end)
+    assert encoding_of(path) == "latin-1"
+    check(path)
+
+
+def test_a_row_of_another_length_is_told(paper, file):
+    path = file(row(OriginalPaperDOI="10.2000/1"), row())
+    lines = path.read_text().splitlines()
+    lines[1] = lines[1].replace("10.2000/1", '"10.2000/1')  # never closed: swallows what follows
+    path.write_text("\n".join(lines))
+    code, said = check(path)
+    assert code == 1 and "1 rows could not be read." in said and "Nothing new" not in said
+    path.write_text("\n".join([lines[0], "1,2,3"]))
+    assert check(path) == (1, "1 rows could not be read.\n")
+
+
+def test_a_column_that_comes_twice_is_refused(file):
+    with pytest.raises(CommandError, match="has Reason more than once"):
+        call_command("check_retractions", file(header=f"{HEADER},reason"))
+
+
+def test_nothing_of_a_file_speaks_to_the_terminal(paper, file):
+    code, said = check(file(row(Reason="+\x1b[31mError\x07;")))
+    assert code == 1 and "Error" in said and not {"\x1b", "\x07"} & set(said)
+
+
+def test_where_two_people_publish_somebody_enters_it(db, file, django_user_model):
+    two = make_collection("two")
+    make_study(two, "doe-2019", doi="10.1000/doe")
+    two.needs_two_people = True
+    two.save()
+    path = file(row(OriginalPaperDOI="10.1000/doe"))
+    with pytest.raises(CommandError, match=r"Nothing was changed\. .*--user"):
+        check(path, "--apply")
+    django_user_model.objects.create_user("alice")
+    assert check(path, "--apply", "--user", "alice")[0] == 0
+    draft = StudyDraft.objects.get(slug="doe-2019", collection=two)
+    assert draft.head.author_name == "alice"
+    with pytest.raises(CommandError, match="There is no account “nobody”"):
+        check(path, "--apply", "--user", "nobody")
 
 
 def test_a_long_file_is_read_row_by_row(paper, file):
     path = file(*(row(OriginalPaperDOI=f"10.2000/{number}") for number in range(60_000)), row())
-    reading = read_notices(path)
+    reading = read_notices(path, [])
     assert next(reading).doi == "10.2000/0", "the first before the last is read"
     assert check(path)[0] == 1
 

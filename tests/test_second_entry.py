@@ -9,8 +9,10 @@ from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
 from django.urls import reverse
+from django.utils import timezone
 
 from evidence.admin.blind import FINISH_FIRST, OWN_PAGES, is_of
 from evidence.curation import drafts
@@ -20,21 +22,25 @@ from evidence.curation.drafts import Author, Conflict
 from evidence.curation.dumping import dump_evidence, load_drafts
 from evidence.curation.opening import close_files
 from evidence.curation.second_entry import (
+    HAS_SEEN_IT,
     decide,
     differences_of,
     finish_entry,
     keep_entry,
     why_not_enter,
 )
+from evidence.curation.signing import sign, why_not
 from evidence.curation.workbook.values import CellError
-from evidence.models import Judgement, SecondEntry, StudyDraft
+from evidence.models import Judgement, Meaning, SecondEntry, StudyDraft, Suggestion
 from evidence.models.checking import CELLS_STAY, ENTRY_STAYS, WROTE_IT
 from evidence.models.checking_guards import FINISH_FIRST as NOT_FINISHED
 from evidence.models.signing_guards import NAME_OF_SIGNER
 from evidence.summaries import agreement
 
 from .drafting import all_looked_for, beispiel, keep, record, with_cell
+from .test_checking import cells, tell
 from .test_signing import refused, sql
+from .workbooks import four_patients, workbook
 
 pytestmark = pytest.mark.django_db
 
@@ -222,6 +228,58 @@ def test_nor_does_a_list(client, begun, people):
             page = client.get(place, {"all": ""}).content.decode()
             rows = page.partition('id="result_list"')[2].partition("</table>")[0]
             assert ("beispiel" in rows.lower()) == seeing, model
+
+
+def test_a_remark_in_the_queue_waits_too(client, begun, alice, people):
+    sign(begun, Meaning.SUBMITTED, based_on=begun.head.number, user=alice)
+    carl = people["carl"]
+    sign(begun, Meaning.SENT_BACK, based_on=begun.head.number, user=carl, remark="zq: “Improved”")
+    carl.is_superuser = True
+    carl.save()
+    for name, seeing in (("carl", True), ("bob", False)):
+        client.force_login(people[name])
+        for place in ("/admin/", "/admin/work/"):
+            page = client.get(place).content.decode()
+            assert ("zq: " in page) == seeing
+            assert ("once you have finished your second" in page) != seeing
+
+
+def test_who_has_said_something_of_the_values_has_seen_them(entered, alice, bob, people):
+    sign(entered, Meaning.SUBMITTED, based_on=entered.head.number, user=alice)
+    tell(entered, next(iter(cells(entered))), bob)
+    assert why_not_enter(entered, bob) == HAS_SEEN_IT
+    assert why_not_enter(entered, people["carl"]) == ""
+    sign(entered, Meaning.SENT_BACK, based_on=entered.head.number, user=people["carl"], remark="x")
+    assert why_not_enter(entered, people["carl"]) == HAS_SEEN_IT
+
+
+def test_an_import_waits_until_it_is_finished(client, begun, people):
+    client.force_login(people["bob"])
+    book = SimpleUploadedFile("t.xlsx", workbook(four_patients()).read())
+    sent = {"collection": begun.collection_id, "file": book}
+    told = unescape(client.post(reverse("admin:evidence_studydraft_import"), sent).content.decode())
+    assert "Finish your second entry of beispiel-2027 first." in told
+    assert StudyDraft.objects.filter(collection=begun.collection).count() == 1
+
+
+def test_suggestions_of_the_study_are_not_listed(client, begun, people):
+    Suggestion.objects.create(
+        collection=begun.collection,
+        study="beispiel-2027",
+        record="evidence.treatment",
+        key=["beispiel-2027-1", 1],
+        field="response",
+        label="Response of course 1",
+        proposed="zq-proposed",
+        passage="zq",
+        at=timezone.now(),
+    )
+    for name, seeing in (("bob", False), ("alice", True)):
+        people[name].is_superuser = True
+        people[name].save()
+        client.force_login(people[name])
+        page = client.get(reverse("admin:evidence_suggestion_changelist")).content.decode()
+        assert ("zq-proposed" in page) == seeing
 
 
 def test_they_open_to_others_and_once_it_is_finished(client, begun, people):
@@ -483,6 +541,21 @@ def test_a_dump_brings_it_back(finished, alice, tmp_path):
     assert (brought.content, brought.comparison) == (finished.content, finished.comparison)
     assert brought.version.draft == brought.draft
     assert brought.judgements.get().value == "Stable"
+
+
+def test_nothing_is_signed_while_a_difference_waits(finished, entered, alice, people):
+    entered.refresh_from_db()
+    sign(entered, Meaning.SUBMITTED, based_on=entered.head.number, user=alice)
+    waiting = [one for one in differences_of(finished) if one.judgement is None]
+    assert why_not(entered, Meaning.CHECKED, people["carl"]).startswith(
+        f"{len(waiting)} differences between the two entries"
+    )
+    for one in waiting:
+        if one.field != "serious":
+            choose(finished, one.row, one.field, "first", alice)
+    entered.refresh_from_db()
+    left = [one for one in differences_of(finished) if one.judgement is None]
+    assert bool(why_not(entered, Meaning.CHECKED, people["carl"])) == bool(left)
 
 
 # The pages.

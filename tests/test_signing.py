@@ -37,7 +37,7 @@ from evidence.models import (
     StudyVersion,
     Treatment,
 )
-from evidence.models.guards import COLLECTION_STAYS, VERSIONS_STAY
+from evidence.models.guards import COLLECTION_STAYS, PUBLISHED_MOVES_ON, VERSIONS_STAY
 from evidence.models.signing_guards import (
     AUTHOR_NEEDED,
     AUTHOR_SIGNS,
@@ -492,6 +492,14 @@ def test_only_a_checked_version_opens_a_study(entered, alice, bob):
         )
 
 
+def test_an_older_version_is_not_published_under_its_signature(entered, alice, bob):
+    signature, old = checked(entered, bob, alice), entered.head
+    keep(entered, with_cell(entered.head.content, "patient", "age_years", 40), Author(alice))
+    StudyDraft.objects.filter(pk=entered.pk).update(head=old)
+    with refused(NOT_CHECKED):
+        OpenPublication.objects.create(draft=entered, origin="signed", signature=signature)
+
+
 def test_what_is_opened_ends_with_a_version_or_not_at_all(entered, alice, bob):
     signature = checked(entered, bob, alice)
     with refused("closed by a version"), transaction.atomic():
@@ -560,6 +568,15 @@ def test_readers_are_told_of_no_version_that_was_not_opened(public, alice):
                 author=alice if door != Door.FOUND else None,
                 message="Believe me.",
             )
+
+
+def test_what_is_published_moves_on_to_a_published_version(public, alice):
+    """So a version nobody signed is not taken for what readers see, nor an earlier one."""
+    first = public.published
+    keep(public, with_cell(public.head.content, "patient", "age_years", 40), Author(alice))
+    for version in (public.head.pk, None, first.pk - 1):
+        with refused(PUBLISHED_MOVES_ON):
+            StudyDraft.objects.filter(pk=public.pk).update(published=version)
 
 
 def test_a_study_in_work_stays_that_study(public):
@@ -687,6 +704,10 @@ def test_the_command_publishes_nothing_that_is_not_checked(entered, alice, bob):
         call_command(*arguments, verbosity=0)
     with pytest.raises(CommandError, match="There is no account “nobody”"):
         call_command(*arguments, user="nobody", verbosity=0)
+    get_user_model().objects.create_user("viewer")
+    with pytest.raises(CommandError, match="viewer may not publish studies"):
+        call_command(*arguments, user="viewer", verbosity=0)
+    in_group(alice, "Editors")
     with pytest.raises(CommandError, match="a second person has to check it first"):
         call_command(*arguments, user="alice", verbosity=0)
     checked(entered, bob, alice)
@@ -989,6 +1010,14 @@ def test_the_upgrade_stops_at_two_accounts_of_one_name(alice):
     get_user_model().objects.bulk_create([get_user_model()(username="Alice ")])
     with pytest.raises(CommandError, match=r"Nothing was changed\.(.|\n)*'alice', 'Alice '"):
         migration.refuse_names_twice(apps, None)
+
+
+@pytest.mark.parametrize("filler", "\u115f\u1160\u3164\uffa0")
+def test_a_letter_that_is_not_seen_makes_no_other_account(admin_client, alice, filler):
+    data = {"username": f"alice{filler}", "usable_password": "false"}
+    told = admin_client.post(reverse("admin:auth_user_add"), data).content.decode()
+    assert "A letter of this name is invisible." in told or "Enter a valid username" in told
+    assert get_user_model().objects.filter(username__startswith="alice").count() == 1
 
 
 # In the queue.

@@ -320,12 +320,13 @@ def test_fractions_that_print_alike():
 @pytest.mark.parametrize(
     ("value", "decimals", "denominator", "expected"),
     [
-        ("13", 0, 8, [1]),  # 12.5 is rounded up
-        ("12", 0, 8, []),
+        ("13", 0, 8, [1]),  # 12.5, rounded up by hand
+        ("12", 0, 8, [1]),  # and to the even digit by software
+        ("11", 0, 8, []),
         ("0", 0, 5, [0]),
         ("100", 0, 1, [1]),
         ("101", 0, 100, []),  # nobody counts more than everybody
-        ("82.8", 1, 20_000, list(range(16_550, 16_570))),
+        ("82.8", 1, 20_000, list(range(16_550, 16_571))),
         ("0.04", 2, 10_000, [4]),
     ],
 )
@@ -337,7 +338,7 @@ def test_counts_that_a_printed_percentage_can_have_come_from(
 
 def test_fractions_and_ratios_begin_with_the_fewest_people():
     assert possible_fractions(Printed(Decimal(100), 0), 3) == [(1, 1), (2, 2), (3, 3)]
-    # 1 : 2 is 0.5, rounded up
+    # 1 : 2 is 0.5, which may be rounded up
     assert possible_ratios(Printed(Decimal(1), 0), 3) == [(1, 1), (1, 2)]
 
 

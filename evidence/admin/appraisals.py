@@ -7,7 +7,14 @@ from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 
-from ..curation.appraising import Answer, Answers, appraising, save_consensus, save_own
+from ..curation.appraising import (
+    Answer,
+    Answers,
+    appraising,
+    digest_of_answers,
+    save_consensus,
+    save_own,
+)
 from ..models import Appraisal, Study
 from ..models.appraisal import TOOLS, appraised_by, spelled
 from ..models.choices import AppraisalAnswer, AppraisalTool, CollectionKind, Design, State
@@ -48,6 +55,10 @@ class AppraisalAdmin(NumbersAsText, admin.ModelAdmin):
         if one is None:
             raise Http404("There is no such answer.")
         return self.study_view(request, one.study_id, one.tool)
+
+    def history_view(self, request, object_id, extra_context=None):
+        """The same: a title would tell what somebody answered."""
+        return self.change_view(request, object_id)
 
     def list_view(self, request):
         """Every published study with its sets of questions: how many are answered by whoever looks,
@@ -108,9 +119,12 @@ class AppraisalAdmin(NumbersAsText, admin.ModelAdmin):
                 raise PermissionDenied
             which = "agreed" if "agree" in request.POST else "own"
             typed[which] = read_answers(request.POST, which, tool)
-            save = save_consensus if which == "agreed" else save_own
             try:
-                save(record, tool, me, typed[which])
+                if which == "agreed":
+                    based_on = request.POST.get("based_on", "")
+                    save_consensus(record, tool, me, typed[which], based_on=based_on)
+                else:
+                    save_own(record, tool, me, typed[which])
             except ValidationError as error:
                 self.message_user(request, " ".join(error.messages), messages.ERROR)
             else:
@@ -129,6 +143,7 @@ class AppraisalAdmin(NumbersAsText, admin.ModelAdmin):
             "can_change": self.has_change_permission(request),
             "own_rows": table_rows(tool, "own", typed.get("own", now.own)),
             "agreed_rows": table_rows(tool, "agreed", typed.get("agreed", now.agreed)),
+            "based_on": digest_of_answers(now.agreed),
             "compared": compared(tool, me, now.own, now.others),
         }
         return TemplateResponse(request, "admin/evidence/appraisal/study.html", context)

@@ -13,7 +13,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 
 from ..curation.second_entry import blind_drafts
-from ..models import StudyDraft
+from ..models import StudyDraft, Suggestion
 from ..models.study_parts import PARTS, study_of
 
 FINISH_FIRST = (
@@ -104,6 +104,10 @@ def without(queryset: QuerySet, drafts: list[StudyDraft]) -> QuerySet:
     """The records that belong to none of some studies in work."""
     model = queryset.model
     keys = [draft.pk for draft in drafts]
+    if model is Suggestion:
+        for draft in drafts:
+            queryset = queryset.exclude(collection=draft.collection_id, study=draft.slug)
+        return queryset
     if model in PARTS:
         path = PARTS[model]
         at = "" if path == "pk" else f"{path}__"

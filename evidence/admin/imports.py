@@ -12,6 +12,7 @@ from django.utils.text import slugify
 
 from ..curation.drafts import Author, overwritten_by_import, save_import
 from ..curation.references import Begun, UnreadableReferences, begin_studies, read_references
+from ..curation.second_entry import blind_drafts
 from ..curation.workbook.importing import Import, read_workbook
 from ..curation.workbook.opening import UnreadableFile
 from ..curation.workbook.report import coloured_workbook, conversion_rows, fault_csv
@@ -22,6 +23,10 @@ from ..models.choices import CollectionKind
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 MAX_UPLOAD = 20 * 1024 * 1024  # bytes
 SHOWN_FAULTS = 5_000  # rows of one page; the report in the workbook has all
+
+FINISH_BEFORE = (
+    "An import says what stands in the studies already. Finish your second entry of {} first."
+)
 
 
 class CollectionChoice(forms.Form):
@@ -123,6 +128,10 @@ class ImportViews:
         context = {"title": "Import a workbook", "form": form}
         if request.method == "POST" and form.is_valid():
             file, collection = form.cleaned_data["file"], form.cleaned_data["collection"]
+            blind = [one for one in blind_drafts(request.user) if one.collection == collection]
+            if blind:
+                form.add_error("collection", FINISH_BEFORE.format(blind[0].slug))
+                return self.page(request, "import.html", **context)
             try:
                 result = read_workbook(file, file.name, collection)
             except UnreadableFile as error:

@@ -11,11 +11,12 @@ from ..curation.drafts import Author
 from ..models import Suggestion
 from ..models.choices import SuggestionStage
 from .base import NumbersAsText
+from .blind import Unseen
 from .drafts import MOMENT
 
 
 @admin.register(Suggestion)
-class SuggestionAdmin(NumbersAsText, admin.ModelAdmin):
+class SuggestionAdmin(Unseen, NumbersAsText, admin.ModelAdmin):
     """Read only, but for the answer. The contact address stands on the suggestion's page alone."""
 
     list_display = ["label", "proposed", "stage", "sent", "short_passage"]

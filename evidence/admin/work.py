@@ -15,6 +15,7 @@ from django.utils.text import slugify
 from ..curation.cell_states import core_cells
 from ..curation.drafts import Author, Conflict, open_draft, save_draft
 from ..curation.integrity import integrity_issues
+from ..curation.second_entry import blind_drafts
 from ..curation.signing import words_to_act_on
 from ..curation.workbook.cells import DocumentCells
 from ..curation.workbook.grid import faults_of
@@ -218,6 +219,7 @@ class Entry:
     stated: int = 0
     cells: int = 0
     faults: int = 0
+    is_unseen: bool = False  # a remark may quote what whoever looks may not see yet
 
     @property
     def is_behind(self) -> bool:
@@ -247,8 +249,11 @@ def queue_of_work(most: int, user) -> dict:
     to_check_first = Case(When(said=Meaning.SUBMITTED, then=0), default=1)
     in_order = drafts.order_by(to_check_first, "-head__at", "-pk")
     may_check, found = user.has_perm("evidence.check_study"), list(in_order[:most])
-    words = words_to_act_on(found)
-    shown = [entry_of(draft, words.get(draft.pk), may_check) for draft in found]
+    words, unseen = words_to_act_on(found), {draft.pk for draft in blind_drafts(user)}
+    shown = [
+        entry_of(draft, words.get(draft.pk), may_check, is_unseen=draft.pk in unseen)
+        for draft in found
+    ]
     not_begun = [
         Entry(study.short_name, str(study.collection), bench(study.collection, study.slug))
         for study in studies_not_begun()
@@ -270,7 +275,9 @@ def queue_of_work(most: int, user) -> dict:
     }
 
 
-def entry_of(draft: StudyDraft, word: Signature | None, may_check: bool) -> Entry:
+def entry_of(
+    draft: StudyDraft, word: Signature | None, may_check: bool, *, is_unseen: bool
+) -> Entry:
     """A study in work, counted once for each version and each state of the data."""
     key = f"queue:{draft.head_id}:{DataVersion.current().token}"
     counts = cache.get(key)
@@ -287,7 +294,7 @@ def entry_of(draft: StudyDraft, word: Signature | None, may_check: bool) -> Entr
         address = reverse("admin:check", args=[draft.collection.slug, draft.slug])
     elif draft.said == Meaning.CHECKED:
         address = reverse("admin:evidence_studydraft_change", args=[draft.pk])
-    return Entry(draft.slug, str(draft.collection), address, draft, word, *counts)
+    return Entry(draft.slug, str(draft.collection), address, draft, word, *counts, is_unseen)
 
 
 def studies_not_begun():

@@ -807,7 +807,8 @@ def enter_view(request: HttpRequest, desk: Desk) -> JsonResponse:
     if isinstance(block, str):
         cells = desk.cells(desk.content())
         pasted = paste(desk.grid, cells, block, *at)
-        edits, new_rows, said = [*edits, *pasted.edits], pasted.new_rows, pasted.said
+        edits, said = [*edits, *pasted.edits], pasted.said
+        new_rows = list(dict.fromkeys((*new_rows, *pasted.new_rows)))
     if unknown := unknown_columns(desk, edits):
         return JsonResponse({"problem": f"There is no column {unknown[0]}."}, status=400)
     try:

@@ -1,5 +1,7 @@
 """Entering appraisals: each appraiser alone, then the consensus."""
 
+import hashlib
+import json
 from dataclasses import dataclass
 
 from django.core.exceptions import ValidationError
@@ -7,6 +9,7 @@ from django.db import transaction
 
 from ..models import Appraisal, DataVersion, Study
 from ..models.appraisal import APPRAISERS, TOOLS, spelled
+from ..models.choices import AppraisalAnswer
 
 CONSENSUS = ""
 
@@ -82,14 +85,39 @@ def save_own(study: Study, tool: str, username: str, answers: Answers) -> None:
         write(study, tool, spelled(username), answers, "")
 
 
-def save_consensus(study: Study, tool: str, username: str, answers: Answers) -> None:
-    """Writes what was agreed on. Raises ValidationError before two persons have answered
-    everything, and for anybody who is not one of them.
+def digest_of_answers(answers: Answers) -> str:
+    """What tells one state of some answers from another."""
+    said = sorted((item, one.answer, one.reason) for item, one in answers.items())
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
+
+
+def save_consensus(
+    study: Study, tool: str, username: str, answers: Answers, *, based_on: str
+) -> None:
+    """Writes what was agreed on; `based_on` is the digest of what was agreed before, as whoever
+    writes has seen it. Raises ValidationError before two persons have answered everything, for
+    anybody who is not one of them, where somebody has written since, and for an answer that is
+    taken away.
     """
     with transaction.atomic():
         Study.objects.select_for_update().get(pk=study.pk)
-        if not appraising(study, tool, username).can_agree:
+        now = appraising(study, tool, username)
+        if not now.can_agree:
             raise ValidationError("A consensus needs two persons who have answered everything.")
+        if digest_of_answers(now.agreed) != based_on:
+            theirs = "; ".join(
+                f"{item} {AppraisalAnswer(one.answer).label.lower()}"
+                for item, one in sorted(now.agreed.items())
+                if one != answers.get(item)
+            )
+            raise ValidationError(
+                f"A consensus was saved since this page was opened, with other answers: "
+                f"{theirs or 'none'}. Yours is not saved; save again to put it in its place."
+            )
+        if emptied := [item for item in now.agreed if not answers.get(item, Answer()).answer]:
+            raise ValidationError(
+                f"Question {emptied[0]} has been agreed on: choose another answer rather than none."
+            )
         write(study, tool, CONSENSUS, answers, spelled(username))
         DataVersion.bump(study.collection_id)
 

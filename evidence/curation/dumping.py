@@ -34,8 +34,9 @@ from ..models import (
     Therapy,
 )
 from ..models.base import Keyed
+from ..models.records import record_of, with_references
 from ..models.study_parts import PARTS
-from .documents import in_order, key_of, record_of, with_references
+from .documents import in_order, key_of
 from .fixture_files import SHARED_FILES, BrokenFixture, fixture_text
 from .opening import open_for_files
 

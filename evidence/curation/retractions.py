@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
+from unicodedata import category
 
 from django.db import transaction
 
@@ -35,6 +36,7 @@ NATURES = {
 DATE_FORMATS = ("%m/%d/%Y %H:%M", "%m/%d/%Y", "%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%m/%d/%Y %H:%M:%S")
 NOT_GIVEN = ("", "0", "unavailable", "n/a", "na", "none")
 WITHOUT_REASON = "Listed by Retraction Watch without a reason."
+CONTROLS = ("Cc", "Cf", "Zl", "Zp")
 LONGEST_FIELD = 2**20  # characters: reasons and institutions of some rows are long
 CHUNK = 2**20
 
@@ -64,15 +66,26 @@ class Notice:
         return self.nature in (*NATURES, REINSTATED)
 
 
-def read_notices(path: Path) -> Iterator[Notice]:
-    """The rows that name a paper by DOI or PMID, one at a time. Raises UnreadableFile."""
+def read_notices(path: Path, odd_rows: list[str]) -> Iterator[Notice]:
+    """The rows that name a paper by DOI or PMID, one at a time. A row that is longer or shorter
+    than the first line is not read but told in `odd_rows`. Raises UnreadableFile.
+    """
     csv.field_size_limit(LONGEST_FIELD)
     try:
         with path.open(encoding=encoding_of(path), newline="") as opened:
             rows = csv.reader(opened)
-            place = places_of(next(rows, []), path)
+            header = next(rows, [])
+            place = places_of(header, path)
+            began = rows.line_num + 1
             for row in rows:
-                found = {name: row[at].strip() for name, at in place.items() if at < len(row)}
+                line, began = began, rows.line_num + 1
+                if row and len(row) != len(header):
+                    odd_rows.append(
+                        f"line {line}: {len(row)} values where the first line has {len(header)}, "
+                        "so it was not read. Perhaps a quotation mark is not closed."
+                    )
+                    continue
+                found = {name: printable(row[at]) for name, at in place.items() if at < len(row)}
                 doi = normalised_doi(found.get(DOI, ""))
                 pmid = KINDS["pmid"].normalise(given(found.get(PMID, "")).removesuffix(".0"))
                 if doi or pmid:
@@ -103,12 +116,20 @@ def encoding_of(path: Path) -> str:
                 decoder.decode(chunk)
             except UnicodeDecodeError:
                 return "latin-1"
+    try:
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return "latin-1"
     return "utf-8-sig"
 
 
 def places_of(header: list[str], path: Path) -> dict[str, int]:
     """Where each column stands. Raises UnreadableFile where one that is needed is missing."""
-    names = {re.sub(r"\s", "", name).lower(): at for at, name in enumerate(header)}
+    folded = [re.sub(r"\s", "", name).lower() for name in header]
+    names = {name: at for at, name in enumerate(folded)}
+    for name in (*NEEDED, NOTICE_PMID):
+        if folded.count(name.lower()) > 1:
+            raise UnreadableFile(f"{path}: the first line has {name} more than once.")
     wanted = {name: names.get(name.lower()) for name in (*NEEDED, NOTICE_PMID)}
     missing = [name for name in NEEDED if wanted[name] is None]
     if missing:
@@ -118,6 +139,11 @@ def places_of(header: list[str], path: Path) -> dict[str, int]:
             "comes from Crossref, with commas."
         )
     return {name: at for name, at in wanted.items() if at is not None}
+
+
+def printable(text: str) -> str:
+    """A value without what would tell a terminal something."""
+    return "".join(" " if category(letter) in CONTROLS else letter for letter in text).strip()
 
 
 def given(text: str) -> str:
@@ -285,7 +311,7 @@ def label_of(status: str) -> str:
 
 
 def on(notice: Notice) -> str:
-    return f" on {notice.at:%Y-%m-%d}" if notice.at else ", no date given"
+    return f" on {notice.at.isoformat()}" if notice.at else ", no date given"
 
 
 def notice_words(notice: Notice) -> str:

@@ -11,7 +11,15 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from ..models import Choice, Judgement, SecondEntry, StudyDraft, StudyVersion
+from ..models import (
+    CheckedCell,
+    Choice,
+    Judgement,
+    SecondEntry,
+    Signature,
+    StudyDraft,
+    StudyVersion,
+)
 from ..models.checking import WROTE_IT
 from ..summaries.reported_totals import had_serious_event
 from ..summaries.second_entry import FIELD_LABELS
@@ -24,6 +32,10 @@ from .workbook.values import CellError, CellReader
 
 SERIOUS = "serious"  # of a course: whether any of its adverse events was
 ENTRY_FINISHED = "You have finished this second entry; it is compared and changes no more."
+HAS_SEEN_IT = (
+    "You have said something of what was entered of this study, so you have seen it. A second "
+    "entry is by somebody who has not seen the first."
+)
 NOTHING_ENTERED = "Nothing has been entered yet."
 SAY_WHY = "Say why this value holds."
 NO_DIFFERENCE = "There is no such difference to decide, or it is decided already."
@@ -63,6 +75,13 @@ def has_written(user, draft: StudyDraft) -> bool:
     return draft.versions.filter(author=user).exists()
 
 
+def has_checked(user, draft: StudyDraft) -> bool:
+    """Whether somebody has said anything of the values of a study, so has seen them."""
+    said = CheckedCell.objects.filter(version__draft=draft, user=user)
+    words = Signature.objects.filter(version__draft=draft, user=user)
+    return said.exists() or words.exists()
+
+
 def blind_drafts(user) -> list[StudyDraft]:
     """Studies of which somebody has begun a second entry and not finished it, and of which curators
     see what readers do not. What readers see anyway cannot be kept from anybody.
@@ -93,6 +112,8 @@ def why_not_enter(draft: StudyDraft, user) -> str:
     """Why somebody cannot enter a study a second time, as a sentence; empty if they can."""
     if has_written(user, draft):
         return WROTE_IT
+    if has_checked(user, draft):
+        return HAS_SEEN_IT
     entry = draft.second_entries.filter(user=user).first()
     return ENTRY_FINISHED if entry and entry.finished_at else ""
 
@@ -243,9 +264,7 @@ class Difference:
 
 
 def differences_of(entry: SecondEntry) -> list[Difference]:
-    """What is to be decided, and what was, of a finished entry. What the second person did not
-    enter is no difference.
-    """
+    """What is to be decided, and what was, of a finished entry."""
     decided = {(one.row, one.field): one for one in entry.judgements.all()}
     return [
         Difference(
@@ -255,8 +274,7 @@ def differences_of(entry: SecondEntry) -> list[Difference]:
             one["second"],
             decided.get((one["row"], one["field"])),
         )
-        for one in entry.comparison
-        if one["second"] and not one["same"]
+        for one in entry.differences
     ]
 
 

@@ -13,8 +13,9 @@ from django.utils import timezone
 from ..models import Meaning, Signature, StudyDraft
 from ..models.signature import is_author, newest_signature
 from ..models.signing_guards import AUTHOR_SIGNS, NEWEST_ONLY, NO_AUTHOR, TURN
+from ..summaries.shares import pluralize
 from .documents import digest_of
-from .drafts import held_at
+from .drafts import content_of, held_at
 
 # After which last word on a version each other can be said of it.
 AFTER = {
@@ -23,6 +24,7 @@ AFTER = {
     Meaning.CHECKED: (Meaning.SUBMITTED,),
 }
 WHAT_TO_MEND = "Say what has to be mended."
+UNDECIDED = "{} between the two entries wait to be decided, so it cannot be signed yet."
 CHANGED_DIGEST = "The content of this version is not what its digest was made of."
 
 
@@ -58,6 +60,25 @@ def words_to_act_on(drafts: Iterable[StudyDraft]) -> dict[int, Signature]:
     return words
 
 
+def undecided_differences(draft: StudyDraft) -> int:
+    """How many values of courses that are still there differ between the first and a second entry,
+    without anybody having said which holds.
+    """
+    courses = {
+        f"{record['fields']['patient'][0]} / {record['fields']['number']}"
+        for record in content_of(draft.head)
+        if record["model"] == "evidence.treatment"
+    }
+    count = 0
+    for entry in draft.second_entries.filter(finished_at__isnull=False):
+        decided = set(entry.judgements.values_list("row", "field"))
+        count += sum(
+            one["row"] in courses and (one["row"], one["field"]) not in decided
+            for one in entry.differences
+        )
+    return count
+
+
 def why_not(draft: StudyDraft, meaning: Meaning, user) -> str:
     """Why somebody cannot say this of a draft's newest version, as a sentence; empty if they
     can.
@@ -69,6 +90,8 @@ def why_not(draft: StudyDraft, meaning: Meaning, user) -> str:
             return AUTHOR_SIGNS
         if draft.head.author_id is None:
             return NO_AUTHOR
+        if count := undecided_differences(draft):
+            return UNDECIDED.format(pluralize(count, "differences"))
     return "" if last_word(draft) in AFTER[meaning] else TURN
 
 

@@ -115,6 +115,11 @@ class SecondEntry(models.Model):
     def delete(self, *args, **kwargs):
         raise ValidationError(ENTRY_STAYS)
 
+    @property
+    def differences(self) -> list[dict]:
+        """What the two entries say differently. What the second person did not enter is none."""
+        return [one for one in self.comparison if one["second"] and not one["same"]]
+
 
 class Choice(models.TextChoices):
     """Which of two entries holds."""

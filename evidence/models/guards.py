@@ -102,6 +102,15 @@ DRAFT_AGAIN = f"NEW.state = '{State.DRAFT}'"
 
 
 VERSIONS_STAY = "A version of a study is never changed or deleted."
+PUBLISHED_IS_ANOTHERS = (
+    "COALESCE(NEW.published_id, 0) <> COALESCE(OLD.published_id, 0) AND NOT EXISTS (SELECT 1 "
+    "FROM evidence_studyversion AS it WHERE it.id = NEW.published_id AND it.draft_id = NEW.id "
+    "AND it.is_published AND it.number > COALESCE((SELECT held.number FROM evidence_studyversion "
+    "AS held WHERE held.id = OLD.published_id), 0))"
+)
+PUBLISHED_MOVES_ON = (
+    "What the tables hold of a study is a published version of it, and a later one follows."
+)
 LOOKED_FOR = ("patient.looked_for",)
 RANGE = ("measure.low",)
 WITHDRAWAL = ("study.withdrawal_reason", "patient.withdrawal_reason")
@@ -163,6 +172,14 @@ GUARDS = [
                 f"WHERE (it.id = NEW.id OR {same}) AND {used.format(row='it')})",
             ),
         )
+    ),
+    Guard(
+        "published_version_moves_on",
+        "UPDATE",
+        "studydraft",
+        PUBLISHED_IS_ANOTHERS,
+        PUBLISHED_MOVES_ON,
+        ("studyversion.is_published",),
     ),
     Guard("version_is_not_replaced", "INSERT", "studyversion", VERSION_IS_THERE, VERSIONS_STAY),
     Guard("version_is_never_changed", "UPDATE", "studyversion", "1 = 1", VERSIONS_STAY),

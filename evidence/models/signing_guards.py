@@ -138,6 +138,8 @@ NOT_SIGNED = (
     "AND signature.user_id IS NOT NULL AND signature.id = (SELECT MAX(word.id) "
     "FROM evidence_signature AS word WHERE word.version_id = version.id) "
     "AND COALESCE(version.base_id, 0) = COALESCE(draft.published_id, 0) AND NOT EXISTS (SELECT 1 "
+    "FROM evidence_studyversion AS later WHERE later.draft_id = draft.id "
+    "AND later.number > version.number) AND NOT EXISTS (SELECT 1 "
     "FROM evidence_studyversion AS used WHERE used.signature_id = signature.id) {lock})"
 )
 NOT_BY_FILES = f"NEW.origin = '{FILES}' AND "

@@ -1,7 +1,7 @@
 """What a printed, rounded number can have come from."""
 
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 
 
 @dataclass(frozen=True)
@@ -12,7 +12,10 @@ class Printed:
     decimals: int
 
     def is_printed_for(self, number: Decimal) -> bool:
-        return number.quantize(Decimal(1).scaleb(-self.decimals), ROUND_HALF_UP) == self.value
+        """Whether a number is printed so. One that lies half-way may have been rounded either way:
+        by hand up, by R or Python to the even digit.
+        """
+        return abs(number - self.value) * 2 <= Decimal(1).scaleb(-self.decimals)
 
 
 def attainable_counts(printed: Printed, denominator: int) -> list[int]:

@@ -484,7 +484,7 @@ METHODS = [
         "denominators",
         "Denominators that could give a printed percentage",
         "reviews",
-        "all n/N with N up to the review's total that round (half up) to the printed digits",
+        "all n/N with N up to the review's total that are printed so, half-way rounded either way",
         "A review that prints percentages without denominators leaves open what each was counted "
         "over.",
         "Computed by trying every N.",

@@ -1,7 +1,7 @@
 """What a paper prints of all its patients beside what its single patients give.
 
-It is asked of a study's document, be it published or in work, so that whoever enters a study sees
-the same comparison as its readers.
+It is asked of records as a document has them, of a study in work or of what the tables hold, so
+that whoever enters a study sees the same comparison as its readers.
 """
 
 from collections import Counter, defaultdict
@@ -9,7 +9,19 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 
-from ..models import Autoantibody, Manifestation, ReportedTotal, Study, StudyDraft, term_tree
+from ..models import (
+    AdverseEvent,
+    Autoantibody,
+    Manifestation,
+    Outcome,
+    Patient,
+    PatientAutoantibody,
+    PatientManifestation,
+    ReportedTotal,
+    Study,
+    Treatment,
+    term_tree,
+)
 from ..models.choices import (
     Ascertainment,
     Item,
@@ -25,12 +37,24 @@ from ..models.choices import (
     YesNo,
 )
 from ..models.outcome import counting_order
+from ..models.records import record_of, with_references
 from ..models.reported_total import TERM_OF
 from ..models.spellings import fold_spelling
+from ..models.study_parts import PARTS
 from ..statistics import Printed, attainable_counts, mean, median, possible_fractions
 from .shares import format_number, pluralize
 
 SHOWN_FRACTIONS = 6  # that print the same percentage
+# What a total is compared with, an owner before what is below it.
+COMPARED = (
+    Patient,
+    PatientManifestation,
+    PatientAutoantibody,
+    Treatment,
+    Outcome,
+    AdverseEvent,
+    ReportedTotal,
+)
 
 
 @dataclass
@@ -273,14 +297,17 @@ def compare_totals(
 
 
 def published_totals(study: Study) -> list[ComparedTotal]:
-    """The same of a published study, as its newest published version says; a query where there are
-    none, and two more where there are.
+    """The same of a published study, as the tables say that readers see. A query where there are
+    none, a fixed number of them where there are.
     """
     if not study.reported_totals.exists():
         return []
-    draft = StudyDraft.objects.filter(collection=study.collection_id, slug=study.slug)
-    content = draft.values_list("published__content", flat=True).first()
-    return compare_totals(content or [], only_published=True)
+    document = [
+        record_of(instance)
+        for model in COMPARED
+        for instance in with_references(model).filter(**{PARTS[model]: study.pk})
+    ]
+    return compare_totals(document, only_published=True)
 
 
 def compare_total(fields: dict, cases: list[Case], labels: dict) -> ComparedTotal:
@@ -330,12 +357,13 @@ def decimals_of(value: Decimal, fields: dict | None = None) -> int:
 def judge_count(printed: Printed, of_n: int | None, given: Given) -> tuple[Verdict, str]:
     """Whether so many patients can be meant.
 
-    It agrees where the rows give the same number, of as many patients. It differs where no reading
-    of what is not known makes the two agree: the patients of the paper are those of the rows, or
-    some of them, or those and others.
+    It agrees where the rows give the same number, of as many patients, if it is known of any. It
+    differs where no reading of what is not known makes the two agree: the patients of the paper are
+    those of the rows, or some of them, or those and others.
     """
     size = given.total if of_n is None else of_n
-    if printed.value == given.count and size in (given.total, given.known):
+    is_known = given.known > 0 or given.total == 0
+    if is_known and printed.value == given.count and size in (given.total, given.known):
         return Verdict.AGREES, ""
     no, unknown = given.known - given.count, given.total - given.known
     is_possible = printed.value == printed.value.to_integral_value()

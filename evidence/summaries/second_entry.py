@@ -49,13 +49,15 @@ def agreement(comparison: Iterable[dict]) -> Agreement:
 
 
 def published_agreement(study: Study) -> Agreement | None:
-    """Of all second entries that were finished before what readers see was published; None where
-    nothing was entered twice. One query.
+    """Of all second entries that were finished before what readers see was published, so that
+    nothing they are told changes without a publication; None where nothing was entered twice. One
+    query.
     """
     comparisons = SecondEntry.objects.filter(
         draft__collection=study.collection_id,
         draft__slug=study.slug,
         draft__published__number__gte=F("version__number"),
+        draft__published__at__gte=F("finished_at"),
     ).values_list("comparison", flat=True)
     found = agreement(one for comparison in comparisons for one in comparison)
     return found if found.entered else None

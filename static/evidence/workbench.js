@@ -5,6 +5,7 @@ const form = document.getElementById("bench");
 const grid = document.getElementById("grid");
 const AUTOSAVE = 1200; // ms after the last change
 const POLL = 4000; // ms
+const NO_ANSWER = 60000; // ms; a large block takes the server seconds
 const NR = "NR", UNREADABLE = "unreadable";
 
 const bench = {
@@ -14,6 +15,8 @@ const bench = {
   errors: new Map(), // key -> text that could not be read
   clashes: new Map(), // key -> what somebody else wrote
   newRows: new Set(),
+  waiting: [], // blocks that were pasted and rows that were taken away, of which the server does not know
+  offered: null, // what an earlier page kept, until it is taken or dropped
   saving: null,
   timer: 0,
   place: "",
@@ -284,15 +287,20 @@ function removeRow(cell) {
   if (next) go(cellsOf(next)[0]);
   row.remove();
   keep();
-  if (!isNew) save({ removed: [name] });
+  if (!isNew) saveWith({ removed: [name] });
 }
 
 // ---- saving
 
 class SessionEnded extends Error {}
+class NoLongerThere extends Error {}
 
 async function ask(address, body) {
-  const options = { headers: { Accept: "application/json" }, credentials: "same-origin" };
+  const options = {
+    headers: { Accept: "application/json" },
+    credentials: "same-origin",
+    signal: AbortSignal.timeout(NO_ANSWER),
+  };
   if (body) {
     options.method = "POST";
     options.body = JSON.stringify(body);
@@ -301,6 +309,7 @@ async function ask(address, body) {
   }
   const response = await fetch(address + (body ? location.search : ""), options);
   if (!response.headers.get("Content-Type")?.startsWith("application/json")) {
+    if (response.status === 404) throw new NoLongerThere();
     if (response.status < 500) throw new SessionEnded();
     throw new Error(`The server answered ${response.status}.`);
   }
@@ -320,22 +329,30 @@ function toSave() {
   );
 }
 
-async function save(more = {}) {
+const hasWork = () => Boolean(toSave().length || bench.waiting.length);
+
+// Sends what is entered, and the oldest of what else waits.
+async function save() {
   clearTimeout(bench.timer);
-  if (!(more.removed || "block" in more)) more = {};
   while (bench.saving) await bench.saving;
-  const sent = toSave();
-  if (!mayEnter || (!sent.length && !Object.keys(more).length)) return true;
+  if (!mayEnter || !hasWork()) return true;
   status("Saving…");
-  bench.saving = send(sent, more);
+  bench.saving = send(toSave(), bench.waiting[0]).finally(() => { bench.saving = null; });
   const done = await bench.saving;
-  bench.saving = null;
-  if (done && toSave().length) schedule(AUTOSAVE);
+  if (done && hasWork()) schedule(bench.waiting.length ? 0 : AUTOSAVE);
   return done;
 }
 
+// A block or a row taken away: kept like a cell until the server has it.
+function saveWith(more) {
+  bench.waiting.push(more);
+  keep();
+  return save();
+}
+
 async function send(sent, more) {
-  const newRows = [...bench.newRows].filter((row) => sent.some(([key]) => rowOf(key) === row));
+  const isSent = (row) => row === more?.at?.[0] || sent.some(([key]) => rowOf(key) === row);
+  const newRows = [...bench.newRows].filter(isSent);
   let answer;
   try {
     answer = await ask(form.dataset.enter, {
@@ -350,16 +367,19 @@ async function send(sent, more) {
     return false;
   }
   if (answer.problem) {
+    if (more) return refused(more, answer.problem);
     status(`Not saved: ${answer.problem} It is kept in this browser. `, again());
     return false;
   }
   bench.isLost = false;
+  if (more) bench.waiting.shift();
   for (const [key, text] of sent) {
     if (bench.dirty.get(key) === text) bench.dirty.delete(key);
     const cell = cellOf(key);
     if (cell) cell.dataset.sent = text;
   }
   for (const row of newRows) bench.newRows.delete(row);
+  rename(answer.renamed);
   takeIn(answer);
   for (const [row, field, text, problem, nearest] of answer.errors) {
     unread(answer.renamed[row] ?? row, field, text, withNearest(problem, nearest));
@@ -371,6 +391,40 @@ async function send(sent, more) {
   if (bench.errors.size) told.push(`${bench.errors.size} cells could not be read: they are marked.`);
   status(told.join(" "));
   return true;
+}
+
+// The server does not take a block, or lets a row stay: nothing of it is tried again, nor lost.
+async function refused(more, problem) {
+  bench.waiting.shift();
+  keep();
+  const block = document.getElementById("block");
+  if ("block" in more && block) {
+    block.value = more.block;
+    status(`Not saved: ${problem} It stands below the grid, to be mended.`);
+    return false;
+  }
+  status(`Not saved: ${problem}`);
+  try {
+    takeIn(await ask(`${form.dataset.head}?since=0`));
+  } catch (error) {
+    notSaved(error);
+  }
+  return false;
+}
+
+// Somebody else took the name of a new row: what was entered into it meanwhile goes along, and so
+// does whoever is in one of its cells.
+function rename(renamed) {
+  const names = (key) => `${renamed[rowOf(key)] ?? rowOf(key)}|${fieldOf(key)}`;
+  for (const kept of ["dirty", "errors"]) {
+    bench[kept] = new Map([...bench[kept]].map(([key, text]) => [names(key), text]));
+  }
+  for (const cell of grid.querySelectorAll(CELL)) {
+    const key = keyOf(cell);
+    if (!(rowOf(key) in renamed)) continue;
+    cell.name = `cell|${names(key)}`;
+    cell.id = idOf(names(key));
+  }
 }
 
 function unread(row, field, text, problem) {
@@ -394,7 +448,7 @@ async function keepPlace() {
   bench.placing = null;
 }
 
-const isSettled = () => !toSave().length && !bench.placing;
+const isSettled = () => !hasWork() && !bench.placing;
 
 async function settle() {
   await save();
@@ -421,8 +475,10 @@ function notSaved(error) {
   if (error instanceof SessionEnded) {
     const login = element("a", { href: form.dataset.login, target: "_blank", rel: "opener" });
     login.append("Log in in another tab");
-    const lost = toSave().length ? "Not saved: it is kept in this browser, " : "";
+    const lost = hasWork() ? "Not saved: it is kept in this browser, " : "";
     status(`${lost}${lost ? "but y" : "Y"}our session has ended. `, login, ", then ", again());
+  } else if (error instanceof NoLongerThere) {
+    status(`This study is no longer here: somebody has given it up.${hasWork() ? " What you entered is kept in this browser." : ""}`);
   } else {
     status("Not saved: the server does not answer. It is kept in this browser and tried again. ", again());
     schedule(POLL);
@@ -533,11 +589,11 @@ async function poll() {
   try {
     answer = await ask(`${form.dataset.head}?${query({ since })}`);
   } catch (error) {
-    if (error instanceof SessionEnded || bench.dirty.size) notSaved(error);
+    if (error instanceof SessionEnded || error instanceof NoLongerThere || hasWork()) notSaved(error);
     return;
   }
   if (answer.csrf) form.elements.csrfmiddlewaretoken.value = answer.csrf;
-  if (bench.isLost && toSave().length) schedule(0);
+  if (bench.isLost && hasWork()) schedule(0);
   if (bench.saving || since !== bench.version || !(answer.version > since)) return;
   const both = answer.changes.filter(
     ([row, field, , after]) => bench.dirty.has(`${row}|${field}`) && bench.dirty.get(`${row}|${field}`) !== after,
@@ -584,26 +640,30 @@ const query = (more) => {
 
 function keep() {
   try {
-    if (!bench.dirty.size && !bench.clashes.size) {
+    if (!bench.dirty.size && !bench.clashes.size && !bench.waiting.length && !bench.offered) {
       localStorage.removeItem(storeName);
       return;
     }
+    const before = bench.offered ?? { cells: [], newRows: [], waiting: [] };
     const clashing = [...bench.clashes.keys()].map((key) => [key, cellOf(key)?.value ?? ""]);
     localStorage.setItem(
       storeName,
       JSON.stringify({
         user: form.dataset.user,
-        base: bench.base,
+        base: before.base || bench.base,
         place: bench.place,
-        at: new Date().toTimeString().slice(0, 5),
-        cells: [...bench.dirty, ...clashing],
-        newRows: [...bench.newRows],
+        at: before.at || new Date().toTimeString().slice(0, 5),
+        cells: [...new Map([...before.cells, ...bench.dirty, ...clashing])],
+        newRows: [...before.newRows, ...bench.newRows],
+        waiting: [...before.waiting, ...bench.waiting],
       }),
     );
   } catch {
     // A browser that keeps nothing: the server has it a second later.
   }
 }
+
+const counted = (n, what, more = "") => (n ? `${n} ${what}${n === 1 ? "" : "s"}${more}` : "");
 
 function offerKept() {
   let kept;
@@ -613,12 +673,17 @@ function offerKept() {
     return;
   }
   if (!kept || kept.user !== form.dataset.user) return;
+  kept.waiting ??= [];
   const differing = kept.cells.filter(([key, text]) => cellOf(key)?.value.trim() !== text);
-  if (!differing.length) {
+  if (!differing.length && !kept.waiting.length) {
     localStorage.removeItem(storeName);
     return;
   }
-  const close = (event) => event.target.closest(".offer").remove();
+  bench.offered = { ...kept, cells: differing };
+  const close = (event) => {
+    bench.offered = null;
+    event.target.closest(".offer").remove();
+  };
   const take = (event) => {
     close(event);
     bench.base = kept.base || bench.base;
@@ -629,15 +694,20 @@ function offerKept() {
       cell.value = text;
       bench.dirty.set(key, text);
     }
+    bench.waiting.push(...kept.waiting);
     keep();
     save();
   };
   const drop = (event) => {
     close(event);
-    localStorage.removeItem(storeName);
+    keep();
   };
   offer(
-    `${differing.length} cell${differing.length === 1 ? "" : "s"} typed here at ${kept.at} were not saved.`,
+    `Entered here at ${kept.at} and not saved: ${[
+      counted(differing.length, "cell"),
+      counted(kept.waiting.filter((one) => "block" in one).length, "pasted block"),
+      counted(kept.waiting.filter((one) => one.removed).length, "row", " taken away"),
+    ].filter(Boolean).join(", ")}. `,
     element("button", { type: "button", onclick: take }, "Save again"),
     " ",
     element("button", { type: "button", onclick: drop }, "Drop them"),
@@ -761,16 +831,17 @@ function start() {
     if (!cell || !mayEnter || !/[\t\n]/.test(text.trim())) return;
     event.preventDefault();
     const key = keyOf(cell);
-    save({ block: text, at: [rowOf(key), fieldOf(key)] });
+    saveWith({ block: text, at: [rowOf(key), fieldOf(key)] });
   });
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     if (event.submitter?.name === "paste") {
       const block = document.getElementById("block");
-      if (await save({ block: block.value, at: ["", ""] })) block.value = "";
+      const text = block.value;
+      if (text.trim() && await saveWith({ block: text, at: ["", ""] }) && block.value === text) block.value = "";
     } else {
       bench.errors.clear(); // who presses it wants to be told again
-      if (toSave().length || bench.saving) save();
+      if (hasWork() || bench.saving) save();
       else status(`Nothing to save (version ${bench.version}).`);
     }
   });

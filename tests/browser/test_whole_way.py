@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from .conftest import Site
 from .test_curating import PASSWORD
-from .test_workbench import cell, log_in, saved
+from .test_workbench import cell, log_in, saved, settled
 
 pytestmark = pytest.mark.browser
 
@@ -168,7 +168,7 @@ def fill(page: Page, rows: dict[str, dict[str, str]], *, new: bool = False) -> N
             cell(page, f"{row}, {header}").focus()
             page.keyboard.type(text)
             page.keyboard.press("Tab")
-    page.wait_for_function("() => !bench.dirty.size && !bench.saving")
+    settled(page)
 
 
 def enter(team: Team, page: Page, picture: Picture) -> None:

@@ -9,12 +9,13 @@ from pathlib import Path
 from zlib import crc32
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import TimeoutError, expect
 
 from .conftest import Site
 from .test_curating import PASSWORD, fits_and_is_clean
 
 pytestmark = pytest.mark.browser
+ENTERING = re.compile("/enter/")
 
 SAVED = re.compile(r"Saved \d\d:\d\d:\d\d \(version \d+\)")
 REFUSED = "Failed to load resource"  # what Chromium itself says of an answer that is none
@@ -130,6 +131,20 @@ def cell(page, label: str):
 
 def saved(page) -> None:
     expect(page.locator("#status")).to_contain_text(SAVED)
+
+
+def settled(page) -> None:
+    """Until the server has everything. Says what it has not."""
+    try:
+        page.wait_for_function(
+            "() => !bench.dirty.size && !bench.waiting.length && !bench.saving", polling=100
+        )
+    except TimeoutError:
+        left = page.evaluate(
+            """() => [[...bench.dirty], [...bench.errors], [...bench.clashes.keys()],
+              Boolean(bench.saving), document.getElementById("status").textContent]"""
+        )
+        pytest.fail(f"Not saved (cells, unread, conflicts, saving, said): {left}")
 
 
 def put(page, text: str) -> None:
@@ -266,7 +281,7 @@ def test_a_block_lands_in_its_columns_and_what_is_not_understood_stays_red(open_
     told = cell(page, f"Patient {study}-2, Age (years)").get_attribute("aria-describedby")
     assert "is not a number" in page.locator(f'[id="{told}"]').inner_text()
     page.reload()  # the server has no word for “old”; this browser still has what was typed
-    expect(page.locator("#offers")).to_contain_text("2 cells typed here")
+    expect(page.locator("#offers")).to_contain_text("not saved: 2 cells.")
     page.get_by_role("button", name="Save again").click()
     expect(cell(page, f"Patient {study}-2, Age (years)")).to_have_value("old")
     cell(page, f"Patient {study}-2, Age (years)").fill("47")
@@ -327,6 +342,84 @@ def test_two_people_are_told_and_nothing_is_overwritten(open_bench, study):
     keep.click()
     expect(cell(winner, age)).to_have_value("64" if loser is ada else "63")
     expect(cell(bob, f"Patient {study}-1, Classification criteria")).to_have_value("ACR/EULAR 2013")
+
+
+def test_rows_two_people_add_at_once_stay_apart(open_bench, study):
+    """Ada's row gets another name while she goes on in it: what she enters is not Bob's."""
+    ada, bob = open_bench(study), open_bench(study, who="bob")
+    ada.get_by_role("button", name="New row").click()
+    bob.get_by_role("button", name="New row").click()
+    held = []
+    ada.route(ENTERING, lambda route: route.continue_() if held else held.append(route))
+    cell(ada, f"Patient {study}-1, Label").fill("Hers")
+    ada.keyboard.press("Tab")
+    ada.wait_for_function("() => Boolean(bench.saving)", polling=100)
+    cell(bob, f"Patient {study}-1, Label").fill("His")
+    saved(bob)
+    cell(ada, f"Patient {study}-1, Age (years)").fill("33")  # before the server has answered
+    held[0].continue_()
+    expect(cell(ada, f"Patient {study}-2, Age (years)")).to_be_focused()
+    settled(ada)
+    for page in (ada, bob):
+        page.reload()
+        for number, label, age in ((1, "His", ""), (2, "Hers", "33")):
+            expect(cell(page, f"Patient {study}-{number}, Label")).to_have_value(label)
+            expect(cell(page, f"Patient {study}-{number}, Age (years)")).to_have_value(age)
+
+
+def test_a_pasted_block_and_a_row_taken_away_wait_for_the_server(open_bench, served, study):
+    page = open_bench(study)
+    two_patients(page, study)
+    served.stop()
+    cell(page, f"Patient {study}-2, Age (years)").focus()
+    put(page, block((47,), (48,), (49,)))
+    expect(page.locator("#status")).to_contain_text("the server does not answer")
+    cell(page, f"Patient {study}-1, Age (years)").focus()
+    page.keyboard.press("Alt+Delete")
+    served.start()
+    settled(page)
+    expect(cell(page, f"Patient {study}-4, Age (years)")).to_have_value("49")
+    expect(page.get_by_role("rowheader", name=f"{study}-1")).to_have_count(0)
+    page.reload()
+    assert [
+        cell(page, f"Patient {study}-{number}, Age (years)").input_value() for number in (2, 3, 4)
+    ] == ["47", "48", "49"]
+    expect(page.get_by_role("rowheader", name=f"{study}-1")).to_have_count(0)
+
+
+def test_what_waits_is_offered_by_the_next_page(open_bench, served, study):
+    page = open_bench(study)
+    two_patients(page, study)
+    served.stop()
+    cell(page, f"Patient {study}-2, Age (years)").focus()
+    put(page, block((47,), (48,)))
+    cell(page, f"Patient {study}-1, Sex").fill("m")
+    expect(page.locator("#status")).to_contain_text("the server does not answer")
+    page.close()
+    served.start()
+    page = open_bench(study)
+    offer = page.locator("#offers")
+    expect(offer).to_contain_text("not saved: 1 cell, 1 pasted block.")
+    # What is entered meanwhile takes nothing of it away.
+    cell(page, f"Patient {study}-1, Age (years)").fill("55")
+    saved(page)
+    page.reload()
+    expect(offer).to_contain_text("not saved: 1 cell, 1 pasted block.")
+    page.get_by_role("button", name="Save again").click()
+    settled(page)
+    page.reload()
+    expect(offer).to_be_empty()
+    expect(cell(page, f"Patient {study}-3, Age (years)")).to_have_value("48")
+    expect(cell(page, f"Patient {study}-1, Sex")).to_have_value("Male")
+    expect(cell(page, f"Patient {study}-1, Age (years)")).to_have_value("55")
+
+
+def test_a_study_somebody_gave_up_is_no_session_that_ended(open_bench, study):
+    page = open_bench(study)
+    two_patients(page, study)
+    page.route(ENTERING, lambda route: route.fulfill(status=404, body="<p>Not found</p>"))
+    cell(page, f"Patient {study}-1, Age (years)").fill("55")
+    expect(page.locator("#status")).to_contain_text("somebody has given it up")
 
 
 def wait_for_clash(page) -> bool:
@@ -458,7 +551,7 @@ class Counted:
 
     def settled(self) -> None:
         """Until the server has everything."""
-        self.page.wait_for_function("() => !bench.dirty.size && !bench.saving")
+        settled(self.page)
 
 
 HEADERS = {

@@ -7,7 +7,8 @@ from functools import cache
 
 from ...models import Collection
 from ...models.choices import Method, Presence
-from ..documents import Document, written_value
+from ...models.records import written_value
+from ..documents import Document
 from .linking import Linked
 from .rows import Row
 from .sheets import (

@@ -46,11 +46,14 @@ class Command(BaseCommand):
             self.write_changes(draft)
         if dry_run:
             return
+        account = account_named(user)
+        if account and not (account.is_active and account.has_perm("evidence.publish_study")):
+            raise CommandError(f"Nothing was changed. {account} may not publish studies.")
         try:
             version = publish(
                 draft,
                 based_on=draft.head.number,
-                author=Author(account_named(user), Door.COMMAND),
+                author=Author(account, Door.COMMAND),
                 message=message,
             )
         except (Conflict, NotPublishable) as error:
