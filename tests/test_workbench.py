@@ -771,3 +771,11 @@ def test_faults_are_those_of_an_import(draft):
     found = [(fault.sheet, fault.row, fault.field) for fault in faults_of(cells, document)]
     assert found == [("Courses", f"{ONE} / 1", "stopped")]
     published(draft)
+
+
+def test_a_block_takes_the_place_of_what_was_typed_before_it(curator, draft):
+    cells = [[ONE, "age_years", "old"], [ONE, "sex", "f"]]
+    _, answer = sent(curator, based_on=1, cells=cells, block="61\n", at=[ONE, "age_years"])
+    assert answer["errors"] == []
+    fields = patient(draft)["fields"]
+    assert (fields["age_years"], fields["sex"]) == (61, "female")

@@ -807,7 +807,9 @@ def enter_view(request: HttpRequest, desk: Desk) -> JsonResponse:
     if isinstance(block, str):
         cells = desk.cells(desk.content())
         pasted = paste(desk.grid, cells, block, *at)
-        edits, said = [*edits, *pasted.edits], pasted.said
+        covered = {(edit.row, edit.field) for edit in pasted.edits}
+        edits = [edit for edit in edits if (edit.row, edit.field) not in covered] + pasted.edits
+        said = pasted.said
         new_rows = list(dict.fromkeys((*new_rows, *pasted.new_rows)))
     if unknown := unknown_columns(desk, edits):
         return JsonResponse({"problem": f"There is no column {unknown[0]}."}, status=400)

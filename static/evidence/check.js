@@ -19,8 +19,15 @@ function go(row) {
 
 const beside = (row, step) => rows[rows.indexOf(row) + step];
 
-// What is said of one row goes to the server at once; the row says what has been kept.
-async function say(row, said, remark) {
+let last = Promise.resolve();
+
+// What is said goes to the server one after the other, so that no answer overtakes a later one.
+function say(row, said, remark) {
+  last = last.then(() => send(row, said, remark));
+}
+
+// The row says what has been kept.
+async function send(row, said, remark) {
   const data = new FormData(sayForm);
   data.set("cell", row.dataset.cell);
   data.set("said", said);

@@ -3,7 +3,7 @@
 from django.contrib.auth import get_user_model
 from django.utils import timezone
 
-from evidence.curation.appraising import Answer, save_consensus, save_own
+from evidence.curation.appraising import Answer, digest_of_answers, save_consensus, save_own
 from evidence.curation.checking import groups_to_check, say_of_cell
 from evidence.curation.drafts import Author, open_draft, publish, save_draft
 from evidence.curation.second_entry import finish_entry, keep_entry
@@ -119,12 +119,12 @@ def fill() -> None:
     sign(to_check, Meaning.SUBMITTED, based_on=1, user=ada)
     draft = entered(STUDY)
     sign(draft, Meaning.SUBMITTED, based_on=1, user=ada)
-    names = [cell.name for group in groups_to_check(draft) for cell in group.cells]
-    say_of_cell(draft, names[0], number=1, agrees=True, remark="", user=bob)
-    say_of_cell(draft, names[1], number=1, agrees=False, remark="Table 1 says 2026", user=bob)
     rows = {f"{STUDY}-{number} / 1": dict(ENTERED_AGAIN) for number in (1, 2, 3)}
     keep_entry(draft, rows, bob)
     finish_entry(draft, bob)
+    names = [cell.name for group in groups_to_check(draft) for cell in group.cells]
+    say_of_cell(draft, names[0], number=1, agrees=True, remark="", user=bob)
+    say_of_cell(draft, names[1], number=1, agrees=False, remark="Table 1 says 2026", user=bob)
     publish(draft, based_on=1, author=Author(ada))
     changed = document(STUDY)
     changed[1]["fields"]["age_years"] = 55
@@ -152,7 +152,7 @@ def appraise(study: Study) -> None:
         answers = {item: Answer("yes") for item in TOOLS[tool].items}
         answers[2] = Answer(answer, "Table 2 gives the doses of some patients alone.")
         save_own(study, tool, name, answers)
-    save_consensus(study, tool, "ada", answers)
+    save_consensus(study, tool, "ada", answers, based_on=digest_of_answers({}))
 
 
 def suggest(collection: Collection) -> None:

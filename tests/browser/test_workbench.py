@@ -545,8 +545,10 @@ class Counted:
         self.page.get_by_role("button", name="Show these columns").click()
 
     def paste(self, label: str, text: str) -> None:
+        # What the clipboard holds is of the whole browser: another test may have copied something.
+        self.page.bring_to_front()
+        self.page.evaluate("text => navigator.clipboard.writeText(text)", text)
         self.command("Control+v", label)
-        put(self.page, text)
         saved(self.page)
 
     def settled(self) -> None:
