@@ -34,6 +34,14 @@ def pytest_addoption(parser):
     )
 
 
+def close(page) -> None:
+    """Closes a page once it has loaded: told to close one that is still loading, Chromium 156 never
+    answers.
+    """
+    page.wait_for_load_state()
+    page.close()
+
+
 class Site:
     """A server of its own, on a database of its own."""
 
@@ -185,7 +193,7 @@ def visit(readers, site):
 
     yield open_page
     for page in pages:
-        page.close()
+        close(page)
     assert said == []
 
 
