@@ -38,8 +38,9 @@ def close(page) -> None:
     """Closes a page once it has loaded: told to close one that is still loading, Chromium 156 never
     answers.
     """
-    page.wait_for_load_state()
-    page.close()
+    if not page.is_closed():  # with the browser it was in
+        page.wait_for_load_state()
+        page.close()
 
 
 class Site:
