@@ -39,6 +39,7 @@ WIRING = {
     "gunicorn_conf": {"counting", "settings"},
     "middleware": {"models", "problems"},
     "templatetags": {"downloads", "models", "summaries"},
+    "work_limits": {"api", "counting", "middleware", "models", "problems"},
     "worker": set(),
     "wsgi": set(),
 }
