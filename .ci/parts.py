@@ -273,6 +273,7 @@ def everything(run: Run, work: Path, databases: dict[str, str]) -> None:
                 "make run, the API under Schemathesis, the examples",
                 SERVED.format(validators=validators),
             ),
+            Part("The shipped nginx configuration", "make test-front", reports=True),
             Part("Measuring, short", "make bench-short"),
         ],
     )

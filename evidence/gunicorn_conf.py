@@ -14,6 +14,8 @@ workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
 threads = int(os.environ.get("CASEBOOK_THREADS") or 4)
 preload_app = True  # imported once, then forked: starts sooner, and workers share the memory
 timeout = 60
+# seconds in which a stopping server lets downloads end
+graceful_timeout = int(os.environ.get("CASEBOOK_GRACEFUL_SECONDS") or 120)
 keepalive = 5
 # gunicorn's most: a question can name many studies; longer ones are answered 400
 limit_request_line = 8190
