@@ -47,6 +47,11 @@ LOSSES = [
         "Left out: the standard has no place.",
     ),
     (
+        "That nobody answers",
+        "A cohort of the standard has at least one member. Where nobody answers a question, the "
+        "list of members is empty, and a validator says so.",
+    ),
+    (
         "Groups",
         "Patients reported only in aggregate are in no phenopacket.",
     ),

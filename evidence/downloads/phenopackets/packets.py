@@ -21,6 +21,8 @@ DISEASE = ("systemic-sclerosis", "Systemic sclerosis")
 TOGETHER = 200  # patients in a piece
 # Terms of our own have no public address; names under .invalid lead nowhere (RFC 6761).
 OWN_TERMS = "https://casebook.invalid/terms/"
+SIMULATED = "casebook:evidence.simulated"
+SIMULATED_MEANS = f"{OWN_TERMS}evidence.simulated"
 NOT_RECORDED = "not recorded"  # the edition a code was taken from is not extracted with it
 SEXES = {Sex.FEMALE.value: "FEMALE", Sex.MALE.value: "MALE"}
 
@@ -106,7 +108,15 @@ class Writer:
         kind = f"; SIMULATED RECORDS, {self.collection.caveat}" if self.simulated else ""
         return f"Casebook, {self.collection.name}, release {self.status.label}{kind}"
 
+    def kind_of_evidence(self) -> list[dict]:
+        """That records are simulated, for programs: by an id that is the same in every packet."""
+        if not self.simulated:
+            return []
+        words = f"SIMULATED RECORDS, not of people: {self.collection.caveat}"
+        return [{"id": SIMULATED, "reference": SIMULATED_MEANS, "description": words}]
+
     def meta_data(self, references: list[dict], *, hpo: bool = True) -> dict:
+        references = [*self.kind_of_evidence(), *references]
         return {
             "created": self.status.since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "createdBy": self.created_by,
