@@ -16,6 +16,10 @@ from ..questions.vocabulary import Vocabulary
 from ..summaries import pluralize
 from ..tables import TABLES, TIDY, Table, Tidy, order_records
 from ..tables.dictionary import HEADER, Entry, bundle_entries, column_entry, common_entries
+from ..tables.ontology_codes import COLUMNS as CODE_COLUMNS
+from ..tables.ontology_codes import FILE as CODES
+from ..tables.ontology_codes import KEY as CODES_KEY
+from ..tables.ontology_codes import ontology_code_entries, ontology_code_rows
 from .citations import LICENCE, citation_text
 from .release_status import ReleaseStatus, release_status
 from .rows import (
@@ -95,6 +99,7 @@ class Bundle:
             yield from self.write_file(
                 archive, WIDE, self.table_lines(TABLES["patients"]), counted=True
             )
+            yield from self.write_file(archive, CODES, self.code_lines(), counted=True)
             yield from self.write_file(
                 archive, "dictionary.csv", self.dictionary_lines(), counted=True
             )
@@ -169,7 +174,14 @@ class Bundle:
         return [
             *((f"{table.noun}.csv", entries) for table, entries in bundle_entries()),
             (WIDE, wide_entries),
+            (CODES, ontology_code_entries()),
         ]
+
+    def code_lines(self) -> Iterator[tuple[str, int]]:
+        """The codes other ontologies have for terms: vocabulary, whatever was asked."""
+        rows, lines = ontology_code_rows(), CsvLines()
+        yield lines.as_text([list(CODE_COLUMNS)]), 0
+        yield lines.as_text([map(escape_formula, row.values()) for row in rows]), len(rows)
 
     def dictionary_lines(self) -> Iterator[tuple[str, int]]:
         rows = [
@@ -217,6 +229,7 @@ Release:    {self.status.label}, {self.status.since.isoformat()}
 {not_asked if by_groups else ""}
 Files
 {file_list}
+  {CODES}: what other ontologies call the terms, with the release and the copy that were read
   datapackage.json: types and keys, as a Frictionless Data Package
   manifest.json: rows and SHA-256 of every file
 
@@ -246,8 +259,11 @@ How to read it
             "version": self.status.label,
             "created": self.status.since.isoformat(),
             "resources": [
-                table_resource(path, tidy, entries_by_path[path], self.not_asked(tidy.table))
-                for path, tidy in tables
+                *(
+                    table_resource(path, tidy, entries_by_path[path], self.not_asked(tidy.table))
+                    for path, tidy in tables
+                ),
+                resource(CODES, entries_by_path[CODES], CODES_KEY),
             ],
         }
 
@@ -275,15 +291,21 @@ def written_json(data: dict) -> str:
 
 
 def table_resource(path: str, tidy: Tidy, entries: list[Entry], not_asked: list[str]) -> dict:
+    """A tidy table as the data package describes it."""
     keys = [
         {"fields": list(columns), "reference": {"resource": noun, "fields": list(columns)}}
         for columns, noun in tidy.leads.items()
     ]
-    schema = {
-        "fields": [schema_field(explained_column, tidy) for explained_column in entries],
-        "missingValues": MISSING,
-        "primaryKey": list(tidy.key),
-    }
+    described = resource(path, entries, tidy.key, not_asked)
+    if keys:
+        described["schema"]["foreignKeys"] = keys
+    return described
+
+
+def resource(
+    path: str, entries: list[Entry], key: Sequence[str], not_asked: Sequence[str] = ()
+) -> dict:
+    """A table as the data package describes it."""
     return {
         "name": path.removesuffix(".csv"),
         "path": path,
@@ -292,11 +314,15 @@ def table_resource(path: str, tidy: Tidy, entries: list[Entry], not_asked: list[
         "mediatype": "text/csv",
         "encoding": "utf-8",
         **({"description": f"Not asked of groups: {'; '.join(not_asked)}"} if not_asked else {}),
-        "schema": schema | ({"foreignKeys": keys} if keys else {}),
+        "schema": {
+            "fields": [schema_field(explained_column, key) for explained_column in entries],
+            "missingValues": MISSING,
+            "primaryKey": list(key),
+        },
     }
 
 
-def schema_field(entry: Entry, tidy: Tidy) -> dict:
+def schema_field(entry: Entry, key: Sequence[str]) -> dict:
     """A column as Table Schema describes it."""
     kind = TYPES.get(entry.type, "string")
     described = {
@@ -305,7 +331,7 @@ def schema_field(entry: Entry, tidy: Tidy) -> dict:
         "type": "integer" if entry.whole else kind,
         "description": entry.meaning,
     }
-    constraints = {"required": True} if entry.name in tidy.key else {}
+    constraints = {"required": True} if entry.name in key else {}
     if entry.values and entry.type == "code":
         constraints["enum"] = [code for code, _ in entry.values]
     return described | ({"constraints": constraints} if constraints else {})
