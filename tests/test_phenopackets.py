@@ -14,7 +14,7 @@ from phenopackets.schema.v2 import Cohort, Phenopacket
 
 from evidence.curation.make_release import make_release
 from evidence.downloads.phenopackets import LOSSES
-from evidence.models import Indication, Manifestation, Patient, Treatment
+from evidence.models import Indication, Manifestation, OntologyCode, Patient, Treatment
 
 from .factories import make_collection, make_patient, make_study, make_treatment
 from .phenopacket_schemas import problems
@@ -59,13 +59,12 @@ def test_one_patient_by_hand(client, world):
     assert features(packet) == {
         "casebook:manifestation.ild": True,
         "casebook:manifestation.renal": False,
-        "casebook:autoantibody.anti-scl-70": True,
-        "casebook:autoantibody.ana": False,
+        "HP:0030859": True,
+        "HP:0003493": False,
     }
     (disease,) = packet.diseases
-    assert disease.term.id == "casebook:subset.diffuse" and disease.term.label.startswith(
-        "Systemic sclerosis: Diffuse"
-    )
+    assert disease.term.id == "MONDO:0016356"
+    assert disease.term.label == "diffuse cutaneous systemic sclerosis"
     (action,) = packet.medical_actions
     assert (action.treatment.agent.id, action.treatment.agent.label) == (
         "ATC:L04AF01",
@@ -81,7 +80,7 @@ def test_what_is_not_known_is_left_out(client, world):
     packet = one(client, "world", "alpha-4")
     assert packet.subject.sex == 0 and not packet.subject.HasField("time_at_last_encounter")
     assert not packet.phenotypic_features
-    assert packet.diseases[0].term.id == "casebook:disease.systemic-sclerosis"
+    assert packet.diseases[0].term.id == "MONDO:0005100"
     (action,) = packet.medical_actions
     assert not action.HasField("treatment_target") and not action.HasField("response_to_treatment")
     assert not action.adverse_events
@@ -99,17 +98,61 @@ def test_every_feature_names_its_publication(client, published):
     assert packet.meta_data.phenopacket_schema_version == "2.0"
 
 
-def test_a_code_is_another_ontologys_only_where_a_source_established_it(client, world):
-    assert not Manifestation.objects.exclude(hpo="").exists(), "no source that was read does"
-    Manifestation.objects.filter(code="ild").update(hpo="HP:0000001")
-    Indication.objects.filter(code="skin").update(hpo="HP:0000002")
+def test_a_code_is_another_ontologys_only_where_a_copy_of_it_was_read(client, world):
+    prefixes = {"casebook", "ATC", "HP", "MONDO"}
+    packet = one(client, "world", "alpha-1")
+    assert {each.namespace_prefix for each in packet.meta_data.resources} == prefixes
+    read_as(Manifestation.objects.get(code="ild"), "HP:0000001")
+    read_as(Indication.objects.get(code="skin"), "HP:0000002")
     packet = one(client, "world", "alpha-2")
     ids = [action.treatment_target.id for action in packet.medical_actions]
     assert ids == ["HP:0000002", "casebook:indication.ild"]
     packet = one(client, "world", "alpha-1")
     assert features(packet)["HP:0000001"] is True
-    prefixes = {each.namespace_prefix for each in packet.meta_data.resources}
-    assert prefixes == {"casebook", "ATC", "HP"}
+    assert {each.namespace_prefix: each.version for each in packet.meta_data.resources}.items() >= {
+        "HP": "2020-01-01; 2023-07-21",
+        "MONDO": "2026-08-04",
+    }.items()
+    OntologyCode.objects.all().delete()
+    for slug in ("alpha-1", "alpha-2", "alpha-4"):
+        packet = one(client, "world", slug)
+        assert all(term.startswith("casebook:") for term in features(packet))
+        assert packet.diseases[0].term.id.startswith("casebook:")
+        resources = packet.meta_data.resources
+        assert {each.namespace_prefix for each in resources} == {"casebook", "ATC"}
+
+
+@pytest.mark.parametrize(
+    ("subset", "term"),
+    [
+        ("diffuse", "MONDO:0016356"),
+        ("limited", "MONDO:0016358"),
+        ("sine", "casebook:subset.sine"),
+        ("overlap", "casebook:subset.overlap"),
+        ("unknown", "MONDO:0005100"),
+    ],
+)
+def test_every_subset_has_a_term(client, world, subset, term):
+    patient = make_patient(make_study(world.collection, "subsets"), "of-a-subset", subset=subset)
+    make_treatment(patient, events=[("hepatitis", {}), ("infection", {})])
+    packet = one(client, "world", patient.slug)
+    assert [each.term.id for each in packet.diseases] == [term]
+    (action,) = packet.medical_actions
+    assert [each.id for each in action.adverse_events] == [
+        "HP:0012115",
+        "casebook:adverse-event.infection",
+    ]
+
+
+def read_as(term, code: str) -> None:
+    """Gives a term a code, as if it had been read in some copy."""
+    OntologyCode.objects.create(
+        **{term._meta.model_name: term},
+        code=code,
+        label=f"the label of {code}",
+        release="2020-01-01",
+        source="https://example.org/hp.obo",
+    )
 
 
 def terms_in(value) -> set[str]:
@@ -192,7 +235,7 @@ def test_a_cohort_of_nobody_lacks_members_and_nothing_else(client, world):
 
 
 def test_the_phenotype_ontology_is_described_in_full_too(client, world):
-    Manifestation.objects.filter(code="ild").update(hpo="HP:0000001")
+    read_as(Manifestation.objects.get(code="ild"), "HP:0000001")
     described(json.loads(client.get("/world/patients/alpha-1/phenopacket.json").content))
 
 

@@ -152,7 +152,7 @@ class Writer:
         """That records are simulated, for programs: by an id that is the same in every packet."""
         if not self.simulated:
             return []
-        words = f"SIMULATED RECORDS, not of people: {self.collection.caveat}"
+        words = f"SIMULATED RECORDS, not of people; {self.collection.caveat}"
         return [{"id": SIMULATED, "reference": SIMULATED_MEANS, "description": words}]
 
     def meta_data(self, references: list[dict], releases: dict[str, str]) -> dict:
