@@ -16,11 +16,10 @@ from ..questions.vocabulary import Vocabulary
 from ..summaries import pluralize
 from ..tables import TABLES, TIDY, Table, Tidy, order_records
 from ..tables.dictionary import HEADER, Entry, bundle_entries, column_entry, common_entries
-from ..tables.ontology_codes import COLUMNS as CODE_COLUMNS
 from ..tables.ontology_codes import FILE as CODES
-from ..tables.ontology_codes import KEY as CODES_KEY
-from ..tables.ontology_codes import ontology_code_entries, ontology_code_rows
+from ..tables.ontology_codes import ontology_code_entries
 from .citations import LICENCE, citation_text
+from .code_table import code_lines, code_resource
 from .release_status import ReleaseStatus, release_status
 from .rows import (
     CsvLines,
@@ -99,7 +98,6 @@ class Bundle:
             yield from self.write_file(
                 archive, WIDE, self.table_lines(TABLES["patients"]), counted=True
             )
-            yield from self.write_file(archive, CODES, self.code_lines(), counted=True)
             yield from self.write_file(
                 archive, "dictionary.csv", self.dictionary_lines(), counted=True
             )
@@ -111,6 +109,7 @@ class Bundle:
                     yield from self.write_file(
                         archive, f"studies.{citation_format}", [(text, 0)], not_asked=not_asked
                     )
+            yield from self.write_file(archive, CODES, code_lines(), counted=True)
             yield from self.write_file(archive, "README.txt", [(self.readme_text(), 0)])
             yield from self.write_file(
                 archive, "datapackage.json", [(written_json(self.data_package()), 0)]
@@ -174,14 +173,7 @@ class Bundle:
         return [
             *((f"{table.noun}.csv", entries) for table, entries in bundle_entries()),
             (WIDE, wide_entries),
-            (CODES, ontology_code_entries()),
         ]
-
-    def code_lines(self) -> Iterator[tuple[str, int]]:
-        """The codes other ontologies have for terms: vocabulary, whatever was asked."""
-        rows, lines = ontology_code_rows(), CsvLines()
-        yield lines.as_text([list(CODE_COLUMNS)]), 0
-        yield lines.as_text([map(escape_formula, row.values()) for row in rows]), len(rows)
 
     def dictionary_lines(self) -> Iterator[tuple[str, int]]:
         rows = [
@@ -189,6 +181,7 @@ class Bundle:
             for path, entries in self.dictionary_entries()
             for dictionary_entry in entries
         ]
+        rows += [code_entry.cells for code_entry in ontology_code_entries()]
         lines = CsvLines()
         yield lines.as_text([HEADER]), 0
         yield lines.as_text([map(escape_formula, row) for row in rows]), len(rows)
@@ -259,12 +252,10 @@ How to read it
             "version": self.status.label,
             "created": self.status.since.isoformat(),
             "resources": [
-                *(
-                    table_resource(path, tidy, entries_by_path[path], self.not_asked(tidy.table))
-                    for path, tidy in tables
-                ),
-                resource(CODES, entries_by_path[CODES], CODES_KEY),
-            ],
+                table_resource(path, tidy, entries_by_path[path], self.not_asked(tidy.table))
+                for path, tidy in tables
+            ]
+            + [code_resource()],
         }
 
     def manifest_content(self) -> dict:
@@ -291,21 +282,15 @@ def written_json(data: dict) -> str:
 
 
 def table_resource(path: str, tidy: Tidy, entries: list[Entry], not_asked: list[str]) -> dict:
-    """A tidy table as the data package describes it."""
     keys = [
         {"fields": list(columns), "reference": {"resource": noun, "fields": list(columns)}}
         for columns, noun in tidy.leads.items()
     ]
-    described = resource(path, entries, tidy.key, not_asked)
-    if keys:
-        described["schema"]["foreignKeys"] = keys
-    return described
-
-
-def resource(
-    path: str, entries: list[Entry], key: Sequence[str], not_asked: Sequence[str] = ()
-) -> dict:
-    """A table as the data package describes it."""
+    schema = {
+        "fields": [schema_field(explained_column, tidy) for explained_column in entries],
+        "missingValues": MISSING,
+        "primaryKey": list(tidy.key),
+    }
     return {
         "name": path.removesuffix(".csv"),
         "path": path,
@@ -314,15 +299,11 @@ def resource(
         "mediatype": "text/csv",
         "encoding": "utf-8",
         **({"description": f"Not asked of groups: {'; '.join(not_asked)}"} if not_asked else {}),
-        "schema": {
-            "fields": [schema_field(explained_column, key) for explained_column in entries],
-            "missingValues": MISSING,
-            "primaryKey": list(key),
-        },
+        "schema": schema | ({"foreignKeys": keys} if keys else {}),
     }
 
 
-def schema_field(entry: Entry, key: Sequence[str]) -> dict:
+def schema_field(entry: Entry, tidy: Tidy) -> dict:
     """A column as Table Schema describes it."""
     kind = TYPES.get(entry.type, "string")
     described = {
@@ -331,7 +312,7 @@ def schema_field(entry: Entry, key: Sequence[str]) -> dict:
         "type": "integer" if entry.whole else kind,
         "description": entry.meaning,
     }
-    constraints = {"required": True} if entry.name in key else {}
+    constraints = {"required": True} if entry.name in tidy.key else {}
     if entry.values and entry.type == "code":
         constraints["enum"] = [code for code, _ in entry.values]
     return described | ({"constraints": constraints} if constraints else {})
