@@ -32,6 +32,7 @@ from ..summaries import Share, run_summaries
 from ..tables import TABLES, Batch, Column, Table, page_records, read_batches
 from ..tables.column import SEPARATOR
 from ..tables.dictionary import Entry, dictionary_entries
+from ..tables.ontology_codes import ontology_code_rows
 from .params import PageOfList, make_cursor
 
 Absolute = Callable[[str], str]  # a path on this host -> an address
@@ -363,12 +364,13 @@ def releases_json(absolute: Absolute) -> dict:
 
 
 def dictionary_json() -> dict:
-    """The data dictionary of the lists."""
+    """The data dictionary of the lists, and the codes other ontologies have for terms."""
     return {
         "lists": [
             {"list": table.noun, "fields": list(map(field_json, columns))}
             for table, columns in dictionary_entries()
-        ]
+        ],
+        "ontology_codes": ontology_code_rows(),
     }
 
 

@@ -6,6 +6,7 @@ from rest_framework import serializers as s
 
 from ..summaries.forest import LEFT_OUT
 from ..tables import TABLES, Column, Table
+from ..tables.ontology_codes import COLUMNS
 
 
 def make_component(name: str, /, **fields: s.Field) -> type[s.Serializer]:
@@ -304,7 +305,20 @@ FieldShape = make_component(
     source=text_field(),
 )
 Fields = make_component("Fields", list=text_field(), fields=FieldShape(many=True))
-Dictionary = make_component("Dictionary", lists=Fields(many=True))
+OntologyCodeShape = make_component(
+    "OntologyCode",
+    **{
+        name: text_field(meaning, allow_blank=name == "note")
+        for name, (_, meaning) in COLUMNS.items()
+    },
+)
+Dictionary = make_component(
+    "Dictionary",
+    lists=Fields(many=True),
+    ontology_codes=OntologyCodeShape(
+        many=True, help_text="The codes other ontologies have for terms; only as a copy was read."
+    ),
+)
 Fault = make_component(
     "Fault",
     parameter=text_field("The parameter that is wrong.", required=False),

@@ -16,7 +16,10 @@ from ..questions.vocabulary import Vocabulary
 from ..summaries import pluralize
 from ..tables import TABLES, TIDY, Table, Tidy, order_records
 from ..tables.dictionary import HEADER, Entry, bundle_entries, column_entry, common_entries
+from ..tables.ontology_codes import FILE as CODES
+from ..tables.ontology_codes import ontology_code_entries
 from .citations import LICENCE, citation_text
+from .code_table import code_lines, code_resource
 from .release_status import ReleaseStatus, release_status
 from .rows import (
     CsvLines,
@@ -106,6 +109,7 @@ class Bundle:
                     yield from self.write_file(
                         archive, f"studies.{citation_format}", [(text, 0)], not_asked=not_asked
                     )
+            yield from self.write_file(archive, CODES, code_lines(), counted=True)
             yield from self.write_file(archive, "README.txt", [(self.readme_text(), 0)])
             yield from self.write_file(
                 archive, "datapackage.json", [(written_json(self.data_package()), 0)]
@@ -177,6 +181,7 @@ class Bundle:
             for path, entries in self.dictionary_entries()
             for dictionary_entry in entries
         ]
+        rows += [code_entry.cells for code_entry in ontology_code_entries()]
         lines = CsvLines()
         yield lines.as_text([HEADER]), 0
         yield lines.as_text([map(escape_formula, row) for row in rows]), len(rows)
@@ -217,6 +222,7 @@ Release:    {self.status.label}, {self.status.since.isoformat()}
 {not_asked if by_groups else ""}
 Files
 {file_list}
+  {CODES}: what other ontologies call the terms, with the release and the copy that were read
   datapackage.json: types and keys, as a Frictionless Data Package
   manifest.json: rows and SHA-256 of every file
 
@@ -248,7 +254,8 @@ How to read it
             "resources": [
                 table_resource(path, tidy, entries_by_path[path], self.not_asked(tidy.table))
                 for path, tidy in tables
-            ],
+            ]
+            + [code_resource()],
         }
 
     def manifest_content(self) -> dict:

@@ -9,6 +9,7 @@ from .flow import FlowStep
 from .group import GroupFinding, StudyGroup
 from .knowledge import ATTRIBUTES, LISTS
 from .measure import Measure
+from .ontology_code import OntologyCode
 from .outcome import Outcome
 from .patient import Patient, PatientAutoantibody, PatientManifestation
 from .provenance import Provenance
@@ -54,6 +55,7 @@ __all__ = [
     "Manifestation",
     "Meaning",
     "Measure",
+    "OntologyCode",
     "OpenPublication",
     "Origin",
     "Outcome",

@@ -15,6 +15,7 @@ from ..models.consistency import all_collections, current_version
 from ..questions.request_checks import accept_params, head_response
 from ..summaries.methods import LIMITS, METHODS
 from ..tables.dictionary import dictionary_entries
+from ..tables.ontology_codes import ontology_code_rows
 
 NO_CACHE = "no-cache"  # a page that names the host it was asked at is made each time
 
@@ -38,6 +39,7 @@ def data_dictionary(request: HttpRequest) -> HttpResponse:
     context = {
         "files": dictionary_entries(),
         "losses": LOSSES,
+        "codes": ontology_code_rows(),
         "without_code": terms_without_code(),
     }
     return render(request, "evidence/data-dictionary.html", context)
