@@ -66,7 +66,9 @@ def public_addresses() -> Iterator[str]:
     yield from (reverse(name) for name in PAGES)
     collections = all_collections()
     yield from (address for collection in collections for address in views_of(collection))
-    yield from slugs_as_addresses("inhibitor", JAKInhibitor.objects.order_by("slug"))
+    yield from slugs_as_addresses(
+        "inhibitor", JAKInhibitor.objects.filter(named=True).order_by("slug")
+    )
     yield from slugs_as_addresses("review", Review.objects.order_by("slug"))
     # A simulated patient or article that a search engine finds alone would be taken for real.
     published = [collection for collection in collections if not collection.is_simulated]

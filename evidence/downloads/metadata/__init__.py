@@ -4,6 +4,7 @@ forms that repositories, search engines and programs read.
 
 from .datacite import DATACITE_TYPE, datacite_record
 from .declaration import (
+    CODE_LICENCE,
     CREATOR,
     DATA_LICENCE,
     KEYWORDS,
@@ -20,6 +21,7 @@ from .links import collection_links, link_header, record_links, release_links
 from .ro_crate import CRATE_FILE, CrateFile, ro_crate
 
 __all__ = [
+    "CODE_LICENCE",
     "CRATE_FILE",
     "CREATOR",
     "DATACITE_TYPE",

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from .declaration import CREATOR, DATA_LICENCE, NAME, DatasetDescription
+from .declaration import CREATOR, DATA_LICENCE, LICENCE, NAME, DatasetDescription, Source
 
 CRATE_FILE = "ro-crate-metadata.json"
 VERSION = "https://w3id.org/ro/crate/1.3"
@@ -63,6 +63,7 @@ def ro_crate(dataset: DatasetDescription, files: Iterable[CrateFile]) -> dict:
                 "@type": "CreativeWork",
                 "name": DATA_LICENCE.name,
                 "identifier": DATA_LICENCE.identifier,
+                "description": LICENCE,
             },
             *sources,
         ],
@@ -91,6 +92,6 @@ def file_entity(file: CrateFile) -> dict:
     }
 
 
-def source_entity(source) -> dict:
+def source_entity(source: Source) -> dict:
     address = source.address or f"#{source.slug}"
     return {"@id": address, "@type": "CreativeWork", "name": source.title}
