@@ -235,6 +235,9 @@ def everything(run: Run, work: Path, databases: dict[str, str]) -> None:
                 f"""
                 python3 -m venv {validators}
                 {validators}/bin/python -m pip install --quiet --disable-pip-version-check -r .ci/requirements.txt
+                python3 -m venv {work}/cff
+                {work}/cff/bin/python -m pip install --quiet --disable-pip-version-check -r .ci/requirements-cff.txt
+                {work}/cff/bin/cffconvert --validate
                 """,  # noqa: E501
             ),
             Part("Environment of the peers", "make var/bench/venv/.installed"),
@@ -265,7 +268,7 @@ def everything(run: Run, work: Path, databases: dict[str, str]) -> None:
             ),
             Part("Loading on PostgreSQL", LOADING, databases),
             Part(
-                "Bundles under frictionless",
+                "Bundles under frictionless, RO-Crate and DataCite",
                 BUNDLES.format(work=work, validators=validators),
                 databases,
             ),
@@ -293,6 +296,7 @@ for folder in {work}/bundles/*/; do
     echo "$folder"
     (cd "$folder" && {validators}/bin/frictionless validate datapackage.json)
 done
+{validators}/bin/python .ci/validate_metadata.py {work}/bundles
 """
 
 SERVED = f"""

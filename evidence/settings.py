@@ -229,9 +229,6 @@ SPECTACULAR_SETTINGS = {
     "programs. Read only, no key. The same question, spelled in the same words, gives the same "
     "patients on pages, in files and here. Published and simulated collections are never mixed. "
     "Casebook informs; it does not advise.",
-    "LICENSE": {
-        "name": "MIT (the code); the clinical facts belong to the publications cited with them"
-    },
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": r"/api/v1",

@@ -32,12 +32,12 @@ def arguments(slug: str) -> dict[str, list[tuple]]:
     studies = [(slug, each) for each in papers.values_list("slug", flat=True)]
     alone = (
         "home healthz readyz api_docs inhibitors reviews methods dictionary dictionary_file cite "
-        "releases api changes "
+        "releases api changes robots sitemap "
     )
     alone += "api_releases api_dictionary api_schema"
     whole = (
         "cohort matrix charts compare compare_file similar forest forest_file rules completeness "
-        "bundle "
+        "bundle datacite "
         "phenopackets flow collection_changes "
     )
     whole += "api_collection api_filters api_summary api_forest " + " ".join(

@@ -224,9 +224,9 @@ def test_a_file_without_rows_carries_the_label_of_its_collection_too(client, sim
     content = b"".join(response.streaming_content) if response.streaming else response.content
     kind, asked_by_name = simulated.caveat, response["Content-Disposition"]
     assert f'filename="casebook-simulated-{simulated.slug}' in asked_by_name
-    link = response["Link"]
+    link, _, others = response["Link"].partition(", ")
     assert link.startswith(f"</{simulated.slug}/>; rel=\"collection\"; title*=UTF-8''")
-    assert unquote(link.partition("''")[2]) == kind
+    assert unquote(link.partition("''")[2]) == kind and 'rel="license"' in others
     if name.endswith(".xlsx"):
         book = load_workbook(io.BytesIO(content))
         assert book["patients"].max_row == 1 and ("kind of evidence", kind) in list(
@@ -239,7 +239,8 @@ def test_a_file_without_rows_carries_the_label_of_its_collection_too(client, sim
 
 def test_a_published_file_says_that_it_is(client, published):
     response = client.get("/published/patients.csv?q=nobody-is-called-so")
-    assert response["Link"] == "</published/>; rel=\"collection\"; title*=UTF-8''published"
+    link, _, _ = response["Link"].partition(", ")
+    assert link == "</published/>; rel=\"collection\"; title*=UTF-8''published"
     assert "simulated" not in response["Content-Disposition"]
 
 

@@ -22,6 +22,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 OF_THE_BODY = {"Content-Length", "Content-Encoding"}  # what headers alone cannot know
 FILES = [f"/published/patients.{how}" for how in ("csv", "tsv", "jsonl", "xlsx")]
 FILES += ["/published/bundle.zip", "/published/phenopackets.json"]
+FILES += ["/published/datacite.json", "/robots.txt", "/sitemap.xml"]
 FILES += ["/published/studies.ris", "/published/studies.bib", "/published/charts/age-and-sex.csv"]
 FILES += [
     "/published/forest.csv",

@@ -8,6 +8,7 @@ from django.http import QueryDict
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 
 from ..charts.registry import CHARTS
+from ..downloads.metadata import CODE_LICENCE, DATA_LICENCE
 from ..models import Release
 from ..models.choices import Item, Match
 from ..models.consistency import all_collections
@@ -169,9 +170,13 @@ def list_parameters(table: Table) -> list[OpenApiParameter]:
 
 
 def with_values(result: dict, generator, request, public) -> dict:
-    """Fills in the values parameters take, and an example of each answer. A hook of
+    """Fills in the licence, the values parameters take, and an example of each answer. A hook of
     drf-spectacular.
     """
+    result["info"]["license"] = {
+        "name": f"{DATA_LICENCE.identifier} (the data); {CODE_LICENCE.identifier} (the code)",
+        "url": DATA_LICENCE.url,
+    }
     collections = all_collections()
     if not collections:
         return result

@@ -18,8 +18,19 @@ from ..tables import TABLES, TIDY, Table, Tidy, order_records
 from ..tables.dictionary import HEADER, Entry, bundle_entries, column_entry, common_entries
 from ..tables.ontology_codes import FILE as CODES
 from ..tables.ontology_codes import ontology_code_entries
-from .citations import LICENCE, citation_text
+from .citations import citation_text
 from .code_table import code_lines, code_resource
+from .metadata import (
+    CRATE_FILE,
+    CREATOR,
+    DATA_LICENCE,
+    LICENCE,
+    CrateFile,
+    DatasetDescription,
+    datacite_record,
+    describe_dataset,
+    ro_crate,
+)
 from .release_status import ReleaseStatus, release_status
 from .rows import (
     CsvLines,
@@ -34,12 +45,23 @@ from .rows import (
 # the date of every entry: when it was made does not belong to what it holds
 EPOCH = (1980, 1, 1, 0, 0, 0)
 WIDE = "patients-wide.csv"
+MANIFEST = "manifest.json"
 MISSING = ["", "not reported", "not extracted"]
 NOT_ASKED = """
 Not asked of groups: {parts}
   Groups have no one value or no complete list for {these}. Those on a JAK inhibitor that the other parts of the question
   find may hold patients like these; comparators hold nobody on one. They are here with their studies: {files}
 """  # noqa: E501
+# what the files that hold no rows of a table are
+EXPLAINED = {
+    "dictionary.csv": "What each column means",
+    "studies.ris": "The studies, to be cited, as RIS",
+    "studies.bib": "The studies, to be cited, as BibTeX",
+    "README.txt": "What this is and how to read it",
+    "datapackage.json": "Types and keys, as a Frictionless Data Package",
+    "datacite.json": "Title, creators, licence and sources, as DataCite has them",
+    MANIFEST: "Rows and SHA-256 of every file, the question and the release",
+}
 TYPES = {"number": "number", "code": "string", "text": "string"}
 
 
@@ -101,8 +123,8 @@ class Bundle:
             yield from self.write_file(
                 archive, "dictionary.csv", self.dictionary_lines(), counted=True
             )
+            studies = list(TABLES["studies"].records(self.question).order_by("slug"))
             if not self.question.collection.is_simulated:
-                studies = list(TABLES["studies"].records(self.question).order_by("slug"))
                 not_asked = self.not_asked(TABLES["studies"])
                 for citation_format in ("ris", "bib"):
                     text = citation_text(studies, citation_format, self.question)
@@ -110,13 +132,15 @@ class Bundle:
                         archive, f"studies.{citation_format}", [(text, 0)], not_asked=not_asked
                     )
             yield from self.write_file(archive, CODES, code_lines(), counted=True)
+            dataset = describe_dataset(self.question, self.vocabulary, self.status, studies)
             yield from self.write_file(archive, "README.txt", [(self.readme_text(), 0)])
-            yield from self.write_file(
-                archive, "datapackage.json", [(written_json(self.data_package()), 0)]
-            )
-            yield from self.write_file(
-                archive, "manifest.json", [(written_json(self.manifest_content()), 0)]
-            )
+            for path, write_content in (
+                ("datapackage.json", lambda: self.data_package(dataset)),
+                ("datacite.json", lambda: datacite_record(dataset)),
+                (CRATE_FILE, lambda: ro_crate(dataset, self.crate_files())),
+                (MANIFEST, self.manifest_content),
+            ):
+                yield from self.write_file(archive, path, [(written_json(write_content()), 0)])
         yield from self.pipe.take_chunks()
 
     def write_file(
@@ -224,6 +248,7 @@ Files
 {file_list}
   {CODES}: what other ontologies call the terms, with the release and the copy that were read
   datapackage.json: types and keys, as a Frictionless Data Package
+  datacite.json, {CRATE_FILE}: title, creators, licence and sources, as DataCite and RO-Crate have them
   manifest.json: rows and SHA-256 of every file
 
 How to read it
@@ -239,7 +264,22 @@ How to read it
 {LICENCE} Do not attempt to identify anyone. Casebook informs; it does not advise.
 """  # noqa: E501
 
-    def data_package(self) -> dict:
+    def crate_files(self) -> list[CrateFile]:
+        """Every file of the bundle but the RO-Crate itself; the manifest is still to come."""
+        kind = "Simulated records" if self.question.collection.is_simulated else "Records"
+        return [
+            *(
+                CrateFile(
+                    file.path,
+                    EXPLAINED.get(file.path) or f"{kind}: {pluralize(file.rows, 'rows')}",
+                    file.bytes,
+                )
+                for file in self.files
+            ),
+            CrateFile(MANIFEST, EXPLAINED[MANIFEST]),
+        ]
+
+    def data_package(self, dataset: DatasetDescription) -> dict:
         """A Frictionless Data Package: fields with types, primary and foreign keys."""
         wide_table = Tidy(TABLES["patients"], ("patient",), {})
         tables = [(f"{tidy.noun}.csv", tidy) for tidy in TIDY.values()] + [(WIDE, wide_table)]
@@ -247,9 +287,22 @@ How to read it
         return {
             "profile": "tabular-data-package",
             "name": f"casebook-{self.question.collection.slug}",
-            "title": f"Casebook: {self.question.collection.name}",
+            "title": dataset.title,
             "description": f"{self.question_text}. {evidence_kind(self.question.collection)}",
             "version": self.status.label,
+            "keywords": list(dataset.keywords),
+            "licenses": [
+                {
+                    "name": DATA_LICENCE.identifier,
+                    "title": DATA_LICENCE.name,
+                    "path": DATA_LICENCE.url,
+                }
+            ],
+            "contributors": [{"title": CREATOR, "role": "author"}],
+            "sources": [
+                {"title": source.title, **({"path": source.address} if source.address else {})}
+                for source in dataset.sources
+            ],
             "created": self.status.since.isoformat(),
             "resources": [
                 table_resource(path, tidy, entries_by_path[path], self.not_asked(tidy.table))
@@ -271,9 +324,10 @@ How to read it
             "asks_for": [FILTERS[name].label for name, _ in self.question],
             "address": self.question.page,
             "files": [vars(file) for file in self.files],
-            "how_to_cite": f"Casebook, {collection.name}, release {self.status.label}, "
+            "how_to_cite": f"{CREATOR}: Casebook, {collection.name}, release {self.status.label}, "
             f"{self.question.page}; and the studies themselves",
             "licence": LICENCE,
+            "licence_of_the_data": DATA_LICENCE.identifier,
         }
 
 

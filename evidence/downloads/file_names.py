@@ -2,27 +2,26 @@
 none.
 """
 
-from urllib.parse import quote
-
 from django.utils.http import content_disposition_header
 
 from ..models import Collection, ReleasedCollection
+from .metadata import collection_links, link_header, release_links
 from .release_status import release_status
-from .rows import evidence_kind
 
 
 def attachment_header(
     filename: str, collection: Collection | ReleasedCollection | None = None
 ) -> dict[str, str]:
-    """The headers of a download. Of a collection, a link (RFC 8288) to it says what kind of records
-    it has: a file without rows has no other place for that.
+    """The headers of a download. Of a collection or a release, links say which it is of, what kind
+    of records it has, what to cite and under which licence.
     """
     headers = {
         "Content-Disposition": content_disposition_header(as_attachment=True, filename=filename)
     }
     if collection:
-        kind = quote(evidence_kind(collection), safe="")
-        headers["Link"] = f"</{collection.slug}/>; rel=\"collection\"; title*=UTF-8''{kind}"
+        is_release = isinstance(collection, ReleasedCollection)
+        links = release_links(collection) if is_release else collection_links(collection)
+        headers["Link"] = link_header(links)
     return headers
 
 

@@ -88,6 +88,16 @@ def current_address(context) -> str:
     return f"{request.path}?{query}" if query else request.path
 
 
+@register.simple_tag(takes_context=True)
+def canonical_address(context) -> str:
+    """The one whole address of what this page shows: its question in its own spelling, without
+    words that only arrange it.
+    """
+    request, parsed = context["request"], context.get("parsed")
+    query = parsed.question.query() if parsed is not None and parsed.question else ""
+    return request.build_absolute_uri(f"{request.path}?{query}" if query else request.path)
+
+
 @register.simple_tag
 def counted_version() -> int | None:
     """The earlier version the numbers of this page are of, while a large collection is being

@@ -22,6 +22,7 @@ from .collection_page import (
     whole_collection_navigation,
 )
 from .files import chart_head, refuse_file
+from .linking import links_of_collection, signposted
 
 DEFAULT_RULE = "mrss-5-25"
 LISTED = 100  # outcomes listed beside a rule
@@ -41,6 +42,7 @@ def item_of(parsed: ParsedRequest) -> tuple[dict[str, str], str]:
 
 
 @require_safe
+@signposted(links_of_collection)
 def forest_page(request: HttpRequest, collection: str) -> HttpResponse:
     """One proportion, study by study."""
     parsed = parse_request(request, collection)
@@ -76,6 +78,7 @@ def forest_file(request: HttpRequest, collection: str) -> HttpResponse:
 
 
 @require_safe
+@signposted(links_of_collection)
 def rules_page(request: HttpRequest, collection: str) -> HttpResponse:
     """The authors' verdicts beside what a named rule derives from the same measurements."""
     parsed = parse_request(request, collection)
@@ -115,6 +118,7 @@ def rules_beside(rule: Rule | ProgressionRule) -> list[Rule | ProgressionRule]:
 
 
 @require_safe
+@signposted(links_of_collection)
 def completeness_page(request: HttpRequest, collection: str) -> HttpResponse:
     """Studies by fields: how much is known, and why the rest is not."""
     parsed = parse_request(request, collection)
@@ -132,6 +136,7 @@ def completeness_page(request: HttpRequest, collection: str) -> HttpResponse:
 
 
 @require_safe
+@signposted(links_of_collection)
 @accept_params("release")
 def flow_page(request: HttpRequest, collection: str) -> HttpResponse:
     """How studies came into this collection."""

@@ -24,6 +24,7 @@ from ..summaries.cohort import PLACEHOLDERS
 from ..summaries.comparison import FEWEST
 from .collection_page import whole_collection_navigation
 from .files import chart_head, refuse_file
+from .linking import links_of_collection, signposted
 
 SIDES = ("a", "b")
 WORDS = {*SIDES, "release"}
@@ -63,6 +64,7 @@ def parse_sides(
 
 
 @require_safe
+@signposted(links_of_collection)
 def comparison_page(request: HttpRequest, collection: str) -> HttpResponse:
     """Two questions side by side; with only one, ways to choose the other."""
     collection_record = get_collection(collection)
@@ -230,6 +232,7 @@ class SimilarForm(forms.Form):
 
 
 @require_safe
+@signposted(links_of_collection)
 def similar_page(request: HttpRequest, collection: str) -> HttpResponse:
     """Patients like mine: who agrees in what, who differs, and what is not known."""
     collection_record = get_collection(collection)

@@ -1,5 +1,7 @@
 """The files of one collection: lists, charts, citations, the bundle, phenopackets."""
 
+import json
+
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.views.decorators.http import require_safe
 
@@ -14,11 +16,17 @@ from ..downloads import (
     list_download,
 )
 from ..downloads.citations import FORMATS
+from ..downloads.metadata import (
+    DATACITE_TYPE,
+    datacite_record,
+    describe_collection,
+    sources_of,
+)
 from ..downloads.phenopackets import cohort_pieces as cohort_phenopackets
 from ..downloads.release_status import RequestedRelease, requested_release
 from ..models import Collection
-from ..questions.parsing import parse_request
-from ..questions.request_checks import head_response, problems_as_text
+from ..questions.parsing import get_collection, parse_request
+from ..questions.request_checks import accept_params, head_response, problems_as_text
 from ..tables import TABLES, order_records
 
 
@@ -98,6 +106,25 @@ def phenopackets_file(request: HttpRequest, collection: str) -> HttpResponse:
     )
     chunks = cohort_phenopackets(parsed.question, parsed.vocabulary)
     return StreamingHttpResponse(chunks, content_type="application/json", headers=headers)
+
+
+@require_safe
+@accept_params("release", file=True)
+def datacite_file(request: HttpRequest, collection: str) -> HttpResponse:
+    """How DataCite describes a collection: what a repository needs to register a DOI."""
+    record = get_collection(collection)
+    if refused := refuse_file([], requested_release(request.GET, record)):
+        return refused
+    headers = attachment_header(file_name(record, "json", "datacite"), record)
+    if head := head_response(request, DATACITE_TYPE, headers):
+        return head
+    dataset = describe_collection(record, sources_of(record))
+    content = datacite_record(dataset, request.build_absolute_uri(dataset.page))
+    return HttpResponse(
+        json.dumps(content, ensure_ascii=False, indent=1) + "\n",
+        content_type=DATACITE_TYPE,
+        headers=headers,
+    )
 
 
 def refuse_file(problems: list[str], requested: RequestedRelease | None) -> HttpResponse | None:
