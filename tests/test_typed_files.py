@@ -154,9 +154,9 @@ def test_duckdb_and_polars_read_both(sqlite_file, parquet_files, published):
     also = polars.read_database("SELECT * FROM courses", database, infer_schema_length=None)
     database.close()
     for read in (frame, also):
-        doses = read["dose_mg_daily"]
+        ages = read["age_years"]
         answers.append((len(read), ages.count(), ages.max()))
-    ages = [age for age in Patient.objects.within(published).values_list("age_years", flat=True)]
+    ages = Patient.objects.within(published).values_list("age_years", flat=True)
     known = [age for age in ages if age is not None]
     assert set(answers) == {(courses, len(known), max(known))} and len(answers) == 4
     assert frame["age_years"].dtype == polars.Int64 and frame["mrss_last"].dtype == polars.Float64
