@@ -163,7 +163,7 @@ class ParquetBundle(Bundle):
         """One table as a Parquet file, by way of a temporary one. Each column carries its label,
         meaning, unit and rule for missing values.
         """
-        # takes a third of a second and 60 MB, which only whoever asks for Parquet should pay
+        # takes a third of a second and 40 MB, which only whoever asks for Parquet should pay
         import pyarrow
         from pyarrow import parquet
 
