@@ -273,6 +273,11 @@ def everything(run: Run, work: Path, databases: dict[str, str]) -> None:
                 databases,
             ),
             Part(
+                "Shares of the overview, computed by R from one row for each course",
+                SHARES.format(work=work),
+                databases,
+            ),
+            Part(
                 "make run, the API under Schemathesis, the examples",
                 SERVED.format(validators=validators),
             ),
@@ -288,6 +293,13 @@ export CASEBOOK_SECRET_KEY=$(cat var/secret-key)
 .venv/bin/python manage.py load_evidence
 .venv/bin/python manage.py load_evidence | grep "nothing to change"
 .venv/bin/python manage.py check_evidence
+"""
+
+SHARES = """
+CASEBOOK_SECRET_KEY=$(cat var/secret-key) .venv/bin/python manage.py generate_cohort \
+    --patients 400 --seed 1 --collection drawn
+CASEBOOK_SECRET_KEY=$(cat var/secret-key) .venv/bin/python .ci/write_shares.py {work}/shares
+Rscript .ci/shares.R {work}/shares
 """
 
 BUNDLES = """

@@ -8,7 +8,7 @@ from .api.documentation import api_documentation
 from .api.throttling import limit_suggestions
 from .downloads import FILE_FORMATS
 from .downloads.citations import FORMATS
-from .tables import TABLES
+from .tables import FILE_TABLES, TABLES
 from .web import (
     about,
     analyses,
@@ -28,9 +28,15 @@ from .web import (
 
 
 class Noun(StringConverter):
-    """The nouns that have a list and a file."""
+    """The nouns that have a list, and a file of it."""
 
     regex = "|".join(TABLES)
+
+
+class FileNoun(StringConverter):
+    """The nouns that have a file."""
+
+    regex = "|".join(FILE_TABLES)
 
 
 class Format(StringConverter):
@@ -46,6 +52,7 @@ class Citation(StringConverter):
 
 
 register_converter(Noun, "noun")
+register_converter(FileNoun, "file_noun")
 register_converter(Citation, "citation")
 register_converter(Format, "format")
 
@@ -81,8 +88,20 @@ urlpatterns = [
     path("<slug:collection>/forest.csv", analyses.forest_file, name="forest_file"),
     path("<slug:collection>/rules/", analyses.rules_page, name="rules"),
     path("<slug:collection>/completeness/", analyses.completeness_page, name="completeness"),
-    path("<slug:collection>/bundle.zip", files.bundle_file, name="bundle"),
     path("<slug:collection>/datacite.json", files.datacite_file, name="datacite"),
+    path("<slug:collection>/bundle.zip", files.bundle_file, {"how": "zip"}, name="bundle"),
+    path(
+        "<slug:collection>/bundle.sqlite",
+        files.bundle_file,
+        {"how": "sqlite"},
+        name="bundle_sqlite",
+    ),
+    path(
+        "<slug:collection>/bundle.parquet.zip",
+        files.bundle_file,
+        {"how": "parquet.zip"},
+        name="bundle_parquet",
+    ),
     path("<slug:collection>/phenopackets.json", files.phenopackets_file, name="phenopackets"),
     path("<slug:collection>/flow/", analyses.flow_page, name="flow"),
     path("<slug:collection>/charts/", charts.charts_page, name="charts"),
@@ -111,5 +130,5 @@ urlpatterns = [
     path("<slug:collection>/patients/<slug:slug>/", cases.patient_page, name="patient"),
     path("<slug:collection>/studies/<slug:slug>/", cases.study_page, name="study"),
     path("<slug:collection>/<noun:noun>/", lists.list_page, name="list"),
-    path("<slug:collection>/<noun:noun>.<format:how>", files.list_file, name="file"),
+    path("<slug:collection>/<file_noun:noun>.<format:how>", files.list_file, name="file"),
 ]

@@ -8,7 +8,7 @@ from evidence.charts.registry import CHARTS
 from evidence.downloads import FILE_FORMATS
 from evidence.downloads.citations import FORMATS
 from evidence.models import Patient, Study
-from evidence.tables import TABLES
+from evidence.tables import FILE_TABLES, TABLES
 
 
 def names(patterns) -> set[str]:
@@ -37,11 +37,11 @@ def arguments(slug: str) -> dict[str, list[tuple]]:
     alone += "api_releases api_dictionary api_schema"
     whole = (
         "cohort matrix charts compare compare_file similar forest forest_file rules completeness "
-        "bundle datacite "
+        "bundle bundle_sqlite bundle_parquet datacite "
         "phenopackets flow collection_changes "
     )
     whole += "api_collection api_filters api_summary api_forest " + " ".join(
-        f"api_{noun}" for noun in TABLES
+        f"api_{noun}" for noun in FILE_TABLES
     )
     return (
         {name: [()] for name in alone.split()}
@@ -60,6 +60,6 @@ def arguments(slug: str) -> dict[str, list[tuple]]:
             "suggest_patient": people,
             "suggest_study": studies,
             "list": [(slug, noun) for noun in TABLES],
-            "file": [(slug, noun, how) for noun, how in product(TABLES, FILE_FORMATS)],
+            "file": [(slug, noun, how) for noun, how in product(FILE_TABLES, FILE_FORMATS)],
         }
     )

@@ -13,7 +13,7 @@ from openpyxl import load_workbook
 from evidence.downloads import FILE_FORMATS, separated_text
 from evidence.downloads.rows import escape_formula
 from evidence.models import AdverseEvent, DataVersion, JAKInhibitor, Study
-from evidence.tables import TABLES, TIDY, order_records
+from evidence.tables import BUNDLED, TABLES, order_records
 
 from .factories import make_patient, make_study, make_treatment
 from .test_filters import addresses, few
@@ -341,7 +341,10 @@ def test_two_hundred_questions_say_the_same_everywhere(client, world, unlimited,
     assert str(overview["answer"]).startswith(f"{people} patient")
     assert client.get(world.address(f"patients/?{query}")).context["listing"].total == people
     assert len(rows_of(client, world.address(f"patients.csv?{query}"))) == people
-    with patch("evidence.downloads.bundle.TIDY", {name: TIDY[name] for name in ("patients", noun)}):
+    with patch(
+        "evidence.downloads.bundle.BUNDLED",
+        {name: BUNDLED[name] for name in ("patients", "patients-wide", noun)},
+    ):
         archive = ZipFile(io.BytesIO(client.get(world.address(f"bundle.zip?{query}")).getvalue()))
     rows = {
         each["path"]: each["rows"] for each in json.loads(archive.read("manifest.json"))["files"]

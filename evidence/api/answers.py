@@ -29,7 +29,7 @@ from ..questions.filters import (
 from ..questions.parsing import ParsedRequest
 from ..questions.vocabulary import Vocabulary
 from ..summaries import Share, run_summaries
-from ..tables import TABLES, Batch, Column, Table, page_records, read_batches
+from ..tables import FILE_TABLES, Batch, Column, Table, page_records, read_batches
 from ..tables.column import SEPARATOR
 from ..tables.dictionary import Entry, dictionary_entries
 from ..tables.ontology_codes import ontology_code_rows
@@ -111,7 +111,7 @@ def row_cells(columns: list[Column], batch: Batch) -> list:
 
 def split_lists(column: Column, values: list, reasons: list[str]) -> list:
     """Lists as lists; a value in them that is not known is null."""
-    if not column.lookup:
+    if not column.is_list:
         return values
     return [
         value and [None if item == reason else item for item in value.split(SEPARATOR)]
@@ -302,13 +302,15 @@ def collection_json(collection: Collection, absolute: Absolute) -> dict:
         "evidence_kind": evidence_kind(collection),
         "description": collection.description,
         "release": release_status(collection).as_json(),
-        "lists": {noun: absolute(f"{base}{noun}/") for noun in TABLES},
+        "lists": {noun: absolute(f"{base}{noun}/") for noun in FILE_TABLES},
         "summary": absolute(f"{base}summary/"),
         "forest": absolute(f"{base}forest/"),
         "filters": absolute(f"{base}filters/"),
         "charts": {name: absolute(f"{base}charts/{name}/") for name in CHARTS},
         "phenopackets": absolute(f"/{collection.slug}/phenopackets.json"),
         "bundle": absolute(f"/{collection.slug}/bundle.zip"),
+        "bundle_sqlite": absolute(f"/{collection.slug}/bundle.sqlite"),
+        "bundle_parquet": absolute(f"/{collection.slug}/bundle.parquet.zip"),
     }
 
 

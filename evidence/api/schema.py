@@ -14,7 +14,7 @@ from ..models.choices import Item, Match
 from ..models.consistency import all_collections
 from ..questions.filters import FILTERS, SETS, AnyOf, Bound, NotKnown, Search
 from ..questions.vocabulary import vocabulary
-from ..tables import TABLES, Table
+from ..tables import FILE_TABLES, Table
 from . import answers
 from .params import DEFAULT_SIZE, LARGEST_SIZE, page_of_list, parse_api_request
 from .shapes import ProblemShape
@@ -214,8 +214,8 @@ def example_response(path: str, slug: str) -> dict:
         )(absolute_url)
     parsed = parse_api_request(empty, slug)
     last = segments[-1]
-    if last in TABLES:
-        table, params = TABLES[last], QueryDict("page_size=1")
+    if last in FILE_TABLES:
+        table, params = FILE_TABLES[last], QueryDict("page_size=1")
         return answers.list_page(
             table, parsed, page_of_list(params, table, parsed), params, absolute_url
         )

@@ -5,7 +5,7 @@ together.
 from rest_framework import serializers as s
 
 from ..summaries.forest import LEFT_OUT
-from ..tables import TABLES, Column, Table
+from ..tables import FILE_TABLES, Column, Table
 from ..tables.ontology_codes import COLUMNS
 
 
@@ -240,6 +240,8 @@ CollectionShape = make_component(
     charts=s.DictField(child=s.URLField()),
     phenopackets=s.URLField(),
     bundle=s.URLField(),
+    bundle_sqlite=s.URLField(),
+    bundle_parquet=s.URLField(),
 )
 Start = make_component(
     "Start",
@@ -342,7 +344,7 @@ def column_field(column: Column) -> s.Field:
     options = {"help_text": help_text, "allow_null": True, "required": False}
     if column.numeric:
         return s.IntegerField(**options) if column.whole else s.FloatField(**options)
-    if column.lookup:
+    if column.is_list:
         return s.ListField(child=s.CharField(allow_null=True), **options)
     return s.CharField(**options)
 
@@ -367,4 +369,4 @@ def page_schema(table: Table) -> type[s.Serializer]:
     )
 
 
-PAGES = {noun: page_schema(table) for noun, table in TABLES.items()}
+PAGES = {noun: page_schema(table) for noun, table in FILE_TABLES.items()}

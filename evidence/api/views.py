@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 from ..charts.registry import CHARTS
 from ..questions.parsing import get_collection
 from ..questions.vocabulary import vocabulary
-from ..tables import TABLES, Table
+from ..tables import FILE_TABLES, Table
 from . import answers, shapes
 from .params import FOREST, ROWS, forest_words, page_of_list, parse_api_request, refuse_parameters
 from .schema import filter_parameters, forest_parameters, list_parameters, response_schemas
@@ -201,7 +201,7 @@ def list_of(table: Table) -> type[Rows]:
     return type(f"{table.noun.title().replace('-', '')}List", (Rows,), {"table": table, "get": get})
 
 
-LISTS = {noun: list_of(table) for noun, table in TABLES.items()}
+LISTS = {noun: list_of(table) for noun, table in FILE_TABLES.items()}
 
 
 class Schema(SpectacularJSONAPIView):

@@ -7,15 +7,17 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+from itertools import islice
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 from ..models.consistency import consistent_read
 from ..questions.filters import FILTERS, describe_parts_not_asked, describe_question
 from ..questions.question import Question
 from ..questions.vocabulary import Vocabulary
 from ..summaries import pluralize
-from ..tables import TABLES, TIDY, Table, Tidy, order_records
-from ..tables.dictionary import HEADER, Entry, bundle_entries, column_entry, common_entries
+from ..tables import BUNDLED, TABLES, Table, Tidy, order_records
+from ..tables.column import BATCH
+from ..tables.dictionary import HEADER, Entry, bundle_entries
 from ..tables.ontology_codes import FILE as CODES
 from ..tables.ontology_codes import ontology_code_entries
 from .citations import citation_text
@@ -31,6 +33,7 @@ from .metadata import (
     describe_dataset,
     ro_crate,
 )
+from .redcap import redcap_data, redcap_dictionary
 from .release_status import ReleaseStatus, release_status
 from .rows import (
     CsvLines,
@@ -44,8 +47,8 @@ from .rows import (
 
 # the date of every entry: when it was made does not belong to what it holds
 EPOCH = (1980, 1, 1, 0, 0, 0)
-WIDE = "patients-wide.csv"
 MANIFEST = "manifest.json"
+STORED = ".parquet"  # compressed already
 MISSING = ["", "not reported", "not extracted"]
 NOT_ASKED = """
 Not asked of groups: {parts}
@@ -55,6 +58,8 @@ Not asked of groups: {parts}
 # what the files that hold no rows of a table are
 EXPLAINED = {
     "dictionary.csv": "What each column means",
+    "redcap-dictionary.csv": "The columns of courses.csv in the layout of REDCap's data dictionary",
+    "redcap-data.csv": "The rows of courses.csv in the layout of that dictionary",
     "studies.ris": "The studies, to be cited, as RIS",
     "studies.bib": "The studies, to be cited, as BibTeX",
     "README.txt": "What this is and how to read it",
@@ -108,7 +113,7 @@ class Bundle:
 
     def pieces(self) -> Iterator[bytes]:
         with ZipFile(self.pipe, "w") as archive:
-            for tidy in TIDY.values():
+            for tidy in BUNDLED.values():
                 not_asked = self.not_asked(tidy.table)
                 yield from self.write_file(
                     archive,
@@ -118,11 +123,13 @@ class Bundle:
                     not_asked=not_asked,
                 )
             yield from self.write_file(
-                archive, WIDE, self.table_lines(TABLES["patients"]), counted=True
-            )
-            yield from self.write_file(
                 archive, "dictionary.csv", self.dictionary_lines(), counted=True
             )
+            for path, rows in (
+                ("redcap-dictionary.csv", redcap_dictionary()),
+                ("redcap-data.csv", redcap_data(self.question)),
+            ):
+                yield from self.write_file(archive, path, csv_texts(rows))
             studies = list(TABLES["studies"].records(self.question).order_by("slug"))
             if not self.question.collection.is_simulated:
                 not_asked = self.not_asked(TABLES["studies"])
@@ -147,18 +154,21 @@ class Bundle:
         self,
         archive: ZipFile,
         path: str,
-        texts: Iterable[tuple[str, int]],
+        texts: Iterable[tuple[str | bytes, int]],
         *,
         counted: bool = False,
         not_asked: Sequence[str] = (),
     ) -> Iterator[bytes]:
-        """Writes one file from pieces of text, each with the number of its rows."""
+        """Writes one file from pieces of text, or of bytes that are compressed already, each with
+        the number of its rows.
+        """
         info = ZipInfo(path, EPOCH)
-        info.compress_type, info.external_attr = ZIP_DEFLATED, 0o644 << 16
+        info.compress_type = ZIP_STORED if path.endswith(STORED) else ZIP_DEFLATED
+        info.external_attr = 0o644 << 16
         digest, size, rows = sha256(), 0, 0
         with archive.open(info, "w", force_zip64=True) as file:
             for text, number in texts:
-                chunk = text.encode()
+                chunk = text.encode() if isinstance(text, str) else text
                 file.write(chunk)
                 digest.update(chunk)
                 size, rows = size + len(chunk), rows + number
@@ -187,22 +197,10 @@ class Bundle:
         """The parts of the question that were not asked of all rows of a table, in words."""
         return table.in_words(self.question, self.vocabulary).not_asked
 
-    def dictionary_entries(self) -> list[tuple[str, list[Entry]]]:
-        """Every table of the bundle with its columns explained."""
-        wide_table = TABLES["patients"]
-        wide_entries = [
-            *(column_entry(wide_table, column) for column in wide_table.file_columns),
-            *common_entries(wide_table, stands_alone=False),
-        ]
-        return [
-            *((f"{table.noun}.csv", entries) for table, entries in bundle_entries()),
-            (WIDE, wide_entries),
-        ]
-
     def dictionary_lines(self) -> Iterator[tuple[str, int]]:
         rows = [
-            (path, *dictionary_entry.cells[1:])
-            for path, entries in self.dictionary_entries()
+            dictionary_entry.cells
+            for _, entries in bundle_entries()
             for dictionary_entry in entries
         ]
         rows += [code_entry.cells for code_entry in ontology_code_entries()]
@@ -253,8 +251,11 @@ Files
 
 How to read it
   The tables hold one fact a row. patients, treatments (patient + treatment), studies and groups (study + group)
-  join the others by columns of the same name. {WIDE} has one row for each patient instead, lists joined by
-  semicolons; of several courses it tells those that answer the question.
+  join the others by columns of the same name. patients-wide.csv has one row for each patient instead, lists joined by
+  semicolons; of several courses it tells those that answer the question. courses.csv has one row for each course, for
+  analysis: doses as numbers, first and last levels, results by domain, events counted. redcap-dictionary.csv and
+  redcap-data.csv are the same table for REDCap. vocabulary-*.csv and drugs.csv say what codes mean; they are those of
+  the day, since words are no evidence, and stay as they were only in the archive of a release.
   A patient with two courses, or two events, is one patient: count patients by patients.csv.
   An empty value is not "none". The column empty_means says whether the paper was read in full and does not say
   (not reported) or only a part of it, an abstract, a registration or a citation was read (not extracted). What was
@@ -281,9 +282,7 @@ How to read it
 
     def data_package(self, dataset: DatasetDescription) -> dict:
         """A Frictionless Data Package: fields with types, primary and foreign keys."""
-        wide_table = Tidy(TABLES["patients"], ("patient",), {})
-        tables = [(f"{tidy.noun}.csv", tidy) for tidy in TIDY.values()] + [(WIDE, wide_table)]
-        entries_by_path = dict(self.dictionary_entries())
+        entries = {table.noun: entries for table, entries in bundle_entries()}
         return {
             "profile": "tabular-data-package",
             "name": f"casebook-{self.question.collection.slug}",
@@ -305,10 +304,12 @@ How to read it
             ],
             "created": self.status.since.isoformat(),
             "resources": [
-                table_resource(path, tidy, entries_by_path[path], self.not_asked(tidy.table))
-                for path, tidy in tables
-            ]
-            + [code_resource()],
+                *(
+                    table_resource(tidy, entries[noun], self.not_asked(tidy.table))
+                    for noun, tidy in BUNDLED.items()
+                ),
+                code_resource(),
+            ],
         }
 
     def manifest_content(self) -> dict:
@@ -331,14 +332,29 @@ How to read it
         }
 
 
+def csv_texts(rows: Iterable[Sequence]) -> Iterator[tuple[str, int]]:
+    """Rows as the text of a CSV file, header first; none is a row of a table of the bundle."""
+    lines = CsvLines()
+    for batch in batched(rows, BATCH):
+        yield lines.as_text(batch), 0
+
+
+def batched(rows: Iterable, size: int) -> Iterator[list]:
+    """The rows, so many at a time."""
+    rows = iter(rows)
+    while batch := list(islice(rows, size)):
+        yield batch
+
+
 def written_json(data: dict) -> str:
     return json.dumps(data, ensure_ascii=False, indent=1) + "\n"
 
 
-def table_resource(path: str, tidy: Tidy, entries: list[Entry], not_asked: list[str]) -> dict:
+def table_resource(tidy: Tidy, entries: list[Entry], not_asked: list[str]) -> dict:
+    path = f"{tidy.noun}.csv"
     keys = [
-        {"fields": list(columns), "reference": {"resource": noun, "fields": list(columns)}}
-        for columns, noun in tidy.leads.items()
+        {"fields": columns, "reference": {"resource": noun, "fields": fields}}
+        for columns, noun, fields in tidy.foreign_keys
     ]
     schema = {
         "fields": [schema_field(explained_column, tidy) for explained_column in entries],
@@ -346,7 +362,7 @@ def table_resource(path: str, tidy: Tidy, entries: list[Entry], not_asked: list[
         "primaryKey": list(tidy.key),
     }
     return {
-        "name": path.removesuffix(".csv"),
+        "name": tidy.noun,
         "path": path,
         "profile": "tabular-data-resource",
         "format": "csv",

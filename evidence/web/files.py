@@ -7,9 +7,9 @@ from django.views.decorators.http import require_safe
 
 from ..charts.registry import CHARTS, build_chart
 from ..downloads import (
+    BUNDLE_FORMATS,
     TooManyRows,
     attachment_header,
-    bundle_pieces,
     chart_csv,
     citation_file,
     file_name,
@@ -27,14 +27,14 @@ from ..downloads.release_status import RequestedRelease, requested_release
 from ..models import Collection
 from ..questions.parsing import get_collection, parse_request
 from ..questions.request_checks import accept_params, head_response, problems_as_text
-from ..tables import TABLES, order_records
+from ..tables import FILE_TABLES, TABLES, order_records
 
 
 @require_safe
 def list_file(request: HttpRequest, collection: str, noun: str, how: str) -> HttpResponse:
     """The same rows as a file; a wrong question is a 400 that says why."""
     parsed = parse_request(request, collection)
-    table, problems = TABLES[noun], list(parsed.problems)
+    table, problems = FILE_TABLES[noun], list(parsed.problems)
     sort = request.GET.get("sort", "")
     if not table.sorts_by(sort):
         problems.append(f"This file cannot be sorted so. Known: {', '.join(table.sort_words())}.")
@@ -81,16 +81,17 @@ def citations_file(request: HttpRequest, collection: str, how: str) -> HttpRespo
 
 
 @require_safe
-def bundle_file(request: HttpRequest, collection: str) -> HttpResponse:
-    """Everything this question finds, as one ZIP."""
+def bundle_file(request: HttpRequest, collection: str, how: str) -> HttpResponse:
+    """Everything this question finds, in one file: one of BUNDLE_FORMATS."""
     parsed = parse_request(request, collection)
     if refused := refuse_file(
         parsed.problems, requested_release(parsed.form.data, parsed.collection)
     ):
         return refused
-    headers = attachment_header(file_name(parsed.collection, "zip"), parsed.collection)
-    chunks = bundle_pieces(parsed.question, parsed.vocabulary)
-    return StreamingHttpResponse(chunks, content_type="application/zip", headers=headers)
+    headers = attachment_header(file_name(parsed.collection, how), parsed.collection)
+    content_type, pieces = BUNDLE_FORMATS[how]
+    chunks = pieces(parsed.question, parsed.vocabulary)
+    return StreamingHttpResponse(chunks, content_type=content_type, headers=headers)
 
 
 @require_safe
