@@ -17,6 +17,7 @@ from ..downloads.differences import ADDED, CHANGED, CHANGES, REMOVED, compared_c
 from ..downloads.release_status import ReleaseStatus, combined_hash, content_hash
 from ..models import ArchivePart, Collection, DataVersion, Release, ReleasedCollection
 from ..models.consistency import consistent_read
+from ..models.past_state import MAX_PATIENTS, keep_records
 from ..models.release import PART
 from ..questions.question import Question
 from ..questions.vocabulary import vocabulary
@@ -63,7 +64,34 @@ def make_release(notes: str = "") -> Release:
         for collection in collections:
             store_archive(release, previous, collection, digests[collection.slug], version)
         version.released(release.number)
+        keep_small(release, collections)
     return release
+
+
+def keep_small(release: Release, collections: list[Collection]) -> None:
+    """Keeps the records of a release that is small enough to be asked."""
+    rows = release.collections.values_list("rows", flat=True)
+    if sum(dict(tables).get("patients", 0) for tables in rows) <= MAX_PATIENTS:
+        keep_records(release, collections)
+
+
+def keep_latest() -> bool:
+    """Keeps the records of the latest release where a version of Casebook that kept none made it,
+    and nothing has changed since. Whether it did.
+    """
+    with transaction.atomic(), consistent_read():
+        version = DataVersion.objects.select_for_update().filter(pk=1).first()
+        release = Release.objects.first()
+        if release is None or release.is_pruned or hasattr(release, "records"):
+            return False
+        slugs = set(release.collections.values_list("slug", flat=True))
+        collections = list(Collection.objects.filter(slug__in=slugs))
+        digests = [(collection.slug, content_hash(collection)) for collection in collections]
+        if combined_hash(digests) != release.content_hash:
+            return False
+        keep_small(release, collections)
+        version.released(release.number)
+    return True
 
 
 def bundle_of(collection: Collection, status: ReleaseStatus) -> Bundle:
