@@ -79,6 +79,16 @@ class ReleaseStatus:
             }
         return status | {"data_version": self.current}
 
+    def as_lasting_json(self) -> dict:
+        """The same for a file that is alike in every copy of a release: without the data version,
+        which counts the edits of one database, and with what names the release everywhere.
+        """
+        status = self.as_json()
+        if self.is_released:
+            del status["data_version"]
+            status["identifier"] = self.release.identifier
+        return status
+
 
 def latest_release() -> Release | None:
     """The latest release."""

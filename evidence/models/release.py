@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Length
 from django.utils import timezone
 
 from .base import one_of
@@ -116,10 +117,17 @@ class ReleasedCollection(models.Model):
             for table, counts in self.changes
         ]
 
-    def pieces(self):
-        """The ZIP as it was made, one part at a time."""
-        for content in self.parts.values_list("content", flat=True).iterator(chunk_size=1):
-            yield bytes(content)
+    def pieces(self, first: int = 0, last: int | None = None):
+        """The ZIP as it was made, one part at a time: all of it, or its bytes `first` to `last`,
+        both included.
+        """
+        last = self.size - 1 if last is None else last
+        start = 0
+        for key, length in list(self.parts.values_list("pk", Length("content"))):
+            if start <= last and start + length > first:
+                (content,) = self.parts.filter(pk=key).values_list("content", flat=True)
+                yield bytes(content)[max(first - start, 0) : last - start + 1]
+            start += length
 
 
 class ArchivePart(models.Model):
