@@ -115,6 +115,7 @@ MIDDLEWARE = [
     "evidence.middleware.null_byte_middleware",
     "evidence.middleware.database_unavailable_middleware",
     "django_htmx.middleware.HtmxMiddleware",  # before what keeps answers, which differ for htmx
+    "evidence.web.pinned.pinned_middleware",  # before what keeps answers, by the data they are of
     "evidence.middleware.cached_response_middleware",
     # before what compresses: files are kept as they are sent
     "evidence.work_limits.expensive_work_middleware",
@@ -128,6 +129,7 @@ MIDDLEWARE = [
     # Both do nothing until somebody logs in or writes, and ask no database before.
     "simple_history.middleware.HistoryRequestMiddleware",
     "axes.middleware.AxesMiddleware",
+    "evidence.web.pinned.link_middleware",  # last, so that it reads pages as they are made
 ]
 
 TEMPLATES = [

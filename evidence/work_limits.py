@@ -34,14 +34,6 @@ logger = logging.getLogger(__name__)
 # By the name of the route. Of lists as files, workbooks alone: the others are sent row by row.
 EXPENSIVE = {"bundle", "bundle_sqlite", "bundle_parquet", "phenopackets"}
 EXPENSIVE |= {"forest", "forest_file", "api_forest"}
-    "bundle",
-    "bundle_sqlite",
-    "bundle_parquet",
-    "phenopackets",
-    "forest",
-    "forest_file",
-    "api_forest",
-}
 WORTH_COUNTING = 0.05  # seconds of computing; less is not written down
 WINDOW = 60  # seconds
 

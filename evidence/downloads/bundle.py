@@ -49,6 +49,7 @@ from .rows import (
 EPOCH = (1980, 1, 1, 0, 0, 0)
 MANIFEST = "manifest.json"
 STORED = ".parquet"  # compressed already
+UNIX = 3  # the system the entries' permissions are of, wherever the file is made
 MISSING = ["", "not reported", "not extracted"]
 NOT_ASKED = """
 Not asked of groups: {parts}
@@ -163,8 +164,10 @@ class Bundle:
         the number of its rows.
         """
         info = ZipInfo(path, EPOCH)
-        info.compress_type = ZIP_STORED if path.endswith(STORED) else ZIP_DEFLATED
-        info.external_attr = 0o644 << 16
+        # What names a release is the same file everywhere; what a compressor makes of it is not.
+        stored = self.status.is_released or path.endswith(STORED)
+        info.compress_type = ZIP_STORED if stored else ZIP_DEFLATED
+        info.external_attr, info.create_system = 0o644 << 16, UNIX
         digest, size, rows = sha256(), 0, 0
         with archive.open(info, "w", force_zip64=True) as file:
             for text, number in texts:
@@ -318,7 +321,7 @@ How to read it
             "made_by": "Casebook",
             "collection": collection.slug,
             "evidence_kind": evidence_kind(collection),
-            **self.status.as_json(),
+            **self.status.as_lasting_json(),
             "date": self.status.since.isoformat(),
             "question": self.question_text,
             "not_asked": describe_parts_not_asked(self.question, self.vocabulary),
