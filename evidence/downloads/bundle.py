@@ -293,11 +293,7 @@ How to read it
                 }
             ],
             "contributors": [{"title": CREATOR, "role": "author"}],
-            "sources": [
-                {"title": source.title, **({"path": source.address} if source.address else {})}
-                for source in dataset.sources
-            ],
-            "created": self.status.since.isoformat(),
+            **({"sources": package_sources(dataset)} if dataset.sources else {}),
             "resources": [
                 table_resource(path, tidy, entries_by_path[path], self.not_asked(tidy.table))
                 for path, tidy in tables
@@ -326,6 +322,14 @@ How to read it
 
 def written_json(data: dict) -> str:
     return json.dumps(data, ensure_ascii=False, indent=1) + "\n"
+
+
+def package_sources(dataset: DatasetDescription) -> list[dict]:
+    """What the data were made from, as a Data Package names it."""
+    return [
+        {"title": source.title, **({"path": source.address} if source.address else {})}
+        for source in dataset.sources
+    ]
 
 
 def table_resource(path: str, tidy: Tidy, entries: list[Entry], not_asked: list[str]) -> dict:
