@@ -301,10 +301,7 @@ How to read it
                 }
             ],
             "contributors": [{"title": CREATOR, "role": "author"}],
-            "sources": [
-                {"title": source.title, **({"path": source.address} if source.address else {})}
-                for source in dataset.sources
-            ],
+            **({"sources": package_sources(dataset)} if dataset.sources else {}),
             "created": self.status.since.isoformat(),
             "resources": [
                 *(
@@ -351,6 +348,14 @@ def batched(rows: Iterable, size: int) -> Iterator[list]:
 
 def written_json(data: dict) -> str:
     return json.dumps(data, ensure_ascii=False, indent=1) + "\n"
+
+
+def package_sources(dataset: DatasetDescription) -> list[dict]:
+    """What the data were made from, as a Data Package names it."""
+    return [
+        {"title": source.title, **({"path": source.address} if source.address else {})}
+        for source in dataset.sources
+    ]
 
 
 def table_resource(tidy: Tidy, entries: list[Entry], not_asked: list[str]) -> dict:
