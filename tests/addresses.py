@@ -32,7 +32,7 @@ def arguments(slug: str) -> dict[str, list[tuple]]:
     studies = [(slug, each) for each in papers.values_list("slug", flat=True)]
     alone = (
         "home healthz readyz api_docs inhibitors reviews methods dictionary dictionary_file cite "
-        "releases api changes "
+        "releases api changes forest_script forest_notebook "
     )
     alone += "api_releases api_dictionary api_schema"
     whole = (
