@@ -15,10 +15,9 @@ picture <- if (length(given) >= 2) given[2] else "forest.pdf"
 # --- The walk ----------------------------------------------------------------------------------------------------
 page <- read.csv(paste0(casebook, address), na.strings = "", fileEncoding = "UTF-8-BOM")
 studies <- page[!is.na(page$study) & !is.na(page$percent), ]
-exact <- t(mapply(function(x, n) binom.test(x, n)$conf.int, studies$n, studies$known))
+studies[c("lo", "hi")] <- t(mapply(function(x, n) binom.test(x, n)$conf.int, studies$n, studies$known)) # exact
 pdf(picture, height = 3 + nrow(studies) / 4)
-with(studies, forest(n / known, ci.lb = exact[, 1], ci.ub = exact[, 2], slab = row, refline = NA, xlim = c(-1, 2),
-                     ylim = c(-2, length(n) + 3), xlab = paste0(page$evidence_kind[1], ", release ", page$release[1])))
+with(studies, forest(n/known, ci.lb = lo, ci.ub = hi, slab = row, ylim = c(-2, length(n) + 3), xlab = evidence_kind[1]))
 if (pools <- any(studies$pooled %in% "yes")) # where the page does not pool, it says why
   addpoly(fit <- rma.glmm(measure = "PLO", xi = n, ni = known, subset = pooled == "yes", data = studies, nAGQ = 25,
                           test = "t"), transf = transf.ilogit, row = -1, mlab = "Pooled")
@@ -31,8 +30,8 @@ same <- function(what, mine, theirs, within = 0.01) {
     stop(sprintf("%s: %s here, %s on the page", what, toString(mine), toString(theirs)))
 }
 same("Proportion of each study", 100 * studies$n / studies$known, studies$percent)
-same("Lower limits of studies", 100 * exact[, 1], studies$ci_low)
-same("Upper limits of studies", 100 * exact[, 2], studies$ci_high)
+same("Lower limits of studies", 100 * studies$lo, studies$ci_low)
+same("Upper limits of studies", 100 * studies$hi, studies$ci_high)
 if (pools) {
   theirs <- page[page$row == "Pooled", ]
   ends <- function(estimate, error, t) 100 * plogis(estimate + c(-1, 1) * t * error)
