@@ -22,6 +22,7 @@ from .web import (
     lists,
     overview,
     reference,
+    releases,
     suggest,
 )
 
@@ -67,8 +68,10 @@ urlpatterns = [
     path("data-dictionary/", about.data_dictionary, name="dictionary"),
     path("data-dictionary.csv", about.dictionary_file, name="dictionary_file"),
     path("cite/", about.cite_page, name="cite"),
-    path("releases/", about.releases_page, name="releases"),
-    path("releases/<int:number>/<slug:slug>.zip", about.release_file, name="release_file"),
+    path("releases/", releases.releases_page, name="releases"),
+    path("releases/<int:number>/changes/", releases.differences_page, name="differences"),
+    path("releases/<int:number>/changes.csv", releases.differences_file, name="differences_file"),
+    path("releases/<int:number>/<slug:slug>.zip", releases.release_file, name="release_file"),
     path("changes.atom", feed.changes_feed, name="changes"),
     path("<slug:collection>/changes.atom", feed.changes_feed, name="collection_changes"),
     path("<slug:collection>/", overview.overview_page, name="cohort"),

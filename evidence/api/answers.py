@@ -12,6 +12,7 @@ from django.http import QueryDict
 from .. import summaries
 from ..charts import Chart, forest_chart
 from ..charts.registry import CHARTS, build_chart
+from ..downloads.differences import AskedDifferences
 from ..downloads.release_status import release_status
 from ..downloads.rows import evidence_kind
 from ..models import Collection, Release
@@ -343,6 +344,7 @@ def releases_json(absolute: Absolute) -> dict:
                 "data_version": release.data_version,
                 "content_hash": release.content_hash,
                 "notes": release.notes,
+                "differences": absolute(f"/api/v1/releases/{release.number}/changes/"),
                 "collections": [
                     {
                         "collection": released.slug,
@@ -359,6 +361,45 @@ def releases_json(absolute: Absolute) -> dict:
             }
             for release in Release.objects.prefetch_related("collections")
         ]
+    }
+
+
+def differences_json(
+    asked: AskedDifferences, page: int, size: int, query_params: QueryDict, absolute: Absolute
+) -> dict:
+    """One page of what differs between two releases."""
+    found, start = asked.differences, (page - 1) * size
+    kinds = {released.slug: evidence_kind(released) for released in asked.collections}
+
+    def page_url(number: int) -> str:
+        pairs = [(name, value) for name, value in query_params.items() if name != "page"]
+        if number > 1:
+            pairs.append(("page", str(number)))
+        path = f"/api/v1/releases/{asked.release.number}/changes/"
+        return absolute(f"{path}?{urlencode(pairs)}" if pairs else path)
+
+    return {
+        "release": asked.release.number,
+        "since": asked.since and asked.since.number,
+        "count": len(found),
+        "next": page_url(page + 1) if start + size < len(found) else None,
+        "previous": page_url(page - 1) if page > 1 else None,
+        "not_compared": [f"{table}.{column}" for table, column in asked.left_out],
+        "new_collections": [released.slug for released in asked.new_collections],
+        "results": [
+            {
+                "collection": each.collection,
+                "evidence_kind": kinds[each.collection],
+                "table": each.table,
+                "study": each.study,
+                "record": dict(each.key),
+                "change": each.change,
+                "field": each.field,
+                "before": each.before,
+                "after": each.after,
+            }
+            for each in found[start : start + size]
+        ],
     }
 
 

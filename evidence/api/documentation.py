@@ -93,7 +93,7 @@ def describe_operation(path: str, operation: dict, parameters: list[Parameter]) 
     href = path
     for parameter in operation.get("parameters", ()):
         if parameter["in"] == "path" and (values := parameter["schema"].get("enum")):
-            href = href.replace(f"{{{parameter['name']}}}", values[0])
+            href = href.replace(f"{{{parameter['name']}}}", str(values[0]))
     description = code_spans(" ".join(operation.get("description", "").split()))
     example = json.dumps(shorten_lists(content.get("example", {})), ensure_ascii=False, indent=1)
     return Address(operation["operationId"], path, description, parameters, example, href)

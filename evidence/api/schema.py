@@ -8,12 +8,14 @@ from django.http import QueryDict
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 
 from ..charts.registry import CHARTS
+from ..downloads.differences import CHANGES, asked_differences
+from ..downloads.release_status import release_by_number
 from ..models import Release
 from ..models.choices import Item, Match
 from ..models.consistency import all_collections
 from ..questions.filters import FILTERS, SETS, AnyOf, Bound, NotKnown, Search
 from ..questions.vocabulary import vocabulary
-from ..tables import TABLES, Table
+from ..tables import TABLES, TIDY, Table
 from . import answers
 from .params import DEFAULT_SIZE, LARGEST_SIZE, page_of_list, parse_api_request
 from .shapes import ProblemShape
@@ -28,6 +30,7 @@ PROBLEM = {
 }
 
 
+LARGEST_NUMBER = 999_999_999  # nine digits, as an address takes them
 NO_NUL = r"^[^\u0000]*$"  # a text without the character that no database takes
 
 
@@ -134,6 +137,32 @@ def forest_parameters() -> list[OpenApiParameter]:
     ]
 
 
+def difference_parameters() -> list[OpenApiParameter]:
+    """The words that the differences of a release take."""
+    text = {"type": "string", "minLength": 1, "pattern": NO_NUL}
+    return [
+        query_parameter(
+            "since",
+            "The number of an earlier release to compare with; by default the one before.",
+            {"type": "integer", "minimum": 1, "maximum": LARGEST_NUMBER},
+        ),
+        query_parameter("collection", "Only of this collection.", text),
+        query_parameter("table", "Only of this table.", {"type": "string", "enum": list(TIDY)}),
+        query_parameter("study", "Only of records of this study.", text),
+        query_parameter("change", "Only these changes.", {"type": "string", "enum": list(CHANGES)}),
+        query_parameter(
+            "page",
+            "Which page.",
+            {"type": "integer", "minimum": 1, "maximum": LARGEST_NUMBER, "default": 1},
+        ),
+        query_parameter(
+            "page_size",
+            "Differences of a page.",
+            {"type": "integer", "minimum": 1, "maximum": LARGEST_SIZE, "default": DEFAULT_SIZE},
+        ),
+    ]
+
+
 def list_parameters(table: Table) -> list[OpenApiParameter]:
     sort_words = list(table.sort_words())
     names = [column.name for column in table.file_columns]
@@ -181,6 +210,7 @@ def with_values(result: dict, generator, request, public) -> dict:
         "collection": [collection.slug for collection in collections],
         "name": list(CHARTS),
         "release": numbers,
+        "number": numbers,
     }
     for path, methods in result["paths"].items():
         for operation in methods.values():
@@ -192,17 +222,25 @@ def with_values(result: dict, generator, request, public) -> dict:
                 if known_values.get(parameter["name"]):
                     schema["enum"] = known_values[parameter["name"]]
             content = operation["responses"]["200"]["content"]["application/json"]
-            content["example"] = example_response(path, collections[0].slug)
+            if example := example_response(path, collections[0].slug, numbers):
+                content["example"] = example
     return result
 
 
-def example_response(path: str, slug: str) -> dict:
-    """The answer of an address now, its lists cut short, as if asked at example.org."""
+def example_response(path: str, slug: str, releases: list[int]) -> dict:
+    """The answer of an address now, its lists cut short, as if asked at example.org; empty where
+    there is nothing yet to be answered.
+    """
     empty, *segments = QueryDict(), *path.removeprefix("/api/v1/").strip("/").split("/")
 
     def absolute_url(address: str) -> str:
         return f"https://casebook.example.org{address}"
 
+    if segments[-1] == "changes":
+        if not releases:
+            return {}
+        asked = asked_differences(release_by_number(releases[0]), empty)
+        return answers.differences_json(asked, 1, 1, empty, absolute_url)
     if segments[0] != "{collection}":
         return {"": answers.api_root, "releases": answers.releases_json}.get(
             segments[0], lambda _: answers.dictionary_json()

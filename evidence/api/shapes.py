@@ -4,6 +4,7 @@ together.
 
 from rest_framework import serializers as s
 
+from ..downloads.differences import CHANGES
 from ..summaries.forest import LEFT_OUT
 from ..tables import TABLES, Column, Table
 
@@ -288,9 +289,47 @@ ReleaseEntry = make_component(
     data_version=integer_field(),
     content_hash=text_field(),
     notes=text_field(allow_blank=True),
+    differences=s.URLField(help_text="What differs from the release before, value by value."),
     collections=ArchiveShape(many=True),
 )
 Releases = make_component("Releases", releases=ReleaseEntry(many=True))
+DifferenceShape = make_component(
+    "Difference",
+    collection=text_field(),
+    evidence_kind=text_field(KIND),
+    table=text_field("The table of the bundle."),
+    study=text_field("The study the record belongs to."),
+    record=s.DictField(
+        child=s.CharField(), help_text="What makes the record unique in its table, by column."
+    ),
+    change=s.ChoiceField(choices=CHANGES),
+    field=text_field(
+        "The column; empty for a record that was added or removed and is its key alone.",
+        allow_blank=True,
+    ),
+    before=text_field(
+        "As the file of the earlier release writes it; empty where it had nothing.",
+        allow_blank=True,
+    ),
+    after=text_field("The same of the later release.", allow_blank=True),
+)
+Differences = make_component(
+    "Differences",
+    release=integer_field("The later release."),
+    since=integer_field("The earlier release; null where there is none.", allow_null=True),
+    count=integer_field("How many differences there are, on all pages."),
+    next=s.URLField(allow_null=True),
+    previous=s.URLField(allow_null=True),
+    not_compared=s.ListField(
+        child=s.CharField(),
+        help_text="Columns that only one of the two archives has, as table.column: that is a "
+        "change of Casebook, of no record.",
+    ),
+    new_collections=s.ListField(
+        child=s.CharField(), help_text="Collections the earlier release does not hold."
+    ),
+    results=DifferenceShape(many=True),
+)
 FieldShape = make_component(
     "Field",
     field=text_field(),

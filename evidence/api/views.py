@@ -14,8 +14,22 @@ from ..questions.parsing import get_collection
 from ..questions.vocabulary import vocabulary
 from ..tables import TABLES, Table
 from . import answers, shapes
-from .params import FOREST, ROWS, forest_words, page_of_list, parse_api_request, refuse_parameters
-from .schema import filter_parameters, forest_parameters, list_parameters, response_schemas
+from .params import (
+    FOREST,
+    ROWS,
+    forest_words,
+    page_of_list,
+    parse_api_request,
+    parse_differences,
+    refuse_parameters,
+)
+from .schema import (
+    difference_parameters,
+    filter_parameters,
+    forest_parameters,
+    list_parameters,
+    response_schemas,
+)
 
 
 class AlwaysJSON(BaseContentNegotiation):
@@ -67,6 +81,26 @@ class Releases(Read):
         """
         refuse_parameters(request.query_params)
         return self.make_answer(lambda: answers.releases_json(request.build_absolute_uri))
+
+
+class Differences(Read):
+    @extend_schema(
+        operation_id="differences",
+        tags=["What there is"],
+        parameters=difference_parameters(),
+        responses=response_schemas(
+            shapes.Differences, "What differs, value by value.", 400, 404, 409
+        ),
+    )
+    def get(self, request: HttpRequest, number: int) -> Response:
+        """What differs between a release and an earlier one: record, field, before and after, from
+        the archives of both.
+        """
+        params = request.query_params
+        asked, page, size = parse_differences(params, number)
+        return self.make_answer(
+            lambda: answers.differences_json(asked, page, size, params, request.build_absolute_uri)
+        )
 
 
 class Dictionary(Read):

@@ -2,8 +2,6 @@
 hash over all.
 """
 
-import csv
-import io
 import tempfile
 from collections.abc import Iterator
 from hashlib import sha256
@@ -14,6 +12,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from ..downloads import Bundle
+from ..downloads.archives import SPOOLED, opened_archive, rows_of
+from ..downloads.differences import ADDED, CHANGED, CHANGES, REMOVED, compared_columns
 from ..downloads.release_status import ReleaseStatus, combined_hash, content_hash
 from ..models import ArchivePart, Collection, DataVersion, Release, ReleasedCollection
 from ..models.consistency import consistent_read
@@ -23,11 +23,6 @@ from ..questions.vocabulary import vocabulary
 from ..tables import TIDY, Tidy
 from .generation import is_generated
 from .integrity import integrity_issues
-
-# bytes of an archive kept in memory while it is compared; a larger one goes through a file
-SPOOLED = 32 << 20
-# the same in every row, so no change of a record
-COMMON = {"empty_means", "collection", "evidence_kind"}
 
 
 class CannotRelease(ValueError):
@@ -123,60 +118,36 @@ def count_changes(
     previous: Release | None, slug: str, archive_file: BinaryIO
 ) -> dict[str, dict[str, int]]:
     """How many rows of each table were added, changed and removed since a release; tables without
-    any are left out.
+    any are left out, and all where the archive before is not kept any more.
     """
     previous_collection = previous and previous.collections.filter(slug=slug).first()
     if previous_collection is None:
         return {}
     changes = {}
-    with tempfile.SpooledTemporaryFile(SPOOLED) as file:
-        file.writelines(previous_collection.pieces())
-        with ZipFile(file) as previous_archive, ZipFile(archive_file) as archive:
-            for tidy in TIDY.values():
-                if any(counts := changed_rows(tidy, previous_archive, archive).values()):
-                    changes[tidy.noun] = dict(
-                        zip(("added", "changed", "removed"), counts, strict=True)
-                    )
+    with opened_archive(previous_collection) as before, ZipFile(archive_file) as archive:
+        for tidy in TIDY.values():
+            if any(counts := changed_rows(tidy, before, archive).values()):
+                changes[tidy.noun] = dict(zip(CHANGES, counts, strict=True))
     return changes
 
 
-def changed_rows(tidy: Tidy, previous_archive: ZipFile, archive: ZipFile) -> dict[str, int]:
-    """Counts by comparing the columns both have, so that a column added to Casebook is no change of
-    every record.
-    """
-    path = f"{tidy.noun}.csv"
-    columns = [
-        name
-        for name in header_of(previous_archive, path)
-        if name in header_of(archive, path) and name not in COMMON
-    ]
+def changed_rows(tidy: Tidy, before: ZipFile, archive: ZipFile) -> dict[str, int]:
+    """Counts by comparing the columns both have."""
+    columns = compared_columns(tidy, before, archive)
     old_rows, new_rows = (
-        dict(rows_of(either_archive, path, tidy.key, columns))
-        for either_archive in (previous_archive, archive)
+        dict(row_digests(either_archive, tidy, columns)) for either_archive in (before, archive)
     )
     return {
-        "added": len(new_rows.keys() - old_rows.keys()),
-        "changed": sum(
+        ADDED: len(new_rows.keys() - old_rows.keys()),
+        CHANGED: sum(
             1 for key in new_rows.keys() & old_rows.keys() if new_rows[key] != old_rows[key]
         ),
-        "removed": len(old_rows.keys() - new_rows.keys()),
+        REMOVED: len(old_rows.keys() - new_rows.keys()),
     }
 
 
-def header_of(archive: ZipFile, path: str) -> list[str]:
-    if path not in archive.namelist():
-        return []
-    with archive.open(path) as file:
-        return next(csv.reader(io.TextIOWrapper(file, "utf-8", newline="")))
-
-
-def rows_of(
-    archive: ZipFile, path: str, key: tuple[str, ...], columns: list[str]
-) -> Iterator[tuple[tuple, bytes]]:
+def row_digests(archive: ZipFile, tidy: Tidy, columns: list[str]) -> Iterator[tuple[tuple, bytes]]:
     """Each row's key, and a short digest of what else it says."""
-    if path not in archive.namelist():
-        return
-    with archive.open(path) as file:
-        for row in csv.DictReader(io.TextIOWrapper(file, "utf-8", newline="")):
-            other_values = "\x00".join(row[name] for name in columns)
-            yield tuple(row[name] for name in key), sha256(other_values.encode()).digest()[:16]
+    for row in rows_of(archive, f"{tidy.noun}.csv"):
+        other_values = "\x00".join(row[name] for name in columns)
+        yield tuple(row[name] for name in tidy.key), sha256(other_values.encode()).digest()[:16]

@@ -1,16 +1,16 @@
 """About the evidence as a whole: how numbers are made, what columns mean, how to cite."""
 
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.utils.html import json_script
 from django.utils.safestring import mark_safe
 from django.views.decorators.http import require_safe
 
-from ..downloads import attachment_header, dictionary_csv, file_stem
+from ..downloads import dictionary_csv
 from ..downloads.citations import LICENCE
 from ..downloads.phenopackets import LOSSES, terms_without_code
 from ..downloads.release_status import latest_release
-from ..models import Release, ReleasedCollection, Review
+from ..models import Review
 from ..models.consistency import all_collections, current_version
 from ..questions.request_checks import accept_params, head_response
 from ..summaries.methods import LIMITS, METHODS
@@ -47,27 +47,6 @@ def data_dictionary(request: HttpRequest) -> HttpResponse:
 @accept_params(file=True)
 def dictionary_file(request: HttpRequest) -> HttpResponse:
     return dictionary_csv()
-
-
-@require_safe
-@accept_params()
-def releases_page(request: HttpRequest) -> HttpResponse:
-    """Every release: what it holds, what changed, and its archive."""
-    if head := head_response(request):
-        return head
-    all_releases = Release.objects.prefetch_related("collections")
-    return render(request, "evidence/releases.html", {"releases": all_releases})
-
-
-@require_safe
-@accept_params(file=True)
-def release_file(request: HttpRequest, number: int, slug: str) -> StreamingHttpResponse:
-    """One collection of a release, as it was, piece by piece."""
-    released = get_object_or_404(ReleasedCollection, release__number=number, slug=slug)
-    headers = attachment_header(f"{file_stem(released)}-release-{number}.zip", released) | {
-        "Content-Length": str(released.size)
-    }
-    return StreamingHttpResponse(released.pieces(), content_type="application/zip", headers=headers)
 
 
 @require_safe
