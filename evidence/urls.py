@@ -73,6 +73,7 @@ urlpatterns = [
     path("releases/<int:number>/changes.csv", releases.differences_file, name="differences_file"),
     path("releases/<int:number>/<slug:slug>.zip", releases.release_file, name="release_file"),
     path("changes.atom", feed.changes_feed, name="changes"),
+    path("<slug:collection>/patients.atom", feed.question_feed, name="question_feed"),
     path("<slug:collection>/changes.atom", feed.changes_feed, name="collection_changes"),
     path("<slug:collection>/", overview.overview_page, name="cohort"),
     path("<slug:collection>/matrix/", lists.matrix_page, name="matrix"),

@@ -38,7 +38,7 @@ def arguments(slug: str) -> dict[str, list[tuple]]:
     whole = (
         "cohort matrix charts compare compare_file similar forest forest_file rules completeness "
         "bundle "
-        "phenopackets flow collection_changes "
+        "phenopackets flow collection_changes question_feed "
     )
     whole += "api_collection api_filters api_summary api_forest " + " ".join(
         f"api_{noun}" for noun in TABLES
