@@ -202,6 +202,7 @@ def request_identity(request: HttpRequest) -> tuple:
         request.META.get("QUERY_STRING", ""),
         (bool(htmx), htmx.boosted, htmx.history_restore_request, htmx.target),
         accepts_gzip(request),
+        repr(getattr(request, "since_released", None)),  # of a release: what a page adds to it
     )
 
 

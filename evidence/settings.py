@@ -114,6 +114,7 @@ MIDDLEWARE = [
     "evidence.middleware.null_byte_middleware",
     "evidence.middleware.database_unavailable_middleware",
     "django_htmx.middleware.HtmxMiddleware",  # before what keeps answers, which differ for htmx
+    "evidence.web.pinned.pinned_middleware",  # before what keeps answers, by the data they are of
     "evidence.middleware.cached_response_middleware",
     "evidence.middleware.NegotiatedGZipMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

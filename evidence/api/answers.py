@@ -340,6 +340,8 @@ def releases_json(absolute: Absolute) -> dict:
         "releases": [
             {
                 "release": release.number,
+                "identifier": release.identifier,
+                "archives_removed": release.pruned_because or None,
                 "released_at": release.released_at.isoformat(),
                 "data_version": release.data_version,
                 "content_hash": release.content_hash,

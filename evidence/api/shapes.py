@@ -285,6 +285,13 @@ ArchiveShape = make_component(
 ReleaseEntry = make_component(
     "ReleaseEntry",
     release=integer_field(),
+    identifier=text_field(
+        "Names the release wherever it is; empty of those made before there were any.",
+        allow_blank=True,
+    ),
+    archives_removed=text_field(
+        "Why its archives are not kept any more; null while they are.", allow_null=True
+    ),
     released_at=s.DateTimeField(),
     data_version=integer_field(),
     content_hash=text_field(),

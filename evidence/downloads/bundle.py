@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 from ..models.consistency import consistent_read
 from ..questions.filters import FILTERS, describe_parts_not_asked, describe_question
@@ -30,6 +30,7 @@ from .rows import (
 
 # the date of every entry: when it was made does not belong to what it holds
 EPOCH = (1980, 1, 1, 0, 0, 0)
+UNIX = 3  # the system the entries' permissions are of, wherever the file is made
 WIDE = "patients-wide.csv"
 MISSING = ["", "not reported", "not extracted"]
 NOT_ASKED = """
@@ -126,7 +127,9 @@ class Bundle:
     ) -> Iterator[bytes]:
         """Writes one file from pieces of text, each with the number of its rows."""
         info = ZipInfo(path, EPOCH)
-        info.compress_type, info.external_attr = ZIP_DEFLATED, 0o644 << 16
+        # What names a release is the same file everywhere; what a compressor makes of it is not.
+        info.compress_type = ZIP_STORED if self.status.is_released else ZIP_DEFLATED
+        info.external_attr, info.create_system = 0o644 << 16, UNIX
         digest, size, rows = sha256(), 0, 0
         with archive.open(info, "w", force_zip64=True) as file:
             for text, number in texts:
@@ -257,7 +260,7 @@ How to read it
             "made_by": "Casebook",
             "collection": collection.slug,
             "evidence_kind": evidence_kind(collection),
-            **self.status.as_json(),
+            **self.status.as_lasting_json(),
             "date": self.status.since.isoformat(),
             "question": self.question_text,
             "not_asked": describe_parts_not_asked(self.question, self.vocabulary),

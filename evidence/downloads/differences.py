@@ -88,6 +88,9 @@ def compare_archives(older: ReleasedCollection, newer: ReleasedCollection) -> Co
 
     Raises CannotCompare where an archive is too large, or too much differs to be listed.
     """
+    for released in (older, newer):
+        if released.release.is_pruned:
+            raise CannotCompare(f"The archives of {released.release} are not kept any more.")
     key = (older.sha256, newer.sha256)
     with _lock:
         if key in _kept:

@@ -20,7 +20,7 @@ from .reference import (
     Manifestation,
     Therapy,
 )
-from .release import ArchivePart, Release, ReleasedCollection
+from .release import ArchivePart, RecordsPart, Release, ReleasedCollection, ReleasedRecords
 from .reported_total import ReportedTotal
 from .review import PrintedFigure, Review, ReviewInclusion
 from .signature import Meaning, OpenPublication, Origin, Signature
@@ -62,8 +62,10 @@ __all__ = [
     "PatientManifestation",
     "PrintedFigure",
     "Provenance",
+    "RecordsPart",
     "Release",
     "ReleasedCollection",
+    "ReleasedRecords",
     "ReportedTotal",
     "Review",
     "ReviewInclusion",

@@ -82,6 +82,19 @@ def lasting_address(context, number: int) -> str:
 
 
 @register.simple_tag(takes_context=True)
+def today_address(context) -> str:
+    """The address of this page without the release it names."""
+    request = context["request"]
+    params = [
+        (name, value)
+        for name, values in request.GET.lists()
+        for value in values
+        if value and name != "release"
+    ]
+    return f"{request.path}?{urlencode(params)}" if params else request.path
+
+
+@register.simple_tag(takes_context=True)
 def current_address(context) -> str:
     """The address of this page: the question in its own spelling."""
     request, query = context["request"], context["parsed"].query(sort=context.get("sort", ""))

@@ -234,14 +234,19 @@ def similar_page(request: HttpRequest, collection: str) -> HttpResponse:
     """Patients like mine: who agrees in what, who differs, and what is not known."""
     collection_record = get_collection(collection)
     terms = vocabulary(collection_record)
-    form = SimilarForm(request.GET, vocabulary=terms)
+    criteria_asked = request.GET.copy()
+    releases = {text for text in criteria_asked.pop("release", ()) if text}
+    form = SimilarForm(criteria_asked, vocabulary=terms)
     problems = [str(problem) for texts in form.errors.values() for problem in texts]
+    if len(releases) > 1:
+        problems.append("“release” is given more than once.")
     status = page_status(request, collection_record, problems)
     if head := head_response(request, status=status):
         return head
     context = {
         "collection": collection_record,
         "form": form,
+        "release": min(releases, default=""),
         "typed_age": request.GET.get("age", ""),
         "navigation": whole_collection_navigation(collection_record, "similar"),
         "noun": "similar",

@@ -1,12 +1,20 @@
 """Releases: what they hold, what differs between two of them, and their archives."""
 
+import re
 from collections.abc import Iterator
 from itertools import groupby
 from urllib.parse import urlencode
 
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseNotModified,
+    StreamingHttpResponse,
+)
 from django.shortcuts import get_object_or_404, render
+from django.utils.http import parse_etags
 from django.views.decorators.http import require_safe
 
 from ..downloads import attachment_header, file_stem
@@ -37,13 +45,61 @@ def releases_page(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @accept_params(file=True)
-def release_file(request: HttpRequest, number: int, slug: str) -> StreamingHttpResponse:
-    """One collection of a release, as it was, piece by piece."""
-    released = get_object_or_404(ReleasedCollection, release__number=number, slug=slug)
-    headers = attachment_header(f"{file_stem(released)}-release-{number}.zip", released) | {
-        "Content-Length": str(released.size)
+def release_file(request: HttpRequest, number: int, slug: str) -> HttpResponse:
+    """One collection of a release, as it was, piece by piece: all of it, or the range of bytes that
+    is asked for (RFC 9110, section 14).
+    """
+    released = get_object_or_404(
+        ReleasedCollection.objects.select_related("release"), release__number=number, slug=slug
+    )
+    release = released.release
+    if release.is_pruned:
+        date = f"{release.pruned_at:%-d %B %Y}"
+        return problems_as_text(
+            [f"The archives of {release} were removed on {date}: {release.pruned_because}"], 410
+        )
+    tag = f'"{released.sha256}"'
+    lasting = {"ETag": tag, "Cache-Control": "no-cache", "Accept-Ranges": "bytes"}
+    if tag in parse_etags(request.headers.get("If-None-Match", "")):
+        return HttpResponseNotModified(headers=lasting)
+    headers = lasting | attachment_header(f"{file_stem(released)}-release-{number}.zip", released)
+    span = asked_range(request, released.size, tag)
+    if span is None:
+        headers["Content-Length"] = str(released.size)
+        return StreamingHttpResponse(
+            released.pieces(), content_type="application/zip", headers=headers
+        )
+    if not span:
+        refused = problems_as_text([f"The archive has {released.size} bytes."], 416)
+        refused.headers["Content-Range"] = f"bytes */{released.size}"
+        return refused
+    first, last = span
+    headers |= {
+        "Content-Length": str(last - first + 1),
+        "Content-Range": f"bytes {first}-{last}/{released.size}",
     }
-    return StreamingHttpResponse(released.pieces(), content_type="application/zip", headers=headers)
+    return StreamingHttpResponse(
+        released.pieces(first, last), 206, content_type="application/zip", headers=headers
+    )
+
+
+RANGE = re.compile(r"bytes=(?:([0-9]{1,18})-([0-9]{1,18})?|-([0-9]{1,18}))")
+
+
+def asked_range(request: HttpRequest, size: int, tag: str) -> tuple[int, int] | tuple[()] | None:
+    """The first and the last byte that a request asks for; empty where there are none such, and
+    None where all is to be sent: no range, several, one that cannot be read, or one of another file
+    (If-Range).
+    """
+    match = RANGE.fullmatch(request.headers.get("Range", ""))
+    if match is None or request.method != "GET" or request.headers.get("If-Range", tag) != tag:
+        return None
+    first, last, final = (text and int(text) for text in match.groups())
+    if final is not None:
+        return (max(size - final, 0), size - 1) if final else ()
+    if last is not None and last < first:
+        return None
+    return (first, min(size - 1 if last is None else last, size - 1)) if first < size else ()
 
 
 def get_release(number: int) -> Release:
