@@ -80,7 +80,7 @@ class ArchivedTables:
     """The tables of an archive that say something of patients, as rows of cells."""
 
     def __init__(self, archive: ZipFile, size: int):
-        self.size = size  # bytes of the archive
+        self.size = size  # bytes of its files
         nouns = (STUDIES, *OF_PATIENTS)
         self.headers = {noun: header_of(archive, f"{noun}.csv") for noun in nouns}
         self.rows = {noun: list(rows_of(archive, f"{noun}.csv")) for noun in nouns}

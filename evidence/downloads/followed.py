@@ -17,10 +17,10 @@ from .archived_answers import ArchivedTables, NotInArchive, tree_of_today
 from .archives import opened_archive
 
 COMPARED = 12  # releases: the latest that hold the collection
-# bytes of an archive that is asked while somebody waits; a larger one is passed over
-MOST_BYTES = 1 << 20
-# bytes of the archives whose tables are kept in memory, where they take some twenty times as much
-KEPT_BYTES = 4 << 20
+# bytes of the tables of an archive that is asked while somebody waits; a larger one is passed over
+MOST_BYTES = 8 << 20
+# bytes of the tables that are kept, as files hold them; in memory they take a few times as much
+KEPT_BYTES = 16 << 20
 KEPT_ANSWERS = 2_000
 
 _tables: LRUCache[str, ArchivedTables] = LRUCache(KEPT_BYTES, getsizeof=lambda held: held.size)
@@ -110,8 +110,14 @@ def follow_question(question: Question, since: int = 0) -> Followed:
 def check_can_be_read(released: ReleasedCollection) -> None:
     """Raises NotInArchive where an archive is not kept any more, or too large."""
     if not released.kept:
-        raise NotInArchive("its archive is not kept any more")
-    if released.size > MOST_BYTES:
+        because = released.release.pruned_because
+        raise NotInArchive(f"its archive is not kept any more{because and f' ({because})'}")
+    check_size(released.size)
+
+
+def check_size(size: int) -> None:
+    """Raises NotInArchive where so many bytes are too many."""
+    if size > MOST_BYTES:
         raise NotInArchive("its archive is too large to be asked here")
 
 
@@ -133,12 +139,14 @@ def patient_changes(
 
 
 def archived_tables(released: ReleasedCollection) -> ArchivedTables:
-    """The tables of an archive, read once while they are kept."""
+    """The tables of an archive, read once while they are kept. Raises NotInArchive."""
     with _lock:
         if released.sha256 in _tables:
             return _tables[released.sha256]
     with opened_archive(released) as archive:
-        tables = ArchivedTables(archive, released.size)
+        size = sum(entry.file_size for entry in archive.infolist())
+        check_size(size)
+        tables = ArchivedTables(archive, size)
     with _lock:
         _tables[released.sha256] = tables
     return tables
