@@ -30,7 +30,6 @@ from ..models import (
 from ..models.choices import Assessed, Missing, Presence, YesNo
 from ..models.knowledge import NOT_SERIOUS, SERIOUS, Condition, FieldCondition, RelationExists
 from ..models.outcome import window_of
-from ..questions.filters import FILTERS
 from ..questions.filters.facts import allowed_beside
 from ..questions.filters.treatment import part_answer
 from ..questions.question import Question
@@ -58,8 +57,6 @@ COLUMNS = {
 # A study's cells that follow from other tables have no path; they are read by their names.
 APPRAISED = "appraised"
 SET_OF_INDICATIONS = "indication_set"
-# What a search word names, such as the brand of a drug, is not in an archive.
-NOT_ASKED = ("q",)
 EMPTY = {"", *(reason.value.replace("-", " ") for reason in Missing)}
 COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "exact": lambda own, asked: own == asked,
@@ -294,11 +291,6 @@ class ListedInArchive:
     def others(self, codes: Iterable[str]) -> np.ndarray:
         allowed = allowed_beside(codes, self.tree)
         return self.rows(lambda code: code not in allowed)
-
-
-def parts_not_in_archives(question: Question) -> list[str]:
-    """The labels of the parts of a question that no archive can be asked."""
-    return [FILTERS[name].label for name in NOT_ASKED if name in question]
 
 
 def tree_of_today() -> tuple:

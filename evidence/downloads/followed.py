@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from threading import Lock
 
 from cachetools import LRUCache
-from django.db.models import Count
+from django.db.models import Exists, OuterRef
 
-from ..models import Release, ReleasedCollection
+from ..models import ArchivePart, Release, ReleasedCollection
 from ..questions.question import Question
 from .archived_answers import ArchivedTables, NotInArchive, tree_of_today
 from .archives import opened_archive
@@ -72,12 +72,13 @@ class Followed:
 
 
 def latest_releases(slug: str) -> list[ReleasedCollection]:
-    """A collection in its latest releases, newest first: one more than are compared. `kept` is how
-    many parts of its archive there are.
+    """A collection in its latest releases, newest first: one more than are compared. `kept` is
+    whether there is an archive.
     """
     released = ReleasedCollection.objects.filter(slug=slug).select_related("release")
-    counted = released.annotate(kept=Count("parts")).order_by("-release__number")
-    return list(counted[: COMPARED + 1])
+    parts = ArchivePart.objects.filter(archive=OuterRef("pk"))
+    in_order = released.annotate(kept=Exists(parts)).order_by("-release__number")
+    return list(in_order[: COMPARED + 1])
 
 
 def follow_question(question: Question, since: int = 0) -> Followed:

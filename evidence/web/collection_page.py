@@ -9,8 +9,7 @@ from django.urls import reverse
 
 from .. import summaries
 from ..downloads import FILE_FORMATS
-from ..downloads.archived_answers import parts_not_in_archives
-from ..downloads.release_status import page_status
+from ..downloads.release_status import page_status, parts_not_in_archives
 from ..models import Collection
 from ..questions.heading import question_heading
 from ..questions.parsing import ParsedRequest, parse_query_string

@@ -11,7 +11,6 @@ from django.utils.http import http_date
 from django.views.decorators.http import require_safe
 
 from .. import summaries
-from ..downloads.archived_answers import parts_not_in_archives
 from ..downloads.followed import (
     COMPARED,
     Followed,
@@ -19,7 +18,11 @@ from ..downloads.followed import (
     ReleaseChanges,
     follow_question,
 )
-from ..downloads.release_status import latest_release, release_by_number
+from ..downloads.release_status import (
+    latest_release,
+    parts_not_in_archives,
+    release_by_number,
+)
 from ..models import DataVersion
 from ..models.consistency import current_version
 from ..questions.filters.treatment import VIEW_PARAMS
