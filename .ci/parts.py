@@ -324,6 +324,7 @@ done
 SCHEMATHESIS_HOOKS=.ci/api_hooks.py {{validators}}/bin/schemathesis run "$here/api/schema/" \
     --checks all --max-examples 30
 .venv/bin/python .ci/run_examples.py "$here"
+CASEBOOK=$here {{validators}}/bin/jupyter-execute docs/analysis/forest.ipynb
 """  # noqa: E501
 
 

@@ -321,6 +321,7 @@ CODE = code_fingerprint(
     [
         *(settings.BASE_DIR / "evidence").rglob("*.py"),
         *(settings.BASE_DIR / "templates").rglob("*.html"),
+        *(settings.BASE_DIR / "docs" / "analysis").iterdir(),
         *Path(settings.STATIC_ROOT).glob("staticfiles.json"),
     ]
 )

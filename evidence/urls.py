@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.urls import include, path, register_converter
 from django.urls.converters import StringConverter
 
-from .api.documentation import api_documentation
+from .api.documentation import analysis_example, api_documentation
 from .api.throttling import limit_suggestions
 from .downloads import FILE_FORMATS
 from .downloads.citations import FORMATS
@@ -67,6 +67,8 @@ urlpatterns = [
     path("readyz", health.readiness, name="readyz"),
     path("admin/", admin.site.urls),
     path("api/", api_documentation, name="api_docs"),
+    path("api/forest.R", analysis_example, {"name": "forest.R"}, name="forest_script"),
+    path("api/forest.ipynb", analysis_example, {"name": "forest.ipynb"}, name="forest_notebook"),
     path("api/", include("evidence.api.urls")),
     path("inhibitors/", reference.inhibitors_page, name="inhibitors"),
     path("inhibitors/<slug:slug>/", reference.inhibitor_page, name="inhibitor"),
@@ -81,6 +83,7 @@ urlpatterns = [
     path("releases/<int:number>/changes.csv", releases.differences_file, name="differences_file"),
     path("releases/<int:number>/<slug:slug>.zip", releases.release_file, name="release_file"),
     path("changes.atom", feed.changes_feed, name="changes"),
+    path("<slug:collection>/patients.atom", feed.question_feed, name="question_feed"),
     path("<slug:collection>/changes.atom", feed.changes_feed, name="collection_changes"),
     path("<slug:collection>/", overview.overview_page, name="cohort"),
     path("<slug:collection>/matrix/", lists.matrix_page, name="matrix"),

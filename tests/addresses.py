@@ -32,13 +32,13 @@ def arguments(slug: str) -> dict[str, list[tuple]]:
     studies = [(slug, each) for each in papers.values_list("slug", flat=True)]
     alone = (
         "home healthz readyz api_docs inhibitors reviews methods dictionary dictionary_file cite "
-        "releases api changes robots sitemap "
+        "releases api changes robots sitemap forest_script forest_notebook "
     )
     alone += "api_releases api_dictionary api_schema"
     whole = (
         "cohort matrix charts compare compare_file similar forest forest_file rules completeness "
         "bundle bundle_sqlite bundle_parquet datacite "
-        "phenopackets flow collection_changes "
+        "phenopackets flow collection_changes question_feed "
     )
     whole += "api_collection api_filters api_summary api_forest " + " ".join(
         f"api_{noun}" for noun in FILE_TABLES

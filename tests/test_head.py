@@ -35,6 +35,8 @@ FILES += [
     "/published/studies/karalilova-2021.ris",
 ]
 FOR_PROGRAMS = [
+    "/api/forest.R",
+    "/api/forest.ipynb",
     "/api/",
     "/api/schema/",
     "/api/v1/",

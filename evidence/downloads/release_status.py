@@ -19,6 +19,7 @@ from ..models.consistency import (
     past_state,
 )
 from ..models.past_state import MAX_PATIENTS, CannotAnswer, PastState, opened
+from ..questions.filters import FILTERS
 from ..questions.question import Question
 from ..questions.vocabulary import unit_of
 from ..tables import TIDY, Table, read_batches
@@ -26,6 +27,9 @@ from ..tables import TIDY, Table, read_batches
 # patients up to which contents are compared; beyond, an edit alone counts as a change
 MAX_COMPARED_PATIENTS = 20_000
 
+# The parts of a question that archives cannot be asked: what a search word names, such as the brand
+# of a drug, is not in them.
+NOT_IN_ARCHIVES = ("q",)
 NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 
 
@@ -316,6 +320,11 @@ def page_status(request: HttpRequest, collection: Collection, problems: list[str
     """
     requested = requested_release(request.GET, collection)
     return 400 if problems or (requested and requested.problem) else 200
+
+
+def parts_not_in_archives(question: Question) -> list[str]:
+    """The labels of the parts of a question that no archive can be asked."""
+    return [FILTERS[name].label for name in NOT_IN_ARCHIVES if name in question]
 
 
 # The content, as one number
