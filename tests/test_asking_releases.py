@@ -1,6 +1,8 @@
 """An old release is asked, and answers what it answered when it was the latest."""
 
 import json
+import re
+from html import unescape
 from itertools import product
 
 import pytest
@@ -146,6 +148,25 @@ def test_a_page_says_which_release_it_shows_and_leads_to_today(client, world, re
         assert "Release 1 of" in text and "changed since" not in text
     assert ">40<" in client.get("/world/patients/?release=1").content.decode()
     assert ">41<" in client.get("/world/patients/").content.decode()
+
+
+def test_links_of_a_release_lead_to_the_same_release(client, world, released):
+    """All but those that say that they lead to today's data, and what is no page of a release."""
+    edit(age_years=41)
+    seen = set()
+    for path in PAGES:
+        body = client.get(pinned(f"/world/{path}")).content.decode()
+        for link in re.findall(r"<a\b[^>]*>", body):
+            address = re.search(r"href=[\"']?([^\"'\s>]*)", link)
+            if address is None or not address[1].startswith("/world/"):
+                continue
+            today = "latest-version" in link or "/suggest/" in address[1]
+            assert ("release=1" in address[1]) is not today, (path, link)
+            seen.add(unescape(address[1]).partition("#")[0])
+    assert "/world/patients/alpha-1/?release=1" in seen and len(seen) > 30
+    for address in sorted(seen):
+        if "/suggest/" not in address:
+            assert client.head(address).status_code == 200, address
 
 
 def test_today_stays_today_between_and_after(client, world, released, unlimited):

@@ -142,7 +142,7 @@ def test_only_summaries_and_counting_count():
 # What somebody who follows one filter word has to read: files of `evidence` in which something
 # runs, at most. A package behind a public interface (`counting`, `summaries`, ...) can be read
 # without being opened; then it is one stop.
-JOURNEYS = {"/published/?sex=female": (57, 30), "/published/patients.csv?sex=female": (37, 18)}
+JOURNEYS = {"/published/?sex=female": (58, 30), "/published/patients.csv?sex=female": (38, 18)}
 INTERFACES = {"statistics", "counting", "summaries", "tables", "charts", "downloads", "models"}
 
 

@@ -25,7 +25,8 @@ VOCABULARY = "x-vocabulary"
 PROBLEM = {
     400: "A parameter is wrong; `errors` says which and why. No rows are given.",
     404: "There is no such collection or address.",
-    409: "The data have changed: since the release the request names, or since the first page.",
+    409: "The release the request names cannot be asked, or the data have changed since the first "
+    "page.",
     429: "Too many requests in a minute; `Retry-After` says when to come again.",
 }
 
@@ -105,7 +106,7 @@ def filter_parameters() -> list[OpenApiParameter]:
                 schema = {"type": "string", "enum": list(Match.values), "default": str(Match.ANY)}
                 parameters.append(query_parameter(f"{name}_match", description, schema))
     description = (
-        "The number of a release. The answer is of its data, or 409 when they have changed since."
+        "The number of a release. It gives the answer, or 409 says why it cannot be asked."
     )
     return [*parameters, query_parameter("release", description, {"type": "integer"})]
 

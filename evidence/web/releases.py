@@ -79,7 +79,7 @@ def release_file(request: HttpRequest, number: int, slug: str) -> HttpResponse:
         "Content-Range": f"bytes {first}-{last}/{released.size}",
     }
     return StreamingHttpResponse(
-        released.pieces(first, last), 206, content_type="application/zip", headers=headers
+        released.pieces(first, last), status=206, content_type="application/zip", headers=headers
     )
 
 
