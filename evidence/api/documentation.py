@@ -72,8 +72,11 @@ def describe_operation(path: str, operation: dict, parameters: list[Parameter]) 
     content = operation["responses"]["200"]["content"]["application/json"]
     href = path
     for parameter in operation.get("parameters", ()):
-        if parameter["in"] == "path" and (values := parameter["schema"].get("enum")):
-            href = href.replace(f"{{{parameter['name']}}}", values[0])
+        if parameter["in"] == "path":
+            values = parameter["schema"].get("enum") or [parameter.get("example", "")]
+            href = href.replace(f"{{{parameter['name']}}}", str(values[0]))
+        elif parameter.get("required"):
+            href += f"{'&' if '?' in href else '?'}{parameter['name']}="
     description = code_spans(" ".join(operation.get("description", "").split()))
     example = json.dumps(shorten_lists(content.get("example", {})), ensure_ascii=False, indent=1)
     return Address(operation["operationId"], path, description, parameters, example, href)

@@ -8,14 +8,16 @@ from django.http import QueryDict
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 
 from ..charts.registry import CHARTS
-from ..models import Release
+from ..models import Collection, JAKInhibitor, Patient, Release, Review, Study
 from ..models.choices import Item, Match
 from ..models.consistency import all_collections
 from ..questions.filters import FILTERS, SETS, AnyOf, Bound, NotKnown, Search
 from ..questions.vocabulary import vocabulary
-from ..tables import TABLES, Table
-from . import answers
-from .params import DEFAULT_SIZE, LARGEST_SIZE, page_of_list, parse_api_request
+from ..statistics import ALL_RULES, DEFAULT_RULE
+from ..summaries import collection_flow
+from ..tables import Table
+from . import analyses, answers, records, reference
+from .params import DEFAULT_SIZE, LARGEST_SIZE, SIDES, page_of_list, parse_api_request, parse_sides
 from .shapes import ProblemShape
 
 # marks a parameter whose values are read from the database when the schema is made
@@ -23,11 +25,14 @@ VOCABULARY = "x-vocabulary"
 PROBLEM = {
     400: "A parameter is wrong; `errors` says which and why. No rows are given.",
     404: "There is no such collection or address.",
+    410: "The record was withdrawn; `detail` says why, and where to go instead.",
     409: "The data have changed: since the release the request names, or since the first page.",
     429: "Too many requests in a minute; `Retry-After` says when to come again.",
 }
 
 
+LARGEST_RELEASE = 999_999_999  # nine digits, as an address takes
+OF_PATIENTS = ("patients", "treatments", "outcomes", "adverse-events")  # lists with a patient a row
 NO_NUL = r"^[^\u0000]*$"  # a text without the character that no database takes
 
 
@@ -101,10 +106,15 @@ def filter_parameters() -> list[OpenApiParameter]:
                 )
                 schema = {"type": "string", "enum": list(Match.values), "default": str(Match.ANY)}
                 parameters.append(query_parameter(f"{name}_match", description, schema))
+    return [*parameters, release_parameter()]
+
+
+def release_parameter() -> OpenApiParameter:
     description = (
         "The number of a release. The answer is of its data, or 409 when they have changed since."
     )
-    return [*parameters, query_parameter("release", description, {"type": "integer"})]
+    schema = {"type": "integer", "minimum": 1, "maximum": LARGEST_RELEASE}
+    return query_parameter("release", description, schema)
 
 
 def describe_filter(name: str, url_filter) -> str:
@@ -131,6 +141,23 @@ def forest_parameters() -> list[OpenApiParameter]:
         *filter_parameters(),
         query_parameter("item", items, default),
         query_parameter("shared", overlapping, {"type": "string", "enum": ["yes"]}),
+    ]
+
+
+def rule_parameters() -> list[OpenApiParameter]:
+    schema = {"type": "string", "enum": list(ALL_RULES), "default": DEFAULT_RULE}
+    return [*filter_parameters(), query_parameter("rule", "The code of a rule.", schema)]
+
+
+def compare_parameters() -> list[OpenApiParameter]:
+    description = (
+        "One side: a question as a query string, percent-encoded as a whole, such as "
+        "sex%3Dfemale; empty: the whole collection."
+    )
+    schema = {"type": "string", "pattern": NO_NUL}
+    return [
+        *(query_parameter(side, description, schema, required=True) for side in SIDES),
+        release_parameter(),
     ]
 
 
@@ -167,21 +194,69 @@ def list_parameters(table: Table) -> list[OpenApiParameter]:
 
 # Made when the schema is asked for: values and examples from the evidence.
 
+SLUG = r"^[-a-zA-Z0-9_]+$"  # of what is named in an address
+# Where an answer leads: an address by its operation, the parameters by where their values stand.
+PATH_COLLECTION = {"collection": "$request.path.collection"}
+FIRST_COLLECTION = {"collection": "$response.body#/collections/0/collection"}
+LINKS: dict[str, dict[str, dict[str, str]]] = {
+    "start": dict.fromkeys(("collection", "summary", "filters"), FIRST_COLLECTION),
+    "collection": {
+        name: {"collection": "$response.body#/collection"}
+        for name in (
+            *("summary", "forest", "completeness", "rules", "filters", "flow"),
+            *(f"list-{noun}" for noun in answers.LISTED),
+        )
+    },
+    **{
+        f"list-{noun}": {
+            "study": PATH_COLLECTION | {"study": "$response.body#/results/0/study"},
+            **(
+                {"patient": PATH_COLLECTION | {"patient": "$response.body#/results/0/patient"}}
+                if noun in OF_PATIENTS
+                else {}
+            ),
+        }
+        for noun in answers.LISTED
+    },
+    "patient": {"study": PATH_COLLECTION | {"study": "$response.body#/study/study"}},
+    "study": {"patient": PATH_COLLECTION | {"patient": "$response.body#/patients/0"}},
+    "completeness": {"study": PATH_COLLECTION | {"study": "$response.body#/studies/0/study"}},
+    "rules": {"patient": PATH_COLLECTION | {"patient": "$response.body#/results/0/patient"}},
+    "inhibitors": {"inhibitor": {"inhibitor": "$response.body#/inhibitors/0/inhibitor"}},
+    "inhibitor": {"collection": {"collection": "$response.body#/results/0/collection"}},
+    "reviews": {"review": {"review": "$response.body#/reviews/0/review"}},
+    "review": {
+        "study": {
+            "collection": "$response.body#/studies/0/collection",
+            "study": "$response.body#/studies/0/study",
+        }
+    },
+}
+
 
 def with_values(result: dict, generator, request, public) -> dict:
-    """Fills in the values parameters take, and an example of each answer. A hook of
-    drf-spectacular.
+    """Fills in the values parameters take, where each answer leads, and an example of each answer.
+    A hook of drf-spectacular.
     """
+    for methods in result["paths"].values():
+        for operation in methods.values():
+            if links := LINKS.get(operation["operationId"]):
+                operation["responses"]["200"]["links"] = {
+                    target: {"operationId": target, "parameters": parameters}
+                    for target, parameters in links.items()
+                }
     collections = all_collections()
     if not collections:
         return result
     terms = vocabulary(collections[0]).terms
-    numbers = list(Release.objects.values_list("number", flat=True))
     known_values = {
         "collection": [collection.slug for collection in collections],
         "name": list(CHARTS),
-        "release": numbers,
+        "release": list(Release.objects.values_list("number", flat=True)),
+        "inhibitor": list(JAKInhibitor.objects.filter(named=True).values_list("slug", flat=True)),
+        "review": list(Review.objects.values_list("slug", flat=True)),
     }
+    known_examples = first_records(collections[0])
     for path, methods in result["paths"].items():
         for operation in methods.values():
             for parameter in operation.get("parameters", ()):
@@ -189,35 +264,83 @@ def with_values(result: dict, generator, request, public) -> dict:
                 kind = schema.get("items", {}).pop(VOCABULARY, None)
                 if kind and kind != "study":  # the studies differ between collections
                     schema["items"] = {"type": "string", "enum": list(terms[kind])}
-                if known_values.get(parameter["name"]):
-                    schema["enum"] = known_values[parameter["name"]]
+                in_path, name = parameter["in"] == "path", parameter["name"]
+                if known_values.get(name) and (in_path or name == "release"):
+                    schema["enum"] = known_values[name]
+                elif in_path:
+                    schema["pattern"] = SLUG
+                    if example := known_examples.get(name):
+                        parameter["example"] = example.slug
             content = operation["responses"]["200"]["content"]["application/json"]
-            content["example"] = example_response(path, collections[0].slug)
+            content["example"] = example_response(path, collections[0])
     return result
 
 
-def example_response(path: str, slug: str) -> dict:
-    """The answer of an address now, its lists cut short, as if asked at example.org."""
-    empty, *segments = QueryDict(), *path.removeprefix("/api/v1/").strip("/").split("/")
+def first_records(collection: Collection) -> dict[str, Patient | Study | None]:
+    """A patient and a study of a collection, by the word that stands for one in an address."""
+    return {
+        "patient": Patient.objects.within(collection).first(),
+        "study": Study.objects.within(collection).first(),
+    }
+
+
+def example_response(path: str, collection: Collection) -> dict:
+    """The answer of an address now, its lists cut short, as if asked at example.org; nothing where
+    what it is of is not there.
+    """
+    empty = QueryDict()
 
     def absolute_url(address: str) -> str:
         return f"https://casebook.example.org{address}"
 
-    if segments[0] != "{collection}":
-        return {"": answers.api_root, "releases": answers.releases_json}.get(
-            segments[0], lambda _: answers.dictionary_json()
-        )(absolute_url)
-    parsed = parse_api_request(empty, slug)
-    last = segments[-1]
-    if last in TABLES:
-        table, params = TABLES[last], QueryDict("page_size=1")
+    within = "{collection}"
+    place = path.removeprefix("/api/v1/").strip("/")
+    if not place.startswith(within):
+        inhibitor = JAKInhibitor.objects.filter(named=True).first()
+        review = Review.objects.first()
+        return {
+            "": lambda: answers.api_root(absolute_url),
+            "releases": lambda: answers.releases_json(absolute_url),
+            "dictionary": answers.dictionary_json,
+            "inhibitors": lambda: reference.inhibitors_json(absolute_url),
+            "inhibitors/{inhibitor}": lambda: (
+                reference.inhibitor_json(inhibitor, absolute_url) if inhibitor else {}
+            ),
+            "reviews": lambda: reference.reviews_json(absolute_url),
+            "reviews/{review}": lambda: (
+                reference.review_json(review, absolute_url) if review else {}
+            ),
+        }[place]()
+    parsed = parse_api_request(empty, collection.slug)
+    last = place.removeprefix(within).strip("/")
+    if last in answers.LISTED:
+        table, params = answers.LISTED[last], QueryDict("page_size=1")
         return answers.list_page(
             table, parsed, page_of_list(params, table, parsed), params, absolute_url
         )
+    first = first_records(collection)
     examples = {
+        "": lambda: answers.collection_json(collection, absolute_url),
         "summary": lambda: answers.summary_json(parsed, absolute_url),
         "forest": lambda: answers.forest_json(Item.IMPROVED.value, False, parsed, absolute_url),
+        "compare": lambda: analyses.compare_json(
+            parse_sides(QueryDict("a=sex%3Dfemale&b=sex%3Dmale"), collection.slug), absolute_url
+        ),
+        "completeness": lambda: analyses.completeness_json(parsed, absolute_url),
+        "rules": lambda: analyses.rules_json(DEFAULT_RULE, parsed, absolute_url),
+        "flow": lambda: (
+            answers.collection_head(collection)
+            | {"flow": reference.flow_json(collection_flow(collection))}
+        ),
         "filters": lambda: answers.filters_json(parsed.collection, parsed.vocabulary),
-        "{name}": lambda: answers.chart_json("response-by-inhibitor", parsed, absolute_url),
+        "charts/{name}": lambda: answers.chart_json("response-by-inhibitor", parsed, absolute_url),
+        "patients/{patient}": lambda: (
+            records.patient_json(first["patient"], collection, absolute_url)
+            if first["patient"]
+            else {}
+        ),
+        "studies/{study}": lambda: (
+            records.study_json(first["study"], collection, absolute_url) if first["study"] else {}
+        ),
     }
-    return examples.get(last, lambda: answers.collection_json(parsed.collection, absolute_url))()
+    return examples[last]()

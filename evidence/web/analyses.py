@@ -13,7 +13,7 @@ from ..downloads.release_status import page_status, requested_release
 from ..questions.form_fields import truncate_text
 from ..questions.parsing import ParsedRequest, get_collection, parse_request
 from ..questions.request_checks import accept_params, head_response
-from ..statistics import ALL_RULES, ProgressionRule, Rule
+from ..statistics import ALL_RULES, DEFAULT_RULE, ProgressionRule, Rule
 from ..summaries import collection_flow
 from .collection_page import (
     CollectionPage,
@@ -23,7 +23,6 @@ from .collection_page import (
 )
 from .files import chart_head, refuse_file
 
-DEFAULT_RULE = "mrss-5-25"
 LISTED = 100  # outcomes listed beside a rule
 
 
