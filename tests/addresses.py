@@ -34,15 +34,14 @@ def arguments(slug: str) -> dict[str, list[tuple]]:
         "home healthz readyz api_docs inhibitors reviews methods dictionary dictionary_file cite "
         "releases api changes "
     )
-    alone += "api_releases api_dictionary api_schema"
+    alone += "api_releases api_dictionary api_schema api_inhibitors api_reviews"
     whole = (
         "cohort matrix charts compare compare_file similar forest forest_file rules completeness "
         "bundle "
         "phenopackets flow collection_changes "
     )
-    whole += "api_collection api_filters api_summary api_forest " + " ".join(
-        f"api_{noun}" for noun in TABLES
-    )
+    whole += "api_collection api_filters api_summary api_forest api_compare api_completeness "
+    whole += "api_rules api_flow api_provenance " + " ".join(f"api_{noun}" for noun in TABLES)
     return (
         {name: [()] for name in alone.split()}
         | {name: [(slug,)] for name in whole.split()}
@@ -52,6 +51,10 @@ def arguments(slug: str) -> dict[str, list[tuple]]:
             "release_file": [(1, slug)],
             "chart_file": [(slug, name) for name in CHARTS],
             "api_chart": [(slug, name) for name in CHARTS],
+            "api_patient": people,
+            "api_study": studies,
+            "api_inhibitor": [("itacitinib",), ("tofacitinib",)],
+            "api_review": [("sener-2025",)],
             "citations": [(slug, how) for how in FORMATS],
             "citation": [(*study, how) for study, how in product(studies, FORMATS)],
             "phenopacket": people,
