@@ -32,12 +32,13 @@ def arguments(slug: str) -> dict[str, list[tuple]]:
     studies = [(slug, each) for each in papers.values_list("slug", flat=True)]
     alone = (
         "home healthz readyz api_docs inhibitors reviews methods dictionary dictionary_file cite "
+        "dictionary_file_metadata "
         "releases api changes "
     )
     alone += "api_releases api_dictionary api_schema api_inhibitors api_reviews"
     whole = (
         "cohort matrix charts compare compare_file similar forest forest_file rules completeness "
-        "bundle "
+        "bundle compare_file_metadata forest_file_metadata "
         "phenopackets flow collection_changes "
     )
     whole += "api_collection api_filters api_summary api_forest api_compare api_completeness "
@@ -50,6 +51,7 @@ def arguments(slug: str) -> dict[str, list[tuple]]:
             "review": [("sener-2025",)],
             "release_file": [(1, slug)],
             "chart_file": [(slug, name) for name in CHARTS],
+            "chart_file_metadata": [(slug, name) for name in CHARTS],
             "api_chart": [(slug, name) for name in CHARTS],
             "api_patient": people,
             "api_study": studies,
@@ -64,5 +66,6 @@ def arguments(slug: str) -> dict[str, list[tuple]]:
             "suggest_study": studies,
             "list": [(slug, noun) for noun in TABLES],
             "file": [(slug, noun, how) for noun, how in product(TABLES, FILE_FORMATS)],
+            "file_metadata": [(slug, noun, how) for noun, how in product(TABLES, ("csv", "tsv"))],
         }
     )

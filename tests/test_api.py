@@ -579,7 +579,12 @@ def test_a_kept_answer_names_the_host_it_is_asked_at(client, world, settings):
 
 
 @pytest.mark.parametrize(
-    "path", ["/api/v1/world/patients/", "/api/schema/", "/world/patients.csv", "/world/bundle.zip"]
+    "path",
+    [
+        *("/api/v1/world/patients/", "/api/schema/", "/world/patients.csv", "/world/bundle.zip"),
+        *("/data-dictionary.csv", "/world/patients.csv-metadata.json", "/world/forest.csv"),
+        "/data-dictionary.csv-metadata.json",
+    ],
 )
 def test_any_origin_may_read(client, world, path):
     response = client.get(path, headers={"Origin": "https://elsewhere.example"})

@@ -29,6 +29,14 @@ FILES += [
     "/data-dictionary.csv",
 ]
 FILES += [
+    "/published/patients.csv-metadata.json?sex=female",
+    "/published/findings.tsv-metadata.json",
+    "/published/charts/age-and-sex.csv-metadata.json",
+    "/published/forest.csv-metadata.json",
+    "/published/compare.csv-metadata.json?a=sex%3Dmale&b=sex%3Dfemale",
+    "/data-dictionary.csv-metadata.json",
+]
+FILES += [
     "/published/patients/fujita-2019-1/phenopacket.json",
     "/published/studies/karalilova-2021.ris",
 ]
@@ -89,6 +97,9 @@ def test_head_has_the_headers_of_get_and_no_body(db, address):
         ("/published/patients.xlsx?sex=x", 400),
         ("/published/patients.csv?sort=shoe_size", 400),
         ("/published/bundle.zip?junk=1", 400),
+        ("/published/patients.csv-metadata.json?sex=x", 400),
+        ("/published/charts/nothing.csv-metadata.json", 404),
+        ("/published/patients.xlsx-metadata.json", 404),
         ("/published/compare/?c=", 400),
         ("/published/compare.csv?a=sex%3Dmale", 400),
         ("/published/similar/?age=old", 400),

@@ -6,7 +6,7 @@ from .bundle import Bundle, bundle_pieces
 from .file_names import attachment_header, file_name, file_stem
 from .formats import FILE_FORMATS, list_download
 from .rows import separated_text
-from .whole_files import chart_csv, citation_file, dictionary_csv
+from .whole_files import chart_csv, chart_rows, citation_file, dictionary_csv
 from .workbook import TooManyRows
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "attachment_header",
     "bundle_pieces",
     "chart_csv",
+    "chart_rows",
     "citation_file",
     "dictionary_csv",
     "file_name",

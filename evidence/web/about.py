@@ -8,13 +8,17 @@ from django.views.decorators.http import require_safe
 
 from ..downloads import attachment_header, dictionary_csv, file_stem
 from ..downloads.citations import LICENCE
+from ..downloads.csv_metadata import dictionary_metadata
+from ..downloads.file_names import METADATA, FileAddress
 from ..downloads.phenopackets import LOSSES, terms_without_code
 from ..downloads.release_status import latest_release
+from ..downloads.whole_files import DICTIONARY
 from ..models import Release, ReleasedCollection, Review
 from ..models.consistency import all_collections, current_version
 from ..questions.request_checks import accept_params, head_response
 from ..summaries.methods import LIMITS, METHODS
 from ..tables.dictionary import dictionary_entries
+from .files import metadata_response
 
 NO_CACHE = "no-cache"  # a page that names the host it was asked at is made each time
 
@@ -47,6 +51,18 @@ def data_dictionary(request: HttpRequest) -> HttpResponse:
 @accept_params(file=True)
 def dictionary_file(request: HttpRequest) -> HttpResponse:
     return dictionary_csv()
+
+
+@require_safe
+@accept_params(file=True)
+def dictionary_file_metadata(request: HttpRequest) -> HttpResponse:
+    """What describes the data dictionary as a file."""
+    address = FileAddress(request.path.removesuffix(METADATA))
+    return metadata_response(
+        request,
+        lambda: dictionary_metadata(address, request.build_absolute_uri),
+        DICTIONARY,
+    )
 
 
 @require_safe
