@@ -193,7 +193,7 @@ def test_the_numbers_of_a_chart_are_valid_by_their_description(client, world, tm
 def test_other_files_are_valid_by_their_descriptions(client, world, tmp_path, address):
     told, text = described(client, address)
     rows = valid_rows(told, text, tmp_path)
-    assert len(rows) > 3
+    assert len(rows) > 1
     numbers = {
         (column.get("name") or column["titles"][0])
         for column in told["tableSchema"]["columns"]

@@ -55,7 +55,6 @@ PatientShape = make_component(
     phenopacket=s.URLField(),
     patient=make_component("PatientRecord", **row_fields(PATIENT))(),
     called=text_field("How the source calls the patient.", allow_blank=True),
-    notes=text_field(allow_blank=True),
     other_reports=s.ListField(
         child=s.CharField(), help_text="Other reports of the same person; counted once."
     ),
@@ -106,7 +105,6 @@ StudyShape = make_component(
     page=s.URLField(),
     study=ROWS["studies"](),
     reading=text_field("How much of the source was read."),
-    notes=text_field(allow_blank=True),
     patients=s.ListField(child=s.CharField(), help_text="Their public ids."),
     groups=ROWS["groups"](many=True),
     findings=ROWS["findings"](many=True),

@@ -89,7 +89,6 @@ def patient_json(person: Patient, collection: Collection, absolute: Absolute) ->
         "phenopacket": absolute(f"{person.get_absolute_url()}phenopacket.json"),
         "patient": row,
         "called": person.label,
-        "notes": person.notes,
         "other_reports": others,
         "counted_as": reports.counted().get().slug if others else person.slug,
         "treatments": [
@@ -142,7 +141,6 @@ def study_json(study: Study, collection: Collection, absolute: Absolute) -> dict
         "page": absolute(study.get_absolute_url()),
         "study": study_row(study, collection),
         "reading": study.reading_label,
-        "notes": study.notes,
         "patients": list(
             Patient.objects.within(collection).filter(study=study).values_list("slug", flat=True)
         ),

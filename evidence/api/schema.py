@@ -15,6 +15,7 @@ from ..questions.filters import FILTERS, SETS, AnyOf, Bound, NotKnown, Search
 from ..questions.vocabulary import vocabulary
 from ..statistics import ALL_RULES, DEFAULT_RULE
 from ..summaries import collection_flow
+from ..summaries.forest import MEASURE
 from ..tables import Table
 from . import analyses, answers, records, reference
 from .params import DEFAULT_SIZE, LARGEST_SIZE, SIDES, page_of_list, parse_api_request, parse_sides
@@ -31,9 +32,13 @@ PROBLEM = {
 }
 
 
+SLUG = r"^[-a-zA-Z0-9_]+$"  # of what is named in an address
+CURSOR = r"^[A-Za-z0-9_-]+$"
 LARGEST_RELEASE = 999_999_999  # nine digits, as an address takes
 OF_PATIENTS = ("patients", "treatments", "outcomes", "adverse-events")  # lists with a patient a row
 NO_NUL = r"^[^\u0000]*$"  # a text without the character that no database takes
+# One to ten words; what parts words are the spaces that every dialect of patterns knows.
+WORDS = r"^ *[^\s\u0000]+( +[^\s\u0000]+){0,9} *$"
 
 
 def response_schemas(shape: type, description: str, *problems: int) -> dict:
@@ -86,12 +91,12 @@ def filter_parameters() -> list[OpenApiParameter]:
                         "type": "string",
                         "minLength": 1,
                         "maxLength": url_filter.extra["max_length"],
-                        "pattern": NO_NUL,
+                        "pattern": WORDS,
                     },
                 )
             )
         else:
-            items = {"type": "string", "minLength": 1}
+            items = {"type": "string", "minLength": 1, "pattern": SLUG}
             if url_filter.kind:
                 items[VOCABULARY] = url_filter.kind
             elif isinstance(url_filter, AnyOf | NotKnown):
@@ -136,7 +141,12 @@ def forest_parameters() -> list[OpenApiParameter]:
     overlapping = (
         "Whether overlapping cohorts are included: who may stand in two rows is then counted twice."
     )
-    default = {"type": "string", "minLength": 1, "default": Item.IMPROVED.value}
+    default = {
+        "type": "string",
+        "minLength": 1,
+        "pattern": f"^({'|'.join(Item.values)}|{MEASURE}[^\\u0000]+)$",
+        "default": Item.IMPROVED.value,
+    }
     return [
         *filter_parameters(),
         query_parameter("item", items, default),
@@ -187,14 +197,13 @@ def list_parameters(table: Table) -> list[OpenApiParameter]:
         query_parameter(
             "cursor",
             "Where to go on: take it from `next`, do not make it.",
-            {"type": "string", "minLength": 1},
+            {"type": "string", "minLength": 1, "pattern": CURSOR},
         ),
     ]
 
 
 # Made when the schema is asked for: values and examples from the evidence.
 
-SLUG = r"^[-a-zA-Z0-9_]+$"  # of what is named in an address
 # Where an answer leads: an address by its operation, the parameters by where their values stand.
 PATH_COLLECTION = {"collection": "$request.path.collection"}
 FIRST_COLLECTION = {"collection": "$response.body#/collections/0/collection"}
