@@ -4,6 +4,7 @@ import base64
 import csv
 import io
 import json
+import re
 from urllib.parse import urlencode
 
 import pytest
@@ -737,6 +738,68 @@ def test_every_parameter_of_the_schema_is_taken_and_every_filter_is_in_it(client
             api(client, f"world/patients/?{urlencode({name: value})}")
     assert by_name["release"]["enum"] == [1] == [each.number for each in Release.objects.all()]
     assert by_name["collection"]["enum"] == ["world", "published", "sener-2025-reconstruction"]
+
+
+def test_every_link_of_the_schema_leads_to_an_answer(client, schema):
+    operations = {
+        methods["get"]["operationId"]: (path, methods["get"])
+        for path, methods in schema["paths"].items()
+    }
+    followed = set()
+    for path, operation in operations.values():
+        answer = operation["responses"]["200"]
+        example = answer["content"]["application/json"]["example"]
+        for link in answer.get("links", {}).values():
+            target, leads_to = operations[link["operationId"]]
+            known = {each["name"]: each["in"] for each in leads_to["parameters"]}
+            query, address = {}, target
+            for name, expression in link["parameters"].items():
+                value = resolved(expression, example, schema["paths"][path])
+                if known[name] == "path":
+                    address = address.replace(f"{{{name}}}", value)
+                else:
+                    query[name] = value
+            if "None" not in address:  # a list without rows leads nowhere
+                assert client.get(f"{address}?{urlencode(query)}").status_code == 200, address
+                followed.add(link["operationId"])
+    assert followed >= {"patient", "study", "inhibitor", "review", "compare", "list-provenance"}
+
+
+def resolved(expression: str, example: dict, methods: dict) -> str:
+    """The value of an OpenAPI runtime expression in an answer to the first address there is."""
+    if expression.startswith("$request.path."):
+        name = expression.removeprefix("$request.path.")
+        (parameter,) = (each for each in methods["get"]["parameters"] if each["name"] == name)
+        return parameter["schema"]["enum"][0]
+    if not expression.startswith("$response.body#"):
+        return expression
+    value = example
+    for step in expression.removeprefix("$response.body#/").split("/"):
+        found = value if not isinstance(value, list) else dict(enumerate(value))
+        value = found.get(int(step) if step.isdigit() else step)
+        if value is None:
+            return "None"
+    return str(value)
+
+
+def test_the_schema_says_what_is_refused(client, schema):
+    parameters = {
+        each["name"]: each["schema"]
+        for each in schema["paths"]["/api/v1/{collection}/forest/"]["get"]["parameters"]
+    }
+    for name, each in parameters.items():
+        if each.get("type") == "integer" and "enum" not in each:
+            assert {"minimum", "maximum"} <= set(each), name
+        for one in (each, each.get("items", {})):
+            if one.get("type") == "string" and "enum" not in one:
+                assert not re.search(one["pattern"], "\x00"), name
+                assert not re.search(one["pattern"], ""), name
+    for value in ("one two three", " skin ", "x"):
+        assert re.search(parameters["q"]["pattern"], value)
+        api(client, f"world/forest/?{urlencode({'q': value})}")
+    for value in ("", " ", "a b c d e f g h i j k"):
+        assert not re.search(parameters["q"]["pattern"], value)
+        refused(client, f"world/forest/?{urlencode({'q': value})}")
 
 
 def test_the_page_for_people_lists_every_address_and_filter(client, schema):

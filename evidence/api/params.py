@@ -54,7 +54,7 @@ def parse_api_request(
     errors += [
         (name, f"“{truncate_text(name)}” is empty. Leave it out.")
         for name, values in data.lists()
-        if "" in values
+        if not all(value.strip() for value in values)
     ]
     if parsed.question is None:
         errors += parameter_errors(parsed)

@@ -37,8 +37,7 @@ CURSOR = r"^[A-Za-z0-9_-]+$"
 LARGEST_RELEASE = 999_999_999  # nine digits, as an address takes
 OF_PATIENTS = ("patients", "treatments", "outcomes", "adverse-events")  # lists with a patient a row
 NO_NUL = r"^[^\u0000]*$"  # a text without the character that no database takes
-# One to ten words; what parts words are the spaces that every dialect of patterns knows.
-WORDS = r"^ *[^\s\u0000]+( +[^\s\u0000]+){0,9} *$"
+WORDS = r"^\s*[^\s\u0000]+(\s+[^\s\u0000]+){0,9}\s*$"  # one to ten words
 
 
 def response_schemas(shape: type, description: str, *problems: int) -> dict:
@@ -206,15 +205,18 @@ def list_parameters(table: Table) -> list[OpenApiParameter]:
 
 # Where an answer leads: an address by its operation, the parameters by where their values stand.
 PATH_COLLECTION = {"collection": "$request.path.collection"}
+OWN_COLLECTION = {"collection": "$response.body#/collection"}
 FIRST_COLLECTION = {"collection": "$response.body#/collections/0/collection"}
+WITHIN = (
+    *("summary", "forest", "completeness", "rules", "filters", "flow"),
+    *(f"list-{noun}" for noun in answers.LISTED),
+)
 LINKS: dict[str, dict[str, dict[str, str]]] = {
-    "start": dict.fromkeys(("collection", "summary", "filters"), FIRST_COLLECTION),
+    "start": dict.fromkeys(("collection", *WITHIN), FIRST_COLLECTION),
     "collection": {
-        name: {"collection": "$response.body#/collection"}
-        for name in (
-            *("summary", "forest", "completeness", "rules", "filters", "flow"),
-            *(f"list-{noun}" for noun in answers.LISTED),
-        )
+        **dict.fromkeys(WITHIN, OWN_COLLECTION),
+        "compare": OWN_COLLECTION | {"a": "sex=female", "b": "sex=male"},
+        "chart": OWN_COLLECTION | {"name": next(iter(CHARTS))},
     },
     **{
         f"list-{noun}": {
