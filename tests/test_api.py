@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import re
+from html import unescape
 from urllib.parse import urlencode
 
 import pytest
@@ -809,6 +810,10 @@ def test_the_page_for_people_lists_every_address_and_filter(client, schema):
         assert f"<code>{path}</code>" in body
     for each in schema["paths"]["/api/v1/{collection}/summary/"]["get"]["parameters"]:
         assert each["in"] == "path" or f"<code>{each['name']}</code>" in body
+    compared = body[body.index('id="compare"') : body.index('id="completeness"')]
+    assert "And every" not in compared and "<code>release</code>" in compared
+    for address in re.findall(r'<a href="(/api/v1/[^"]*)">Try it</a>', body):
+        assert client.get(unescape(address)).status_code == 200, address
     assert f"{ours.API_PER_MINUTE} times a minute" in body
     assert page["Cache-Control"] == "no-cache"
 

@@ -12,9 +12,12 @@ from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_safe
 from drf_spectacular.generators import SchemaGenerator
 
+from ..questions.filters import FILTERS, SETS
 from ..questions.request_checks import accept_params, head_response
+from .params import RELEASE
 
 MOST_VALUES = 12  # of a parameter; /filters/ has all
+QUESTION_PARAMETERS = {*FILTERS, *(f"{name}_match" for name in SETS), RELEASE}
 MOST_ROWS = 3  # of each list in an example
 
 
@@ -37,6 +40,22 @@ class Address:
     parameters: list[Parameter]
     example: str
     href: str  # the address itself, for the first collection
+
+    @property
+    def takes_filters(self) -> bool:
+        """Whether a question can be asked of it."""
+        return set(FILTERS) <= {parameter.name for parameter in self.parameters}
+
+    @property
+    def own_parameters(self) -> list[Parameter]:
+        """The parameters that are told of here, because they are not among those of every
+        question.
+        """
+        if not self.takes_filters:
+            return self.parameters
+        return [
+            parameter for parameter in self.parameters if parameter.name not in QUESTION_PARAMETERS
+        ]
 
 
 @require_safe
@@ -61,7 +80,6 @@ def api_documentation(request: HttpRequest) -> HttpResponse:
     context = {
         "groups": groups,
         "filters": filters,
-        "filter_names": {parameter.name for parameter in filters},
         "limit": settings.API_PER_MINUTE,
         "base": request.build_absolute_uri("/api/v1/"),
     }
