@@ -235,6 +235,9 @@ def everything(run: Run, work: Path, databases: dict[str, str]) -> None:
                 f"""
                 python3 -m venv {validators}
                 {validators}/bin/python -m pip install --quiet --disable-pip-version-check -r .ci/requirements.txt
+                python3 -m venv {work}/cff
+                {work}/cff/bin/python -m pip install --quiet --disable-pip-version-check -r .ci/requirements-cff.txt
+                {work}/cff/bin/cffconvert --validate
                 """,  # noqa: E501
             ),
             Part("Environment of the peers", "make var/bench/venv/.installed"),
@@ -265,14 +268,20 @@ def everything(run: Run, work: Path, databases: dict[str, str]) -> None:
             ),
             Part("Loading on PostgreSQL", LOADING, databases),
             Part(
-                "Bundles under frictionless",
+                "Bundles under frictionless, RO-Crate and DataCite",
                 BUNDLES.format(work=work, validators=validators),
+                databases,
+            ),
+            Part(
+                "Shares of the overview, computed by R from one row for each course",
+                SHARES.format(work=work),
                 databases,
             ),
             Part(
                 "make run, the API under Schemathesis, the examples",
                 SERVED.format(validators=validators),
             ),
+            Part("The shipped nginx configuration", "make test-front", reports=True),
             Part("Measuring, short", "make bench-short"),
         ],
     )
@@ -286,12 +295,20 @@ export CASEBOOK_SECRET_KEY=$(cat var/secret-key)
 .venv/bin/python manage.py check_evidence
 """
 
+SHARES = """
+CASEBOOK_SECRET_KEY=$(cat var/secret-key) .venv/bin/python manage.py generate_cohort \
+    --patients 400 --seed 1 --collection drawn
+CASEBOOK_SECRET_KEY=$(cat var/secret-key) .venv/bin/python .ci/write_shares.py {work}/shares
+Rscript .ci/shares.R {work}/shares
+"""
+
 BUNDLES = """
 CASEBOOK_SECRET_KEY=$(cat var/secret-key) .venv/bin/python .ci/write_bundles.py {work}/bundles
 for folder in {work}/bundles/*/; do
     echo "$folder"
     (cd "$folder" && {validators}/bin/frictionless validate datapackage.json)
 done
+{validators}/bin/python .ci/validate_metadata.py {work}/bundles
 """
 
 SERVED = f"""
@@ -299,7 +316,7 @@ export PORT={free_port()}
 here=http://127.0.0.1:$PORT
 log=$(mktemp)
 trap 'status=$?; [ $status = 0 ] || cat "$log"; rm -f "$log"' EXIT
-CASEBOOK_API_PER_MINUTE=0 make run >"$log" 2>&1 &
+CASEBOOK_API_PER_MINUTE=0 CASEBOOK_WORK_PER_MINUTE=0 make run >"$log" 2>&1 &
 for _ in $(seq 120); do
     if python3 -c "import urllib.request as u; u.urlopen('$here/readyz')" 2>/dev/null; then break; fi
     sleep 1
@@ -309,6 +326,7 @@ SCHEMATHESIS_HOOKS=.ci/api_hooks.py {{validators}}/bin/schemathesis run "$here/a
 SCHEMATHESIS_HOOKS=.ci/api_hooks.py {{validators}}/bin/schemathesis run "$here/api/schema/" \
     --checks all --phases stateful --max-examples 200
 .venv/bin/python .ci/run_examples.py "$here"
+CASEBOOK=$here {{validators}}/bin/jupyter-execute docs/analysis/forest.ipynb
 """  # noqa: E501
 
 

@@ -202,6 +202,7 @@ def request_identity(request: HttpRequest) -> tuple:
         request.META.get("QUERY_STRING", ""),
         (bool(htmx), htmx.boosted, htmx.history_restore_request, htmx.target),
         accepts_gzip(request),
+        repr(getattr(request, "since_released", None)),  # of a release: what a page adds to it
     )
 
 
@@ -320,6 +321,7 @@ CODE = code_fingerprint(
     [
         *(settings.BASE_DIR / "evidence").rglob("*.py"),
         *(settings.BASE_DIR / "templates").rglob("*.html"),
+        *(settings.BASE_DIR / "docs" / "analysis").iterdir(),
         *Path(settings.STATIC_ROOT).glob("staticfiles.json"),
     ]
 )

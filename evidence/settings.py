@@ -111,10 +111,14 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "evidence.api.throttling.rate_limited",
+    "evidence.work_limits.work_budget_middleware",
     "evidence.middleware.null_byte_middleware",
     "evidence.middleware.database_unavailable_middleware",
     "django_htmx.middleware.HtmxMiddleware",  # before what keeps answers, which differ for htmx
+    "evidence.web.pinned.pinned_middleware",  # before what keeps answers, by the data they are of
     "evidence.middleware.cached_response_middleware",
+    # before what compresses: files are kept as they are sent
+    "evidence.work_limits.expensive_work_middleware",
     "evidence.middleware.NegotiatedGZipMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -125,6 +129,7 @@ MIDDLEWARE = [
     # Both do nothing until somebody logs in or writes, and ask no database before.
     "simple_history.middleware.HistoryRequestMiddleware",
     "axes.middleware.AxesMiddleware",
+    "evidence.web.pinned.link_middleware",  # last, so that it reads pages as they are made
 ]
 
 TEMPLATES = [
@@ -194,6 +199,15 @@ CACHE_RESPONSES = env_flag("CASEBOOK_KEEP_ANSWERS", not DEBUG)
 API_PER_MINUTE = env_number("CASEBOOK_API_PER_MINUTE", 600)
 # Corrections that one network address may suggest in an hour; 0: no limit.
 SUGGESTIONS_PER_HOUR = env_number("CASEBOOK_SUGGESTIONS_PER_HOUR", 20)
+# What one asker may cost the others: work_limits.py. Seconds of computing that one network address
+# may use in a minute; 0: no limit.
+WORK_PER_MINUTE = env_number("CASEBOOK_WORK_PER_MINUTE", 0 if TESTING else 30)
+# From so many patients on, some answers of a collection are made in a few slots.
+EXPENSIVE_PATIENTS = env_number("CASEBOOK_EXPENSIVE_PATIENTS", 5000)
+EXPENSIVE_SLOTS = env_number("CASEBOOK_SLOTS", 2)
+FILE_SECONDS = env_number("CASEBOOK_FILE_SECONDS", 120)  # that making one file may take
+FILES_MEGABYTES = env_number("CASEBOOK_FILES_MB", 512)  # of files that are kept
+WORK_FOLDER = Path(env("CASEBOOK_FILES", str(BASE_DIR / "var" / "files")))
 # What a proxy says of a visitor (https or not, from where) is believed of these addresses alone,
 # and only where there is a proxy; gunicorn_conf.py and api/throttling.py ask here.
 BEHIND_PROXY = env_flag("CASEBOOK_BEHIND_PROXY", False)
@@ -217,9 +231,6 @@ SPECTACULAR_SETTINGS = {
     "programs. Read only, no key. The same question, spelled in the same words, gives the same "
     "patients on pages, in files and here. Published and simulated collections are never mixed. "
     "Casebook informs; it does not advise.",
-    "LICENSE": {
-        "name": "MIT (the code); the clinical facts belong to the publications cited with them"
-    },
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": r"/api/v1",

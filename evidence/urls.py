@@ -4,17 +4,18 @@ from django.contrib import admin
 from django.urls import include, path, register_converter
 from django.urls.converters import StringConverter
 
-from .api.documentation import api_documentation
+from .api.documentation import analysis_example, api_documentation
 from .api.throttling import limit_suggestions
 from .downloads import FILE_FORMATS
 from .downloads.citations import FORMATS
-from .tables import TABLES
+from .tables import FILE_TABLES, TABLES
 from .web import (
     about,
     analyses,
     cases,
     charts,
     comparison,
+    crawlers,
     feed,
     files,
     health,
@@ -22,14 +23,21 @@ from .web import (
     lists,
     overview,
     reference,
+    releases,
     suggest,
 )
 
 
 class Noun(StringConverter):
-    """The nouns that have a list and a file."""
+    """The nouns that have a list, and a file of it."""
 
     regex = "|".join(TABLES)
+
+
+class FileNoun(StringConverter):
+    """The nouns that have a file."""
+
+    regex = "|".join(FILE_TABLES)
 
 
 class Format(StringConverter):
@@ -51,6 +59,7 @@ class Citation(StringConverter):
 
 
 register_converter(Noun, "noun")
+register_converter(FileNoun, "file_noun")
 register_converter(Citation, "citation")
 register_converter(Format, "format")
 register_converter(Separated, "separated")
@@ -59,10 +68,14 @@ handler500 = "evidence.web.errors.server_error"
 urlpatterns = [
     path("", home.home_page, name="home"),
     path("favicon.ico", reference.favicon),
+    path("robots.txt", crawlers.robots_file, name="robots"),
+    path("sitemap.xml", crawlers.sitemap_file, name="sitemap"),
     path("healthz", health.liveness, name="healthz"),
     path("readyz", health.readiness, name="readyz"),
     path("admin/", admin.site.urls),
     path("api/", api_documentation, name="api_docs"),
+    path("api/forest.R", analysis_example, {"name": "forest.R"}, name="forest_script"),
+    path("api/forest.ipynb", analysis_example, {"name": "forest.ipynb"}, name="forest_notebook"),
     path("api/", include("evidence.api.urls")),
     path("inhibitors/", reference.inhibitors_page, name="inhibitors"),
     path("inhibitors/<slug:slug>/", reference.inhibitor_page, name="inhibitor"),
@@ -77,9 +90,12 @@ urlpatterns = [
         name="dictionary_file_metadata",
     ),
     path("cite/", about.cite_page, name="cite"),
-    path("releases/", about.releases_page, name="releases"),
-    path("releases/<int:number>/<slug:slug>.zip", about.release_file, name="release_file"),
+    path("releases/", releases.releases_page, name="releases"),
+    path("releases/<int:number>/changes/", releases.differences_page, name="differences"),
+    path("releases/<int:number>/changes.csv", releases.differences_file, name="differences_file"),
+    path("releases/<int:number>/<slug:slug>.zip", releases.release_file, name="release_file"),
     path("changes.atom", feed.changes_feed, name="changes"),
+    path("<slug:collection>/patients.atom", feed.question_feed, name="question_feed"),
     path("<slug:collection>/changes.atom", feed.changes_feed, name="collection_changes"),
     path("<slug:collection>/", overview.overview_page, name="cohort"),
     path("<slug:collection>/matrix/", lists.matrix_page, name="matrix"),
@@ -100,7 +116,20 @@ urlpatterns = [
     ),
     path("<slug:collection>/rules/", analyses.rules_page, name="rules"),
     path("<slug:collection>/completeness/", analyses.completeness_page, name="completeness"),
-    path("<slug:collection>/bundle.zip", files.bundle_file, name="bundle"),
+    path("<slug:collection>/datacite.json", files.datacite_file, name="datacite"),
+    path("<slug:collection>/bundle.zip", files.bundle_file, {"how": "zip"}, name="bundle"),
+    path(
+        "<slug:collection>/bundle.sqlite",
+        files.bundle_file,
+        {"how": "sqlite"},
+        name="bundle_sqlite",
+    ),
+    path(
+        "<slug:collection>/bundle.parquet.zip",
+        files.bundle_file,
+        {"how": "parquet.zip"},
+        name="bundle_parquet",
+    ),
     path("<slug:collection>/phenopackets.json", files.phenopackets_file, name="phenopackets"),
     path("<slug:collection>/flow/", analyses.flow_page, name="flow"),
     path("<slug:collection>/charts/", charts.charts_page, name="charts"),
@@ -135,9 +164,9 @@ urlpatterns = [
     path("<slug:collection>/studies/<slug:slug>/", cases.study_page, name="study"),
     path("<slug:collection>/<noun:noun>/", lists.list_page, name="list"),
     path(
-        "<slug:collection>/<noun:noun>.<separated:how>-metadata.json",
+        "<slug:collection>/<file_noun:noun>.<separated:how>-metadata.json",
         files.list_metadata,
         name="file_metadata",
     ),
-    path("<slug:collection>/<noun:noun>.<format:how>", files.list_file, name="file"),
+    path("<slug:collection>/<file_noun:noun>.<format:how>", files.list_file, name="file"),
 ]

@@ -8,7 +8,7 @@ from evidence.charts.registry import CHARTS
 from evidence.downloads import FILE_FORMATS
 from evidence.downloads.citations import FORMATS
 from evidence.models import Patient, Study
-from evidence.tables import TABLES
+from evidence.tables import FILE_TABLES, TABLES
 
 
 def names(patterns) -> set[str]:
@@ -33,16 +33,17 @@ def arguments(slug: str) -> dict[str, list[tuple]]:
     alone = (
         "home healthz readyz api_docs inhibitors reviews methods dictionary dictionary_file cite "
         "dictionary_file_metadata "
-        "releases api changes "
+        "releases api changes robots sitemap forest_script forest_notebook "
     )
     alone += "api_releases api_dictionary api_schema api_inhibitors api_reviews"
     whole = (
         "cohort matrix charts compare compare_file similar forest forest_file rules completeness "
-        "bundle compare_file_metadata forest_file_metadata "
-        "phenopackets flow collection_changes "
+        "bundle bundle_sqlite bundle_parquet datacite compare_file_metadata forest_file_metadata "
+        "phenopackets flow collection_changes question_feed "
     )
     whole += "api_collection api_filters api_summary api_forest api_compare api_completeness "
-    whole += "api_rules api_flow api_provenance " + " ".join(f"api_{noun}" for noun in TABLES)
+    whole += "api_rules api_flow api_provenance "
+    whole += " ".join(f"api_{noun}" for noun in FILE_TABLES)
     return (
         {name: [()] for name in alone.split()}
         | {name: [(slug,)] for name in whole.split()}
@@ -50,6 +51,9 @@ def arguments(slug: str) -> dict[str, list[tuple]]:
             "inhibitor": [("itacitinib",), ("tofacitinib",)],
             "review": [("sener-2025",)],
             "release_file": [(1, slug)],
+            "differences": [(1,)],
+            "differences_file": [(1,)],
+            "api_differences": [(1,)],
             "chart_file": [(slug, name) for name in CHARTS],
             "chart_file_metadata": [(slug, name) for name in CHARTS],
             "api_chart": [(slug, name) for name in CHARTS],
@@ -65,7 +69,9 @@ def arguments(slug: str) -> dict[str, list[tuple]]:
             "suggest_patient": people,
             "suggest_study": studies,
             "list": [(slug, noun) for noun in TABLES],
-            "file": [(slug, noun, how) for noun, how in product(TABLES, FILE_FORMATS)],
-            "file_metadata": [(slug, noun, how) for noun, how in product(TABLES, ("csv", "tsv"))],
+            "file": [(slug, noun, how) for noun, how in product(FILE_TABLES, FILE_FORMATS)],
+            "file_metadata": [
+                (slug, noun, how) for noun, how in product(FILE_TABLES, ("csv", "tsv"))
+            ],
         }
     )

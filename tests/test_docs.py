@@ -3,6 +3,7 @@ too.
 """
 
 import io
+import json
 import re
 import urllib.request
 from pathlib import Path
@@ -81,6 +82,82 @@ def test_pandas_leaves_the_finding_that_there_was_none(asked_in_process, world):
     patients = run(number)["frame"]("/world/patients.csv").set_index("patient")
     assert patients.loc["alpha-2", "prior_therapies"] == "none"
     assert pandas.isna(patients.loc["alpha-4", "prior_therapies"])
+
+
+ANALYSIS = Path(__file__).resolve().parent.parent / "docs" / "analysis"
+
+
+def notebook_cells() -> list[str]:
+    """The code of the notebook, cell by cell."""
+    notebook = json.loads((ANALYSIS / "forest.ipynb").read_text(encoding="utf-8"))
+    assert not any(cell.get("outputs") for cell in notebook["cells"]), "nothing of a run is kept"
+    return ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
+
+
+def run_notebook(change=lambda cell: cell) -> dict:
+    """The names the notebook leaves behind."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    names = {}
+    for cell in notebook_cells():
+        exec(compile(change(cell), "docs/analysis/forest.ipynb", "exec"), names)
+    names["plt"].close("all")
+    return names
+
+
+def test_the_notebook_pools_what_the_page_pools(asked_in_process, client):
+    found = run_notebook()
+    page = client.get(found["ADDRESS"].replace("forest.csv", "forest/")).content.decode()
+    result = found["result"]
+    assert f"{result['percent']:.1f} % (95 % CI {result['ci_low']:.1f}–" in page
+    assert result["tau2"] > 0.1
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("n - x + 1), 0)", "n - x + 2), 0)"),
+        ("mu + tau * nodes", "mu + 1.1 * tau * nodes"),
+        ("t.ppf(0.975, k - 2)", "t.ppf(0.975, k - 1)"),
+        ('== "improved"', '== "stable"'),
+    ],
+)
+def test_the_notebook_stops_where_its_numbers_are_not_the_pages(asked_in_process, right, wrong):
+    assert right in "".join(notebook_cells())
+    with pytest.raises(AssertionError):
+        run_notebook(lambda cell: cell.replace(right, wrong))
+
+
+def test_from_address_to_forest_plot_in_under_ten_lines():
+    script = (ANALYSIS / "forest.R").read_text(encoding="utf-8")
+    walk = script.split("# --- The walk")[1].split("# --- Is it")[0].splitlines()[1:]
+    (drawn,) = (cell for cell in notebook_cells() if "errorbar(x / n" in cell)
+    for lines in (walk, drawn.splitlines()):
+        assert 5 < len([line for line in lines if line.strip()]) < 10
+    assert "rma.glmm" in "".join(walk) and "addpoly" in "".join(walk)
+
+
+def test_the_script_asks_addresses_that_are_there(asked_in_process, client):
+    script = (ANALYSIS / "forest.R").read_text(encoding="utf-8")
+    runner = (ANALYSIS.parent.parent / ".ci" / "run_examples.py").read_text(encoding="utf-8")
+    addresses = re.findall(r'"(/[^"]+/forest\.csv[^"]+)"', script + runner)
+    assert len(addresses) == 4
+    for address in addresses:
+        header = client.get(address).content.decode("utf-8-sig").splitlines()[0].split(",")
+        read = set(re.findall(r"(?:theirs|studies|page)\$(\w+)", script)) - {"lo", "hi"}
+        assert read <= set(header)
+
+
+def test_pages_give_the_script_and_the_notebook(client, db):
+    for page in ("/api/", "/published/forest/"):
+        body = client.get(page).content.decode()
+        for name in ("forest.R", "forest.ipynb"):
+            assert f'href="/api/{name}"' in body, page
+            answer = client.get(f"/api/{name}")
+            assert answer.content == (ANALYSIS / name).read_bytes()
+            assert f'filename="{name}"' in answer["Content-Disposition"]
+    assert client.get("/api/forest.R?item=improved").status_code == 400
 
 
 def test_addresses_and_columns_of_the_examples_in_r_are_there(client, db):

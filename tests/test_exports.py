@@ -13,7 +13,7 @@ from openpyxl import load_workbook
 from evidence.downloads import FILE_FORMATS, separated_text
 from evidence.downloads.rows import escape_formula
 from evidence.models import AdverseEvent, DataVersion, JAKInhibitor, Study
-from evidence.tables import TABLES, TIDY, order_records
+from evidence.tables import BUNDLED, TABLES, order_records
 
 from .factories import make_patient, make_study, make_treatment
 from .test_filters import addresses, few
@@ -224,9 +224,9 @@ def test_a_file_without_rows_carries_the_label_of_its_collection_too(client, sim
     content = b"".join(response.streaming_content) if response.streaming else response.content
     kind, asked_by_name = simulated.caveat, response["Content-Disposition"]
     assert f'filename="casebook-simulated-{simulated.slug}' in asked_by_name
-    link = response["Link"]
+    link, _, others = response["Link"].partition(", ")
     assert link.startswith(f"</{simulated.slug}/>; rel=\"collection\"; title*=UTF-8''")
-    assert unquote(link.partition("''")[2].partition(",")[0]) == kind
+    assert unquote(link.partition("''")[2]) == kind and 'rel="license"' in others
     if name.endswith(".xlsx"):
         book = load_workbook(io.BytesIO(content))
         assert book["patients"].max_row == 1 and ("kind of evidence", kind) in list(
@@ -239,9 +239,8 @@ def test_a_file_without_rows_carries_the_label_of_its_collection_too(client, sim
 
 def test_a_published_file_says_that_it_is(client, published):
     response = client.get("/published/patients.csv?q=nobody-is-called-so")
-    assert response["Link"].startswith(
-        "</published/>; rel=\"collection\"; title*=UTF-8''published, "
-    )
+    link, _, _ = response["Link"].partition(", ")
+    assert link == "</published/>; rel=\"collection\"; title*=UTF-8''published"
     assert "simulated" not in response["Content-Disposition"]
 
 
@@ -342,7 +341,10 @@ def test_two_hundred_questions_say_the_same_everywhere(client, world, unlimited,
     assert str(overview["answer"]).startswith(f"{people} patient")
     assert client.get(world.address(f"patients/?{query}")).context["listing"].total == people
     assert len(rows_of(client, world.address(f"patients.csv?{query}"))) == people
-    with patch("evidence.downloads.bundle.TIDY", {name: TIDY[name] for name in ("patients", noun)}):
+    with patch(
+        "evidence.downloads.bundle.BUNDLED",
+        {name: BUNDLED[name] for name in ("patients", "patients-wide", noun)},
+    ):
         archive = ZipFile(io.BytesIO(client.get(world.address(f"bundle.zip?{query}")).getvalue()))
     rows = {
         each["path"]: each["rows"] for each in json.loads(archive.read("manifest.json"))["files"]

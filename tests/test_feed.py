@@ -182,6 +182,8 @@ def test_what_readers_cannot_tell_apart_is_no_entry(client, draft):
 def test_simulated_studies_are_labelled(client, db):
     for each in entries(client, "/sener-2025-reconstruction/changes.atom"):
         assert each["title"].startswith("Simulated: ")
+    feed = ET.fromstring(client.get("/sener-2025-reconstruction/changes.atom").content)
+    assert feed.find(f"{ATOM}subtitle").text.endswith("associations are not evidence.")
     together = entries(client, "/changes.atom")
     simulated = [each for each in together if "Simulated article" in each["title"]]
     assert simulated

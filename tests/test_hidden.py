@@ -5,6 +5,8 @@ import io
 import json
 import random
 import re
+import sqlite3
+from contextlib import closing
 from csv import DictReader
 from html import unescape
 from itertools import product
@@ -13,6 +15,7 @@ from zipfile import ZipFile, is_zipfile
 import pytest
 from django.db import models
 from django.urls import get_resolver, reverse
+from pyarrow import parquet
 
 from evidence import summaries
 from evidence.charts.registry import CHARTS
@@ -197,11 +200,21 @@ def addresses(collection) -> list[str]:
 
 
 def text_in(response) -> str:
-    """All that an answer says; archives and workbooks unpacked."""
+    """All that an answer says; archives, workbooks and databases unpacked."""
     content = response.getvalue() if response.streaming else response.content
     if is_zipfile(io.BytesIO(content)):
         with ZipFile(io.BytesIO(content)) as archive:
-            content = b"\n".join(archive.read(name) for name in archive.namelist())
+            files = {name: archive.read(name) for name in archive.namelist()}
+        return "\n".join(
+            str(parquet.read_table(io.BytesIO(file)).to_pylist())
+            if name.endswith(".parquet")
+            else file.decode()
+            for name, file in files.items()
+        )
+    if content.startswith(b"SQLite format 3"):
+        with closing(sqlite3.connect(":memory:")) as database:
+            database.deserialize(content)
+            return "\n".join(database.iterdump())
     return content.decode()
 
 

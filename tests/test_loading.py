@@ -78,7 +78,7 @@ def change(path: Path, model: str, where: dict, without: tuple[str, ...] = (), *
 def test_a_second_run_changes_nothing_and_says_so(db):
     before = DataVersion.current().number
     told = load_again()
-    assert "488 records read: nothing to change." in told
+    assert "499 records read: nothing to change." in told
     assert "published (published evidence): 16 studies, 4 patients, 4 courses, 6 outcomes" in told
     assert (
         "sener-2025-reconstruction (simulated records): 18 studies, 87 patients, 87 courses" in told
@@ -91,7 +91,7 @@ def test_the_whole_comparison_changes_nothing_either(db):
     LoadedRecord.objects.filter(model="*").delete()
     before = DataVersion.current().number
     report = load_records(read_all())
-    assert (report.outcomes, report.preserved) == ({"unchanged": 488}, [])
+    assert (report.outcomes, report.preserved) == ({"unchanged": 499}, [])
     assert DataVersion.current().number == before
 
 
@@ -366,4 +366,4 @@ def test_progress_is_shown_and_can_be_silenced(db):
 def test_prepare_migrates_and_loads_and_can_be_repeated(db):
     out = StringIO()
     call_command("prepare", stdout=out)
-    assert "488 records read: nothing to change." in out.getvalue()
+    assert "499 records read: nothing to change." in out.getvalue()

@@ -26,6 +26,7 @@ from evidence.models import (
     LoadedRecord,
     Manifestation,
     Measure,
+    OntologyCode,
     Outcome,
     Patient,
     PatientAutoantibody,
@@ -108,6 +109,13 @@ def everything() -> dict:
         JAKInhibitor: JAKInhibitor.objects.get(slug="tofacitinib"),
         Indication: Indication.objects.get(code="ild"),
         Measure: Measure.objects.get(code="mrss"),
+        OntologyCode: OntologyCode.objects.create(
+            indication=Indication.objects.get(code="ild"),
+            code="HP:0000001",
+            label="All",
+            release="2023-07-21",
+            source="https://example.org/hp.obo",
+        ),
         apps.get_model("evidence", "manifestation"): apps.get_model(
             "evidence", "manifestation"
         ).objects.first(),
@@ -273,8 +281,12 @@ BREAKING = {
     "jakinhibitor_atc_format": {"atc": "L04"},
     "jakinhibitor_fda_first_approval_range": {"fda_first_approval": 1066},
     "jakinhibitor_ema_first_approval_range": {"ema_first_approval": 1066},
-    "indication_hpo_format": {"hpo": "HP1"},
-    "manifestation_hpo_format": {"hpo": "HP1"},
+    "ontologycode_one_term": {"indication": None},
+    "ontologycode_disease_coded": {"disease": "x", "indication": None},
+    "ontologycode_code_format": {"code": "HP:317"},
+    "ontologycode_release_format": {"release": "July 2023"},
+    "ontologycode_source_format": {"source": "from memory"},
+    "ontologycode_has_label": {"label": ""},
     "patient_prior_therapies_completeness_coded": {"prior_therapies_completeness": "x"},
     "patient_manifestations_completeness_coded": {"manifestations_completeness": "x"},
     "patient_autoantibodies_completeness_coded": {"autoantibodies_completeness": "x"},
@@ -415,6 +427,24 @@ def test_the_database_refuses_it_and_the_form_says_why(db, name):
     )
 
 
+# Of each kind a term that has no code of another ontology as shipped.
+UNCODED = {
+    "indication": "ild",
+    "manifestation": "renal",
+    "autoantibody": "acpa",
+    "adverse_event_category": "death",
+    "disease": "sine",
+}
+
+
+def code_of(subject: str) -> dict:
+    """What makes a code that of another kind of term."""
+    term = UNCODED[subject]
+    if subject != "disease":
+        term = OntologyCode._meta.get_field(subject).related_model.objects.get(code=term)
+    return {"indication": None, subject: term}
+
+
 @pytest.mark.parametrize("name", sorted(constraints(UniqueConstraint)))
 def test_uniqueness_is_held_by_the_database(db, name):
     model, constraint = constraints(UniqueConstraint)[name]
@@ -422,6 +452,8 @@ def test_uniqueness_is_held_by_the_database(db, name):
     record = found[model]
     if name == "flow_step_once_per_review":
         FlowStep.objects.filter(pk=record.pk).update(review=found[Review], collection=None)
+    if model is OntologyCode:
+        OntologyCode.objects.filter(pk=record.pk).update(**code_of(*constraint.fields))
     twin = model.objects.get(pk=record.pk)
     twin.pk, twin._state.adding = None, True
     if hasattr(twin, "slug") and "slug" not in constraint.fields:

@@ -251,3 +251,21 @@ def test_nobody_has_looked_for_anything_before_the_upgrade(db, tmp_path):
     assert found["back"] == found["extraction"] | {"published-full_text-1": "abstract"}, (
         "what is empty stays not extracted"
     )
+
+
+def test_a_code_noted_without_its_source_becomes_a_remark(db, tmp_path):
+    """Migration 0017: codes need a release and a copy, which was never asked for before."""
+    found = run_in_database_of_its_own(tmp_path, "tests.upgrades.noted_codes")
+    assert found["before"]["Manifestation"] == {"noted": "As entered.", "silent": "As entered."}
+    assert (
+        found["after"]
+        == found["back"]
+        == {
+            "Manifestation": {
+                "noted": "As entered.\nHPO code noted without its source: HP:0000001.",
+                "silent": "As entered.",
+            },
+            "Indication": {"noted": "HPO code noted without its source: HP:0000002."},
+        }
+    )
+    assert found["codes"] == 0

@@ -12,11 +12,13 @@ from ..models import (
     LoadedRecord,
     Manifestation,
     Measure,
+    OntologyCode,
     Release,
     ReleasedCollection,
     Therapy,
 )
 from ..models.draft import studies_that_name
+from ..models.ontology_code import TERMS
 from ..models.reference import Term
 from ..models.spellings import find_term
 from .base import HistoryAdmin, RecordAdmin
@@ -68,10 +70,6 @@ class TermAdmin(SpelledAdmin):
     search_fields = ["label", "code", "synonyms"]
 
 
-class PhenotypeTermAdmin(TermAdmin):
-    list_display = ["label", "code", "synonyms", "hpo", "in_use", "position"]
-
-
 @admin.register(Measure)
 class MeasureAdmin(TermAdmin):
     """A pop-up beside an outcome adds one: words of a single source, or an instrument."""
@@ -85,8 +83,24 @@ class MeasureAdmin(TermAdmin):
         return measure.range_in_words or None
 
 
-admin.site.register([Indication, Manifestation], PhenotypeTermAdmin)
-admin.site.register([AdverseEventCategory, Autoantibody, Therapy], TermAdmin)
+admin.site.register(
+    [AdverseEventCategory, Autoantibody, Indication, Manifestation, Therapy], TermAdmin
+)
+
+
+@admin.register(OntologyCode)
+class OntologyCodeAdmin(HistoryAdmin, RecordAdmin):
+    """Codes of other ontologies: each with the release and the copy it was read in."""
+
+    list_display = ["code", "label", "of_term", "release"]
+    list_select_related = list(TERMS)
+    list_filter = ["release"]
+    search_fields = ["code", "label", *(f"{name}__label" for name in TERMS)]
+    autocomplete_fields = list(TERMS)
+
+    @admin.display(description="stands for")
+    def of_term(self, code):
+        return f"{code.term_label} ({code.subject_label})"
 
 
 @admin.register(Collection)

@@ -71,6 +71,7 @@ TABLES = {
         "Autoantibody": "Antibodies patients are tested for.",
         "Therapy": "Other drugs, before a JAK inhibitor or along with it.",
         "AdverseEventCategory": "What adverse events are counted as.",
+        "OntologyCode": "What other ontologies call these terms; only as a copy was read.",
     },
     "Reviews and collections": {
         "Collection": "Bodies of evidence: published, or simulated. Numbers never cross.",

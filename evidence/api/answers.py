@@ -12,6 +12,7 @@ from django.http import QueryDict
 from .. import summaries
 from ..charts import Chart, forest_chart
 from ..charts.registry import CHARTS, build_chart
+from ..downloads.differences import AskedDifferences
 from ..downloads.release_status import release_status
 from ..downloads.rows import evidence_kind
 from ..models import Collection, Release
@@ -30,14 +31,15 @@ from ..questions.parsing import ParsedRequest
 from ..questions.question import Question
 from ..questions.vocabulary import Vocabulary
 from ..summaries import AgeAndSex, Answer, Share, run_summaries
-from ..tables import TABLES, TIDY, Batch, Column, Table, page_records, read_batches
+from ..tables import FILE_TABLES, TIDY, Batch, Column, Table, page_records, read_batches
 from ..tables.column import SEPARATOR
 from ..tables.dictionary import Entry, bundle_entries, dictionary_entries
+from ..tables.ontology_codes import ontology_code_rows
 from .params import PageOfList, make_cursor
 
 Absolute = Callable[[str], str]  # a path on this host -> an address
-# The tables that have a list here: those of pages, and where each value comes from.
-LISTED = TABLES | {"provenance": TIDY["provenance"].table}
+# The tables that have a list here: those that have a file, and where each value comes from.
+LISTED = FILE_TABLES | {"provenance": TIDY["provenance"].table}
 
 
 def collection_head(collection: Collection) -> dict:
@@ -126,7 +128,7 @@ def row_cells(columns: list[Column], batch: Batch) -> list:
 
 def split_lists(column: Column, values: list, reasons: list[str]) -> list:
     """Lists as lists; a value in them that is not known is null."""
-    if not column.lookup:
+    if not column.is_list:
         return values
     return [
         value and [None if item == reason else item for item in value.split(SEPARATOR)]
@@ -340,6 +342,8 @@ def collection_json(collection: Collection, absolute: Absolute) -> dict:
         "charts": {name: absolute(f"{base}charts/{name}/") for name in CHARTS},
         "phenopackets": absolute(f"/{collection.slug}/phenopackets.json"),
         "bundle": absolute(f"/{collection.slug}/bundle.zip"),
+        "bundle_sqlite": absolute(f"/{collection.slug}/bundle.sqlite"),
+        "bundle_parquet": absolute(f"/{collection.slug}/bundle.parquet.zip"),
     }
 
 
@@ -371,10 +375,13 @@ def releases_json(absolute: Absolute) -> dict:
         "releases": [
             {
                 "release": release.number,
+                "identifier": release.identifier,
+                "archives_removed": release.pruned_because or None,
                 "released_at": release.released_at.isoformat(),
                 "data_version": release.data_version,
                 "content_hash": release.content_hash,
                 "notes": release.notes,
+                "differences": absolute(f"/api/v1/releases/{release.number}/changes/"),
                 "collections": [
                     {
                         "collection": released.slug,
@@ -394,15 +401,55 @@ def releases_json(absolute: Absolute) -> dict:
     }
 
 
+def differences_json(
+    asked: AskedDifferences, page: int, size: int, query_params: QueryDict, absolute: Absolute
+) -> dict:
+    """One page of what differs between two releases."""
+    found, start = asked.differences, (page - 1) * size
+    kinds = {released.slug: evidence_kind(released) for released in asked.collections}
+
+    def page_url(number: int) -> str:
+        pairs = [(name, value) for name, value in query_params.items() if name != "page"]
+        if number > 1:
+            pairs.append(("page", str(number)))
+        path = f"/api/v1/releases/{asked.release.number}/changes/"
+        return absolute(f"{path}?{urlencode(pairs)}" if pairs else path)
+
+    return {
+        "release": asked.release.number,
+        "since": asked.since and asked.since.number,
+        "count": len(found),
+        "next": page_url(page + 1) if start + size < len(found) else None,
+        "previous": page_url(page - 1) if page > 1 else None,
+        "not_compared": [f"{table}.{column}" for table, column in asked.left_out],
+        "new_collections": [released.slug for released in asked.new_collections],
+        "results": [
+            {
+                "collection": each.collection,
+                "evidence_kind": kinds[each.collection],
+                "table": each.table,
+                "study": each.study,
+                "record": dict(each.key),
+                "change": each.change,
+                "field": each.field,
+                "before": each.before,
+                "after": each.after,
+            }
+            for each in found[start : start + size]
+        ],
+    }
+
+
 def dictionary_json() -> dict:
-    """The data dictionary of the lists."""
-    of_bundle = [entries for entries in bundle_entries() if entries[0].noun not in TABLES]
+    """The data dictionary of the lists, and the codes other ontologies have for terms."""
+    of_bundle = [entries for entries in bundle_entries() if entries[0].noun not in FILE_TABLES]
     return {
         "lists": [
             {"list": table.noun, "fields": list(map(field_json, columns))}
             for table, columns in [*dictionary_entries(), *of_bundle]
             if table.noun in LISTED
-        ]
+        ],
+        "ontology_codes": ontology_code_rows(),
     }
 
 

@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_safe
 from drf_spectacular.generators import SchemaGenerator
 
+from ..downloads.file_names import attachment_header
 from ..questions.filters import FILTERS, SETS
 from ..questions.request_checks import accept_params, head_response
 from .params import RELEASE
@@ -56,6 +57,25 @@ class Address:
         return [
             parameter for parameter in self.parameters if parameter.name not in QUESTION_PARAMETERS
         ]
+
+
+ANALYSES = settings.BASE_DIR / "docs" / "analysis"
+# How the examples of an analysis are sent, by the ending of their names.
+EXAMPLE_TYPES = {
+    ".R": "text/plain; charset=utf-8",
+    ".ipynb": "application/x-ipynb+json; charset=utf-8",
+}
+
+
+@require_safe
+@accept_params(file=True)
+def analysis_example(request: HttpRequest, name: str) -> HttpResponse:
+    """A script or notebook of docs/analysis, to run elsewhere."""
+    path = ANALYSES / name
+    headers = attachment_header(name)
+    return head_response(request, EXAMPLE_TYPES[path.suffix], headers) or HttpResponse(
+        path.read_bytes(), content_type=EXAMPLE_TYPES[path.suffix], headers=headers
+    )
 
 
 @require_safe

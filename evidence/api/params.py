@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from django.core.exceptions import NON_FIELD_ERRORS
-from django.http import QueryDict
+from django.http import Http404, QueryDict
 
-from ..downloads.release_status import requested_release
+from ..downloads.differences import WORDS as DIFFERENCE_WORDS
+from ..downloads.differences import AskedDifferences, asked_differences
+from ..downloads.release_status import release_by_number, requested_release
 from ..models import Collection
 from ..models.choices import Item
 from ..models.consistency import current_version
@@ -30,6 +32,7 @@ FOREST = ("item", "shared")  # parameters of a forest plot beside the filters
 RULES = ("rule",)  # parameters of the rules beside the filters
 SIDES = ("a", "b")  # parameters of a comparison, each a question as a query string
 RELEASE = "release"
+PAGES_BY_NUMBER = ("page", "page_size")  # of what never changes, so that a number is a place
 
 
 def parse_api_request(
@@ -196,6 +199,43 @@ def forest_words(data: QueryDict, parsed: ParsedRequest) -> tuple[str, bool]:
         )
     raise_if_refused(errors)
     return item, shared == "yes"
+
+
+def parse_differences(data: QueryDict, number: int) -> tuple[AskedDifferences, int, int]:
+    """The differences a request asks for, which page of them, and rows of a page.
+
+    Raises Http404 for an unknown release, and Refused for wrong parameters or archives that cannot
+    be compared.
+    """
+    release = release_by_number(number)
+    if release is None:
+        raise Http404("There is no such release.")
+    errors = [
+        (name, f"“{truncate_text(name)}” is no parameter of this address.")
+        for name in data
+        if name not in (*DIFFERENCE_WORDS, *PAGES_BY_NUMBER)
+    ]
+    errors += [
+        (name, f"“{truncate_text(name)}” is empty. Leave it out.")
+        for name, values in data.lists()
+        if "" in values
+    ]
+    errors += [
+        (name, f"“{name}” is given more than once.")
+        for name in PAGES_BY_NUMBER
+        if len(set(data.getlist(name))) > 1
+    ]
+    size, page = data.get("page_size") or str(DEFAULT_SIZE), data.get("page") or "1"
+    if not (PAGE_SIZE.fullmatch(size) and int(size) <= LARGEST_SIZE):
+        errors.append(("page_size", f"“page_size” is a whole number from 1 to {LARGEST_SIZE}."))
+    if not PAGE_SIZE.fullmatch(page):
+        errors.append(("page", "“page” is a whole number from 1."))
+    raise_if_refused(errors)
+    asked = asked_differences(release, data)
+    raise_if_refused([("", problem) for problem in asked.problems])
+    if asked.refused:
+        raise Refused(409, asked.refused)
+    return asked, int(page), int(size)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,9 @@ from django.http import QueryDict
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 
 from ..charts.registry import CHARTS
+from ..downloads.differences import CHANGES, asked_differences
+from ..downloads.metadata import CODE_LICENCE, DATA_LICENCE
+from ..downloads.release_status import release_by_number
 from ..models import Collection, JAKInhibitor, Patient, Release, Review, Study
 from ..models.choices import Item, Match
 from ..models.consistency import all_collections
@@ -16,7 +19,7 @@ from ..questions.vocabulary import vocabulary
 from ..statistics import ALL_RULES, DEFAULT_RULE
 from ..summaries import collection_flow
 from ..summaries.forest import MEASURE
-from ..tables import Table
+from ..tables import TIDY, Table
 from . import analyses, answers, records, reference
 from .params import DEFAULT_SIZE, LARGEST_SIZE, SIDES, page_of_list, parse_api_request, parse_sides
 from .shapes import ProblemShape
@@ -26,16 +29,18 @@ VOCABULARY = "x-vocabulary"
 PROBLEM = {
     400: "A parameter is wrong; `errors` says which and why. No rows are given.",
     404: "There is no such collection or address.",
+    409: "The release the request names cannot be asked, or the data have changed since the first "
+    "page.",
     410: "The record was withdrawn; `detail` says why, and where to go instead.",
-    409: "The data have changed: since the release the request names, or since the first page.",
     429: "Too many requests in a minute; `Retry-After` says when to come again.",
 }
 
 
 SLUG = r"^[-a-zA-Z0-9_]+$"  # of what is named in an address
 CURSOR = r"^[A-Za-z0-9_-]+$"
-LARGEST_RELEASE = 999_999_999  # nine digits, as an address takes
-OF_PATIENTS = ("patients", "treatments", "outcomes", "adverse-events")  # lists with a patient a row
+LARGEST_NUMBER = 999_999_999  # nine digits, as an address takes them
+# lists with a patient a row
+OF_PATIENTS = ("patients", "treatments", "courses", "outcomes", "adverse-events")
 NO_NUL = r"^[^\u0000]*$"  # a text without the character that no database takes
 WORDS = r"^\s*[^\s\u0000]+(\s+[^\s\u0000]+){0,9}\s*$"  # one to ten words
 
@@ -115,9 +120,9 @@ def filter_parameters() -> list[OpenApiParameter]:
 
 def release_parameter() -> OpenApiParameter:
     description = (
-        "The number of a release. The answer is of its data, or 409 when they have changed since."
+        "The number of a release. It gives the answer, or 409 says why it cannot be asked."
     )
-    schema = {"type": "integer", "minimum": 1, "maximum": LARGEST_RELEASE}
+    schema = {"type": "integer", "minimum": 1, "maximum": LARGEST_NUMBER}
     return query_parameter("release", description, schema)
 
 
@@ -167,6 +172,32 @@ def compare_parameters() -> list[OpenApiParameter]:
     return [
         *(query_parameter(side, description, schema, required=True) for side in SIDES),
         release_parameter(),
+    ]
+
+
+def difference_parameters() -> list[OpenApiParameter]:
+    """The words that the differences of a release take."""
+    text = {"type": "string", "minLength": 1, "pattern": NO_NUL}
+    return [
+        query_parameter(
+            "since",
+            "The number of an earlier release to compare with; by default the one before.",
+            {"type": "integer", "minimum": 1, "maximum": LARGEST_NUMBER},
+        ),
+        query_parameter("collection", "Only of this collection.", text),
+        query_parameter("table", "Only of this table.", {"type": "string", "enum": list(TIDY)}),
+        query_parameter("study", "Only of records of this study.", text),
+        query_parameter("change", "Only these changes.", {"type": "string", "enum": list(CHANGES)}),
+        query_parameter(
+            "page",
+            "Which page.",
+            {"type": "integer", "minimum": 1, "maximum": LARGEST_NUMBER, "default": 1},
+        ),
+        query_parameter(
+            "page_size",
+            "Differences of a page.",
+            {"type": "integer", "minimum": 1, "maximum": LARGEST_SIZE, "default": DEFAULT_SIZE},
+        ),
     ]
 
 
@@ -233,6 +264,7 @@ LINKS: dict[str, dict[str, dict[str, str]]] = {
     "study": {"patient": PATH_COLLECTION | {"patient": "$response.body#/patients/0"}},
     "completeness": {"study": PATH_COLLECTION | {"study": "$response.body#/studies/0/study"}},
     "rules": {"patient": PATH_COLLECTION | {"patient": "$response.body#/results/0/patient"}},
+    "releases": {"differences": {"number": "$response.body#/releases/0/release"}},
     "inhibitors": {"inhibitor": {"inhibitor": "$response.body#/inhibitors/0/inhibitor"}},
     "inhibitor": {"collection": {"collection": "$response.body#/results/0/collection"}},
     "reviews": {"review": {"review": "$response.body#/reviews/0/review"}},
@@ -246,8 +278,8 @@ LINKS: dict[str, dict[str, dict[str, str]]] = {
 
 
 def with_values(result: dict, generator, request, public) -> dict:
-    """Fills in the values parameters take, where each answer leads, and an example of each answer.
-    A hook of drf-spectacular.
+    """Fills in the licence, the values parameters take, where each answer leads, and an example of
+    each answer. A hook of drf-spectacular.
     """
     for methods in result["paths"].values():
         for operation in methods.values():
@@ -256,14 +288,20 @@ def with_values(result: dict, generator, request, public) -> dict:
                     target: {"operationId": target, "parameters": parameters}
                     for target, parameters in links.items()
                 }
+    result["info"]["license"] = {
+        "name": f"{DATA_LICENCE.identifier} (the data); {CODE_LICENCE.identifier} (the code)",
+        "url": DATA_LICENCE.url,
+    }
     collections = all_collections()
     if not collections:
         return result
     terms = vocabulary(collections[0]).terms
+    numbers = list(Release.objects.values_list("number", flat=True))
     known_values = {
         "collection": [collection.slug for collection in collections],
         "name": list(CHARTS),
-        "release": list(Release.objects.values_list("number", flat=True)),
+        "release": numbers,
+        "number": numbers,
         "inhibitor": list(JAKInhibitor.objects.filter(named=True).values_list("slug", flat=True)),
         "review": list(Review.objects.values_list("slug", flat=True)),
     }
@@ -278,12 +316,13 @@ def with_values(result: dict, generator, request, public) -> dict:
                 in_path, name = parameter["in"] == "path", parameter["name"]
                 if known_values.get(name) and (in_path or name == "release"):
                     schema["enum"] = known_values[name]
-                elif in_path:
+                elif in_path and schema["type"] == "string":
                     schema["pattern"] = SLUG
                     if example := known_examples.get(name):
                         parameter["example"] = example.slug
             content = operation["responses"]["200"]["content"]["application/json"]
-            content["example"] = example_response(path, collections[0])
+            if example := example_response(path, collections[0], numbers):
+                content["example"] = example
     return result
 
 
@@ -295,8 +334,8 @@ def first_records(collection: Collection) -> dict[str, Patient | Study | None]:
     }
 
 
-def example_response(path: str, collection: Collection) -> dict:
-    """The answer of an address now, its lists cut short, as if asked at example.org; nothing where
+def example_response(path: str, collection: Collection, releases: list[int]) -> dict:
+    """The answer of an address now, its lists cut short, as if asked at example.org; empty where
     what it is of is not there.
     """
     empty = QueryDict()
@@ -312,6 +351,17 @@ def example_response(path: str, collection: Collection) -> dict:
         return {
             "": lambda: answers.api_root(absolute_url),
             "releases": lambda: answers.releases_json(absolute_url),
+            "releases/{number}/changes": lambda: (
+                answers.differences_json(
+                    asked_differences(release_by_number(releases[0]), empty),
+                    1,
+                    1,
+                    empty,
+                    absolute_url,
+                )
+                if releases
+                else {}
+            ),
             "dictionary": answers.dictionary_json,
             "inhibitors": lambda: reference.inhibitors_json(absolute_url),
             "inhibitors/{inhibitor}": lambda: (

@@ -4,8 +4,10 @@ together.
 
 from rest_framework import serializers as s
 
+from ..downloads.differences import CHANGES
 from ..summaries.forest import LEFT_OUT
 from ..tables import Column, Table
+from ..tables.ontology_codes import COLUMNS
 from .answers import LISTED
 
 
@@ -241,6 +243,8 @@ CollectionShape = make_component(
     charts=s.DictField(child=s.URLField()),
     phenopackets=s.URLField(),
     bundle=s.URLField(),
+    bundle_sqlite=s.URLField(),
+    bundle_parquet=s.URLField(),
 )
 Start = make_component(
     "Start",
@@ -288,13 +292,58 @@ ArchiveShape = make_component(
 ReleaseEntry = make_component(
     "ReleaseEntry",
     release=integer_field(),
+    identifier=text_field(
+        "Names the release wherever it is; empty of those made before there were any.",
+        allow_blank=True,
+    ),
+    archives_removed=text_field(
+        "Why its archives are not kept any more; null while they are.", allow_null=True
+    ),
     released_at=s.DateTimeField(),
     data_version=integer_field(),
     content_hash=text_field(),
     notes=text_field(allow_blank=True),
+    differences=s.URLField(help_text="What differs from the release before, value by value."),
     collections=ArchiveShape(many=True),
 )
 Releases = make_component("Releases", releases=ReleaseEntry(many=True))
+DifferenceShape = make_component(
+    "Difference",
+    collection=text_field(),
+    evidence_kind=text_field(KIND),
+    table=text_field("The table of the bundle."),
+    study=text_field("The study the record belongs to."),
+    record=s.DictField(
+        child=s.CharField(), help_text="What makes the record unique in its table, by column."
+    ),
+    change=s.ChoiceField(choices=CHANGES),
+    field=text_field(
+        "The column; empty for a record that was added or removed and is its key alone.",
+        allow_blank=True,
+    ),
+    before=text_field(
+        "As the file of the earlier release writes it; empty where it had nothing.",
+        allow_blank=True,
+    ),
+    after=text_field("The same of the later release.", allow_blank=True),
+)
+Differences = make_component(
+    "Differences",
+    release=integer_field("The later release."),
+    since=integer_field("The earlier release; null where there is none.", allow_null=True),
+    count=integer_field("How many differences there are, on all pages."),
+    next=s.URLField(allow_null=True),
+    previous=s.URLField(allow_null=True),
+    not_compared=s.ListField(
+        child=s.CharField(),
+        help_text="Columns that only one of the two archives has, as table.column: that is a "
+        "change of Casebook, of no record.",
+    ),
+    new_collections=s.ListField(
+        child=s.CharField(), help_text="Collections the earlier release does not hold."
+    ),
+    results=DifferenceShape(many=True),
+)
 FieldShape = make_component(
     "Field",
     field=text_field(),
@@ -308,7 +357,20 @@ FieldShape = make_component(
     source=text_field(),
 )
 Fields = make_component("Fields", list=text_field(), fields=FieldShape(many=True))
-Dictionary = make_component("Dictionary", lists=Fields(many=True))
+OntologyCodeShape = make_component(
+    "OntologyCode",
+    **{
+        name: text_field(meaning, allow_blank=name == "note")
+        for name, (_, meaning) in COLUMNS.items()
+    },
+)
+Dictionary = make_component(
+    "Dictionary",
+    lists=Fields(many=True),
+    ontology_codes=OntologyCodeShape(
+        many=True, help_text="The codes other ontologies have for terms; only as a copy was read."
+    ),
+)
 Fault = make_component(
     "Fault",
     parameter=text_field("The parameter that is wrong.", required=False),
@@ -332,7 +394,7 @@ def column_field(column: Column) -> s.Field:
     options = {"help_text": help_text, "allow_null": True, "required": False}
     if column.numeric:
         return s.IntegerField(**options) if column.whole else s.FloatField(**options)
-    if column.lookup:
+    if column.is_list:
         return s.ListField(child=s.CharField(allow_null=True), **options)
     return s.CharField(**options)
 

@@ -8,6 +8,7 @@ from .errors import nothing_here
 urlpatterns = [
     path("v1/", views.Start.as_view(), name="api"),
     path("v1/releases/", views.Releases.as_view(), name="api_releases"),
+    path("v1/releases/<int:number>/changes/", views.Differences.as_view(), name="api_differences"),
     path("v1/dictionary/", views.Dictionary.as_view(), name="api_dictionary"),
     path("v1/inhibitors/", record_views.Inhibitors.as_view(), name="api_inhibitors"),
     path(

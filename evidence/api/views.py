@@ -22,6 +22,7 @@ from .params import (
     forest_words,
     page_of_list,
     parse_api_request,
+    parse_differences,
     parse_record_request,
     parse_sides,
     refuse_parameters,
@@ -29,6 +30,7 @@ from .params import (
 )
 from .schema import (
     compare_parameters,
+    difference_parameters,
     filter_parameters,
     forest_parameters,
     list_parameters,
@@ -87,6 +89,26 @@ class Releases(Read):
         """
         refuse_parameters(request.query_params)
         return self.make_answer(lambda: answers.releases_json(request.build_absolute_uri))
+
+
+class Differences(Read):
+    @extend_schema(
+        operation_id="differences",
+        tags=["What there is"],
+        parameters=difference_parameters(),
+        responses=response_schemas(
+            shapes.Differences, "What differs, value by value.", 400, 404, 409
+        ),
+    )
+    def get(self, request: HttpRequest, number: int) -> Response:
+        """What differs between a release and an earlier one: record, field, before and after, from
+        the archives of both.
+        """
+        params = request.query_params
+        asked, page, size = parse_differences(params, number)
+        return self.make_answer(
+            lambda: answers.differences_json(asked, page, size, params, request.build_absolute_uri)
+        )
 
 
 class Dictionary(Read):

@@ -24,6 +24,7 @@ from ..models import (
     Judgement,
     Manifestation,
     Measure,
+    OntologyCode,
     PrintedFigure,
     Review,
     SecondEntry,
@@ -41,7 +42,15 @@ from .fixture_files import SHARED_FILES, BrokenFixture, fixture_text
 from .opening import open_for_files
 
 # Files of what no study owns, with the models in them in loading order.
-VOCABULARY = (Indication, Manifestation, Autoantibody, AdverseEventCategory, Therapy, Measure)
+VOCABULARY = (
+    Indication,
+    Manifestation,
+    Autoantibody,
+    AdverseEventCategory,
+    Therapy,
+    Measure,
+    OntologyCode,
+)
 SHARED = dict(
     zip(
         SHARED_FILES,

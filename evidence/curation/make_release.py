@@ -2,73 +2,118 @@
 hash over all.
 """
 
-import csv
-import io
 import tempfile
 from collections.abc import Iterator
 from hashlib import sha256
 from typing import BinaryIO
+from uuid import uuid4
 from zipfile import ZipFile
 
 from django.db import transaction
 from django.utils import timezone
 
 from ..downloads import Bundle
+from ..downloads.archives import SPOOLED, opened_archive, rows_of
+from ..downloads.differences import ADDED, CHANGED, CHANGES, REMOVED, compared_columns
 from ..downloads.release_status import ReleaseStatus, combined_hash, content_hash
 from ..models import ArchivePart, Collection, DataVersion, Release, ReleasedCollection
 from ..models.consistency import consistent_read
+from ..models.past_state import MAX_PATIENTS, keep_records
 from ..models.release import PART
 from ..questions.question import Question
 from ..questions.vocabulary import vocabulary
 from ..tables import TIDY, Tidy
 from .generation import is_generated
 from .integrity import integrity_issues
-
-# bytes of an archive kept in memory while it is compared; a larger one goes through a file
-SPOOLED = 32 << 20
-# the same in every row, so no change of a record
-COMMON = {"empty_means", "collection", "evidence_kind"}
+from .shipped_releases import shipped_release
 
 
 class CannotRelease(ValueError):
     """Why there is no release, for a curator to read."""
 
 
-def make_release(notes: str = "") -> Release:
-    """Makes the next release, in one transaction.
+def make_release(notes: str = "", *, needs_shipped: bool = False) -> Release:
+    """Makes the next release, in one transaction. Evidence that comes with Casebook as a release
+    becomes that release: its number, date, identifier and notes are those of the fixture.
+
+    With `needs_shipped`, no other release is made.
 
     Raises CannotRelease while `check_evidence` finds anything, where nothing has changed since the
     last release, and where there is nothing to release.
     """
     with transaction.atomic(), consistent_read():
         version = DataVersion.objects.select_for_update().filter(pk=1).first()
-        collections = [
-            collection for collection in Collection.objects.all() if not is_generated(collection)
-        ]
-        if version is None or not collections:
-            raise CannotRelease("There is no evidence to release.")
-        if issues := integrity_issues():
-            raise CannotRelease(
-                "The evidence has faults:\n" + "\n".join(f"  {issue}" for issue in issues)
-            )
+        collections = collections_to_release()
+        digests = content_to_release()
         previous = Release.objects.first()
-        release = Release(
-            number=previous.number + 1 if previous else 1,
-            released_at=timezone.now(),
-            data_version=version.number,
-            notes=notes,
-        )
-        digests = {collection.slug: content_hash(collection) for collection in collections}
-        release.content_hash = combined_hash(digests.items())
-        if previous and previous.content_hash == release.content_hash:
+        content = combined_hash(digests.items())
+        if previous and previous.content_hash == content:
             raise CannotRelease(
                 f"Nothing has changed since {previous}: its content is {previous.content_hash}."
             )
+        number = previous.number + 1 if previous else 1
+        shipped = shipped_release(digests, number)
+        if shipped is None and needs_shipped:
+            raise CannotRelease("The evidence is not that of a release that comes with Casebook.")
+        release = Release(
+            number=shipped.number if shipped else number,
+            released_at=shipped.released_at if shipped else timezone.now(),
+            identifier=shipped.identifier if shipped else uuid4().urn,
+            data_version=version.number,
+            notes=shipped.notes if shipped else notes,
+            content_hash=content,
+        )
         release.save()
         for collection in collections:
             store_archive(release, previous, collection, digests[collection.slug], version)
         version.released(release.number)
+        keep_small(release, collections)
     return release
+
+
+def collections_to_release() -> list[Collection]:
+    """All but those drawn by `generate_cohort`."""
+    return [collection for collection in Collection.objects.all() if not is_generated(collection)]
+
+
+def content_to_release() -> dict[str, str]:
+    """The content hash of each collection to be released. Raises CannotRelease where there is
+    nothing, or `check_evidence` finds anything.
+    """
+    collections = collections_to_release()
+    if not collections or not DataVersion.objects.filter(pk=1).exists():
+        raise CannotRelease("There is no evidence to release.")
+    if issues := integrity_issues():
+        raise CannotRelease(
+            "The evidence has faults:\n" + "\n".join(f"  {issue}" for issue in issues)
+        )
+    return {collection.slug: content_hash(collection) for collection in collections}
+
+
+def keep_small(release: Release, collections: list[Collection]) -> None:
+    """Keeps the records of a release that is small enough to be asked."""
+    rows = release.collections.values_list("rows", flat=True)
+    if sum(dict(tables).get("patients", 0) for tables in rows) <= MAX_PATIENTS:
+        keep_records(release, collections)
+
+
+def keep_latest() -> bool:
+    """Keeps the records of the latest release where a version of Casebook that kept none made it,
+    and nothing has changed since. Whether it did.
+    """
+    with transaction.atomic(), consistent_read():
+        version = DataVersion.objects.select_for_update().filter(pk=1).first()
+        release = Release.objects.first()
+        if release is None or release.is_pruned or hasattr(release, "records"):
+            return False
+        slugs = set(release.collections.values_list("slug", flat=True))
+        collections = list(Collection.objects.filter(slug__in=slugs))
+        digests = [(collection.slug, content_hash(collection)) for collection in collections]
+        if combined_hash(digests) != release.content_hash:
+            return False
+        keep_small(release, collections)
+        version.released(release.number)
+    return True
 
 
 def bundle_of(collection: Collection, status: ReleaseStatus) -> Bundle:
@@ -123,60 +168,36 @@ def count_changes(
     previous: Release | None, slug: str, archive_file: BinaryIO
 ) -> dict[str, dict[str, int]]:
     """How many rows of each table were added, changed and removed since a release; tables without
-    any are left out.
+    any are left out, and all where the archive before is not kept any more.
     """
     previous_collection = previous and previous.collections.filter(slug=slug).first()
-    if previous_collection is None:
+    if previous_collection is None or previous.is_pruned:
         return {}
     changes = {}
-    with tempfile.SpooledTemporaryFile(SPOOLED) as file:
-        file.writelines(previous_collection.pieces())
-        with ZipFile(file) as previous_archive, ZipFile(archive_file) as archive:
-            for tidy in TIDY.values():
-                if any(counts := changed_rows(tidy, previous_archive, archive).values()):
-                    changes[tidy.noun] = dict(
-                        zip(("added", "changed", "removed"), counts, strict=True)
-                    )
+    with opened_archive(previous_collection) as before, ZipFile(archive_file) as archive:
+        for tidy in TIDY.values():
+            if any(counts := changed_rows(tidy, before, archive).values()):
+                changes[tidy.noun] = dict(zip(CHANGES, counts, strict=True))
     return changes
 
 
-def changed_rows(tidy: Tidy, previous_archive: ZipFile, archive: ZipFile) -> dict[str, int]:
-    """Counts by comparing the columns both have, so that a column added to Casebook is no change of
-    every record.
-    """
-    path = f"{tidy.noun}.csv"
-    columns = [
-        name
-        for name in header_of(previous_archive, path)
-        if name in header_of(archive, path) and name not in COMMON
-    ]
+def changed_rows(tidy: Tidy, before: ZipFile, archive: ZipFile) -> dict[str, int]:
+    """Counts by comparing the columns both have."""
+    columns = compared_columns(tidy, before, archive)
     old_rows, new_rows = (
-        dict(rows_of(either_archive, path, tidy.key, columns))
-        for either_archive in (previous_archive, archive)
+        dict(row_digests(either_archive, tidy, columns)) for either_archive in (before, archive)
     )
     return {
-        "added": len(new_rows.keys() - old_rows.keys()),
-        "changed": sum(
+        ADDED: len(new_rows.keys() - old_rows.keys()),
+        CHANGED: sum(
             1 for key in new_rows.keys() & old_rows.keys() if new_rows[key] != old_rows[key]
         ),
-        "removed": len(old_rows.keys() - new_rows.keys()),
+        REMOVED: len(old_rows.keys() - new_rows.keys()),
     }
 
 
-def header_of(archive: ZipFile, path: str) -> list[str]:
-    if path not in archive.namelist():
-        return []
-    with archive.open(path) as file:
-        return next(csv.reader(io.TextIOWrapper(file, "utf-8", newline="")))
-
-
-def rows_of(
-    archive: ZipFile, path: str, key: tuple[str, ...], columns: list[str]
-) -> Iterator[tuple[tuple, bytes]]:
+def row_digests(archive: ZipFile, tidy: Tidy, columns: list[str]) -> Iterator[tuple[tuple, bytes]]:
     """Each row's key, and a short digest of what else it says."""
-    if path not in archive.namelist():
-        return
-    with archive.open(path) as file:
-        for row in csv.DictReader(io.TextIOWrapper(file, "utf-8", newline="")):
-            other_values = "\x00".join(row[name] for name in columns)
-            yield tuple(row[name] for name in key), sha256(other_values.encode()).digest()[:16]
+    for row in rows_of(archive, f"{tidy.noun}.csv"):
+        other_values = "\x00".join(row[name] for name in columns)
+        yield tuple(row[name] for name in tidy.key), sha256(other_values.encode()).digest()[:16]

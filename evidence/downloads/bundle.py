@@ -7,16 +7,33 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+from itertools import islice
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 from ..models.consistency import consistent_read
 from ..questions.filters import FILTERS, describe_parts_not_asked, describe_question
 from ..questions.question import Question
 from ..questions.vocabulary import Vocabulary
 from ..summaries import pluralize
-from ..tables import TABLES, TIDY, Table, Tidy, order_records
-from ..tables.dictionary import HEADER, Entry, bundle_entries, column_entry, common_entries
-from .citations import LICENCE, citation_text
+from ..tables import BUNDLED, TABLES, Table, Tidy, order_records
+from ..tables.column import BATCH
+from ..tables.dictionary import HEADER, Entry, bundle_entries
+from ..tables.ontology_codes import FILE as CODES
+from ..tables.ontology_codes import ontology_code_entries
+from .citations import citation_text
+from .code_table import code_lines, code_resource
+from .metadata import (
+    CRATE_FILE,
+    CREATOR,
+    DATA_LICENCE,
+    LICENCE,
+    CrateFile,
+    DatasetDescription,
+    datacite_record,
+    describe_dataset,
+    ro_crate,
+)
+from .redcap import redcap_data, redcap_dictionary
 from .release_status import ReleaseStatus, release_status
 from .rows import (
     CsvLines,
@@ -30,13 +47,27 @@ from .rows import (
 
 # the date of every entry: when it was made does not belong to what it holds
 EPOCH = (1980, 1, 1, 0, 0, 0)
-WIDE = "patients-wide.csv"
+MANIFEST = "manifest.json"
+STORED = ".parquet"  # compressed already
+UNIX = 3  # the system the entries' permissions are of, wherever the file is made
 MISSING = ["", "not reported", "not extracted"]
 NOT_ASKED = """
 Not asked of groups: {parts}
   Groups have no one value or no complete list for {these}. Those on a JAK inhibitor that the other parts of the question
   find may hold patients like these; comparators hold nobody on one. They are here with their studies: {files}
 """  # noqa: E501
+# what the files that hold no rows of a table are
+EXPLAINED = {
+    "dictionary.csv": "What each column means",
+    "redcap-dictionary.csv": "The columns of courses.csv in the layout of REDCap's data dictionary",
+    "redcap-data.csv": "The rows of courses.csv in the layout of that dictionary",
+    "studies.ris": "The studies, to be cited, as RIS",
+    "studies.bib": "The studies, to be cited, as BibTeX",
+    "README.txt": "What this is and how to read it",
+    "datapackage.json": "Types and keys, as a Frictionless Data Package",
+    "datacite.json": "Title, creators, licence and sources, as DataCite has them",
+    MANIFEST: "Rows and SHA-256 of every file, the question and the release",
+}
 TYPES = {"number": "number", "code": "string", "text": "string"}
 
 
@@ -83,7 +114,7 @@ class Bundle:
 
     def pieces(self) -> Iterator[bytes]:
         with ZipFile(self.pipe, "w") as archive:
-            for tidy in TIDY.values():
+            for tidy in BUNDLED.values():
                 not_asked = self.not_asked(tidy.table)
                 yield from self.write_file(
                     archive,
@@ -93,44 +124,54 @@ class Bundle:
                     not_asked=not_asked,
                 )
             yield from self.write_file(
-                archive, WIDE, self.table_lines(TABLES["patients"]), counted=True
-            )
-            yield from self.write_file(
                 archive, "dictionary.csv", self.dictionary_lines(), counted=True
             )
+            for path, rows in (
+                ("redcap-dictionary.csv", redcap_dictionary()),
+                ("redcap-data.csv", redcap_data(self.question)),
+            ):
+                yield from self.write_file(archive, path, csv_texts(rows))
+            studies = list(TABLES["studies"].records(self.question).order_by("slug"))
             if not self.question.collection.is_simulated:
-                studies = list(TABLES["studies"].records(self.question).order_by("slug"))
                 not_asked = self.not_asked(TABLES["studies"])
                 for citation_format in ("ris", "bib"):
                     text = citation_text(studies, citation_format, self.question)
                     yield from self.write_file(
                         archive, f"studies.{citation_format}", [(text, 0)], not_asked=not_asked
                     )
+            yield from self.write_file(archive, CODES, code_lines(), counted=True)
+            dataset = describe_dataset(self.question, self.vocabulary, self.status, studies)
             yield from self.write_file(archive, "README.txt", [(self.readme_text(), 0)])
-            yield from self.write_file(
-                archive, "datapackage.json", [(written_json(self.data_package()), 0)]
-            )
-            yield from self.write_file(
-                archive, "manifest.json", [(written_json(self.manifest_content()), 0)]
-            )
+            for path, write_content in (
+                ("datapackage.json", lambda: self.data_package(dataset)),
+                ("datacite.json", lambda: datacite_record(dataset)),
+                (CRATE_FILE, lambda: ro_crate(dataset, self.crate_files())),
+                (MANIFEST, self.manifest_content),
+            ):
+                yield from self.write_file(archive, path, [(written_json(write_content()), 0)])
         yield from self.pipe.take_chunks()
 
     def write_file(
         self,
         archive: ZipFile,
         path: str,
-        texts: Iterable[tuple[str, int]],
+        texts: Iterable[tuple[str | bytes, int]],
         *,
         counted: bool = False,
         not_asked: Sequence[str] = (),
     ) -> Iterator[bytes]:
-        """Writes one file from pieces of text, each with the number of its rows."""
+        """Writes one file from pieces of text, or of bytes that are compressed already, each with
+        the number of its rows.
+        """
         info = ZipInfo(path, EPOCH)
-        info.compress_type, info.external_attr = ZIP_DEFLATED, 0o644 << 16
+        # What names a release is the same file everywhere; what a compressor makes of it is not.
+        stored = self.status.is_released or path.endswith(STORED)
+        info.compress_type = ZIP_STORED if stored else ZIP_DEFLATED
+        info.external_attr, info.create_system = 0o644 << 16, UNIX
         digest, size, rows = sha256(), 0, 0
         with archive.open(info, "w", force_zip64=True) as file:
             for text, number in texts:
-                chunk = text.encode()
+                chunk = text.encode() if isinstance(text, str) else text
                 file.write(chunk)
                 digest.update(chunk)
                 size, rows = size + len(chunk), rows + number
@@ -159,24 +200,13 @@ class Bundle:
         """The parts of the question that were not asked of all rows of a table, in words."""
         return table.in_words(self.question, self.vocabulary).not_asked
 
-    def dictionary_entries(self) -> list[tuple[str, list[Entry]]]:
-        """Every table of the bundle with its columns explained."""
-        wide_table = TABLES["patients"]
-        wide_entries = [
-            *(column_entry(wide_table, column) for column in wide_table.file_columns),
-            *common_entries(wide_table, stands_alone=False),
-        ]
-        return [
-            *((f"{table.noun}.csv", entries) for table, entries in bundle_entries()),
-            (WIDE, wide_entries),
-        ]
-
     def dictionary_lines(self) -> Iterator[tuple[str, int]]:
         rows = [
-            (path, *dictionary_entry.cells[1:])
-            for path, entries in self.dictionary_entries()
+            dictionary_entry.cells
+            for _, entries in bundle_entries()
             for dictionary_entry in entries
         ]
+        rows += [code_entry.cells for code_entry in ontology_code_entries()]
         lines = CsvLines()
         yield lines.as_text([HEADER]), 0
         yield lines.as_text([map(escape_formula, row) for row in rows]), len(rows)
@@ -217,13 +247,18 @@ Release:    {self.status.label}, {self.status.since.isoformat()}
 {not_asked if by_groups else ""}
 Files
 {file_list}
+  {CODES}: what other ontologies call the terms, with the release and the copy that were read
   datapackage.json: types and keys, as a Frictionless Data Package
+  datacite.json, {CRATE_FILE}: title, creators, licence and sources, as DataCite and RO-Crate have them
   manifest.json: rows and SHA-256 of every file
 
 How to read it
   The tables hold one fact a row. patients, treatments (patient + treatment), studies and groups (study + group)
-  join the others by columns of the same name. {WIDE} has one row for each patient instead, lists joined by
-  semicolons; of several courses it tells those that answer the question.
+  join the others by columns of the same name. patients-wide.csv has one row for each patient instead, lists joined by
+  semicolons; of several courses it tells those that answer the question. courses.csv has one row for each course, for
+  analysis: doses as numbers, first and last levels, results by domain, events counted. redcap-dictionary.csv and
+  redcap-data.csv are the same table for REDCap. vocabulary-*.csv and drugs.csv say what codes mean; they are those of
+  the day, since words are no evidence, and stay as they were only in the archive of a release.
   A patient with two courses, or two events, is one patient: count patients by patients.csv.
   An empty value is not "none". The column empty_means says whether the paper was read in full and does not say
   (not reported) or only a part of it, an abstract, a registration or a citation was read (not extracted). What was
@@ -233,21 +268,47 @@ How to read it
 {LICENCE} Do not attempt to identify anyone. Casebook informs; it does not advise.
 """  # noqa: E501
 
-    def data_package(self) -> dict:
+    def crate_files(self) -> list[CrateFile]:
+        """Every file of the bundle but the RO-Crate itself; the manifest is still to come."""
+        kind = "Simulated records" if self.question.collection.is_simulated else "Records"
+        return [
+            *(
+                CrateFile(
+                    file.path,
+                    EXPLAINED.get(file.path) or f"{kind}: {pluralize(file.rows, 'rows')}",
+                    file.bytes,
+                )
+                for file in self.files
+            ),
+            CrateFile(MANIFEST, EXPLAINED[MANIFEST]),
+        ]
+
+    def data_package(self, dataset: DatasetDescription) -> dict:
         """A Frictionless Data Package: fields with types, primary and foreign keys."""
-        wide_table = Tidy(TABLES["patients"], ("patient",), {})
-        tables = [(f"{tidy.noun}.csv", tidy) for tidy in TIDY.values()] + [(WIDE, wide_table)]
-        entries_by_path = dict(self.dictionary_entries())
+        entries = {table.noun: entries for table, entries in bundle_entries()}
         return {
             "profile": "tabular-data-package",
             "name": f"casebook-{self.question.collection.slug}",
-            "title": f"Casebook: {self.question.collection.name}",
+            "title": dataset.title,
             "description": f"{self.question_text}. {evidence_kind(self.question.collection)}",
             "version": self.status.label,
+            "keywords": list(dataset.keywords),
+            "licenses": [
+                {
+                    "name": DATA_LICENCE.identifier,
+                    "title": DATA_LICENCE.name,
+                    "path": DATA_LICENCE.url,
+                }
+            ],
+            "contributors": [{"title": CREATOR, "role": "author"}],
+            **({"sources": package_sources(dataset)} if dataset.sources else {}),
             "created": self.status.since.isoformat(),
             "resources": [
-                table_resource(path, tidy, entries_by_path[path], self.not_asked(tidy.table))
-                for path, tidy in tables
+                *(
+                    table_resource(tidy, entries[noun], self.not_asked(tidy.table))
+                    for noun, tidy in BUNDLED.items()
+                ),
+                code_resource(),
             ],
         }
 
@@ -257,27 +318,51 @@ How to read it
             "made_by": "Casebook",
             "collection": collection.slug,
             "evidence_kind": evidence_kind(collection),
-            **self.status.as_json(),
+            **self.status.as_lasting_json(),
             "date": self.status.since.isoformat(),
             "question": self.question_text,
             "not_asked": describe_parts_not_asked(self.question, self.vocabulary),
             "asks_for": [FILTERS[name].label for name, _ in self.question],
             "address": self.question.page,
             "files": [vars(file) for file in self.files],
-            "how_to_cite": f"Casebook, {collection.name}, release {self.status.label}, "
+            "how_to_cite": f"{CREATOR}: Casebook, {collection.name}, release {self.status.label}, "
             f"{self.question.page}; and the studies themselves",
             "licence": LICENCE,
+            "licence_of_the_data": DATA_LICENCE.identifier,
         }
+
+
+def csv_texts(rows: Iterable[Sequence]) -> Iterator[tuple[str, int]]:
+    """Rows as the text of a CSV file, header first; none is a row of a table of the bundle."""
+    lines = CsvLines()
+    for batch in batched(rows, BATCH):
+        yield lines.as_text(batch), 0
+
+
+def batched(rows: Iterable, size: int) -> Iterator[list]:
+    """The rows, so many at a time."""
+    rows = iter(rows)
+    while batch := list(islice(rows, size)):
+        yield batch
 
 
 def written_json(data: dict) -> str:
     return json.dumps(data, ensure_ascii=False, indent=1) + "\n"
 
 
-def table_resource(path: str, tidy: Tidy, entries: list[Entry], not_asked: list[str]) -> dict:
+def package_sources(dataset: DatasetDescription) -> list[dict]:
+    """What the data were made from, as a Data Package names it."""
+    return [
+        {"title": source.title, **({"path": source.address} if source.address else {})}
+        for source in dataset.sources
+    ]
+
+
+def table_resource(tidy: Tidy, entries: list[Entry], not_asked: list[str]) -> dict:
+    path = f"{tidy.noun}.csv"
     keys = [
-        {"fields": list(columns), "reference": {"resource": noun, "fields": list(columns)}}
-        for columns, noun in tidy.leads.items()
+        {"fields": columns, "reference": {"resource": noun, "fields": fields}}
+        for columns, noun, fields in tidy.foreign_keys
     ]
     schema = {
         "fields": [schema_field(explained_column, tidy) for explained_column in entries],
@@ -285,7 +370,7 @@ def table_resource(path: str, tidy: Tidy, entries: list[Entry], not_asked: list[
         "primaryKey": list(tidy.key),
     }
     return {
-        "name": path.removesuffix(".csv"),
+        "name": tidy.noun,
         "path": path,
         "profile": "tabular-data-resource",
         "format": "csv",

@@ -9,10 +9,6 @@ from ..models.choices import Design
 from ..questions.question import Question
 from ..tables.lookups import not_asked_of_studies
 
-LICENCE = (
-    "The clinical facts belong to the publications they are cited from; cite those. Casebook's "
-    "code is under the MIT licence."
-)
 ARTICLES = {
     Design.CASE_REPORT,
     Design.CASE_SERIES,

@@ -31,7 +31,7 @@ def table_metadata(
         described = described_column(column.name, entry.label, entry.meaning)
         if column.numeric:
             described["datatype"] = "integer" if column.whole else "number"
-        if column.lookup:
+        if column.is_list:
             described["separator"] = SEPARATOR
         elif column.tells_missing:
             described["null"] = MISSING

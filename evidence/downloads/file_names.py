@@ -12,8 +12,8 @@ from ..models import Collection, ReleasedCollection
 from ..questions.filters import describe_question
 from ..questions.question import Question
 from ..questions.vocabulary import Vocabulary
+from .metadata import collection_links, link_header, release_links
 from .release_status import release_status
-from .rows import evidence_kind
 
 LONGEST_WORDS = 400  # characters of a question in words that a header carries
 IN_QUERY = "%=&+/:;,?@!$'()*~"  # signs a query string may have in an address
@@ -84,16 +84,19 @@ def attachment_header(
     address: FileAddress | None = None,
 ) -> dict[str, str]:
     """The headers of a download. Links (RFC 8288) say what a file without rows has no other place
-    for: of a collection, to it, with the kind of its records; and where the file is.
+    for: of a collection or a release which it is of, what kind of records it has, what to cite and
+    under which licence; and where the file is.
     """
     headers = {
         "Content-Disposition": content_disposition_header(as_attachment=True, filename=filename)
     }
     links = list(address.links) if address else []
     if collection:
-        kind = quote(evidence_kind(collection), safe="")
-        links.insert(0, f"</{collection.slug}/>; rel=\"collection\"; title*=UTF-8''{kind}")
-    return headers | ({"Link": ", ".join(links)} if links else {})
+        is_release = isinstance(collection, ReleasedCollection)
+        of_collection = release_links(collection) if is_release else collection_links(collection)
+        # The file's own description comes last: of several, CSV on the Web takes the last.
+        links = [*of_collection, *links]
+    return headers | ({"Link": link_header(links)} if links else {})
 
 
 def file_stem(collection: Collection | ReleasedCollection) -> str:

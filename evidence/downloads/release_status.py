@@ -8,9 +8,18 @@ from datetime import datetime
 from hashlib import sha256
 
 from django.http import HttpRequest, QueryDict
+from django.urls import reverse
 
-from ..models import Collection, Release, ReleasedCollection
-from ..models.consistency import cached_per_version, cached_until_any_change, current_version
+from ..models import Collection, Patient, Release, ReleasedCollection, ReleasedRecords, Study
+from ..models.choices import RetractionStatus
+from ..models.consistency import (
+    cached_per_version,
+    cached_until_any_change,
+    current_version,
+    past_state,
+)
+from ..models.past_state import MAX_PATIENTS, CannotAnswer, PastState, opened
+from ..questions.filters import FILTERS
 from ..questions.question import Question
 from ..questions.vocabulary import unit_of
 from ..tables import TIDY, Table, read_batches
@@ -18,6 +27,9 @@ from ..tables import TIDY, Table, read_batches
 # patients up to which contents are compared; beyond, an edit alone counts as a change
 MAX_COMPARED_PATIENTS = 20_000
 
+# The parts of a question that archives cannot be asked: what a search word names, such as the brand
+# of a drug, is not in them.
+NOT_IN_ARCHIVES = ("q",)
 NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 
 
@@ -70,6 +82,16 @@ class ReleaseStatus:
                 "content_hash": self.release.content_hash,
             }
         return status | {"data_version": self.current}
+
+    def as_lasting_json(self) -> dict:
+        """The same for a file that is alike in every copy of a release: without the data version,
+        which counts the edits of one database, and with what names the release everywhere.
+        """
+        status = self.as_json()
+        if self.is_released:
+            del status["data_version"]
+            status["identifier"] = self.release.identifier
+        return status
 
 
 def latest_release() -> Release | None:
@@ -144,6 +166,12 @@ class RequestedRelease:
     release: Release | None = None
     has_changed: bool = False
     problem: str = ""
+    reason: str = ""  # why the release itself cannot answer, where it does not
+
+    @property
+    def is_past(self) -> bool:
+        """Whether the release itself answers."""
+        return past_state() is not None
 
     @property
     def archive(self) -> str:
@@ -155,9 +183,9 @@ class RequestedRelease:
         """Why an exact answer cannot be given, for whoever asked for one."""
         date = f"{self.release.released_at:%-d %B %Y}"
         return (
-            f"The data have changed since release {self.release.number} of {date}. All of that "
-            f"release is at {self.archive}; without “release” this address gives the data of "
-            "today."
+            f"The data have changed since release {self.release.number} of {date}, and it cannot "
+            f"be asked: {self.reason}. What there is of that release is at {self.archive}; without "
+            "“release” this address gives the data of today."
         )
 
 
@@ -180,7 +208,110 @@ def find_requested_release(text: str, collection: Collection) -> RequestedReleas
     released = released_states(number).get(collection.slug)
     if released is None:
         return RequestedRelease(problem=f"Release {number} does not hold this collection.")
-    return RequestedRelease(release, has_changed_since(released, collection))
+    reason = "" if past_state() else why_not_asked(release)
+    return RequestedRelease(release, has_changed_since(released, collection), reason=reason)
+
+
+# Asking a release itself
+
+
+def records_of(number: int) -> ReleasedRecords | None:
+    """The records of a release, where they are kept."""
+    return cached_until_any_change(
+        ("records", number),
+        lambda: (
+            ReleasedRecords.objects.filter(release__number=number).select_related("release").first()
+        ),
+    )
+
+
+def past_state_of(text: str, collection: Collection) -> PastState | None:
+    """The state of the release of this number, if it holds the collection and can be asked. Raises
+    Busy.
+    """
+    release = release_by_number(int(text)) if NUMBER.fullmatch(text) else None
+    if release is None or collection.slug not in released_states(release.number):
+        return None
+    records = records_of(release.number)
+    if records is None or records.sha256 in refused:
+        return None
+    try:
+        return opened(records)
+    except CannotAnswer as error:
+        refused[records.sha256] = str(error)
+        return None
+
+
+# why records cannot be read by this version of Casebook, by their SHA-256
+refused: dict[str, str] = {}
+
+
+def why_not_asked(release: Release) -> str:
+    """Why a release cannot be asked, as the end of a sentence."""
+    if release.is_pruned:
+        return (
+            f"its archive was removed on {release.pruned_at:%-d %B %Y} ({release.pruned_because})"
+        )
+    records = records_of(release.number)
+    if records is not None:
+        return refused.get(records.sha256, "its records are of another collection")
+    patients = sum(state.patients for state in released_states(release.number).values())
+    if patients > MAX_PATIENTS:
+        return f"it has more than {MAX_PATIENTS:,} patients"
+    return "it was made before Casebook kept what that takes"
+
+
+@dataclass(frozen=True)
+class SinceReleased:
+    """What has become of records of a release, which a page of it has to say: (slug, address)."""
+
+    withdrawn: tuple[tuple[str, str], ...] = ()
+    retracted: tuple[tuple[str, str], ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.withdrawn or self.retracted)
+
+
+def since_released(state: PastState, collection: Collection) -> SinceReleased:
+    """What of the release's records has been withdrawn since, or is of a study retracted since."""
+
+    def compare() -> SinceReleased:
+        gone = {
+            (noun, slug)
+            for noun, model in (("patient", Patient), ("study", Study))
+            for slug in model.objects.withdrawn_within(collection).values_list("slug", flat=True)
+        }
+        flagged = set(retracted_slugs(collection))
+        if not gone and not flagged:
+            return SinceReleased()
+        with state.answering():
+            then = Collection.objects.get(slug=collection.slug)
+            seen = {
+                (noun, slug)
+                for noun, model in (("patient", Patient), ("study", Study))
+                for slug in model.objects.within(then).values_list("slug", flat=True)
+            }
+            flagged -= set(retracted_slugs(then))
+        return SinceReleased(
+            tuple(
+                (slug, reverse(noun, args=[collection.slug, slug]))
+                for noun, slug in sorted(gone & seen)
+            ),
+            tuple(
+                (slug, reverse("study", args=[collection.slug, slug]))
+                for slug in sorted(flagged)
+                if ("study", slug) in seen
+            ),
+        )
+
+    return cached_per_version(("since", state.name), collection, compare)
+
+
+def retracted_slugs(collection: Collection) -> list[str]:
+    retracted = Study.objects.within(collection).filter(
+        retraction_status=RetractionStatus.RETRACTED
+    )
+    return list(retracted.values_list("slug", flat=True))
 
 
 def page_status(request: HttpRequest, collection: Collection, problems: list[str]) -> int:
@@ -189,6 +320,11 @@ def page_status(request: HttpRequest, collection: Collection, problems: list[str
     """
     requested = requested_release(request.GET, collection)
     return 400 if problems or (requested and requested.problem) else 200
+
+
+def parts_not_in_archives(question: Question) -> list[str]:
+    """The labels of the parts of a question that no archive can be asked."""
+    return [FILTERS[name].label for name in NOT_IN_ARCHIVES if name in question]
 
 
 # The content, as one number

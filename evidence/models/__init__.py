@@ -9,6 +9,7 @@ from .flow import FlowStep
 from .group import GroupFinding, StudyGroup
 from .knowledge import ATTRIBUTES, LISTS
 from .measure import Measure
+from .ontology_code import OntologyCode
 from .outcome import Outcome
 from .patient import Patient, PatientAutoantibody, PatientManifestation
 from .provenance import Provenance
@@ -20,7 +21,7 @@ from .reference import (
     Manifestation,
     Therapy,
 )
-from .release import ArchivePart, Release, ReleasedCollection
+from .release import ArchivePart, RecordsPart, Release, ReleasedCollection, ReleasedRecords
 from .reported_total import ReportedTotal
 from .review import PrintedFigure, Review, ReviewInclusion
 from .signature import Meaning, OpenPublication, Origin, Signature
@@ -54,6 +55,7 @@ __all__ = [
     "Manifestation",
     "Meaning",
     "Measure",
+    "OntologyCode",
     "OpenPublication",
     "Origin",
     "Outcome",
@@ -62,8 +64,10 @@ __all__ = [
     "PatientManifestation",
     "PrintedFigure",
     "Provenance",
+    "RecordsPart",
     "Release",
     "ReleasedCollection",
+    "ReleasedRecords",
     "ReportedTotal",
     "Review",
     "ReviewInclusion",

@@ -73,6 +73,18 @@ class Subset(TextChoices):
     UNKNOWN = "unknown", "Not known"
 
 
+class DiseaseTerm(TextChoices):
+    """What a patient has, where codes of other ontologies are concerned: the disease, or its subset
+    under the code `Subset` has for it.
+    """
+
+    WHOLE = "systemic-sclerosis", "Systemic sclerosis"
+    DIFFUSE = Subset.DIFFUSE.value, f"Systemic sclerosis: {Subset.DIFFUSE.label}"
+    LIMITED = Subset.LIMITED.value, f"Systemic sclerosis: {Subset.LIMITED.label}"
+    SINE = Subset.SINE.value, f"Systemic sclerosis: {Subset.SINE.label}"
+    OVERLAP = Subset.OVERLAP.value, f"Systemic sclerosis: {Subset.OVERLAP.label}"
+
+
 class Response(TextChoices):
     """The authors' verdict. `not_improved` is for sources that say no more than that."""
 

@@ -52,6 +52,28 @@ def stale_version() -> int | None:
     return getattr(here, "behind", None)
 
 
+STATE = ("version", "behind", "past")
+
+
+@contextmanager
+def swapped_state(known: dict[str, Any]) -> Iterator[None]:
+    """Within the block this thread reads another database, of which it knows `known`; what it comes
+    to know is kept there.
+    """
+    before = {name: getattr(here, name, None) for name in STATE}
+    here.__dict__.update({name: known.get(name) for name in STATE})
+    try:
+        yield
+    finally:
+        known.update({name: getattr(here, name, None) for name in STATE})
+        here.__dict__.update(before)
+
+
+def past_state() -> Any:
+    """The release that answers instead of today's data (`past_state.PastState`), if one does."""
+    return getattr(here, "past", None)
+
+
 @contextmanager
 def read_transaction() -> Iterator[None]:
     """A read transaction that takes no lock. Django's own would take SQLite's write lock, as its

@@ -118,31 +118,14 @@ def terms_in_use_stay(sender, instance, **kwargs):
         raise ProtectedError(f"{instance} is in use by {len(uses)} records.", set(uses))
 
 
-class PhenotypeTerm(Term):
-    """A term that has a place in the Human Phenotype Ontology, where a source has established
-    it.
-    """
-
-    hpo = models.CharField(
-        "HPO code",
-        max_length=10,
-        blank=True,
-        help_text="Human Phenotype Ontology, such as HP:0000001. Empty: not set.",
-    )
-
-    class Meta(Term.Meta):
-        abstract = True
-        constraints = [in_format("hpo", r"^HP:\d{7}$", "HP:0000001")]
-
-
-class Indication(PhenotypeTerm):
+class Indication(Term):
     """What a treatment was given for."""
 
-    class Meta(PhenotypeTerm.Meta):
+    class Meta(Term.Meta):
         pass
 
 
-class Manifestation(PhenotypeTerm):
+class Manifestation(Term):
     """An organ involvement or sign a patient has, or was found not to have."""
 
     parent = models.ForeignKey(
@@ -155,9 +138,8 @@ class Manifestation(PhenotypeTerm):
         "one lacks this one.",
     )
 
-    class Meta(PhenotypeTerm.Meta):
+    class Meta(Term.Meta):
         constraints = [
-            *PhenotypeTerm.Meta.constraints,
             CheckConstraint(
                 name="manifestation_not_under_itself",
                 condition=Q(parent__isnull=True) | ~Q(parent=F("pk")),

@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Length
 from django.utils import timezone
 
 from .base import one_of
@@ -16,27 +17,48 @@ class Release(models.Model):
     afterwards.
 
     `content_hash` is the SHA-256 of what the tidy tables of all its collections hold: the same
-    evidence has the same hash in every database. `notes` says in words what changed.
+    evidence has the same hash in every database. `identifier` names the release wherever it is: of
+    one that comes with Casebook it stands in `fixtures/releases.json`, with its number and date.
+    `notes` says in words what changed. Of a release whose archives are not kept any more
+    `pruned_at` says since when, and `pruned_because` why; all else about it stays.
     """
 
     number = models.PositiveIntegerField(unique=True)
+    identifier = models.CharField(max_length=100, blank=True)
     released_at = models.DateTimeField(default=timezone.now)
     data_version = models.PositiveBigIntegerField()
     content_hash = models.CharField(max_length=64)
     notes = models.TextField(blank=True)
+    pruned_at = models.DateTimeField(null=True, blank=True)
+    pruned_because = models.TextField(blank=True)
 
     class Meta:
         ordering = ["-number"]
         constraints = [
             CheckConstraint(
+                name="release_pruned_has_reason",
+                condition=Q(pruned_at__isnull=True) | ~Q(pruned_because=""),
+                violation_error_message="Readers are told why an archive is not kept any more.",
+            ),
+            UniqueConstraint(
+                fields=["identifier"],
+                condition=~Q(identifier=""),
+                name="release_identifier_once",
+                violation_error_message="Another release has this identifier.",
+            ),
+            CheckConstraint(
                 name="release_number_from_one",
                 condition=Q(number__gte=1),
                 violation_error_message="Releases are numbered from 1.",
-            )
+            ),
         ]
 
     def __str__(self) -> str:
         return f"release {self.number}"
+
+    @property
+    def is_pruned(self) -> bool:
+        return self.pruned_at is not None
 
 
 class ReleasedCollection(models.Model):
@@ -95,10 +117,17 @@ class ReleasedCollection(models.Model):
             for table, counts in self.changes
         ]
 
-    def pieces(self):
-        """The ZIP as it was made, one part at a time."""
-        for content in self.parts.values_list("content", flat=True).iterator(chunk_size=1):
-            yield bytes(content)
+    def pieces(self, first: int = 0, last: int | None = None):
+        """The ZIP as it was made, one part at a time: all of it, or its bytes `first` to `last`,
+        both included.
+        """
+        last = self.size - 1 if last is None else last
+        start = 0
+        for key, length in list(self.parts.values_list("pk", Length("content"))):
+            if start <= last and start + length > first:
+                (content,) = self.parts.filter(pk=key).values_list("content", flat=True)
+                yield bytes(content)[max(first - start, 0) : last - start + 1]
+            start += length
 
 
 class ArchivePart(models.Model):
@@ -122,3 +151,44 @@ class ArchivePart(models.Model):
 
     def __str__(self) -> str:
         return f"part {self.number} of {self.archive}"
+
+
+class ReleasedRecords(models.Model):
+    """The rows of the evidence tables that a release was made of, so that it can be asked questions
+    when the data have moved on (`past_state.py`). Nobody fetches them; readers fetch archives.
+
+    `size` and `sha256` are of the rows as text.
+    """
+
+    release = models.OneToOneField(Release, on_delete=models.CASCADE, related_name="records")
+    size = models.PositiveBigIntegerField("size (bytes)")
+    sha256 = models.CharField(max_length=64)
+
+    def __str__(self) -> str:
+        return f"records of {self.release}"
+
+    def pieces(self):
+        """The rows as they are kept, one part at a time."""
+        for content in self.parts.values_list("content", flat=True).iterator(chunk_size=1):
+            yield bytes(content)
+
+
+class RecordsPart(models.Model):
+    """A megabyte of a release's records."""
+
+    records = models.ForeignKey(ReleasedRecords, on_delete=models.CASCADE, related_name="parts")
+    number = models.PositiveIntegerField()
+    content = models.BinaryField()
+
+    class Meta:
+        ordering = ["number"]
+        constraints = [
+            UniqueConstraint(
+                fields=["records", "number"],
+                name="records_part_once",
+                violation_error_message="This part is among the records already.",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"part {self.number} of {self.records}"

@@ -16,6 +16,7 @@ from ..questions.question import Question
 
 SEPARATOR = "; "  # between the values of a list
 NOT_ASKED = "not_asked"  # the column that names parts of the question which were not asked of a row
+NOT_APPLICABLE = "does not apply"  # what an empty value means where no source was read for a row
 BATCH = 2000  # rows read, and lists looked up, at a time
 OUR_DEFINITION = "Casebook"
 
@@ -29,13 +30,13 @@ class BatchLookup:
 
     def look_up(
         self, paths: list[str], keys: list[int], question: Question
-    ) -> list[dict[int, list[str]]]:
-        """For each path, the lists by owner."""
+    ) -> list[dict[int, Any]]:
+        """For each path, the lists (or single values) by owner."""
         raise NotImplementedError
 
 
-# Owner's primary key -> the codes of a list, in order; for one batch of owners.
-Lookup = Callable[[list[int], Question], dict[int, list[str]]]
+# Owner's primary key -> the codes of a list, in order, or a single value; for one batch of owners.
+Lookup = Callable[[list[int], Question], dict[int, Any]]
 
 
 @dataclass(frozen=True)
@@ -60,11 +61,12 @@ class Column:
     read it here.
 
     `source` is a path or a function making an expression; `lookup` looks up a to-many value for a
-    batch of rows. `unit` is that of a number; a number without a unit is an ordinal (first, second,
-    third), and `whole`. `labels` are codes with their labels, `codes` the vocabulary of codes that
-    are not written in the source; `words` makes of a code that is put together what pages print,
-    and its colour. `unknown` is the code that stands for a missing value. With `tells_missing`, an
-    empty cell says why it is empty. `toned` gives a code a colour on pages.
+    batch of rows, or with `single` one value that is worked out from other rows. `unit` is that of
+    a number; a number without a unit is an ordinal (first, second, third), and `whole`. `labels`
+    are codes with their labels, `codes` the vocabulary of codes that are not written in the source;
+    `words` makes of a code that is put together what pages print, and its colour. `unknown` is the
+    code that stands for a missing value. With `tells_missing`, an empty cell says why it is empty.
+    `toned` gives a code a colour on pages.
     `definition` says who defines what the column holds. `not_for` names another column and those of
     its values with which this one does not apply to a row.
 
@@ -79,6 +81,7 @@ class Column:
     source: str | Callable[[], Any] | None = None
     meaning: str = ""
     lookup: Lookup | BatchLookup | None = None
+    single: bool = False
     numeric: bool = False
     whole: bool = False
     unit: str = ""
@@ -119,6 +122,11 @@ class Column:
         return self.source is not None
 
     @property
+    def is_list(self) -> bool:
+        """Whether a cell holds several values."""
+        return self.lookup is not None and not self.single
+
+    @property
     def heading_of_case(self) -> str:
         """The heading on the page of its record, where the unit stands beside the value."""
         return self.case_label or self.label.removesuffix(f" ({self.unit})")
@@ -127,6 +135,9 @@ class Column:
 @dataclass(frozen=True)
 class Table:
     """One noun: its rows for a question, their columns, their order, and where a row leads.
+
+    `extraction` is the path to how much was read of a row's source, which decides what an empty
+    value means; it is empty for reference tables, whose rows no study reports.
 
     `in_words` says how the question was asked of the rows: some parts of it cannot be asked of
     groups. A page shows the columns of `first_on_page` before the others: which row it is, and what
@@ -215,13 +226,18 @@ def read_batches(
     plain_columns = [column for column in columns if not column.lookup]
     expressions = {f"c{i}": column_expression(column) for i, column in enumerate(plain_columns)}
     rows_of_table = (
-        records.annotate(extraction_of_row=F(table.extraction), **expressions)
+        records.annotate(
+            extraction_of_row=F(table.extraction) if table.extraction else Value(""), **expressions
+        )
         .values_list("pk", "extraction_of_row", *expressions)
         .iterator(chunk_size=BATCH)
     )
     while rows := list(islice(rows_of_table, BATCH)):
         keys, extractions, *values = zip(*rows, strict=True)
-        reason = {extraction: missing_reason(extraction).label for extraction in set(extractions)}
+        reason = {
+            extraction: missing_reason(extraction).label if extraction else NOT_APPLICABLE
+            for extraction in set(extractions)
+        }
         reasons = [reason[extraction] for extraction in extractions]
         values_by_column = dict(zip((column.name for column in plain_columns), values, strict=True))
         values_by_column |= looked_up(
@@ -235,8 +251,11 @@ def read_batches(
 def looked_up(
     columns: list[Column], keys: list[int], reasons: list[str], question: Question
 ) -> dict[str, list]:
-    """Lists as texts, by column; columns that come from one table are looked up together."""
-    lists_by_column: dict[str, dict[int, list[str]]] = {}
+    """Lists as texts, and single values, by column; columns that come from one table are looked up
+    together.
+    """
+    single = {column.name for column in columns if column.single}
+    lists_by_column: dict[str, dict[int, Any]] = {}
     for column in columns:
         if isinstance(column.lookup, BatchLookup):
             if column.name not in lists_by_column:
@@ -254,7 +273,9 @@ def looked_up(
         else:
             lists_by_column[column.name] = column.lookup(keys, question)
     return {
-        name: [
+        name: [lists.get(key) for key in keys]
+        if name in single
+        else [
             join_list(lists.get(key, ()), reason) for key, reason in zip(keys, reasons, strict=True)
         ]
         for name, lists in lists_by_column.items()

@@ -4,8 +4,8 @@ declarations.
 
 from dataclasses import dataclass
 
-from . import TABLES, TIDY, Column, Table
-from .column import OUR_DEFINITION
+from . import BUNDLED, FILE_TABLES, Column, Table
+from .column import NOT_APPLICABLE, OUR_DEFINITION
 
 ABBREVIATED = "only a part of the paper, its abstract, the registration or a citation was read"
 MISSING_TEXT = (
@@ -83,7 +83,7 @@ def type_of(column: Column) -> str:
     if column.numeric:
         return "number"
     kind = "code" if column.labels or column.codes else "text"
-    return f"list of {kind}s, separated by semicolons" if column.lookup else kind
+    return f"list of {kind}s, separated by semicolons" if column.is_list else kind
 
 
 def missing_meaning(column: Column) -> str:
@@ -93,7 +93,7 @@ def missing_meaning(column: Column) -> str:
         other, values = column.not_for
         exception = f"; it does not apply where {other} is {' or '.join(values)}" if other else ""
         return MISSING_NUMBER + exception
-    return f"{MISSING_TEXT}; {MISSING_LIST}" if column.lookup else MISSING_TEXT
+    return f"{MISSING_TEXT}; {MISSING_LIST}" if column.is_list else MISSING_TEXT
 
 
 # What every file has besides its own columns.
@@ -136,7 +136,7 @@ def common_entries(table: Table, *, stands_alone: bool = True) -> list[Entry]:
             "text",
             "",
             [],
-            allowed,
+            NOT_APPLICABLE if name == "empty_means" and not table.extraction else allowed,
             "never empty",
             OUR_DEFINITION,
         )
@@ -145,7 +145,7 @@ def common_entries(table: Table, *, stands_alone: bool = True) -> list[Entry]:
 
 
 def bundle_entries() -> list[tuple[Table, list[Entry]]]:
-    """The same for the tidy files of a bundle."""
+    """The same for the files of a bundle."""
     return [
         (
             table,
@@ -154,7 +154,7 @@ def bundle_entries() -> list[tuple[Table, list[Entry]]]:
                 *common_entries(table, stands_alone=False),
             ],
         )
-        for table in (tidy.table for tidy in TIDY.values())
+        for table in (tidy.table for tidy in BUNDLED.values())
     ]
 
 
@@ -168,5 +168,5 @@ def dictionary_entries() -> list[tuple[Table, list[Entry]]]:
                 *common_entries(table),
             ],
         )
-        for table in TABLES.values()
+        for table in FILE_TABLES.values()
     ]

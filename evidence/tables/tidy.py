@@ -1,8 +1,9 @@
 """The tables of a bundle: one fact a row, with keys that join them. Unlike the lists of pages they
-repeat nothing.
+repeat nothing. Beside them the vocabularies they are coded with, and two wide tables that are
+worked out from them.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from django.db.models import Case, CharField, F, Q, QuerySet, Value, When
 
@@ -17,7 +18,8 @@ from ..questions.filters import (
     matching_treatments,
 )
 from ..questions.question import Question
-from .column import Codes, Column, Table
+from .column import NOT_ASKED, Codes, Column, Table
+from .courses import COURSES
 from .tables import (
     EVENTS,
     FINDINGS,
@@ -28,9 +30,11 @@ from .tables import (
     PATIENTS,
     STUDIES,
     STUDY,
+    TABLES,
     TREATMENT,
     TREATMENTS,
 )
+from .vocabularies import DRUGS, VOCABULARIES
 
 PRESENCE = dict(Presence.choices)
 # of a row's study; they stand in studies.csv
@@ -40,15 +44,27 @@ COUNTED = {"patients", "groups"}  # numbers of rows, which the rows say themselv
 
 @dataclass(frozen=True)
 class Tidy:
-    """A table of a bundle: what makes a row unique, and which columns lead to which table."""
+    """A table of a bundle: what makes a row unique, and which columns lead to which table.
+
+    `coded` names columns with a code, and the vocabulary whose column `code` it is from.
+    """
 
     table: Table
     key: tuple[str, ...]
     leads: dict[tuple[str, ...], str]  # columns -> the noun whose key they are
+    coded: dict[str, str] = field(default_factory=dict)
 
     @property
     def noun(self) -> str:
         return self.table.noun
+
+    @property
+    def foreign_keys(self) -> list[tuple[list[str], str, list[str]]]:
+        """(columns, the noun they lead to, the columns there)."""
+        return [
+            *((list(columns), noun, list(columns)) for columns, noun in self.leads.items()),
+            *(([column], noun, ["code"]) for column, noun in self.coded.items()),
+        ]
 
 
 def slim_table(table: Table, *names: str, extra_columns: tuple[Column, ...] = ()) -> Table:
@@ -316,11 +332,13 @@ TIDY = {
             presence_table("manifestations", "Manifestation", PatientManifestation, MANIFESTATION),
             ("patient", "manifestation"),
             {("patient",): "patients"},
+            {"manifestation": "vocabulary-manifestations"},
         ),
         Tidy(
             presence_table("autoantibodies", "Autoantibody", PatientAutoantibody, AUTOANTIBODY),
             ("patient", "autoantibody"),
             {("patient",): "patients"},
+            {"autoantibody": "vocabulary-autoantibodies"},
         ),
         Tidy(
             link_table(
@@ -333,11 +351,12 @@ TIDY = {
             ),
             ("patient", "therapy"),
             {("patient",): "patients"},
+            {"therapy": "vocabulary-therapies"},
         ),
         Tidy(
             slim_table(TREATMENTS, "study", "indications"),
             ("patient", "treatment"),
-            {("patient",): "patients"},
+            {("patient",): "patients", ("inhibitor",): "drugs"},
         ),
         Tidy(
             link_table(
@@ -350,6 +369,7 @@ TIDY = {
             ),
             ("patient", "treatment", "indication"),
             {("patient", "treatment"): "treatments"},
+            {"indication": "vocabulary-indications"},
         ),
         Tidy(
             link_table(
@@ -362,6 +382,7 @@ TIDY = {
             ),
             ("patient", "treatment", "therapy"),
             {("patient", "treatment"): "treatments"},
+            {"therapy": "vocabulary-therapies"},
         ),
         Tidy(
             slim_table(OUTCOMES, "study", "inhibitor", "indications"),
@@ -372,6 +393,7 @@ TIDY = {
             slim_table(EVENTS, "study", "inhibitor", "indications"),
             ("patient", "treatment", "event"),
             {("patient", "treatment"): "treatments"},
+            {"category": "vocabulary-adverse-events"},
         ),
         Tidy(slim_table(GROUPS), ("study", "group"), {("study",): "studies"}),
         Tidy(
@@ -381,5 +403,36 @@ TIDY = {
         ),
         Tidy(PROVENANCE, ("study", "provenance"), {("study",): "studies"}),
         Tidy(APPRAISALS, ("study", "tool", "item"), {("study",): "studies"}),
+    ]
+}
+
+
+def with_question(tidy: Tidy) -> Tidy:
+    """With the columns that depend on the question: which parts of it were not asked of a row."""
+    asked = TABLES.get(tidy.noun)
+    extra = [column for column in asked.columns if column.name == NOT_ASKED] if asked else []
+    return replace(tidy, table=replace(tidy.table, columns=[*tidy.table.columns, *extra]))
+
+
+WITH_PARENTS = {"vocabulary-manifestations"}  # terms that are part of wider ones
+REFERENCE = {
+    tidy.noun: tidy
+    for tidy in [
+        Tidy(DRUGS, ("inhibitor",), {}),
+        *(
+            Tidy(table, ("code",), {}, {"parent": noun} if noun in WITH_PARENTS else {})
+            for noun, table in VOCABULARIES.items()
+        ),
+    ]
+}
+# What a bundle holds. Only TIDY is the content of a release: vocabularies are shared by all
+# collections, and what depends on a question or is worked out from other tables is no content.
+BUNDLED = {
+    tidy.noun: tidy
+    for tidy in [
+        *map(with_question, TIDY.values()),
+        Tidy(COURSES, ("patient", "treatment"), {("patient",): "patients", ("study",): "studies"}),
+        Tidy(replace(PATIENTS, noun="patients-wide"), ("patient",), {}),
+        *REFERENCE.values(),
     ]
 }

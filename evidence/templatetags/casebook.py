@@ -82,10 +82,33 @@ def lasting_address(context, number: int) -> str:
 
 
 @register.simple_tag(takes_context=True)
+def today_address(context) -> str:
+    """The address of this page without the release it names."""
+    request = context["request"]
+    params = [
+        (name, value)
+        for name, values in request.GET.lists()
+        for value in values
+        if value and name != "release"
+    ]
+    return f"{request.path}?{urlencode(params)}" if params else request.path
+
+
+@register.simple_tag(takes_context=True)
 def current_address(context) -> str:
     """The address of this page: the question in its own spelling."""
     request, query = context["request"], context["parsed"].query(sort=context.get("sort", ""))
     return f"{request.path}?{query}" if query else request.path
+
+
+@register.simple_tag(takes_context=True)
+def canonical_address(context) -> str:
+    """The one whole address of what this page shows: its question in its own spelling, without
+    words that only arrange it.
+    """
+    request, parsed = context["request"], context.get("parsed")
+    query = parsed.question.query() if parsed is not None and parsed.question else ""
+    return request.build_absolute_uri(f"{request.path}?{query}" if query else request.path)
 
 
 @register.simple_tag

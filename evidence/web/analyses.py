@@ -23,6 +23,7 @@ from .collection_page import (
     whole_collection_navigation,
 )
 from .files import chart_head, describe_chart, file_address, refuse_file
+from .linking import links_of_collection, signposted
 
 LISTED = 100  # outcomes listed beside a rule
 
@@ -41,6 +42,7 @@ def item_of(parsed: ParsedRequest) -> tuple[dict[str, str], str]:
 
 
 @require_safe
+@signposted(links_of_collection)
 def forest_page(request: HttpRequest, collection: str) -> HttpResponse:
     """One proportion, study by study."""
     parsed = parse_request(request, collection)
@@ -107,6 +109,7 @@ def forest_file_metadata(request: HttpRequest, collection: str) -> HttpResponse:
 
 
 @require_safe
+@signposted(links_of_collection)
 def rules_page(request: HttpRequest, collection: str) -> HttpResponse:
     """The authors' verdicts beside what a named rule derives from the same measurements."""
     parsed = parse_request(request, collection)
@@ -146,6 +149,7 @@ def rules_beside(rule: Rule | ProgressionRule) -> list[Rule | ProgressionRule]:
 
 
 @require_safe
+@signposted(links_of_collection)
 def completeness_page(request: HttpRequest, collection: str) -> HttpResponse:
     """Studies by fields: how much is known, and why the rest is not."""
     parsed = parse_request(request, collection)
@@ -163,6 +167,7 @@ def completeness_page(request: HttpRequest, collection: str) -> HttpResponse:
 
 
 @require_safe
+@signposted(links_of_collection)
 @accept_params("release")
 def flow_page(request: HttpRequest, collection: str) -> HttpResponse:
     """How studies came into this collection."""

@@ -38,6 +38,7 @@ from ..tables import ADVERSE_EVENTS, OUTCOMES, PATIENTS, TREATMENTS, Table
 from ..tables.column import plain_value
 from .case_facts import Fact, Facts, Sources, suggest_start
 from .files import refuse_file
+from .linking import links_of_record, signposted
 from .withdrawn import Gone, raise_if_withdrawn
 
 SKIN_RULE = RULES["mrss-5-25"]
@@ -72,6 +73,7 @@ def answer_gone(answer: Callable[[Gone, HttpRequest], HttpResponse]) -> Callable
 
 
 @require_safe
+@signposted(links_of_record)
 @accept_params("release")
 @answer_gone(Gone.page)
 def patient_page(request: HttpRequest, collection: str, slug: str) -> HttpResponse:
@@ -255,6 +257,7 @@ def study_citation(request: HttpRequest, collection: str, slug: str, how: str) -
 
 
 @require_safe
+@signposted(links_of_record)
 @accept_params("release")
 @answer_gone(Gone.page)
 def study_page(request: HttpRequest, collection: str, slug: str) -> HttpResponse:

@@ -27,6 +27,7 @@ from .collection_page import (
     head_of_page,
     render_page,
 )
+from .linking import links_of_collection, signposted
 
 TALL = 600  # pixels of a figure that needs the width of the page
 
@@ -61,6 +62,7 @@ class ChartSection(Context):
 
 
 @require_safe
+@signposted(links_of_collection)
 def charts_page(request: HttpRequest, collection: str) -> HttpResponse:
     """The charts of a question inside the frame of their collection; for an overview, which asks
     with htmx for nothing else, the charts alone.

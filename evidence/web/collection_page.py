@@ -5,10 +5,11 @@ from typing import Any, Self
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 
 from .. import summaries
 from ..downloads import FILE_FORMATS
-from ..downloads.release_status import page_status
+from ..downloads.release_status import page_status, parts_not_in_archives
 from ..models import Collection
 from ..questions.heading import question_heading
 from ..questions.parsing import ParsedRequest, parse_query_string
@@ -17,6 +18,7 @@ from ..questions.request_checks import head_response
 from ..summaries import GroupCover, Matches, group_cover, run_summaries
 from ..summaries.cohort import Answer, Totals
 from ..summaries.shares import Summary
+from ..tables import TABLES
 from .filter_form import Input, form_inputs, hidden_inputs
 from .navigation import Navigation, collection_navigation
 
@@ -52,6 +54,8 @@ class CollectionPage(Context):
     query: str  # of the question alone; empty where the address is wrong
     sort: str
     compare_with: ParsedRequest | None
+    # where the question can be followed; empty where no feed can ask it, or the page has another
+    follow: str = ""
     cover: GroupCover | None = None  # the groups of the question; None where the address is wrong
     nearest: list[tuple] = field(default_factory=list)
     # results of the page's own summaries, by name
@@ -95,10 +99,21 @@ class CollectionPage(Context):
             compare_with=parse_query_string(compare_with, parsed.collection)
             if compare_with
             else None,
+            follow=follow_address(parsed, noun),
             cover=group_cover(parsed.question) if parsed.question else None,
             nearest=nearest_with_groups(parsed) if parsed.chips and not totals.patients else [],
             counted=dict(zip(own_summaries, results, strict=True)),
         )
+
+
+def follow_address(parsed: ParsedRequest, noun: str) -> str:
+    """The feed of a page's question, for the overview and the lists."""
+    if parsed.question is None or parts_not_in_archives(parsed.question):
+        return ""
+    if noun and noun not in TABLES:
+        return ""
+    feed, query = reverse("question_feed", args=[parsed.collection.slug]), parsed.question.query()
+    return f"{feed}?{query}" if query else feed
 
 
 def nearest_with_groups(parsed: ParsedRequest) -> list[tuple]:

@@ -25,6 +25,7 @@ from ..summaries.cohort import PLACEHOLDERS
 from ..summaries.comparison import FEWEST
 from .collection_page import whole_collection_navigation
 from .files import chart_head, describe_chart, refuse_file
+from .linking import links_of_collection, signposted
 
 SIDES = ("a", "b")
 WORDS = {*SIDES, "release"}
@@ -64,6 +65,7 @@ def parse_sides(
 
 
 @require_safe
+@signposted(links_of_collection)
 def comparison_page(request: HttpRequest, collection: str) -> HttpResponse:
     """Two questions side by side; with only one, ways to choose the other."""
     collection_record = get_collection(collection)
@@ -263,18 +265,24 @@ class SimilarForm(forms.Form):
 
 
 @require_safe
+@signposted(links_of_collection)
 def similar_page(request: HttpRequest, collection: str) -> HttpResponse:
     """Patients like mine: who agrees in what, who differs, and what is not known."""
     collection_record = get_collection(collection)
     terms = vocabulary(collection_record)
-    form = SimilarForm(request.GET, vocabulary=terms)
+    criteria_asked = request.GET.copy()
+    releases = {text for text in criteria_asked.pop("release", ()) if text}
+    form = SimilarForm(criteria_asked, vocabulary=terms)
     problems = [str(problem) for texts in form.errors.values() for problem in texts]
+    if len(releases) > 1:
+        problems.append("“release” is given more than once.")
     status = page_status(request, collection_record, problems)
     if head := head_response(request, status=status):
         return head
     context = {
         "collection": collection_record,
         "form": form,
+        "release": min(releases, default=""),
         "typed_age": request.GET.get("age", ""),
         "navigation": whole_collection_navigation(collection_record, "similar"),
         "noun": "similar",

@@ -9,9 +9,9 @@ from django.views.decorators.http import require_safe
 from ..charts import Chart
 from ..charts.registry import CHARTS, build_chart
 from ..downloads import (
+    BUNDLE_FORMATS,
     TooManyRows,
     attachment_header,
-    bundle_pieces,
     chart_csv,
     chart_rows,
     citation_file,
@@ -22,13 +22,19 @@ from ..downloads.citations import FORMATS
 from ..downloads.csv_metadata import CONTENT_TYPE as CSVM
 from ..downloads.csv_metadata import chart_metadata, table_metadata
 from ..downloads.file_names import METADATA, FileAddress, question_address
+from ..downloads.metadata import (
+    DATACITE_TYPE,
+    datacite_record,
+    describe_collection,
+    sources_of,
+)
 from ..downloads.phenopackets import cohort_pieces as cohort_phenopackets
 from ..downloads.release_status import RequestedRelease, requested_release
 from ..models import Collection
-from ..questions.parsing import ParsedRequest, parse_request
+from ..questions.parsing import ParsedRequest, get_collection, parse_request
 from ..questions.question import Question
-from ..questions.request_checks import head_response, problems_as_text
-from ..tables import TABLES, Table, order_records
+from ..questions.request_checks import accept_params, head_response, problems_as_text
+from ..tables import FILE_TABLES, TABLES, Table, order_records
 
 
 def file_address(request: HttpRequest, parsed: ParsedRequest, **view: str) -> FileAddress:
@@ -51,7 +57,7 @@ def read_list_request(
     file.
     """
     parsed = parse_request(request, collection)
-    table, problems = TABLES[noun], list(parsed.problems)
+    table, problems = FILE_TABLES[noun], list(parsed.problems)
     sort = request.GET.get("sort", "")
     if not table.sorts_by(sort):
         problems.append(f"This file cannot be sorted so. Known: {', '.join(table.sort_words())}.")
@@ -180,9 +186,9 @@ def citations_file(request: HttpRequest, collection: str, how: str) -> HttpRespo
 
 
 @require_safe
-def bundle_file(request: HttpRequest, collection: str) -> HttpResponse:
-    """Everything this question finds, as one ZIP; of a part of a collection by a name of its own,
-    since the whole is what a release's archive holds.
+def bundle_file(request: HttpRequest, collection: str, how: str) -> HttpResponse:
+    """Everything this question finds, in one file: one of BUNDLE_FORMATS. Of a part of a collection
+    it has a name of its own, since the whole is what a release's archive holds.
     """
     parsed = parse_request(request, collection)
     if refused := refuse_file(
@@ -190,10 +196,11 @@ def bundle_file(request: HttpRequest, collection: str) -> HttpResponse:
     ):
         return refused
     address = file_address(request, parsed)
-    name = file_name(parsed.collection, "zip", query=address.query)
+    name = file_name(parsed.collection, how, query=address.query)
     headers = attachment_header(name, parsed.collection, address)
-    chunks = bundle_pieces(parsed.question, parsed.vocabulary)
-    return StreamingHttpResponse(chunks, content_type="application/zip", headers=headers)
+    content_type, pieces = BUNDLE_FORMATS[how]
+    chunks = pieces(parsed.question, parsed.vocabulary)
+    return StreamingHttpResponse(chunks, content_type=content_type, headers=headers)
 
 
 @require_safe
@@ -209,6 +216,25 @@ def phenopackets_file(request: HttpRequest, collection: str) -> HttpResponse:
     headers = attachment_header(name, parsed.collection, address)
     chunks = cohort_phenopackets(parsed.question, parsed.vocabulary)
     return StreamingHttpResponse(chunks, content_type="application/json", headers=headers)
+
+
+@require_safe
+@accept_params("release", file=True)
+def datacite_file(request: HttpRequest, collection: str) -> HttpResponse:
+    """How DataCite describes a collection: what a repository needs to register a DOI."""
+    record = get_collection(collection)
+    if refused := refuse_file([], requested_release(request.GET, record)):
+        return refused
+    headers = attachment_header(file_name(record, "json", "datacite"), record)
+    if head := head_response(request, DATACITE_TYPE, headers):
+        return head
+    dataset = describe_collection(record, sources_of(record))
+    content = datacite_record(dataset, request.build_absolute_uri(dataset.page))
+    return HttpResponse(
+        json.dumps(content, ensure_ascii=False, indent=1) + "\n",
+        content_type=DATACITE_TYPE,
+        headers=headers,
+    )
 
 
 def refuse_file(problems: list[str], requested: RequestedRelease | None) -> HttpResponse | None:

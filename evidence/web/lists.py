@@ -15,6 +15,7 @@ from ..tables import ADVERSE_EVENTS, TABLES, Table
 from .case_matrix import MOST_CASES, CaseMatrix, case_matrix
 from .charts import chart_summaries, draw_charts, without_holes
 from .collection_page import CollectionPage, Context, head_of_page, render_page
+from .linking import links_of_collection, signposted
 from .listing import Listing, make_listing, page_links
 
 # Charts that stand above the rows of a list.
@@ -39,6 +40,7 @@ class ListPage(Context):
 
 
 @require_safe
+@signposted(links_of_collection)
 def list_page(request: HttpRequest, collection: str, noun: str) -> HttpResponse:
     """The rows of one table, for the question of the address."""
     parsed = parse_request(request, collection)
@@ -77,6 +79,7 @@ class MatrixPage(Context):
 
 
 @require_safe
+@signposted(links_of_collection)
 def matrix_page(request: HttpRequest, collection: str) -> HttpResponse:
     """Up to 200 patients side by side."""
     parsed = parse_request(request, collection)

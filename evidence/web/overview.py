@@ -9,6 +9,7 @@ from django.views.decorators.http import require_safe
 
 from .. import summaries
 from ..charts.registry import drop_default_charts
+from ..downloads.metadata import describe_collection, linked_datasets
 from ..questions.parsing import ParsedRequest, parse_request
 from ..summaries import GroupEvidence, ShareSensitivity
 from ..summaries.shares import Summary
@@ -17,6 +18,7 @@ from .answer_shares import LinkedShare, linked_domains, linked_headlines
 from .case_matrix import BLOCK, FEW_CASES, MOST_CASES, CaseMatrix, case_matrix
 from .charts import charts_address, unknown_charts
 from .collection_page import CollectionPage, Context, head_of_page, render_page
+from .linking import linked_data, links_of_collection, signposted
 
 SENSITIVITY_ON = "on"
 
@@ -43,12 +45,14 @@ class Overview(Context):
     in_words: bool = False  # whether the cases are told in words
     most_cases: int = MOST_CASES
     charts_address: str = ""  # where the charts are
+    linked_data: str = ""  # the collection for search engines, where nothing is asked of it
     chosen_charts: list[str] = field(default_factory=list)  # names in the address, right or wrong
     unknown_charts: list[str] = field(default_factory=list)  # those that are no chart
     table: Table = PATIENTS
 
 
 @require_safe
+@signposted(links_of_collection)
 def overview_page(request: HttpRequest, collection: str) -> HttpResponse:
     """The overview: the answer in a sentence, shares, groups, cases, a link to the charts."""
     parsed = parse_request(request, collection)
@@ -60,7 +64,7 @@ def overview_page(request: HttpRequest, collection: str) -> HttpResponse:
             request, CollectionPage.build(request, parsed, ""), "evidence/cohort.html", Overview()
         )
     page = CollectionPage.build(request, parsed, "", **overview_summaries(parsed))
-    return render_page(request, page, "evidence/cohort.html", overview_context(page))
+    return render_page(request, page, "evidence/cohort.html", overview_context(request, page))
 
 
 def overview_summaries(parsed: ParsedRequest) -> dict[str, Summary]:
@@ -85,7 +89,7 @@ def asks_for_sensitivity(parsed: ParsedRequest) -> bool:
     return parsed.view_param("sensitivity") == SENSITIVITY_ON
 
 
-def overview_context(page: CollectionPage) -> Overview:
+def overview_context(request: HttpRequest, page: CollectionPage) -> Overview:
     """Shares, groups, the first cases, where the charts are."""
     parsed, patients = page.parsed, page.totals.patients
     question = parsed.question
@@ -115,6 +119,13 @@ def overview_context(page: CollectionPage) -> Overview:
         cases=case_matrix(question, parsed.vocabulary, page.sort, patients, BLOCK),
         in_words=patients <= FEW_CASES,
         charts_address=charts_address(parsed),
+        linked_data="" if list(question) else collection_linked_data(request, parsed),
         chosen_charts=parsed.view.get("chart", []),
         unknown_charts=unknown_charts(parsed),
     )
+
+
+def collection_linked_data(request: HttpRequest, parsed: ParsedRequest) -> str:
+    """The collection as linked data, without its sources, which /cite/ has."""
+    dataset = describe_collection(parsed.collection)
+    return linked_data(linked_datasets([dataset], request.build_absolute_uri))

@@ -26,7 +26,7 @@ from django.conf import settings
 from django.db import connection
 
 from ...models import Collection, DataVersion
-from ...models.consistency import consistent_read, current_version, mark_stale
+from ...models.consistency import consistent_read, current_version, mark_stale, past_state
 from ..dimensions import DIMENSIONS
 from .bitsets import Layout
 from .build import build_snapshot, visible_patients
@@ -38,6 +38,7 @@ AT_ONCE = 20_000  # patients that are read anew within a request, in about half 
 
 served: dict[int, list[Snapshot]] = {}  # by collection, the one used last first
 sizes: dict[int, tuple[str, int]] = {}  # by collection: token of the version, number of patients
+patients_in: dict[str, int] = {}  # by a collection's address, as last counted in this process
 builders: dict[int, subprocess.Popen] = {}
 lock = Lock()
 
@@ -69,17 +70,27 @@ def snapshot_for(collection: Collection) -> Snapshot | None:
         ready = load_snapshot(snapshot_folder(collection, version))
         if ready is not None:
             return publish_snapshot(collection, ready)
-        if not served.get(collection.pk):
+        if not kept_snapshots().get(collection.pk):
             return publish_snapshot(collection, build_and_save(collection))
         start_builder(collection)
         return earlier_snapshot(collection, version)
+
+
+def kept_snapshots() -> dict[int, list[Snapshot]]:
+    """The snapshots in memory of the database that is being read: today's, or a release's own."""
+    past = past_state()
+    return served if past is None else past.served
 
 
 def served_of(collection: Collection, version: DataVersion) -> Snapshot | None:
     """The snapshot in memory that is of exactly this version."""
     token = version.token_of(collection)
     return next(
-        (snapshot for snapshot in served.get(collection.pk, ()) if snapshot.token == token != ""),
+        (
+            snapshot
+            for snapshot in kept_snapshots().get(collection.pk, ())
+            if snapshot.token == token != ""
+        ),
         None,
     )
 
@@ -88,7 +99,10 @@ def publish_snapshot(collection: Collection, snapshot: Snapshot, keep: int = 1) 
     """Puts a snapshot in memory, beside the one before where `keep` is 2: while data change, some
     requests still read the state before.
     """
-    served[collection.pk] = [snapshot, *served.get(collection.pk, ())][:keep]
+    snapshots = kept_snapshots()
+    if past_state() is None:
+        patients_in[collection.slug] = snapshot.patients
+    snapshots[collection.pk] = [snapshot, *snapshots.get(collection.pk, ())][:keep]
     return snapshot
 
 
@@ -101,7 +115,7 @@ def earlier_snapshot(collection: Collection, version: DataVersion) -> Snapshot |
     answers.
     """
     past_tokens = DataVersion.past_tokens()
-    snapshot = served[collection.pk][0]
+    snapshot = kept_snapshots()[collection.pk][0]
     age = past_tokens.index(snapshot.token) if snapshot.token in past_tokens else -1
     newer = newest_saved(collection, version, past_tokens[age + 1 :])
     if newer is not None:
@@ -115,12 +129,22 @@ def earlier_snapshot(collection: Collection, version: DataVersion) -> Snapshot |
 
 def patient_count(collection: Collection, version: DataVersion) -> int:
     """Patients in the collection, counted once per version."""
-    token = version.token_of(collection)
-    counted_token, size = sizes.get(collection.pk, ("", 0))
+    token, past = version.token_of(collection), past_state()
+    counted = sizes if past is None else past.sizes
+    counted_token, size = counted.get(collection.pk, ("", 0))
     if counted_token != token or not token:
         size = visible_patients(collection).count()
-        sizes[collection.pk] = (token, size)
+        counted[collection.pk] = (token, size)
+        if past is None:
+            patients_in[collection.slug] = size
     return size
+
+
+def known_patients(slug: str) -> int:
+    """Patients in the collection of this address, without asking anybody: 0 before this process has
+    counted them.
+    """
+    return patients_in.get(slug, 0)
 
 
 def build_and_save(collection: Collection) -> Snapshot:

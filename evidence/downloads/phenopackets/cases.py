@@ -16,12 +16,11 @@ BATCH = 1000  # patients read at a time
 
 @dataclass(frozen=True, slots=True)
 class Sign:
-    """Something looked for in a patient. `hpo` is empty where no source establishes a code."""
+    """Something looked for in a patient: the vocabulary of its term, the term, present or not."""
 
     kind: str
     code: str
     label: str
-    hpo: str
     status: str
 
 
@@ -70,7 +69,7 @@ def signs_of(keys: list[int]) -> dict[int, list[Sign]]:
     signs = defaultdict(list)
     order = ["patient", "manifestation__position", "manifestation__code"]
     records = PatientManifestation.objects.filter(patient__among=keys).order_by(*order)
-    fields = ["manifestation__code", "manifestation__label", "manifestation__hpo", "status"]
+    fields = ["manifestation__code", "manifestation__label", "status"]
     for key, *facts in records.values_list("patient", *fields):
         signs[key].append(Sign("manifestation", *facts))
     order = ["patient", "autoantibody__position", "autoantibody__code"]
@@ -78,7 +77,7 @@ def signs_of(keys: list[int]) -> dict[int, list[Sign]]:
     for key, code, label, status in records.values_list(
         "patient", "autoantibody__code", "autoantibody__label", "status"
     ):
-        signs[key].append(Sign("autoantibody", code, f"{label} positive", "", status))
+        signs[key].append(Sign("autoantibody", code, f"{label} positive", status))
     return signs
 
 

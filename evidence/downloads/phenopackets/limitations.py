@@ -1,6 +1,16 @@
 """What a phenopacket cannot say."""
 
-from ...models import AdverseEventCategory, Autoantibody, Indication, JAKInhibitor, Manifestation
+from django.db.models import CharField, F, Q, QuerySet, Value
+
+from ...models import (
+    AdverseEventCategory,
+    Autoantibody,
+    Indication,
+    JAKInhibitor,
+    Manifestation,
+    OntologyCode,
+)
+from ...models.choices import DiseaseTerm
 
 LOSSES = [
     (
@@ -47,6 +57,11 @@ LOSSES = [
         "Left out: the standard has no place.",
     ),
     (
+        "That nobody answers",
+        "A cohort of the standard has at least one member. Where nobody answers a question, the "
+        "list of members is empty, and a validator says so.",
+    ),
+    (
         "Groups",
         "Patients reported only in aggregate are in no phenopacket.",
     ),
@@ -54,24 +69,31 @@ LOSSES = [
 
 
 def terms_without_code() -> list[tuple[str, list[str]]]:
-    """Terms whose ids are Casebook's own, by kind: no source that was read establishes a code for
-    them.
+    """Terms whose ids are Casebook's own, by kind: no copy of an ontology that was read establishes
+    a code for them. Two queries.
     """
-    kinds = [
-        ("Manifestations", Manifestation.objects.filter(hpo="")),
-        ("Autoantibodies", Autoantibody.objects.all()),
-        ("Indications", Indication.objects.filter(hpo="")),
-        ("Adverse event categories", AdverseEventCategory.objects.all()),
-        ("JAK inhibitors", JAKInhibitor.objects.filter(atc="")),
-    ]
-    labels_by_kind = [(kind, [str(term) for term in records]) for kind, records in kinds]
-    other_terms = [
-        "Systemic sclerosis and its subsets",
+
+    def labels(kind: str, records: QuerySet, name: str = "label") -> QuerySet:
+        place = F("position") if name == "label" else Value(0)
+        return records.order_by().values_list(Value(kind, output_field=CharField()), place, F(name))
+
+    uncoded = Q(ontology_codes__isnull=True)
+    rows = labels("Manifestations", Manifestation.objects.filter(uncoded)).union(
+        labels("Autoantibodies", Autoantibody.objects.filter(uncoded)),
+        labels("Indications", Indication.objects.filter(uncoded)),
+        labels("Adverse event categories", AdverseEventCategory.objects.filter(uncoded)),
+        labels("JAK inhibitors", JAKInhibitor.objects.filter(atc=""), "name"),
+    )
+    labels_by_kind: dict[str, list[str]] = {}
+    for kind, _, label in sorted(rows):
+        labels_by_kind.setdefault(kind, []).append(label)
+    coded = set(OntologyCode.objects.exclude(disease="").values_list("disease", flat=True))
+    diseases = [term.label for term in DiseaseTerm if term.value not in coded]
+    if diseases:
+        labels_by_kind["Disease and subsets"] = diseases
+    labels_by_kind["Besides"] = [
         "Combinations of indications",
         "Responses",
         "How a source was read",
     ]
-    return [
-        *((kind, labels) for kind, labels in labels_by_kind if labels),
-        ("Besides", other_terms),
-    ]
+    return list(labels_by_kind.items())

@@ -1,0 +1,367 @@
+"""The records a release was made of, kept with it, and read again into a database in memory.
+
+The tables of a bundle say what readers take away, not all that pages are made of: the order of a
+vocabulary, a study's making. So a release keeps the rows of the evidence tables as they were. To
+answer from them, whatever runs within `PastState.answering()` has that database for its own: the
+same models, filters, counts and pages answer, and none of them knows of it.
+"""
+
+import json
+import sqlite3
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from threading import Lock
+from typing import Any
+from uuid import NAMESPACE_URL, uuid5
+
+from cachetools import LRUCache
+from django.apps import apps
+from django.contrib.auth import get_user_model
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import DEFAULT_DB_ALIAS, connections, models
+from django.db.backends.sqlite3.base import DatabaseWrapper
+from django.db.models import Q
+
+from .consistency import swapped_state
+from .release import PART, RecordsPart, Release, ReleasedRecords
+from .study import Collection
+from .version import ALL, OWNERS, DataVersion
+
+FORMAT = 1
+# Bounds. A release of more patients is not answered from: its snapshot would take more than a
+# second of the request that asks first.
+MAX_PATIENTS = 20_000
+MAX_BYTES = 256 << 20  # of the rows as text, unpacked
+MAX_OPEN = 3  # releases a process keeps open; the one asked for longest ago is closed
+WAIT = 20  # seconds a request waits for another that opens one
+ROWS_PER_LINE = 2_000
+# Not of the evidence, or of nobody but curators: what readers see asks none of them.
+LEFT_OUT = {
+    "archivepart",
+    "checkedcell",
+    "judgement",
+    "choice",
+    "loadedrecord",
+    "openpublication",
+    "origin",
+    "recordspart",
+    "releasedrecords",
+    "suggestion",
+}
+# What pages of a study's making do not read, and a release has no reason to keep.
+EMPTIED: dict[tuple[str, str], Any] = {
+    ("studyversion", "content"): [],
+    ("studyversion", "author_name"): "",
+    ("dataversion", "history"): [],
+}
+
+
+class CannotAnswer(ValueError):
+    """Why a release cannot be asked, for a reader."""
+
+
+class Busy(Exception):
+    """Another request is opening a release, and takes too long."""
+
+
+class ExactEncoder(DjangoJSONEncoder):
+    """Times to the microsecond; Django's own rounds them."""
+
+    def default(self, value):
+        return value.isoformat() if hasattr(value, "isoformat") else super().default(value)
+
+
+def kept_models() -> list[type[models.Model]]:
+    """The tables a release keeps."""
+    return [
+        model
+        for model in apps.get_app_config("evidence").get_models(include_auto_created=True)
+        if model._meta.model_name not in LEFT_OUT and not hasattr(model, "history_object")
+    ]
+
+
+def path_to_collection(model: type[models.Model]) -> str:
+    """The path from a record to its collection; empty where it belongs to none."""
+    names = {field.name: field for field in model._meta.concrete_fields if field.is_relation}
+    if model is Collection:
+        return "pk"
+    for owner in (*OWNERS, "draft"):
+        if owner in names:
+            path = path_to_collection(names[owner].related_model)
+            return owner if path == "pk" else path and f"{owner}__{path}"
+    return ""
+
+
+# Keeping
+
+
+def keep_records(release: Release, collections: Iterable[Collection]) -> ReleasedRecords:
+    """Keeps the rows that a release of these collections is made of, a megabyte at a time."""
+    released = [collection.pk for collection in collections]
+    packer, digest, parts, size = zlib.compressobj(9), sha256(), [b""], 0
+    for line in record_lines(released):
+        digest.update(line)
+        size += len(line)
+        parts[-1] += packer.compress(line)
+        while len(parts[-1]) > PART:
+            parts[-1:] = [parts[-1][:PART], parts[-1][PART:]]
+    parts[-1] += packer.flush()
+    records = ReleasedRecords.objects.create(release=release, size=size, sha256=digest.hexdigest())
+    for number, content in enumerate(parts):
+        RecordsPart.objects.create(records=records, number=number, content=content)
+    return records
+
+
+def record_lines(released: list[int]) -> Iterator[bytes]:
+    """The rows as lines of JSON: a table, its columns, some of its rows."""
+    yield written({"format": FORMAT})
+    for model in kept_models():
+        rows = model._base_manager.order_by("pk")
+        path = path_to_collection(model)
+        if path:
+            among = Q(**{f"{path}__in": released})
+            rows = rows.filter(among | Q(**{f"{path.split('__')[0]}__isnull": True}))
+        names = [field.attname for field in model._meta.concrete_fields]
+        emptied = [EMPTIED.get((model._meta.model_name, name), Ellipsis) for name in names]
+        line: list[list] = []
+        for row in rows.values_list(*names).iterator(ROWS_PER_LINE):
+            line.append(
+                [
+                    value if empty is Ellipsis else empty
+                    for value, empty in zip(row, emptied, strict=True)
+                ]
+            )
+            if len(line) == ROWS_PER_LINE:
+                yield written({"table": model._meta.model_name, "columns": names, "rows": line})
+                line = []
+        yield written({"table": model._meta.model_name, "columns": names, "rows": line})
+
+
+def written(line: dict) -> bytes:
+    text = json.dumps(line, cls=ExactEncoder, ensure_ascii=False, separators=(",", ":"))
+    return f"{text}\n".encode()
+
+
+# Reading
+
+
+class PastState:
+    """The database of a release, in memory: shared by the threads of a process, never changed.
+
+    `served` and `sizes` are what the engine that counts in memory keeps of it.
+    """
+
+    def __init__(self, records: ReleasedRecords):
+        self.number = records.release.number
+        self.released_at = records.release.released_at
+        self.served: dict = {}
+        self.sizes: dict = {}
+        self.name = f"file:release-{records.sha256}?mode=memory&cache=shared"
+        # While one connection is open there is the database; that of a thread is closed after use.
+        self.anchor = sqlite3.connect(self.name, uri=True, check_same_thread=False)
+        try:
+            self.fill(records)
+        except BaseException:
+            self.anchor.close()
+            raise
+
+    def connect(self, *, writing: bool = False) -> DatabaseWrapper:
+        """A connection to it."""
+        pragmas = "PRAGMA foreign_keys=OFF;" + ("" if writing else " PRAGMA query_only=ON;")
+        options = connections.configure_settings(
+            {
+                DEFAULT_DB_ALIAS: {
+                    "ENGINE": "django.db.backends.sqlite3",
+                    "NAME": self.name,
+                    "OPTIONS": {"init_command": pragmas},
+                }
+            }
+        )
+        return DatabaseWrapper(options[DEFAULT_DB_ALIAS], DEFAULT_DB_ALIAS)
+
+    @contextmanager
+    def answering(self) -> Iterator[None]:
+        """Lets everything in this thread read the release instead of today's data."""
+        with self.session() as session, session.entered():
+            yield
+
+    @contextmanager
+    def session(self) -> "Iterator[Session]":
+        session = Session(self, self.connect())
+        try:
+            yield session
+        finally:
+            session.close()
+
+    def pieces(self, content: Iterable[bytes]) -> Iterator[bytes]:
+        """What is still to be made of an answer: each piece of it from the release, and between the
+        pieces the thread reads what it did before.
+        """
+        iterator = iter(content)
+        with self.session() as session:
+            try:
+                while True:
+                    with session.entered():
+                        piece = next(iterator, None)
+                    if piece is None:
+                        return
+                    yield piece
+            finally:
+                with session.entered():
+                    if hasattr(iterator, "close"):
+                        iterator.close()
+
+    # Filling
+
+    def fill(self, records: ReleasedRecords) -> None:
+        """Makes the tables as this version of Casebook has them, and writes the rows."""
+        lines = read_lines(records)
+        if next(lines)["format"] != FORMAT:
+            raise CannotAnswer("its records are kept in a form this version does not read")
+        tables = {model._meta.model_name: model for model in kept_models()}
+        content = list(lines)
+        check_columns(content, tables)
+        session = Session(self, self.connect(writing=True))
+        try:
+            with session.entered():
+                self.write(session.connection, tables, content)
+                self.name_version(records)
+        finally:
+            session.close()
+
+    def write(self, connection: DatabaseWrapper, tables: dict, content: list[dict]) -> None:
+        users = get_user_model()
+        with connection.schema_editor(atomic=False) as editor:
+            for model in (users, *tables.values()):
+                if not model._meta.auto_created:
+                    editor.create_model(model)
+        authors: set[int] = set()
+        with connection.cursor() as cursor:
+            cursor.execute("BEGIN")
+            for line in content:
+                model = tables[line["table"]]
+                insert_rows(cursor, connection, model, line)
+                for name in ("user_id", "author_id"):
+                    if name in line["columns"]:
+                        place = line["columns"].index(name)
+                        authors |= {row[place] for row in line["rows"] if row[place]}
+            # Names of accounts are nobody's business here: a public name stands in a table of ours.
+            accounts = [[key, str(key), ""] for key in sorted(authors)]
+            columns = ["id", "username", "password"]
+            insert_rows(cursor, connection, users, {"columns": columns, "rows": accounts})
+            cursor.execute("COMMIT")
+
+    def name_version(self, records: ReleasedRecords) -> None:
+        """Gives the version a name of its own, so that nothing kept of it is ever taken for today's
+        data, nor the other way round.
+        """
+        token = sha256(f"release {records.sha256}".encode()).hexdigest()[:32]
+        DataVersion.objects.update(
+            identity=uuid5(NAMESPACE_URL, token), token=token, tokens={ALL: token}, history=[token]
+        )
+
+
+class Session:
+    """One request's use of a past state: its connection, and what it knows of the version read."""
+
+    def __init__(self, state: PastState, connection: DatabaseWrapper):
+        self.state, self.connection, self.known = state, connection, {"past": state}
+
+    @contextmanager
+    def entered(self) -> Iterator[None]:
+        live = connections[DEFAULT_DB_ALIAS]
+        connections[DEFAULT_DB_ALIAS] = self.connection
+        try:
+            with swapped_state(self.known):
+                yield
+        finally:
+            connections[DEFAULT_DB_ALIAS] = live
+
+    def close(self) -> None:
+        """Closes the connection itself; Django never closes one to memory."""
+        if self.connection.connection is not None:
+            self.connection.connection.close()
+            self.connection.connection = None
+
+
+def insert_rows(cursor, connection, model: type[models.Model], line: dict) -> None:
+    """Writes rows as the database keeps them. A column that this version of Casebook has and the
+    rows do not gets its default, which is “not known” wherever that can be said.
+    """
+    if not line["rows"]:
+        return
+    fields = {field.attname: field for field in model._meta.concrete_fields}
+    added = [name for name in fields if name not in line["columns"]]
+    defaults = [fields[name].get_default() for name in added]
+    ordered = [fields[name] for name in (*line["columns"], *added)]
+    quoted = ", ".join(connection.ops.quote_name(field.column) for field in ordered)
+    places = ", ".join(["%s"] * len(ordered))
+    table = connection.ops.quote_name(model._meta.db_table)
+    cursor.executemany(
+        f"INSERT INTO {table} ({quoted}) VALUES ({places})",  # noqa: S608 (names of ours)
+        [
+            [
+                field.get_db_prep_save(field.to_python(value), connection)
+                for field, value in zip(ordered, [*row, *defaults], strict=True)
+            ]
+            for row in line["rows"]
+        ],
+    )
+
+
+def check_columns(content: list[dict], tables: dict[str, type[models.Model]]) -> None:
+    """Raises CannotAnswer where the rows say what this version of Casebook has no place for: an
+    answer without it would not be the release's.
+    """
+    for line in content:
+        model = tables.get(line["table"])
+        known = {field.attname for field in model._meta.concrete_fields} if model else set()
+        if line["rows"] and not known.issuperset(line["columns"]):
+            raise CannotAnswer(
+                f"this version of Casebook keeps “{line['table']}” in another way than the release"
+            )
+
+
+def read_lines(records: ReleasedRecords) -> Iterator[dict]:
+    """The lines as they were written. Raises CannotAnswer for more than is answered from."""
+    unpacker, rest, read = zlib.decompressobj(), b"", 0
+    for piece in [*records.pieces(), None]:
+        text = unpacker.flush() if piece is None else unpacker.decompress(piece)
+        read += len(text)
+        if read > MAX_BYTES:
+            raise CannotAnswer("it is too large")
+        *lines, rest = (rest + text).split(b"\n")
+        yield from map(json.loads, lines)
+
+
+_open: LRUCache[str, PastState] = LRUCache(MAX_OPEN)
+_opening = Lock()
+
+
+def opened(records: ReleasedRecords) -> PastState:
+    """The release's database, made by the request that asks for it first.
+
+    Raises CannotAnswer where it cannot be made, and Busy where another one takes too long.
+    """
+    if not _opening.acquire(timeout=WAIT):
+        raise Busy
+    try:
+        state = _open.get(records.sha256)
+        if state is None:
+            state = PastState(records)
+            while len(_open) >= MAX_OPEN:
+                _, oldest = _open.popitem()
+                oldest.anchor.close()
+            _open[records.sha256] = state
+        return state
+    finally:
+        _opening.release()
+
+
+def close_all() -> None:
+    """Closes what is open."""
+    with _opening:
+        while _open:
+            _open.popitem()[1].anchor.close()
