@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('evidence', '0016_checking'),
+        ('evidence', '0017_ontology_codes'),
     ]
 
     operations = [

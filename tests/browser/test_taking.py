@@ -24,7 +24,7 @@ def test_the_button_copies_what_the_reader_sees_now(visit, site):
     assert page.url == f"{site}{SIM}?inhibitor=tofacitinib", "the reader stays where he was"
     expect(button).to_be_visible(timeout=5000)
     page.goto(copied)
-    expect(page.locator(".pin")).to_contain_text("These are the data of release 1")
+    expect(page.locator(".pin")).to_contain_text("You are reading release 1")
     page.locator("#d-sex summary").click()
     page.locator("#f-sex-female").check()
     page.wait_for_url("**/?inhibitor=tofacitinib&sex=female&release=1")

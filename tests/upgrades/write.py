@@ -10,7 +10,13 @@ import sqlite3
 import sys
 from pathlib import Path
 
-LEFT_OUT = {"evidence_release", "evidence_releasedcollection", "evidence_archivepart"}
+LEFT_OUT = {
+    "evidence_release",
+    "evidence_releasedcollection",
+    "evidence_archivepart",
+    "evidence_releasedrecords",
+    "evidence_recordspart",
+}
 TABLES = (
     "SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'evidence%' ORDER BY rowid"
 )
