@@ -242,7 +242,10 @@ SPECTACULAR_SETTINGS = {
 CORS_ALLOW_ALL_ORIGINS = True
 CORS_ALLOW_METHODS = ["GET", "HEAD", "OPTIONS"]
 # the API and what is downloaded, with what describes it
-CORS_URLS_REGEX = r"^/(api/.*|[\w/-]+\.((csv|tsv)(-metadata\.json)?|jsonl|xlsx|zip|ris|bib|json))$"
+CORS_URLS_REGEX = (
+    r"^/(api/.*|[\w/-]+\."
+    r"((csv|tsv)(-metadata\.json)?|jsonl|xlsx|(parquet\.)?zip|sqlite|ris|bib|json))$"
+)
 CORS_EXPOSE_HEADERS = [
     "ETag",
     "RateLimit",

@@ -14,7 +14,7 @@ from evidence.charts.registry import CHARTS
 from evidence.curation.make_release import make_release
 from evidence.downloads import file_names
 from evidence.models import Patient
-from evidence.tables import TABLES
+from evidence.tables import FILE_TABLES
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 HERE = "http://testserver"
@@ -22,7 +22,8 @@ QUESTION = "indication=ild&indication=skin"
 SAME = "indication=skin&indication_match=any&indication=ild"  # in other words
 FILES = [
     *(f"patients.{how}" for how in ("csv", "tsv", "jsonl", "xlsx")),
-    *("findings.csv", "charts/adverse-events.csv", "forest.csv", "bundle.zip"),
+    *("findings.csv", "courses.tsv", "charts/adverse-events.csv", "forest.csv"),
+    *("bundle.zip", "bundle.sqlite", "bundle.parquet.zip"),
     *("phenopackets.json", "studies.ris", "studies.bib"),
 ]
 
@@ -93,7 +94,10 @@ def test_a_long_question_does_not_make_a_header_that_servers_refuse(client, worl
 def test_nothing_in_an_address_breaks_a_header(client, world):
     response = client.get('/world/patients.csv?q=a>;"%0d%0aX-Bad:1,b')
     assert response.status_code == 200 and "X-Bad" not in response.headers
-    assert set(links(response)) == {"collection", "canonical", "describedby"}
+    assert set(links(response)) == {
+        *("collection", "cite-as", "license"),
+        *("canonical", "describedby"),
+    }
     for address in links(response).values():
         assert client.get(address).status_code == 200
 
@@ -102,6 +106,24 @@ def test_nothing_in_an_address_breaks_a_header(client, world):
 def test_a_file_of_one_record_says_its_address(client, world, path):
     address = world.address(path)
     assert links(client.get(f"{address}?release="))["canonical"] == address
+    make_release()
+    pinned = f"{address}?release=1"
+    assert links(client.get(pinned))["canonical"] == pinned
+
+
+@pytest.mark.parametrize("path", [*FILES, "compare.csv?a=sex%3Dfemale&b="])
+def test_a_file_of_a_release_says_so_in_its_address(client, world, path):
+    make_release()
+    pinned = world.address(f"{path}{'&' if '?' in path else '?'}release=1")
+    response = client.get(pinned)
+    assert links(response)["canonical"] == pinned
+    assert name_of(response) == name_of(client.get(world.address(path)))
+
+
+@pytest.mark.parametrize("path", [*FILES, "patients.csv-metadata.json"])
+def test_a_file_may_be_read_from_elsewhere(client, world, path):
+    response = client.get(world.address(path), headers={"Origin": "https://elsewhere.example"})
+    assert response["Access-Control-Allow-Origin"] == "*"
 
 
 # The description of a file
@@ -136,7 +158,7 @@ def valid_rows(told: dict, text: str, folder) -> list[dict]:
     return list(table.iterdicts(strict=True))
 
 
-@pytest.mark.parametrize("noun", TABLES)
+@pytest.mark.parametrize("noun", FILE_TABLES)
 @pytest.mark.parametrize("collection", ["world", "published", "sener-2025-reconstruction"])
 def test_a_list_is_valid_by_its_description(client, world, tmp_path, collection, noun):
     for how in ("csv", "tsv"):
@@ -167,7 +189,7 @@ def test_a_description_says_question_kind_and_release(client, world, simulated):
     assert told["dc:description"].startswith("Sex: Female. simulated")
     assert told["schema:version"] == "1"
     assert told["url"] == "patients.csv?sex=female&release=1"
-    assert told["dc:identifier"] == f"{HERE}/{simulated.slug}/patients.csv?sex=female"
+    assert told["dc:identifier"] == f"{HERE}/{simulated.slug}/patients.csv?sex=female&release=1"
     columns = {each["name"]: each for each in told["tableSchema"]["columns"]}
     assert columns["age_years"]["datatype"] == "integer"
     assert columns["inhibitors"]["separator"] == "; "

@@ -26,18 +26,23 @@ class FileAddress:
     """Where a file is, and what it answers.
 
     `query` is the query string that asks for it, always in the same spelling; `asked` is the one it
-    was asked with. `words` are the question in words.
+    was asked with. `words` are the question in words. `release` is the number of the release it is
+    asked of, if it is of one.
     """
 
     path: str
     query: str = ""
     asked: str = ""
     words: str = ""
+    release: str = ""
 
     @property
     def canonical(self) -> str:
-        """The address in its one spelling."""
-        return with_query(self.path, self.query)
+        """The address in its one spelling; of a release with its number, since today's data may
+        answer differently.
+        """
+        of_release = self.release and f"release={self.release}"
+        return with_query(self.path, "&".join(filter(None, (self.query, of_release))))
 
     @property
     def metadata(self) -> str:
@@ -69,13 +74,13 @@ def with_query(path: str, query: str) -> str:
 
 
 def question_address(
-    path: str, question: Question, vocabulary: Vocabulary, asked: str, **view: str
+    path: str, question: Question, vocabulary: Vocabulary, asked: str, release: str, **view: str
 ) -> FileAddress:
     """The address of a file of a question; `view` are the words beside the question that change
     what is in it.
     """
     words = describe_question(question, vocabulary)
-    return FileAddress(path, question.query(**view), asked, words)
+    return FileAddress(path, question.query(**view), asked, words, release)
 
 
 def attachment_header(

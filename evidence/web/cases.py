@@ -15,7 +15,7 @@ from .. import charts, summaries
 from ..downloads import attachment_header, citation_file
 from ..downloads.file_names import FileAddress
 from ..downloads.phenopackets import make_phenopacket
-from ..downloads.release_status import page_status, requested_release
+from ..downloads.release_status import page_status, requested_number, requested_release
 from ..models import (
     AdverseEvent,
     Collection,
@@ -156,9 +156,8 @@ def phenopacket_of(request: HttpRequest, collection: str, slug: str) -> HttpResp
     person = get_record(collection_record, Patient, slug, "study__collection")
     if refused := refuse_file([], requested_release(request.GET, collection_record)):
         return refused
-    headers = attachment_header(
-        f"{person.slug}-phenopacket.json", collection_record, FileAddress(request.path)
-    )
+    address = FileAddress(request.path, release=requested_number(request.GET))
+    headers = attachment_header(f"{person.slug}-phenopacket.json", collection_record, address)
     return HttpResponse(
         make_phenopacket(person, vocabulary(collection_record)),
         content_type="application/json",
@@ -253,7 +252,8 @@ def study_citation(request: HttpRequest, collection: str, slug: str, how: str) -
     paper = get_record(collection_record, Study, slug)
     if refused := refuse_file([], requested_release(request.GET, collection_record)):
         return refused
-    return citation_file([paper], f"{slug}.{how}", how, FileAddress(request.path))
+    address = FileAddress(request.path, release=requested_number(request.GET))
+    return citation_file([paper], f"{slug}.{how}", how, address)
 
 
 @require_safe

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 from .. import charts, summaries
 from ..downloads import chart_csv
 from ..downloads.file_names import METADATA, FileAddress
-from ..downloads.release_status import page_status, requested_release
+from ..downloads.release_status import page_status, requested_number, requested_release
 from ..models import Collection
 from ..models.choices import Sex, Subset
 from ..questions.filters import FILTERS
@@ -123,7 +123,8 @@ def compare_address(request: HttpRequest, sides: dict[str, ParsedRequest]) -> Fi
     query = urlencode([(side, sides[side].asked_query) for side in SIDES])
     words = "; ".join(f"{side.upper()}: {sides[side].in_words}" for side in SIDES)
     path = request.path.removesuffix(METADATA)
-    return FileAddress(path, query, request.META.get("QUERY_STRING", ""), words)
+    asked, release = request.META.get("QUERY_STRING", ""), requested_number(request.GET)
+    return FileAddress(path, query, asked, words, release)
 
 
 @require_safe

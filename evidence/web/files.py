@@ -29,7 +29,7 @@ from ..downloads.metadata import (
     sources_of,
 )
 from ..downloads.phenopackets import cohort_pieces as cohort_phenopackets
-from ..downloads.release_status import RequestedRelease, requested_release
+from ..downloads.release_status import RequestedRelease, requested_number, requested_release
 from ..models import Collection
 from ..questions.parsing import ParsedRequest, get_collection, parse_request
 from ..questions.question import Question
@@ -46,6 +46,7 @@ def file_address(request: HttpRequest, parsed: ParsedRequest, **view: str) -> Fi
         parsed.question,
         parsed.vocabulary,
         request.META.get("QUERY_STRING", ""),
+        requested_number(request.GET),
         **view,
     )
 
