@@ -13,7 +13,7 @@ from csvw import CSVW
 from evidence.charts.registry import CHARTS
 from evidence.curation.make_release import make_release
 from evidence.downloads import file_names
-from evidence.models import Patient
+from evidence.models import Patient, ReleasedRecords
 from evidence.tables import FILE_TABLES
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
@@ -99,7 +99,7 @@ def test_nothing_in_an_address_breaks_a_header(client, world):
         *("canonical", "describedby"),
     }
     for address in links(response).values():
-        assert client.get(address).status_code == 200
+        assert not address.startswith("/") or client.get(address).status_code == 200
 
 
 @pytest.mark.parametrize("path", ["patients/alpha-1/phenopacket.json", "studies/alpha.ris"])
@@ -232,4 +232,6 @@ def test_a_wrong_question_has_no_description(client, world):
     patient = Patient.objects.get(slug="alpha-1")
     patient.age_years = 41
     patient.save()
+    assert client.get(world.address("patients.csv-metadata.json?release=1")).status_code == 200
+    ReleasedRecords.objects.get().delete()
     assert client.get(world.address("patients.csv-metadata.json?release=1")).status_code == 409

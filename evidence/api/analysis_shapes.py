@@ -24,7 +24,7 @@ from .shapes import (
 
 SideShape = make_component("Side", question=QuestionShape(), answer=AnswerShape(), **DEMOGRAPHICS)
 DifferenceShape = make_component(
-    "Difference",
+    "ShareDifference",
     points=number_field("A minus B, in percentage points."),
     interval_95=interval_field("Newcombe's 95 % interval, in percentage points.", null=False),
 )
