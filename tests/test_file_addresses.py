@@ -234,4 +234,6 @@ def test_a_wrong_question_has_no_description(client, world):
     patient.save()
     assert client.get(world.address("patients.csv-metadata.json?release=1")).status_code == 200
     ReleasedRecords.objects.get().delete()
+    patient.age_years = 42
+    patient.save()
     assert client.get(world.address("patients.csv-metadata.json?release=1")).status_code == 409

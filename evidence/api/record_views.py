@@ -1,10 +1,13 @@
-"""The addresses of single records: one patient, one study, one drug, one review."""
+"""The addresses of single records: one patient, one study, one drug, one review. A record that was
+withdrawn is gone whatever release is asked, so records are looked for before the release is.
+"""
 
 from django.http import Http404, HttpRequest
 from drf_spectacular.utils import extend_schema
 from rest_framework.response import Response
 
 from ..models import JAKInhibitor, Patient, Review, Study
+from ..questions.parsing import get_collection
 from . import analysis_shapes, record_shapes, records, reference
 from .params import parse_record_request, refuse_parameters
 from .schema import release_parameter, response_schemas
@@ -32,8 +35,8 @@ class PatientRecord(Read):
         same person is, says so in `counted_as`.
         """
         absolute = request.build_absolute_uri
+        person = records.get_record(get_collection(collection), Patient, patient, absolute)
         within = parse_record_request(request.query_params, collection)
-        person = records.get_record(within, Patient, patient, absolute)
         return self.make_answer(lambda: records.patient_json(person, within, absolute))
 
 
@@ -49,8 +52,8 @@ class StudyRecord(Read):
         what it prints of all its patients, risk of bias, and how it came in.
         """
         absolute = request.build_absolute_uri
+        paper = records.get_record(get_collection(collection), Study, study, absolute)
         within = parse_record_request(request.query_params, collection)
-        paper = records.get_record(within, Study, study, absolute)
         return self.make_answer(lambda: records.study_json(paper, within, absolute))
 
 
