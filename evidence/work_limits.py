@@ -33,7 +33,7 @@ from .problems import is_for_programs, problem_response
 logger = logging.getLogger(__name__)
 # By the name of the route. Of lists as files, workbooks alone: the others are sent row by row.
 EXPENSIVE = {"bundle", "bundle_sqlite", "bundle_parquet", "phenopackets"}
-EXPENSIVE |= {"forest", "forest_file", "api_forest"}
+EXPENSIVE |= {"forest", "forest_file", "forest_file_metadata", "api_forest"}
 WORTH_COUNTING = 0.05  # seconds of computing; less is not written down
 WINDOW = 60  # seconds
 

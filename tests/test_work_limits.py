@@ -17,6 +17,7 @@ EXPENSIVE = [
     "phenopackets.json",
     "forest/",
     "forest.csv",
+    "forest.csv-metadata.json",
     "?indication=ild&indication_match=none",
 ]
 CHEAP = ["", "patients/", "patients.csv", "studies.jsonl", "?indication=ild"]
