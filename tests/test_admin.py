@@ -50,8 +50,8 @@ from .test_models import BREAKING, IDENTIFIERS, constraints, everything
 
 pytestmark = pytest.mark.slow
 
-# Megabytes of a ZIP or of a release's records tell a curator nothing; what a record said before is shown on its own page;
-# what opens a study never outlives its transaction.
+# Megabytes of a ZIP or of a release's records tell a curator nothing; what a record said before is
+# shown on its own page; what opens a study never outlives its transaction.
 OPAQUE = (ArchivePart, ReleasedRecords, RecordsPart)
 MODELS = [
     model
