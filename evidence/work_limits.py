@@ -123,6 +123,7 @@ def whole_file(
 
     Raises NoRoom where it cannot be kept, TimeoutError where it takes too long, BrokenPipeError
     where nobody waits for it any more, and whatever making it raises; then nothing is left of it.
+    The answer is not closed here: that would end the request for everybody who waits for its end.
     """
     until = time.monotonic() + settings.FILE_SECONDS
     made = response.streaming_content
@@ -150,8 +151,6 @@ def whole_file(
         raise
     except OSError as error:
         raise NoRoom(str(error)) from error
-    finally:
-        response.close()
     kept = kept_file(tag)
     drop_oldest(folder)  # it is open, so it can be read all the same
     if kept is None:

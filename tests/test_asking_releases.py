@@ -19,6 +19,7 @@ from evidence.tables import FILE_TABLES, TABLES
 
 from .factories import make_patient, make_study, make_treatment
 from .test_pages import text_of
+from .wsgi import break_off
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
@@ -205,7 +206,7 @@ def test_a_file_that_is_broken_off_leaves_nothing_behind(client, world, released
     edit(age_years=41)
     answer = client.get("/world/bundle.zip?release=1")
     next(iter(answer.streaming_content))
-    answer.close()
+    break_off(answer)
     assert Patient.objects.get(slug="alpha-1").age_years == 41
 
 

@@ -37,9 +37,7 @@ def files(settings) -> list:
 
 
 def body(response) -> bytes:
-    content = response.getvalue() if response.streaming else response.content
-    response.close()
-    return content
+    return response.getvalue() if response.streaming else response.content
 
 
 @pytest.mark.parametrize("address", EXPENSIVE)
