@@ -103,6 +103,13 @@ def test_wrong_words_are_refused_with_what_is_known(client, second, query):
         assert query.split("=")[1] in text_of(client.get(f"{address}?{query}")) or "junk" in query
 
 
+@pytest.mark.parametrize("query", ["table=nothing", "change=x", "collection=nobody", "since=1"])
+def test_wrong_words_are_refused_of_the_first_release_too(client, second, query):
+    for address in ("/releases/1/changes.csv", "/api/v1/releases/1/changes/"):
+        assert client.get(f"{address}?{query}").status_code == 400
+        assert client.get(address).status_code == 200
+
+
 def test_a_release_that_does_not_exist_has_no_changes(client, second):
     for number in (3, 99999999999999999999):
         assert client.get(f"/releases/{number}/changes/").status_code == 404

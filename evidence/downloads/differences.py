@@ -244,16 +244,18 @@ def asked_differences(release: Release, data: QueryDict) -> AskedDifferences:
                 f"“{truncate_text(text)}” is no release before release {release.number}."
             )
     asked = AskedDifferences(release, since, chosen, problems=problems)
-    if problems or since is None:
+    if problems:
         return asked
     return compare_releases(asked)
 
 
 def compare_releases(asked: AskedDifferences) -> AskedDifferences:
     """The differences of all collections that both releases hold, and what is wrong with the
-    filters: a word that no difference has is told from one that does not exist.
+    filters: a word that no difference has is told from one that does not exist. Nothing differs
+    from a release that is the first.
     """
-    before = {released.slug: released for released in asked.since.collections.all()}
+    earlier = asked.since.collections.all() if asked.since else ()
+    before = {released.slug: released for released in earlier}
     now = list(asked.release.collections.all())
     known = {
         "collection": {each.slug for each in now} | before.keys(),
@@ -267,7 +269,7 @@ def compare_releases(asked: AskedDifferences) -> AskedDifferences:
         if value and name in known and value not in known[name]
     ]
     both = [released for released in now if released.slug in before]
-    only_now = [released for released in now if released.slug not in before]
+    only_now = [released for released in now if released.slug not in before and asked.since]
     found, left_out, refused = [], [], ""
     try:
         for released in both:
