@@ -106,6 +106,8 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "evidence.middleware.head_middleware",
+    "evidence.observing.metrics_page",
+    "evidence.observing.observed",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -238,6 +240,7 @@ CORS_EXPOSE_HEADERS = [
     "RateLimit-Policy",
     "Retry-After",
     "Content-Disposition",
+    "X-Request-ID",
 ]
 
 # Accounts (curators only: reading needs none). So many wrong passwords for one name from one
@@ -329,10 +332,25 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
+# The log, see logs.py: `plain` for people, `json` for programs, which gets a line for each request
+# unless told otherwise.
+LOG_FORMAT = env_choice("CASEBOOK_LOG", ["plain", "json"])
+LOG_REQUESTS = env_flag("CASEBOOK_ACCESS_LOG", LOG_FORMAT == "json")
+SLOW_SECONDS = env_number("CASEBOOK_SLOW_MS", 2000) / 1000  # 0: nothing is called slow
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "formatters": {"lines": {"()": f"evidence.logs.{LOG_FORMAT.capitalize()}Lines"}},
+    "filters": {"routes": {"()": "evidence.logs.NamesRoutes"}},
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "lines",
+            "filters": ["routes"],
+        }
+    },
     "root": {"handlers": ["console"], "level": env("CASEBOOK_LOG_LEVEL", "INFO")},
 }
+# Counters for Prometheus at /metrics, for these addresses or networks alone.
+METRICS = env_flag("CASEBOOK_METRICS", False)
+METRICS_FROM = env_networks("CASEBOOK_METRICS_FROM", "127.0.0.1,::1")
