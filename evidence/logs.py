@@ -87,10 +87,10 @@ class PlainLines(logging.Formatter):
         record.of_request = f" [{now}]" if now else ""
         return super().format(record)
 
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  (logging's own name)
+    def formatMessage(self, record: logging.LogRecord) -> str:
         return re.sub(r"\s*[\r\n]\s*", " ", super().formatMessage(record))
 
-    def formatException(self, exc_info) -> str:  # noqa: N802
+    def formatException(self, exc_info) -> str:
         return error_text(exc_info)
 
 

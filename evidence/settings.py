@@ -100,6 +100,9 @@ INSTALLED_APPS = [
     "csp",
     "corsheaders",
     "axes",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
     "simple_history",
     "evidence",
 ]
@@ -122,6 +125,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",  # asks nothing before somebody asks who is logged in
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     # Both do nothing until somebody logs in or writes, and ask no database before.
@@ -261,20 +265,26 @@ AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # trying on does not make
 AXES_CLIENT_IP_CALLABLE = "evidence.entrance.login_address"
 AXES_CLIENT_STR_CALLABLE = "evidence.entrance.login_words"
 AXES_LOCKOUT_CALLABLE = "evidence.entrance.locked_out"
-AXES_DISABLE_ACCESS_LOG = True  # who logged in is in the log of the server
+AXES_ENABLE_ACCESS_FAILURE_LOG = True  # both are shown on /admin/audit/
+AXES_DISABLE_ACCESS_LOG = False
 # What is not kept of a failed login: what somebody had typed when their session ended, and tokens.
 AXES_SENSITIVE_PARAMETERS = ["username", "held", "csrfmiddlewaretoken"]
 AXES_VERBOSE = False
 CSRF_FAILURE_VIEW = "evidence.entrance.csrf_failure"
+# A session ends so long after its login, whatever is done in it meanwhile.
+SESSION_COOKIE_AGE = env_number("CASEBOOK_SESSION_HOURS", 12) * 60 * 60
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in (
-        "UserAttributeSimilarityValidator",
-        "MinimumLengthValidator",
-        "CommonPasswordValidator",
-        "NumericPasswordValidator",
+    {"NAME": f"django.contrib.auth.password_validation.{name}", "OPTIONS": options}
+    for name, options in (
+        ("UserAttributeSimilarityValidator", {}),
+        ("MinimumLengthValidator", {"min_length": 12}),
+        ("CommonPasswordValidator", {}),
+        ("NumericPasswordValidator", {}),
     )
-]
+] + [{"NAME": "evidence.entrance.NotOurName"}]
+# The second factor: asked of those who have set one up, or of every curator.
+REQUIRE_TOTP = env_flag("CASEBOOK_REQUIRE_TOTP", False)
+OTP_TOTP_ISSUER = "Casebook"
 
 # Language and time: records hold dates without hours; times are stored in UTC.
 LANGUAGE_CODE = "en-gb"
