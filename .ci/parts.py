@@ -234,9 +234,10 @@ def everything(run: Run, work: Path, databases: dict[str, str]) -> None:
                 "Environment of the validators",
                 f"""
                 python3 -m venv {validators}
-                {validators}/bin/python -m pip install --quiet --disable-pip-version-check -r .ci/requirements.txt
+                {validators}/bin/python -m pip install --quiet --require-hashes --no-deps -r .ci/requirements.lock
                 """,  # noqa: E501
             ),
+            Part("Audit of code and dependencies", f"python3 .ci/audit.py {validators}/bin"),
             Part("Environment of the peers", "make var/bench/venv/.installed"),
         ],
     )

@@ -111,6 +111,7 @@ MIDDLEWARE = [
     "evidence.middleware.head_middleware",
     "evidence.observing.metrics_page",
     "evidence.observing.observed",
+    "evidence.roles.reading_role",  # before whatever asks the database
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -171,6 +172,18 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
 else:
     # A database that is away is answered with a 503 after five seconds, not after minutes.
     DATABASES["default"].setdefault("OPTIONS", {})["connect_timeout"] = 5
+
+# A role that can only read, for public pages (PostgreSQL alone): see roles.py, `manage.py grant_roles`.
+READER = "reader"
+DATABASE_READER_URL = env("DATABASE_READER_URL", "")
+if DATABASE_READER_URL:
+    DATABASES[READER] = dj_database_url.parse(
+        DATABASE_READER_URL, conn_max_age=60, conn_health_checks=True
+    )
+    if {each["ENGINE"] for each in DATABASES.values()} != {"django.db.backends.postgresql"}:
+        raise ImproperlyConfigured("DATABASE_READER_URL needs PostgreSQL: SQLite has no roles.")
+    DATABASES[READER].setdefault("OPTIONS", {})["connect_timeout"] = 5
+    DATABASES[READER]["TEST"] = {"MIRROR": "default"}
 
 # Cache: in the process by default, shared through Redis where several processes or machines serve.
 # It holds whole answers by data version, code and question: see middleware.py.

@@ -40,6 +40,7 @@ WIRING = {
     "logs": {"settings"},
     "middleware": {"models", "problems"},
     "observing": {"api"},
+    "roles": set(),
     "templatetags": {"downloads", "models", "summaries"},
     "wsgi": set(),
 }
