@@ -173,7 +173,7 @@ else:
     # A database that is away is answered with a 503 after five seconds, not after minutes.
     DATABASES["default"].setdefault("OPTIONS", {})["connect_timeout"] = 5
 
-# A role that can only read, for public pages (PostgreSQL alone): see roles.py, `manage.py grant_roles`.
+# For public pages, a role that can only read (PostgreSQL alone): see roles.py.
 READER = "reader"
 DATABASE_READER_URL = env("DATABASE_READER_URL", "")
 if DATABASE_READER_URL:
