@@ -11,26 +11,22 @@ from django.db import connection
 from django.db.models import Model
 
 from .checking import CheckedCell, Judgement, SecondEntry
-from .draft import StudyVersion
 from .signature import OpenPublication
 from .suggestion import Suggestion
 from .version import LoadedRecord
 
 # What readers' pages never ask for, so that nothing can make them tell it.
-UNREAD = {CheckedCell, Judgement, SecondEntry, OpenPublication, LoadedRecord}
+UNREAD = {CheckedCell, Judgement, OpenPublication, LoadedRecord}
 MIGRATIONS = "django_migrations"
 
 
 def columns_read() -> dict[type[Model], list[str]]:
-    """Tables of which readers' pages see some columns alone: not what stands in drafts, not who
-    somebody is, not what others have suggested.
+    """Tables of which readers' pages see some columns alone: not what is being entered a second
+    time, not who somebody is, not what others have suggested.
     """
-    users = get_user_model()
     return {
-        StudyVersion: [
-            field.column for field in StudyVersion._meta.concrete_fields if field.name != "content"
-        ],
-        users: ["id"],  # joined, to find whom to name of those who agreed
+        SecondEntry: ["id", "draft_id", "version_id", "finished_at", "comparison"],
+        get_user_model(): ["id"],  # joined, to find whom to name of those who agreed
         Suggestion: ["id", "stage"],  # counted, so that not too many wait
     }
 
