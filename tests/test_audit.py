@@ -15,7 +15,8 @@ from django.utils import timezone
 
 from evidence.curation import drafts
 from evidence.curation.drafts import Author
-from evidence.models import SecondEntry
+from evidence.curation.signing import sign
+from evidence.models import Meaning, SecondEntry
 
 from . import drafting
 from .test_login import try_password
@@ -79,6 +80,8 @@ def test_forms_versions_and_signatures_are_told(entered, ada, draft, published):
         author=Author(user=ada),
         message="Title as printed.",
     )
+    draft.refresh_from_db()
+    sign(draft, Meaning.SUBMITTED, based_on=draft.head.number, user=ada, remark="Table 2 as well.")
     address = f"/admin/evidence/collection/{published.pk}/change/"
     from .test_drafts_admin import form_values
 
@@ -87,6 +90,8 @@ def test_forms_versions_and_signatures_are_told(entered, ada, draft, published):
     lines = told(entered, person="ada")
     assert f"ada Saved version {saved.number} (Draft;" in "".join(lines)
     assert "Title as printed." in "".join(lines) and "study beispiel-2027, work" in "".join(lines)
+    (signed,) = told(entered, person="ada", kind="signature")
+    assert f"ada Sent to be checked (version {saved.number}): Table 2 as well." in signed
     assert any("Changed Description" in line and "collection" in line for line in lines)
     assert told(entered, person="ada", kind="version") == [
         line for line in lines if "Saved version" in line
@@ -173,6 +178,11 @@ def test_who_enters_a_study_a_second_time_is_not_told_of_the_first(entered, ada,
     assert not any("beispiel-2027" in line for line in rows(page))
     assert "until you have finished" in page.content.decode()
     assert any("of no record" in line for line in rows(page))
+
+
+def test_what_was_typed_as_a_name_stands_in_no_other_table_of_the_admin(entered):
+    for name in ("accesslog", "accessfailurelog"):
+        assert entered.get(f"/admin/axes/{name}/").status_code == 404
 
 
 def test_an_empty_list_says_so(entered):

@@ -2,6 +2,7 @@
 
 from . import (  # noqa: F401  (importing registers)
     appraisals,
+    audit,
     drafts,
     reference,
     reviews,

@@ -10,6 +10,7 @@ from datetime import datetime, time, timedelta
 
 from axes.models import AccessFailureLog, AccessLog
 from django import forms
+from django.contrib import admin
 from django.contrib.admin import AdminSite
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth import get_user_model
@@ -27,6 +28,9 @@ from ..models import Signature, StudyVersion
 PAGE = 50
 PERMISSION = "admin.view_logentry"
 NOBODY_OF_OURS = "a name that no account has"
+
+# Their own tables show what was typed as a name, which may have been a password.
+admin.site.unregister([AccessLog, AccessFailureLog])
 
 
 @dataclass(frozen=True)
