@@ -8,6 +8,7 @@ import re
 import uuid
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import cached_property
 from time import perf_counter
 
 from axes.signals import user_locked_out
@@ -33,7 +34,7 @@ class Observation:
     """One request from its first to its last byte. Times are in seconds."""
 
     method: str
-    route: str = ""
+    request: HttpRequest | None = None  # once there is an answer
     status: int = 0
     source: str = "made"  # or `cache`, `browser`: see middleware.cached_response
     statements: int = 0
@@ -41,6 +42,11 @@ class Observation:
     longest_statement: float = 0.0
     until_ready: float = 0.0
     started: float = field(default_factory=perf_counter)
+
+    @cached_property
+    def route(self) -> str:
+        """Found only where somebody is told of it: a kept answer takes little longer itself."""
+        return route_of(self.request)
 
 
 observed_now: ContextVar[Observation | None] = ContextVar("observed_now", default=None)
@@ -66,7 +72,7 @@ def observed(get_response):
         metrics.begun()
         response = get_response(request)
         seen.until_ready = perf_counter() - seen.started
-        seen.route, seen.status = route_of(request), response.status_code
+        seen.request, seen.status = request, response.status_code
         seen.source = getattr(response, "source", seen.source)
         response.headers[HEADER] = now
         return response
@@ -90,7 +96,7 @@ def finish(**_) -> None:
 
 def report(seen: Observation, seconds: float) -> None:
     """The lines of the log about a request."""
-    if not seen.route:
+    if seen.request is None:
         return
     slow = settings.SLOW_SECONDS and seconds >= settings.SLOW_SECONDS
     if not (slow or settings.LOG_REQUESTS):
@@ -196,7 +202,7 @@ class Metrics(NoMetrics):
 
     def ended(self, seen: Observation, seconds: float) -> None:
         self.in_progress.dec()
-        if not seen.route:
+        if seen.request is None:
             return
         # Hundreds of addresses of the admin are one: they would be most of what is stored.
         route = "/admin/" if seen.route.startswith("/admin/") else seen.route

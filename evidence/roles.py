@@ -23,7 +23,7 @@ def reading_role(get_response):
 
     def middleware(request: HttpRequest) -> HttpResponse:
         put_back()  # after a request before on this thread that was never closed
-        if is_public(request):
+        if settings.READER in connections.settings and is_public(request):
             stand_in()
         return get_response(request)
 
@@ -35,10 +35,9 @@ def is_public(request: HttpRequest) -> bool:
 
 
 def stand_in() -> None:
-    """From here on, this thread's connection is the reader's; nothing where there is no reader."""
-    if settings.READER in connections.settings:
-        here.usual = connections[DEFAULT_DB_ALIAS]
-        connections[DEFAULT_DB_ALIAS] = connections[settings.READER]
+    """From here on, this thread's connection is the reader's."""
+    here.usual = connections[DEFAULT_DB_ALIAS]
+    connections[DEFAULT_DB_ALIAS] = connections[settings.READER]
 
 
 def put_back(**_) -> None:
