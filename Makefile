@@ -13,7 +13,7 @@ ENV := set -a; asked="$(PORT)"; if [ -f .env ]; then . ./.env; fi; \
 	CASEBOOK_SECRET_KEY=$${CASEBOOK_SECRET_KEY:-$$(cat var/secret-key)}; \
 	CASEBOOK_HTTPS=$${CASEBOOK_HTTPS:-0}; PORT=$${asked:-$${PORT:-8000}}; set +a;
 
-.PHONY: run prepare lock vendor test test-fast coverage mutate test-browser pictures bench bench-short lint format check help clean
+.PHONY: run prepare lock vendor test test-fast coverage mutate test-browser test-front pictures bench bench-short lint format check help clean
 
 run: prepare
 	@$(ENV) exec $(BIN)/gunicorn -c python:evidence.gunicorn_conf evidence.wsgi
@@ -71,15 +71,16 @@ vendor:
 # One process for each core, up to eight: each loads the evidence into a database of its own. A process with nothing
 # left to do takes tests from one that has. WORKERS=0 tests in one process, which a debugger needs.
 WORKERS ?= auto
-TESTS ?= not browser
+TESTS ?= not browser and not front
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 8 --dist worksteal -m "$(TESTS)"
 
 test: $(VENV)/.installed-dev
 	@$(PYTEST)
-	@echo "Left out: the tests in a real browser (make test-browser, needs Chromium), and the same suite on"
+	@echo "Left out: the tests in a real browser (make test-browser, needs Chromium), those of the shipped nginx"
+	@echo "configuration (make test-front, needs nginx), and the same suite on"
 	@echo "PostgreSQL and Redis (DATABASE_URL=... REDIS_URL=... make test)."
 
-test-fast: TESTS = not browser and not slow
+test-fast: TESTS = not browser and not front and not slow
 test-fast: $(VENV)/.installed-dev
 	@$(PYTEST)
 
@@ -93,6 +94,9 @@ mutate: $(VENV)/.installed-dev
 
 test-browser: $(VENV)/.installed-dev var/static/.collected
 	@$(BIN)/python -m pytest -m browser
+
+test-front: $(VENV)/.installed-dev
+	@$(BIN)/python -m pytest -m front
 
 # The pictures of docs/curating.md, taken anew in a real browser.
 pictures: $(VENV)/.installed-dev var/static/.collected

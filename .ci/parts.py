@@ -274,6 +274,7 @@ def everything(run: Run, work: Path, databases: dict[str, str]) -> None:
                 "make run, the API under Schemathesis, the examples",
                 SERVED.format(validators=validators),
             ),
+            Part("The shipped nginx configuration", "make test-front", reports=True),
             Part("Measuring, short", "make bench-short"),
         ],
     )
@@ -300,7 +301,7 @@ export PORT={free_port()}
 here=http://127.0.0.1:$PORT
 log=$(mktemp)
 trap 'status=$?; [ $status = 0 ] || cat "$log"; rm -f "$log"' EXIT
-CASEBOOK_API_PER_MINUTE=0 make run >"$log" 2>&1 &
+CASEBOOK_API_PER_MINUTE=0 CASEBOOK_WORK_PER_MINUTE=0 make run >"$log" 2>&1 &
 for _ in $(seq 120); do
     if python3 -c "import urllib.request as u; u.urlopen('$here/readyz')" 2>/dev/null; then break; fi
     sleep 1

@@ -9,13 +9,15 @@ import tempfile
 from evidence.settings import BEHIND_PROXY, METRICS, PROXIES
 
 bind = f"{os.environ.get('CASEBOOK_BIND') or '127.0.0.1'}:{os.environ.get('PORT') or '8000'}"
-# A sync worker is killed in mid-download when `timeout` passes, and the file looks complete;
-# gthread is not.
-worker_class = "gthread"
+# A sync worker is killed in mid-download when `timeout` passes, and the file looks complete; a
+# threaded one is not. Ours also receives a request whole before a thread has to answer it.
+worker_class = "evidence.worker.Worker"
 workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
 threads = int(os.environ.get("CASEBOOK_THREADS") or 4)
 preload_app = True  # imported once, then forked: starts sooner, and workers share the memory
 timeout = 60
+# seconds in which a stopping server lets downloads end
+graceful_timeout = int(os.environ.get("CASEBOOK_GRACEFUL_SECONDS") or 120)
 keepalive = 5
 # gunicorn's most: a question can name many studies; longer ones are answered 400
 limit_request_line = 8190

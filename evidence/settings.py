@@ -117,10 +117,13 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "evidence.api.throttling.rate_limited",
+    "evidence.work_limits.work_budget_middleware",
     "evidence.middleware.null_byte_middleware",
     "evidence.middleware.database_unavailable_middleware",
     "django_htmx.middleware.HtmxMiddleware",  # before what keeps answers, which differ for htmx
     "evidence.middleware.cached_response_middleware",
+    # before what compresses: files are kept as they are sent
+    "evidence.work_limits.expensive_work_middleware",
     "evidence.middleware.NegotiatedGZipMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -213,6 +216,15 @@ CACHE_RESPONSES = env_flag("CASEBOOK_KEEP_ANSWERS", not DEBUG)
 API_PER_MINUTE = env_number("CASEBOOK_API_PER_MINUTE", 600)
 # Corrections that one network address may suggest in an hour; 0: no limit.
 SUGGESTIONS_PER_HOUR = env_number("CASEBOOK_SUGGESTIONS_PER_HOUR", 20)
+# What one asker may cost the others: work_limits.py. Seconds of computing that one network address
+# may use in a minute; 0: no limit.
+WORK_PER_MINUTE = env_number("CASEBOOK_WORK_PER_MINUTE", 0 if TESTING else 30)
+# From so many patients on, some answers of a collection are made in a few slots.
+EXPENSIVE_PATIENTS = env_number("CASEBOOK_EXPENSIVE_PATIENTS", 5000)
+EXPENSIVE_SLOTS = env_number("CASEBOOK_SLOTS", 2)
+FILE_SECONDS = env_number("CASEBOOK_FILE_SECONDS", 120)  # that making one file may take
+FILES_MEGABYTES = env_number("CASEBOOK_FILES_MB", 512)  # of files that are kept
+WORK_FOLDER = Path(env("CASEBOOK_FILES", str(BASE_DIR / "var" / "files")))
 # What a proxy says of a visitor (https or not, from where) is believed of these addresses alone,
 # and only where there is a proxy; gunicorn_conf.py and api/throttling.py ask here.
 BEHIND_PROXY = env_flag("CASEBOOK_BEHIND_PROXY", False)

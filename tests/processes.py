@@ -6,6 +6,8 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -61,3 +63,28 @@ def run(script: str, database: Path, **variables: str) -> str:
     )
     assert told.returncode == 0, told.stderr[-3000:]
     return told.stdout.strip()
+
+
+@contextmanager
+def gunicorn(database: Path, log: Path, **variables: str) -> Iterator[subprocess.Popen]:
+    """While this lasts, a real server answers at `process.port`, with one worker unless told
+    otherwise; it writes errors to `log`.
+    """
+    port = free_port()
+    command = [sys.executable, "-m", "gunicorn", "-c", "python:evidence.gunicorn_conf"]
+    started = {"PORT": str(port), "WEB_CONCURRENCY": "1", "CASEBOOK_LOG_LEVEL": "WARNING"}
+    with log.open("w") as errors, subprocess.Popen(
+        [*command, "evidence.wsgi"],
+        cwd=ROOT,
+        env=environment(database, **(started | variables)),
+        stdout=subprocess.PIPE,
+        stderr=errors,
+        text=True,
+    ) as process:  # fmt: skip
+        try:
+            assert any("Casebook is at" in line for line in process.stdout), log.read_text()
+            process.port = port
+            yield process
+        finally:
+            process.terminate()
+            process.wait(30)

@@ -4,12 +4,10 @@ parser.
 
 import http.client
 import json
-import subprocess
-import sys
 
 import pytest
 
-from .processes import ROOT, environment, free_port, run
+from .processes import gunicorn, run
 
 pytestmark = pytest.mark.slow
 
@@ -19,38 +17,20 @@ def server(small_database, tmp_path):
     """ask(method, path, headers) -> status and body, of a real gunicorn; and the file it writes
     errors to.
     """
-    port, log = free_port(), tmp_path / "errors"
-    started = environment(
-        small_database, PORT=str(port), WEB_CONCURRENCY="1", CASEBOOK_LOG_LEVEL="WARNING"
-    )
-    command = [
-        sys.executable,
-        "-m",
-        "gunicorn",
-        "-c",
-        "python:evidence.gunicorn_conf",
-        "evidence.wsgi",
-    ]
-    with log.open("w") as errors, subprocess.Popen(
-        command, cwd=ROOT, env=started, stdout=subprocess.PIPE, stderr=errors, text=True
-    ) as process:  # fmt: skip
-        try:
-            assert any("Casebook is at" in line for line in process.stdout), log.read_text()
+    log = tmp_path / "errors"
+    with gunicorn(small_database, log) as process:
 
-            def ask(method: str, path: str, **headers: str) -> tuple[int, str]:
-                connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-                connection.request(
-                    method, path, headers={k.replace("__", "-"): v for k, v in headers.items()}
-                )
-                response = connection.getresponse()
-                body = response.read().decode(errors="replace")
-                connection.close()
-                return response.status, body
+        def ask(method: str, path: str, **headers: str) -> tuple[int, str]:
+            connection = http.client.HTTPConnection("127.0.0.1", process.port, timeout=30)
+            connection.request(
+                method, path, headers={k.replace("__", "-"): v for k, v in headers.items()}
+            )
+            response = connection.getresponse()
+            body = response.read().decode(errors="replace")
+            connection.close()
+            return response.status, body
 
-            yield ask, log
-        finally:
-            process.terminate()
-            process.wait(30)
+        yield ask, log
 
 
 def test_nobody_on_this_machine_may_say_where_casebook_lives_and_head_sends_no_body(server):

@@ -24,6 +24,7 @@ from .similarity import (
 from .snapshot import (
     AT_ONCE,
     build_ahead,
+    known_patients,
     last_results,
     load_all_snapshots,
     matching_treatments_of,
@@ -43,6 +44,7 @@ __all__ = [
     "count",
     "count_shared_patients",
     "improved_value",
+    "known_patients",
     "last_results",
     "load_all_snapshots",
     "rank_by_agreement",

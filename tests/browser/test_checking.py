@@ -3,6 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
+from .conftest import close
 from .test_curating import fits_and_is_clean
 from .test_workbench import REFUSED, Served, begin, log_in, saved, two_patients
 
@@ -32,7 +33,7 @@ def people(served, chromium):
             page = context.new_page()
             page.goto(served.address + "/admin/")
             log_in(page, name)
-            page.close()
+            close(page)
         return contexts[name, script]
 
     yield browser
@@ -51,7 +52,7 @@ def entered_by_ada(people, served, name: str) -> str:
     page.get_by_role("link", name="Versions, publishing").click()
     page.get_by_role("button", name="Send to be checked").click()
     expect(page.locator(".messagelist")).to_contain_text("Sent to be checked")
-    page.close()
+    close(page)
     return study
 
 
@@ -70,7 +71,7 @@ def check(people, served):
 
     yield opened
     for page in pages:
-        page.close()
+        close(page)
     assert [one for one in said if REFUSED not in one] == []
 
 
@@ -156,7 +157,7 @@ def test_what_somebody_wrote_meanwhile_is_told(check, people, served):
     other.get_by_role("textbox", name=f"Patient {study}-1, Age (years)").fill("45")
     other.keyboard.press("Tab")
     saved(other)
-    other.close()
+    close(other)
     page.keyboard.press("Enter")
     expect(page.locator("#status")).to_contain_text("was written meanwhile")
 

@@ -8,7 +8,7 @@ from openpyxl import load_workbook
 from playwright.sync_api import expect
 
 from ..workbooks import COURSES, PATIENTS, STUDIES, Rows, fill_template
-from .conftest import Site
+from .conftest import Site, close
 from .test_cohort import AXE
 
 pytestmark = pytest.mark.browser
@@ -71,7 +71,7 @@ def curator(site, chromium):
     page.get_by_label("Username:").fill("ada")
     page.get_by_label("Password:").fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
-    page.close()
+    close(page)
     yield context
     context.close()
 
@@ -84,7 +84,7 @@ def desk(curator, site):
     page.on("pageerror", lambda error: said.append(f"{page.url}: {error}"))
     page.on("dialog", lambda dialog: said.append(f"{page.url}: {dialog.message}"))
     yield page
-    page.close()
+    close(page)
     assert said == []
 
 
@@ -97,7 +97,7 @@ def template(curator, site) -> bytes:
     with page.expect_download() as download:
         page.get_by_role("button", name="Download the empty workbook").click()
     content = download.value.path().read_bytes()
-    page.close()
+    close(page)
     return content
 
 
@@ -240,7 +240,7 @@ def test_a_change_of_somebody_else_is_told_beside_the_field(desk, curator, site)
         page.get_by_role("button", name="Save and continue editing").click()
         if page is other:
             expect(page.locator(".messagelist")).to_contain_text("was changed successfully")
-    other.close()
+    close(other)
     expect(desk.get_by_role("alert")).to_contain_text("nothing has been saved")
     errors = desk.locator("#id_age_years_error")
     expect(errors).to_contain_text(re.compile("Changed meanwhile by ada to “72”; you have “73”"))

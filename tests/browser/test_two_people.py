@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from .conftest import Site
+from .conftest import Site, close
 from .filled import STUDY
 from .test_curating import AXE
 from .test_workbench import log_in
@@ -93,7 +93,7 @@ def curators(filled, chromium):
             page = context.new_page()
             page.goto(filled[0].address + "/admin/")
             log_in(page, "bob")
-            page.close()
+            close(page)
         return contexts[scheme]
 
     yield browser
@@ -124,7 +124,7 @@ def test_the_page_is_whole(filled, curators, address, scheme):
     levels = page.evaluate(HEADINGS)
     assert levels[0] == 1 and all(after <= before + 1 for before, after in pairwise(levels))
     assert said == []
-    page.close()
+    close(page)
 
 
 @pytest.mark.parametrize("address", ["/admin/evidence/appraisal/", "/admin/evidence/suggestion/"])
@@ -133,7 +133,7 @@ def test_between_a_telephone_and_a_desktop_a_page_has_the_whole_window(filled, c
     page.set_viewport_size({"width": 768, "height": 900})
     page.goto(filled[0].address + address)
     assert page.locator("#content-main").bounding_box()["width"] > 650
-    page.close()
+    close(page)
 
 
 def test_an_appraisal_is_entered_by_keys_alone(filled, curators):
@@ -155,4 +155,4 @@ def test_an_appraisal_is_entered_by_keys_alone(filled, curators):
     page.keyboard.press("Enter")
     page.wait_for_selector(".messagelist")
     assert page.get_by_label("Reason", exact=True).first.input_value() == "Table 2"
-    page.close()
+    close(page)

@@ -11,7 +11,7 @@ from zlib import crc32
 import pytest
 from playwright.sync_api import TimeoutError, expect
 
-from .conftest import Site
+from .conftest import Site, close
 from .test_curating import PASSWORD, fits_and_is_clean
 
 pytestmark = pytest.mark.browser
@@ -77,7 +77,7 @@ def browsers(served, chromium):
             page = context.new_page()
             page.goto(served.address + "/admin/")
             log_in(page, name)
-            page.close()
+            close(page)
         return contexts[name]
 
     yield browser
@@ -100,7 +100,7 @@ def open_bench(browsers, served):
 
     yield opened
     for page in pages:
-        page.close()
+        close(page)
     assert [one for one in said if REFUSED not in one] == []
 
 
@@ -113,7 +113,7 @@ def begin(browsers, served, name: str, who: str = "ada") -> str:
     page.get_by_label("Year").fill("2027")
     page.get_by_role("button", name="Begin").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Published evidence")
-    page.close()
+    close(page)
     return name.lower().replace(" ", "-")
 
 
@@ -395,7 +395,7 @@ def test_what_waits_is_offered_by_the_next_page(open_bench, served, study):
     put(page, block((47,), (48,)))
     cell(page, f"Patient {study}-1, Sex").fill("m")
     expect(page.locator("#status")).to_contain_text("the server does not answer")
-    page.close()
+    close(page)
     served.start()
     page = open_bench(study)
     offer = page.locator("#offers")
@@ -452,7 +452,7 @@ def test_a_killed_server_and_a_lost_session_lose_nothing(open_bench, served, bro
         page.get_by_role("link", name="Log in in another tab").click()
     log_in(popup.value, "ada")
     expect(popup.value.get_by_role("heading", level=1)).to_have_text("Work")
-    popup.value.close()
+    close(popup.value)
     page.get_by_role("button", name="Save again").click()
     saved(page)
     page.reload()
@@ -481,7 +481,7 @@ def test_the_queue_and_the_way_to_a_new_study_are_clean(browsers, served):
     for address in ("/admin/work/", "/admin/work/new/"):
         page.goto(served.address + address)
         fits_and_is_clean(page)
-    page.close()
+    close(page)
 
 
 class Counted:

@@ -10,7 +10,7 @@ from .agreement import agreement_matrix, count_shared_patients
 from .count import count_tallies
 from .results import last_results
 from .row_keys import matching_treatments_of, row_keys, row_keys_under
-from .store import AT_ONCE, build_ahead, load_all_snapshots, snapshot_for
+from .store import AT_ONCE, build_ahead, known_patients, load_all_snapshots, snapshot_for
 
 __all__ = [
     "AT_ONCE",
@@ -18,6 +18,7 @@ __all__ = [
     "build_ahead",
     "count_shared_patients",
     "count_tallies",
+    "known_patients",
     "last_results",
     "load_all_snapshots",
     "matching_treatments_of",
