@@ -84,7 +84,6 @@ def test_a_wrong_host_never_gets_a_kept_answer(client, world, caplog, host):
             )
     assert answer["Content-Type"] == "application/problem+json"
     assert "names a host that this server does not answer to" in caplog.text
-    assert "DisallowedHost" in caplog.text and host not in caplog.text, "told without the host"
 
 
 @pytest.mark.parametrize(
