@@ -6,6 +6,7 @@ that drops the tables and makes those of the archive.
 """
 
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -25,6 +26,11 @@ from .archive import BackupError
 
 ENDINGS = {"sqlite": ".sqlite3", "postgresql": ".pgdump"}
 MIGRATIONS = "django_migrations"
+# What says where a database is; the driver's own library may know words that older programs do not.
+ADDRESS = (
+    *("host", "hostaddr", "port", "dbname", "user", "connect_timeout"),
+    *("sslmode", "sslrootcert", "sslcert", "sslkey"),
+)
 PATIENCE = 60  # seconds to wait for somebody who writes, before a restore gives up
 
 # Drops what Casebook has in its schema; the transaction takes it back where anything fails.
@@ -127,7 +133,8 @@ def sqlite_copy(path: Path) -> Iterator:
 
 def address() -> str:
     """The database as PostgreSQL's programs take it; the password goes through the environment."""
-    return make_conninfo(**connection.connection.info.get_parameters())
+    said = connection.connection.info.get_parameters()
+    return make_conninfo(**{name: said[name] for name in ADDRESS if name in said})
 
 
 def need_tool(name: str, major: int) -> None:
@@ -135,9 +142,9 @@ def need_tool(name: str, major: int) -> None:
     if shutil.which(name) is None:
         raise BackupError(f"{name} is not installed; it comes with PostgreSQL's client programs.")
     told = subprocess.run([name, "--version"], capture_output=True, text=True, check=True).stdout  # noqa: S603
-    version = told.split(")")[-1].split()[0]
-    if int(version.split(".")[0]) < major:
-        raise BackupError(f"{name} is of version {version}, older than the server ({major}).")
+    version = int(re.search(r"\d+", told)[0])  # as in pg_dump (PostgreSQL) 15.4
+    if version < major:
+        raise BackupError(f"{name} is of version {version}, older than what it is for ({major}).")
 
 
 def run_tool(*command: str) -> None:
