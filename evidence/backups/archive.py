@@ -12,6 +12,7 @@ in the comment of the ZIP file.
 import json
 import os
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
@@ -22,7 +23,7 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 FILES = "files/"
 CHUNK = 1 << 20
-BROKEN = (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, NotImplementedError, ValueError)
+BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, NotImplementedError, ValueError)
 
 
 class BackupError(Exception):

@@ -16,6 +16,8 @@ class Command(BaseCommand):
         "not held up."
     )
 
+    requires_system_checks = []  # whatever is wrong with settings, a backup is made
+
     def add_arguments(self, parser):
         parser.add_argument("--to", type=Path, default=settings.BACKUPS, help="the folder")
         parser.add_argument(

@@ -15,6 +15,8 @@ class Command(BaseCommand):
         "Without a name, the newest. Changes nothing."
     )
 
+    requires_system_checks = []
+
     def add_arguments(self, parser):
         parser.add_argument("archives", nargs="*", type=Path)
         parser.add_argument("--in", dest="folder", type=Path, default=settings.BACKUPS)
