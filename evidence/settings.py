@@ -187,7 +187,7 @@ SNAPSHOTS = Path(
 )  # of large collections, for all workers
 
 # Files that only curators see, such as papers; in every backup.
-PRIVATE_FILES = Path(env("CASEBOOK_FILES", str(BASE_DIR / "var" / "files")))
+PRIVATE_FILES = Path(env("CASEBOOK_PRIVATE_FILES", str(BASE_DIR / "var" / "private")))
 # Backups: where, how many stay, and after how many days the others go (0: no such limit).
 BACKUPS = Path(env("CASEBOOK_BACKUPS", str(BASE_DIR / "var" / "backups")))
 BACKUPS_KEEP = env_number("CASEBOOK_BACKUPS_KEEP", 30)
