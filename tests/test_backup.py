@@ -26,7 +26,7 @@ from .processes import ROOT, SMALL, environment
 
 pytestmark = pytest.mark.slow
 ON_POSTGRESQL = ours.DATABASES["default"]["ENGINE"].endswith("postgresql")
-ADDRESSES = ["/small/", "/small/patients/", "/small/patients.csv", "/api/v1/small/patients/"]
+ADDRESSES = ["/small/", "/small/patients/", "/small/patients.csv", "/api/v1/small/studies/"]
 
 WRITING = """
 import django
