@@ -6,9 +6,12 @@ import errno
 import logging
 import select
 import socket
+import time
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from pathlib import Path
+from threading import Lock
+from urllib.parse import unquote
 
 from django.conf import settings
 from django.core.cache import cache
@@ -43,10 +46,44 @@ VARY = (
     "HX-Target",
 )
 RETRY_LATER = {"Retry-After": "30"}
-# seconds; a new version of the data has new keys, so nothing kept is ever wrong
-CACHE_SECONDS = 24 * 60 * 60
 COMPRESSED = ("application/zip", "application/vnd.openxmlformats")  # a workbook is a ZIP too
 MAX_CACHED_BYTES = 512 * 1024  # bytes of an answer worth keeping
+
+
+class Allowance:
+    """For how long answers of a kind are kept, and how many bytes of them a process may keep in so
+    long a time. So there are never more than twice as many, whatever is asked.
+
+    Time bounds no mistake: a new version of the data has new keys, and nothing kept is ever wrong.
+    """
+
+    def __init__(self, seconds: int, megabytes: int):
+        self.seconds, self.most = seconds, megabytes << 20
+        self.lock, self.began, self.used = Lock(), time.monotonic(), 0
+
+    def takes(self, size: int) -> bool:
+        """Whether an answer of so many bytes may be kept; it is counted then."""
+        with self.lock:
+            now = time.monotonic()
+            if now - self.began >= self.seconds:
+                self.began, self.used = now, 0
+            if self.used + size > self.most:
+                return False
+            self.used += size
+            return True
+
+
+ADDRESSES = Allowance(24 * 60 * 60, 48)  # without a question there are only so many
+QUESTIONS = Allowance(60 * 60, 24)
+FREE_TEXT = Allowance(5 * 60, 8)  # of these somebody can ask any number
+
+
+def allowance_of(request: HttpRequest) -> Allowance:
+    """Which allowance the answer to this request is kept by."""
+    words = unquote(request.META.get("QUERY_STRING", ""))  # of one side of a comparison, too
+    if "q=" in words:
+        return FREE_TEXT
+    return QUESTIONS if words else ADDRESSES
 
 
 def head_middleware(get_response):
@@ -258,7 +295,10 @@ def make_response(request: HttpRequest, tag: str, get_response) -> HttpResponse:
         and len(response.content) <= MAX_CACHED_BYTES
     )
     if settings.CACHE_RESPONSES and worth:
-        write_cache(f"answer:{tag}", (response.content, dict(response.items())))
+        allowance = allowance_of(request)
+        if allowance.takes(len(response.content)):
+            kept = (response.content, dict(response.items()))
+            write_cache(f"answer:{tag}", kept, allowance.seconds)
     return response
 
 
@@ -297,9 +337,9 @@ def read_cache(key: str) -> tuple[bytes, dict[str, str]] | None:
         return None
 
 
-def write_cache(key: str, content_and_headers: tuple[bytes, dict[str, str]]) -> None:
+def write_cache(key: str, content_and_headers: tuple[bytes, dict[str, str]], seconds: int) -> None:
     try:
-        cache.set(key, content_and_headers, CACHE_SECONDS)
+        cache.set(key, content_and_headers, seconds)
     except Exception as error:  # as above
         logger.warning("The cache cannot be reached: %s", error)
 

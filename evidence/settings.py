@@ -175,7 +175,7 @@ else:
 # It holds whole answers by data version, code and question: see middleware.py.
 REDIS_URL = env("REDIS_URL", "")
 CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+    "default": {"BACKEND": "evidence.shared_cache.SharedCache", "LOCATION": REDIS_URL}
     if REDIS_URL
     else {
         "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
