@@ -25,7 +25,7 @@ from django.utils.cache import patch_vary_headers
 from django.utils.http import parse_etags
 
 from .models import DataVersion
-from .models.consistency import consistent_read, stale_version
+from .models.consistency import consistent_read, past_state, stale_version
 from .problems import is_for_programs, problem_response
 
 logger = logging.getLogger(__name__)
@@ -127,14 +127,18 @@ def null_byte_middleware(get_response):
 
 
 def unavailable_response(request: HttpRequest, error: Exception) -> HttpResponse:
+    """Says that the database is away, to the reader and, by `database_away`, to `outage.py`."""
     logger.error("The database cannot be reached: %s", error)
     if is_for_programs(request):
-        return problem_response(
+        response = problem_response(
             503,
             "The database cannot be reached. Ask again in half a minute.",
-            headers={"Retry-After": "30"},
+            headers=RETRY_LATER,
         )
-    return HttpResponse(render_to_string("503.html"), status=503, headers=RETRY_LATER)
+    else:
+        response = HttpResponse(render_to_string("503.html"), status=503, headers=RETRY_LATER)
+    response.database_away = True
+    return response
 
 
 def database_unavailable_middleware(get_response):
@@ -212,8 +216,13 @@ def cached_response_middleware(get_response):
                 raise  # Django logs it, and answers with its page
             logger.error("%s", error)
             return problem_response(400, "This server does not answer to this host name.")
+        failed = getattr(request, "could_not_read", None)  # which release is to answer, say
+        if failed is not None:
+            return unavailable_response(request, failed)
         try:
-            cached = cached_response(request, etag_of(request_key, DataVersion.current()))
+            version = DataVersion.current()
+            note_version(version)
+            cached = cached_response(request, etag_of(request_key, version))
             if cached is not None:
                 return cached
             with consistent_read() as version:
@@ -222,6 +231,23 @@ def cached_response_middleware(get_response):
             return unavailable_response(request, error)
 
     return middleware
+
+
+_last_known: tuple[DataVersion | None, float] = (None, 0.0)
+
+
+def note_version(version: DataVersion) -> None:
+    """Remembers the latest version of today's data, and when that was."""
+    global _last_known
+    if past_state() is None:
+        _last_known = (version, time.monotonic())
+
+
+def last_known() -> tuple[DataVersion | None, float]:
+    """The version that was the latest when this process could last ask, and when that was, by
+    `time.monotonic()`.
+    """
+    return _last_known
 
 
 def request_identity(request: HttpRequest) -> tuple:

@@ -112,6 +112,7 @@ MIDDLEWARE = [
     "corsheaders.middleware.CorsMiddleware",
     "evidence.api.throttling.rate_limited",
     "evidence.work_limits.work_budget_middleware",
+    "evidence.outage.outage_middleware",  # before all that asks a database
     "evidence.middleware.null_byte_middleware",
     "evidence.middleware.database_unavailable_middleware",
     "django_htmx.middleware.HtmxMiddleware",  # before what keeps answers, which differ for htmx
@@ -152,9 +153,18 @@ TEMPLATES = [
 # Database: https://docs.djangoproject.com/en/5.2/ref/databases/
 # SQLite is the embedded default; DATABASE_URL=postgres://... chooses PostgreSQL.
 DATABASE_URL = env("DATABASE_URL", f"sqlite:///{BASE_DIR / 'var' / 'casebook.sqlite3'}")
+# Readers are answered from the replica while it is fresh, and while the primary is away.
+DATABASE_REPLICA_URL = env("DATABASE_REPLICA_URL", "")
 DATABASES = {
     "default": dj_database_url.parse(DATABASE_URL, conn_max_age=60, conn_health_checks=True)
 }
+if DATABASE_REPLICA_URL:
+    DATABASES["replica"] = dj_database_url.parse(
+        DATABASE_REPLICA_URL, conn_max_age=60, conn_health_checks=True
+    )
+    if DATABASES["replica"]["ENGINE"] != DATABASES["default"]["ENGINE"]:
+        raise ImproperlyConfigured("DATABASE_REPLICA_URL is no replica of DATABASE_URL.")
+    DATABASES["replica"]["TEST"] = {"MIRROR": "default"}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     Path(DATABASES["default"]["NAME"]).parent.mkdir(parents=True, exist_ok=True)
     DATABASES["default"]["OPTIONS"] = {
@@ -167,9 +177,22 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "foreign_keys=ON; PRAGMA busy_timeout=10000; PRAGMA recursive_triggers=ON;",
         "transaction_mode": "IMMEDIATE",
     }
+    if DATABASE_REPLICA_URL:  # a copy that is put in place anew, under the same name
+        copy = DATABASES["replica"]
+        copy["NAME"] = f"file:{Path(copy['NAME']).absolute()}?mode=rw"  # never made by us
+        copy["OPTIONS"] = {
+            "factory": PrivateConnection,
+            "init_command": "PRAGMA query_only=ON; PRAGMA busy_timeout=1000;",
+        }
+        copy["CONN_MAX_AGE"] = 0
 else:
     # A database that is away is answered with a 503 after five seconds, not after minutes.
     DATABASES["default"].setdefault("OPTIONS", {})["connect_timeout"] = 5
+    if DATABASE_REPLICA_URL:  # readers wait for it, and there is another
+        options = DATABASES["replica"].setdefault("OPTIONS", {})
+        # It refuses to write, should it be promoted. A line that is cut is noticed.
+        options["options"] = "-c default_transaction_read_only=on"
+        options |= {"connect_timeout": 2, "tcp_user_timeout": 3000}
 
 # Cache: in the process by default, shared through Redis where several processes or machines serve.
 # It holds whole answers by data version, code and question: see middleware.py.
@@ -191,6 +214,8 @@ SNAPSHOTS = Path(
     env("CASEBOOK_SNAPSHOTS", str(BASE_DIR / "var" / "snapshots"))
 )  # of large collections, for all workers
 
+# Seconds since the database could last be asked, for which kept answers are given while it is away.
+STALE_SECONDS = env_number("CASEBOOK_STALE_SECONDS", 600)
 # 0 makes every answer anew, which is for measuring and for editing templates.
 CACHE_RESPONSES = env_flag("CASEBOOK_KEEP_ANSWERS", not DEBUG)
 
@@ -244,6 +269,8 @@ CORS_ALLOW_METHODS = ["GET", "HEAD", "OPTIONS"]
 # the API and what is downloaded
 CORS_URLS_REGEX = r"^/(api/.*|[\w-]+/[\w/-]+\.(csv|tsv|jsonl|xlsx|zip|ris|bib|json))$"
 CORS_EXPOSE_HEADERS = [
+    "Age",
+    "Cache-Status",
     "ETag",
     "RateLimit",
     "RateLimit-Policy",

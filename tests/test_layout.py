@@ -38,6 +38,7 @@ WIRING = {
     "entrance": {"admin", "api"},
     "gunicorn_conf": {"counting", "settings"},
     "middleware": {"models", "problems"},
+    "outage": {"middleware", "models", "problems"},
     "shared_cache": set(),
     "templatetags": {"downloads", "models", "summaries"},
     "work_limits": {"api", "counting", "middleware", "models", "problems"},

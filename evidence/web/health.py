@@ -7,6 +7,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from ..models import DataVersion
+from ..models.reading import PRIMARY, has_replica, reading_from, watch
 
 
 @never_cache
@@ -23,9 +24,15 @@ def readiness(request: HttpRequest) -> HttpResponse:
     cache everything is answered, if more slowly: 200, and it says so.
     """
     away, degraded = [], []
+    if has_replica():
+        answering = watch.order()
+        degraded += [f"the {called} is left out" for called in watch.left_out]
+    else:
+        answering = [PRIMARY]
     try:
-        if not DataVersion.current().number:
-            away.append("no evidence is loaded")
+        with reading_from(answering[0]):
+            if not DataVersion.current().number:
+                away.append("no evidence is loaded")
     except DatabaseError:
         away.append("the database is away or not migrated")
     if is_cache_away():
