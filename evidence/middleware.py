@@ -278,10 +278,14 @@ def etag_of(request_key: tuple, version: DataVersion) -> str:
 
 
 def cached_response(request: HttpRequest, tag: str) -> HttpResponse | None:
-    """An answer of this version that the reader has, or that the cache has."""
+    """An answer of this version that the reader has, or that the cache has. Who is not to be
+    referred to what they have is marked so on the request (`outage.py`).
+    """
     if not (tag and settings.CACHE_RESPONSES):
         return None
-    if tag in parse_etags(request.headers.get("If-None-Match", "")):
+    if not getattr(request, "is_answered_whole", False) and tag in parse_etags(
+        request.headers.get("If-None-Match", "")
+    ):
         return HttpResponseNotModified(
             headers=revalidation_headers(tag) | {"Vary": ", ".join(VARY)}
         )

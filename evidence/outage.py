@@ -72,7 +72,7 @@ def answer_from(alias: str, request: HttpRequest, get_response) -> HttpResponse:
     """
     uncertain = alias == REPLICA and not watch.is_fresh
     if uncertain:
-        request.META.pop("HTTP_IF_NONE_MATCH", None)  # what a browser has carries no mark
+        request.is_answered_whole = True  # what a browser has carries no mark
     with watch.answering(alias):
         response = get_response(request)
     if is_away(response):
@@ -108,7 +108,7 @@ def kept_answer(request: HttpRequest) -> HttpResponse | None:
     age = time.monotonic() - at
     if version is None or age > settings.STALE_SECONDS or not hasattr(request, "htmx"):
         return None
-    request.META.pop("HTTP_IF_NONE_MATCH", None)
+    request.is_answered_whole = True
     try:
         tag = middleware.etag_of(middleware.request_identity(request), version)
     except DisallowedHost:

@@ -191,7 +191,8 @@ else:
     if DATABASE_REPLICA_URL:  # readers wait for it, and there is another
         options = DATABASES["replica"].setdefault("OPTIONS", {})
         # It refuses to write, should it be promoted. A line that is cut is noticed.
-        options["options"] = "-c default_transaction_read_only=on"
+        given = options.get("options", "")
+        options["options"] = f"{given} -c default_transaction_read_only=on".strip()
         options |= {"connect_timeout": 2, "tcp_user_timeout": 3000}
 
 # Cache: in the process by default, shared through Redis where several processes or machines serve.

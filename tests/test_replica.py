@@ -26,7 +26,7 @@ from evidence.models.reading import watch
 
 PRIMARY, COPY, ASIDE = (Path(os.environ[name]) for name in ("PRIMARY", "COPY", "ASIDE"))
 reading.LOOK_EVERY = 0
-client = Client()
+client = Client(HTTP_HOST="localhost")
 
 def page(address="/small/", **headers):
     return client.get(address, headers=headers)
@@ -47,16 +47,14 @@ def bring_back(path):
 
 def catch_up():
     connections.close_all()
-    with sqlite3.connect(PRIMARY) as database:
-        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    shutil.copy(PRIMARY, COPY)
+    with sqlite3.connect(PRIMARY) as here, sqlite3.connect(COPY) as there:
+        here.backup(there)
     name_it_copy()
 
 def name_it_copy():
     with sqlite3.connect(COPY) as database:
         database.create_function("casebook_is_loading", 0, lambda: 1)
         database.execute("UPDATE evidence_collection SET name = 'Copied'")
-        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 name_it_copy()
 """
 
@@ -219,7 +217,7 @@ def test_without_the_setting_there_is_one_database(small_database):
         "import django; django.setup()\n"
         "from django.conf import settings; from django.test import Client\n"
         "from evidence.models.reading import watch\n"
-        "assert Client().get('/small/').status_code == 200\n"
+        "assert Client(HTTP_HOST='localhost').get('/small/').status_code == 200\n"
         "print(list(settings.DATABASES), watch.looked)",
         small_database,
     )
