@@ -134,6 +134,9 @@ def marked(request: HttpRequest, response: HttpResponse, text: str, status: str)
     kind = response.headers.get("Content-Type", "")
     if response.streaming or not kind.startswith("text/html") or response.status_code >= 300:
         return response
+    if request.method == "HEAD":
+        response.headers.pop("Content-Length", None)  # the answer to GET is longer by the note
+        return response
     packed = response.headers.get("Content-Encoding") == "gzip"
     content = gzip.decompress(response.content) if packed else response.content
     place = MAIN.search(content)
