@@ -5,10 +5,14 @@ PostgreSQL's own streaming replication.
 """
 
 import shutil
+import socket
 import sqlite3
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+
+from evidence.models.reading import PRIMARY, REPLICA, Watch
 
 from . import processes
 
@@ -241,3 +245,44 @@ def test_the_copy_is_never_written_to(small_database, tmp_path):
     with sqlite3.connect(copy) as there, sqlite3.connect(small_database) as here:
         asked = "SELECT token FROM evidence_dataversion"
         assert there.execute(asked).fetchall() == here.execute(asked).fetchall()
+
+
+def test_a_replica_that_hangs_is_waited_for_once(run):
+    run("""
+import threading, time
+reading.PATIENCE = 3
+hold, current = threading.Event(), DataVersion.current.__func__
+def slow(cls, using="default"):
+    if using == "replica":
+        hold.wait(60)
+    return current(cls, using)
+DataVersion.current = classmethod(slow)
+began = time.monotonic()
+assert who(page()) == "primary"
+assert time.monotonic() - began >= 3
+began = time.monotonic()
+for sex in ("male", "female", "unknown"):
+    assert who(page(f"/small/?sex={sex}")) == "primary"
+assert time.monotonic() - began < 3 * 3
+hold.set()
+until = time.monotonic() + 20
+while who(page()) != "replica":
+    assert time.monotonic() < until
+""")
+
+
+def test_readers_who_wait_for_a_database_that_hangs_are_let_go():
+    watch = Watch()
+    ends = {alias: socket.socketpair() for alias in (PRIMARY, REPLICA)}
+    for alias, (here, _) in ends.items():
+        here.settimeout(10)
+        watch.reading.add((alias, SimpleNamespace(connection=here)))
+    try:
+        watch.cut_off(REPLICA)
+        assert ends[REPLICA][0].recv(1) == b""  # at once: its server says nothing
+        ends[PRIMARY][1].send(b"x")
+        assert ends[PRIMARY][0].recv(1) == b"x"
+    finally:
+        for pair in ends.values():
+            for end in pair:
+                end.close()
