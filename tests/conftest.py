@@ -103,6 +103,7 @@ class Undefined(logging.Filter):
                 "gone.html",
                 "500.html",
                 "503.html",
+                "reading_only.html",
             )
             assert not ours, f"{template}: no {name!r}"
         return False
