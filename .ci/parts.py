@@ -323,6 +323,8 @@ for _ in $(seq 120); do
 done
 SCHEMATHESIS_HOOKS=.ci/api_hooks.py {{validators}}/bin/schemathesis run "$here/api/schema/" \
     --checks all --max-examples 30
+SCHEMATHESIS_HOOKS=.ci/api_hooks.py {{validators}}/bin/schemathesis run "$here/api/schema/" \
+    --checks all --phases stateful --max-examples 200
 .venv/bin/python .ci/run_examples.py "$here"
 CASEBOOK=$here {{validators}}/bin/jupyter-execute docs/analysis/forest.ipynb
 """  # noqa: E501

@@ -267,8 +267,11 @@ SPECTACULAR_SETTINGS = {
 }
 CORS_ALLOW_ALL_ORIGINS = True
 CORS_ALLOW_METHODS = ["GET", "HEAD", "OPTIONS"]
-# the API and what is downloaded
-CORS_URLS_REGEX = r"^/(api/.*|[\w-]+/[\w/-]+\.(csv|tsv|jsonl|xlsx|zip|ris|bib|json))$"
+# the API and what is downloaded, with what describes it
+CORS_URLS_REGEX = (
+    r"^/(api/.*|[\w/-]+\."
+    r"((csv|tsv)(-metadata\.json)?|jsonl|xlsx|(parquet\.)?zip|sqlite|ris|bib|json))$"
+)
 CORS_EXPOSE_HEADERS = [
     "Age",
     "Cache-Status",
@@ -277,6 +280,7 @@ CORS_EXPOSE_HEADERS = [
     "RateLimit-Policy",
     "Retry-After",
     "Content-Disposition",
+    "Link",
 ]
 
 # Accounts (curators only: reading needs none). So many wrong passwords for one name from one

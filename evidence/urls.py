@@ -46,6 +46,12 @@ class Format(StringConverter):
     regex = "|".join(FILE_FORMATS)
 
 
+class Separated(StringConverter):
+    """The formats of separated values, which have a description of their own."""
+
+    regex = "csv|tsv"
+
+
 class Citation(StringConverter):
     """The formats a citation comes in."""
 
@@ -56,6 +62,7 @@ register_converter(Noun, "noun")
 register_converter(FileNoun, "file_noun")
 register_converter(Citation, "citation")
 register_converter(Format, "format")
+register_converter(Separated, "separated")
 
 handler500 = "evidence.web.errors.server_error"
 urlpatterns = [
@@ -77,6 +84,11 @@ urlpatterns = [
     path("methods/", about.methods_page, name="methods"),
     path("data-dictionary/", about.data_dictionary, name="dictionary"),
     path("data-dictionary.csv", about.dictionary_file, name="dictionary_file"),
+    path(
+        "data-dictionary.csv-metadata.json",
+        about.dictionary_file_metadata,
+        name="dictionary_file_metadata",
+    ),
     path("cite/", about.cite_page, name="cite"),
     path("releases/", releases.releases_page, name="releases"),
     path("releases/<int:number>/changes/", releases.differences_page, name="differences"),
@@ -89,9 +101,19 @@ urlpatterns = [
     path("<slug:collection>/matrix/", lists.matrix_page, name="matrix"),
     path("<slug:collection>/compare/", comparison.comparison_page, name="compare"),
     path("<slug:collection>/compare.csv", comparison.compare_file, name="compare_file"),
+    path(
+        "<slug:collection>/compare.csv-metadata.json",
+        comparison.compare_file_metadata,
+        name="compare_file_metadata",
+    ),
     path("<slug:collection>/similar/", comparison.similar_page, name="similar"),
     path("<slug:collection>/forest/", analyses.forest_page, name="forest"),
     path("<slug:collection>/forest.csv", analyses.forest_file, name="forest_file"),
+    path(
+        "<slug:collection>/forest.csv-metadata.json",
+        analyses.forest_file_metadata,
+        name="forest_file_metadata",
+    ),
     path("<slug:collection>/rules/", analyses.rules_page, name="rules"),
     path("<slug:collection>/completeness/", analyses.completeness_page, name="completeness"),
     path("<slug:collection>/datacite.json", files.datacite_file, name="datacite"),
@@ -112,6 +134,11 @@ urlpatterns = [
     path("<slug:collection>/flow/", analyses.flow_page, name="flow"),
     path("<slug:collection>/charts/", charts.charts_page, name="charts"),
     path("<slug:collection>/charts/<slug:name>.csv", files.chart_file, name="chart_file"),
+    path(
+        "<slug:collection>/charts/<slug:name>.csv-metadata.json",
+        files.chart_file_metadata,
+        name="chart_file_metadata",
+    ),
     path("<slug:collection>/studies.<citation:how>", files.citations_file, name="citations"),
     path(
         "<slug:collection>/studies/<slug:slug>.<citation:how>",
@@ -136,5 +163,10 @@ urlpatterns = [
     path("<slug:collection>/patients/<slug:slug>/", cases.patient_page, name="patient"),
     path("<slug:collection>/studies/<slug:slug>/", cases.study_page, name="study"),
     path("<slug:collection>/<noun:noun>/", lists.list_page, name="list"),
+    path(
+        "<slug:collection>/<file_noun:noun>.<separated:how>-metadata.json",
+        files.list_metadata,
+        name="file_metadata",
+    ),
     path("<slug:collection>/<file_noun:noun>.<format:how>", files.list_file, name="file"),
 ]

@@ -33,7 +33,7 @@ from .problems import is_for_programs, problem_response
 logger = logging.getLogger(__name__)
 # By the name of the route. Of lists as files, workbooks alone: the others are sent row by row.
 EXPENSIVE = {"bundle", "bundle_sqlite", "bundle_parquet", "phenopackets"}
-EXPENSIVE |= {"forest", "forest_file", "api_forest"}
+EXPENSIVE |= {"forest", "forest_file", "forest_file_metadata", "api_forest"}
 WORTH_COUNTING = 0.05  # seconds of computing; less is not written down
 WINDOW = 60  # seconds
 
@@ -123,6 +123,7 @@ def whole_file(
 
     Raises NoRoom where it cannot be kept, TimeoutError where it takes too long, BrokenPipeError
     where nobody waits for it any more, and whatever making it raises; then nothing is left of it.
+    The answer is not closed here: that would end the request for everybody who waits for its end.
     """
     until = time.monotonic() + settings.FILE_SECONDS
     made = response.streaming_content
@@ -150,8 +151,6 @@ def whole_file(
         raise
     except OSError as error:
         raise NoRoom(str(error)) from error
-    finally:
-        response.close()
     kept = kept_file(tag)
     drop_oldest(folder)  # it is open, so it can be read all the same
     if kept is None:

@@ -4,6 +4,8 @@ import base64
 import csv
 import io
 import json
+import re
+from html import unescape
 from urllib.parse import urlencode
 
 import pytest
@@ -18,7 +20,7 @@ from jsonschema import Draft202012Validator
 
 from evidence.charts.registry import CHARTS
 from evidence.curation.make_release import make_release
-from evidence.models import Collection, DataVersion, Patient, Release
+from evidence.models import Collection, DataVersion, JAKInhibitor, Patient, Release, Review
 from evidence.tables import TABLES
 
 from . import remembered
@@ -383,11 +385,11 @@ def test_the_start_leads_everywhere(client, world):
         for address in (
             *each["lists"].values(),
             *each["charts"].values(),
-            each["summary"],
-            each["filters"],
+            *(each[name] for name in ("summary", "filters", "forest", "completeness", "rules")),
+            *(each[name] for name in ("flow", "compare")),
         ):
             assert client.get(address).status_code == 200, address
-    for name in ("releases", "dictionary", "schema", "documentation"):
+    for name in ("inhibitors", "reviews", "releases", "dictionary", "schema", "documentation"):
         assert client.get(start[name]).status_code == 200
 
 
@@ -495,7 +497,7 @@ def test_all_that_is_wrong_is_told_at_once(client, world):
 
 
 @pytest.mark.parametrize(
-    "path", ["nowhere/", "nowhere/patients/", "world/nothing/", "world/patients/alpha-1/", "%00/"]
+    "path", ["nowhere/", "nowhere/patients/", "world/nothing/", "world/patients/nobody/", "%00/"]
 )
 def test_an_unknown_address_is_a_problem_too(client, world, path):
     refused(client, path, 404)
@@ -579,7 +581,12 @@ def test_a_kept_answer_names_the_host_it_is_asked_at(client, world, settings):
 
 
 @pytest.mark.parametrize(
-    "path", ["/api/v1/world/patients/", "/api/schema/", "/world/patients.csv", "/world/bundle.zip"]
+    "path",
+    [
+        *("/api/v1/world/patients/", "/api/schema/", "/world/patients.csv", "/world/bundle.zip"),
+        *("/data-dictionary.csv", "/world/patients.csv-metadata.json", "/world/forest.csv"),
+        "/data-dictionary.csv-metadata.json",
+    ],
 )
 def test_any_origin_may_read(client, world, path):
     response = client.get(path, headers={"Origin": "https://elsewhere.example"})
@@ -674,6 +681,26 @@ def test_the_schema_is_openapi_3_1_with_examples_and_descriptions(schema):
         )
 
 
+def every_address(path: str) -> list[str]:
+    """The addresses an address of the schema stands for, of records a few."""
+    if "{collection}" not in path:
+        drugs = JAKInhibitor.objects.filter(named=True).values_list("slug", flat=True)
+        reviews = Review.objects.values_list("slug", flat=True)
+        path = path.replace("{number}", "1")
+        addresses = [path.replace("{inhibitor}", drug) for drug in drugs]
+        addresses = [one.replace("{review}", review) for one in addresses for review in reviews]
+        return sorted(set(addresses))
+    addresses = []
+    for collection in Collection.objects.all():
+        within = path.replace("{collection}", collection.slug)
+        for patient in Patient.objects.within(collection)[:5]:
+            for chart in CHARTS if "{name}" in path else [""]:
+                address = within.replace("{name}", chart).replace("{patient}", patient.slug)
+                addresses.append(address.replace("{study}", patient.study.slug))
+    sides = "?a=sex%3Dfemale&b=sex%3Dmale" if path.endswith("/compare/") else ""
+    return sorted({f"{address}{sides}" for address in addresses})
+
+
 @pytest.mark.slow
 def test_every_answer_and_every_example_fits_the_schema(client, schema):
     documents = {
@@ -684,11 +711,10 @@ def test_every_answer_and_every_example_fits_the_schema(client, schema):
         answer = methods["get"]["responses"]["200"]["content"]["application/json"]
         check = Draft202012Validator(documents | answer["schema"])
         check.validate(answer["example"])
-        for collection in ("world", "published", "sener-2025-reconstruction"):
-            for name in CHARTS if "{name}" in path else [""]:
-                address = path.replace("{collection}", collection).replace("{name}", name)
-                address = address.replace("{number}", "1")
-                check.validate(client.get(address).json())
+        for address in every_address(path):
+            response = client.get(address)
+            assert response.status_code == 200, address
+            check.validate(response.json())
     problem = Draft202012Validator(documents | schema["components"]["schemas"]["Problem"])
     problem.validate(client.get("/api/v1/world/patients/?sex=x").json())
 
@@ -716,6 +742,68 @@ def test_every_parameter_of_the_schema_is_taken_and_every_filter_is_in_it(client
     assert by_name["collection"]["enum"] == ["world", "published", "sener-2025-reconstruction"]
 
 
+def test_every_link_of_the_schema_leads_to_an_answer(client, schema):
+    operations = {
+        methods["get"]["operationId"]: (path, methods["get"])
+        for path, methods in schema["paths"].items()
+    }
+    followed = set()
+    for path, operation in operations.values():
+        answer = operation["responses"]["200"]
+        example = answer["content"]["application/json"]["example"]
+        for link in answer.get("links", {}).values():
+            target, leads_to = operations[link["operationId"]]
+            known = {each["name"]: each["in"] for each in leads_to["parameters"]}
+            query, address = {}, target
+            for name, expression in link["parameters"].items():
+                value = resolved(expression, example, schema["paths"][path])
+                if known[name] == "path":
+                    address = address.replace(f"{{{name}}}", value)
+                else:
+                    query[name] = value
+            if "None" not in address:  # a list without rows leads nowhere
+                assert client.get(f"{address}?{urlencode(query)}").status_code == 200, address
+                followed.add(link["operationId"])
+    assert followed >= {"patient", "study", "inhibitor", "review", "compare", "list-provenance"}
+
+
+def resolved(expression: str, example: dict, methods: dict) -> str:
+    """The value of an OpenAPI runtime expression in an answer to the first address there is."""
+    if expression.startswith("$request.path."):
+        name = expression.removeprefix("$request.path.")
+        (parameter,) = (each for each in methods["get"]["parameters"] if each["name"] == name)
+        return parameter["schema"]["enum"][0]
+    if not expression.startswith("$response.body#"):
+        return expression
+    value = example
+    for step in expression.removeprefix("$response.body#/").split("/"):
+        found = value if not isinstance(value, list) else dict(enumerate(value))
+        value = found.get(int(step) if step.isdigit() else step)
+        if value is None:
+            return "None"
+    return str(value)
+
+
+def test_the_schema_says_what_is_refused(client, schema):
+    parameters = {
+        each["name"]: each["schema"]
+        for each in schema["paths"]["/api/v1/{collection}/forest/"]["get"]["parameters"]
+    }
+    for name, each in parameters.items():
+        if each.get("type") == "integer" and "enum" not in each:
+            assert {"minimum", "maximum"} <= set(each), name
+        for one in (each, each.get("items", {})):
+            if one.get("type") == "string" and "enum" not in one:
+                assert not re.search(one["pattern"], "\x00"), name
+                assert not re.search(one["pattern"], ""), name
+    for value in ("one two three", " skin ", "x"):
+        assert re.search(parameters["q"]["pattern"], value)
+        api(client, f"world/forest/?{urlencode({'q': value})}")
+    for value in ("", " ", "a b c d e f g h i j k"):
+        assert not re.search(parameters["q"]["pattern"], value)
+        refused(client, f"world/forest/?{urlencode({'q': value})}")
+
+
 def test_the_page_for_people_lists_every_address_and_filter(client, schema):
     page = client.get("/api/")
     body = page.content.decode()
@@ -723,6 +811,10 @@ def test_the_page_for_people_lists_every_address_and_filter(client, schema):
         assert f"<code>{path}</code>" in body
     for each in schema["paths"]["/api/v1/{collection}/summary/"]["get"]["parameters"]:
         assert each["in"] == "path" or f"<code>{each['name']}</code>" in body
+    compared = body[body.index('id="compare"') : body.index('id="completeness"')]
+    assert "And every" not in compared and "<code>release</code>" in compared
+    for address in re.findall(r'<a href="(/api/v1/[^"]*)">Try it</a>', body):
+        assert client.get(unescape(address)).status_code == 200, address
     assert f"{ours.API_PER_MINUTE} times a minute" in body
     assert page["Cache-Control"] == "no-cache"
 

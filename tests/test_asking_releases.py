@@ -15,10 +15,11 @@ from evidence.downloads import FILE_FORMATS, release_status
 from evidence.downloads.citations import FORMATS
 from evidence.models import Indication, Patient, ReleasedRecords, Study, past_state
 from evidence.models.consistency import current_version
-from evidence.tables import TABLES
+from evidence.tables import FILE_TABLES, TABLES
 
 from .factories import make_patient, make_study, make_treatment
 from .test_pages import text_of
+from .wsgi import break_off
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
@@ -48,14 +49,24 @@ FILES = [
     *(f"charts/{name}.csv" for name in CHARTS),
     *(f"studies.{how}" for how in FORMATS),
     *(f"studies/alpha.{how}" for how in FORMATS),
-    *(f"{noun}.{how}" for noun, how in product(TABLES, FILE_FORMATS) if how != "xlsx"),
+    *(f"{noun}.{how}" for noun, how in product(FILE_TABLES, FILE_FORMATS) if how != "xlsx"),
+    "patients.csv-metadata.json?sex=female",
+    "courses.tsv-metadata.json",
+    "forest.csv-metadata.json",
+    "charts/adverse-events.csv-metadata.json",
 ]
 FOR_PROGRAMS = [
     "summary/",
     "forest/",
+    "compare/?a=sex%3Dmale&b=sex%3Dfemale",
+    "completeness/",
+    "rules/",
+    "flow/",
     "charts/response-by-inhibitor/",
     "patients/?page_size=2",
-    *(f"{noun}/" for noun in TABLES),
+    "patients/alpha-1/",
+    "studies/alpha/",
+    *(f"{noun}/" for noun in (*FILE_TABLES, "provenance")),
 ]
 
 
@@ -120,7 +131,11 @@ def test_every_address_gives_the_same_bytes_after_five_further_releases(
 
 def test_it_is_what_the_address_without_a_release_said_then(client, world, released, unlimited):
     """But for files that repeat their whole address, which are left out here."""
-    files = [f"/world/{path}" for path in FILES if not path.startswith(("forest", "compare"))]
+    files = [
+        f"/world/{path}"
+        for path in FILES
+        if not path.startswith(("forest", "compare")) and "-metadata" not in path
+    ]
     rows = [f"/api/v1/world/{path}" for path in FOR_PROGRAMS if "page_size" not in path]
     then = answers(client, files + rows)
     five_releases_later(world)
@@ -151,7 +166,7 @@ def test_a_page_says_which_release_it_shows_and_leads_to_today(client, world, re
 
 
 def test_links_of_a_release_lead_to_the_same_release(client, world, released):
-    """All but those that say that they lead to today's data, and what is no page of a release."""
+    """All but those that say that they lead to today's data, and feeds of what comes after."""
     edit(age_years=41)
     seen = set()
     for path in PAGES:
@@ -160,8 +175,9 @@ def test_links_of_a_release_lead_to_the_same_release(client, world, released):
             address = re.search(r"href=[\"']?([^\"'\s>]*)", link)
             if address is None or not address[1].startswith("/world/"):
                 continue
-            today = "latest-version" in link or "/suggest/" in address[1]
-            assert ("release=1" in address[1]) is not today, (path, link)
+            today = "latest-version" in link or re.search("/suggest/|[.]atom", address[1])
+            today = today or ".atom" in address[1]  # what releases change is told of all of them
+            assert ("release=1" in address[1]) is not bool(today), (path, link)
             seen.add(unescape(address[1]).partition("#")[0])
     assert "/world/patients/alpha-1/?release=1" in seen and len(seen) > 30
     for address in sorted(seen):
@@ -190,7 +206,7 @@ def test_a_file_that_is_broken_off_leaves_nothing_behind(client, world, released
     edit(age_years=41)
     answer = client.get("/world/bundle.zip?release=1")
     next(iter(answer.streaming_content))
-    answer.close()
+    break_off(answer)
     assert Patient.objects.get(slug="alpha-1").age_years == 41
 
 
@@ -240,6 +256,8 @@ def test_a_record_withdrawn_since_is_gone_and_pages_say_so(client, world, releas
     page = client.get("/world/patients/?release=1", headers={"If-None-Match": first["ETag"]})
     assert page.status_code == 200 and "Since this release: withdrawn alpha-4" in text_of(page)
     assert 'href="/world/patients/alpha-4/"' in page.content.decode()
+    gone = client.get("/api/v1/world/patients/alpha-4/?release=1")
+    assert gone.status_code == 410 and "Reported twice." in gone.json()["detail"]
     assert len(client.get("/api/v1/world/patients/?release=1").json()["results"]) == 5
 
 

@@ -31,6 +31,14 @@ FILES += [
     "/data-dictionary.csv",
 ]
 FILES += [
+    "/published/patients.csv-metadata.json?sex=female",
+    "/published/findings.tsv-metadata.json",
+    "/published/charts/age-and-sex.csv-metadata.json",
+    "/published/forest.csv-metadata.json",
+    "/published/compare.csv-metadata.json?a=sex%3Dmale&b=sex%3Dfemale",
+    "/data-dictionary.csv-metadata.json",
+]
+FILES += [
     "/published/patients/fujita-2019-1/phenopacket.json",
     "/published/studies/karalilova-2021.ris",
 ]
@@ -43,6 +51,17 @@ FOR_PROGRAMS = [
     "/api/v1/releases/",
     "/api/v1/dictionary/",
     "/api/v1/published/",
+    "/api/v1/inhibitors/",
+    "/api/v1/inhibitors/tofacitinib/",
+    "/api/v1/reviews/",
+    "/api/v1/reviews/sener-2025/",
+    "/api/v1/published/patients/fujita-2019-1/",
+    "/api/v1/published/studies/karalilova-2021/",
+    "/api/v1/published/compare/?a=sex%3Dmale&b=sex%3Dfemale",
+]
+FOR_PROGRAMS += [
+    f"/api/v1/published/{part}/"
+    for part in ("completeness", "rules", "flow", "forest", "provenance")
 ]
 FOR_PROGRAMS += [
     f"/api/v1/published/{part}/"
@@ -83,6 +102,9 @@ def test_head_has_the_headers_of_get_and_no_body(db, address):
         ("/published/patients.xlsx?sex=x", 400),
         ("/published/patients.csv?sort=shoe_size", 400),
         ("/published/bundle.zip?junk=1", 400),
+        ("/published/patients.csv-metadata.json?sex=x", 400),
+        ("/published/charts/nothing.csv-metadata.json", 404),
+        ("/published/patients.xlsx-metadata.json", 404),
         ("/published/compare/?c=", 400),
         ("/published/compare.csv?a=sex%3Dmale", 400),
         ("/published/similar/?age=old", 400),
@@ -98,6 +120,13 @@ def test_head_has_the_headers_of_get_and_no_body(db, address):
         ("/api/v1/published/patients/?cursor=x", 400),
         ("/api/v1/nowhere/summary/", 404),
         ("/api/v1/published/charts/nothing/", 404),
+        ("/api/v1/published/compare/?a=sex%3Dmale", 400),
+        ("/api/v1/published/rules/?rule=x", 400),
+        ("/api/v1/published/patients/fujita-2019-1/?sex=male", 400),
+        ("/api/v1/published/studies/nothing/", 404),
+        ("/api/v1/inhibitors/nothing/", 404),
+        ("/api/v1/reviews/nothing/", 404),
+        ("/api/v1/inhibitors/tofacitinib/?x=1", 400),
         ("/api/schema/?junk", 400),
         ("/published/?release=7", 400),
         ("/published/patients.csv?release=1", 409),

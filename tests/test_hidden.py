@@ -183,13 +183,15 @@ def addresses(collection) -> list[str]:
         for name, several in arguments(collection.slug).items()
         for each in several
     ]
-    found.remove(f"/{collection.slug}/compare.csv")
+    compared = ("compare_file", "compare_file_metadata", "api_compare")
+    for name in compared:
+        found.remove(reverse(name, args=[collection.slug]))
     base = f"/{collection.slug}/"
     both = "?a=inhibitor%3Dtofacitinib&b=inhibitor%3Dbaricitinib"
     return [
         *found,
         f"{base}compare/{both}",
-        f"{base}compare.csv{both}",
+        *(f"{reverse(name, args=[collection.slug])}{both}" for name in compared),
         f"{base}charts/?{'&'.join(f'chart={name}' for name in CHARTS)}",
         f"{base}similar/?sex=female&age=40",
         *(f"{base}forest/?item={item}" for item in summaries.forest_items(Question(collection))),

@@ -33,8 +33,10 @@ from evidence.models import (
     PatientManifestation,
     PrintedFigure,
     Provenance,
+    RecordsPart,
     Release,
     ReleasedCollection,
+    ReleasedRecords,
     ReportedTotal,
     Review,
     ReviewInclusion,
@@ -70,13 +72,18 @@ def everything() -> dict:
         study, n=10, findings=[{"kind": "events", "measure": "death", "events": 1, "n": 10}]
     )
     review = Review.objects.create(slug="a-review", short_name="A review", extraction="abstract")
-    release = Release.objects.create(number=900, data_version=1, content_hash="0" * 64)
+    release = Release.objects.create(
+        number=900, data_version=1, content_hash="0" * 64, identifier="urn:uuid:0"
+    )
     held = {"slug": "held", "name": "Held", "kind": "published", "version": 1, "size": 1}
     archive = ReleasedCollection.objects.create(
         release=release, content_hash="0" * 64, sha256="0" * 64, **held
     )
+    records = ReleasedRecords.objects.create(release=release, size=1, sha256="0" * 64)
     return {
         Release: release,
+        ReleasedRecords: records,
+        RecordsPart: RecordsPart.objects.create(records=records, number=0, content=b"x"),
         ReleasedCollection: archive,
         ArchivePart: ArchivePart.objects.create(archive=archive, number=0, content=b"x"),
         Collection: collection,
@@ -317,6 +324,7 @@ BREAKING = {
     "reportedtotal_decimals_range": {"decimals": 4},
     "secondentry_finished_is_compared": {"finished_at": timezone.now()},
     "release_number_from_one": {"number": 0},
+    "release_pruned_has_reason": {"pruned_at": timezone.now()},
     "releasedcollection_kind_coded": {"kind": "real"},
     "released_simulated_has_caveat": {"kind": "simulated", "caveat": ""},
 }

@@ -22,6 +22,8 @@ from evidence.downloads.rows import escape_formula
 from evidence.models import JAKInhibitor, Manifestation, Patient, Treatment
 from evidence.tables import BUNDLED
 
+from .wsgi import break_off
+
 pytestmark = pytest.mark.django_db
 SQLITE_FOR_DUCKDB = Path(duckdb_extension_sqlite_scanner.__file__).parent
 ARROW = {"number": pyarrow.float64(), "text": pyarrow.string()}
@@ -198,7 +200,7 @@ def test_they_are_named_after_the_release_and_a_wrong_question_is_refused(client
         response = client.get(f"/world/bundle.{how}?release=1")
         assert f'filename="casebook-world-release-1.{how}"' in response["Content-Disposition"]
         assert response["ETag"] and "world" in response["Link"]
-        response.close()
+        break_off(response)
         assert client.get(f"/world/bundle.{how}?sex=x").status_code == 400
         assert client.get(f"/world/bundle.{how}?release=9").status_code == 400
 

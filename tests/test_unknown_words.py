@@ -9,7 +9,10 @@ from .test_pages import text_of
 pytestmark = pytest.mark.slow
 
 PROBES = {"healthz", "readyz"}  # ask for nothing of the evidence
-NEEDED = {"compare_file": "a=sex%3Dmale&b=sex%3Dfemale&"}  # words without which there is no answer
+# Words without which there is no answer.
+NEEDED = dict.fromkeys(
+    ("compare_file", "compare_file_metadata", "api_compare"), "a=sex%3Dmale&b=sex%3Dfemale&"
+)
 # Pages and files of one record, and pages that ask nothing of a collection.
 PAGES = ["home", "inhibitors", "inhibitor", "reviews", "review", "patient", "study", "flow"]
 

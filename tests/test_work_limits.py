@@ -17,6 +17,7 @@ EXPENSIVE = [
     "phenopackets.json",
     "forest/",
     "forest.csv",
+    "forest.csv-metadata.json",
     "?indication=ild&indication_match=none",
 ]
 CHEAP = ["", "patients/", "patients.csv", "studies.jsonl", "?indication=ild"]
@@ -36,9 +37,7 @@ def files(settings) -> list:
 
 
 def body(response) -> bytes:
-    content = response.getvalue() if response.streaming else response.content
-    response.close()
-    return content
+    return response.getvalue() if response.streaming else response.content
 
 
 @pytest.mark.parametrize("address", EXPENSIVE)

@@ -2,7 +2,7 @@
 pages.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import repeat
 from urllib.parse import urlencode
@@ -28,35 +28,48 @@ from ..questions.filters import (
     describe_for_patients_and_groups,
 )
 from ..questions.parsing import ParsedRequest
+from ..questions.question import Question
 from ..questions.vocabulary import Vocabulary
-from ..summaries import Share, run_summaries
-from ..tables import FILE_TABLES, Batch, Column, Table, page_records, read_batches
+from ..summaries import AgeAndSex, Answer, Share, run_summaries
+from ..tables import FILE_TABLES, TIDY, Batch, Column, Table, page_records, read_batches
 from ..tables.column import SEPARATOR
-from ..tables.dictionary import Entry, dictionary_entries
+from ..tables.dictionary import Entry, bundle_entries, dictionary_entries
 from ..tables.ontology_codes import ontology_code_rows
 from .params import PageOfList, make_cursor
 
 Absolute = Callable[[str], str]  # a path on this host -> an address
+# The tables that have a list here: those that have a file, and where each value comes from.
+LISTED = FILE_TABLES | {"provenance": TIDY["provenance"].table}
+
+
+def collection_head(collection: Collection) -> dict:
+    """The fields that begin every response of a collection."""
+    return {
+        "collection": collection.slug,
+        "evidence_kind": evidence_kind(collection),
+        "release": release_status(collection).as_json(),
+    }
+
+
+def question_json(question: Question, in_words: AskedQuestion, absolute: Absolute) -> dict:
+    """A question: in words as it was asked, as a query string, and where its page is."""
+    return {
+        "words": in_words.text,
+        "not_asked": in_words.not_asked,
+        "query": question.query(),
+        "page": absolute(question.page),
+    }
 
 
 def answer_head(
     parsed: ParsedRequest, absolute: Absolute, in_words: AskedQuestion | None = None
 ) -> dict:
-    """The fields that begin every response. `in_words` describes the question as these rows answer
-    it, where they do not answer all of it.
+    """The same, and the question. `in_words` describes it as these rows answer it, where they do
+    not answer all of it.
     """
-    collection = parsed.collection
-    asked_question = in_words or describe_for_patients(parsed.question, parsed.vocabulary)
-    return {
-        "collection": collection.slug,
-        "evidence_kind": evidence_kind(collection),
-        "release": release_status(collection).as_json(),
-        "question": {
-            "words": asked_question.text,
-            "not_asked": asked_question.not_asked,
-            "query": parsed.question.query(),
-            "page": absolute(parsed.question.page),
-        },
+    in_words = in_words or describe_for_patients(parsed.question, parsed.vocabulary)
+    return collection_head(parsed.collection) | {
+        "question": question_json(parsed.question, in_words, absolute)
     }
 
 
@@ -77,13 +90,10 @@ def list_page(
     count = how_many(table, parsed)
     stop = min(page.start + page.size, count)
     records = page_records(table, question, page.sort, page.start, stop)
-    kind, results = evidence_kind(parsed.collection), []
-    if page.start < stop:
-        for batch in read_batches(page.columns, table, records, question):
-            results += [
-                dict(row)
-                for row in zip(*row_cells(page.columns, batch), repeat(("evidence_kind", kind)))
-            ]
+    batches = read_batches(page.columns, table, records, question) if page.start < stop else ()
+    results = [
+        row for batch in batches for row in table_rows(page.columns, batch, parsed.collection)
+    ]
 
     def page_url(start: int) -> str:
         params = [(name, value) for name, value in query_params.lists() if name != "cursor"]
@@ -99,6 +109,12 @@ def list_page(
         "previous": page_url(max(0, page.start - page.size)) if page.start else None,
         "results": results,
     }
+
+
+def table_rows(columns: list[Column], batch: Batch, collection: Collection) -> Iterator[dict]:
+    """The rows of a batch, each with what its empty values mean and the kind of its evidence."""
+    kind = repeat(("evidence_kind", evidence_kind(collection)))
+    return (dict(cells) for cells in zip(*row_cells(columns, batch), kind, strict=False))
 
 
 def row_cells(columns: list[Column], batch: Batch) -> list:
@@ -147,6 +163,29 @@ def share_json(share: Share) -> dict:
     }
 
 
+def answer_json(match: Answer) -> dict:
+    """Whom a question answers with yes, and of whom it is open."""
+    return {
+        "matching": match.matching,
+        "open": match.open,
+        "open_not_reported": match.open_not_reported,
+        "open_not_extracted": match.open_not_extracted,
+    }
+
+
+def demographics_json(demographics: AgeAndSex) -> dict:
+    """Age in years, and patients by sex."""
+    return {
+        "age": {
+            "known": share_json(demographics.known),
+            "median": demographics.median,
+            "youngest": demographics.youngest,
+            "oldest": demographics.oldest,
+        },
+        "sex": {str(sex): count for sex, count in sorted(demographics.sexes.items())},
+    }
+
+
 def summary_json(parsed: ParsedRequest, absolute: Absolute) -> dict:
     """All shares of a question."""
     question, vocabulary = parsed.question, parsed.vocabulary
@@ -178,12 +217,7 @@ def summary_json(parsed: ParsedRequest, absolute: Absolute) -> dict:
     group_cover = summaries.group_cover(question)
     return answer_head(parsed, absolute) | {
         "sentence": str(match),
-        "answer": {
-            "matching": match.matching,
-            "open": match.open,
-            "open_not_reported": match.open_not_reported,
-            "open_not_extracted": match.open_not_extracted,
-        },
+        "answer": answer_json(match),
         "totals": {
             name: getattr(totals, name)
             for name in ("patients", "treatments", "studies", "outcomes", "events")
@@ -211,13 +245,7 @@ def summary_json(parsed: ParsedRequest, absolute: Absolute) -> dict:
             }
             for category in events
         ],
-        "age": {
-            "known": share_json(demographics.known),
-            "median": demographics.median,
-            "youngest": demographics.youngest,
-            "oldest": demographics.oldest,
-        },
-        "sex": {str(sex): count for sex, count in sorted(demographics.sexes.items())},
+        **demographics_json(demographics),
         "retracted": retracted.sentence(lists["studies"]) if retracted else "",
         "groups": group_cover.sentence,
         "groups_not_asked": group_cover.not_asked,
@@ -287,6 +315,8 @@ def api_root(absolute: Absolute) -> dict:
     """The collections, and where to go on."""
     return {
         "collections": [collection_json(collection, absolute) for collection in all_collections()],
+        "inhibitors": absolute("/api/v1/inhibitors/"),
+        "reviews": absolute("/api/v1/reviews/"),
         "releases": absolute("/api/v1/releases/"),
         "dictionary": absolute("/api/v1/dictionary/"),
         "schema": absolute("/api/schema/"),
@@ -303,10 +333,12 @@ def collection_json(collection: Collection, absolute: Absolute) -> dict:
         "evidence_kind": evidence_kind(collection),
         "description": collection.description,
         "release": release_status(collection).as_json(),
-        "lists": {noun: absolute(f"{base}{noun}/") for noun in FILE_TABLES},
-        "summary": absolute(f"{base}summary/"),
-        "forest": absolute(f"{base}forest/"),
-        "filters": absolute(f"{base}filters/"),
+        "lists": {noun: absolute(f"{base}{noun}/") for noun in LISTED},
+        **{
+            name: absolute(f"{base}{name}/")
+            for name in ("summary", "forest", "completeness", "rules", "filters", "flow")
+        },
+        "compare": absolute(f"{base}compare/?a=&b="),
         "charts": {name: absolute(f"{base}charts/{name}/") for name in CHARTS},
         "phenopackets": absolute(f"/{collection.slug}/phenopackets.json"),
         "bundle": absolute(f"/{collection.slug}/bundle.zip"),
@@ -410,10 +442,12 @@ def differences_json(
 
 def dictionary_json() -> dict:
     """The data dictionary of the lists, and the codes other ontologies have for terms."""
+    of_bundle = [entries for entries in bundle_entries() if entries[0].noun not in FILE_TABLES]
     return {
         "lists": [
             {"list": table.noun, "fields": list(map(field_json, columns))}
-            for table, columns in dictionary_entries()
+            for table, columns in [*dictionary_entries(), *of_bundle]
+            if table.noun in LISTED
         ],
         "ontology_codes": ontology_code_rows(),
     }

@@ -13,9 +13,12 @@ from django.views.decorators.http import require_safe
 from drf_spectacular.generators import SchemaGenerator
 
 from ..downloads.file_names import attachment_header
+from ..questions.filters import FILTERS, SETS
 from ..questions.request_checks import accept_params, head_response
+from .params import RELEASE
 
 MOST_VALUES = 12  # of a parameter; /filters/ has all
+QUESTION_PARAMETERS = {*FILTERS, *(f"{name}_match" for name in SETS), RELEASE}
 MOST_ROWS = 3  # of each list in an example
 
 
@@ -38,6 +41,22 @@ class Address:
     parameters: list[Parameter]
     example: str
     href: str  # the address itself, for the first collection
+
+    @property
+    def takes_filters(self) -> bool:
+        """Whether a question can be asked of it."""
+        return set(FILTERS) <= {parameter.name for parameter in self.parameters}
+
+    @property
+    def own_parameters(self) -> list[Parameter]:
+        """The parameters that are told of here, because they are not among those of every
+        question.
+        """
+        if not self.takes_filters:
+            return self.parameters
+        return [
+            parameter for parameter in self.parameters if parameter.name not in QUESTION_PARAMETERS
+        ]
 
 
 ANALYSES = settings.BASE_DIR / "docs" / "analysis"
@@ -81,7 +100,6 @@ def api_documentation(request: HttpRequest) -> HttpResponse:
     context = {
         "groups": groups,
         "filters": filters,
-        "filter_names": {parameter.name for parameter in filters},
         "limit": settings.API_PER_MINUTE,
         "base": request.build_absolute_uri("/api/v1/"),
     }
@@ -92,8 +110,11 @@ def describe_operation(path: str, operation: dict, parameters: list[Parameter]) 
     content = operation["responses"]["200"]["content"]["application/json"]
     href = path
     for parameter in operation.get("parameters", ()):
-        if parameter["in"] == "path" and (values := parameter["schema"].get("enum")):
+        if parameter["in"] == "path":
+            values = parameter["schema"].get("enum") or [parameter.get("example", "")]
             href = href.replace(f"{{{parameter['name']}}}", str(values[0]))
+        elif parameter.get("required"):
+            href += f"{'&' if '?' in href else '?'}{parameter['name']}="
     description = code_spans(" ".join(operation.get("description", "").split()))
     example = json.dumps(shorten_lists(content.get("example", {})), ensure_ascii=False, indent=1)
     return Address(operation["operationId"], path, description, parameters, example, href)

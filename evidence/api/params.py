@@ -12,12 +12,14 @@ from django.http import Http404, QueryDict
 from ..downloads.differences import WORDS as DIFFERENCE_WORDS
 from ..downloads.differences import AskedDifferences, asked_differences
 from ..downloads.release_status import release_by_number, requested_release
+from ..models import Collection
 from ..models.choices import Item
 from ..models.consistency import current_version
 from ..problems import ParameterError
 from ..questions.filters.treatment import VIEW_PARAMS
 from ..questions.form_fields import truncate_text
-from ..questions.parsing import ParsedRequest, get_collection, parse_params
+from ..questions.parsing import ParsedRequest, get_collection, parse_params, parse_query_string
+from ..statistics import ALL_RULES, DEFAULT_RULE
 from ..summaries import forest_items
 from ..tables import Column, Table
 from .errors import Refused
@@ -27,6 +29,8 @@ PAGE_SIZE = re.compile(r"[1-9][0-9]{0,8}")
 DEFAULT_SIZE, LARGEST_SIZE = 100, 1000  # rows of a page
 ROWS = ("sort", "fields", "page_size", "cursor")  # parameters of lists beside the filters
 FOREST = ("item", "shared")  # parameters of a forest plot beside the filters
+RULES = ("rule",)  # parameters of the rules beside the filters
+SIDES = ("a", "b")  # parameters of a comparison, each a question as a query string
 RELEASE = "release"
 PAGES_BY_NUMBER = ("page", "page_size")  # of what never changes, so that a number is a place
 
@@ -53,7 +57,7 @@ def parse_api_request(
     errors += [
         (name, f"“{truncate_text(name)}” is empty. Leave it out.")
         for name, values in data.lists()
-        if "" in values
+        if not all(value.strip() for value in values)
     ]
     if parsed.question is None:
         errors += parameter_errors(parsed)
@@ -62,13 +66,94 @@ def parse_api_request(
         for name in (*own_params, RELEASE)
         if len(set(data.getlist(name))) > 1
     ]
+    refuse_or_keep_release(data, collection, errors)
+    return parsed
+
+
+def refuse_or_keep_release(
+    data: QueryDict, collection: Collection, errors: list[ParameterError]
+) -> None:
+    """Raises Refused for these errors, for a release that does not exist, and for one whose data
+    have changed since.
+    """
     requested = requested_release(data, collection)
     if requested and requested.problem:
-        errors.append((RELEASE, requested.problem))
+        errors = [*errors, (RELEASE, requested.problem)]
     raise_if_refused(errors)
     if requested and requested.has_changed:
         raise Refused(409, requested.changed_text, [(RELEASE, "The data have changed since.")])
-    return parsed
+
+
+def parse_record_request(data: QueryDict, slug: str) -> Collection:
+    """The collection of an address that has no question and takes a release alone.
+
+    Raises Http404 for an unknown collection, and Refused as `parse_api_request` does.
+    """
+    collection = get_collection(slug)
+    errors = [
+        (name, f"“{truncate_text(name)}” is no parameter of this address; it has {RELEASE} alone.")
+        for name in data
+        if name != RELEASE
+    ]
+    refuse_or_keep_release(data, collection, [*errors, *single_value_errors(data, RELEASE)])
+    return collection
+
+
+def single_value_errors(data: QueryDict, *names: str) -> list[ParameterError]:
+    """What is wrong with parameters that have one value, where they are given."""
+    empty = [
+        (name, f"“{truncate_text(name)}” is empty. Leave it out.")
+        for name in names
+        if "" in data.getlist(name)
+    ]
+    repeated = [
+        (name, f"“{name}” is given more than once.")
+        for name in names
+        if len(set(data.getlist(name))) > 1
+    ]
+    return [*empty, *repeated]
+
+
+def parse_sides(data: QueryDict, slug: str) -> dict[str, ParsedRequest]:
+    """The two questions of a comparison, by SIDES; an empty one asks for the whole collection.
+
+    Raises Http404 for an unknown collection, and Refused as `parse_api_request` does.
+    """
+    collection = get_collection(slug)
+    errors = [
+        (name, f"“{truncate_text(name)}” is no part of a comparison; it has a, b and release.")
+        for name in data
+        if name not in (*SIDES, RELEASE)
+    ]
+    errors += [
+        (side, f"“{side}” is missing: a comparison needs a and b.")
+        for side in SIDES
+        if side not in data
+    ]
+    errors += [
+        (side, f"“{side}” is given more than once.")
+        for side in SIDES
+        if len(set(data.getlist(side))) > 1
+    ]
+    errors += single_value_errors(data, RELEASE)
+    parsed_by_side = {side: parse_query_string(data.get(side, ""), collection) for side in SIDES}
+    errors += [
+        (side, f"{side}: {problem}")
+        for side, parsed in parsed_by_side.items()
+        for problem in parsed.problems
+    ]
+    refuse_or_keep_release(data, collection, errors)
+    return parsed_by_side
+
+
+def rule_word(data: QueryDict) -> str:
+    """The code of the rule asked for. Raises Refused for one that is none."""
+    code = data.get("rule", DEFAULT_RULE)
+    if code not in ALL_RULES:
+        raise_if_refused(
+            [("rule", f"“{truncate_text(code)}” is no rule. Known: {', '.join(ALL_RULES)}.")]
+        )
+    return code
 
 
 def parameter_errors(parsed: ParsedRequest) -> list[ParameterError]:

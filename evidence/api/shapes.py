@@ -6,8 +6,9 @@ from rest_framework import serializers as s
 
 from ..downloads.differences import CHANGES
 from ..summaries.forest import LEFT_OUT
-from ..tables import FILE_TABLES, Column, Table
+from ..tables import Column, Table
 from ..tables.ontology_codes import COLUMNS
+from .answers import LISTED
 
 
 def make_component(name: str, /, **fields: s.Field) -> type[s.Serializer]:
@@ -25,6 +26,14 @@ def integer_field(meaning: str = "", **options) -> s.IntegerField:
 
 def number_field(meaning: str = "", **options) -> s.FloatField:
     return s.FloatField(help_text=meaning, **options)
+
+
+def interval_field(meaning: str, *, null: bool = True) -> s.ListField:
+    """The two ends of an interval."""
+    options = {"allow_null": True} if null else {}
+    return s.ListField(
+        child=s.FloatField(), min_length=2, max_length=2, help_text=meaning, **options
+    )
 
 
 EMPTY_MEANS = (
@@ -61,12 +70,12 @@ QuestionShape = make_component(
     ),
     page=s.URLField(help_text="The page that shows the same."),
 )
-HEAD = {
+COLLECTION_HEAD = {
     "collection": text_field("The collection's slug."),
     "evidence_kind": text_field(KIND),
     "release": ReleaseShape(),
-    "question": QuestionShape(),
 }
+HEAD = COLLECTION_HEAD | {"question": QuestionShape()}
 SHARE = {
     "label": text_field(),
     "key": text_field("The code the label stands for, if any.", allow_blank=True),
@@ -84,13 +93,8 @@ SHARE = {
         "100 × count / known; null where nobody is known, and where it is asked for.",
         allow_null=True,
     ),
-    "interval_95": s.ListField(
-        child=s.FloatField(),
-        min_length=2,
-        max_length=2,
-        allow_null=True,
-        help_text="Wilson's 95 % confidence interval in percent; null where there is no "
-        "percentage.",
+    "interval_95": interval_field(
+        "Wilson's 95 % confidence interval in percent; null where there is no percentage."
     ),
     "asked_for": s.BooleanField(
         help_text="Whether the question itself decides the share, or selects patients by what it "
@@ -147,6 +151,7 @@ Age = make_component(
     youngest=integer_field("Years.", allow_null=True),
     oldest=integer_field("Years.", allow_null=True),
 )
+DEMOGRAPHICS = {"age": Age(), "sex": s.DictField(child=s.IntegerField())}
 Totals = make_component(
     "Totals",
     patients=integer_field(),
@@ -173,8 +178,7 @@ Summary = make_component(
     response_by_inhibitor=BreakdownShape(many=True),
     response_by_indication_set=BreakdownShape(many=True),
     adverse_events=EventShare(many=True),
-    age=Age(),
-    sex=s.DictField(child=s.IntegerField()),
+    **DEMOGRAPHICS,
     retracted=text_field(
         "How many studies of the question were retracted, in a sentence; they are counted here.",
         allow_blank=True,
@@ -206,13 +210,7 @@ WithoutStudyShape = make_component(
     percent=number_field(
         "The pooled proportion without it, in percent; null if refused.", allow_null=True
     ),
-    interval_95_t=s.ListField(
-        child=s.FloatField(),
-        min_length=2,
-        max_length=2,
-        allow_null=True,
-        help_text="Its 95 % confidence interval by Student's t, in percent.",
-    ),
+    interval_95_t=interval_field("Its 95 % confidence interval by Student's t, in percent."),
     refused=text_field("Why the others cannot be pooled.", allow_blank=True),
 )
 ForestShape = make_component(
@@ -237,7 +235,11 @@ CollectionShape = make_component(
     lists=s.DictField(child=s.URLField()),
     summary=s.URLField(),
     forest=s.URLField(),
+    completeness=s.URLField(),
+    rules=s.URLField(),
     filters=s.URLField(),
+    flow=s.URLField(),
+    compare=s.URLField(help_text="With both questions left open."),
     charts=s.DictField(child=s.URLField()),
     phenopackets=s.URLField(),
     bundle=s.URLField(),
@@ -247,6 +249,8 @@ CollectionShape = make_component(
 Start = make_component(
     "Start",
     collections=CollectionShape(many=True),
+    inhibitors=s.URLField(),
+    reviews=s.URLField(),
     releases=s.URLField(),
     dictionary=s.URLField(),
     schema=s.URLField(),
@@ -395,24 +399,31 @@ def column_field(column: Column) -> s.Field:
     return s.CharField(**options)
 
 
-def row_schema(table: Table) -> type[s.Serializer]:
-    name = "".join(word.capitalize() for word in table.noun.split("-")) + "Row"
+def row_fields(table: Table) -> dict[str, s.Field]:
+    """The fields of a row."""
     fields = {column.name: column_field(column) for column in table.file_columns}
-    return make_component(
-        name, **fields, empty_means=text_field(EMPTY_MEANS), evidence_kind=text_field(KIND)
-    )
+    return fields | {"empty_means": text_field(EMPTY_MEANS), "evidence_kind": text_field(KIND)}
+
+
+def name_of(table: Table) -> str:
+    return "".join(word.capitalize() for word in table.noun.split("-"))
+
+
+ROWS = {
+    noun: make_component(f"{name_of(table)}Row", **row_fields(table))
+    for noun, table in LISTED.items()
+}
 
 
 def page_schema(table: Table) -> type[s.Serializer]:
-    name = "".join(word.capitalize() for word in table.noun.split("-")) + "Page"
     return make_component(
-        name,
+        f"{name_of(table)}Page",
         **HEAD,
         count=integer_field("Rows of the whole list."),
         next=s.URLField(allow_null=True, help_text="The next page; null on the last."),
         previous=s.URLField(allow_null=True),
-        results=row_schema(table)(many=True),
+        results=ROWS[table.noun](many=True),
     )
 
 
-PAGES = {noun: page_schema(table) for noun, table in FILE_TABLES.items()}
+PAGES = {noun: page_schema(table) for noun, table in LISTED.items()}

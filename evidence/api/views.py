@@ -12,23 +12,31 @@ from rest_framework.views import APIView
 from ..charts.registry import CHARTS
 from ..questions.parsing import get_collection
 from ..questions.vocabulary import vocabulary
-from ..tables import FILE_TABLES, Table
-from . import answers, shapes
+from ..summaries import collection_flow
+from ..tables import Table
+from . import analyses, analysis_shapes, answers, reference, shapes
 from .params import (
     FOREST,
     ROWS,
+    RULES,
     forest_words,
     page_of_list,
     parse_api_request,
     parse_differences,
+    parse_record_request,
+    parse_sides,
     refuse_parameters,
+    rule_word,
 )
 from .schema import (
+    compare_parameters,
     difference_parameters,
     filter_parameters,
     forest_parameters,
     list_parameters,
+    release_parameter,
     response_schemas,
+    rule_parameters,
 )
 
 
@@ -201,6 +209,77 @@ class Forest(Read):
         )
 
 
+class Compare(Read):
+    @extend_schema(
+        operation_id="compare",
+        tags=["Numbers"],
+        parameters=compare_parameters(),
+        responses=response_schemas(analysis_shapes.Compare, "Both sides.", 400, 404, 409),
+    )
+    def get(self, request: HttpRequest, collection: str) -> Response:
+        """Two questions side by side: the same shares of both, differences and odds ratios with
+        exact intervals. Patients who are in both are told; their cohorts are not tested.
+        """
+        sides = parse_sides(request.query_params, collection)
+        return self.make_answer(lambda: analyses.compare_json(sides, request.build_absolute_uri))
+
+
+class Completeness(Read):
+    @extend_schema(
+        operation_id="completeness",
+        tags=["Numbers"],
+        parameters=filter_parameters(),
+        responses=response_schemas(
+            analysis_shapes.Completeness, "Studies by attributes.", 400, 404, 409
+        ),
+    )
+    def get(self, request: HttpRequest, collection: str) -> Response:
+        """How much is known, study by study, and why the rest is not."""
+        parsed = parse_api_request(request.query_params, collection)
+        return self.make_answer(
+            lambda: analyses.completeness_json(parsed, request.build_absolute_uri)
+        )
+
+
+class Rules(Read):
+    @extend_schema(
+        operation_id="rules",
+        tags=["Numbers"],
+        parameters=rule_parameters(),
+        responses=response_schemas(analysis_shapes.Rules, "Authors and rule.", 400, 404, 409),
+    )
+    def get(self, request: HttpRequest, collection: str) -> Response:
+        """The authors' verdicts beside what a named, versioned rule derives from the same
+        measurements.
+        """
+        params = request.query_params
+        parsed = parse_api_request(params, collection, RULES)
+        code = rule_word(params)
+        return self.make_answer(
+            lambda: analyses.rules_json(code, parsed, request.build_absolute_uri)
+        )
+
+
+class Flow(Read):
+    @extend_schema(
+        operation_id="flow",
+        tags=["What there is"],
+        parameters=[release_parameter()],
+        responses=response_schemas(analysis_shapes.FlowShape, "The boxes.", 400, 404, 409),
+    )
+    def get(self, request: HttpRequest, collection: str) -> Response:
+        """How studies came into the collection: the boxes of a PRISMA flow diagram, as far as is
+        known.
+        """
+        record = parse_record_request(request.query_params, collection)
+        return self.make_answer(
+            lambda: (
+                answers.collection_head(record)
+                | {"flow": reference.flow_json(collection_flow(record))}
+            )
+        )
+
+
 class Rows(Read):
     """The list of one noun."""
 
@@ -215,6 +294,14 @@ class Rows(Read):
         )
 
 
+# What the description of a list says, where it is no list of a page.
+LIST_LEADS = {
+    "provenance": "The place in the source, and who looked, of each value of what answers the "
+    "question"
+}
+LIST_PLACES = {"provenance": "in `provenance.csv` of a bundle"}
+
+
 def list_of(table: Table) -> type[Rows]:
     """The view of a noun, with a schema of its own."""
 
@@ -225,9 +312,10 @@ def list_of(table: Table) -> type[Rows]:
         responses=response_schemas(
             shapes.PAGES[table.noun], f"A page of {table.title.lower()}.", 400, 404, 409
         ),
-        description=f"{table.title} that answer the question, the same as on the page and in the "
-        "file of that name. `count` is of the whole list. Null is not “none”: `empty_means` "
-        "says why a value is empty.",
+        description=f"{LIST_LEADS.get(table.noun, f'{table.title} that answer the question')}, "
+        f"the same as {LIST_PLACES.get(table.noun, 'on the page and in the file of that name')}. "
+        "`count` is of the whole list. Null is not “none”: `empty_means` says why a value is "
+        "empty.",
     )
     def get(self, request: HttpRequest, collection: str) -> Response:
         return self.list_rows(request, collection)
@@ -235,7 +323,7 @@ def list_of(table: Table) -> type[Rows]:
     return type(f"{table.noun.title().replace('-', '')}List", (Rows,), {"table": table, "get": get})
 
 
-LISTS = {noun: list_of(table) for noun, table in FILE_TABLES.items()}
+LISTS = {noun: list_of(table) for noun, table in answers.LISTED.items()}
 
 
 class Schema(SpectacularJSONAPIView):

@@ -7,7 +7,7 @@ from .file_names import attachment_header, file_name, file_stem
 from .formats import FILE_FORMATS, list_download
 from .rows import separated_text
 from .typed_files import parquet_pieces, sqlite_pieces
-from .whole_files import chart_csv, citation_file, dictionary_csv
+from .whole_files import chart_csv, chart_rows, citation_file, dictionary_csv
 from .workbook import TooManyRows
 
 # Everything of a question in one file, by its ending: the content type, and what writes it.
@@ -25,6 +25,7 @@ __all__ = [
     "attachment_header",
     "bundle_pieces",
     "chart_csv",
+    "chart_rows",
     "citation_file",
     "dictionary_csv",
     "file_name",

@@ -8,7 +8,7 @@ from django.http import StreamingHttpResponse
 
 from ..questions.question import Question
 from ..tables import Table
-from .file_names import attachment_header, file_name
+from .file_names import FileAddress, attachment_header, file_name
 from .rows import json_lines, separated_text
 from .workbook import workbook_pieces
 
@@ -59,7 +59,7 @@ FILE_FORMATS = {
 
 
 def list_download(
-    table: Table, records: QuerySet, question: Question, extension: str
+    table: Table, records: QuerySet, question: Question, extension: str, address: FileAddress
 ) -> StreamingHttpResponse:
     """A list as a download. Validate the question first: after the first row is sent, no error can
     be reported.
@@ -67,9 +67,9 @@ def list_download(
     Raises TooManyRows for a workbook that would not hold them.
     """
     file_format = FILE_FORMATS[extension]
-    headers = attachment_header(
-        file_name(question.collection, extension, table.noun), question.collection
-    )
+    collection = question.collection
+    filename = file_name(collection, extension, table.noun, address.query)
+    headers = attachment_header(filename, collection, address)
     return StreamingHttpResponse(
         file_format.write(table, records, question),
         content_type=file_format.content_type,

@@ -193,8 +193,13 @@ def requested_release(data: QueryDict, collection: Collection) -> RequestedRelea
     """What an address that names a release, such as `release=1`, can expect of today's data; None
     if it names none.
     """
-    number = next(filter(None, data.getlist("release")), "")
+    number = requested_number(data)
     return find_requested_release(number, collection) if number else None
+
+
+def requested_number(data: QueryDict) -> str:
+    """What an address names a release by; empty where it names none."""
+    return next(filter(None, data.getlist("release")), "")
 
 
 def find_requested_release(text: str, collection: Collection) -> RequestedRelease:

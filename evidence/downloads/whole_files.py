@@ -10,14 +10,18 @@ from ..questions.question import Question
 from ..tables.column import SEPARATOR
 from ..tables.dictionary import HEADER, dictionary_entries
 from .citations import FORMATS, citation_text
-from .file_names import attachment_header, file_name
+from .file_names import FileAddress, attachment_header, file_name
 from .release_status import release_status
 from .rows import BYTE_ORDER_MARK, CsvLines, constant_columns, escape_formula
 
+DICTIONARY = "casebook-data-dictionary.csv"
 
-def chart_csv(chart: Chart, question: Question, query_string: str | None = None) -> HttpResponse:
+
+def chart_rows(
+    chart: Chart, question: Question, query_string: str | None = None
+) -> tuple[list[str], list[list]]:
     """The numbers of a chart, each in a column of its own, with the question they answer on every
-    row.
+    row: the header, then the rows.
 
     `query_string` is the query string that asked for them, where it says more than the question. Of
     groups, the parts of it that were not asked of them stand beside it.
@@ -35,17 +39,29 @@ def chart_csv(chart: Chart, question: Question, query_string: str | None = None)
         + [*constants.values()]
         for row in rows
     ]
-    text = BYTE_ORDER_MARK + CsvLines().as_text(
-        [[*map(escape_formula, headings), *constants], *lines]
-    )
-    return text_response(text, file_name(collection, "csv", chart.name), "text/csv", collection)
+    return [*map(escape_formula, headings), *constants], lines
+
+
+def chart_csv(
+    chart: Chart, question: Question, address: FileAddress, query_string: str | None = None
+) -> HttpResponse:
+    """The numbers of a chart as a CSV file; see `chart_rows`."""
+    header, lines = chart_rows(chart, question, query_string)
+    text = BYTE_ORDER_MARK + CsvLines().as_text([header, *lines])
+    collection = question.collection
+    filename = file_name(collection, "csv", chart.name, address.query)
+    return text_response(text, filename, "text/csv", collection, address)
 
 
 def text_response(
-    text: str, filename: str, content_type: str, collection: Collection | None = None
+    text: str,
+    filename: str,
+    content_type: str,
+    collection: Collection | None = None,
+    address: FileAddress | None = None,
 ) -> HttpResponse:
     """A small file, whole."""
-    headers = attachment_header(filename, collection)
+    headers = attachment_header(filename, collection, address)
     return HttpResponse(text, content_type=f"{content_type}; charset=utf-8", headers=headers)
 
 
@@ -55,11 +71,15 @@ def dictionary_csv() -> HttpResponse:
         map(escape_formula, entry.cells) for _, entries in dictionary_entries() for entry in entries
     ]
     text = BYTE_ORDER_MARK + CsvLines().as_text([HEADER, *rows])
-    return text_response(text, "casebook-data-dictionary.csv", "text/csv")
+    return text_response(text, DICTIONARY, "text/csv", address=FileAddress("/data-dictionary.csv"))
 
 
 def citation_file(
-    studies: Iterable[Study], filename: str, citation_format: str, question: Question | None = None
+    studies: Iterable[Study],
+    filename: str,
+    citation_format: str,
+    address: FileAddress,
+    question: Question | None = None,
 ) -> HttpResponse:
     """Studies, of a question or single ones, as RIS or BibTeX."""
     collection = question and question.collection
@@ -68,4 +88,5 @@ def citation_file(
         filename,
         FORMATS[citation_format][1],
         collection,
+        address,
     )

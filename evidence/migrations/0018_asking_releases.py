@@ -51,7 +51,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='release',
-            constraint=models.UniqueConstraint(condition=models.Q(('identifier', ''), _negated=True), fields=('identifier',), name='release_identifier_once', violation_error_message='Another release has this identifier.'),
+            constraint=models.UniqueConstraint(condition=models.Q(('identifier', ''), _negated=True), fields=('identifier',), name='release_identifier_once', violation_error_message='This identifier is that of another release.'),
         ),
         migrations.AddField(
             model_name='releasedrecords',

@@ -44,7 +44,7 @@ class Release(models.Model):
                 fields=["identifier"],
                 condition=~Q(identifier=""),
                 name="release_identifier_once",
-                violation_error_message="Another release has this identifier.",
+                violation_error_message="This identifier is that of another release.",
             ),
             CheckConstraint(
                 name="release_number_from_one",

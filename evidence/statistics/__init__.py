@@ -12,10 +12,20 @@ from .proportions import (
     wilson_interval,
 )
 from .quantiles import mean, median, quartiles
-from .rules import ALL_RULES, PROGRESSION_RULES, RULES, Derived, Progression, ProgressionRule, Rule
+from .rules import (
+    ALL_RULES,
+    DEFAULT_RULE,
+    PROGRESSION_RULES,
+    RULES,
+    Derived,
+    Progression,
+    ProgressionRule,
+    Rule,
+)
 
 __all__ = [
     "ALL_RULES",
+    "DEFAULT_RULE",
     "PROGRESSION_RULES",
     "RULES",
     "Z_95",

@@ -313,3 +313,4 @@ PROGRESSION_RULES = {
 
 # All rules, those of response first: a reader chooses one of them by its code.
 ALL_RULES: dict[str, Rule | ProgressionRule] = RULES | PROGRESSION_RULES
+DEFAULT_RULE = "mrss-5-25"  # where a reader chooses none

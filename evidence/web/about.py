@@ -5,6 +5,8 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from ..downloads import dictionary_csv
+from ..downloads.csv_metadata import dictionary_metadata
+from ..downloads.file_names import METADATA, FileAddress
 from ..downloads.metadata import (
     CREATOR,
     LICENCE,
@@ -15,12 +17,14 @@ from ..downloads.metadata import (
 )
 from ..downloads.phenopackets import LOSSES, terms_without_code
 from ..downloads.release_status import latest_release
+from ..downloads.whole_files import DICTIONARY
 from ..models import Review
 from ..models.consistency import all_collections, current_version
 from ..questions.request_checks import accept_params, head_response
 from ..summaries.methods import LIMITS, METHODS
 from ..tables.dictionary import dictionary_entries
 from ..tables.ontology_codes import ontology_code_rows
+from .files import metadata_response
 from .linking import linked_data
 
 NO_CACHE = "no-cache"  # a page that names the host it was asked at is made each time
@@ -55,6 +59,18 @@ def data_dictionary(request: HttpRequest) -> HttpResponse:
 @accept_params(file=True)
 def dictionary_file(request: HttpRequest) -> HttpResponse:
     return dictionary_csv()
+
+
+@require_safe
+@accept_params(file=True)
+def dictionary_file_metadata(request: HttpRequest) -> HttpResponse:
+    """What describes the data dictionary as a file."""
+    address = FileAddress(request.path.removesuffix(METADATA))
+    return metadata_response(
+        request,
+        lambda: dictionary_metadata(address, request.build_absolute_uri),
+        DICTIONARY,
+    )
 
 
 @require_safe

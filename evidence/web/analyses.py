@@ -9,11 +9,12 @@ from django.views.decorators.http import require_safe
 
 from .. import charts, summaries
 from ..downloads import chart_csv
+from ..downloads.file_names import FileAddress
 from ..downloads.release_status import page_status, requested_release
 from ..questions.form_fields import truncate_text
 from ..questions.parsing import ParsedRequest, get_collection, parse_request
 from ..questions.request_checks import accept_params, head_response
-from ..statistics import ALL_RULES, ProgressionRule, Rule
+from ..statistics import ALL_RULES, DEFAULT_RULE, ProgressionRule, Rule
 from ..summaries import collection_flow
 from .collection_page import (
     CollectionPage,
@@ -21,10 +22,9 @@ from .collection_page import (
     render_page,
     whole_collection_navigation,
 )
-from .files import chart_head, refuse_file
+from .files import chart_head, describe_chart, file_address, refuse_file
 from .linking import links_of_collection, signposted
 
-DEFAULT_RULE = "mrss-5-25"
 LISTED = 100  # outcomes listed beside a rule
 
 
@@ -61,20 +61,51 @@ def forest_page(request: HttpRequest, collection: str) -> HttpResponse:
     return render_page(request, page, "evidence/forest.html", context)
 
 
-@require_safe
-def forest_file(request: HttpRequest, collection: str) -> HttpResponse:
-    """The numbers of a forest plot as a CSV file."""
+def read_forest_request(
+    request: HttpRequest, collection: str
+) -> tuple[ParsedRequest, str, HttpResponse | None]:
+    """The question of a forest plot as a file, the item asked for, and why there is no file."""
     parsed = parse_request(request, collection)
     _, item = item_of(parsed)
-    if response := refuse_file(
-        parsed.problems, requested_release(parsed.form.data, parsed.collection)
-    ) or chart_head(request, parsed.collection, "forest"):
-        return response
+    requested = requested_release(parsed.form.data, parsed.collection)
+    return parsed, item, refuse_file(parsed.problems, requested)
+
+
+def plot_of(parsed: ParsedRequest, item: str) -> charts.Chart:
+    """A forest plot as a chart; of the first item that is known where none was asked for."""
     item = item or summaries.first_known_item(parsed.question)
     plot = summaries.forest_plot(
         parsed.question, item, parsed.vocabulary, shared=bool(parsed.view_param("shared"))
     )
-    return chart_csv(charts.forest_chart(plot, parsed.collection), parsed.question, parsed.query())
+    return charts.forest_chart(plot, parsed.collection)
+
+
+def forest_address(request: HttpRequest, parsed: ParsedRequest, item: str) -> FileAddress:
+    return file_address(request, parsed, item=item, shared=parsed.view_param("shared"))
+
+
+@require_safe
+def forest_file(request: HttpRequest, collection: str) -> HttpResponse:
+    """The numbers of a forest plot as a CSV file."""
+    parsed, item, refused = read_forest_request(request, collection)
+    if refused:
+        return refused
+    address = forest_address(request, parsed, item)
+    if head := chart_head(request, parsed.collection, "forest", address):
+        return head
+    return chart_csv(plot_of(parsed, item), parsed.question, address, parsed.query())
+
+
+@require_safe
+def forest_file_metadata(request: HttpRequest, collection: str) -> HttpResponse:
+    """What describes the numbers of a forest plot as a file."""
+    parsed, item, refused = read_forest_request(request, collection)
+    if refused:
+        return refused
+    address = forest_address(request, parsed, item)
+    return describe_chart(
+        request, lambda: plot_of(parsed, item), "forest", parsed.question, address
+    )
 
 
 @require_safe

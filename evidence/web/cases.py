@@ -13,8 +13,9 @@ from django.views.decorators.http import require_safe
 
 from .. import charts, summaries
 from ..downloads import attachment_header, citation_file
+from ..downloads.file_names import FileAddress
 from ..downloads.phenopackets import make_phenopacket
-from ..downloads.release_status import page_status, requested_release
+from ..downloads.release_status import page_status, requested_number, requested_release
 from ..models import (
     AdverseEvent,
     Collection,
@@ -155,7 +156,8 @@ def phenopacket_of(request: HttpRequest, collection: str, slug: str) -> HttpResp
     person = get_record(collection_record, Patient, slug, "study__collection")
     if refused := refuse_file([], requested_release(request.GET, collection_record)):
         return refused
-    headers = attachment_header(f"{person.slug}-phenopacket.json", collection_record)
+    address = FileAddress(request.path, release=requested_number(request.GET))
+    headers = attachment_header(f"{person.slug}-phenopacket.json", collection_record, address)
     return HttpResponse(
         make_phenopacket(person, vocabulary(collection_record)),
         content_type="application/json",
@@ -250,7 +252,8 @@ def study_citation(request: HttpRequest, collection: str, slug: str, how: str) -
     paper = get_record(collection_record, Study, slug)
     if refused := refuse_file([], requested_release(request.GET, collection_record)):
         return refused
-    return citation_file([paper], f"{slug}.{how}", how)
+    address = FileAddress(request.path, release=requested_number(request.GET))
+    return citation_file([paper], f"{slug}.{how}", how, address)
 
 
 @require_safe

@@ -11,7 +11,8 @@ from django.views.decorators.http import require_safe
 
 from .. import charts, summaries
 from ..downloads import chart_csv
-from ..downloads.release_status import page_status, requested_release
+from ..downloads.file_names import METADATA, FileAddress
+from ..downloads.release_status import page_status, requested_number, requested_release
 from ..models import Collection
 from ..models.choices import Sex, Subset
 from ..questions.filters import FILTERS
@@ -23,7 +24,7 @@ from ..questions.vocabulary import Vocabulary, vocabulary
 from ..summaries.cohort import PLACEHOLDERS
 from ..summaries.comparison import FEWEST
 from .collection_page import whole_collection_navigation
-from .files import chart_head, refuse_file
+from .files import chart_head, describe_chart, refuse_file
 from .linking import links_of_collection, signposted
 
 SIDES = ("a", "b")
@@ -101,22 +102,55 @@ def comparison_page(request: HttpRequest, collection: str) -> HttpResponse:
     return render(request, "evidence/compare.html", context, status=status)
 
 
+def read_compare_request(
+    request: HttpRequest, collection: Collection
+) -> tuple[dict[str, ParsedRequest], HttpResponse | None]:
+    """The sides of a comparison as a file, and why there is none."""
+    parsed_by_side, problems = parse_sides(request, collection)
+    if len(parsed_by_side) < len(SIDES) and not problems:
+        problems = ["A comparison needs a and b."]
+    return parsed_by_side, refuse_file(problems, requested_release(request.GET, collection))
+
+
+def compared_chart(sides: dict[str, ParsedRequest]) -> charts.Chart:
+    first, second = sides["a"], sides["b"]
+    compared = summaries.side_by_side(first.question, second.question, first.vocabulary)
+    return charts.compare_chart(compared, first.collection)
+
+
+def compare_address(request: HttpRequest, sides: dict[str, ParsedRequest]) -> FileAddress:
+    """The address of the file of a comparison, or of the one that is described."""
+    query = urlencode([(side, sides[side].asked_query) for side in SIDES])
+    words = "; ".join(f"{side.upper()}: {sides[side].in_words}" for side in SIDES)
+    path = request.path.removesuffix(METADATA)
+    asked, release = request.META.get("QUERY_STRING", ""), requested_number(request.GET)
+    return FileAddress(path, query, asked, words, release)
+
+
 @require_safe
 def compare_file(request: HttpRequest, collection: str) -> HttpResponse:
     """The numbers of a comparison as a CSV file."""
     collection_record = get_collection(collection)
-    parsed_by_side, problems = parse_sides(request, collection_record)
-    if len(parsed_by_side) < len(SIDES) and not problems:
-        problems = ["A comparison needs a and b."]
-    if response := refuse_file(
-        problems, requested_release(request.GET, collection_record)
-    ) or chart_head(request, collection_record, "compare"):
-        return response
-    compared = summaries.side_by_side(
-        parsed_by_side["a"].question, parsed_by_side["b"].question, parsed_by_side["a"].vocabulary
-    )
-    chart = charts.compare_chart(compared, collection_record)
-    return chart_csv(chart, parsed_by_side["a"].question, request.GET.urlencode())
+    sides, refused = read_compare_request(request, collection_record)
+    if refused:
+        return refused
+    address = compare_address(request, sides)
+    if head := chart_head(request, collection_record, "compare", address):
+        return head
+    chart = compared_chart(sides)
+    return chart_csv(chart, sides["a"].question, address, request.GET.urlencode())
+
+
+@require_safe
+def compare_file_metadata(request: HttpRequest, collection: str) -> HttpResponse:
+    """What describes the numbers of a comparison as a file."""
+    collection_record = get_collection(collection)
+    sides, refused = read_compare_request(request, collection_record)
+    if refused:
+        return refused
+    address = compare_address(request, sides)
+    question = sides["a"].question
+    return describe_chart(request, lambda: compared_chart(sides), "compare", question, address)
 
 
 def offered_comparisons(

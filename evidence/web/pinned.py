@@ -18,8 +18,16 @@ from ..problems import is_for_programs, problem_response
 from ..questions.parsing import get_collection
 from ..questions.request_checks import problems_as_text
 
-# Addresses of one record. Where it has been withdrawn since, that is what its address says.
-OF_ONE_RECORD = {"patient": Patient, "phenopacket": Patient, "study": Study, "citation": Study}
+# Addresses of one record, and the word in them that names it. Where it has been withdrawn since,
+# that is what its address says.
+OF_ONE_RECORD = {
+    "patient": (Patient, "slug"),
+    "phenopacket": (Patient, "slug"),
+    "api_patient": (Patient, "patient"),
+    "study": (Study, "slug"),
+    "citation": (Study, "slug"),
+    "api_study": (Study, "study"),
+}
 BUSY = "A release is being opened for others. Ask again in half a minute."
 
 
@@ -105,11 +113,10 @@ def state_asked_for(request: HttpRequest) -> PastState | None:
 
 def is_withdrawn(match: ResolverMatch, collection) -> bool:
     """Whether the address is that of one record that has been withdrawn."""
-    model = OF_ONE_RECORD.get(match.url_name)
-    return bool(
-        model
-        and model.objects.withdrawn_within(collection).filter(slug=match.kwargs["slug"]).exists()
-    )
+    if match.url_name not in OF_ONE_RECORD:
+        return False
+    model, word = OF_ONE_RECORD[match.url_name]
+    return model.objects.withdrawn_within(collection).filter(slug=match.kwargs[word]).exists()
 
 
 def busy_response(request: HttpRequest) -> HttpResponse:

@@ -1,23 +1,11 @@
 """Addresses of records that have been withdrawn: they are gone (410), and say why and where to."""
 
-from dataclasses import dataclass
-
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from ..models import Collection, Patient, Study
 from ..questions.request_checks import problems_as_text
-
-
-@dataclass(frozen=True)
-class Withdrawal:
-    """One withdrawn record, as readers are told of it."""
-
-    noun: str
-    slug: str
-    sentence: str
-    reason: str
-    successor: Patient | Study | None
+from ..summaries.withdrawals import Withdrawal, withdrawals_of
 
 
 class Gone(Exception):
@@ -46,24 +34,5 @@ def raise_if_withdrawn(collection: Collection, model: type[Patient | Study], slu
     """Raises Gone where readers saw the record of this slug before it was withdrawn, by itself or
     with its study.
     """
-    records = model.objects.withdrawn_within(collection).filter(slug=slug)
-    record = records.select_related("replaced_by").first()
-    if record is None:
-        return
-    withdrawals = []
-    if record.is_withdrawn:
-        withdrawals.append(withdrawal_of(record))
-    if isinstance(record, Patient) and record.study.is_withdrawn:
-        withdrawals.append(withdrawal_of(record.study, ", in which this patient is reported,"))
-    raise Gone(collection, withdrawals)
-
-
-def withdrawal_of(record: Patient | Study, role: str = "") -> Withdrawal:
-    noun = record._meta.verbose_name
-    return Withdrawal(
-        noun,
-        record.slug,
-        f"The {noun} {record.slug}{role} was withdrawn.",
-        record.withdrawal_reason,
-        record.successor(),
-    )
+    if withdrawals := withdrawals_of(collection, model, slug):
+        raise Gone(collection, withdrawals)

@@ -1,5 +1,7 @@
 """A reader's way through Casebook in a real Chromium, served as `make run` serves it."""
 
+from hashlib import sha256
+
 import pytest
 from playwright.sync_api import expect
 
@@ -160,9 +162,10 @@ def test_the_file_is_what_the_page_shows(visit, tmp_path):
     page = visit("/sener-2025-reconstruction/patients/?inhibitor=baricitinib")
     with page.expect_download() as download:
         page.get_by_text("Download these 12 as CSV").click()
+    asked = sha256(b"inhibitor=baricitinib").hexdigest()[:8]
     assert (
         download.value.suggested_filename
-        == "casebook-simulated-sener-2025-reconstruction-patients-release-1.csv"
+        == f"casebook-simulated-sener-2025-reconstruction-patients-release-1-q{asked}.csv"
     )
     download.value.save_as(tmp_path / "file.csv")
     assert len((tmp_path / "file.csv").read_text(encoding="utf-8-sig").splitlines()) == 13
