@@ -30,8 +30,8 @@ def map_case(context, case):
 
 @schemathesis.hook
 def filter_case(context, case):
-    """Ranges that do not end before they begin, no name of a study or collection and no forest item by chance, at most
-    ten words, cursors as given, and a release compared with an earlier one.
+    """Ranges that do not end before they begin, no name of a study, collection or forest item by
+    chance, at most ten words, cursors as given, and a release compared with an earlier one.
     """
     query = case.query or {}
     for low, least in query.items():
