@@ -25,7 +25,7 @@ from django.template.loader import render_to_string
 from django.urls import Resolver404, resolve
 
 from .api.throttling import client_address
-from .counting import known_patients
+from .counting import known_patients, largest_known
 from .middleware import etag_of, is_disconnected, request_identity
 from .models.consistency import current_version
 from .problems import is_for_programs, problem_response
@@ -44,6 +44,8 @@ class NoRoom(Exception):
 
 def is_expensive(request: HttpRequest) -> bool:
     """Whether an answer may take seconds: by its address, and by the size of its collection."""
+    if largest_known() < settings.EXPENSIVE_PATIENTS:
+        return False
     try:
         match = resolve(request.path_info)
     except Resolver404:

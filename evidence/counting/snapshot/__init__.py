@@ -10,7 +10,14 @@ from .agreement import agreement_matrix, count_shared_patients
 from .count import count_tallies
 from .results import last_results
 from .row_keys import matching_treatments_of, row_keys, row_keys_under
-from .store import AT_ONCE, build_ahead, known_patients, load_all_snapshots, snapshot_for
+from .store import (
+    AT_ONCE,
+    build_ahead,
+    known_patients,
+    largest_known,
+    load_all_snapshots,
+    snapshot_for,
+)
 
 __all__ = [
     "AT_ONCE",
@@ -19,6 +26,7 @@ __all__ = [
     "count_shared_patients",
     "count_tallies",
     "known_patients",
+    "largest_known",
     "last_results",
     "load_all_snapshots",
     "matching_treatments_of",

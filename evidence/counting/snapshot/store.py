@@ -147,6 +147,11 @@ def known_patients(slug: str) -> int:
     return patients_in.get(slug, 0)
 
 
+def largest_known() -> int:
+    """Patients in the largest collection that this process has counted."""
+    return max(patients_in.values(), default=0)
+
+
 def build_and_save(collection: Collection) -> Snapshot:
     """Builds the snapshot of a large collection and leaves it for other processes, if there is room
     for it.
