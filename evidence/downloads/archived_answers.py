@@ -27,7 +27,7 @@ from ..models import (
     Treatment,
     term_tree,
 )
-from ..models.choices import Assessed, Missing, Presence, YesNo
+from ..models.choices import Assessed, Presence, YesNo
 from ..models.knowledge import NOT_SERIOUS, SERIOUS, Condition, FieldCondition, RelationExists
 from ..models.outcome import window_of
 from ..questions.filters.facts import allowed_beside
@@ -37,6 +37,7 @@ from ..questions.three_answers import all_of
 from ..tables import TIDY
 from .archives import header_of, rows_of
 from .differences import COMMON
+from .rows import MISSING
 
 # The tables that say something of a patient; a row of each names its patient.
 OF_PATIENTS = tuple(noun for noun, tidy in TIDY.items() if tidy.key[0] == "patient")
@@ -57,7 +58,6 @@ COLUMNS = {
 # A study's cells that follow from other tables have no path; they are read by their names.
 APPRAISED = "appraised"
 SET_OF_INDICATIONS = "indication_set"
-EMPTY = {"", *(reason.value.replace("-", " ") for reason in Missing)}
 COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "exact": lambda own, asked: own == asked,
     "in": lambda own, asked: own in asked,
@@ -109,7 +109,7 @@ class ArchivedTables:
             raise NotInArchive(f"there was no “{column.label}” in it")
         if column.numeric:
             return Decimal(cell) if cell else None
-        return (column.unknown or "") if column.tells_missing and cell in EMPTY else cell
+        return (column.unknown or "") if column.tells_missing and cell in MISSING else cell
 
     def of_course(self, course: dict[str, str], path: str) -> Any:
         """The value at a path of a treatment."""

@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from itertools import islice
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 from ..models.consistency import consistent_read
@@ -16,7 +15,7 @@ from ..questions.question import Question
 from ..questions.vocabulary import Vocabulary
 from ..summaries import pluralize
 from ..tables import BUNDLED, TABLES, Table, Tidy, order_records
-from ..tables.column import BATCH
+from ..tables.column import BATCH, batched
 from ..tables.dictionary import HEADER, Entry, bundle_entries
 from ..tables.ontology_codes import FILE as CODES
 from ..tables.ontology_codes import ontology_code_entries
@@ -36,6 +35,7 @@ from .metadata import (
 from .redcap import redcap_data, redcap_dictionary
 from .release_status import ReleaseStatus, release_status
 from .rows import (
+    MISSING,
     CsvLines,
     cell_text,
     column_names,
@@ -50,7 +50,6 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 MANIFEST = "manifest.json"
 STORED = ".parquet"  # compressed already
 UNIX = 3  # the system the entries' permissions are of, wherever the file is made
-MISSING = ["", "not reported", "not extracted"]
 NOT_ASKED = """
 Not asked of groups: {parts}
   Groups have no one value or no complete list for {these}. Those on a JAK inhibitor that the other parts of the question
@@ -339,13 +338,6 @@ def csv_texts(rows: Iterable[Sequence]) -> Iterator[tuple[str, int]]:
         yield lines.as_text(batch), 0
 
 
-def batched(rows: Iterable, size: int) -> Iterator[list]:
-    """The rows, so many at a time."""
-    rows = iter(rows)
-    while batch := list(islice(rows, size)):
-        yield batch
-
-
 def written_json(data: dict) -> str:
     return json.dumps(data, ensure_ascii=False, indent=1) + "\n"
 
@@ -366,7 +358,7 @@ def table_resource(tidy: Tidy, entries: list[Entry], not_asked: list[str]) -> di
     ]
     schema = {
         "fields": [schema_field(explained_column, tidy) for explained_column in entries],
-        "missingValues": MISSING,
+        "missingValues": list(MISSING),
         "primaryKey": list(tidy.key),
     }
     return {

@@ -13,10 +13,9 @@ from ..tables.column import SEPARATOR
 from ..tables.dictionary import HEADER, column_entry, common_entries
 from .file_names import FileAddress
 from .release_status import release_status
-from .rows import evidence_kind
+from .rows import MISSING, evidence_kind
 
 CONTENT_TYPE = "application/csvm+json"
-MISSING = ["", "not reported", "not extracted"]
 COLUMN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 Absolute = Callable[[str], str]  # a path on this host -> an address
 
@@ -30,11 +29,11 @@ def table_metadata(
         entry = column_entry(table, column)
         described = described_column(column.name, entry.label, entry.meaning)
         if column.numeric:
-            described["datatype"] = "integer" if column.whole else "number"
+            described["datatype"] = column.kind
         if column.is_list:
             described["separator"] = SEPARATOR
         elif column.tells_missing:
-            described["null"] = MISSING
+            described["null"] = list(MISSING)
         columns.append(described)
     columns += [
         described_column(entry.name, entry.label, entry.meaning) for entry in common_entries(table)

@@ -2,8 +2,8 @@
 has both files finds the same.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from threading import Lock
 from zipfile import ZipFile
 
@@ -13,14 +13,15 @@ from django.http import QueryDict
 from ..models import Release, ReleasedCollection
 from ..questions.form_fields import truncate_text
 from ..tables import TIDY, Tidy
+from ..tables.column import BATCH, batched
 from .archives import header_of, opened_archive, rows_of
-from .rows import BYTE_ORDER_MARK, CsvLines, evidence_kind
+from .rows import BYTE_ORDER_MARK, MISSING, CsvLines, evidence_kind
 
 ADDED, CHANGED, REMOVED = CHANGES = ("added", "changed", "removed")
 # the same in every row of a file, or following from the study's own row: no change of a record
 COMMON = {"empty_means", "collection", "evidence_kind"}
-# what a cell says that holds no value; a record that comes or goes is told by what is known of it
-UNKNOWN = {"", "not reported", "not extracted"}
+# a record that comes or goes is told by what is known of it
+UNKNOWN = set(MISSING)
 # Bounds: an archive is compared up to this size, and so many differences are listed. Both archives
 # of more can be fetched and compared.
 MAX_COMPARED_BYTES = 64 << 20
@@ -103,13 +104,14 @@ def compare_archives(older: ReleasedCollection, newer: ReleasedCollection) -> Co
     differences: list[Difference] = []
     left_out: list[tuple[str, str]] = []
     with opened_archive(older) as before, opened_archive(newer) as after:
+        studies = studies_of_patients(before) | studies_of_patients(after)
         for tidy in TIDY.values():
             path = f"{tidy.noun}.csv"
             headers = header_of(before, path), header_of(after, path)
             if all(headers):
                 one_sided = sorted(set(headers[0]) ^ set(headers[1]))
                 left_out += [(tidy.noun, name) for name in one_sided]
-            for difference in table_differences(newer.slug, tidy, before, after):
+            for difference in table_differences(newer.slug, tidy, before, after, studies):
                 if len(differences) == MAX_DIFFERENCES:
                     raise CannotCompare(
                         f"More than {MAX_DIFFERENCES:,} values of {newer.slug} differ. Both "
@@ -140,16 +142,13 @@ def compared_columns(tidy: Tidy, before: ZipFile, after: ZipFile) -> list[str]:
 
 
 def table_differences(
-    slug: str, tidy: Tidy, before: ZipFile, after: ZipFile
+    slug: str, tidy: Tidy, before: ZipFile, after: ZipFile, studies: dict[str, str]
 ) -> Iterator[Difference]:
-    """The differences of one table, by record and column."""
+    """The differences of one table, by record and column; `studies` are those of patients."""
     columns = compared_columns(tidy, before, after)
     old_rows, new_rows = (
         {tuple(row[name] for name in tidy.key): row for row in rows_of(archive, f"{tidy.noun}.csv")}
         for archive in (before, after)
-    )
-    studies = (
-        {} if "study" in tidy.key else studies_of_patients(before) | studies_of_patients(after)
     )
     for key in sorted(old_rows.keys() | new_rows.keys(), key=order_of):
         old, new = old_rows.get(key), new_rows.get(key)
@@ -278,16 +277,14 @@ def compare_releases(asked: AskedDifferences) -> AskedDifferences:
             left_out += compared.left_out
     except CannotCompare as error:
         found, left_out, refused = [], [], str(error)
-    return AskedDifferences(
-        asked.release,
-        asked.since,
-        asked.chosen,
-        both,
-        only_now,
-        found,
-        list(dict.fromkeys(left_out)),
-        problems,
-        refused,
+    return replace(
+        asked,
+        collections=both,
+        new_collections=only_now,
+        all=found,
+        left_out=list(dict.fromkeys(left_out)),
+        problems=problems,
+        refused=refused,
     )
 
 
@@ -298,7 +295,7 @@ def differences_csv(asked: AskedDifferences) -> Iterator[str]:
     lines = CsvLines()
     kinds = {each.slug: evidence_kind(each) for each in asked.collections}
     yield BYTE_ORDER_MARK + lines.as_text([HEADER])
-    for batch in batches(asked.differences, 2_000):
+    for batch in batched(asked.differences, BATCH):
         yield lines.as_text(
             (
                 each.collection,
@@ -315,7 +312,3 @@ def differences_csv(asked: AskedDifferences) -> Iterator[str]:
             )
             for each in batch
         )
-
-
-def batches(differences: list[Difference], size: int) -> Iterable[list[Difference]]:
-    return (differences[start : start + size] for start in range(0, len(differences), size))

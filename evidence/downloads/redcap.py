@@ -54,8 +54,7 @@ def field_row(column: Column, entry: Entry) -> tuple[str, ...]:
     unit = f" In {entry.unit}." if entry.unit else ""
     note = f"{entry.meaning}{unit} Missing: {entry.missing}."
     if column.numeric:
-        validation = "integer" if column.whole else "number"
-        return dictionary_row(entry.name, "text", entry.label, note=note, validation=validation)
+        return dictionary_row(entry.name, "text", entry.label, note=note, validation=column.kind)
     codes = [code for code, _ in entry.values]
     if codes and not column.is_list and all(map(CHOICE.fullmatch, codes)):
         choices = " | ".join(f"{code}, {label.replace('|', '/')}" for code, label in entry.values)

@@ -13,6 +13,7 @@ from unicodedata import category, normalize
 from django.db.models import QuerySet
 
 from ..models import Collection, ReleasedCollection
+from ..models.choices import Missing
 from ..models.consistency import consistent_read
 from ..questions.question import Question
 from ..tables import Batch, Column, Table, read_batches
@@ -23,6 +24,8 @@ BYTE_ORDER_MARK = "\ufeff"  # without it Excel reads UTF-8 as something else
 # Signs that can make a spreadsheet take a text for a formula or a command, in any width.
 FORMULA_SIGNS = frozenset("=+-@|%\N{MINUS SIGN}")
 NUMBER = re.compile(r"-?[0-9.,]+")
+# what a cell of a file says that holds no value
+MISSING = ("", *Missing.labels)
 # Hangul fillers and the empty Braille cell.
 BLANK_LETTERS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 

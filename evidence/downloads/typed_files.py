@@ -12,7 +12,7 @@ from zipfile import ZipFile
 from ..models.consistency import consistent_read
 from ..questions.question import Question
 from ..questions.vocabulary import Vocabulary
-from ..tables import BUNDLED, Column, Table, Tidy, order_records
+from ..tables import BUNDLED, Table, Tidy, order_records
 from ..tables.dictionary import HEADER, Entry, bundle_entries
 from .bundle import Bundle, written_json
 from .release_status import release_status
@@ -24,16 +24,9 @@ ROW_GROUP = 64 * 1024  # rows of a Parquet file that are compressed together
 SQLITE_TYPES = {"integer": "INTEGER", "number": "REAL", "text": "TEXT"}
 
 
-def kind_of(column: Column) -> str:
-    """integer, number or text."""
-    if not column.numeric:
-        return "text"
-    return "integer" if column.whole else "number"
-
-
 def typed_columns(table: Table, question: Question) -> list[tuple[str, str]]:
     """Every column of a table's file with its kind."""
-    kinds = {column.name: kind_of(column) for column in table.file_columns}
+    kinds = {column.name: column.kind for column in table.file_columns}
     names = column_names(table, constant_columns(question))
     return [(name, kinds.get(name, "text")) for name in names]
 

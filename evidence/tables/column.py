@@ -122,6 +122,13 @@ class Column:
         return self.source is not None
 
     @property
+    def kind(self) -> str:
+        """What a value of it is for programs: integer, number or text."""
+        if not self.numeric:
+            return "text"
+        return "integer" if self.whole else "number"
+
+    @property
     def is_list(self) -> bool:
         """Whether a cell holds several values."""
         return self.lookup is not None and not self.single
@@ -217,6 +224,13 @@ class Batch:
         return len(self.reasons)
 
 
+def batched(rows: Iterable, size: int) -> Iterator[list]:
+    """The rows in their order, so many at a time."""
+    rows = iter(rows)
+    while batch := list(islice(rows, size)):
+        yield batch
+
+
 def read_batches(
     columns: list[Column], table: Table, records: QuerySet, question: Question
 ) -> Iterator[Batch]:
@@ -232,7 +246,7 @@ def read_batches(
         .values_list("pk", "extraction_of_row", *expressions)
         .iterator(chunk_size=BATCH)
     )
-    while rows := list(islice(rows_of_table, BATCH)):
+    for rows in batched(rows_of_table, BATCH):
         keys, extractions, *values = zip(*rows, strict=True)
         reason = {
             extraction: missing_reason(extraction).label if extraction else NOT_APPLICABLE

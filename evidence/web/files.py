@@ -1,6 +1,5 @@
 """The files of one collection: lists, charts, citations, the bundle, phenopackets."""
 
-import json
 from collections.abc import Callable
 
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
@@ -18,6 +17,7 @@ from ..downloads import (
     file_name,
     list_download,
 )
+from ..downloads.bundle import written_json
 from ..downloads.citations import FORMATS
 from ..downloads.csv_metadata import CONTENT_TYPE as CSVM
 from ..downloads.csv_metadata import chart_metadata, table_metadata
@@ -163,7 +163,7 @@ def metadata_response(
     headers = attachment_header(f"{filename}{METADATA}", collection)
     if head := head_response(request, CSVM, headers):
         return head
-    content = json.dumps(make_description(), ensure_ascii=False, indent=1) + "\n"
+    content = written_json(make_description())
     return HttpResponse(content, content_type=CSVM, headers=headers)
 
 
@@ -231,11 +231,7 @@ def datacite_file(request: HttpRequest, collection: str) -> HttpResponse:
         return head
     dataset = describe_collection(record, sources_of(record))
     content = datacite_record(dataset, request.build_absolute_uri(dataset.page))
-    return HttpResponse(
-        json.dumps(content, ensure_ascii=False, indent=1) + "\n",
-        content_type=DATACITE_TYPE,
-        headers=headers,
-    )
+    return HttpResponse(written_json(content), content_type=DATACITE_TYPE, headers=headers)
 
 
 def refuse_file(problems: list[str], requested: RequestedRelease | None) -> HttpResponse | None:

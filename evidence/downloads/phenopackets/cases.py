@@ -5,11 +5,11 @@ would pile up.
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 
 from django.db.models import QuerySet
 
 from ...models import AdverseEvent, Patient, PatientAutoantibody, PatientManifestation, Study
+from ...tables.column import batched
 
 BATCH = 1000  # patients read at a time
 
@@ -56,8 +56,7 @@ def read_cases(patients: QuerySet, treatments: QuerySet) -> Iterator[Case]:
     rows = patients.order_by("slug").values_list(
         "pk", "slug", "sex", "age_years", "subset", "study"
     )
-    patient_rows = rows.iterator(chunk_size=BATCH)
-    while batch := list(islice(patient_rows, BATCH)):
+    for batch in batched(rows.iterator(chunk_size=BATCH), BATCH):
         keys = [key for key, *_ in batch]
         studies = Study.objects.select_related("collection").in_bulk({study for *_, study in batch})
         signs_by_patient, treatments_by_patient = signs_of(keys), treatments_of(keys, treatments)

@@ -4,7 +4,6 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import UTC
-from itertools import islice
 
 from ...models import OntologyCode, Patient, Study
 from ...models.choices import DiseaseTerm, Presence, Response, Sex, Subset, YesNo
@@ -14,6 +13,7 @@ from ...models.treatment import SET_SEPARATOR
 from ...questions.filters import describe_question, matching_treatments
 from ...questions.question import Question
 from ...questions.vocabulary import Vocabulary
+from ...tables.column import batched
 from ..release_status import ReleaseStatus, release_status
 from .cases import Case, CaseTreatment, Sign, case_of, read_cases
 from .limitations import LOSSES
@@ -249,7 +249,7 @@ class Writer:
         }
         yield f'{json_bytes(head)[:-1]},"members":['
         cases, separator = read_cases(Patient.objects.with_treatment(treatments), treatments), ""
-        while batch := list(islice(cases, TOGETHER)):
+        for batch in batched(cases, TOGETHER):
             yield separator + ",".join(json_bytes(self.phenopacket(case)) for case in batch)
             separator = ","
         yield f'],"metaData":{json_bytes(self.meta_data([], self.codes.releases))}}}'
