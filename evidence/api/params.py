@@ -61,11 +61,7 @@ def parse_api_request(
     ]
     if parsed.question is None:
         errors += parameter_errors(parsed)
-    errors += [
-        (name, f"“{name}” is given more than once.")
-        for name in (*own_params, RELEASE)
-        if len(set(data.getlist(name))) > 1
-    ]
+    errors += repeated_errors(data, *own_params, RELEASE)
     refuse_or_keep_release(data, collection, errors)
     return parsed
 
@@ -106,12 +102,16 @@ def single_value_errors(data: QueryDict, *names: str) -> list[ParameterError]:
         for name in names
         if "" in data.getlist(name)
     ]
-    repeated = [
+    return [*empty, *repeated_errors(data, *names)]
+
+
+def repeated_errors(data: QueryDict, *names: str) -> list[ParameterError]:
+    """Those of the parameters that have more than one value where one is meant."""
+    return [
         (name, f"“{name}” is given more than once.")
         for name in names
         if len(set(data.getlist(name))) > 1
     ]
-    return [*empty, *repeated]
 
 
 def parse_sides(data: QueryDict, slug: str) -> dict[str, ParsedRequest]:
@@ -130,11 +130,7 @@ def parse_sides(data: QueryDict, slug: str) -> dict[str, ParsedRequest]:
         for side in SIDES
         if side not in data
     ]
-    errors += [
-        (side, f"“{side}” is given more than once.")
-        for side in SIDES
-        if len(set(data.getlist(side))) > 1
-    ]
+    errors += repeated_errors(data, *SIDES)
     errors += single_value_errors(data, RELEASE)
     parsed_by_side = {side: parse_query_string(data.get(side, ""), collection) for side in SIDES}
     errors += [
@@ -220,11 +216,7 @@ def parse_differences(data: QueryDict, number: int) -> tuple[AskedDifferences, i
         for name, values in data.lists()
         if "" in values
     ]
-    errors += [
-        (name, f"“{name}” is given more than once.")
-        for name in PAGES_BY_NUMBER
-        if len(set(data.getlist(name))) > 1
-    ]
+    errors += repeated_errors(data, *PAGES_BY_NUMBER)
     size, page = data.get("page_size") or str(DEFAULT_SIZE), data.get("page") or "1"
     if not (PAGE_SIZE.fullmatch(size) and int(size) <= LARGEST_SIZE):
         errors.append(("page_size", f"“page_size” is a whole number from 1 to {LARGEST_SIZE}."))

@@ -108,6 +108,11 @@ def release_by_number(number: int) -> Release | None:
     )
 
 
+def release_named(text: str) -> Release | None:
+    """The release of the number that an address gives, if it is a number and there is one."""
+    return release_by_number(int(text)) if NUMBER.fullmatch(text) else None
+
+
 @dataclass(frozen=True)
 class ReleasedState:
     """A collection as a release holds it."""
@@ -204,15 +209,14 @@ def requested_number(data: QueryDict) -> str:
 
 def find_requested_release(text: str, collection: Collection) -> RequestedRelease:
     """What the release of this number can be expected to be today."""
-    number = int(text) if NUMBER.fullmatch(text) else 0
-    release = release_by_number(number)
+    release = release_named(text)
     if release is None:
         return RequestedRelease(
             problem="There is no such release. The releases are listed at /releases/."
         )
-    released = released_states(number).get(collection.slug)
+    released = released_states(release.number).get(collection.slug)
     if released is None:
-        return RequestedRelease(problem=f"Release {number} does not hold this collection.")
+        return RequestedRelease(problem=f"Release {release.number} does not hold this collection.")
     reason = "" if past_state() else why_not_asked(release)
     return RequestedRelease(release, has_changed_since(released, collection), reason=reason)
 
@@ -234,7 +238,7 @@ def past_state_of(text: str, collection: Collection) -> PastState | None:
     """The state of the release of this number, if it holds the collection and can be asked. Raises
     Busy.
     """
-    release = release_by_number(int(text)) if NUMBER.fullmatch(text) else None
+    release = release_named(text)
     if release is None or collection.slug not in released_states(release.number):
         return None
     records = records_of(release.number)

@@ -21,7 +21,7 @@ from ..downloads.followed import (
 from ..downloads.release_status import (
     latest_release,
     parts_not_in_archives,
-    release_by_number,
+    release_named,
 )
 from ..models import DataVersion
 from ..models.consistency import current_version
@@ -101,7 +101,6 @@ class QuestionFeed(ChangesFeed):
 
 MAX_NAME = 100  # letters of the name somebody gives a question
 MOST_PATIENTS = 20  # named of each kind in an entry
-NUMBER_OF_RELEASE = re.compile(r"[1-9][0-9]{0,8}")
 OWN_WORDS = ("name", "since")
 # What became of patients, and how an entry says it. The withdrawn are named; nothing leads to them.
 KINDS = {
@@ -151,7 +150,7 @@ def problems_of_words(own: dict[str, list[str]], request: HttpRequest) -> list[s
     problems += [
         f"“{truncate_text(since)}” is no release. The releases are listed at /releases/."
         for since in own["since"]
-        if not NUMBER_OF_RELEASE.fullmatch(since) or release_by_number(int(since)) is None
+        if release_named(since) is None
     ]
     problems += [
         f"A name has at most {MAX_NAME} characters." for name in own["name"] if len(name) > MAX_NAME
