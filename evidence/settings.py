@@ -191,6 +191,13 @@ SNAPSHOTS = Path(
     env("CASEBOOK_SNAPSHOTS", str(BASE_DIR / "var" / "snapshots"))
 )  # of large collections, for all workers
 
+# Files that only curators see, such as papers; in every backup.
+PRIVATE_FILES = Path(env("CASEBOOK_PRIVATE_FILES", str(BASE_DIR / "var" / "private")))
+# Backups: where, how many stay, and after how many days the others go (0: no such limit).
+BACKUPS = Path(env("CASEBOOK_BACKUPS", str(BASE_DIR / "var" / "backups")))
+BACKUPS_KEEP = env_number("CASEBOOK_BACKUPS_KEEP", 30)
+BACKUPS_DAYS = env_number("CASEBOOK_BACKUPS_DAYS", 0)
+
 # 0 makes every answer anew, which is for measuring and for editing templates.
 CACHE_RESPONSES = env_flag("CASEBOOK_KEEP_ANSWERS", not DEBUG)
 

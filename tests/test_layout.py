@@ -23,6 +23,7 @@ ORDER = [
     "charts",
     "downloads",
     "curation",
+    "backups",
     "web",
     "api",
     "urls",

@@ -1,0 +1,19 @@
+"""Backup and restore of everything Casebook cannot make anew: its database and its private files.
+
+`making` writes archives and clears old ones away, `restoring` puts one back, `archive` is the file,
+`databases` what differs between SQLite and PostgreSQL. docs/backup.md is for operators.
+"""
+
+from .archive import BackupError
+from .making import Backup, kept_backups, make_backup
+from .restoring import check_backup, holds_data, restore_backup
+
+__all__ = [
+    "Backup",
+    "BackupError",
+    "check_backup",
+    "holds_data",
+    "kept_backups",
+    "make_backup",
+    "restore_backup",
+]

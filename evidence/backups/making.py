@@ -1,0 +1,104 @@
+"""Making backups: aside, verified, renamed whole; then the oldest go."""
+
+import fcntl
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from django.conf import settings
+from django.db import connection
+
+from .archive import BackupError, extract_checked, opened_archive, write_archive
+from .databases import ENDINGS, dump_database
+
+PREFIX, ENDING = "casebook-", ".zip"
+BEFORE_RESTORE = "-before-restore"
+STAMP = "%Y%m%dT%H%M%S%fZ"
+
+
+@dataclass(frozen=True)
+class Backup:
+    """An archive in the folder of backups, by its name."""
+
+    path: Path
+    made: datetime
+
+    @property
+    def age(self) -> timedelta:
+        return datetime.now(UTC) - self.made
+
+
+def kept_backups(folder: Path) -> list[Backup]:
+    """The backups in a folder, oldest first; what a restore kept of the state before is apart."""
+    found = []
+    for path in folder.glob(f"{PREFIX}*{ENDING}"):
+        try:
+            made = datetime.strptime(path.name, f"{PREFIX}{STAMP}{ENDING}").replace(tzinfo=UTC)
+        except ValueError:
+            continue
+        found.append(Backup(path, made))
+    return sorted(found, key=lambda backup: backup.made)
+
+
+def make_backup(folder: Path, mark: str = "") -> tuple[Path, dict]:
+    """Makes one and verifies it; gives its path and manifest. Raises BackupError; then nothing is
+    left of it, and earlier backups are as they were.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with alone_in(folder), tempfile.TemporaryDirectory(dir=folder, prefix=".making-") as name:
+            return written(folder, Path(name), mark)
+    except OSError as error:
+        raise BackupError(f"No backup was made: {error}") from error
+
+
+def written(folder: Path, staging: Path, mark: str) -> tuple[Path, dict]:
+    """The new archive, renamed into place once every byte of it has been read back."""
+    made = datetime.now(UTC)
+    database = staging / f"database{ENDINGS[connection.vendor]}"
+    facts = {"made": made.isoformat(timespec="seconds"), **dump_database(database)}
+    part = staging / "archive"
+    with os.fdopen(os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "w+b") as file:
+        write_archive(file, facts, database, settings.PRIVATE_FILES)
+        file.flush()
+        os.fsync(file.fileno())
+    database.unlink()  # room for what is read back
+    with opened_archive(part) as (archive, manifest):
+        extract_checked(archive, manifest, staging / "read-back")
+    path = folder / f"{PREFIX}{made.strftime(STAMP)}{mark}{ENDING}"
+    part.rename(path)
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    return path, manifest
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """While one backup or restore is at work, another one is refused."""
+    with (folder / ".lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BackupError("Another backup or restore is at work.") from None
+        yield
+
+
+def remove_old(folder: Path, keep: int, days: int) -> list[Path]:
+    """Removes what is beyond the `keep` newest, and what is older than `days`; 0: no such limit.
+
+    The newest backup always stays.
+    """
+    backups = kept_backups(folder)
+    old = backups[:-keep] if keep else []
+    old += [each for each in backups[:-1] if days and each.age > timedelta(days=days)]
+    removed = sorted({each.path for each in old})
+    for path in removed:
+        path.unlink(missing_ok=True)
+    return removed
