@@ -234,12 +234,13 @@ def everything(run: Run, work: Path, databases: dict[str, str]) -> None:
                 "Environment of the validators",
                 f"""
                 python3 -m venv {validators}
-                {validators}/bin/python -m pip install --quiet --disable-pip-version-check -r .ci/requirements.txt
+                {validators}/bin/python -m pip install --quiet --require-hashes --no-deps -r .ci/requirements.lock
                 python3 -m venv {work}/cff
-                {work}/cff/bin/python -m pip install --quiet --disable-pip-version-check -r .ci/requirements-cff.txt
+                {work}/cff/bin/python -m pip install --quiet --require-hashes --no-deps -r .ci/requirements-cff.lock
                 {work}/cff/bin/cffconvert --validate
                 """,  # noqa: E501
             ),
+            Part("Audit of code and dependencies", f"python3 .ci/audit.py {validators}/bin"),
             Part("Environment of the peers", "make var/bench/venv/.installed"),
         ],
     )

@@ -170,10 +170,10 @@ def cached_response_middleware(get_response):
             return get_response(request)
         try:
             request_key = request_identity(request)
-        except DisallowedHost as error:
+        except DisallowedHost:
             if not is_for_programs(request):
                 raise  # Django logs it, and answers with its page
-            logger.error("%s", error)
+            logger.error("A request names a host that this server does not answer to.")
             return problem_response(400, "This server does not answer to this host name.")
         try:
             cached = cached_response(request, etag_of(request_key, DataVersion.current()))
@@ -219,14 +219,18 @@ def cached_response(request: HttpRequest, tag: str) -> HttpResponse | None:
     if not (tag and settings.CACHE_RESPONSES):
         return None
     if tag in parse_etags(request.headers.get("If-None-Match", "")):
-        return HttpResponseNotModified(
+        response = HttpResponseNotModified(
             headers=revalidation_headers(tag) | {"Vary": ", ".join(VARY)}
         )
+        response.source = "browser"
+        return response
     cached = read_cache(f"answer:{tag}")
     if cached is None:
         return None
     content, headers = cached
-    return HttpResponse(content, headers=headers)
+    response = HttpResponse(content, headers=headers)
+    response.source = "cache"
+    return response
 
 
 def make_response(request: HttpRequest, tag: str, get_response) -> HttpResponse:

@@ -100,12 +100,18 @@ INSTALLED_APPS = [
     "csp",
     "corsheaders",
     "axes",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
     "simple_history",
     "evidence",
 ]
 
 MIDDLEWARE = [
     "evidence.middleware.head_middleware",
+    "evidence.observing.metrics_page",
+    "evidence.observing.observed",
+    "evidence.roles.reading_role",  # before whatever asks the database
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -124,6 +130,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",  # asks nothing before somebody asks who is logged in
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     # Both do nothing until somebody logs in or writes, and ask no database before.
@@ -170,6 +177,18 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
 else:
     # A database that is away is answered with a 503 after five seconds, not after minutes.
     DATABASES["default"].setdefault("OPTIONS", {})["connect_timeout"] = 5
+
+# For public pages, a role that can only read (PostgreSQL alone): see roles.py.
+READER = "reader"
+DATABASE_READER_URL = env("DATABASE_READER_URL", "")
+if DATABASE_READER_URL:
+    DATABASES[READER] = dj_database_url.parse(
+        DATABASE_READER_URL, conn_max_age=60, conn_health_checks=True
+    )
+    if {each["ENGINE"] for each in DATABASES.values()} != {"django.db.backends.postgresql"}:
+        raise ImproperlyConfigured("DATABASE_READER_URL needs PostgreSQL: SQLite has no roles.")
+    DATABASES[READER].setdefault("OPTIONS", {})["connect_timeout"] = 5
+    DATABASES[READER]["TEST"] = {"MIRROR": "default"}
 
 # Cache: in the process by default, shared through Redis where several processes or machines serve.
 # It holds whole answers by data version, code and question: see middleware.py.
@@ -260,6 +279,7 @@ CORS_EXPOSE_HEADERS = [
     "Retry-After",
     "Content-Disposition",
     "Link",
+    "X-Request-ID",
 ]
 
 # Accounts (curators only: reading needs none). So many wrong passwords for one name from one
@@ -280,20 +300,26 @@ AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # trying on does not make
 AXES_CLIENT_IP_CALLABLE = "evidence.entrance.login_address"
 AXES_CLIENT_STR_CALLABLE = "evidence.entrance.login_words"
 AXES_LOCKOUT_CALLABLE = "evidence.entrance.locked_out"
-AXES_DISABLE_ACCESS_LOG = True  # who logged in is in the log of the server
+AXES_ENABLE_ACCESS_FAILURE_LOG = True  # both are shown on /admin/audit/
+AXES_DISABLE_ACCESS_LOG = False
 # What is not kept of a failed login: what somebody had typed when their session ended, and tokens.
 AXES_SENSITIVE_PARAMETERS = ["username", "held", "csrfmiddlewaretoken"]
 AXES_VERBOSE = False
 CSRF_FAILURE_VIEW = "evidence.entrance.csrf_failure"
+# A session ends so long after its login, whatever is done in it meanwhile.
+SESSION_COOKIE_AGE = env_number("CASEBOOK_SESSION_HOURS", 12) * 60 * 60
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in (
-        "UserAttributeSimilarityValidator",
-        "MinimumLengthValidator",
-        "CommonPasswordValidator",
-        "NumericPasswordValidator",
+    {"NAME": f"django.contrib.auth.password_validation.{name}", "OPTIONS": options}
+    for name, options in (
+        ("UserAttributeSimilarityValidator", {}),
+        ("MinimumLengthValidator", {"min_length": 12}),
+        ("CommonPasswordValidator", {}),
+        ("NumericPasswordValidator", {}),
     )
-]
+] + [{"NAME": "evidence.entrance.NotOurName"}]
+# The second factor: asked of those who have set one up, or of every curator.
+REQUIRE_TOTP = env_flag("CASEBOOK_REQUIRE_TOTP", False)
+OTP_TOTP_ISSUER = "Casebook"
 
 # Language and time: records hold dates without hours; times are stored in UTC.
 LANGUAGE_CODE = "en-gb"
@@ -351,10 +377,25 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
+# The log, see logs.py: `plain` for people, `json` for programs, which gets a line for each request
+# unless told otherwise.
+LOG_FORMAT = env_choice("CASEBOOK_LOG", ["plain", "json"])
+LOG_REQUESTS = env_flag("CASEBOOK_ACCESS_LOG", LOG_FORMAT == "json")
+SLOW_SECONDS = env_number("CASEBOOK_SLOW_MS", 2000) / 1000  # 0: nothing is called slow
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "formatters": {"lines": {"()": f"evidence.logs.{LOG_FORMAT.capitalize()}Lines"}},
+    "filters": {"routes": {"()": "evidence.logs.NamesRoutes"}},
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "lines",
+            "filters": ["routes"],
+        }
+    },
     "root": {"handlers": ["console"], "level": env("CASEBOOK_LOG_LEVEL", "INFO")},
 }
+# Counters for Prometheus at /metrics, for these addresses or networks alone.
+METRICS = env_flag("CASEBOOK_METRICS", False)
+METRICS_FROM = env_networks("CASEBOOK_METRICS_FROM", "127.0.0.1,::1")

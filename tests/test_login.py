@@ -98,12 +98,15 @@ def test_how_many_and_how_long_is_for_the_operator_to_say(client, ada, settings)
     assert told.status_code == 429 and "Try again in 1 minute," in words(told)
 
 
-def test_a_failed_login_is_logged_without_the_password(client, ada, caplog):
+def test_a_failed_login_is_logged_without_password_or_name(client, ada, caplog):
     try_password(client, "p4ssword-typed", username="ada\nINFO all is well")
-    assert "ada" in caplog.text and "from 127.0.0.1" in caplog.text
+    assert "no account of ours from 127.0.0.0/24" in caplog.text
     assert "p4ssword-typed" not in caplog.text
-    assert "\nINFO all is well" not in caplog.text, "nothing typed looks like a line of the log"
-    kept = AccessAttempt.objects.get()
+    assert "INFO all is well" not in caplog.text, "what was typed as a name may be a password"
+    try_password(client, "p4ssword-typed", REMOTE_ADDR="2001:db8:1:2::3")
+    assert f"account {ada.pk} from 2001:db8:1::/48" in caplog.text
+    assert '"ada"' not in caplog.text and "'ada'" not in caplog.text
+    kept = AccessAttempt.objects.first()
     assert "p4ssword-typed" not in kept.post_data + kept.get_data
 
 

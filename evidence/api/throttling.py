@@ -81,11 +81,16 @@ def client_address(request) -> str:
 
 def is_proxy(peer: str) -> bool:
     """Whether this is the address of one of the named proxies."""
+    return is_among(peer, settings.PROXIES)
+
+
+def is_among(peer: str, networks: list[str]) -> bool:
+    """Whether an address is of one of these networks. What is no address is of none."""
     try:
         address = ip_address(peer)
     except ValueError:  # a socket of this machine has none
         return False
-    return any(address in ip_network(network) for network in settings.PROXIES)
+    return any(address in ip_network(network) for network in networks)
 
 
 def rate_limited(get_response):

@@ -67,7 +67,7 @@ class DataVersion(models.Model):
             cursor.execute(CURRENT)
             row = cursor.fetchone()
         if row is None:
-            return cls(number=0, identity=uuid.UUID(int=0), token="")
+            return cls(number=0, identity=uuid.UUID(int=0), token="")  # nosec B106: it has none
         number, changed_at, identity, collections, release, token, tokens = row
         # SQLite keeps times without their zone, in UTC.
         return cls(
