@@ -6,9 +6,12 @@ import errno
 import logging
 import select
 import socket
+import time
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from pathlib import Path
+from threading import Lock
+from urllib.parse import unquote
 
 from django.conf import settings
 from django.core.cache import cache
@@ -22,7 +25,7 @@ from django.utils.cache import patch_vary_headers
 from django.utils.http import parse_etags
 
 from .models import DataVersion
-from .models.consistency import consistent_read, stale_version
+from .models.consistency import consistent_read, past_state, stale_version
 from .problems import is_for_programs, problem_response
 
 logger = logging.getLogger(__name__)
@@ -43,10 +46,44 @@ VARY = (
     "HX-Target",
 )
 RETRY_LATER = {"Retry-After": "30"}
-# seconds; a new version of the data has new keys, so nothing kept is ever wrong
-CACHE_SECONDS = 24 * 60 * 60
 COMPRESSED = ("application/zip", "application/vnd.openxmlformats")  # a workbook is a ZIP too
 MAX_CACHED_BYTES = 512 * 1024  # bytes of an answer worth keeping
+
+
+class Allowance:
+    """For how long answers of a kind are kept, and how many bytes of them a process may keep in so
+    long a time. So there are never more than twice as many, whatever is asked.
+
+    Time bounds no mistake: a new version of the data has new keys, and nothing kept is ever wrong.
+    """
+
+    def __init__(self, seconds: int, megabytes: int):
+        self.seconds, self.most = seconds, megabytes << 20
+        self.lock, self.began, self.used = Lock(), time.monotonic(), 0
+
+    def takes(self, size: int) -> bool:
+        """Whether an answer of so many bytes may be kept; it is counted then."""
+        with self.lock:
+            now = time.monotonic()
+            if now - self.began >= self.seconds:
+                self.began, self.used = now, 0
+            if self.used + size > self.most:
+                return False
+            self.used += size
+            return True
+
+
+ADDRESSES = Allowance(24 * 60 * 60, 48)  # without a question there are only so many
+QUESTIONS = Allowance(60 * 60, 24)
+FREE_TEXT = Allowance(5 * 60, 8)  # of these somebody can ask any number
+
+
+def allowance_of(request: HttpRequest) -> Allowance:
+    """Which allowance the answer to this request is kept by."""
+    words = unquote(request.META.get("QUERY_STRING", ""))  # of one side of a comparison, too
+    if "q=" in words:
+        return FREE_TEXT
+    return QUESTIONS if words else ADDRESSES
 
 
 def head_middleware(get_response):
@@ -90,14 +127,18 @@ def null_byte_middleware(get_response):
 
 
 def unavailable_response(request: HttpRequest, error: Exception) -> HttpResponse:
+    """Says that the database is away, to the reader and, by `database_away`, to `outage.py`."""
     logger.error("The database cannot be reached: %s", error)
     if is_for_programs(request):
-        return problem_response(
+        response = problem_response(
             503,
             "The database cannot be reached. Ask again in half a minute.",
-            headers={"Retry-After": "30"},
+            headers=RETRY_LATER,
         )
-    return HttpResponse(render_to_string("503.html"), status=503, headers=RETRY_LATER)
+    else:
+        response = HttpResponse(render_to_string("503.html"), status=503, headers=RETRY_LATER)
+    response.database_away = True
+    return response
 
 
 def database_unavailable_middleware(get_response):
@@ -175,8 +216,13 @@ def cached_response_middleware(get_response):
                 raise  # Django logs it, and answers with its page
             logger.error("A request names a host that this server does not answer to.")
             return problem_response(400, "This server does not answer to this host name.")
+        failed = getattr(request, "could_not_read", None)  # which release is to answer, say
+        if failed is not None:
+            return unavailable_response(request, failed)
         try:
-            cached = cached_response(request, etag_of(request_key, DataVersion.current()))
+            version = DataVersion.current()
+            note_version(version)
+            cached = cached_response(request, etag_of(request_key, version))
             if cached is not None:
                 return cached
             with consistent_read() as version:
@@ -185,6 +231,23 @@ def cached_response_middleware(get_response):
             return unavailable_response(request, error)
 
     return middleware
+
+
+_last_known: tuple[DataVersion | None, float] = (None, 0.0)
+
+
+def note_version(version: DataVersion) -> None:
+    """Remembers the latest version of today's data, and when that was."""
+    global _last_known
+    if past_state() is None:
+        _last_known = (version, time.monotonic())
+
+
+def last_known() -> tuple[DataVersion | None, float]:
+    """The version that was the latest when this process could last ask, and when that was, by
+    `time.monotonic()`.
+    """
+    return _last_known
 
 
 def request_identity(request: HttpRequest) -> tuple:
@@ -215,10 +278,14 @@ def etag_of(request_key: tuple, version: DataVersion) -> str:
 
 
 def cached_response(request: HttpRequest, tag: str) -> HttpResponse | None:
-    """An answer of this version that the reader has, or that the cache has."""
+    """An answer of this version that the reader has, or that the cache has. Who is not to be
+    referred to what they have is marked so on the request (`outage.py`).
+    """
     if not (tag and settings.CACHE_RESPONSES):
         return None
-    if tag in parse_etags(request.headers.get("If-None-Match", "")):
+    if not getattr(request, "is_answered_whole", False) and tag in parse_etags(
+        request.headers.get("If-None-Match", "")
+    ):
         response = HttpResponseNotModified(
             headers=revalidation_headers(tag) | {"Vary": ", ".join(VARY)}
         )
@@ -262,7 +329,10 @@ def make_response(request: HttpRequest, tag: str, get_response) -> HttpResponse:
         and len(response.content) <= MAX_CACHED_BYTES
     )
     if settings.CACHE_RESPONSES and worth:
-        write_cache(f"answer:{tag}", (response.content, dict(response.items())))
+        allowance = allowance_of(request)
+        if allowance.takes(len(response.content)):
+            kept = (response.content, dict(response.items()))
+            write_cache(f"answer:{tag}", kept, allowance.seconds)
     return response
 
 
@@ -301,9 +371,9 @@ def read_cache(key: str) -> tuple[bytes, dict[str, str]] | None:
         return None
 
 
-def write_cache(key: str, content_and_headers: tuple[bytes, dict[str, str]]) -> None:
+def write_cache(key: str, content_and_headers: tuple[bytes, dict[str, str]], seconds: int) -> None:
     try:
-        cache.set(key, content_and_headers, CACHE_SECONDS)
+        cache.set(key, content_and_headers, seconds)
     except Exception as error:  # as above
         logger.warning("The cache cannot be reached: %s", error)
 

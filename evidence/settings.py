@@ -118,6 +118,7 @@ MIDDLEWARE = [
     "corsheaders.middleware.CorsMiddleware",
     "evidence.api.throttling.rate_limited",
     "evidence.work_limits.work_budget_middleware",
+    "evidence.outage.outage_middleware",  # before all that asks a database
     "evidence.middleware.null_byte_middleware",
     "evidence.middleware.database_unavailable_middleware",
     "django_htmx.middleware.HtmxMiddleware",  # before what keeps answers, which differ for htmx
@@ -159,9 +160,18 @@ TEMPLATES = [
 # Database: https://docs.djangoproject.com/en/5.2/ref/databases/
 # SQLite is the embedded default; DATABASE_URL=postgres://... chooses PostgreSQL.
 DATABASE_URL = env("DATABASE_URL", f"sqlite:///{BASE_DIR / 'var' / 'casebook.sqlite3'}")
+# Readers are answered from the replica while it is fresh, and while the primary is away.
+DATABASE_REPLICA_URL = env("DATABASE_REPLICA_URL", "")
 DATABASES = {
     "default": dj_database_url.parse(DATABASE_URL, conn_max_age=60, conn_health_checks=True)
 }
+if DATABASE_REPLICA_URL:
+    DATABASES["replica"] = dj_database_url.parse(
+        DATABASE_REPLICA_URL, conn_max_age=60, conn_health_checks=True
+    )
+    if DATABASES["replica"]["ENGINE"] != DATABASES["default"]["ENGINE"]:
+        raise ImproperlyConfigured("DATABASE_REPLICA_URL is no replica of DATABASE_URL.")
+    DATABASES["replica"]["TEST"] = {"MIRROR": "default"}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     Path(DATABASES["default"]["NAME"]).parent.mkdir(parents=True, exist_ok=True)
     DATABASES["default"]["OPTIONS"] = {
@@ -174,9 +184,23 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "foreign_keys=ON; PRAGMA busy_timeout=10000; PRAGMA recursive_triggers=ON;",
         "transaction_mode": "IMMEDIATE",
     }
+    if DATABASE_REPLICA_URL:  # a copy that is put in place anew, under the same name
+        copy = DATABASES["replica"]
+        copy["NAME"] = f"file:{Path(copy['NAME']).absolute()}?mode=rw"  # never made by us
+        copy["OPTIONS"] = {
+            "factory": PrivateConnection,
+            "init_command": "PRAGMA query_only=ON; PRAGMA busy_timeout=1000;",
+        }
+        copy["CONN_MAX_AGE"] = 0
 else:
     # A database that is away is answered with a 503 after five seconds, not after minutes.
     DATABASES["default"].setdefault("OPTIONS", {})["connect_timeout"] = 5
+    if DATABASE_REPLICA_URL:  # readers wait for it, and there is another
+        options = DATABASES["replica"].setdefault("OPTIONS", {})
+        # It refuses to write, should it be promoted. A line that is cut is noticed.
+        given = options.get("options", "")
+        options["options"] = f"{given} -c default_transaction_read_only=on".strip()
+        options |= {"connect_timeout": 2, "tcp_user_timeout": 3000}
 
 # For public pages, a role that can only read (PostgreSQL alone): see roles.py.
 READER = "reader"
@@ -194,7 +218,7 @@ if DATABASE_READER_URL:
 # It holds whole answers by data version, code and question: see middleware.py.
 REDIS_URL = env("REDIS_URL", "")
 CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+    "default": {"BACKEND": "evidence.shared_cache.SharedCache", "LOCATION": REDIS_URL}
     if REDIS_URL
     else {
         "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
@@ -217,6 +241,8 @@ BACKUPS = Path(env("CASEBOOK_BACKUPS", str(BASE_DIR / "var" / "backups")))
 BACKUPS_KEEP = env_number("CASEBOOK_BACKUPS_KEEP", 30)
 BACKUPS_DAYS = env_number("CASEBOOK_BACKUPS_DAYS", 0)
 
+# Seconds since the database could last be asked, for which kept answers are given while it is away.
+STALE_SECONDS = env_number("CASEBOOK_STALE_SECONDS", 600)
 # 0 makes every answer anew, which is for measuring and for editing templates.
 CACHE_RESPONSES = env_flag("CASEBOOK_KEEP_ANSWERS", not DEBUG)
 
@@ -273,6 +299,8 @@ CORS_URLS_REGEX = (
     r"((csv|tsv)(-metadata\.json)?|jsonl|xlsx|(parquet\.)?zip|sqlite|ris|bib|json))$"
 )
 CORS_EXPOSE_HEADERS = [
+    "Age",
+    "Cache-Status",
     "ETag",
     "RateLimit",
     "RateLimit-Policy",

@@ -10,6 +10,7 @@ the history of the data being read may answer for an earlier version.
 
 import fcntl
 import logging
+import os
 import shutil
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from django.db import connection
 
 from ...models import Collection, DataVersion
 from ...models.consistency import consistent_read, current_version, mark_stale, past_state
+from ...models.reading import REPLICA, read_alias
 from ..dimensions import DIMENSIONS
 from .bitsets import Layout
 from .build import build_snapshot, visible_patients
@@ -197,8 +199,11 @@ def start_builder(collection: Collection) -> None:
         "--settings",
         "evidence.settings",
     ]
+    environment = dict(os.environ)
+    if read_alias() == REPLICA:  # while the primary is away, it reads what this process reads
+        environment["DATABASE_URL"] = settings.DATABASE_REPLICA_URL
     builders[collection.pk] = subprocess.Popen(  # noqa: S603
-        command, cwd=settings.BASE_DIR, stdout=subprocess.DEVNULL
+        command, cwd=settings.BASE_DIR, env=environment, stdout=subprocess.DEVNULL
     )
 
 
