@@ -185,6 +185,65 @@ def test_links_of_a_release_lead_to_the_same_release(client, world, released):
             assert client.head(address).status_code == 200, address
 
 
+def addresses_in(data) -> list[str]:
+    """Every address of this site in a JSON value, without its host."""
+    if isinstance(data, dict):
+        data = list(data.values())
+    if isinstance(data, list):
+        return [address for each in data for address in addresses_in(each)]
+    text = str(data).removeprefix("http://testserver")
+    return [text] if text.startswith("/") else []
+
+
+def addresses_for_programs(response) -> list[str]:
+    """Addresses in headers, linked data, figures and JSON."""
+    found = re.findall("<([^>]*)>", response.headers.get("Link", ""))
+    kind = response.headers["Content-Type"]
+    if kind.startswith("text/html"):
+        scripts = re.findall(r"<script[^>]*json[^>]*>([^<]*)</script>", response.content.decode())
+        found += [address for each in scripts for address in addresses_in(json.loads(each))]
+    elif "json" in kind and not response.streaming:
+        found += addresses_in(response.json())
+    return found
+
+
+def test_what_programs_and_marks_of_charts_follow_leads_to_the_same_release(
+    client, world, released, unlimited
+):
+    edit(age_years=41)
+    seen = set()
+    for path in (
+        *(f"/world/{page}" for page in (*PAGES, "charts/?chart=response-by-inhibitor", *FILES)),
+        *(f"/api/v1/world/{page}" for page in FOR_PROGRAMS),
+    ):
+        response = client.get(pinned(path))
+        for address in addresses_for_programs(response):
+            if re.match("/(api/v1/)?world/", address) and ".atom" not in address:
+                assert "release=1" in address, (path, address)
+                seen.add(address.partition("#")[0])
+    assert len(seen) > 60
+    for kind in ("/world/studies/alpha/?", "/world/datacite.json?", "/api/v1/world/", "/world/pat"):
+        assert any(address.startswith(kind) for address in seen), kind
+    for address in sorted(seen):
+        assert client.get(address).status_code == 200, address
+
+
+def test_linked_data_of_a_release_names_its_files(client, world, released):
+    """The version and the address of a file belong together."""
+    edit(age_years=41)
+    page = client.get("/world/?release=1").content.decode()
+    (data,) = [
+        each
+        for script in re.findall(r"<script[^>]*ld.json[^>]*>([^<]*)</script>", page)
+        for each in json.loads(script)["@graph"]
+    ]
+    assert data["version"] == "1"
+    for part in data["distribution"]:
+        address = part["contentUrl"].removeprefix("http://testserver")
+        then = client.get(address).getvalue()
+        assert then != client.get(address.partition("?")[0]).getvalue(), address
+
+
 def test_today_stays_today_between_and_after(client, world, released, unlimited):
     """A thread that answered from a release reads today's data again, in mid-file too."""
     edit(age_years=41)
