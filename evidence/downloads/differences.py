@@ -15,7 +15,14 @@ from ..questions.form_fields import truncate_text
 from ..tables import TIDY, Tidy
 from ..tables.column import BATCH, batched
 from .archives import header_of, opened_archive, rows_of
-from .rows import BYTE_ORDER_MARK, MISSING, CsvLines, evidence_kind
+from .rows import (
+    BYTE_ORDER_MARK,
+    MISSING,
+    CsvLines,
+    escape_formula,
+    evidence_kind,
+    unescape_formula,
+)
 
 ADDED, CHANGED, REMOVED = CHANGES = ("added", "changed", "removed")
 # the same in every row of a file, or following from the study's own row: no change of a record
@@ -175,7 +182,9 @@ def table_differences(
                 value if change == CHANGED or value not in UNKNOWN else ""
                 for value in (was, became)
             ]
-            yield Difference(slug, tidy.noun, study, named, change, name, *known)
+            yield Difference(
+                slug, tidy.noun, study, named, change, name, *map(unescape_formula, known)
+            )
 
 
 def studies_of_patients(archive: ZipFile) -> dict[str, str]:
@@ -289,9 +298,7 @@ def compare_releases(asked: AskedDifferences) -> AskedDifferences:
 
 
 def differences_csv(asked: AskedDifferences) -> Iterator[str]:
-    """The differences as the text of a CSV file, header first. Cells are those of the archives, in
-    which no text is a formula.
-    """
+    """The differences as the text of a CSV file, header first. No text is a formula."""
     lines = CsvLines()
     kinds = {each.slug: evidence_kind(each) for each in asked.collections}
     yield BYTE_ORDER_MARK + lines.as_text([HEADER])
@@ -307,8 +314,8 @@ def differences_csv(asked: AskedDifferences) -> Iterator[str]:
                 each.record,
                 each.change,
                 each.field,
-                each.before,
-                each.after,
+                escape_formula(each.before),
+                escape_formula(each.after),
             )
             for each in batch
         )

@@ -60,7 +60,7 @@ def release_file(request: HttpRequest, number: int, slug: str) -> HttpResponse:
         )
     tag = f'"{released.sha256}"'
     lasting = {"ETag": tag, "Cache-Control": "no-cache", "Accept-Ranges": "bytes"}
-    if tag in parse_etags(request.headers.get("If-None-Match", "")):
+    if is_known_to_reader(request, tag):
         return HttpResponseNotModified(headers=lasting)
     headers = lasting | attachment_header(f"{file_stem(released)}-release-{number}.zip", released)
     span = asked_range(request, released.size, tag)
@@ -83,7 +83,17 @@ def release_file(request: HttpRequest, number: int, slug: str) -> HttpResponse:
     )
 
 
-RANGE = re.compile(r"bytes=(?:([0-9]{1,18})-([0-9]{1,18})?|-([0-9]{1,18}))")
+def is_known_to_reader(request: HttpRequest, tag: str) -> bool:
+    """Whether a reader has the file already (RFC 9110, section 13.1.2). A front that compresses
+    makes a tag a weak one.
+    """
+    known = parse_etags(request.headers.get("If-None-Match", ""))
+    return "*" in known or tag in {each.removeprefix("W/") for each in known}
+
+
+RANGE = re.compile(
+    r"bytes=(?:([0-9]{1,18})-([0-9]{1,18})?|-([0-9]{1,18}))", re.IGNORECASE | re.ASCII
+)
 
 
 def asked_range(request: HttpRequest, size: int, tag: str) -> tuple[int, int] | tuple[()] | None:
