@@ -2,12 +2,14 @@
 
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from html import unescape
 from itertools import product
+from threading import Barrier
 
 import pytest
 from django.core.management import call_command
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 
 from evidence.charts.registry import CHARTS
 from evidence.curation.make_release import keep_latest, make_release
@@ -339,7 +341,115 @@ def test_only_so_many_are_kept_open(client, world, released, monkeypatch):
     for number in (1, 2, 3, 4, 1):
         rows = client.get(f"/api/v1/world/patients/?release={number}").json()["results"]
         assert {row["patient"]: row["age_years"] for row in rows}["alpha-1"] == 39 + number
-        assert len(past_state._open) <= 2
+        assert len(past_state._kept) == len(past_state._read) <= 2
+
+
+def test_a_release_that_is_being_read_is_never_closed(client, world, released, monkeypatch):
+    """However many are opened meanwhile; and whoever asks for it again gets the same."""
+    monkeypatch.setattr(past_state, "MAX_OPEN", 1)
+    for age in (41, 42):
+        edit(age_years=age)
+        make_release()
+    state = release_status.past_state_of("1", world.collection)
+    with state.session() as session:
+        with session.entered():
+            assert Patient.objects.get(slug="alpha-1").age_years == 40
+        for number in "23":
+            release_status.past_state_of(number, world.collection)
+        assert release_status.past_state_of("1", world.collection) is state
+        with session.entered():
+            assert Patient.objects.get(slug="alpha-1").age_years == 40
+    for number in "23":  # between being opened and being asked first, too
+        release_status.past_state_of(number, world.collection)
+    with state.answering():
+        assert Patient.objects.get(slug="alpha-1").age_years == 40
+    closing = state.closing
+    assert closing.alive
+    del state, session
+    assert not closing.alive, "nobody reads it any more"
+
+
+def test_a_file_is_read_to_its_end_while_others_are_opened(client, world, released, monkeypatch):
+    monkeypatch.setattr(past_state, "MAX_OPEN", 1)
+    then = client.get("/world/patients.csv?release=1").getvalue()
+    edit(age_years=41)
+    make_release()
+    half_read = client.get("/world/patients.csv?release=1")
+    client.get("/world/?release=2")
+    assert half_read.getvalue() == then
+    never_read = client.get("/world/patients.csv?release=1")
+    (state,) = [each for each in past_state._read.values() if each.number == 1]
+    closing = state.closing
+    client.get("/world/?release=2")
+    never_read.close()
+    del never_read, half_read, state
+    assert not closing.alive
+
+
+def test_threads_that_ask_releases_in_turn_each_read_their_own(
+    client, world, released, monkeypatch
+):
+    """Each holds its release while all others open theirs; one is kept open."""
+    monkeypatch.setattr(past_state, "MAX_OPEN", 1)
+    for age in (41, 42, 43):
+        edit(age_years=age)
+        make_release()
+    kept = list(ReleasedRecords.objects.select_related("release"))
+    for records in kept:  # which threads cannot read here: the test's transaction holds them
+        records.pieces = list(records.pieces()).__iter__
+    together, rounds = Barrier(len(kept), timeout=60), 5
+
+    def read(records: ReleasedRecords) -> list[tuple[int, int]]:
+        ages = []
+        for _ in range(rounds):
+            together.wait()
+            state = past_state.opened(records)
+            together.wait()  # all others are open, and this one is let go
+            with state.answering():
+                before = Patient.objects.get(slug="alpha-1").age_years
+                together.wait()
+                ages.append((before, Patient.objects.get(slug="alpha-1").age_years))
+            del state
+        return ages
+
+    with ThreadPoolExecutor(len(kept)) as threads:
+        found = dict(
+            zip((each.release.number for each in kept), threads.map(read, kept), strict=True)
+        )
+    assert found == {number: [(39 + number, 39 + number)] * rounds for number in (1, 2, 3, 4)}
+    assert len(past_state._kept) == 1
+
+
+def test_too_many_that_are_being_read_are_busy(client, world, released, monkeypatch):
+    monkeypatch.setattr(past_state, "MAX_READ", 2)
+    for age in (41, 42):
+        edit(age_years=age)
+        make_release()
+    states = [release_status.past_state_of(number, world.collection) for number in "12"]
+    busy = client.get("/world/?release=3")
+    assert busy.status_code == 503 and busy["Retry-After"] == "30"
+    del states[0]
+    assert client.get("/world/?release=3").status_code == 200
+
+
+@pytest.mark.parametrize("is_edited", [False, True])
+@pytest.mark.parametrize("error", [OperationalError, InterfaceError])
+def test_what_cannot_be_read_is_never_answered_by_todays_data(
+    client, world, released, monkeypatch, caplog, error, is_edited
+):
+    if is_edited:
+        edit(age_years=41)
+
+    def fail(*args):
+        raise error("no such table: evidence_patient")
+
+    monkeypatch.setattr(past_state.PastState, "fill", fail)
+    for path in ("", "patients/", "patients.csv", "patients/alpha-1/", "bundle.zip"):
+        away = client.get(f"/world/{path}?release=1")
+        assert away.status_code == 503 and away["Retry-After"] == "30", path
+    away = client.get("/api/v1/world/patients/?release=1")
+    assert away.status_code == 503 and away["Content-Type"] == "application/problem+json"
+    caplog.clear()
 
 
 def test_records_of_a_release_from_before_are_kept_while_nothing_has_changed(

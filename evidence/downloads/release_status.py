@@ -313,7 +313,7 @@ def since_released(state: PastState, collection: Collection) -> SinceReleased:
             ),
         )
 
-    return cached_per_version(("since", state.name), collection, compare)
+    return cached_per_version(("since", state.sha256), collection, compare)
 
 
 def retracted_slugs(collection: Collection) -> list[str]:

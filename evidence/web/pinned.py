@@ -37,12 +37,14 @@ def pinned_middleware(get_response):
     def middleware(request: HttpRequest) -> HttpResponse:
         if request.method not in ("GET", "HEAD") or "release" not in request.GET:
             return get_response(request)
+        request.could_not_read = None  # by a database that was asked before, perhaps
         try:
             state = state_asked_for(request)
         except Busy:
             return busy_response(request)
-        except (OperationalError, InterfaceError):
-            state = None  # the answer to it is given where every other is made
+        except (OperationalError, InterfaceError) as error:
+            # the answer to it is given where every other is made, and is none of today's data
+            state, request.could_not_read = None, error
         if state is None:
             return get_response(request)
         with state.answering():
