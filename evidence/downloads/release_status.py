@@ -1,6 +1,7 @@
 """Which release the data are of, and what an address that names a release may expect."""
 
 import json
+import logging
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -18,12 +19,13 @@ from ..models.consistency import (
     current_version,
     past_state,
 )
-from ..models.past_state import MAX_PATIENTS, CannotAnswer, PastState, opened
+from ..models.past_state import MAX_PATIENTS, CannotAnswer, Damaged, PastState, opened
 from ..questions.filters import FILTERS
 from ..questions.question import Question
 from ..questions.vocabulary import unit_of
 from ..tables import TIDY, Table, read_batches
 
+logger = logging.getLogger(__name__)
 # patients up to which contents are compared; beyond, an edit alone counts as a change
 MAX_COMPARED_PATIENTS = 20_000
 
@@ -236,7 +238,7 @@ def records_of(number: int) -> ReleasedRecords | None:
 
 def past_state_of(text: str, collection: Collection) -> PastState | None:
     """The state of the release of this number, if it holds the collection and can be asked. Raises
-    Busy.
+    Busy, and Damaged where its records are not those it was made of.
     """
     release = release_named(text)
     if release is None or collection.slug not in released_states(release.number):
@@ -246,6 +248,9 @@ def past_state_of(text: str, collection: Collection) -> PastState | None:
         return None
     try:
         return opened(records)
+    except Damaged as error:
+        logger.error("Release %s cannot be asked: %s", release.number, error)
+        raise
     except CannotAnswer as error:
         refused[records.sha256] = str(error)
         return None

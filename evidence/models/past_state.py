@@ -18,10 +18,12 @@ from threading import Lock
 from typing import Any
 from uuid import NAMESPACE_URL, uuid4, uuid5
 
+from cachetools import TTLCache
 from django.apps import apps
 from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db import DEFAULT_DB_ALIAS, connections, models
+from django.db import DEFAULT_DB_ALIAS, DataError, IntegrityError, connections, models
 from django.db.backends.sqlite3.base import DatabaseWrapper
 from django.db.models import Q
 
@@ -69,6 +71,14 @@ EMPTIED: dict[tuple[str, str], Any] = {
 
 class CannotAnswer(ValueError):
     """Why a release cannot be asked, for a reader."""
+
+
+class Damaged(CannotAnswer):
+    """The records of a release are not those that were kept."""
+
+    def __init__(self, records: ReleasedRecords):
+        super().__init__("its records are damaged: their SHA-256 is not the one of the release")
+        self.release = records.release
 
 
 class Busy(Exception):
@@ -239,7 +249,11 @@ class PastState:
     # Filling
 
     def fill(self, records: ReleasedRecords) -> None:
-        """Makes the tables as this version of Casebook has them, and writes the rows."""
+        """Makes the tables as this version of Casebook has them, and writes the rows.
+
+        Raises Damaged before any is read, and CannotAnswer where this version cannot keep them.
+        """
+        check_records(records)
         lines = read_lines(records)
         if next(lines)["format"] != FORMAT:
             raise CannotAnswer("its records are kept in a form this version does not read")
@@ -251,6 +265,8 @@ class PastState:
             with session.entered():
                 self.write(session.connection, tables, content)
                 self.name_version(records)
+        except (DataError, IntegrityError, ValidationError) as error:
+            raise CannotAnswer("this version of Casebook cannot keep its records") from error
         finally:
             session.close()
 
@@ -347,14 +363,35 @@ def check_columns(content: list[dict], tables: dict[str, type[models.Model]]) ->
             )
 
 
+def check_records(records: ReleasedRecords) -> None:
+    """Raises Damaged where the rows are not, byte for byte, those that were kept."""
+    digest, size = sha256(), 0
+    try:
+        for text in unpacked(records):
+            digest.update(text)
+            size += len(text)
+            if size > records.size:
+                raise Damaged(records)
+    except zlib.error:
+        raise Damaged(records) from None
+    if (size, digest.hexdigest()) != (records.size, records.sha256):
+        raise Damaged(records)
+
+
+def unpacked(records: ReleasedRecords) -> Iterator[bytes]:
+    """The rows as text, a piece at a time."""
+    unpacker = zlib.decompressobj()
+    for piece in records.pieces():
+        yield unpacker.decompress(piece)
+    yield unpacker.flush()
+
+
 def read_lines(records: ReleasedRecords) -> Iterator[dict]:
     """The lines as they were written. Raises CannotAnswer for more than is answered from."""
-    unpacker, rest, read = zlib.decompressobj(), b"", 0
-    for piece in [*records.pieces(), None]:
-        text = unpacker.flush() if piece is None else unpacker.decompress(piece)
-        read += len(text)
-        if read > MAX_BYTES:
-            raise CannotAnswer("it is too large")
+    if records.size > MAX_BYTES:
+        raise CannotAnswer("it is too large")
+    rest = b""
+    for text in unpacked(records):
         *lines, rest = (rest + text).split(b"\n")
         yield from map(json.loads, lines)
 
@@ -362,14 +399,16 @@ def read_lines(records: ReleasedRecords) -> Iterator[dict]:
 _kept: OrderedDict[str, PastState] = OrderedDict()  # the one asked for longest ago first
 _read: weakref.WeakValueDictionary[str, PastState] = weakref.WeakValueDictionary()
 _opening = Lock()
+# Those found damaged, for as long as whoever asks again is told so without another look.
+_damaged: TTLCache[str, bool] = TTLCache(100, 60)
 
 
 def opened(records: ReleasedRecords) -> PastState:
     """The release's database, made by the request that asks for it first, and open as long as
     whoever asked keeps it.
 
-    Raises CannotAnswer where it cannot be made, and Busy where another one takes too long or too
-    many are being read.
+    Raises CannotAnswer where it cannot be made, Damaged among them, and Busy where another one
+    takes too long or too many are being read.
     """
     if not _opening.acquire(timeout=WAIT):
         raise Busy
@@ -380,7 +419,13 @@ def opened(records: ReleasedRecords) -> PastState:
                 _kept.popitem(last=False)
             if has_more(_read, MAX_READ - 1, READ_BYTES):
                 raise Busy
-            _read[records.sha256] = state = PastState(records)
+            if records.sha256 in _damaged:
+                raise Damaged(records)
+            try:
+                _read[records.sha256] = state = PastState(records)
+            except Damaged:
+                _damaged[records.sha256] = True
+                raise
         _kept[records.sha256] = state
         _kept.move_to_end(records.sha256)
         while len(_kept) > 1 and has_more(_kept, MAX_OPEN, OPEN_BYTES):
@@ -397,9 +442,10 @@ def has_more(states: Mapping[str, PastState], number: int, size: int) -> bool:
 
 
 def close_all() -> None:
-    """Keeps no release open any more: each is closed when nobody reads it, and made anew for
-    whoever asks next.
+    """Keeps no release open any more: each is closed when nobody reads it, and made anew, from
+    records looked at anew, for whoever asks next.
     """
     with _opening:
         _kept.clear()
         _read.clear()
+        _damaged.clear()
