@@ -230,6 +230,27 @@ def test_wrong_words_are_refused_as_ever(client, world, released, path):
     assert client.get(f"/world/{path}?release=7").status_code == 400
 
 
+OTHER_WORDS = ("release=1&release=2", "release=7", "release=0", "release=x", "release=%D9%A1")
+
+
+@pytest.mark.parametrize("asked", OTHER_WORDS)
+def test_a_release_that_is_none_is_refused_at_every_address(
+    client, world, released, unlimited, asked
+):
+    """Two of them, too: nobody could know which one is meant."""
+    edit(age_years=41)
+    make_release()
+    told = "given more than once" if "&" in asked else "There is no such release."
+    addresses = [f"/world/{path}" for path in (*PAGES, *FILES)]
+    addresses += [f"/api/v1/world/{path}" for path in FOR_PROGRAMS]
+    for address in addresses:
+        refused = client.get(f"{address}{'&' if '?' in address else '?'}{asked}")
+        assert refused.status_code == 400, address
+        said = unescape(refused.content.decode())
+        assert said.count(told) >= 1 and "it cannot be asked" not in said, address
+        assert "moved on" not in said, address
+
+
 def test_what_came_later_is_not_there(client, world, released):
     make_treatment(make_patient(make_study(world.collection, "delta"), "delta-1"))
     assert client.get("/world/patients/delta-1/").status_code == 200
@@ -255,6 +276,11 @@ def test_a_record_withdrawn_since_is_gone_and_pages_say_so(client, world, releas
     for address in ("/world/patients/alpha-4/", "/world/patients/alpha-4/phenopacket.json"):
         gone = client.get(f"{address}?release=1")
         assert gone.status_code == 410 and "Reported twice." in text_of(gone)
+    said = text_of(client.get("/world/patients/alpha-4/?release=1"))
+    assert "This link names release 1 of" in said and "Its other patients can be asked for" in said
+    assert "cannot be asked" not in said and "the data of today" not in said
+    wrong = text_of(client.get("/world/patients/alpha-4/?release=7"))
+    assert "There is no such release" in wrong and "the data of today" not in wrong
     page = client.get("/world/patients/?release=1", headers={"If-None-Match": first["ETag"]})
     assert page.status_code == 200 and "Since this release: withdrawn alpha-4" in text_of(page)
     assert 'href="/world/patients/alpha-4/"' in page.content.decode()
@@ -292,6 +318,9 @@ def test_a_release_without_records_says_why_it_cannot_be_asked(client, world, re
     page = text_of(client.get("/world/?release=1"))
     assert "it cannot be asked, because it was made before Casebook kept" in page
     assert "What you see are the data of today." in page
+    edit("alpha-4", state="withdrawn", withdrawal_reason="Reported twice.")
+    gone = text_of(client.get("/world/patients/alpha-4/?release=1"))
+    assert "The release cannot be asked, because it was made before Casebook kept" in gone
 
 
 def test_a_release_too_large_to_be_asked_keeps_no_records(client, world, monkeypatch):

@@ -74,7 +74,7 @@ def refuse_or_keep_release(
     """
     requested = requested_release(data, collection)
     if requested and requested.problem:
-        errors = [*errors, (RELEASE, requested.problem)]
+        errors = list(dict.fromkeys([*errors, (RELEASE, requested.problem)]))
     raise_if_refused(errors)
     if requested and requested.has_changed:
         raise Refused(409, requested.changed_text, [(RELEASE, "The data have changed since.")])

@@ -173,7 +173,7 @@ class RequestedRelease:
     release: Release | None = None
     has_changed: bool = False
     problem: str = ""
-    reason: str = ""  # why the release itself cannot answer, where it does not
+    reason: str = ""  # why the release itself cannot be asked; empty where it can
 
     @property
     def is_past(self) -> bool:
@@ -186,12 +186,17 @@ class RequestedRelease:
         return f"/releases/#release-{self.release.number}"
 
     @property
+    def why(self) -> str:
+        """Why the release did not answer, as the end of a sentence."""
+        return self.reason or NOT_AT_HAND
+
+    @property
     def changed_text(self) -> str:
         """Why an exact answer cannot be given, for whoever asked for one."""
         date = f"{self.release.released_at:%-d %B %Y}"
         return (
             f"The data have changed since release {self.release.number} of {date}, and it cannot "
-            f"be asked: {self.reason}. What there is of that release is at {self.archive}; without "
+            f"be asked: {self.why}. What there is of that release is at {self.archive}; without "
             "“release” this address gives the data of today."
         )
 
@@ -200,13 +205,19 @@ def requested_release(data: QueryDict, collection: Collection) -> RequestedRelea
     """What an address that names a release, such as `release=1`, can expect of today's data; None
     if it names none.
     """
-    number = requested_number(data)
-    return find_requested_release(number, collection) if number else None
+    numbers = set(filter(None, data.getlist("release")))
+    if len(numbers) > 1:  # nobody could know which one is meant
+        return RequestedRelease(problem="“release” is given more than once.")
+    return find_requested_release(numbers.pop(), collection) if numbers else None
 
 
 def requested_number(data: QueryDict) -> str:
     """What an address names a release by; empty where it names none."""
     return next(filter(None, data.getlist("release")), "")
+
+
+# Of a release that could not be asked when the request came, and can be now.
+NOT_AT_HAND = "it was not at hand a moment ago; ask again"
 
 
 def find_requested_release(text: str, collection: Collection) -> RequestedRelease:
@@ -261,14 +272,14 @@ refused: dict[str, str] = {}
 
 
 def why_not_asked(release: Release) -> str:
-    """Why a release cannot be asked, as the end of a sentence."""
+    """Why a release cannot be asked, as the end of a sentence; empty where it can."""
     if release.is_pruned:
         return (
             f"its archive was removed on {release.pruned_at:%-d %B %Y} ({release.pruned_because})"
         )
     records = records_of(release.number)
     if records is not None:
-        return refused.get(records.sha256, "its records are of another collection")
+        return refused.get(records.sha256, "")
     patients = sum(state.patients for state in released_states(release.number).values())
     if patients > MAX_PATIENTS:
         return f"it has more than {MAX_PATIENTS:,} patients"
