@@ -74,6 +74,9 @@ class ReleaseStatus:
         return f"-release-{self.release.number}" if self.is_released else f"-data-{self.current}"
 
     def as_json(self) -> dict:
+        """For programs. Of a release itself without the data version, which counts the edits of
+        one database: its answer is the same in every copy.
+        """
         status = {
             "release": self.release and self.release.number,
             "changed_since": self.has_changed,
@@ -83,7 +86,7 @@ class ReleaseStatus:
                 "released_at": self.release.released_at.isoformat(),
                 "content_hash": self.release.content_hash,
             }
-        return status | {"data_version": self.current}
+        return status if past_state() else status | {"data_version": self.current}
 
     def as_lasting_json(self) -> dict:
         """The same for a file that is alike in every copy of a release: without the data version,
@@ -91,7 +94,7 @@ class ReleaseStatus:
         """
         status = self.as_json()
         if self.is_released:
-            del status["data_version"]
+            status.pop("data_version", None)
             status["identifier"] = self.release.identifier
         return status
 

@@ -179,6 +179,7 @@ class PastState:
     def __init__(self, records: ReleasedRecords):
         self.number = records.release.number
         self.released_at = records.release.released_at
+        self.content_hash = records.release.content_hash
         self.served: dict = {}
         self.sizes: dict = {}
         self.sha256 = records.sha256
