@@ -148,7 +148,7 @@ def test_it_is_what_the_address_without_a_release_said_then(client, world, relea
 
 def without_data_version(content: bytes) -> bytes:
     """An answer of the API as a release gives it, whose every copy says the same."""
-    return re.sub(rb', "data_version": [0-9]+(?=\})', b"", content, count=1)
+    return re.sub(rb',"data_version":[0-9]+(?=\})', b"", content, count=1)
 
 
 def test_the_bundle_of_a_release_is_its_archive(client, world, released):
