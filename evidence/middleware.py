@@ -175,6 +175,9 @@ def cached_response_middleware(get_response):
                 raise  # Django logs it, and answers with its page
             logger.error("%s", error)
             return problem_response(400, "This server does not answer to this host name.")
+        failed = getattr(request, "could_not_read", None)  # which release is to answer, say
+        if failed is not None:
+            return unavailable_response(request, failed)
         try:
             cached = cached_response(request, etag_of(request_key, DataVersion.current()))
             if cached is not None:

@@ -14,7 +14,7 @@ from ..models import Release, ReleasedCollection
 from ..questions.form_fields import truncate_text
 from ..tables import TIDY, Tidy
 from ..tables.column import BATCH, batched
-from .archives import header_of, opened_archive, rows_of
+from .archives import DamagedArchive, check_archive, header_of, opened_archive, rows_of
 from .rows import (
     BYTE_ORDER_MARK,
     MISSING,
@@ -94,7 +94,7 @@ _lock = Lock()
 def compare_archives(older: ReleasedCollection, newer: ReleasedCollection) -> Compared:
     """All differences of a collection between two releases, by table, record and column.
 
-    Raises CannotCompare where an archive is too large, or too much differs to be listed.
+    Raises CannotCompare where an archive is too large or damaged, or too much differs to be listed.
     """
     for released in (older, newer):
         if released.release.is_pruned:
@@ -108,6 +108,11 @@ def compare_archives(older: ReleasedCollection, newer: ReleasedCollection) -> Co
             f"The archives of {newer.slug} are too large to be compared here. Both can be fetched "
             "at /releases/."
         )
+    for released in (older, newer):
+        try:
+            check_archive(released)
+        except DamagedArchive as error:
+            raise CannotCompare(str(error)) from None
     differences: list[Difference] = []
     left_out: list[tuple[str, str]] = []
     with opened_archive(older) as before, opened_archive(newer) as after:

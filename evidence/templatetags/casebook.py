@@ -44,6 +44,12 @@ def data_version() -> DataVersion:
 
 
 @register.simple_tag
+def of_release() -> bool:
+    """Whether a release itself answers, instead of today's data."""
+    return consistency.past_state() is not None
+
+
+@register.simple_tag
 def release_of(collection: Collection | None) -> ReleaseStatus | None:
     """How a collection stands to the latest release; of pages without one, the latest release
     alone.

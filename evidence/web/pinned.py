@@ -10,7 +10,7 @@ from django.urls import Resolver404, ResolverMatch, resolve
 
 from ..downloads.release_status import past_state_of, since_released
 from ..models import Patient, Study
-from ..models.past_state import Busy, PastState
+from ..models.past_state import Busy, Damaged, PastState
 from ..problems import is_for_programs, problem_response
 from ..questions.parsing import get_collection
 from ..questions.request_checks import problems_as_text
@@ -34,12 +34,16 @@ def pinned_middleware(get_response):
     def middleware(request: HttpRequest) -> HttpResponse:
         if request.method not in ("GET", "HEAD") or "release" not in request.GET:
             return get_response(request)
+        request.could_not_read = None  # by a database that was asked before, perhaps
         try:
             state = state_asked_for(request)
         except Busy:
             return busy_response(request)
-        except (OperationalError, InterfaceError):
-            state = None  # the answer to it is given where every other is made
+        except Damaged as error:
+            return damaged_response(request, error)
+        except (OperationalError, InterfaceError) as error:
+            # the answer to it is given where every other is made, and is none of today's data
+            state, request.could_not_read = None, error
         if state is None:
             return get_response(request)
         with state.answering():
@@ -78,9 +82,28 @@ def is_withdrawn(match: ResolverMatch, collection) -> bool:
 
 
 def busy_response(request: HttpRequest) -> HttpResponse:
-    again = {"Retry-After": "30"}
+    return refusal(request, BUSY, 503, {"Retry-After": "30"})
+
+
+def damaged_response(request: HttpRequest, error: Damaged) -> HttpResponse:
+    number = error.release.number
+    return refusal(
+        request,
+        f"Release {number} cannot be asked: {error}. They have to be restored from a backup. What "
+        f"there is of that release is at /releases/#release-{number}; without “release” this "
+        "address gives the data of today.",
+        409,
+    )
+
+
+def refusal(
+    request: HttpRequest, why: str, status: int, headers: dict[str, str] | None = None
+) -> HttpResponse:
+    """Why a release does not answer, to a program or a reader; nobody keeps it."""
     if is_for_programs(request):
-        return problem_response(503, BUSY, headers=again)
-    response = problems_as_text([BUSY], 503)
-    response.headers["Retry-After"] = again["Retry-After"]
+        response = problem_response(status, why)
+    else:
+        response = problems_as_text([why], status)
+    for name, value in ((headers or {}) | {"Cache-Control": "no-store"}).items():
+        response.headers[name] = value
     return response
