@@ -15,6 +15,7 @@ picture <- if (length(given) >= 2) given[2] else "forest.pdf"
 # --- The walk ----------------------------------------------------------------------------------------------------
 page <- read.csv(paste0(casebook, address), na.strings = "", fileEncoding = "UTF-8-BOM")
 studies <- page[!is.na(page$study) & !is.na(page$percent), ]
+if (!nrow(studies)) stop("No study says in how many it is known: there is nothing to draw at this address.")
 studies[c("lo", "hi")] <- t(mapply(function(x, n) binom.test(x, n)$conf.int, studies$n, studies$known)) # exact
 pdf(picture, height = 3 + nrow(studies) / 4)
 with(studies, forest(n/known, ci.lb = lo, ci.ub = hi, slab = row, ylim = c(-2, length(n) + 3), xlab = evidence_kind[1]))
