@@ -143,6 +143,7 @@ def test_it_is_what_the_address_without_a_release_said_then(client, world, relea
     five_releases_later(world)
     for address, content in answers(client, list(map(pinned, files + rows))).items():
         asked = address.replace("?release=1", "").replace("&release=1", "")
+        content = content.replace(b"?release=1", b"").replace(b"&release=1", b"")  # of its links
         assert content == without_data_version(then[asked]), address
 
 

@@ -144,7 +144,7 @@ def test_only_summaries_and_counting_count():
 # What somebody who follows one filter word has to read: files of `evidence` in which something
 # runs, at most. A package behind a public interface (`counting`, `summaries`, ...) can be read
 # without being opened; then it is one stop.
-JOURNEYS = {"/published/?sex=female": (62, 31), "/published/patients.csv?sex=female": (40, 19)}
+JOURNEYS = {"/published/?sex=female": (63, 32), "/published/patients.csv?sex=female": (41, 19)}
 INTERFACES = {"statistics", "counting", "summaries", "tables", "charts", "downloads", "models"}
 
 
