@@ -137,7 +137,7 @@ MIDDLEWARE = [
     # Both do nothing until somebody logs in or writes, and ask no database before.
     "simple_history.middleware.HistoryRequestMiddleware",
     "axes.middleware.AxesMiddleware",
-    "evidence.web.pinned.link_middleware",  # last, so that it reads pages as they are made
+    "evidence.web.pinned_links.link_middleware",  # last, so that it reads pages as they are made
 ]
 
 TEMPLATES = [

@@ -452,6 +452,7 @@ def known(course: Course) -> dict[str, bool]:
         "adverse_event": course.adverse_events == "explicitly_none" or bool(course.categories),
         "serious": seriousness(course) != "unknown",
         "year": course.year is not None,
+        "design": course.design != "unknown",
     } | {
         name: bool(own.present | own.absent) or own.whole
         for name, own in course.lists.items()

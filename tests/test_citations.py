@@ -217,3 +217,16 @@ def test_no_text_adds_a_field(field, attack):
 def test_an_identifier_stays_what_it_is():
     study = study_by("Fujita Y", doi="10.1002/(SICI)1097_4628#a<1%3A2>3.0.CO;2-2")
     assert "doi = {10.1002/(SICI)1097_4628#a<1%3A2>3.0.CO;2-2}" in bibtex_entry(study)
+
+
+def test_volume_and_issue_are_kept_apart(world):
+    """As they are printed together, and read back by what manages references."""
+    study = make_study(world.collection, "issued", journal="J", volume="44(7)", pages="1-5")
+    (entry,) = parse_string(bibtex_entry(study), "bibtex").entries.values()
+    assert (entry.fields["volume"], entry.fields["number"]) == ("44", "7")
+    (entry,) = rispy.loads(ris_record(study))
+    assert (entry["volume"], entry["number"]) == ("44", "7")
+    for volume in ("44", "44 Suppl 1", "(7)"):
+        study.volume = volume
+        (entry,) = parse_string(bibtex_entry(study), "bibtex").entries.values()
+        assert entry.fields["volume"] == volume and "number" not in entry.fields

@@ -78,6 +78,9 @@ def test_a_row_by_hand(client, world):
     assert (one["sex"], one["age_years"], one["inhibitor"]) == ("female", "40", "tofacitinib")
     assert (one["events"], one["events_by_category"]) == ("2", "infection:unknown:2")
     assert (one["serious_event"], one["serious_counted"]) == ("not reported", "no")
+    kinds = ("events_serious", "events_not_serious", "events_grade_3_or_more")
+    assert {one[kind] for kind in kinds} == {""}, "of no event it is said"
+    assert {rows["alpha-2", "1"][kind] for kind in kinds} == {"0"}, "no event occurred"
     assert rows["alpha-2", "1"]["events"] == "0" and rows["alpha-2", "1"]["serious_event"] == "no"
     assert rows["alpha-2", "2"]["events"] == "", "not stated is not none"
     three = rows["alpha-3", "1"]

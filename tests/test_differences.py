@@ -59,6 +59,18 @@ def test_every_value_that_differs_is_told_by_hand(client, second):
     assert all(row["after"] == "" and row["before"] not in KNOWN_NOTHING for row in removed)
 
 
+def test_only_files_for_spreadsheets_make_a_formula_inert(client, world, released):
+    """A program gets what was written; a spreadsheet nothing that it takes for a formula."""
+    edit(comorbidities="=1+1; gout; @home")
+    make_release("A remark.")
+    (row,) = rows_of(client, "/releases/2/changes.csv?table=patients")
+    assert row["after"] == "'=1+1; gout;' @home"
+    (told,) = client.get("/api/v1/releases/2/changes/?table=patients").json()["results"]
+    assert told["after"] == "=1+1; gout; @home"
+    page = client.get("/releases/2/changes/?table=patients").content.decode()
+    assert "<td>=1+1; gout; @home</td>" in page
+
+
 def test_page_file_and_api_tell_the_same(client, second):
     for query in ("", "table=treatments", "study=alpha", "change=added&table=patients"):
         file = rows_of(client, f"/releases/2/changes.csv?{query}")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from openpyxl import load_workbook
 
 from evidence.downloads import FILE_FORMATS, separated_text
-from evidence.downloads.rows import escape_formula
+from evidence.downloads.rows import escape_formula, unescape_formula
 from evidence.models import AdverseEvent, DataVersion, JAKInhibitor, Study
 from evidence.tables import BUNDLED, TABLES, order_records
 
@@ -154,6 +154,11 @@ def test_a_formula_behind_a_semicolon_or_a_typographic_minus_is_inert(text, iner
 )
 def test_a_text_that_could_not_be_a_formula_stays_as_it_is(text):
     assert escape_formula(text) == read_back(escape_formula(text)) == text
+
+
+@given(st.text(alphabet="=+-@ ';a1,.\u200b−", max_size=12))
+def test_every_text_is_read_back_as_it_was(text):
+    assert unescape_formula(escape_formula(text)) == text
 
 
 @pytest.mark.parametrize("ending", ["csv", "tsv"])

@@ -15,7 +15,7 @@ from hypothesis import given
 from evidence.curation.make_release import make_release
 from evidence.downloads import followed as followed_module
 from evidence.downloads.followed import archived_tables, follow_question, latest_releases
-from evidence.models import ATTRIBUTES, ArchivePart, Collection, Patient
+from evidence.models import ATTRIBUTES, ArchivePart, Collection, Patient, Study
 from evidence.questions.filters import FILTERS, matching_treatments
 
 from .factories import make_collection, make_patient, make_study, make_treatment
@@ -160,6 +160,21 @@ def test_links_lead_to_the_list_and_to_patients_who_are_shown(client, second):
     assert set(related) == {"delta-1", "alpha-4", "alpha-1", "alpha-3"}
     for href in (newest.link, *related.values()):
         assert client.get(href.removeprefix("http://testserver")).status_code == 200
+
+
+def test_a_study_retracted_since_is_an_entry_for_all_who_follow_its_patients(
+    client, world, released
+):
+    Study.objects.filter(slug="alpha").update(
+        retraction_status="retracted",
+        retraction_date="2026-11-01",
+        retraction_notice="https://example.org/notice",
+    )
+    edit("beta-1", age_years=76)  # so that the release has changed something, whatever it compares
+    make_release("Retracted.")
+    newest, *_ = entries(client, "/world/patients.atom?study=alpha&sex=female")
+    assert "release 2" in newest.title and "changed" in newest.title
+    assert "alpha-1" in newest.summary
 
 
 def test_no_value_is_named_nor_why_somebody_was_withdrawn(client, second):

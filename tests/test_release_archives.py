@@ -15,6 +15,7 @@ from evidence.models import ArchivePart, Patient, Release, ReleasedRecords
 from evidence.models import release as release_model
 
 from . import processes
+from .test_asking_releases import FILES, FOR_PROGRAMS, PAGES, pinned
 from .test_pages import text_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
@@ -38,6 +39,14 @@ print(release.number, release.released_at.isoformat(), release.identifier, relea
 for each in release.collections.order_by("slug"):
     print(each.slug, each.sha256)
 """
+ASK = """
+from hashlib import sha256
+from django.test import Client
+for address in ADDRESSES:
+    answer = Client().get(address, headers={"host": "localhost"})
+    content = answer.getvalue()
+    print(answer.status_code, address, sha256(content).hexdigest())
+"""
 LATER = """
 timezone.now = lambda real=timezone.now: real() + timezone.timedelta(days=400)
 """
@@ -52,18 +61,37 @@ call_command("release", verbosity=0)
 """
 
 
-def test_three_installs_make_one_archive(tmp_path):
+def pinned_addresses() -> list[str]:
+    """Of every kind: pages, files and answers of the API, of one release."""
+    files = [path for path in FILES if path.endswith((".csv", ".json", ".bib", ".jsonl"))]
+    paths = [f"/published/{path}" for path in (*PAGES, *files)]
+    paths += [f"/api/v1/published/{path}" for path in FOR_PROGRAMS]
+    named = [path.replace("alpha", "fujita-2019") for path in paths]
+    return [pinned(path) for path in named]
+
+
+def test_three_installs_make_one_archive_and_the_same_answers(tmp_path):
     """At other times, in other zones and languages, and after edits that were taken back."""
+    asking = ASK.replace("ADDRESSES", repr(pinned_addresses()))
     told = {
-        processes.run(INSTALL.replace("BEFORE", before), tmp_path / f"{name}.sqlite3", **variables)
+        processes.run(
+            INSTALL.replace("BEFORE", before) + asking,
+            tmp_path / f"{name}.sqlite3",
+            CASEBOOK_API_PER_MINUTE="0",
+            **variables,
+        )
         for name, before, variables in (
             ("first", "", {"TZ": "UTC", "LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "1"}),
             ("second", LATER, {"TZ": "Asia/Tokyo", "LC_ALL": "de_DE.UTF-8", "LANG": "de"}),
             ("third", EDITED, {"TZ": "America/Lima", "PYTHONHASHSEED": "77"}),
         )
     }
-    (lines,) = told
-    assert lines.count("\n") == 2 and lines.startswith("1 ")
+    first, *others = ([line for line in each.splitlines() if line] for each in told)
+    different = [set(first) ^ set(each) for each in others]
+    assert not different
+    assert first[0].startswith("1 ")
+    answered = [line for line in first if line.startswith("200 ")]
+    assert len(answered) == len(pinned_addresses()) == len(first) - 3
 
 
 def test_the_evidence_as_shipped_is_the_release_that_is_shipped(db):
@@ -165,7 +193,10 @@ def test_a_range_of_another_file_is_the_whole_file(client, released):
     assert asked(client, range="bytes=0-9", **{"if-range": tag})[0] == 206
     for other in ('"another"', f"W/{tag}", "Sat, 28 Nov 2026 00:00:00 GMT"):
         assert asked(client, range="bytes=0-9", **{"if-range": other})[0] == 200
-    assert asked(client, **{"if-none-match": tag})[0] == 304
+    for known in (tag, f"W/{tag}", f'"another", {tag}', "*"):
+        assert asked(client, **{"if-none-match": known})[0] == 304, known
+    assert asked(client, **{"if-none-match": '"another"'})[0] == 200
+    assert asked(client, range="Bytes=0-9")[0] == 206
     head = client.head("/releases/1/world.zip", headers={"range": "bytes=0-9"})
     assert head.status_code == 200 and int(head["Content-Length"]) > 10
 

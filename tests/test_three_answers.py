@@ -11,7 +11,7 @@ from evidence import summaries
 from evidence.counting import Tally, count, database
 from evidence.counting.snapshot import count_tallies
 from evidence.counting.snapshot.build import build_snapshot
-from evidence.models import Manifestation, Patient, PatientManifestation, Treatment
+from evidence.models import Manifestation, Patient, PatientManifestation, Study, Treatment
 from evidence.questions.filters import matching_treatments, treatments_known
 from evidence.questions.question import Question
 from evidence.questions.vocabulary import vocabulary
@@ -67,6 +67,15 @@ def test_only_joints_recorded_is_not_exactly_joints(published, answers):
     assert matching == set() and is_open == {PRAKASHINI}, (
         "the others have something else besides, or no joints"
     )
+
+
+def test_a_study_of_unknown_design_may_have_any(published, answers):
+    """Of everybody in it the answer is open, as with a year that is not known."""
+    Study.objects.filter(slug=FUJITA).update(design="unknown")
+    matching, open_ones = answers(published, "design=randomised_trial")
+    assert FUJITA in open_ones - matching
+    matching, open_ones = answers(published, "design=unknown")
+    assert FUJITA in matching and not open_ones
 
 
 def test_an_indication_that_may_not_be_the_only_one_is_open(published, answers):

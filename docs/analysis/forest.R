@@ -11,10 +11,11 @@ casebook <- Sys.getenv("CASEBOOK", "http://localhost:8000")
 default <- "/sener-2025-reconstruction/forest.csv?sex=female&item=improved&release=1"
 address <- if (length(given) >= 1) given[1] else default
 picture <- if (length(given) >= 2) given[2] else "forest.pdf"
+some <- function(rows) if (nrow(rows)) rows else stop("No study says in how many it is known: nothing to draw.")
 
 # --- The walk ----------------------------------------------------------------------------------------------------
 page <- read.csv(paste0(casebook, address), na.strings = "", fileEncoding = "UTF-8-BOM")
-studies <- page[!is.na(page$study) & !is.na(page$percent), ]
+studies <- some(page[!is.na(page$study) & !is.na(page$percent), ])
 studies[c("lo", "hi")] <- t(mapply(function(x, n) binom.test(x, n)$conf.int, studies$n, studies$known)) # exact
 pdf(picture, height = 3 + nrow(studies) / 4)
 with(studies, forest(n/known, ci.lb = lo, ci.ub = hi, slab = row, ylim = c(-2, length(n) + 3), xlab = evidence_kind[1]))

@@ -57,6 +57,13 @@ class StudyForm(ModelForm):
         return values
 
 
+# What the forms say where a record is withdrawn.
+KEPT_BY_RELEASES = (
+    "Releases made before keep the record, as they are cited. Where it must not be read at all, "
+    "whoever runs the site removes their archives (manage.py prune_releases)."
+)
+
+
 @admin.register(Study)
 class StudyAdmin(VersionedAdmin, PublicationAdmin):
     form = StudyForm
@@ -119,7 +126,11 @@ class StudyAdmin(VersionedAdmin, PublicationAdmin):
         ),
         (
             "Withdrawal",
-            {"fields": ["withdrawal_reason", "replaced_by"], "classes": ["collapse"]},
+            {
+                "fields": ["withdrawal_reason", "replaced_by"],
+                "classes": ["collapse"],
+                "description": KEPT_BY_RELEASES,
+            },
         ),
     ]
 
@@ -254,7 +265,11 @@ class PatientAdmin(VersionedAdmin, PublicationAdmin):
         ("Remarks", {"fields": ["same_as", "notes"]}),
         (
             "Withdrawal",
-            {"fields": ["withdrawal_reason", "replaced_by"], "classes": ["collapse"]},
+            {
+                "fields": ["withdrawal_reason", "replaced_by"],
+                "classes": ["collapse"],
+                "description": KEPT_BY_RELEASES,
+            },
         ),
     ]
 

@@ -14,7 +14,7 @@ from ..downloads.differences import AskedDifferences, asked_differences
 from ..downloads.release_status import release_by_number, requested_release
 from ..models import Collection
 from ..models.choices import Item
-from ..models.consistency import current_version
+from ..models.consistency import current_version, past_state
 from ..problems import ParameterError
 from ..questions.filters.treatment import VIEW_PARAMS
 from ..questions.form_fields import truncate_text
@@ -74,7 +74,7 @@ def refuse_or_keep_release(
     """
     requested = requested_release(data, collection)
     if requested and requested.problem:
-        errors = [*errors, (RELEASE, requested.problem)]
+        errors = list(dict.fromkeys([*errors, (RELEASE, requested.problem)]))
     raise_if_refused(errors)
     if requested and requested.has_changed:
         raise Refused(409, requested.changed_text, [(RELEASE, "The data have changed since.")])
@@ -282,10 +282,18 @@ def cursor_key(table: Table, parsed: ParsedRequest, sort: str) -> str:
     return sha256(identity.encode()).hexdigest()[:12]
 
 
+def data_read(collection: Collection) -> str:
+    """Names the data a cursor is a place in: a release by number and content, as in every copy."""
+    past = past_state()
+    if past is None:
+        return current_version().token_of(collection)
+    return f"{past.number}-{past.content_hash}"
+
+
 def make_cursor(start: int, table: Table, parsed: ParsedRequest, sort: str) -> str:
     content = [
         start,
-        current_version().token_of(parsed.collection),
+        data_read(parsed.collection),
         cursor_key(table, parsed, sort),
     ]
     return (
@@ -304,7 +312,7 @@ def read_cursor(text: str, table: Table, parsed: ParsedRequest, sort: str) -> in
         raise_if_refused(
             [("cursor", "This cursor belongs to another question, or to none. Begin without one.")]
         )
-    if token != current_version().token_of(parsed.collection):
+    if token != data_read(parsed.collection):
         detail = "The data have changed since the first page. Begin again without the cursor."
         raise Refused(409, detail, [("cursor", "It is of earlier data.")])
     return start

@@ -39,14 +39,20 @@ HistoryShape = make_component(
     entered_at=s.DateTimeField(
         allow_null=True, help_text="Null: it came with the collection's files."
     ),
-    published_at=s.DateTimeField(allow_null=True),
+    published_at=s.DateTimeField(
+        allow_null=True, help_text="Null: it came with the collection's files."
+    ),
     by=text_field("Empty without consent.", allow_blank=True),
     checked_at=s.DateTimeField(
         allow_null=True, help_text="By somebody who wrote none of it; null: nobody has."
     ),
     checked_by=text_field("Empty without consent.", allow_blank=True),
     values_checked=integer_field("Values whose place names a second person."),
-    corrections=CorrectionShape(many=True),
+    corrections=CorrectionShape(
+        many=True,
+        help_text="Where a release itself answers, without those that came with later files of "
+        "the collection: when one database loaded them is none of the release.",
+    ),
 )
 PatientShape = make_component(
     "Patient",

@@ -55,7 +55,11 @@ ReleaseShape = make_component(
     changed_since=s.BooleanField(help_text="Whether the data have been edited since that release."),
     released_at=s.DateTimeField(required=False),
     content_hash=text_field("SHA-256 over all tables of the release.", required=False),
-    data_version=integer_field("Rises with every change of the collection."),
+    data_version=integer_field(
+        "Rises with every change of the collection. Left out where a release itself answers "
+        "(`release=`): it counts the edits of one database.",
+        required=False,
+    ),
 )
 QuestionShape = make_component(
     "Question",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from django.apps import apps
 from django.db.models import Count, Exists, F, Model, OuterRef, Q, QuerySet, Subquery, Sum
 
+from ..downloads.archives import damaged_archives
 from ..models import (
     SIMULATED_PREFIX,
     AdverseEvent,
@@ -19,6 +20,8 @@ from ..models import (
     PatientAutoantibody,
     PatientManifestation,
     Provenance,
+    ReleasedCollection,
+    ReleasedRecords,
     Review,
     Study,
     Treatment,
@@ -27,6 +30,7 @@ from ..models import (
 from ..models.base import COMPLETENESS
 from ..models.choices import Ascertainment, CollectionKind, ListCompleteness, Presence, State
 from ..models.measure import LEVELS, VALUE_KINDS, known_measure
+from ..models.past_state import Damaged, check_records
 from ..models.provenance import STUDY_OF
 from ..models.spellings import Spelled, fold_spelling
 from ..models.term_tree import read_tree
@@ -84,6 +88,17 @@ def integrity_issues() -> list[str]:
     looked.
     """
     return [*map(str, broken_rules()), *figures_that_differ()]
+
+
+def damaged_releases() -> Iterator[str]:
+    """Every archive and every release's records that are not, byte for byte, what was kept."""
+    kept = ReleasedCollection.objects.filter(release__pruned_at__isnull=True)
+    yield from damaged_archives(kept.select_related("release"))
+    for records in ReleasedRecords.objects.select_related("release"):
+        try:
+            check_records(records)
+        except Damaged as error:
+            yield f"{records.release} cannot be asked: {error}. Restore them from a backup."
 
 
 def figures_that_differ() -> Iterator[str]:

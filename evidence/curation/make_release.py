@@ -13,7 +13,13 @@ from django.db import transaction
 from django.utils import timezone
 
 from ..downloads import Bundle
-from ..downloads.archives import SPOOLED, opened_archive, rows_of
+from ..downloads.archives import (
+    SPOOLED,
+    DamagedArchive,
+    damaged_archives,
+    opened_archive,
+    rows_of,
+)
 from ..downloads.differences import ADDED, CHANGED, CHANGES, REMOVED, compared_columns
 from ..downloads.release_status import ReleaseStatus, combined_hash, content_hash
 from ..models import ArchivePart, Collection, DataVersion, Release, ReleasedCollection
@@ -168,17 +174,30 @@ def count_changes(
     previous: Release | None, slug: str, archive_file: BinaryIO
 ) -> dict[str, dict[str, int]]:
     """How many rows of each table were added, changed and removed since a release; tables without
-    any are left out, and all where the archive before is not kept any more.
+    any are left out, and all where the archive before is not kept any more, or is damaged: that is
+    no reason not to make a release.
     """
     previous_collection = previous and previous.collections.filter(slug=slug).first()
     if previous_collection is None or previous.is_pruned:
         return {}
     changes = {}
-    with opened_archive(previous_collection) as before, ZipFile(archive_file) as archive:
-        for tidy in TIDY.values():
-            if any(counts := changed_rows(tidy, before, archive).values()):
-                changes[tidy.noun] = dict(zip(CHANGES, counts, strict=True))
+    try:
+        with opened_archive(previous_collection) as before, ZipFile(archive_file) as archive:
+            for tidy in TIDY.values():
+                if any(counts := changed_rows(tidy, before, archive).values()):
+                    changes[tidy.noun] = dict(zip(CHANGES, counts, strict=True))
+    except DamagedArchive:
+        return {}
     return changes
+
+
+def not_compared(release: Release) -> list[str]:
+    """Why the changes of a release are not known, a sentence for each damaged archive before it."""
+    previous = Release.objects.filter(number__lt=release.number).first()
+    if previous is None or previous.is_pruned:
+        return []
+    slugs = release.collections.values("slug")
+    return damaged_archives(previous.collections.filter(slug__in=slugs))
 
 
 def changed_rows(tidy: Tidy, before: ZipFile, archive: ZipFile) -> dict[str, int]:

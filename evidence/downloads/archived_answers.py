@@ -57,6 +57,8 @@ COLUMNS = {
 }
 # A study's cells that follow from other tables have no path; they are read by their names.
 APPRAISED = "appraised"
+# What journals say of a study later, which every reader of its patients has to know.
+NOTICES = ("retraction", "retraction_date", "retraction_notice", "retraction_reason")
 SET_OF_INDICATIONS = "indication_set"
 COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "exact": lambda own, asked: own == asked,
@@ -178,8 +180,14 @@ class ArchivedTables:
         )
 
     def contents(self, headers: dict[str, list[str]]) -> dict[str, set[tuple]]:
-        """What the tables say of each patient, in the columns that other `headers` have too."""
+        """What the tables say of each patient, and of a retraction of their study, in the columns
+        that other `headers` have too.
+        """
         found = defaultdict(set)
+        notices = [name for name in NOTICES if name in headers[STUDIES]]
+        for slug, patient in self.patients.items():
+            study = self.studies.get(patient["study"], {})
+            found[slug].add((STUDIES, *(study.get(name, "") for name in notices)))
         for noun in OF_PATIENTS:
             if not headers[noun]:
                 continue

@@ -116,6 +116,16 @@ def ris_type(study: Study) -> str:
     return "JOUR" if study.design in ARTICLES and study.journal else "GEN"
 
 
+# “44(7)”: sources print volume and issue together, and managers of references keep them apart.
+VOLUME_AND_ISSUE = re.compile(r"([\w. -]+?)\s*\(([\w. /–-]+)\)")
+
+
+def volume_and_issue(text: str) -> tuple[str, str]:
+    """“44” and “7” of “44(7)”; what is not written so is a volume."""
+    match = VOLUME_AND_ISSUE.fullmatch(text.strip())
+    return (match[1], match[2]) if match else (text, "")
+
+
 def single_line(text: str) -> str:
     """A value on one line: a line break would begin a new field."""
     return " ".join(str(text).split())
@@ -140,11 +150,13 @@ def ris_record(study: Study, remark: str = "") -> str:
     fields = [("TY", ris_type(study)), ("ID", study.slug)]
     fields += [("AU", ris_name(author)) for author in authors.names]
     first, _, last = study.pages.partition("-")
+    volume, issue = volume_and_issue(study.volume)
     fields += [
         ("TI", study.title),
         ("T2", study.journal),
         ("PY", study.year),
-        ("VL", study.volume),
+        ("VL", volume),
+        ("IS", issue),
         ("SP", first),
         ("EP", last),
         ("DO", study.doi),
@@ -200,12 +212,14 @@ def bibtex_entry(study: Study, remark: str = "") -> str:
     authors = authors_of(study)
     names = [bibtex_name(author) for author in authors.names]
     names += ["others"] if names and authors.others else []
+    volume, issue = volume_and_issue(study.volume)
     fields = [
         ("author", " and ".join(names)),
         ("title", f"{{{escape_bibtex(study.title)}}}" if study.title else ""),
         ("booktitle" if kind == "inproceedings" else "journal", escape_bibtex(study.journal)),
         ("year", study.year),
-        ("volume", escape_bibtex(study.volume)),
+        ("volume", escape_bibtex(volume)),
+        ("number", escape_bibtex(issue)),
         ("pages", escape_bibtex(study.pages).replace("-", "--")),
         ("doi", escaped_identifier(study.doi)),
         ("url", escaped_identifier(study.link)),

@@ -14,8 +14,15 @@ from ..models import Release, ReleasedCollection
 from ..questions.form_fields import truncate_text
 from ..tables import TIDY, Tidy
 from ..tables.column import BATCH, batched
-from .archives import header_of, opened_archive, rows_of
-from .rows import BYTE_ORDER_MARK, MISSING, CsvLines, evidence_kind
+from .archives import DamagedArchive, check_archive, header_of, opened_archive, rows_of
+from .rows import (
+    BYTE_ORDER_MARK,
+    MISSING,
+    CsvLines,
+    escape_formula,
+    evidence_kind,
+    unescape_formula,
+)
 
 ADDED, CHANGED, REMOVED = CHANGES = ("added", "changed", "removed")
 # the same in every row of a file, or following from the study's own row: no change of a record
@@ -87,7 +94,7 @@ _lock = Lock()
 def compare_archives(older: ReleasedCollection, newer: ReleasedCollection) -> Compared:
     """All differences of a collection between two releases, by table, record and column.
 
-    Raises CannotCompare where an archive is too large, or too much differs to be listed.
+    Raises CannotCompare where an archive is too large or damaged, or too much differs to be listed.
     """
     for released in (older, newer):
         if released.release.is_pruned:
@@ -101,6 +108,11 @@ def compare_archives(older: ReleasedCollection, newer: ReleasedCollection) -> Co
             f"The archives of {newer.slug} are too large to be compared here. Both can be fetched "
             "at /releases/."
         )
+    for released in (older, newer):
+        try:
+            check_archive(released)
+        except DamagedArchive as error:
+            raise CannotCompare(str(error)) from None
     differences: list[Difference] = []
     left_out: list[tuple[str, str]] = []
     with opened_archive(older) as before, opened_archive(newer) as after:
@@ -175,7 +187,9 @@ def table_differences(
                 value if change == CHANGED or value not in UNKNOWN else ""
                 for value in (was, became)
             ]
-            yield Difference(slug, tidy.noun, study, named, change, name, *known)
+            yield Difference(
+                slug, tidy.noun, study, named, change, name, *map(unescape_formula, known)
+            )
 
 
 def studies_of_patients(archive: ZipFile) -> dict[str, str]:
@@ -289,9 +303,7 @@ def compare_releases(asked: AskedDifferences) -> AskedDifferences:
 
 
 def differences_csv(asked: AskedDifferences) -> Iterator[str]:
-    """The differences as the text of a CSV file, header first. Cells are those of the archives, in
-    which no text is a formula.
-    """
+    """The differences as the text of a CSV file, header first. No text is a formula."""
     lines = CsvLines()
     kinds = {each.slug: evidence_kind(each) for each in asked.collections}
     yield BYTE_ORDER_MARK + lines.as_text([HEADER])
@@ -307,8 +319,8 @@ def differences_csv(asked: AskedDifferences) -> Iterator[str]:
                 each.record,
                 each.change,
                 each.field,
-                each.before,
-                each.after,
+                escape_formula(each.before),
+                escape_formula(each.after),
             )
             for each in batch
         )

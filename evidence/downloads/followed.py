@@ -14,7 +14,7 @@ from django.db.models import Exists, OuterRef
 from ..models import ArchivePart, Release, ReleasedCollection
 from ..questions.question import Question
 from .archived_answers import ArchivedTables, NotInArchive, tree_of_today
-from .archives import opened_archive
+from .archives import DamagedArchive, opened_archive
 
 COMPARED = 12  # releases: the latest that hold the collection
 # bytes of the tables of an archive that is asked while somebody waits; a larger one is passed over
@@ -144,10 +144,13 @@ def archived_tables(released: ReleasedCollection) -> ArchivedTables:
     with _lock:
         if released.sha256 in _tables:
             return _tables[released.sha256]
-    with opened_archive(released) as archive:
-        size = sum(entry.file_size for entry in archive.infolist())
-        check_size(size)
-        tables = ArchivedTables(archive, size)
+    try:
+        with opened_archive(released) as archive:
+            size = sum(entry.file_size for entry in archive.infolist())
+            check_size(size)
+            tables = ArchivedTables(archive, size)
+    except DamagedArchive:
+        raise NotInArchive("its archive is damaged") from None
     with _lock:
         _tables[released.sha256] = tables
     return tables

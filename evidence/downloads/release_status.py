@@ -1,6 +1,7 @@
 """Which release the data are of, and what an address that names a release may expect."""
 
 import json
+import logging
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -18,12 +19,13 @@ from ..models.consistency import (
     current_version,
     past_state,
 )
-from ..models.past_state import MAX_PATIENTS, CannotAnswer, PastState, opened
+from ..models.past_state import MAX_PATIENTS, CannotAnswer, Damaged, PastState, opened
 from ..questions.filters import FILTERS
 from ..questions.question import Question
 from ..questions.vocabulary import unit_of
 from ..tables import TIDY, Table, read_batches
 
+logger = logging.getLogger(__name__)
 # patients up to which contents are compared; beyond, an edit alone counts as a change
 MAX_COMPARED_PATIENTS = 20_000
 
@@ -72,6 +74,9 @@ class ReleaseStatus:
         return f"-release-{self.release.number}" if self.is_released else f"-data-{self.current}"
 
     def as_json(self) -> dict:
+        """For programs. Of a release itself without the data version, which counts the edits of
+        one database: its answer is the same in every copy.
+        """
         status = {
             "release": self.release and self.release.number,
             "changed_since": self.has_changed,
@@ -81,7 +86,7 @@ class ReleaseStatus:
                 "released_at": self.release.released_at.isoformat(),
                 "content_hash": self.release.content_hash,
             }
-        return status | {"data_version": self.current}
+        return status if past_state() else status | {"data_version": self.current}
 
     def as_lasting_json(self) -> dict:
         """The same for a file that is alike in every copy of a release: without the data version,
@@ -89,7 +94,7 @@ class ReleaseStatus:
         """
         status = self.as_json()
         if self.is_released:
-            del status["data_version"]
+            status.pop("data_version", None)
             status["identifier"] = self.release.identifier
         return status
 
@@ -171,7 +176,7 @@ class RequestedRelease:
     release: Release | None = None
     has_changed: bool = False
     problem: str = ""
-    reason: str = ""  # why the release itself cannot answer, where it does not
+    reason: str = ""  # why the release itself cannot be asked; empty where it can
 
     @property
     def is_past(self) -> bool:
@@ -184,12 +189,17 @@ class RequestedRelease:
         return f"/releases/#release-{self.release.number}"
 
     @property
+    def why(self) -> str:
+        """Why the release did not answer, as the end of a sentence."""
+        return self.reason or NOT_AT_HAND
+
+    @property
     def changed_text(self) -> str:
         """Why an exact answer cannot be given, for whoever asked for one."""
         date = f"{self.release.released_at:%-d %B %Y}"
         return (
             f"The data have changed since release {self.release.number} of {date}, and it cannot "
-            f"be asked: {self.reason}. What there is of that release is at {self.archive}; without "
+            f"be asked: {self.why}. What there is of that release is at {self.archive}; without "
             "“release” this address gives the data of today."
         )
 
@@ -198,13 +208,19 @@ def requested_release(data: QueryDict, collection: Collection) -> RequestedRelea
     """What an address that names a release, such as `release=1`, can expect of today's data; None
     if it names none.
     """
-    number = requested_number(data)
-    return find_requested_release(number, collection) if number else None
+    numbers = set(filter(None, data.getlist("release")))
+    if len(numbers) > 1:  # nobody could know which one is meant
+        return RequestedRelease(problem="“release” is given more than once.")
+    return find_requested_release(numbers.pop(), collection) if numbers else None
 
 
 def requested_number(data: QueryDict) -> str:
     """What an address names a release by; empty where it names none."""
     return next(filter(None, data.getlist("release")), "")
+
+
+# Of a release that could not be asked when the request came, and can be now.
+NOT_AT_HAND = "it was not at hand a moment ago; ask again"
 
 
 def find_requested_release(text: str, collection: Collection) -> RequestedRelease:
@@ -236,7 +252,7 @@ def records_of(number: int) -> ReleasedRecords | None:
 
 def past_state_of(text: str, collection: Collection) -> PastState | None:
     """The state of the release of this number, if it holds the collection and can be asked. Raises
-    Busy.
+    Busy, and Damaged where its records are not those it was made of.
     """
     release = release_named(text)
     if release is None or collection.slug not in released_states(release.number):
@@ -246,6 +262,9 @@ def past_state_of(text: str, collection: Collection) -> PastState | None:
         return None
     try:
         return opened(records)
+    except Damaged as error:
+        logger.error("Release %s cannot be asked: %s", release.number, error)
+        raise
     except CannotAnswer as error:
         refused[records.sha256] = str(error)
         return None
@@ -256,14 +275,14 @@ refused: dict[str, str] = {}
 
 
 def why_not_asked(release: Release) -> str:
-    """Why a release cannot be asked, as the end of a sentence."""
+    """Why a release cannot be asked, as the end of a sentence; empty where it can."""
     if release.is_pruned:
         return (
             f"its archive was removed on {release.pruned_at:%-d %B %Y} ({release.pruned_because})"
         )
     records = records_of(release.number)
     if records is not None:
-        return refused.get(records.sha256, "its records are of another collection")
+        return refused.get(records.sha256, "")
     patients = sum(state.patients for state in released_states(release.number).values())
     if patients > MAX_PATIENTS:
         return f"it has more than {MAX_PATIENTS:,} patients"
@@ -313,7 +332,7 @@ def since_released(state: PastState, collection: Collection) -> SinceReleased:
             ),
         )
 
-    return cached_per_version(("since", state.name), collection, compare)
+    return cached_per_version(("since", state.sha256), collection, compare)
 
 
 def retracted_slugs(collection: Collection) -> list[str]:

@@ -70,6 +70,14 @@ def escape_formula(value: str) -> str:
     return value
 
 
+def unescape_formula(value: str) -> str:
+    """The text that `escape_formula` was given."""
+    head, *cells = value.split(";")
+    plain = [cell.removeprefix("'") if could_be_formula(cell.strip()) else cell for cell in cells]
+    value = ";".join([head, *plain])
+    return value.removeprefix("'") if could_be_formula(value) else value
+
+
 def could_be_formula(value: str) -> bool:
     """Whether a spreadsheet could take this text for a formula or a command."""
     if NUMBER.fullmatch(value):

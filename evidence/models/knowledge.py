@@ -14,7 +14,16 @@ from django.db.models import Exists, OuterRef, Q
 
 from .adverse_event import AdverseEvent
 from .base import COMPLETENESS
-from .choices import Ascertainment, ListCompleteness, Presence, Response, Sex, Subset, YesNo
+from .choices import (
+    Ascertainment,
+    Design,
+    ListCompleteness,
+    Presence,
+    Response,
+    Sex,
+    Subset,
+    YesNo,
+)
 from .outcome import Outcome
 from .patient import Patient, PatientAutoantibody, PatientManifestation
 from .reference import AdverseEventCategory, Autoantibody, Indication, Manifestation, Therapy
@@ -340,5 +349,10 @@ ATTRIBUTES = {
         "Year of publication",
         field_condition(patient__study__year__isnull=False),
         "the year of publication is",
+    ),
+    "design": Attribute(
+        "Study design",
+        ~field_condition(patient__study__design=Design.UNKNOWN),
+        "the design of their study is",
     ),
 }

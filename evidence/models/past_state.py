@@ -8,19 +8,22 @@ same models, filters, counts and pages answer, and none of them knows of it.
 
 import json
 import sqlite3
+import weakref
 import zlib
-from collections.abc import Iterable, Iterator
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import sha256
 from threading import Lock
 from typing import Any
-from uuid import NAMESPACE_URL, uuid5
+from uuid import NAMESPACE_URL, uuid4, uuid5
 
-from cachetools import LRUCache
+from cachetools import TTLCache
 from django.apps import apps
 from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db import DEFAULT_DB_ALIAS, connections, models
+from django.db import DEFAULT_DB_ALIAS, DataError, IntegrityError, connections, models
 from django.db.backends.sqlite3.base import DatabaseWrapper
 from django.db.models import Q
 
@@ -34,7 +37,15 @@ FORMAT = 1
 # second of the request that asks first.
 MAX_PATIENTS = 20_000
 MAX_BYTES = 256 << 20  # of the rows as text, unpacked
-MAX_OPEN = 3  # releases a process keeps open; the one asked for longest ago is closed
+# Releases a process keeps open, and bytes of them in memory; beyond either, the one asked for
+# longest ago is let go, which closes it as soon as nobody reads it. The latest stays, whatever its
+# size.
+MAX_OPEN = 12
+OPEN_BYTES = 96 << 20
+# The same of all a process has in memory, those that were let go and are still read included;
+# beyond, whoever asks for one more is told to come again.
+MAX_READ = 24
+READ_BYTES = 384 << 20
 WAIT = 20  # seconds a request waits for another that opens one
 ROWS_PER_LINE = 2_000
 # Not of the evidence, or of nobody but curators: what readers see asks none of them.
@@ -62,8 +73,16 @@ class CannotAnswer(ValueError):
     """Why a release cannot be asked, for a reader."""
 
 
+class Damaged(CannotAnswer):
+    """The records of a release are not those that were kept."""
+
+    def __init__(self, records: ReleasedRecords):
+        super().__init__("its records are damaged: their SHA-256 is not the one of the release")
+        self.release = records.release
+
+
 class Busy(Exception):
-    """Another request is opening a release, and takes too long."""
+    """Another request is opening a release, and takes too long; or too many are being read."""
 
 
 class ExactEncoder(DjangoJSONEncoder):
@@ -150,22 +169,37 @@ def written(line: dict) -> bytes:
 class PastState:
     """The database of a release, in memory: shared by the threads of a process, never changed.
 
+    Whoever has a reference to it uses it, and it is closed when nobody has one any more: so none
+    is ever closed under a reader, not even between being opened and being asked first. Its name is
+    its own, so one that is made anew has nothing to do with one that is still being read.
+
     `served` and `sizes` are what the engine that counts in memory keeps of it.
     """
 
     def __init__(self, records: ReleasedRecords):
         self.number = records.release.number
         self.released_at = records.release.released_at
+        self.content_hash = records.release.content_hash
         self.served: dict = {}
         self.sizes: dict = {}
-        self.name = f"file:release-{records.sha256}?mode=memory&cache=shared"
+        self.sha256 = records.sha256
+        self.name = f"file:release-{uuid4().hex}?mode=memory&cache=shared"
         # While one connection is open there is the database; that of a thread is closed after use.
         self.anchor = sqlite3.connect(self.name, uri=True, check_same_thread=False)
+        self.closing = weakref.finalize(self, self.anchor.close)
         try:
             self.fill(records)
+            self.size = self.bytes_used()
         except BaseException:
-            self.anchor.close()
+            self.closing()
             raise
+
+    def bytes_used(self) -> int:
+        """Bytes of the database."""
+        (pages,), (of_one,) = (
+            self.anchor.execute(f"PRAGMA {name}").fetchone() for name in ("page_count", "page_size")
+        )
+        return pages * of_one
 
     def connect(self, *, writing: bool = False) -> DatabaseWrapper:
         """A connection to it."""
@@ -216,7 +250,11 @@ class PastState:
     # Filling
 
     def fill(self, records: ReleasedRecords) -> None:
-        """Makes the tables as this version of Casebook has them, and writes the rows."""
+        """Makes the tables as this version of Casebook has them, and writes the rows.
+
+        Raises Damaged before any is read, and CannotAnswer where this version cannot keep them.
+        """
+        check_records(records)
         lines = read_lines(records)
         if next(lines)["format"] != FORMAT:
             raise CannotAnswer("its records are kept in a form this version does not read")
@@ -228,6 +266,8 @@ class PastState:
             with session.entered():
                 self.write(session.connection, tables, content)
                 self.name_version(records)
+        except (DataError, IntegrityError, ValidationError) as error:
+            raise CannotAnswer("this version of Casebook cannot keep its records") from error
         finally:
             session.close()
 
@@ -324,44 +364,89 @@ def check_columns(content: list[dict], tables: dict[str, type[models.Model]]) ->
             )
 
 
+def check_records(records: ReleasedRecords) -> None:
+    """Raises Damaged where the rows are not, byte for byte, those that were kept."""
+    digest, size = sha256(), 0
+    try:
+        for text in unpacked(records):
+            digest.update(text)
+            size += len(text)
+            if size > records.size:
+                raise Damaged(records)
+    except zlib.error:
+        raise Damaged(records) from None
+    if (size, digest.hexdigest()) != (records.size, records.sha256):
+        raise Damaged(records)
+
+
+def unpacked(records: ReleasedRecords) -> Iterator[bytes]:
+    """The rows as text, a piece at a time."""
+    unpacker = zlib.decompressobj()
+    for piece in records.pieces():
+        yield unpacker.decompress(piece)
+    yield unpacker.flush()
+
+
 def read_lines(records: ReleasedRecords) -> Iterator[dict]:
     """The lines as they were written. Raises CannotAnswer for more than is answered from."""
-    unpacker, rest, read = zlib.decompressobj(), b"", 0
-    for piece in [*records.pieces(), None]:
-        text = unpacker.flush() if piece is None else unpacker.decompress(piece)
-        read += len(text)
-        if read > MAX_BYTES:
-            raise CannotAnswer("it is too large")
+    if records.size > MAX_BYTES:
+        raise CannotAnswer("it is too large")
+    rest = b""
+    for text in unpacked(records):
         *lines, rest = (rest + text).split(b"\n")
         yield from map(json.loads, lines)
 
 
-_open: LRUCache[str, PastState] = LRUCache(MAX_OPEN)
+_kept: OrderedDict[str, PastState] = OrderedDict()  # the one asked for longest ago first
+_read: weakref.WeakValueDictionary[str, PastState] = weakref.WeakValueDictionary()
 _opening = Lock()
+# Those found damaged, for as long as whoever asks again is told so without another look.
+_damaged: TTLCache[str, bool] = TTLCache(100, 60)
 
 
 def opened(records: ReleasedRecords) -> PastState:
-    """The release's database, made by the request that asks for it first.
+    """The release's database, made by the request that asks for it first, and open as long as
+    whoever asked keeps it.
 
-    Raises CannotAnswer where it cannot be made, and Busy where another one takes too long.
+    Raises CannotAnswer where it cannot be made, Damaged among them, and Busy where another one
+    takes too long or too many are being read.
     """
     if not _opening.acquire(timeout=WAIT):
         raise Busy
     try:
-        state = _open.get(records.sha256)
+        state = _read.get(records.sha256)
         if state is None:
-            state = PastState(records)
-            while len(_open) >= MAX_OPEN:
-                _, oldest = _open.popitem()
-                oldest.anchor.close()
-            _open[records.sha256] = state
+            while _kept and has_more(_read, MAX_READ - 1, READ_BYTES):
+                _kept.popitem(last=False)
+            if has_more(_read, MAX_READ - 1, READ_BYTES):
+                raise Busy
+            if records.sha256 in _damaged:
+                raise Damaged(records)
+            try:
+                _read[records.sha256] = state = PastState(records)
+            except Damaged:
+                _damaged[records.sha256] = True
+                raise
+        _kept[records.sha256] = state
+        _kept.move_to_end(records.sha256)
+        while len(_kept) > 1 and has_more(_kept, MAX_OPEN, OPEN_BYTES):
+            _kept.popitem(last=False)
         return state
     finally:
         _opening.release()
 
 
+def has_more(states: Mapping[str, PastState], number: int, size: int) -> bool:
+    """Whether these are more than a number of releases, or more than so many bytes."""
+    held = list(states.values())
+    return len(held) > number or sum(state.size for state in held) > size
+
+
 def close_all() -> None:
-    """Closes what is open."""
+    """Keeps no release open any more: each is closed when nobody reads it, and made anew, from
+    records looked at anew, for whoever asks next.
+    """
     with _opening:
-        while _open:
-            _open.popitem()[1].anchor.close()
+        _kept.clear()
+        _read.clear()
+        _damaged.clear()

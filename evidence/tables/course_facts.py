@@ -163,16 +163,19 @@ def event_facts(stated: str, events: Rows) -> Facts:
     if stated != Ascertainment.EXPLICITLY_NONE and not events:
         return {}
     serious = Counter(event["serious"] for event in events)
+    led_to_stop = Counter(event["led_to_stop"] for event in events)
     grades = [event["grade"] for event in events if event["grade"] is not None]
     by_category = Counter((event["category__code"], event["serious"]) for event in events)
     any_serious = YesNo.YES if serious[YesNo.YES] else YesNo.NO
     return {
         "events": len(events),
-        "events_serious": serious[YesNo.YES],
-        "events_not_serious": serious[YesNo.NO],
+        "events_serious": number_of(serious[YesNo.YES], serious[YesNo.UNKNOWN]),
+        "events_not_serious": number_of(serious[YesNo.NO], serious[YesNo.UNKNOWN]),
         "events_graded": len(grades),
-        "events_grade_3_or_more": sum(grade >= SEVERE for grade in grades),
-        "events_led_to_stop": sum(event["led_to_stop"] == YesNo.YES for event in events),
+        "events_grade_3_or_more": number_of(
+            sum(grade >= SEVERE for grade in grades), len(events) - len(grades)
+        ),
+        "events_led_to_stop": number_of(led_to_stop[YesNo.YES], led_to_stop[YesNo.UNKNOWN]),
         "events_by_category": [
             f"{category}:{whether}:{count}"
             for (category, whether), count in sorted(by_category.items())
@@ -181,6 +184,13 @@ def event_facts(stated: str, events: Rows) -> Facts:
         if any_serious == YesNo.NO and serious[YesNo.UNKNOWN]
         else any_serious.value,
     }
+
+
+def number_of(known: int, unknown: int) -> int | None:
+    """How many events are said to be of a kind. Nothing where none is, while of some (`unknown`) it
+    is not said: that is no zero.
+    """
+    return known if known or not unknown else None
 
 
 def last_month(duration: Decimal | None, outcomes: Rows, events: Rows) -> Decimal | None:

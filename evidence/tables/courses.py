@@ -98,13 +98,19 @@ def domain_columns(domain: Domain) -> list[Column]:
     ]
 
 
-def count_of_events(name: str, label: str, which: str) -> Column:
-    """A number of events; 0 where there are none of the kind among those listed."""
+AT_LEAST = (
+    " Empty too if none is said to be so and of some it is not said; where some are, there may be "
+    "more among those of which it is not said."
+)
+
+
+def count_of_events(name: str, label: str, which: str, least: str = "") -> Column:
+    """A number of events. `least` says when it is the least there can be."""
     return number(
         name,
         label,
         f"How many {which}. 0 if the source says that no event occurred; empty if no event is "
-        "listed and it does not say so.",
+        f"listed and it does not say so.{least}",
         LISTED,
         whole=True,
     )
@@ -204,18 +210,27 @@ COURSES = Table(
         *(column for domain in Domain for column in domain_columns(domain)),
         *map(from_treatments, ("adverse_events", "adverse_event_categories_completeness")),
         count_of_events("events", "Events", "adverse events are listed"),
-        count_of_events("events_serious", "Serious events", "of them are said to be serious"),
         count_of_events(
-            "events_not_serious", "Events not serious", "of them are said not to be serious"
+            "events_serious", "Serious events", "of them are said to be serious", AT_LEAST
+        ),
+        count_of_events(
+            "events_not_serious",
+            "Events not serious",
+            "of them are said not to be serious",
+            AT_LEAST,
         ),
         count_of_events("events_graded", "Graded events", "of them have a CTCAE grade"),
         count_of_events(
-            "events_grade_3_or_more", "Events of grade 3 or more", "of them have a grade of 3 to 5"
+            "events_grade_3_or_more",
+            "Events of grade 3 or more",
+            "of them have a grade of 3 to 5",
+            AT_LEAST,
         ),
         count_of_events(
             "events_led_to_stop",
             "Events that led to stopping",
             "of them are said to have led to stopping the JAK inhibitor",
+            AT_LEAST,
         ),
         Column(
             "events_by_category",
@@ -245,7 +260,8 @@ COURSES = Table(
             whether_counted,
             "Whether the course is in the N of serious adverse events: not where it is not known "
             "whether an event was serious, and not where none occurred but its study says of none "
-            "of its events whether they were serious.",
+            "of its events whether they were serious. If of no event of the courses in view it is "
+            "said whether it was serious, take no course at all, as the pages do.",
             labels=YES_NO,
             unknown=YesNo.UNKNOWN,
         ),

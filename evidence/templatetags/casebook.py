@@ -25,7 +25,7 @@ from ..downloads.release_status import (
 from ..downloads.release_status import latest_release as find_latest_release
 from ..models import Collection, DataVersion, Provenance, Release, Review, Study, consistency
 from ..models.choices import Response
-from ..models.consistency import current_version, stale_version
+from ..models.consistency import current_version, past_state, stale_version
 from ..summaries.shares import group_digits, pluralize, unit_of
 
 register = template.Library()
@@ -41,6 +41,12 @@ def all_collections() -> list[Collection]:
 def data_version() -> DataVersion:
     """The version of the data this page was made from."""
     return current_version()
+
+
+@register.simple_tag
+def of_release() -> bool:
+    """Whether a release itself answers, instead of today's data."""
+    return consistency.past_state() is not None
 
 
 @register.simple_tag
@@ -106,8 +112,10 @@ def canonical_address(context) -> str:
     """The one whole address of what this page shows: its question in its own spelling, without
     words that only arrange it.
     """
-    request, parsed = context["request"], context.get("parsed")
-    query = parsed.question.query() if parsed is not None and parsed.question else ""
+    request, parsed, state = context["request"], context.get("parsed"), past_state()
+    pinned = {"release": str(state.number)} if state else {}
+    asked = parsed.question if parsed is not None else None
+    query = asked.query(**pinned) if asked else urlencode(pinned)
     return request.build_absolute_uri(f"{request.path}?{query}" if query else request.path)
 
 

@@ -239,7 +239,7 @@ def refuse_file(problems: list[str], requested: RequestedRelease | None) -> Http
     names (409).
     """
     if requested and requested.problem:
-        problems = [*problems, requested.problem]
+        problems = list(dict.fromkeys([*problems, requested.problem]))
     if problems:
         return problems_as_text(problems)
     return (

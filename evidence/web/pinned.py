@@ -4,16 +4,13 @@ Whatever stands behind the address does the answering, unchanged, so the same qu
 bytes whenever it is asked: when the release was the latest, and when five more have followed.
 """
 
-import re
-
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import Resolver404, ResolverMatch, resolve
 
 from ..downloads.release_status import past_state_of, since_released
 from ..models import Patient, Study
-from ..models.consistency import past_state
-from ..models.past_state import Busy, PastState
+from ..models.past_state import Busy, Damaged, PastState
 from ..problems import is_for_programs, problem_response
 from ..questions.parsing import get_collection
 from ..questions.request_checks import problems_as_text
@@ -42,6 +39,8 @@ def pinned_middleware(get_response):
             state = state_asked_for(request)
         except Busy:
             return busy_response(request)
+        except Damaged as error:
+            return damaged_response(request, error)
         except (OperationalError, InterfaceError) as error:
             # the answer to it is given where every other is made, and is none of today's data
             state, request.could_not_read = None, error
@@ -51,43 +50,6 @@ def pinned_middleware(get_response):
             response = get_response(request)
         if response.streaming:
             response.streaming_content = state.pieces(response.streaming_content)
-        return response
-
-    return middleware
-
-
-# An address of a collection, in a link. Whatever leads to today's data says so before it.
-LINK = re.compile(r"<a\b[^>]*?\shref=[\"']?(/[^/\"'\s>#?]+/[^\"'\s>#]*)")
-TODAY = 'rel="latest-version"'
-WITHOUT_RELEASE = ("/suggest/", "release=", ".atom")
-
-
-def link_middleware(get_response):
-    """Lets links of a page of a release lead to the same release, so that a reader who follows them
-    does not come back to today's data unawares. It stands innermost, before pages are compressed.
-    """
-
-    def middleware(request: HttpRequest) -> HttpResponse:
-        response, state = get_response(request), past_state()
-        if (
-            state is None
-            or response.streaming
-            or not response.headers.get("Content-Type", "").startswith("text/html")
-        ):
-            return response
-        start = f"/{request.resolver_match.kwargs['collection']}/"
-
-        def keep_release(match: re.Match) -> str:
-            link, address = match[0], match[1]
-            if (
-                not address.startswith(start)
-                or TODAY in link
-                or any(word in address for word in WITHOUT_RELEASE)
-            ):
-                return link
-            return f"{link}{'&amp;' if '?' in address else '?'}release={state.number}"
-
-        response.content = LINK.sub(keep_release, response.content.decode())
         return response
 
     return middleware
@@ -120,9 +82,28 @@ def is_withdrawn(match: ResolverMatch, collection) -> bool:
 
 
 def busy_response(request: HttpRequest) -> HttpResponse:
-    again = {"Retry-After": "30"}
+    return refusal(request, BUSY, 503, {"Retry-After": "30"})
+
+
+def damaged_response(request: HttpRequest, error: Damaged) -> HttpResponse:
+    number = error.release.number
+    return refusal(
+        request,
+        f"Release {number} cannot be asked: {error}. They have to be restored from a backup. What "
+        f"there is of that release is at /releases/#release-{number}; without “release” this "
+        "address gives the data of today.",
+        409,
+    )
+
+
+def refusal(
+    request: HttpRequest, why: str, status: int, headers: dict[str, str] | None = None
+) -> HttpResponse:
+    """Why a release does not answer, to a program or a reader; nobody keeps it."""
     if is_for_programs(request):
-        return problem_response(503, BUSY, headers=again)
-    response = problems_as_text([BUSY], 503)
-    response.headers["Retry-After"] = again["Retry-After"]
+        response = problem_response(status, why)
+    else:
+        response = problems_as_text([why], status)
+    for name, value in ((headers or {}) | {"Cache-Control": "no-store"}).items():
+        response.headers[name] = value
     return response

@@ -18,6 +18,7 @@ from django.utils.http import parse_etags
 from django.views.decorators.http import require_safe
 
 from ..downloads import attachment_header, file_stem
+from ..downloads.archives import DamagedArchive, check_archive
 from ..downloads.differences import (
     FILTERS,
     WORDS,
@@ -47,7 +48,7 @@ def releases_page(request: HttpRequest) -> HttpResponse:
 @accept_params(file=True)
 def release_file(request: HttpRequest, number: int, slug: str) -> HttpResponse:
     """One collection of a release, as it was, piece by piece: all of it, or the range of bytes that
-    is asked for (RFC 9110, section 14).
+    is asked for (RFC 9110, section 14). Of a damaged archive nothing is sent.
     """
     released = get_object_or_404(
         ReleasedCollection.objects.select_related("release"), release__number=number, slug=slug
@@ -60,8 +61,12 @@ def release_file(request: HttpRequest, number: int, slug: str) -> HttpResponse:
         )
     tag = f'"{released.sha256}"'
     lasting = {"ETag": tag, "Cache-Control": "no-cache", "Accept-Ranges": "bytes"}
-    if tag in parse_etags(request.headers.get("If-None-Match", "")):
+    if is_known_to_reader(request, tag):
         return HttpResponseNotModified(headers=lasting)
+    try:
+        check_archive(released)
+    except DamagedArchive as error:
+        return problems_as_text([str(error)], 503)
     headers = lasting | attachment_header(f"{file_stem(released)}-release-{number}.zip", released)
     span = asked_range(request, released.size, tag)
     if span is None:
@@ -83,7 +88,17 @@ def release_file(request: HttpRequest, number: int, slug: str) -> HttpResponse:
     )
 
 
-RANGE = re.compile(r"bytes=(?:([0-9]{1,18})-([0-9]{1,18})?|-([0-9]{1,18}))")
+def is_known_to_reader(request: HttpRequest, tag: str) -> bool:
+    """Whether a reader has the file already (RFC 9110, section 13.1.2). A front that compresses
+    makes a tag a weak one.
+    """
+    known = parse_etags(request.headers.get("If-None-Match", ""))
+    return "*" in known or tag in {each.removeprefix("W/") for each in known}
+
+
+RANGE = re.compile(
+    r"bytes=(?:([0-9]{1,18})-([0-9]{1,18})?|-([0-9]{1,18}))", re.IGNORECASE | re.ASCII
+)
 
 
 def asked_range(request: HttpRequest, size: int, tag: str) -> tuple[int, int] | tuple[()] | None:

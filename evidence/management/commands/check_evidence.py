@@ -2,18 +2,19 @@
 
 from django.core.management.base import BaseCommand
 
-from ...curation.integrity import RULES, integrity_issues
+from ...curation.integrity import RULES, damaged_releases, integrity_issues
 
 
 class Command(BaseCommand):
     help = (
         "Checks the rules that span several records, and that every figure a loaded "
-        "reconstruction stands for comes out as it did when a curator last looked. Exits with 1 "
-        "if anything is found."
+        "reconstruction stands for comes out as it did when a curator last looked; that archives "
+        "and records of releases are, byte for byte, what was kept. Exits with 1 if anything is "
+        "found."
     )
 
     def handle(self, **options):
-        issues = integrity_issues()
+        issues = [*integrity_issues(), *damaged_releases()]
         for issue in issues:
             self.stderr.write(f"  {issue}")
         if issues:
@@ -21,6 +22,7 @@ class Command(BaseCommand):
             raise SystemExit(1)
         self.stdout.write(
             self.style.SUCCESS(
-                f"{len(RULES)} rules and every reconstructed figure checked: no findings."
+                f"{len(RULES)} rules, every reconstructed figure and every release's archives and "
+                "records checked: no findings."
             )
         )

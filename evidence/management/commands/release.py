@@ -1,8 +1,9 @@
 """Makes a release of the evidence."""
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
 
-from ...curation.make_release import CannotRelease, make_release
+from ...curation.make_release import CannotRelease, make_release, not_compared
 from ...downloads.release_status import rows_in_words
 from ...models import Release
 
@@ -27,6 +28,8 @@ class Command(BaseCommand):
             release = make_release(notes)
         except CannotRelease as error:
             raise CommandError(f"No release was made. {error}") from None
+        except (DatabaseError, OSError) as error:  # a full disk, say; nothing of it is written
+            raise CommandError(f"No release was made. It could not be written: {error}.") from error
         if verbosity:
             self.stdout.write(
                 self.style.SUCCESS(f"Release {release.number} of {release.released_at:%-d %B %Y}.")
@@ -38,3 +41,5 @@ class Command(BaseCommand):
                 )
                 for line in released.changes_text:
                     self.stdout.write(f"    {line}")
+        for why in not_compared(release):
+            self.stderr.write(self.style.WARNING(f"  What changed was not counted. {why}"))

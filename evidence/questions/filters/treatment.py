@@ -213,7 +213,13 @@ class TreatmentFilter(django_filters.FilterSet):
         several=True,
     )
     study = AnyOf("Study", kind="study", path="patient__study__slug")
-    design = AnyOf("Study design", path="patient__study__design", choices=Design)
+    design = AnyOf(
+        "Study design",
+        path="patient__study__design",
+        choices=Design,
+        unknown=Design.UNKNOWN,
+        attribute="design",
+    )
     retraction = AnyOf(
         "Retraction", path="patient__study__retraction_status", choices=RetractionStatus
     )
