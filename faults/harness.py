@@ -1,0 +1,282 @@
+"""What every fault shares: databases made anew for each, a Casebook before them, readers, a
+curator, and the judgement of what came of it.
+"""
+
+import json
+import os
+import shutil
+import sqlite3
+import tempfile
+import threading
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import psycopg
+
+from .curator import Curator
+from .readers import COLD, PLAIN, WARM, Readers, ask
+from .servers import ROOT, Casebook, Cluster, Redis
+
+RESULTS = ROOT / "var" / "faults"
+SYNTHETIC = 6000  # patients: so many that files of them take a second or two
+RUN_OF_RIGHT = 12  # answers after which readers are taken to be well again
+SETTLED_WITHIN = 60  # seconds
+SQLITE, POSTGRESQL = "SQLite", "PostgreSQL, Redis"
+
+
+@dataclass
+class Result:
+    """One row of the table."""
+
+    fault: str
+    database: str
+    readers: dict[str, int] = field(default_factory=dict)  # answers of each kind
+    marked: int = 0  # of those that were right: said to be from before, or from the replica
+    longest: float = 0.0  # seconds, of any answer that was right
+    lost: str = ""
+    seconds: float | None = None  # to recover; None where nothing is waited for
+    remarks: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+class Home:
+    """Where faults run: a folder, and a database full of evidence to be copied for each fault."""
+
+    database = SQLITE
+
+    def __init__(self, folder: Path):
+        self.folder, self.number = folder, 0
+
+    def start(self) -> None:
+        self.template = self.folder / "template"
+        self.template.mkdir()
+        self.first = self.template / "casebook.sqlite3"
+        self.fill(Casebook(self.template, f"sqlite:///{self.first}"))
+        with sqlite3.connect(self.first) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def fill(self, casebook: Casebook) -> None:
+        """Makes the database that faults begin with."""
+        casebook.manage("prepare", "--verbosity", "0")
+        casebook.manage("generate_cohort", "--patients", str(SYNTHETIC), "--verbosity", "0")
+        casebook.python(Curator.ACCOUNTS)
+
+    def fresh(self, folder: Path) -> tuple[str, dict[str, str]]:
+        """The address of a copy, and further settings of a Casebook that uses it."""
+        file = folder / "casebook.sqlite3"
+        shutil.copy(self.first, file)
+        return f"sqlite:///{file}", {}
+
+    def empty(self, folder: Path) -> str:
+        """The address of a database without tables."""
+        return f"sqlite:///{folder / 'empty.sqlite3'}"
+
+    def stop(self) -> None:
+        pass
+
+
+class ServedHome(Home):
+    """The same with PostgreSQL and Redis."""
+
+    database = POSTGRESQL
+
+    def start(self) -> None:
+        (self.folder / "servers").mkdir()
+        self.cluster = Cluster(self.folder / "servers", "postgresql")
+        self.redis = Redis(self.folder)
+        self.cluster.initialize()
+        self.cluster.start()
+        self.redis.start()
+        self.cluster.execute("CREATE DATABASE template", "postgres")
+        self.fill(Casebook(self.folder, self.cluster.address_of("template")))
+
+    def fresh(self, folder: Path) -> tuple[str, dict[str, str]]:
+        self.number += 1
+        name = f"fault_{self.number}"
+        self.cluster.execute(f"CREATE DATABASE {name} TEMPLATE template", "postgres")
+        return self.cluster.address_of(name), {"REDIS_URL": self.redis.address}
+
+    def empty(self, folder: Path) -> str:
+        self.number += 1
+        self.cluster.execute(f"CREATE DATABASE empty_{self.number}", "postgres")
+        return self.cluster.address_of(f"empty_{self.number}")
+
+    def stop(self) -> None:
+        self.cluster.end()
+        self.redis.stop()
+
+
+class Case:
+    """One fault under way: its Casebook, and what is found."""
+
+    def __init__(self, home: Home, folder: Path, title: str):
+        self.home, self.folder = home, folder
+        self.result = Result(title, home.database)
+        self.rows = [self.result]
+        self.casebook: Casebook | None = None
+        self.readers: Readers | None = None
+        self.began = 0.0
+        self.marks: list[float] = []  # moments from which on nothing stood in the way
+
+    # What a fault says
+
+    def check(self, holds: object, otherwise: str) -> None:
+        """Notes a problem unless something holds."""
+        if not holds:
+            self.result.problems.append(otherwise)
+
+    def remark(self, text: str) -> None:
+        self.result.remarks.append(text)
+
+    def lost(self, text: str) -> None:
+        """What was compared, in words: shown under “lost”, after “nothing” where nothing was."""
+        self.result.lost = "; ".join(filter(None, (self.result.lost, text)))
+
+    def healed(self) -> None:
+        """From now on nothing stands in the way; what is counted are the seconds until readers are
+        answered again, the most of them where this is said several times.
+        """
+        self.marks.append(time.monotonic())
+
+    # What a fault uses
+
+    def serve(self, **variables: str) -> Casebook:
+        """A Casebook with a copy of the evidence, started; readers begin a moment later."""
+        address, more = self.home.fresh(self.folder)
+        self.casebook = Casebook(self.folder, address, **more, **variables)
+        self.casebook.start()
+        return self.casebook
+
+    def read(self) -> Readers:
+        """Lets readers begin. What is answered before is what is right."""
+        self.readers = Readers(self.casebook.port)
+        for wrong in self.readers.learn(WARM):
+            self.check(False, f"before the fault, {wrong}")
+        self.readers.start()
+        time.sleep(1.5)
+        self.began = time.monotonic()
+        return self.readers
+
+    def settle(self) -> None:
+        """Waits until readers are answered again, and judges what they got."""
+        readers, end = self.readers, time.monotonic() + SETTLED_WITHIN
+        while time.monotonic() < end:
+            time.sleep(0.25)
+            last = [one.outcome for one in readers.answers if one.at > self.marks[-1]]
+            if len(last) >= RUN_OF_RIGHT and set(last[-RUN_OF_RIGHT:]) == {"200"}:
+                break
+        else:
+            self.check(False, f"readers were not answered again within {SETTLED_WITHIN} s")
+        readers.stop()
+        for wrong in readers.learn(WARM + COLD):
+            self.check(False, f"afterwards, {wrong}")
+        self.judge()
+
+    def judge(self) -> None:
+        """Counts the answers. One that is neither right nor plainly none is a problem."""
+        counts: Counter[str] = Counter()
+        away = 0.0
+        for one in self.readers.answers:
+            if one.ended < self.began:
+                continue
+            is_right = one.outcome == "200" and one.digest in self.readers.right.get(
+                one.address, ()
+            )
+            kind = "right" if is_right else one.outcome
+            counts[kind] += 1
+            if is_right:
+                self.result.marked += one.marked
+                self.result.longest = max(self.result.longest, round(one.seconds, 2))
+                continue
+            mark = max((mark for mark in self.marks if mark < one.ended), default=one.ended)
+            away = max(away, one.ended - mark)
+            if one.outcome not in PLAIN:
+                self.check(False, f"a reader of {one.address} got a wrong answer ({one.outcome})")
+        self.result.readers = dict(counts)
+        self.result.seconds = round(away, 1)
+
+    def evidence_holds(self) -> None:
+        """check_evidence finds nothing, and what has to be locked to write is free."""
+        said = self.casebook.manage("check_evidence")
+        self.check("FAIL" not in said, f"check_evidence: {said[-300:]}")
+
+    def curator(self, name: str = "alice") -> Curator:
+        curator = Curator(self.casebook.port, name)
+        curator.log_in()
+        return curator
+
+    def compare(self, *curators: Curator) -> None:
+        """Holds what curators were told is saved against what is there."""
+        there = Curator.saved(self.casebook)
+        told = [text for curator in curators for text in curator.acknowledged]
+        missing = [text for text in told if text not in there]
+        self.check(not missing, f"acknowledged and not there: {missing[:5]}")
+        refused = sum(curator.refused for curator in curators)
+        self.lost(
+            f"{'nothing' if not missing else len(missing)}: of {len(told)} saves that were "
+            f"acknowledged {len(told) - len(missing)} are there ({refused} were not acknowledged)"
+        )
+
+
+@dataclass(frozen=True)
+class Fault:
+    name: str
+    act: Callable[[Case], None]
+    title: str
+    on: tuple[str, ...]
+    short: bool
+
+
+FAULTS: list[Fault] = []
+
+
+def fault(title: str, *, on: tuple[str, ...] = (SQLITE, POSTGRESQL), short: bool = False):
+    """Makes a function a fault that is tried on these databases, and in the short form too."""
+
+    def declared(act: Callable[[Case], None]):
+        FAULTS.append(Fault(act.__name__, act, title, on, short))
+        return act
+
+    return declared
+
+
+def run(home: Home, each: Fault) -> list[Result]:
+    """Tries one fault and keeps what came of it as a file."""
+    began = time.monotonic()
+    folder = Path(tempfile.mkdtemp(prefix=f"{each.name}-", dir=home.folder))
+    case = Case(home, folder, each.title)
+    print(f"{home.database}: {each.title}", flush=True)
+    try:
+        each.act(case)
+    except Exception:
+        case.check(False, traceback.format_exc()[-2500:])
+    finally:
+        if case.readers:
+            case.readers.over.set()
+        if case.casebook:
+            case.casebook.stop()
+            tell_errors(case)
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    name = f"{each.name}-{home.database.split(',')[0].lower()}.json"
+    (RESULTS / name).write_text(json.dumps([asdict(row) for row in case.rows], indent=1) + "\n")
+    for row in case.rows:
+        print(f"  {row.readers} {row.lost} recovered in {row.seconds} s", flush=True)
+        for text in (*row.remarks, *(f"PROBLEM {problem}" for problem in row.problems)):
+            print(f"  {text}", flush=True)
+    print(f"  took {time.monotonic() - began:.0f} s", flush=True)
+    return case.rows
+
+
+def tell_errors(case: Case) -> None:
+    """A traceback of ours in the log is a problem too: somebody got a 500, or nearly."""
+    log = case.casebook.log.read_text(errors="replace")
+    for text in ("Internal Server Error", "Traceback (most recent call last)"):
+        if text in log:
+            place = log.index(text)
+            case.result.remarks.append(f"log: {log[place : place + 1500]}")
+            break

@@ -1,0 +1,55 @@
+"""Processes that are killed: a worker, all of them, the server itself."""
+
+import time
+
+from .harness import Case, fault
+
+
+def saving(case: Case, curator, until: float) -> None:
+    """Lets a curator save until then."""
+    while time.monotonic() < until:
+        curator.save(patience=10)
+        time.sleep(0.1)
+
+
+@fault("a worker is killed while it answers (SIGKILL), five times", short=True)
+def worker_killed(case: Case) -> None:
+    case.serve()
+    curator = case.curator()
+    case.read()
+    for _ in range(5):
+        case.healed()
+        case.casebook.kill_workers(1)
+        saving(case, curator, time.monotonic() + 1.5)
+    case.settle()
+    case.compare(curator)
+    case.evidence_holds()
+
+
+@fault("all workers are killed at once, three times")
+def workers_killed(case: Case) -> None:
+    case.serve()
+    curator = case.curator()
+    case.read()
+    for _ in range(3):
+        case.healed()
+        case.casebook.kill_workers()
+        saving(case, curator, time.monotonic() + 2)
+    case.settle()
+    case.compare(curator)
+    case.evidence_holds()
+
+
+@fault("the server itself is killed, and started again as systemd does", short=True)
+def master_killed(case: Case) -> None:
+    case.serve()
+    curator = case.curator()
+    case.read()
+    saving(case, curator, time.monotonic() + 1)
+    case.healed()
+    case.casebook.kill_master()
+    case.casebook.start()
+    saving(case, curator, time.monotonic() + 2)
+    case.settle()
+    case.compare(curator)
+    case.evidence_holds()
