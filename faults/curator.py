@@ -4,6 +4,7 @@ import http.client
 import http.cookiejar
 import json
 import re
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -26,6 +27,8 @@ from django.contrib.auth import get_user_model
 for name in ("alice", "bob"):
     get_user_model().objects.create_superuser(name, password={PASSWORD!r})
 """
+    # what a save may get that is not kept: 0 stands for no answer, 409 for somebody else's value
+    PLAIN = ("0 T", "0 C", "0 R", "0 I", "0 B", "503", "409")
     SAVED = """
 import json
 from evidence.models import StudyVersion
@@ -38,9 +41,13 @@ print(json.dumps([text for text in texts if text]))
         self.base, self.name = f"http://127.0.0.1:{port}", name
         self.cookies = http.cookiejar.CookieJar()
         self.opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self.cookies))
-        self.acknowledged: list[str] = []
+        self.ledger: list[tuple[str, int, int]] = []  # remark, version it was based on, its own
         self.refused, self.number, self.version = 0, 0, 1
         self.answers: list[str] = []  # what saves that were not acknowledged got
+
+    @property
+    def acknowledged(self) -> list[str]:
+        return [text for text, _, _ in self.ledger]
 
     @staticmethod
     def saved(casebook) -> set[str]:
@@ -76,11 +83,18 @@ print(json.dumps([text for text in texts if text]))
         if not any("session" in cookie.name for cookie in self.cookies):
             raise RuntimeError(f"{self.name} cannot log in: {status} {page[:500]}")
 
+    def save_until(self, end: float, pause: float = 0.1) -> None:
+        """Saves without end, one remark after the other."""
+        while time.monotonic() < end:
+            self.save(patience=10)
+            time.sleep(pause)
+
     def save(self, text: str | None = None, patience: float = 30) -> int:
         """Enters a remark; the status of the answer, 409 where somebody else's stands there."""
         self.number += 1
         text = text or f"Remark {self.number} of {self.name}"
-        sent = {"cells": [[PATIENT, "notes", text]], "based_on": self.version}
+        based_on = self.version
+        sent = {"cells": [[PATIENT, "notes", text]], "based_on": based_on}
         status, answer = self.ask(f"{GRID}enter/", json.dumps(sent), patience)
         if status == 200:
             told = json.loads(answer)
@@ -88,7 +102,7 @@ print(json.dumps([text for text in texts if text]))
             if told["clashes"] or told["errors"]:
                 status = 409
         if status == 200:
-            self.acknowledged.append(text)
+            self.ledger.append((text, based_on, self.version))
         else:
             self.refused += 1
             self.answers.append(f"{status} {' '.join(answer.split())[:120]}")

@@ -3,23 +3,20 @@ curator, and the judgement of what came of it.
 """
 
 import json
-import os
+import re
 import shutil
 import sqlite3
 import tempfile
-import threading
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-import psycopg
-
 from .curator import Curator
-from .readers import COLD, PLAIN, WARM, Readers, ask
+from .readers import COLD, PLAIN, WARM, Readers
 from .servers import ROOT, Casebook, Cluster, Redis
 
 RESULTS = ROOT / "var" / "faults"
@@ -72,9 +69,19 @@ class Home:
         shutil.copy(self.first, file)
         return f"sqlite:///{file}", {}
 
+    def copied(self, address: str, folder: Path) -> str:
+        """The address of a copy of a database that nobody uses just now."""
+        self.number += 1
+        file = folder / f"copy-{self.number}.sqlite3"
+        source = sqlite3.connect(address.removeprefix("sqlite:///"))
+        with closing(source), closing(sqlite3.connect(file)) as target:
+            source.backup(target)
+        return f"sqlite:///{file}"
+
     def empty(self, folder: Path) -> str:
         """The address of a database without tables."""
-        return f"sqlite:///{folder / 'empty.sqlite3'}"
+        self.number += 1
+        return f"sqlite:///{folder / f'empty-{self.number}.sqlite3'}"
 
     def stop(self) -> None:
         pass
@@ -96,10 +103,14 @@ class ServedHome(Home):
         self.fill(Casebook(self.folder, self.cluster.address_of("template")))
 
     def fresh(self, folder: Path) -> tuple[str, dict[str, str]]:
+        address = self.copied(self.cluster.address_of("template"), folder)
+        return address, {"REDIS_URL": self.redis.address}
+
+    def copied(self, address: str, folder: Path) -> str:
         self.number += 1
-        name = f"fault_{self.number}"
-        self.cluster.execute(f"CREATE DATABASE {name} TEMPLATE template", "postgres")
-        return self.cluster.address_of(name), {"REDIS_URL": self.redis.address}
+        name, template = f"fault_{self.number}", address.rpartition("/")[2]
+        self.cluster.execute(f"CREATE DATABASE {name} TEMPLATE {template}", "postgres")
+        return self.cluster.address_of(name)
 
     def empty(self, folder: Path) -> str:
         self.number += 1
@@ -121,7 +132,8 @@ class Case:
         self.casebook: Casebook | None = None
         self.readers: Readers | None = None
         self.began = 0.0
-        self.marks: list[float] = []  # moments from which on nothing stood in the way
+        # moments from which on nothing stood in the way, or something did
+        self.marks: list[tuple[float, bool]] = []
 
     # What a fault says
 
@@ -141,7 +153,11 @@ class Case:
         """From now on nothing stands in the way; what is counted are the seconds until readers are
         answered again, the most of them where this is said several times.
         """
-        self.marks.append(time.monotonic())
+        self.marks.append((time.monotonic(), True))
+
+    def broken(self) -> None:
+        """From now on something stands in the way, until `healed`."""
+        self.marks.append((time.monotonic(), False))
 
     # What a fault uses
 
@@ -167,7 +183,7 @@ class Case:
         readers, end = self.readers, time.monotonic() + SETTLED_WITHIN
         while time.monotonic() < end:
             time.sleep(0.25)
-            last = [one.outcome for one in readers.answers if one.at > self.marks[-1]]
+            last = [one.outcome for one in readers.answers if one.at > self.marks[-1][0]]
             if len(last) >= RUN_OF_RIGHT and set(last[-RUN_OF_RIGHT:]) == {"200"}:
                 break
         else:
@@ -193,8 +209,10 @@ class Case:
                 self.result.marked += one.marked
                 self.result.longest = max(self.result.longest, round(one.seconds, 2))
                 continue
-            mark = max((mark for mark in self.marks if mark < one.ended), default=one.ended)
-            away = max(away, one.ended - mark)
+            mark, is_healed = max(
+                (mark for mark in self.marks if mark[0] < one.ended), default=(0, False)
+            )
+            away = max(away, one.ended - mark if is_healed else 0)
             if one.outcome not in PLAIN:
                 self.check(False, f"a reader of {one.address} got a wrong answer ({one.outcome})")
         self.result.readers = dict(counts)
@@ -217,6 +235,9 @@ class Case:
         missing = [text for text in told if text not in there]
         self.check(not missing, f"acknowledged and not there: {missing[:5]}")
         refused = sum(curator.refused for curator in curators)
+        for curator in curators:
+            wrong = [answer for answer in curator.answers if answer[:3] not in Curator.PLAIN]
+            self.check(not wrong, f"{curator.name} got {wrong[:3]}")
         self.lost(
             f"{'nothing' if not missing else len(missing)}: of {len(told)} saves that were "
             f"acknowledged {len(told) - len(missing)} are there ({refused} were not acknowledged)"
@@ -273,10 +294,8 @@ def run(home: Home, each: Fault) -> list[Result]:
 
 
 def tell_errors(case: Case) -> None:
-    """A traceback of ours in the log is a problem too: somebody got a 500, or nearly."""
+    """A 500 in the log is a problem, whoever got it."""
     log = case.casebook.log.read_text(errors="replace")
-    for text in ("Internal Server Error", "Traceback (most recent call last)"):
-        if text in log:
-            place = log.index(text)
-            case.result.remarks.append(f"log: {log[place : place + 1500]}")
-            break
+    for found in re.finditer(r"Internal Server Error at (\S+)(.*?)(?=\n\d{4}-|\n\[|\Z)", log, re.S):
+        case.check(False, f"500 at {found[1]}: {found[2].strip()[-700:]}")
+        break

@@ -5,13 +5,6 @@ import time
 from .harness import Case, fault
 
 
-def saving(case: Case, curator, until: float) -> None:
-    """Lets a curator save until then."""
-    while time.monotonic() < until:
-        curator.save(patience=10)
-        time.sleep(0.1)
-
-
 @fault("a worker is killed while it answers (SIGKILL), five times", short=True)
 def worker_killed(case: Case) -> None:
     case.serve()
@@ -20,7 +13,7 @@ def worker_killed(case: Case) -> None:
     for _ in range(5):
         case.healed()
         case.casebook.kill_workers(1)
-        saving(case, curator, time.monotonic() + 1.5)
+        curator.save_until(time.monotonic() + 1.5)
     case.settle()
     case.compare(curator)
     case.evidence_holds()
@@ -34,7 +27,7 @@ def workers_killed(case: Case) -> None:
     for _ in range(3):
         case.healed()
         case.casebook.kill_workers()
-        saving(case, curator, time.monotonic() + 2)
+        curator.save_until(time.monotonic() + 2)
     case.settle()
     case.compare(curator)
     case.evidence_holds()
@@ -45,11 +38,11 @@ def master_killed(case: Case) -> None:
     case.serve()
     curator = case.curator()
     case.read()
-    saving(case, curator, time.monotonic() + 1)
+    curator.save_until(time.monotonic() + 1)
     case.healed()
     case.casebook.kill_master()
     case.casebook.start()
-    saving(case, curator, time.monotonic() + 2)
+    curator.save_until(time.monotonic() + 2)
     case.settle()
     case.compare(curator)
     case.evidence_holds()

@@ -14,7 +14,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from . import processes  # noqa: F401  (each declares its faults)
+# each declares its faults
+from . import databases, disk, processes, stopping, writing  # noqa: F401
 from .harness import FAULTS, RESULTS, Home, ServedHome, run
 from .machine import described
 

@@ -225,7 +225,8 @@ class Casebook:
         begin = "import sys, django\ndjango.setup()\n"
         done = subprocess.run(
             [sys.executable, "-c", begin + script, *arguments],
-            cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=300, check=False,
+            cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=300,
+            check=False,
         )  # fmt: skip
         if done.returncode:
             raise RuntimeError(done.stderr[-2000:])
