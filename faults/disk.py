@@ -68,7 +68,7 @@ def disk_full(case: Case, disk: Path, database: str, **variables: str) -> None:
     """Reading goes on while the disk is full, writing is refused plainly, and nothing is left half
     written; afterwards everything works.
     """
-    casebook = case.casebook = Casebook(disk, database, **variables)
+    casebook = case.casebook = Casebook(disk, database, case.folder / "log", **variables)
     casebook.manage("backup", "--verbosity", "0")
     casebook.manage("import_workbook", book(casebook, 4), "--verbosity", "0")
     casebook.manage("publish_study", "published", "series-1", "--verbosity", "0")
@@ -124,7 +124,7 @@ def disk_full_sqlite(case: Case) -> None:
 def disk_full_beside_postgresql(case: Case) -> None:
     with small_disk(case.folder, 64) as disk:
         address, more = case.home.fresh(disk)
-        casebook = case.casebook = Casebook(disk, address, **more)
+        casebook = case.casebook = Casebook(disk, address, case.folder / "log", **more)
         try:
             casebook.manage("backup", "--verbosity", "0")
             casebook.start()
@@ -160,13 +160,9 @@ def disk_full_postgresql(case: Case) -> None:
         cluster.start()
         try:
             cluster.execute("CREATE DATABASE casebook", "postgres")
-            dump = case.folder / "dump"
-            dump.mkdir(mode=0o777)
-            dump.chmod(0o777)
-            case.folder.chmod(0o755)
             source, more = case.home.fresh(case.folder)
-            cluster.run("pg_dump", "-Fc", "-f", str(dump / "all"), source)
-            cluster.run("pg_restore", "-d", cluster.address, str(dump / "all"))
+            kept = case.home.kept(source, case.folder)
+            cluster.run("pg_restore", "-d", cluster.address, str(kept))
             casebook = case.casebook = Casebook(case.folder, cluster.address, **more)
             casebook.start()
             curator = case.curator()

@@ -78,13 +78,29 @@ class Home:
             source.backup(target)
         return f"sqlite:///{file}"
 
+    def kept(self, address: str, folder: Path) -> Path:
+        """A copy of a database as a file, by the database's own tools."""
+        path = folder / "kept.sqlite3"
+        shutil.copy(address.removeprefix("sqlite:///"), path)
+        return path
+
+    def put_back(self, kept: Path, address: str) -> None:
+        """Makes a database what was kept of it."""
+        file = Path(address.removeprefix("sqlite:///"))
+        for ending in ("-wal", "-shm"):
+            file.with_name(file.name + ending).unlink(missing_ok=True)
+        shutil.copy(kept, file)
+
     def empty(self, folder: Path) -> str:
         """The address of a database without tables."""
         self.number += 1
         return f"sqlite:///{folder / f'empty-{self.number}.sqlite3'}"
 
+    def keep_logs(self, place: Path, name: str) -> None:
+        """Copies what the database logged, where it does so."""
+
     def stop(self) -> None:
-        pass
+        """Ends what was started."""
 
 
 class ServedHome(Home):
@@ -110,12 +126,30 @@ class ServedHome(Home):
         self.number += 1
         name, template = f"fault_{self.number}", address.rpartition("/")[2]
         self.cluster.execute(f"CREATE DATABASE {name} TEMPLATE {template}", "postgres")
+        # A sequence that was copied counts its next values without writing them to the log; a crash
+        # then gives them out again. After a checkpoint it writes them.
+        self.cluster.execute("CHECKPOINT", "postgres")
         return self.cluster.address_of(name)
+
+    def kept(self, address: str, folder: Path) -> Path:
+        place = Path(tempfile.mkdtemp(dir=self.folder))
+        place.chmod(0o777)
+        self.cluster.run("pg_dump", "-Fc", "-f", str(place / "kept"), address)
+        return place / "kept"
+
+    def put_back(self, kept: Path, address: str) -> None:
+        name = address.rpartition("/")[2]
+        self.cluster.execute(f"DROP DATABASE {name} WITH (FORCE)", "postgres")
+        self.cluster.execute(f"CREATE DATABASE {name}", "postgres")
+        self.cluster.run("pg_restore", "-d", address, str(kept))
 
     def empty(self, folder: Path) -> str:
         self.number += 1
         self.cluster.execute(f"CREATE DATABASE empty_{self.number}", "postgres")
         return self.cluster.address_of(f"empty_{self.number}")
+
+    def keep_logs(self, place: Path, name: str) -> None:
+        shutil.copy(self.cluster.log, place / f"{name}-postgresql.log")
 
     def stop(self) -> None:
         self.cluster.end()
@@ -246,6 +280,8 @@ class Case:
 
 @dataclass(frozen=True)
 class Fault:
+    """Something that can go wrong, how it is tried, and on which databases."""
+
     name: str
     act: Callable[[Case], None]
     title: str
@@ -266,8 +302,8 @@ def fault(title: str, *, on: tuple[str, ...] = (SQLITE, POSTGRESQL), short: bool
     return declared
 
 
-def run(home: Home, each: Fault) -> list[Result]:
-    """Tries one fault and keeps what came of it as a file."""
+def run(home: Home, each: Fault, number: int) -> list[Result]:
+    """Tries one fault and keeps what came of it as a file; `number` is its place in the table."""
     began = time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix=f"{each.name}-", dir=home.folder))
     case = Case(home, folder, each.title)
@@ -283,7 +319,11 @@ def run(home: Home, each: Fault) -> list[Result]:
             case.casebook.stop()
             tell_errors(case)
     RESULTS.mkdir(parents=True, exist_ok=True)
-    name = f"{each.name}-{home.database.split(',')[0].lower()}.json"
+    if any(row.problems for row in case.rows):
+        home.keep_logs(RESULTS, each.name)
+        if case.casebook:
+            shutil.copy(case.casebook.log, RESULTS / f"{each.name}.log")
+    name = f"{number:02}-{each.name}-{home.database.split(',')[0].lower()}.json"
     (RESULTS / name).write_text(json.dumps([asdict(row) for row in case.rows], indent=1) + "\n")
     for row in case.rows:
         print(f"  {row.readers} {row.lost} recovered in {row.seconds} s", flush=True)

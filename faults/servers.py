@@ -44,6 +44,7 @@ class Cluster:
     def __init__(self, folder: Path, name: str, options: str = POSTGRES_OPTIONS):
         self.folder, self.name, self.port = folder / name, name, free_port()
         self.run_in, self.options = folder, options
+        self.log = folder / f"{name}.log"
 
     def run(self, program: str, *arguments: str) -> None:
         """Runs one of PostgreSQL's programs, which refuse to be run by root."""
@@ -75,8 +76,9 @@ class Cluster:
             f"-p {self.port} -c listen_addresses=127.0.0.1 "
             f"-c unix_socket_directories={self.run_in} {self.options}"
         )
-        log = str(self.run_in / f"{self.name}.log")
-        self.run("pg_ctl", "-D", str(self.folder), "-l", log, "-w", "-o", options, "start")
+        self.run(
+            "pg_ctl", "-D", str(self.folder), "-l", str(self.log), "-w", "-o", options, "start"
+        )
 
     def stop(self, how: str = "immediate") -> None:
         self.run("pg_ctl", "-D", str(self.folder), "-m", how, "-w", "stop")
@@ -134,9 +136,9 @@ class Redis:
 class Casebook:
     """One Casebook as `make run` serves it, with a folder of its own for all it writes."""
 
-    def __init__(self, folder: Path, database: str, **variables: str):
+    def __init__(self, folder: Path, database: str, log: Path | None = None, **variables: str):
         self.folder, self.port, self.process = folder, free_port(), None
-        self.log = folder / "casebook.log"
+        self.log = log or folder / "casebook.log"
         kept = {
             name: value
             for name, value in os.environ.items()

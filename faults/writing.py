@@ -15,7 +15,7 @@ from .curator import STUDY
 from .harness import Case, fault
 from .servers import Casebook
 
-PATIENTS = 120  # of the workbook
+PATIENTS = 60  # of the workbook
 # A digest of every row, and the number of rows of each table; not of who logs in.
 STATE = """
 import hashlib, json
@@ -34,7 +34,7 @@ print(json.dumps([digest.hexdigest(), counts]))
 BOOK = """
 from pathlib import Path
 from tests.workbooks import patient_series, workbook
-Path(sys.argv[1]).write_bytes(workbook(patient_series(int(sys.argv[2]))).getvalue())
+Path(sys.argv[1]).write_bytes(workbook(patient_series(*map(int, sys.argv[2:]))).getvalue())
 """
 HEADS = """
 from django.db.models import Max
@@ -138,7 +138,7 @@ def killed_at_each_part(case: Case, source: str, words: list[str], what: str) ->
     """Kills a command again and again, later each time, in copies of a database; each copy is then
     what it was, or what the whole command makes of it; and the command can be run at once.
     """
-    trials = 7
+    trials = 5
 
     def casebook_with(address: str) -> Casebook:
         return Casebook(case.folder, address)
@@ -175,27 +175,27 @@ def killed_at_each_part(case: Case, source: str, words: list[str], what: str) ->
     )
 
 
-def book(casebook: Casebook, patients: int = PATIENTS) -> str:
-    """Writes a workbook of one study, series-1; its path."""
+def book(casebook: Casebook, patients: int = PATIENTS, studies: int = 1) -> str:
+    """Writes a workbook of studies, series-1 and so on; its path."""
     path = casebook.folder / "series.xlsx"
-    casebook.python(BOOK, str(path), str(patients))
+    casebook.python(BOOK, str(path), str(patients), str(studies))
     return str(path)
 
 
-@fault("import_workbook is killed at seven moments")
+@fault("import_workbook is killed at five moments")
 def import_killed(case: Case) -> None:
     source, _ = case.home.fresh(case.folder)
     words = ["import_workbook", book(Casebook(case.folder, source)), "--verbosity", "0"]
-    killed_at_each_part(case, source, words, "a workbook of 120 patients")
+    killed_at_each_part(case, source, words, "a workbook of 60 patients")
 
 
-@fault("publish_study is killed at seven moments")
+@fault("publish_study is killed at five moments")
 def publication_killed(case: Case) -> None:
     source, _ = case.home.fresh(case.folder)
     first = Casebook(case.folder, source)
     first.manage("import_workbook", book(first), "--verbosity", "0")
     words = ["publish_study", "published", "series-1", "--verbosity", "0"]
-    killed_at_each_part(case, source, words, "a study of 120 patients")
+    killed_at_each_part(case, source, words, "a study of 60 patients")
 
 
 @fault("all workers are killed while a curator saves, twelve times")

@@ -1,0 +1,127 @@
+"""A clock that is set back while Casebook serves: by an hour, then by a day.
+
+libfaketime (Debian: faketime) stands between the server's processes and their clock; what they
+would read of the real one is moved by what a file says, at once and in all of them. The monotonic
+clock goes on, as it does when an administrator or ntpd sets the time.
+"""
+
+import http.client
+import json
+import time
+from pathlib import Path
+
+from .curator import STUDY, Curator
+from .harness import Case, fault
+from .servers import Casebook
+from .writing import book
+
+LIMIT = 20  # requests of the API in a minute
+CLOCK = "from datetime import UTC, datetime; print(datetime.now(UTC).isoformat())"
+ORDER = """
+import json
+from evidence.models import Release, StudyVersion
+releases = [(each.number, each.released_at.isoformat()) for each in Release.objects.all()]
+versions = list(StudyVersion.objects.filter(draft__slug=sys.argv[1]).order_by("number"))
+print(json.dumps({"releases": releases, "numbers": [each.number for each in versions],
+    "parents": [each.parent.number if each.parent else 0 for each in versions],
+    "backwards": sum(a.at > b.at for a, b in zip(versions, versions[1:]))}))
+"""
+
+
+def library() -> str:
+    """The library. Raises RuntimeError where it is not installed: the fault was then not tried.
+
+    Its variant for threads takes a lock that a forked worker may find taken for ever.
+    """
+    found = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
+    if not found:
+        raise RuntimeError("NOT TRIED: libfaketime is not installed (Debian: faketime)")
+    return str(found[0])
+
+
+def answered(port: int, address: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    try:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        connection.request("GET", address, headers=named)
+        response = connection.getresponse()
+        return response.status, dict(response.headers), response.read()
+    finally:
+        connection.close()
+
+
+def limited(port: int) -> int:
+    """How many of a minute's requests and five more are refused."""
+    address = "/api/v1/published/summary/"
+    return sum(answered(port, address)[0] == 429 for _ in range(LIMIT + 5))
+
+
+def new_release(casebook: Casebook, number: int) -> None:
+    """Publishes a study and makes a release of it, at the time that the servers read."""
+    if number == 0:
+        casebook.manage("import_workbook", book(casebook, 4, studies=2), "--verbosity", "0")
+    casebook.manage("publish_study", "published", f"series-{number + 1}", "--verbosity", "0")
+    casebook.manage("release")
+
+
+def look_at_order(case: Case, casebook: Casebook) -> None:
+    """Releases and versions follow each other by number, whatever the time says."""
+    found = json.loads(casebook.python(ORDER, STUDY))
+    numbers = [number for number, _ in found["releases"]]
+    case.check(numbers == [3, 2, 1], f"releases: {found['releases']}")
+    case.check(
+        found["numbers"] == list(range(1, len(found["numbers"]) + 1)), "versions are missing"
+    )
+    case.check(found["parents"] == list(range(len(found["parents"]))), "versions lead elsewhere")
+    case.remark(
+        f"{found['backwards']} versions are dated before the one they follow; they are counted by "
+        f"number. Releases by number: {[(n, at[:16]) for n, at in found['releases']]}"
+    )
+
+
+@fault("the clock is set back by an hour, then by a day, while Casebook serves")
+def clock_set_back(case: Case) -> None:
+    moved = case.folder / "clock"
+    moved.write_text("+0")
+    faked = {
+        "LD_PRELOAD": library(),
+        "FAKETIME_TIMESTAMP_FILE": str(moved),
+        "FAKETIME_CACHE_DURATION": "1",  # seconds between two looks at that file
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    }
+    casebook = case.serve(**faked)
+    curator = case.curator()
+    case.read()
+    # another server on the same data, with limits, of one process
+    strict = Casebook(case.folder, casebook.environment["DATABASE_URL"], **faked)
+    strict.environment |= {"CASEBOOK_API_PER_MINUTE": str(LIMIT), "WEB_CONCURRENCY": "1"}
+    strict.start()
+    try:
+        tag = answered(casebook.port, "/published/")[1]["ETag"]
+        case.check(limited(strict.port) == 5, "the limit of the API does not hold")
+        for number, back in enumerate(("-1h", "-1d")):
+            curator.save_until(time.monotonic() + 1)
+            moved.write_text(back)
+            case.healed()
+            time.sleep(1.5)
+            told = casebook.python(CLOCK)
+            curator.save_until(time.monotonic() + 2)
+            status, _, _ = answered(casebook.port, "/published/", If_None_Match=tag)
+            case.check(status == 304, f"{back}: an answer that was kept is {status}, not 304")
+            case.check(limited(strict.port) <= 5, f"{back}: the API refuses for longer than it may")
+            new_release(casebook, number)
+            new = answered(casebook.port, "/published/")[1]["ETag"]
+            case.check(new != tag, f"{back}: the tag stays after new data")
+            tag = new
+            status, _, feed = answered(casebook.port, "/changes.atom")
+            case.check(status == 200 and b"<entry>" in feed, f"{back}: the feed answers {status}")
+            case.remark(f"{back}: the servers' clock said {told.strip()[:16]}")
+        fresh = Curator(casebook.port, "bob")
+        fresh.log_in()
+        case.settle()
+        look_at_order(case, casebook)
+        case.check(not curator.answers, f"saves were refused: {curator.answers[:3]}")
+        case.compare(curator)
+        case.evidence_holds()
+    finally:
+        strict.stop()
