@@ -306,12 +306,15 @@ def run(home: Home, each: Fault, number: int) -> list[Result]:
     """Tries one fault and keeps what came of it as a file; `number` is its place in the table."""
     began = time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix=f"{each.name}-", dir=home.folder))
+    folder.chmod(0o755)  # the user of PostgreSQL is another one
     case = Case(home, folder, each.title)
     print(f"{home.database}: {each.title}", flush=True)
     try:
         each.act(case)
     except Exception:
         case.check(False, traceback.format_exc()[-2500:])
+        if not any(row is case.result for row in case.rows):
+            case.rows.append(case.result)
     finally:
         if case.readers:
             case.readers.over.set()

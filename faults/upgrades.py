@@ -47,7 +47,7 @@ def earlier() -> list[tuple[str, str]]:
         version, commit = (
             json.loads(line.rstrip(",").partition(": ")[2]) for line in head.splitlines()[1:3]
         )
-        if version == path.stem:  # not one that was upgraded before
+        if "-to-" not in version:  # one that was upgraded before
             held.append((tuple(map(int, version.split("."))), commit))
     return [(".".join(map(str, version)), commit) for version, commit in sorted(held)[-LATEST:]]
 
