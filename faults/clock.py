@@ -16,6 +16,7 @@ from pathlib import Path
 
 from .curator import STUDY, Curator
 from .harness import Case, fault
+from .readers import COLD, WARM, Readers
 from .servers import Casebook
 from .writing import book
 
@@ -63,12 +64,16 @@ def limited(port: int) -> int:
     return sum(answered(port, address)[0] == 429 for _ in range(LIMIT + 5))
 
 
-def new_release(casebook: Casebook, number: int) -> None:
-    """Publishes a study and makes a release of it, at the time that the servers read."""
+def new_release(casebook: Casebook, readers: Readers, number: int) -> None:
+    """Publishes a study and makes a release of it, at the time that the servers read; what is
+    answered after each is right too.
+    """
     if number == 0:
         casebook.manage("import_workbook", book(casebook, 4, studies=2), "--verbosity", "0")
     casebook.manage("publish_study", "published", f"series-{number + 1}", "--verbosity", "0")
+    readers.learn(WARM + COLD)
     casebook.manage("release")
+    readers.learn(WARM + COLD)
 
 
 def look_at_order(case: Case, casebook: Casebook) -> None:
@@ -93,7 +98,8 @@ def clock_set_back(case: Case) -> None:
     faked = {"LD_PRELOAD": library(case.folder), "CLOCK_MOVED_BY": str(moved)}
     casebook = case.serve(**faked)
     curator = case.curator()
-    case.read()
+    readers = case.read()
+    readers.learn(COLD)
     # another server on the same data, with limits, of one process
     strict = Casebook(case.folder, casebook.environment["DATABASE_URL"], **faked)
     strict.environment |= {"CASEBOOK_API_PER_MINUTE": str(LIMIT), "WEB_CONCURRENCY": "1"}
@@ -111,7 +117,7 @@ def clock_set_back(case: Case) -> None:
             status, _, _ = answered(casebook.port, "/published/", If_None_Match=tag)
             case.check(status == 304, f"{back}: what was kept is {status}, not 304")
             case.check(limited(strict.port) <= 5, f"{back}: the API refuses for longer than it may")
-            new_release(casebook, number)
+            new_release(casebook, readers, number)
             new = answered(casebook.port, "/published/")[1]["ETag"]
             case.check(new != tag, f"{back}: the tag stays after new data")
             tag = new

@@ -27,14 +27,24 @@ def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
     """
     place = folder / "disk"
     place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=755", "tmpfs", str(place)]
+    as_root = [] if os.geteuid() == 0 else ["sudo", "-n"]
+    mount = [
+        *as_root,
+        "mount",
+        "-t",
+        "tmpfs",
+        "-o",
+        f"size={megabytes}m,mode=755,uid={os.geteuid()}",
+        "tmpfs",
+        str(place),
+    ]
     done = subprocess.run(mount, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"NOT TRIED: a file system cannot be mounted here: {done.stderr}")
     try:
         yield place
     finally:
-        subprocess.run(["umount", "--lazy", str(place)], check=False)
+        subprocess.run([*as_root, "umount", "--lazy", str(place)], check=False)
 
 
 def fill(place: Path) -> Path:

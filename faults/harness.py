@@ -172,8 +172,8 @@ class Case:
     # What a fault says
 
     def check(self, holds: object, otherwise: str) -> None:
-        """Notes a problem unless something holds."""
-        if not holds:
+        """Notes a problem unless something holds; the same one once."""
+        if not holds and otherwise not in self.result.problems:
             self.result.problems.append(otherwise)
 
     def remark(self, text: str) -> None:

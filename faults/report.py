@@ -20,7 +20,6 @@ HEAD = [
     "| fault | database | what readers got | lost | seconds to recover |",
     "| --- | --- | --- | --- | --- |",
 ]
-WORDS = {"503": "503 (plainly away)", "refused": "no connection", "broken off": "broken off"}
 
 
 def readers_said(row: dict) -> str:
@@ -28,7 +27,7 @@ def readers_said(row: dict) -> str:
     counts = sorted(row["readers"].items(), key=lambda each: (each[0] != "right", each[0]))
     said = []
     for kind, count in counts:
-        words = f"{count:,} {WORDS.get(kind, kind)}"
+        words = f"{count:,} × {kind}"
         if kind == "right" and row["marked"]:
             words += f" ({row['marked']:,} marked)"
         said.append(words)

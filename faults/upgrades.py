@@ -27,6 +27,8 @@ from django.db import connection
 with connection.cursor() as cursor:
     counts = {}
     for table in connection.introspection.table_names(cursor):
+        if table.startswith("sqlite_"):
+            continue
         cursor.execute(f'SELECT count(*) FROM "{table}"')
         counts[table] = cursor.fetchone()[0]
 print(json.dumps(counts))
@@ -36,7 +38,13 @@ from django.contrib.auth import get_user_model
 get_user_model().objects.create_superuser("alice", password="for faults alone")
 """
 # What an upgrade adds to by itself, and what is no record of anybody's.
-GROWS = ("django_", "auth_permission", "evidence_dataversion", "evidence_loadedrecord")
+GROWS = (
+    "django_",
+    "auth_permission",
+    "auth_group_permissions",
+    "evidence_dataversion",
+    "evidence_loadedrecord",
+)
 
 
 def earlier() -> list[tuple[str, str]]:
