@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
 from django.core.exceptions import DisallowedHost
-from django.db import OperationalError
+from django.db import InterfaceError, OperationalError
 from django.http import FileResponse, HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.utils.html import format_html
@@ -93,7 +93,13 @@ def answer_from(alias: str, request: HttpRequest, get_response) -> HttpResponse:
     if is_away(response):
         return response
     if response.streaming and not isinstance(response, FileResponse):
-        response.streaming_content = pieces_from(alias, response.streaming_content)
+        pieces = pieces_from(alias, response.streaming_content)
+        if request.method == "GET":  # of what has begun nothing but an end can say that it fails
+            try:
+                pieces = with_first(next(pieces, b""), pieces)
+            except (OperationalError, InterfaceError) as error:
+                return middleware.unavailable_response(request, error)
+        response.streaming_content = pieces
     if uncertain:
         marked(request, response, FROM_REPLICA, "casebook; fwd=miss; detail=replica")
     return response
@@ -113,6 +119,12 @@ def pieces_from(alias: str, content: Iterable[bytes]) -> Iterator[bytes]:
         with watch.answering(alias):
             if hasattr(iterator, "close"):
                 iterator.close()
+
+
+def with_first(first: bytes, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """A piece that was made already, and then the others."""
+    yield first
+    yield from pieces
 
 
 def kept_answer(request: HttpRequest) -> HttpResponse | None:

@@ -11,6 +11,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from django.db import OperationalError
 
 from evidence import outage
 from evidence.models import DataVersion, reading
@@ -366,3 +367,16 @@ def test_somebody_looks_while_every_thread_waits(alone, monkeypatch):
     alone.watch.reading.add((PRIMARY, None))
     assert looked.wait(10)
     alone.watch.reading.clear()
+
+
+def test_a_file_whose_database_goes_away_before_it_begins_is_refused(
+    db, client, alone, monkeypatch
+):
+    make_collection("small")
+
+    def away(*arguments):
+        raise OperationalError("gone")
+        yield
+
+    monkeypatch.setattr(outage, "pieces_from", away)
+    assert client.get("/small/patients.csv").status_code == 503
