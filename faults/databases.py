@@ -30,7 +30,7 @@ def away(case: Case, begin: Callable[[], None], end: Callable[[], None]) -> None
     case.evidence_holds()
 
 
-@fault(f"PostgreSQL is stopped for {LASTS} s", on=(POSTGRESQL,), short=True)
+@fault(f"PostgreSQL is stopped for {LASTS} s", on=(POSTGRESQL,), short_on=(POSTGRESQL,))
 def postgresql_stopped(case: Case) -> None:
     cluster = case.home.cluster
     away(case, cluster.stop, cluster.start)

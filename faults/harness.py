@@ -286,17 +286,19 @@ class Fault:
     act: Callable[[Case], None]
     title: str
     on: tuple[str, ...]
-    short: bool
+    short_on: tuple[str, ...]
 
 
 FAULTS: list[Fault] = []
 
 
-def fault(title: str, *, on: tuple[str, ...] = (SQLITE, POSTGRESQL), short: bool = False):
-    """Makes a function a fault that is tried on these databases, and in the short form too."""
+def fault(
+    title: str, *, on: tuple[str, ...] = (SQLITE, POSTGRESQL), short_on: tuple[str, ...] = ()
+):
+    """Makes a function a fault that is tried on these databases, and in the short form on those."""
 
     def declared(act: Callable[[Case], None]):
-        FAULTS.append(Fault(act.__name__, act, title, on, short))
+        FAULTS.append(Fault(act.__name__, act, title, on, short_on))
         return act
 
     return declared

@@ -2,10 +2,10 @@
 
 import time
 
-from .harness import Case, fault
+from .harness import SQLITE, Case, fault
 
 
-@fault("a worker is killed while it answers (SIGKILL), five times", short=True)
+@fault("a worker is killed while it answers (SIGKILL), five times", short_on=(SQLITE,))
 def worker_killed(case: Case) -> None:
     case.serve()
     curator = case.curator()
@@ -33,7 +33,7 @@ def workers_killed(case: Case) -> None:
     case.evidence_holds()
 
 
-@fault("the server itself is killed, and started again as systemd does", short=True)
+@fault("the server itself is killed, and started again as systemd does")
 def master_killed(case: Case) -> None:
     case.serve()
     curator = case.curator()

@@ -47,22 +47,22 @@ def main() -> int:
     parser.add_argument("--on", default="", help="the databases whose name begins with this")
     parser.add_argument("--list", action="store_true", help="only name them")
     asked = parser.parse_args()
-    wanted = [
-        each
-        for each in in_order()
-        if (each.name in asked.names if asked.names else each.short or not asked.short)
-    ]
+    wanted = [each for each in in_order() if not asked.names or each.name in asked.names]
+    if unknown := set(asked.names) - {each.name for each in wanted}:
+        parser.error(f"There is no fault {', '.join(sorted(unknown))}.")
     if asked.list:
         print("\n".join(f"{each.name:28} {each.title}" for each in wanted))
         return 0
     began, bad, tried = time.monotonic(), [], 0
     RESULTS.mkdir(parents=True, exist_ok=True)
-    if not (asked.names or asked.on):
+    if not (asked.names or asked.on or asked.short):
         for old in RESULTS.glob("*.json"):
             old.unlink()
     (RESULTS / "machine.json").write_text(json.dumps(described(), indent=1) + "\n")
     for kind in (Home, ServedHome):
-        chosen = [each for each in wanted if kind.database in each.on]
+        chosen = [
+            each for each in wanted if kind.database in (each.short_on if asked.short else each.on)
+        ]
         if not chosen or not kind.database.lower().startswith(asked.on.lower()):
             continue
         folder = Path(tempfile.mkdtemp(prefix="casebook-faults-"))
