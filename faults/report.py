@@ -55,7 +55,7 @@ def table() -> tuple[str, int]:
     bad = sum(bool(row["problems"]) for row in rows)
     answers = sum(sum(row["readers"].values()) for row in rows)
     said = (
-        f"Made by `make faults` on {machine['day']}, at commit {machine['commit']}: "
+        f"Tried on {machine['day']}, the latest of them at commit {machine['commit']}: "
         f"{machine['cores']} cores, {machine['memory']} of memory, {about}. {len(rows)} faults, "
         f"{answers:,} answers to readers; not as it has to be: {bad}."
     )
