@@ -2,10 +2,10 @@
 
 import time
 
-from .harness import SQLITE, Case, fault
+from .harness import Case, fault
 
 
-@fault("a worker is killed while it answers (SIGKILL), five times", short_on=(SQLITE,))
+@fault("a worker is killed while it answers (SIGKILL), five times")
 def worker_killed(case: Case) -> None:
     case.serve()
     curator = case.curator()
