@@ -13,7 +13,7 @@ ENV := set -a; asked="$(PORT)"; if [ -f .env ]; then . ./.env; fi; \
 	CASEBOOK_SECRET_KEY=$${CASEBOOK_SECRET_KEY:-$$(cat var/secret-key)}; \
 	CASEBOOK_HTTPS=$${CASEBOOK_HTTPS:-0}; PORT=$${asked:-$${PORT:-8000}}; set +a;
 
-.PHONY: run prepare lock vendor test test-fast coverage mutate test-browser test-front pictures bench bench-short lint format check help clean
+.PHONY: run prepare lock vendor test test-fast coverage mutate test-browser test-front pictures bench bench-short faults faults-short lint format check help clean
 
 run: prepare
 	@$(ENV) exec $(BIN)/gunicorn -c python:evidence.gunicorn_conf evidence.wsgi
@@ -117,6 +117,14 @@ bench: $(VENV)/.installed-dev var/static/.collected var/bench/venv/.installed
 bench-short: $(VENV)/.installed-dev var/static/.collected var/bench/venv/.installed
 	@CASEBOOK_SECRET_KEY=benchmark CASEBOOK_HTTPS=0 $(BIN)/python -m benchmarks.run --sizes 1000 --short
 
+# Faults, each with servers and data of its own; needs PostgreSQL's and Redis's programs, a C compiler, and root for
+# full disks. NAMES=... tries those alone (python -m faults.run --list).
+faults: $(VENV)/.installed-dev var/static/.collected
+	@$(BIN)/python -m faults.run $(NAMES); status=$$?; $(BIN)/python -m faults.report; exit $$status
+
+faults-short: $(VENV)/.installed-dev var/static/.collected
+	@$(BIN)/python -m faults.run --short
+
 lint: $(VENV)/.installed-dev
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -146,6 +154,8 @@ help:
 	@echo "make pictures      the pictures of docs/curating.md, in a real Chromium"
 	@echo "make bench         measure beside other tools, an hour; SIZES=\"1000 100000\" takes ten minutes"
 	@echo "make bench-short   only that the measuring runs and that all answers agree"
+	@echo "make faults        kills, stops, hangs, fills and cuts short, and writes the table of docs/reliability.md; half an hour"
+	@echo "make faults-short  a few of the faults, some minutes"
 	@echo "make check         lint, formatting, missing migrations, deployment settings, the simulated fixture"
 	@echo "make format        let ruff and djhtml mend what they can"
 	@echo "make lock          after a change of requirements: the lock files anew, with the hash of each package"

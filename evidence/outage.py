@@ -11,12 +11,14 @@ from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
 from django.core.exceptions import DisallowedHost
+from django.db import InterfaceError, OperationalError
 from django.http import FileResponse, HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.utils.html import format_html
+from django_htmx.middleware import HtmxDetails
 
 from . import middleware
-from .models.reading import PRIMARY, REPLICA, has_replica, watch
+from .models.reading import PRIMARY, REPLICA, has_replica, is_watched, watch
 from .problems import is_for_programs, problem_response
 
 CANNOT_WRITE = (
@@ -31,6 +33,7 @@ KEPT = (
     "The database cannot be reached just now. This was kept from before; whether the data have "
     "changed since {at} UTC is not known."
 )
+NO_ANSWER = OperationalError("it does not answer in time")
 MAIN = re.compile(rb"<main\b[^>]*>")
 
 
@@ -44,18 +47,17 @@ def outage_middleware(get_response):
         path = request.path_info
         reads = request.method in ("GET", "HEAD") and "/suggest/" not in path
         if not reads or path.startswith(middleware.UNCACHED_PATHS):
-            if has_replica() and (not reads or path.startswith("/admin/")):
-                watch.look()
-                if not watch.primary_answers:
-                    return cannot_write_response(request)
+            if is_watched() and (not reads or path.startswith("/admin/")):
+                return answer_of_primary(request, get_response)
             return get_response(request)
-        if not has_replica():
+        if not is_watched():
             response = get_response(request)
-        for alias in watch.order() if has_replica() else ():
+        for alias in watch.order() if is_watched() else ():
             response = answer_from(alias, request, get_response)
             if not is_away(response):
                 return response
-            watch.failed(alias)
+            if has_replica():
+                watch.failed(alias)
         return (kept_answer(request) or response) if is_away(response) else response
 
     return answer
@@ -66,10 +68,23 @@ def is_away(response: HttpResponse) -> bool:
     return getattr(response, "database_away", False)
 
 
+def answer_of_primary(request: HttpRequest, get_response) -> HttpResponse:
+    """The answer to what writes, or leads to writing; at once that it cannot, while that is so."""
+    watch.look()
+    if watch.primary_answers:
+        with watch.answering(PRIMARY):
+            return get_response(request)
+    if has_replica():
+        return cannot_write_response(request)
+    return middleware.unavailable_response(request, NO_ANSWER)
+
+
 def answer_from(alias: str, request: HttpRequest, get_response) -> HttpResponse:
     """The answer of one database. That of the replica is marked where nobody can say whether it is
     up to date.
     """
+    if not has_replica() and not watch.primary_answers:  # it hangs, or nobody would wait for it
+        return middleware.unavailable_response(request, NO_ANSWER)
     uncertain = alias == REPLICA and not watch.is_fresh
     if uncertain:
         request.is_answered_whole = True  # what a browser has carries no mark
@@ -77,8 +92,14 @@ def answer_from(alias: str, request: HttpRequest, get_response) -> HttpResponse:
         response = get_response(request)
     if is_away(response):
         return response
-    if response.streaming and alias != PRIMARY and not isinstance(response, FileResponse):
-        response.streaming_content = pieces_from(alias, response.streaming_content)
+    if response.streaming and not isinstance(response, FileResponse):
+        pieces = pieces_from(alias, response.streaming_content)
+        if request.method == "GET":  # of what has begun nothing but an end can say that it fails
+            try:
+                pieces = with_first(next(pieces, b""), pieces)
+            except (OperationalError, InterfaceError) as error:
+                return middleware.unavailable_response(request, error)
+        response.streaming_content = pieces
     if uncertain:
         marked(request, response, FROM_REPLICA, "casebook; fwd=miss; detail=replica")
     return response
@@ -100,14 +121,22 @@ def pieces_from(alias: str, content: Iterable[bytes]) -> Iterator[bytes]:
                 iterator.close()
 
 
+def with_first(first: bytes, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """A piece that was made already, and then the others."""
+    yield first
+    yield from pieces
+
+
 def kept_answer(request: HttpRequest) -> HttpResponse | None:
     """The answer that was kept of the version that was the latest when the database could last be
     asked; None where there is none, or where that is longer ago than the settings allow.
     """
     version, at = middleware.last_known()
     age = time.monotonic() - at
-    if version is None or age > settings.STALE_SECONDS or not hasattr(request, "htmx"):
+    if version is None or age > settings.STALE_SECONDS:
         return None
+    if not hasattr(request, "htmx"):  # it was not let through to where that is found out
+        request.htmx = HtmxDetails(request)
     request.is_answered_whole = True
     try:
         tag = middleware.etag_of(middleware.request_identity(request), version)

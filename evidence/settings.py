@@ -202,6 +202,12 @@ else:
         options["options"] = f"{given} -c default_transaction_read_only=on".strip()
         options |= {"connect_timeout": 2, "tcp_user_timeout": 3000}
 
+# A database that hangs is noticed by asking it once a second: see models/reading.py. Tests make and
+# drop databases, which a connection beside theirs would hold.
+WATCH_DATABASES = bool(DATABASE_REPLICA_URL) or not (
+    TESTING or DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3"
+)
+
 # For public pages, a role that can only read (PostgreSQL alone): see roles.py.
 READER = "reader"
 DATABASE_READER_URL = env("DATABASE_READER_URL", "")

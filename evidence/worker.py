@@ -127,6 +127,15 @@ class Worker(ThreadWorker):
 
     # Connections, from their beginning
 
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """A worker that stops closes its listeners too: gunicorn leaves them open, so that whoever
+        comes while downloads end waits for an answer that never comes.
+        """
+        super().set_accept_enabled(enabled)
+        if not enabled and not self.alive:
+            for listener in self.sockets:
+                listener.close()
+
     def accept(self, listener) -> None:
         try:
             sock, address = listener.accept()

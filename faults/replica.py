@@ -9,12 +9,9 @@ reader got anything but an answer while one of the two databases could give it.
 """
 
 import argparse
-import os
 import re
 import shutil
 import signal
-import socket
-import subprocess
 import sys
 import tempfile
 import threading
@@ -25,87 +22,13 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-import psycopg
+from .harness import POSTGRESQL, Case, Result, fault
+from .servers import Casebook, Cluster
 
-ROOT = Path(__file__).resolve().parent.parent
 VERSION = re.compile(rb"Data version (\d+)")
 PAUSE = 0.05  # seconds between two questions of a reader
 READERS = 2
 PATIENCE = 10  # seconds a reader waits
-
-
-def free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return listening.getsockname()[1]
-
-
-def programs() -> Path:
-    """The folder of PostgreSQL's programs, the newest there is."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parts[4]))
-    if found:
-        return found[-1]
-    if there := shutil.which("initdb"):
-        return Path(there).parent
-    sys.exit("PostgreSQL is not installed.")
-
-
-class Cluster:
-    """One PostgreSQL server of our own."""
-
-    def __init__(self, folder: Path, name: str):
-        self.folder, self.name, self.port = folder / name, name, free_port()
-        self.run_in = folder
-
-    def run(self, program: str, *arguments: str) -> None:
-        """Runs one of PostgreSQL's programs, which refuse to be run by root."""
-        command = [str(programs() / program), *arguments]
-        if os.geteuid() == 0:
-            command = ["runuser", "-u", "postgres", "--", *command]
-        done = subprocess.run(
-            command, cwd=self.run_in, capture_output=True, text=True, check=False
-        )  # fmt: skip
-        if done.returncode:
-            raise RuntimeError(f"{program}: {done.stdout[-1000:]}{done.stderr[-1000:]}")
-
-    def initialize(self) -> None:
-        self.run("initdb", "-D", str(self.folder), "-U", "postgres", "-A", "trust", "--no-sync")
-
-    def copy(self, other: "Cluster") -> None:
-        """Becomes a streaming replica of another one."""
-        self.run(
-            "pg_basebackup", "-R", "-X", "stream", "-c", "fast", "--no-sync",
-            "-D", str(self.folder), "-h", "127.0.0.1", "-p", str(other.port), "-U", "postgres",
-        )  # fmt: skip
-
-    def start(self) -> None:
-        options = (
-            f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories="
-            f"{self.run_in} -c fsync=off -c shared_buffers=64MB -c wal_keep_size=64MB"
-        )
-        log = str(self.run_in / f"{self.name}.log")
-        self.run("pg_ctl", "-D", str(self.folder), "-l", log, "-w", "-o", options, "start")
-
-    def stop(self, how: str = "immediate") -> None:
-        self.run("pg_ctl", "-D", str(self.folder), "-m", how, "-w", "stop")
-
-    def signal(self, which: signal.Signals) -> None:
-        """Sends a signal to the server and to all its processes."""
-        first = int((self.folder / "postmaster.pid").read_text().split()[0])
-        listed = subprocess.run(
-            ["ps", "-o", "pid=", "--ppid", str(first)], capture_output=True, text=True, check=False
-        )
-        for pid in (first, *map(int, listed.stdout.split())):
-            os.kill(pid, which)
-
-    @property
-    def address(self) -> str:
-        return f"postgres://postgres@127.0.0.1:{self.port}/casebook"
-
-    def execute(self, statement: str):
-        with psycopg.connect(self.address, autocommit=True) as connection:
-            cursor = connection.execute(statement)
-            return cursor.fetchone() if cursor.description else None
 
 
 def edit(primary: Cluster) -> int:
@@ -189,11 +112,23 @@ def each_second(visitors: Visitors, began: float, ended: float) -> None:
             )
 
 
+@dataclass
+class Phase:
+    """What visitors got in the seconds after one thing was done."""
+
+    name: str
+    readers: Counter
+    curators: Counter
+    longest: float  # seconds
+    until: float  # seconds after which nobody was without an answer
+    marked: int
+
+
 class Report:
     """One row for each fault."""
 
     def __init__(self, visitors: Visitors, seconds: float):
-        self.visitors, self.seconds, self.rows, self.bad = visitors, seconds, [], 0
+        self.visitors, self.seconds, self.phases, self.bad = visitors, seconds, [], 0
 
     def phase(self, name: str, act=None) -> None:
         """Does something to a database, waits, and notes what visitors got."""
@@ -209,12 +144,15 @@ class Report:
         curators = self.visitors.during(began, ended, "curator")
         wrong = [one for one in readers if one.status != 200]
         self.bad += len(wrong)
-        longest = max((one.seconds for one in readers), default=0)
-        until = max((one.at + one.seconds - began for one in wrong), default=0)
-        self.rows.append(
-            f"| {name} | {told(Counter(one.status for one in readers))} | {longest:.2f} s | "
-            f"{until:.1f} s | {sum(one.marked for one in readers)} | "
-            f"{told(Counter(one.status for one in curators))} |"
+        self.phases.append(
+            Phase(
+                name,
+                Counter(one.status for one in readers),
+                Counter(one.status for one in curators),
+                max((one.seconds for one in readers), default=0),
+                max((one.at + one.seconds - began for one in wrong), default=0),
+                sum(one.marked for one in readers),
+            )
         )
 
     def table(self) -> str:
@@ -222,7 +160,12 @@ class Report:
             "| fault | readers got | slowest answer | last failure after | marked | login page |\n"
             "| --- | --- | --- | --- | --- | --- |"
         )
-        return "\n".join([head, *self.rows])
+        rows = [
+            f"| {one.name} | {told(one.readers)} | {one.longest:.2f} s | {one.until:.1f} s | "
+            f"{one.marked} | {told(one.curators)} |"
+            for one in self.phases
+        ]
+        return "\n".join([head, *rows])
 
 
 def faults(report: Report, primary: Cluster, replica: Cluster) -> None:
@@ -248,76 +191,71 @@ def faults(report: Report, primary: Cluster, replica: Cluster) -> None:
     report.phase("primary goes on (SIGCONT)", lambda: primary.signal(signal.SIGCONT))
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=8, help="of each fault")
-    seconds = parser.parse_args().seconds
-    folder = Path(tempfile.mkdtemp(prefix="casebook-replica-"))
+def measured(folder: Path, seconds: float) -> tuple[Report, str]:
+    """Tries everything in this folder; what visitors got, and what Casebook logged of it."""
     primary, replica = Cluster(folder, "primary"), Cluster(folder, "replica")
-    port, server = free_port(), None
-    environment = {
-        name: value for name, value in os.environ.items() if not name.startswith("CASEBOOK_")
-    } | {
-        "CASEBOOK_SECRET_KEY": "for this alone",
-        "CASEBOOK_HTTPS": "0",
-        "CASEBOOK_WORK_PER_MINUTE": "0",
-        "CASEBOOK_KEEP_ANSWERS": "0",
-        "CASEBOOK_LOG_LEVEL": "WARNING",
-        "CASEBOOK_GRACEFUL_SECONDS": "5",
-        "PYTEST_VERSION": "none",  # static files need not be collected first
-        "DATABASE_URL": primary.address,
-        "REDIS_URL": "",
-        "PORT": str(port),
-    }
-    log = folder / "casebook.log"
+    casebook = Casebook(
+        folder,
+        primary.address,
+        CASEBOOK_KEEP_ANSWERS="0",
+        CASEBOOK_GRACEFUL_SECONDS="5",
+        DATABASE_REPLICA_URL=replica.address,
+    )
     try:
-        folder.chmod(0o755)
-        if os.geteuid() == 0:
-            shutil.chown(folder, "postgres", "postgres")
         primary.initialize()
         primary.start()
-        primary.run(
-            "createdb", "-h", "127.0.0.1", "-p", str(primary.port), "-U", "postgres", "casebook"
-        )
+        primary.execute("CREATE DATABASE casebook", "postgres")
         print("Loading the evidence", flush=True)
-        subprocess.run(
-            [sys.executable, "manage.py", "prepare"], cwd=ROOT, env=environment, check=True
-        )
+        casebook.manage("prepare", DATABASE_REPLICA_URL="")
         replica.copy(primary)
         replica.start()
-        with log.open("w") as errors:
-            server = subprocess.Popen(
-                [sys.executable, "-m", "gunicorn", "-c", "python:evidence.gunicorn_conf",
-                 "evidence.wsgi"],
-                cwd=ROOT, env=environment | {"DATABASE_REPLICA_URL": replica.address},
-                stdout=subprocess.PIPE, stderr=errors, text=True,
-            )  # fmt: skip
-            if not any("Casebook is at" in line for line in server.stdout):
-                raise RuntimeError(log.read_text())
-            with Visitors(port) as visitors:
-                report = Report(visitors, seconds)
-                time.sleep(3)  # the first answers take longer
-                faults(report, primary, replica)
-        print(f"\nWhat Casebook logged of it:\n{remarks(log)}\n\n{report.table()}")
-        print(f"\n{report.bad} readers got no answer.")
-        return 1 if report.bad else 0
+        casebook.start()
+        with Visitors(casebook.port) as visitors:
+            report = Report(visitors, seconds)
+            time.sleep(3)  # the first answers take longer
+            faults(report, primary, replica)
+        return report, remarks(casebook.log)
     finally:
-        if server is not None:
-            server.terminate()
-            server.wait(30)
-        for cluster in (primary, replica):
-            for act in (lambda it=cluster: it.signal(signal.SIGCONT), cluster.stop):
-                try:
-                    act()
-                except (RuntimeError, OSError, IndexError):  # it never started, or has stopped
-                    continue
-        shutil.rmtree(folder, ignore_errors=True)
+        casebook.stop()
+        primary.end()
+        replica.end()
 
 
 def remarks(log: Path) -> str:
     """Lines of the log on which database is asked, each once a second and process at most."""
     lines = [line for line in log.read_text().splitlines() if "models.reading" in line]
     return "\n".join(lines)
+
+
+@fault("a replica beside PostgreSQL: each of the two stops, hangs, lags", on=(POSTGRESQL,))
+def replica_lost(case: Case) -> None:
+    case.rows = []
+    report, _ = measured(case.folder, 5)
+    for phase in report.phases:
+        case.result = Result(f"with a replica: {phase.name}", case.home.database)
+        case.rows.append(case.result)
+        case.result.readers = {
+            "right" if status == 200 else str(status or "no answer"): count
+            for status, count in phase.readers.items()
+        }
+        case.result.marked, case.result.longest = phase.marked, round(phase.longest, 2)
+        case.result.seconds = round(phase.until, 1)
+        wrong = sum(count for status, count in phase.readers.items() if status != 200)
+        case.check(not wrong, f"{wrong} readers got no answer though one database could give it")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=8, help="of each fault")
+    seconds = parser.parse_args().seconds
+    folder = Path(tempfile.mkdtemp(prefix="casebook-replica-"))
+    try:
+        report, said = measured(folder, seconds)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    print(f"\nWhat Casebook logged of it:\n{said}\n\n{report.table()}")
+    print(f"\n{report.bad} readers got no answer.")
+    return 1 if report.bad else 0
 
 
 if __name__ == "__main__":

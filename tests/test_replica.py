@@ -7,13 +7,19 @@ PostgreSQL's own streaming replication.
 import shutil
 import socket
 import sqlite3
+import threading
 from pathlib import Path
 
 import pytest
+from django.db import OperationalError
 
+from evidence import outage
+from evidence.models import DataVersion, reading
 from evidence.models.reading import PRIMARY, REPLICA, Watch
+from evidence.web import health
 
 from . import processes
+from .factories import make_collection
 
 pytestmark = pytest.mark.slow
 
@@ -295,3 +301,82 @@ def test_readers_who_wait_for_a_database_that_hangs_are_let_go():
         for pair in ends.values():
             for end in pair:
                 end.close()
+
+
+class Silent:
+    """Looks at a database that says nothing until it is told to."""
+
+    def __init__(self, alias: str):
+        self.alias, self.version, self.error = alias, DataVersion(token="there"), None
+        self.done = threading.Event()
+        self.silent = False
+
+    def begin(self) -> float:
+        self.done.clear() if self.silent else self.done.set()
+        return 0.05
+
+
+@pytest.fixture
+def alone(monkeypatch, settings):
+    """A database without another one that is watched; `alone.silent` lets it hang."""
+    settings.WATCH_DATABASES = True
+    watch = Watch()
+    looker = Silent(PRIMARY)
+    watch.lookers = {PRIMARY: looker}
+    monkeypatch.setattr(reading, "LOOK_EVERY", 0)
+    for module in (reading, outage, health):
+        monkeypatch.setattr(module, "watch", watch)
+    looker.watch = watch
+    return looker
+
+
+def test_a_database_alone_that_hangs_is_not_waited_for(db, client, alone):
+    make_collection("small")
+    assert client.get("/small/").status_code == 200
+    alone.silent = True
+    for address in ("/small/?sex=female", "/admin/login/", "/readyz"):
+        assert client.get(address).status_code == 503, address
+    kept = client.get("/small/")
+    assert kept.status_code == 200 and b"This was kept from before" in kept.content
+    assert client.post("/small/patients/one-1/suggest/", {"proposed": "x"}).status_code == 503
+    alone.silent = False
+    again = client.get("/small/")
+    assert again.status_code == 200 and b"This was kept from before" not in again.content
+    assert client.get("/readyz").content == b"ready\n"
+
+
+def test_who_waits_for_a_database_alone_that_hangs_is_let_go(alone):
+    here, there = socket.socketpair()
+    with here, there:
+        alone.watch.reading.add((PRIMARY, Reader(here)))
+        alone.watch.look()
+        there.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            there.recv(1)  # it is asked, and answers in time
+        alone.silent = True
+        alone.watch.look()
+        assert there.recv(1) == b""
+
+
+def test_somebody_looks_while_every_thread_waits(alone, monkeypatch):
+    monkeypatch.setattr(reading, "WAKE_EVERY", 0.01)
+    looked = threading.Event()
+    monkeypatch.setattr(alone.watch, "look", looked.set)
+    reading.Waker(alone.watch)
+    assert not looked.wait(0.1), "nobody waits for anything"
+    alone.watch.reading.add((PRIMARY, None))
+    assert looked.wait(10)
+    alone.watch.reading.clear()
+
+
+def test_a_file_whose_database_goes_away_before_it_begins_is_refused(
+    db, client, alone, monkeypatch
+):
+    make_collection("small")
+
+    def away(*arguments):
+        raise OperationalError("gone")
+        yield
+
+    monkeypatch.setattr(outage, "pieces_from", away)
+    assert client.get("/small/patients.csv").status_code == 503

@@ -174,3 +174,20 @@ def test_more_than_can_be_answered_soon_is_refused_at_once(port):
 )
 def test_where_a_request_ends(received, wanted):
     assert worker.bytes_wanted(received) == wanted
+
+
+def test_a_server_that_stops_takes_no_new_connections(small_database_made, tmp_path):
+    """Though somebody is still being served, nobody is left waiting for an answer."""
+    halves = b"GET / HTTP/1.1\r\n"  # not whole, so the server waits for the rest
+    with (
+        gunicorn(small_database_made, tmp_path / "log") as server,
+        connected(server.port, halves),
+    ):
+        time.sleep(0.5)
+        server.terminate()
+        until = time.monotonic() + 8
+        with pytest.raises(ConnectionRefusedError):
+            while time.monotonic() < until:
+                socket.create_connection(("127.0.0.1", server.port), timeout=5).close()
+                time.sleep(0.1)
+        assert server.poll() is None

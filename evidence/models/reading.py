@@ -22,12 +22,19 @@ logger = logging.getLogger(__name__)
 PRIMARY, REPLICA = DEFAULT_DB_ALIAS, "replica"
 CALLED = {PRIMARY: "primary database", REPLICA: "replica"}
 LOOK_EVERY = 1  # seconds
-PATIENCE = 1  # seconds in which a database that is looked at has to answer
+WAKE_EVERY = 2  # seconds without a look, though somebody waits for a database
+PATIENCE = 1  # seconds in which a database that is looked at has to answer, if there is another one
+ALONE_PATIENCE = 5  # the same where there is no other: a busy machine is no lost database
 
 
 def has_replica() -> bool:
     """Whether a replica is configured."""
     return REPLICA in settings.DATABASES
+
+
+def is_watched() -> bool:
+    """Whether somebody looks whether the databases answer. SQLite is a file, which cannot hang."""
+    return settings.WATCH_DATABASES
 
 
 def read_alias() -> str:
@@ -67,7 +74,7 @@ class Looker(threading.Thread):
             return 0
         self.done.clear()
         self.wanted.set()
-        return PATIENCE
+        return PATIENCE if has_replica() else ALONE_PATIENCE
 
     def run(self) -> None:
         while True:
@@ -84,8 +91,26 @@ class Looker(threading.Thread):
             self.done.set()
 
 
+class Waker(threading.Thread):
+    """Has the databases looked at while requests wait for them. Requests look as they come; where
+    every thread waits, none comes.
+    """
+
+    def __init__(self, watch: "Watch"):
+        super().__init__(name="looks while all wait", daemon=True)
+        self.watch = watch
+        self.start()
+
+    def run(self) -> None:
+        while True:
+            time.sleep(WAKE_EVERY)
+            if self.watch.reading and time.monotonic() - self.watch.looked > WAKE_EVERY:
+                with suppress(Exception):  # whoever asks next is told what is wrong
+                    self.watch.look()
+
+
 class Watch:
-    """What is known of both databases, for all threads of a process."""
+    """What is known of the databases, for all threads of a process."""
 
     def __init__(self):
         self.lock = threading.Lock()
@@ -95,16 +120,17 @@ class Watch:
         self.identity = None  # of the primary, as last seen
         self.looked = -1.0
         self.reading: set[tuple[str, object]] = set()  # connections that answer somebody just now
+        self.waker: Waker | None = None
 
     def look(self) -> None:
-        """Looks at both databases, unless somebody has within the last second. One request looks;
+        """Looks at the databases, unless somebody has within the last second. One request looks;
         others go on with what is known.
         """
         if not self.is_due or not self.lock.acquire(blocking=not self.versions):
             return
         try:
             if self.is_due:
-                self.ask_both()
+                self.ask_all()
         finally:
             self.lock.release()
 
@@ -112,9 +138,11 @@ class Watch:
     def is_due(self) -> bool:
         return self.looked < 0 or time.monotonic() - self.looked >= LOOK_EVERY
 
-    def ask_both(self) -> None:
+    def ask_all(self) -> None:
         if not self.lookers:  # not before there is a request: threads do not survive a fork
-            self.lookers = {alias: Looker(alias) for alias in (PRIMARY, REPLICA)}
+            aliases = (PRIMARY, REPLICA) if has_replica() else (PRIMARY,)
+            self.lookers = {alias: Looker(alias) for alias in aliases}
+            self.waker = Waker(self)
         began = time.monotonic()
         patience = {alias: looker.begin() for alias, looker in self.lookers.items()}
         versions, problems = {}, {}
@@ -126,7 +154,7 @@ class Watch:
                 problems[alias] = "it does not answer in time"
             elif looker.error is not None:
                 problems[alias] = " ".join(str(looker.error).split())
-        primary, replica = versions[PRIMARY], versions[REPLICA]
+        primary, replica = versions[PRIMARY], versions.get(REPLICA)
         if primary is not None:
             self.identity = primary.identity
         if replica is not None and self.identity not in (None, replica.identity):
@@ -135,11 +163,9 @@ class Watch:
             problems[REPLICA] = f"it holds version {replica.number} and not {primary.number}"
         self.tell(problems)
         self.versions, self.looked = versions, time.monotonic()
-        for alias in (PRIMARY, REPLICA):
-            if self.lookers[alias].done.is_set():
-                continue
-            other = PRIMARY if alias == REPLICA else REPLICA
-            if versions[other] is not None:
+        for alias, looker in self.lookers.items():
+            others = [found for other, found in versions.items() if other != alias]
+            if not looker.done.is_set() and None not in others:
                 self.cut_off(alias)
 
     def tell(self, problems: dict[str, str]) -> None:
@@ -157,8 +183,8 @@ class Watch:
         return [CALLED[alias] for alias in sorted(self.problems)]
 
     def cut_off(self, alias: str) -> None:
-        """Ends the connections of readers who wait for a database that hangs, so that the other one
-        can answer them.
+        """Ends the connections that wait for a database that hangs, so that the other one can
+        answer, or what was kept.
         """
         for used, wrapper in list(self.reading):
             raw = wrapper.connection

@@ -7,7 +7,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from ..models import DataVersion
-from ..models.reading import PRIMARY, has_replica, reading_from, watch
+from ..models.reading import PRIMARY, has_replica, is_watched, watch
 
 
 @never_cache
@@ -24,13 +24,13 @@ def readiness(request: HttpRequest) -> HttpResponse:
     cache everything is answered, if more slowly: 200, and it says so.
     """
     away, degraded = [], []
+    answering = watch.order() if is_watched() else [PRIMARY]
     if has_replica():
-        answering = watch.order()
         degraded += [f"the {called} is left out" for called in watch.left_out]
-    else:
-        answering = [PRIMARY]
     try:
-        with reading_from(answering[0]):
+        if is_watched() and not has_replica() and not watch.primary_answers:
+            raise DatabaseError("It does not answer in time.")
+        with watch.answering(answering[0]):
             if not DataVersion.current().number:
                 away.append("no evidence is loaded")
     except DatabaseError:
