@@ -24,6 +24,8 @@ from django.db import DEFAULT_DB_ALIAS, connections, models
 from django.db.backends.sqlite3.base import DatabaseWrapper
 from django.db.models import Q
 
+from .. import time_bound
+from ..database_file import PrivateConnection
 from .consistency import swapped_state
 from .release import PART, RecordsPart, Release, ReleasedRecords
 from .study import Collection
@@ -175,7 +177,7 @@ class PastState:
                 DEFAULT_DB_ALIAS: {
                     "ENGINE": "django.db.backends.sqlite3",
                     "NAME": self.name,
-                    "OPTIONS": {"init_command": pragmas},
+                    "OPTIONS": {"init_command": pragmas, "factory": PrivateConnection},
                 }
             }
         )
@@ -350,7 +352,8 @@ def opened(records: ReleasedRecords) -> PastState:
     try:
         state = _open.get(records.sha256)
         if state is None:
-            state = PastState(records)
+            with time_bound.ending(None):  # it is opened for all who ask
+                state = PastState(records)
             while len(_open) >= MAX_OPEN:
                 _, oldest = _open.popitem()
                 oldest.anchor.close()
