@@ -25,10 +25,10 @@ NOT_RUN = {"certbot": "no authority can reach this machine"}
 TYPED = {"Username": "root-of-casebook", "Email": "", "Password": "correct horse battery staple"}
 AUTHORITY = f"""
 cd /etc/ssl/casebook
-openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -keyout /root/ca.key \\
-    -out /usr/local/share/ca-certificates/try.crt -subj '/CN=An authority of our own'
-openssl x509 -req -in request.csr -CA /usr/local/share/ca-certificates/try.crt -CAkey /root/ca.key \\
-    -days 2 -extfile <(echo subjectAltName=DNS:{NAME}) -out fullchain.pem
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 \\
+    -keyout /root/ca.key -out /usr/local/share/ca-certificates/try.crt -subj '/CN=An authority of our own'
+openssl x509 -req -in request.csr -days 2 -CA /usr/local/share/ca-certificates/try.crt \\
+    -CAkey /root/ca.key -extfile <(echo subjectAltName=DNS:{NAME}) -out fullchain.pem
 update-ca-certificates
 """
 CHECKS = {
@@ -103,7 +103,7 @@ def run(leader: str, block: str) -> int:
         return subprocess.run(shell, stdin=subprocess.DEVNULL, check=False).returncode
     child, terminal = pty.fork()
     if child == 0:
-        os.execvp(shell[0], shell)
+        os.execvp(shell[0], shell)  # noqa: S606
     waiting = ""
     while True:
         try:
