@@ -26,7 +26,7 @@ TYPED = {"Username": "root-of-casebook", "Email": "", "Password": "correct horse
 AUTHORITY = f"""
 cd /etc/ssl/casebook
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 \\
-    -keyout /root/ca.key -out /usr/local/share/ca-certificates/try.crt -subj '/CN=An authority of our own'
+    -keyout /root/ca.key -out /usr/local/share/ca-certificates/try.crt -subj '/CN=Our own'
 openssl x509 -req -in request.csr -days 2 -CA /usr/local/share/ca-certificates/try.crt \\
     -CAkey /root/ca.key -extfile <(echo subjectAltName=DNS:{NAME}) -out fullchain.pem
 update-ca-certificates
@@ -92,7 +92,14 @@ def leader_of(process: subprocess.Popen) -> str:
 
 
 def entering(leader: str) -> list[str]:
-    clean = ["env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8"]
+    clean = [
+        "env",
+        "-i",
+        "DEBIAN_FRONTEND=noninteractive",
+        "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+        "HOME=/root",
+        "LANG=C.UTF-8",
+    ]
     return ["nsenter", "-t", leader, "-m", "-u", "-i", "-p", "-r", "-w", *clean]
 
 
