@@ -4,7 +4,7 @@ set -eu
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
     PGPASSWORD=$(cat /run/secrets/casebook_replicator)
     export PGPASSWORD
-    pg_basebackup -R -X stream -h primary -U casebook_replicator -D "$PGDATA"
+    pg_basebackup -R -X stream --checkpoint=fast -h primary -U casebook_replicator -D "$PGDATA"
     chmod 0700 "$PGDATA"
 fi
 exec postgres
