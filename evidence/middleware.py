@@ -24,6 +24,7 @@ from django.urls import get_script_prefix
 from django.utils.cache import patch_vary_headers
 from django.utils.http import parse_etags
 
+from . import time_bound
 from .models import DataVersion
 from .models.consistency import consistent_read, past_state, stale_version
 from .problems import is_for_programs, problem_response
@@ -46,6 +47,9 @@ VARY = (
     "HX-Target",
 )
 RETRY_LATER = {"Retry-After": "30"}
+# A database that is away, and a time that is over; of the second a statement that was ended is the
+# first sign.
+CANNOT_ANSWER = (OperationalError, InterfaceError, time_bound.TookTooLong)
 COMPRESSED = ("application/zip", "application/vnd.openxmlformats")  # a workbook is a ZIP too
 MAX_CACHED_BYTES = 512 * 1024  # bytes of an answer worth keeping
 
@@ -119,7 +123,7 @@ def null_byte_middleware(get_response):
                 return problem_response(404, "There is nothing at this address.")
             try:
                 return HttpResponseNotFound(render_to_string("404.html", request=request))
-            except (OperationalError, InterfaceError) as error:
+            except CANNOT_ANSWER as error:
                 return unavailable_response(request, error)
         return get_response(request)
 
@@ -127,7 +131,13 @@ def null_byte_middleware(get_response):
 
 
 def unavailable_response(request: HttpRequest, error: Exception) -> HttpResponse:
-    """Says that the database is away, to the reader and, by `database_away`, to `outage.py`."""
+    """Says that the database is away, to the reader and, by `database_away`, to `outage.py`; or,
+    where that is why a statement was ended, that the answer took too long.
+    """
+    if time_bound.is_over():
+        logger.warning("An answer was ended after %s s.", settings.PAGE_SECONDS)
+        why = f"This takes more than {settings.PAGE_SECONDS} s to make, and was ended."
+        return later_response(request, 503, why, "60")
     logger.error("The database cannot be reached: %s", error)
     if is_for_programs(request):
         response = problem_response(
@@ -141,6 +151,19 @@ def unavailable_response(request: HttpRequest, error: Exception) -> HttpResponse
     return response
 
 
+def later_response(request: HttpRequest, status: int, why: str, seconds: str) -> HttpResponse:
+    """Why there is no answer now, when to ask again, and what costs less."""
+    instead = (
+        "A narrower question is answered sooner; whole lists come row by row as CSV, and each "
+        "release is a file that is ready."
+    )
+    headers = {"Retry-After": seconds, "Cache-Control": "no-store"}
+    if is_for_programs(request):
+        return problem_response(status, f"{why} {instead}", headers=headers)
+    page = render_to_string("evidence/later.html", {"why": why, "instead": instead}, request)
+    return HttpResponse(page, status=status, headers=headers)
+
+
 def database_unavailable_middleware(get_response):
     """Answers 503 with a plain page when the database cannot be reached, and logs why."""
 
@@ -150,7 +173,7 @@ def database_unavailable_middleware(get_response):
     def process_exception(request, exception):
         return (
             unavailable_response(request, exception)
-            if isinstance(exception, OperationalError | InterfaceError)
+            if isinstance(exception, CANNOT_ANSWER)
             else None
         )
 
@@ -227,7 +250,7 @@ def cached_response_middleware(get_response):
                 return cached
             with consistent_read() as version:
                 return make_response(request, etag_of(request_key, version), get_response)
-        except (OperationalError, InterfaceError) as error:
+        except CANNOT_ANSWER as error:
             return unavailable_response(request, error)
 
     return middleware

@@ -117,6 +117,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "evidence.api.throttling.rate_limited",
+    "evidence.work_limits.bounded_time_middleware",
     "evidence.work_limits.work_budget_middleware",
     "evidence.outage.outage_middleware",  # before all that asks a database
     "evidence.middleware.null_byte_middleware",
@@ -264,6 +265,7 @@ WORK_PER_MINUTE = env_number("CASEBOOK_WORK_PER_MINUTE", 0 if TESTING else 30)
 EXPENSIVE_PATIENTS = env_number("CASEBOOK_EXPENSIVE_PATIENTS", 5000)
 EXPENSIVE_SLOTS = env_number("CASEBOOK_SLOTS", 2)
 FILE_SECONDS = env_number("CASEBOOK_FILE_SECONDS", 120)  # that making one file may take
+PAGE_SECONDS = env_number("CASEBOOK_PAGE_SECONDS", 30)  # and any other answer; 0: no limit
 FILES_MEGABYTES = env_number("CASEBOOK_FILES_MB", 512)  # of files that are kept
 WORK_FOLDER = Path(env("CASEBOOK_FILES", str(BASE_DIR / "var" / "files")))
 # What a proxy says of a visitor (https or not, from where) is believed of these addresses alone,

@@ -24,6 +24,7 @@ from time import monotonic
 from django.conf import settings
 from django.db import connection
 
+from ... import time_bound
 from ...models import Collection, DataVersion
 from ...models.consistency import consistent_read, current_version, mark_stale, past_state
 from ...models.reading import REPLICA, read_alias
@@ -61,7 +62,7 @@ def snapshot_for(collection: Collection) -> Snapshot | None:
     snapshot = served_of(collection, version)
     if snapshot is not None:
         return snapshot
-    with lock:
+    with time_bound.held(lock), time_bound.ending(None):  # what is built is everybody's
         snapshot = served_of(collection, version)
         if snapshot is not None:
             return snapshot
