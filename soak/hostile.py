@@ -37,7 +37,10 @@ class Remembers(logging.Handler):
     """Keeps what is logged with a stack."""
 
     def __init__(self):
+        from evidence.logs import NamesRoutes
+
         super().__init__(logging.WARNING)
+        self.addFilter(NamesRoutes())
         self.stacks = []
 
     def emit(self, record: logging.LogRecord) -> None:

@@ -282,7 +282,20 @@ class Draws:
     # The kinds
 
     def question(self) -> Asked:
-        return Asked("GET", f"{self.address()}?{self.query()}")
+        """Words of forms at some address: all hostile, or right ones in odd company."""
+        if self.any.random() < 0.4:
+            return Asked("GET", f"{self.address()}?{self.query()}")
+        path = self.any.choice(self.known.questions).partition("?")[0]
+        if self.any.random() < 0.3:
+            path = self.address()
+        words = self.any.sample(self.words, self.any.randint(1, 4))
+        parts = [
+            f"{word}={quote_plus(self.any.choice(self.known.words[word] or ['1']))}"
+            for word in words
+        ]
+        if self.any.random() < 0.5:
+            parts.append(self.query(1))
+        return Asked("GET", f"{path}?{'&'.join(parts)}"[:8000])
 
     def mutated_question(self) -> Asked:
         """A question of a link with one thing about it changed."""
