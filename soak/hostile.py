@@ -100,8 +100,12 @@ class InProcess:
         return self.ask(Asked("GET", address)).content.decode(errors="replace")
 
 
-def attack(known: Known, secrets: list[str], seed: int, count: int) -> tuple[Judge, dict, int]:
-    """So many requests in this process: what was found, how many of each kind, how many pairs."""
+def attack(
+    known: Known, secrets: list[str], seed: int, count: int, until: float
+) -> tuple[Judge, dict, int]:
+    """So many requests in this process, fewer where time (`until`) is up: what was found, how many
+    of each kind, how many variations in pairs.
+    """
     from django.core.cache import cache
 
     there, judge, draws = InProcess(), Judge(secrets), Draws(known, seed)
@@ -122,7 +126,7 @@ def attack(known: Known, secrets: list[str], seed: int, count: int) -> tuple[Jud
             judge.blame("stack in the log", asked, "; ".join(there.log.stacks))
         return answer
 
-    while asked_so_far < count:
+    while asked_so_far < count and time.time() < until:
         if draws.any.random() < PAIRED / 8:
             plain = draws.plain()
             if draws.any.random() < 0.5:
@@ -149,18 +153,26 @@ def attack(known: Known, secrets: list[str], seed: int, count: int) -> tuple[Jud
 MALFORMED = [
     b"", b"\r\n", b"\r\n\r\n", b"GET\r\n\r\n", b"GET /\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n",
     b"GET / HTTP/1.1\r\n\r\n", b"GET  / HTTP/1.1\r\nHost: localhost\r\n\r\n",
-    b"GET / HTTP/1.1\nHost: localhost\n\n", b"GET http://evil.example/ HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"GET / HTTP/1.1\nHost: localhost\n\n",
+    b"GET http://evil.example/ HTTP/1.1\r\nHost: localhost\r\n\r\n",
     b"GET http://evil.example:x/ HTTP/1.1\r\nHost: localhost\r\n\r\n",
-    b"GET //evil.example/ HTTP/1.1\r\nHost: localhost\r\n\r\n", b"OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n",
-    b"CONNECT evil.example:443 HTTP/1.1\r\nHost: localhost\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc",
-    b"\x00" * 500 + b"\r\n\r\n", b"\xff" * 500 + b"\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    b"GET //evil.example/ HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"CONNECT evil.example:443 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc", b"\x00" * 500 + b"\r\n\r\n",
+    b"\xff" * 500 + b"\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     b"GET / HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n\r\n",
     b"GET / HTTP/1.1\r\nHost : localhost\r\n\r\n", b"GET / HTTP/1.1\r\n Host: localhost\r\n\r\n",
-    b"GET / HTTP/1.1\r\nHost: localhost\r\nX: a\r\n b\r\n\r\n", b"GET / HTTP/1.1\r\nHost: localhost\r\n: x\r\n\r\n",
-    b"GET / HTTP/1.1\r\nHost: localhost\r\nX\r\n\r\n", b"GET / HTTP/1.1\r\nHost: localhost\r\nX\x00Y: 1\r\n\r\n",
-    b"GET / HTTP/1.1\r\nHost: localhost\r\nX: \x00\r\n\r\n", b"GET /\x00 HTTP/1.1\r\nHost: localhost\r\n\r\n",
-    b"GET / HTTP/1.1\r\nHost: localhost\r\nX: a\rb\r\n\r\n", b"GET /\xc3\xa9?\xff HTTP/1.1\r\nHost: localhost\r\n\r\n",
-    b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 500 + b"\r\n", b"GET / HTTP/1.1\r\nX: " + b"y" * 70000 + b"\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: localhost\r\nX: a\r\n b\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: localhost\r\n: x\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: localhost\r\nX\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: localhost\r\nX\x00Y: 1\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: localhost\r\nX: \x00\r\n\r\n",
+    b"GET /\x00 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: localhost\r\nX: a\rb\r\n\r\n",
+    b"GET /\xc3\xa9?\xff HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 500 + b"\r\n",
+    b"GET / HTTP/1.1\r\nX: " + b"y" * 70000 + b"\r\n\r\n",
     b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
     b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nabcdef",
     b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5, 6\r\n\r\nabcdef",
@@ -168,15 +180,18 @@ MALFORMED = [
     b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: -5\r\n\r\nabcde",
     b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + BIG.encode() + b"\r\n\r\n",
     b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\n\r\n",
-    b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n0\r\n\r\n",
-    b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\nabc",
+    b"POST / HTTP/1.1\r\nHost: localhost\r\n"
+    b"Transfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n0\r\n\r\n",
+    b"POST / HTTP/1.1\r\nHost: localhost\r\n"
+    b"Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\nabc",
     b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding:\x0bchunked\r\n\r\nzz\r\n",
     b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     b"GET / HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 0\r\n\r\n",
-    b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 30\r\n\r\nGET /admin/ HTTP/1.1\r\nX: y\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: localhost\r\n"
+    b"Content-Length: 30\r\n\r\nGET /admin/ HTTP/1.1\r\nX: y\r\n\r\n",
     b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n",
-    b"GET /robots.txt HTTP/1.1\r\nHost: localhost\r\n\r\n" * 30,
-    b"HEAD / HTTP/0.9\r\n\r\n", b"GET / HTTP/1.1 x\r\nHost: localhost\r\n\r\n", b"get / http/1.1\r\nhost: localhost\r\n\r\n",
+    b"GET /robots.txt HTTP/1.1\r\nHost: localhost\r\n\r\n" * 30, b"HEAD / HTTP/0.9\r\n\r\n",
+    b"GET / HTTP/1.1 x\r\nHost: localhost\r\n\r\n", b"get / http/1.1\r\nhost: localhost\r\n\r\n",
 ]  # fmt: skip
 
 
@@ -193,7 +208,9 @@ def on_the_line(asked: Asked) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + asked.body
 
 
-def sent(port: int, data: bytes, *, method: str = "GET", patience: float = SLOWEST) -> Answer | None:
+def sent(
+    port: int, data: bytes, *, method: str = "GET", patience: float = SLOWEST
+) -> Answer | None:
     """The first answer to some bytes; None where the server closes without one.
 
     Raises TimeoutError where it neither answers nor closes.
@@ -235,10 +252,16 @@ def unchunked(body: bytes) -> bytes:
     return b"".join(found)
 
 
-def bombard(port: int, known: Known, secrets: list[str], seed: int, count: int) -> tuple[Judge, int]:
-    """So many requests through sockets, a fifth of them malformed; pairs among them."""
-    judge, draws = Judge(secrets), Draws(known, seed)
+def bombard(
+    port: int, known: Known, secrets: list[str], seed: int, count: int, until: float
+) -> tuple[Judge, int, int]:
+    """So many requests through sockets, fewer where time is up, a fifth of them malformed, with
+    pairs among them: what was found, how many were sent, how many variations in pairs.
+    """
+    judge, draws, asked_so_far, pairs = Judge(secrets), Draws(known, seed), 0, 0
     for number in range(count):
+        if asked_so_far >= count or time.time() > until:
+            break
         if number % 5 == 0:
             data = draws.any.choice(MALFORMED)
             asked = Asked("RAW", data[:300].decode("latin-1"))
@@ -248,6 +271,8 @@ def bombard(port: int, known: Known, secrets: list[str], seed: int, count: int) 
             plain = draws.plain()
             answers = [sent(port, on_the_line(plain))]
             between = draws.variations(plain)
+            pairs += len(between)
+            asked_so_far += len(between) + 2
             for one in between:
                 ask_line(port, one, on_the_line(one), judge)
             answers.append(sent(port, on_the_line(plain)))
@@ -259,8 +284,9 @@ def bombard(port: int, known: Known, secrets: list[str], seed: int, count: int) 
             if any(char in asked.target for char in " \r\n") or not asked.target:
                 continue
             data = on_the_line(asked)
+        asked_so_far += 1
         ask_line(port, asked, data, judge)
-    return judge, count
+    return judge, asked_so_far, pairs
 
 
 def damaged(data: bytes, any_: random.Random) -> bytes:
@@ -313,11 +339,11 @@ def known_of(variables: dict[str, str], folder: Path) -> Known:
         [sys.executable, "-m", "soak.hostile", "--gather", str(place)], cwd=ROOT, env=variables,
         check=True,
     )  # fmt: skip
-    return pickle.loads(place.read_bytes())  # noqa: S301  written a moment ago, by us
+    return pickle.loads(place.read_bytes())
 
 
-def hostile(count: int, seed: int, processes: int, share: float) -> dict:
-    """The result of so many requests, of which `share` go through sockets."""
+def hostile(count: int, seed: int, processes: int, share: float, most: float) -> dict:
+    """The result of so many requests, of which `share` go through sockets, in `most` seconds."""
     began = time.monotonic()
     with work_folder() as folder:
         variables = prepare(folder, 400)
@@ -328,9 +354,10 @@ def hostile(count: int, seed: int, processes: int, share: float) -> dict:
         each = (count - through) // processes
         spawned = multiprocessing.get_context("spawn")
         whole, on_lines, lines = Judge(secrets), Judge(secrets), 0
+        until = time.time() + most * (1 - share)
         with ProcessPoolExecutor(processes, mp_context=spawned) as pool:
             shares = [
-                pool.submit(attack, known, secrets, seed * 1000 + number, each)
+                pool.submit(attack, known, secrets, seed * 1000 + number, each, until)
                 for number in range(processes)
             ]
             for one in shares:
@@ -340,15 +367,17 @@ def hostile(count: int, seed: int, processes: int, share: float) -> dict:
                 pairs += paired
         log = folder / "gunicorn.log"
         with redis(folder) as address, gunicorn(variables | {"REDIS_URL": address}, log) as server:
+            until, there = time.time() + most * share, (server.port, known, secrets)
             with ProcessPoolExecutor(4, mp_context=spawned) as pool:
                 shares = [
-                    pool.submit(bombard, server.port, known, secrets, seed * 7000 + n, through // 4)
-                    for n in range(4)
+                    pool.submit(bombard, *there, seed * 7000 + number, through // 4, until)
+                    for number in range(4)
                 ]
                 for one in shares:
-                    judge, asked = one.result()
+                    judge, asked, paired = one.result()
                     on_lines.add(judge)
                     lines += asked
+                    pairs += paired
             alive = sent(server.port, b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
             if alive is None or alive.status != 200 or server.poll() is not None:
                 on_lines.blame("the server is gone", Asked("GET", "/healthz"))
@@ -380,16 +409,20 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--processes", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--sockets", type=float, default=0.15, help="the share through sockets")
+    parser.add_argument("--minutes", type=float, default=60, help="that it may take")
     parser.add_argument("--gather", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.gather:
         gather(asked.gather)
         return 0
     where = machine()
-    result = hostile(asked.requests, asked.seed, asked.processes, asked.sockets)
+    most = asked.minutes * 60
+    result = hostile(asked.requests, asked.seed, asked.processes, asked.sockets, most)
     write_result("hostile", {"machine": where} | result)
     told = Counter(fault["what"] for fault in result["faults"])
-    print(f"{result['asked']} hostile requests in {result['seconds']} s: {dict(told) or 'no fault'}")
+    print(
+        f"{result['asked']} hostile requests in {result['seconds']} s: {dict(told) or 'no fault'}"
+    )
     return 1 if told else 0
 
 

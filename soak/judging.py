@@ -15,7 +15,7 @@ from .server import ROOT
 SLOWEST = 20.0  # seconds an answer may take, on a machine that does other things too
 # What an answer of a mistake must not hold: stacks, paths, SQL, names of tables and modules.
 INSIDE = re.compile(
-    r"Traceback \(most recent|File \"/|site-packages|\bevidence_[a-z]{4,}(?!study)|django\.[a-z]+\.|"
+    r"Traceback \(most recent|File \"/|site-packages|\bevidence_[a-z]{4,}|django\.[a-z]+\.|"
     r"psycopg|sqlite3\.|OperationalError|ProgrammingError|DataError|IntegrityError|SELECT \"|"
     + re.escape(str(ROOT))
 )
@@ -87,6 +87,8 @@ class Judge:
     slowest: float = 0.0
 
     def blame(self, what: str, asked: Asked, more: str = "") -> None:
+        """Notes a fault, and prints it: a long run is looked at before it ends."""
+        print(f"{what}: {asked.method} {asked.target[:200]!r} {more[:200]}", flush=True)
         if len(self.found) < 200:
             self.found.append(
                 {"what": what, "more": more[:500], "method": asked.method,
@@ -124,9 +126,9 @@ class Judge:
 
     def look_at_refusal(self, asked: Asked, answer: Answer, content: bytes) -> None:
         text = content.decode(errors="replace")
-        if inside := INSIDE.search(text):
-            if inside[0] not in asked.target and inside[0] not in asked.body.decode("latin-1"):
-                self.blame("tells of the inside", asked, inside[0])
+        said = asked.target + asked.body.decode("latin-1")  # which a refusal may repeat
+        if (inside := INSIDE.search(text)) and inside[0] not in said:
+            self.blame("tells of the inside", asked, inside[0])
         if asked.method != "HEAD" and len(re.sub(r"<[^>]*>|\s+", " ", text).strip()) < 10:
             self.blame("says nothing", asked, f"{answer.status} {text[:100]!r}")
         if answer.header("etag"):
@@ -134,7 +136,9 @@ class Judge:
 
     def look_at_tag(self, asked: Asked, answer: Answer, tag: str) -> None:
         """Two answers under one tag, which is the key of the cache too, say the same."""
-        same = f"{answer.header('content-type')} {answer.header('content-encoding')} {digest(answer)}"
+        same = (
+            f"{answer.header('content-type')} {answer.header('content-encoding')} {digest(answer)}"
+        )
         before = self.tags.setdefault(tag, (same, asked.target[:300]))
         if before[0] != same:
             self.blame("two answers under one key", asked, f"{before[1]}: {before[0]} != {same}")

@@ -59,7 +59,7 @@ def drawn_address(any_: random.Random, kind: str) -> str:
         "chart file": f"/{place}/charts/age-and-sex.csv?{words}",
         "api": f"/api/v1/{place}/{any_.choice(('summary/', 'patients/', 'treatments/'))}?{words}",
         "csv": f"/{place}/treatments.csv?{narrow}",
-        "reference": any_.choice(("/", "/inhibitors/", "/methods/", "/published/studies/", "/cite/")),
+        "reference": any_.choice(("/", "/inhibitors/", "/methods/", "/cite/")),
         "expensive": f"/drawn/{any_.choice(('patients.xlsx', 'phenopackets.json'))}?{narrow}",
     }[kind]  # fmt: skip
 
@@ -294,7 +294,10 @@ def abandoned(address: str, times: int = 10):
             if got.status != 503:
                 break
             time.sleep(0.2)
-        return {"first": dict(Counter(first)), "slot_free_after_s": round(time.monotonic() - left, 1)}
+        return {
+            "first": dict(Counter(first)),
+            "slot_free_after_s": round(time.monotonic() - left, 1),
+        }
 
     return attack
 

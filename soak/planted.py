@@ -27,7 +27,7 @@ def marked(model, **fields) -> dict:
         and not field.choices
         and field.name not in bound
     ]
-    return {name: f"{MARK}-{model.__name__}"[:40] for name in texts} | fields
+    return dict.fromkeys(texts, f"{MARK}-{model.__name__}"[:40]) | fields
 
 
 def plant() -> list[str]:
@@ -71,9 +71,7 @@ def plant() -> list[str]:
                 person,
                 "itacitinib",
                 ["skin"],
-                **marked(
-                    Treatment, response="improved", adverse_events="events", stopped="yes"
-                ),
+                **marked(Treatment, response="improved", adverse_events="events", stopped="yes"),
             )
             Outcome.objects.create(
                 treatment=course,

@@ -96,8 +96,10 @@ def prepare(folder: Path, patients: int = 0, **variables: str) -> dict[str, str]
 
 
 @contextmanager
-def started(command: list[str], port: int, log: Path, **how) -> Iterator[subprocess.Popen]:
-    """While this lasts, a process that listens at a port of this machine; its output is in `log`.
+def started(
+    command: list[str], port: int, log: Path, host: str = "127.0.0.1", **how
+) -> Iterator[subprocess.Popen]:
+    """While this lasts, a process that listens at a port of a host; its output is in `log`.
 
     Raises RuntimeError, with the log, where it does not come.
     """
@@ -105,7 +107,7 @@ def started(command: list[str], port: int, log: Path, **how) -> Iterator[subproc
         command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, **how
     ) as process:  # fmt: skip
         try:
-            wait_for_port(port, process, log)
+            wait_for_port((host, port), process, log)
             yield process
         finally:
             process.terminate()
@@ -115,11 +117,11 @@ def started(command: list[str], port: int, log: Path, **how) -> Iterator[subproc
                 process.kill()
 
 
-def wait_for_port(port: int, process: subprocess.Popen, log: Path) -> None:
+def wait_for_port(address: tuple[str, int], process: subprocess.Popen, log: Path) -> None:
     until = time.monotonic() + STARTING
     while time.monotonic() < until and process.poll() is None:
         with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
+            if probe.connect_ex(address) == 0:
                 return
         time.sleep(0.05)
     raise RuntimeError(f"It did not start: {log.read_text(errors='replace')[-3000:]}")
@@ -135,12 +137,14 @@ def redis(folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def gunicorn(variables: dict[str, str], log: Path, workers: int = 2) -> Iterator[subprocess.Popen]:
-    """A real server; `process.port` is where it answers."""
+def gunicorn(
+    variables: dict[str, str], log: Path, workers: int = 2, host: str = "127.0.0.1"
+) -> Iterator[subprocess.Popen]:
+    """A real server; `process.port` is where it answers, at an address of this machine."""
     port = free_port()
     more = {"PORT": str(port), "WEB_CONCURRENCY": str(workers)}
     command = [sys.executable, "-m", "gunicorn", "-c", "python:evidence.gunicorn_conf"]
-    with started([*command, "evidence.wsgi"], port, log, env=variables | more) as process:
+    with started([*command, "evidence.wsgi"], port, log, host, env=variables | more) as process:
         process.port = port
         yield process
 
