@@ -20,7 +20,17 @@ from pathlib import Path
 
 from .hostile import unchunked
 from .namespaces import Namespaces, inside
-from .server import ROOT, Health, gunicorn, machine, prepare, spread, work_folder, write_result
+from .server import (
+    ROOT,
+    Health,
+    gunicorn,
+    machine,
+    prepare,
+    redis,
+    spread,
+    work_folder,
+    write_result,
+)
 
 NGINX = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
 HOST = "casebook.example.org"
@@ -146,15 +156,16 @@ def ended(lines: list[socket.socket], seconds: float) -> dict:
     while waiting and time.monotonic() - began < seconds:
         for line in list(waiting):
             line.settimeout(0.005)
-            with suppress(TimeoutError):
-                try:
-                    data = line.recv(64)
-                except OSError:
-                    data = b""
-                found[data[9:12].decode("latin-1") or "closed"] += 1
-                last = time.monotonic() - began
-                waiting.remove(line)
-                line.close()
+            try:
+                data = line.recv(64)
+            except TimeoutError:
+                continue
+            except OSError:
+                data = b""
+            found[data[9:12].decode("latin-1") or "closed"] += 1
+            last = time.monotonic() - began
+            waiting.remove(line)
+            line.close()
         time.sleep(0.05)
     for line in waiting:
         line.close()
@@ -219,12 +230,12 @@ def over_limit(attacker: Client) -> dict:
     statuses, lock = Counter(), threading.Lock()
 
     def ask_on() -> None:
-        for number in range(60):
+        for number in range(10):
             status = attacker.get(f"/published/?age_max={number}")[0]
             with lock:
                 statuses[str(status)] += 1
 
-    threads = [threading.Thread(target=ask_on) for _ in range(10)]
+    threads = [threading.Thread(target=ask_on) for _ in range(60)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -307,15 +318,21 @@ def fronted(patients: int) -> dict:
             CASEBOOK_WORK_PER_MINUTE="30",
             CASEBOOK_HOSTS=f"{HOST},{behind}",
         )
-        with gunicorn(variables, folder / "gunicorn.log", host=behind) as server:
+        with (
+            redis(folder) as address,
+            gunicorn(
+                variables | {"REDIS_URL": address}, folder / "gunicorn.log", host=behind
+            ) as server,
+        ):
             upstream = f"{behind}:{server.port}"
             with (
                 nginx(folder, front, f"{facing}:80", upstream),
                 Health(server.port, behind) as health,
             ):
+                command = [sys.executable, "-m", "soak.front", "--inside", facing, *sources]
                 done = subprocess.run(
-                    inside(clients, sys.executable, "-m", "soak.front", "--inside", facing, *sources),
-                    cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True, timeout=600,
+                    inside(clients, *command), cwd=ROOT,
+                    stdout=subprocess.PIPE, text=True, check=True, timeout=600,
                 )  # fmt: skip
         log = (folder / "gunicorn.log").read_text(errors="replace")
     rows = [json.loads(line) for line in done.stdout.splitlines()]

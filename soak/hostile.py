@@ -27,7 +27,7 @@ from .judging import SLOWEST, Answer, Judge
 from .server import ROOT, gunicorn, machine, prepare, redis, work_folder, write_result
 
 ADDRESSES = [f"192.0.2.{number}" for number in range(1, 255)]
-PAIRED = 0.3  # of what is asked in process: variations of a plain request around it
+PAIRED = 0.15  # of what is asked in process: variations of a plain request around it
 
 
 # In process

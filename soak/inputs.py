@@ -17,7 +17,8 @@ VALUES = [
     "' OR '1'='1", '"; DROP TABLE evidence_study; --', "1) UNION SELECT 1", TAG, "{{7*7}}",
     "{% debug %}", "${7*7}", "\u202e", "😀", "e\u0301" * 50, "\u200d", "ﷺ" * 100, "ß", "İ",
     "\ufeff", "\x00", "a\x00b", "\r\nX-Injected: 1", "\t", "\x1b[2J", "\ud800", "+", ",", ";",
-    "female,male", "female;male", "*", "\\", "__class__", "patient__study__notes", "-pk", "?", "#", "&", "=",
+    "female,male", "female;male", "*", "\\", "__class__", "patient__study__notes", "-pk", "?", "#",
+    "&", "=",
     "zqh1dd", HIDDEN, f"{HIDDEN}-draft", "beispiel-2027", "2026-02-30", "9999-99-99", "1" * 20,
 ]  # fmt: skip
 # As they stand in an address: sequences that decode to nothing, to too much, or twice.
@@ -221,8 +222,8 @@ class Draws:
         self.names, self.words = list(known.addresses), list(known.words)
         self.public = [name for name in self.names if not name.startswith("admin:")]
         self.kinds = {
-            self.question: 34, self.mutated_question: 14, self.odd_address: 14, self.header: 14,
-            self.method: 7, self.path: 6, self.admin: 6, self.posted: 4, self.everything: 8,
+            self.question: 34, self.mutated_question: 12, self.odd_address: 15, self.header: 9,
+            self.method: 8, self.path: 7, self.admin: 7, self.posted: 4, self.everything: 8,
         }  # fmt: skip
 
     def draw(self) -> Asked:

@@ -4,7 +4,8 @@ import os
 import subprocess
 from contextlib import suppress
 
-NET = "10.213"  # of private use; every cable is a network of four addresses
+# Of private use, and another one for each process; every cable is a network of its own in it.
+NET = f"10.{64 + os.getpid() % 128}"
 
 
 class Namespaces:
