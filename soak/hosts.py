@@ -129,7 +129,7 @@ def made_anew(start: int):
     while True:
         number += 1
         ages = f"age_min={number % 60}&age_max={60 + number % 40}"
-        yield f"/drawn/?{ages}&dlco_max={number % 199}.{start % 10}"
+        yield f"/drawn/?{ages}&dlco_max={number % 199}"
 
 
 def kept():

@@ -170,7 +170,8 @@ def is_held(answers: list[Got]) -> bool:
     """Whether a rate is held: what takes no slot is answered, 95 of 100 within a second."""
     usual = [one for one in answers if one.kind != "expensive"]
     good = [one.seconds for one in usual if one.status == 200]
-    return len(good) >= 0.99 * len(usual) and spread(good)["p95"] <= 1000 * HELD
+    enough = bool(good) and len(good) >= 0.99 * len(usual)
+    return enough and spread(good)["p95"] <= 1000 * HELD
 
 
 def recovery(answers: list[Got]) -> float | None:
@@ -185,7 +186,7 @@ def recovery(answers: list[Got]) -> float | None:
 
 def soaked(server, pool, short: bool) -> dict:
     """Steps up, four times the rate, recovery."""
-    step, long, after = (3, 15, 10) if short else (10, 120, 20)
+    step, long, after = (3, 15, 10) if short else (8, 100, 20)
 
     def during(rate: float, seconds: float, seed: int) -> list[Got]:
         return pool.submit(at_rate, server.port, rate, seconds, seed).result()

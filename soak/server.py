@@ -97,9 +97,10 @@ def prepare(folder: Path, patients: int = 0, **variables: str) -> dict[str, str]
 
 @contextmanager
 def started(
-    command: list[str], port: int, log: Path, host: str = "127.0.0.1", **how
+    command: list[str], port: int, log: Path, host: str = "127.0.0.1", says: str = "", **how
 ) -> Iterator[subprocess.Popen]:
-    """While this lasts, a process that listens at a port of a host; its output is in `log`.
+    """While this lasts, a process that listens at a port of a host and has said that it is ready;
+    its output is in `log`.
 
     Raises RuntimeError, with the log, where it does not come.
     """
@@ -107,7 +108,7 @@ def started(
         command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, **how
     ) as process:  # fmt: skip
         try:
-            wait_for_port((host, port), process, log)
+            wait_for_port((host, port), process, log, says)
             yield process
         finally:
             process.terminate()
@@ -117,12 +118,15 @@ def started(
                 process.kill()
 
 
-def wait_for_port(address: tuple[str, int], process: subprocess.Popen, log: Path) -> None:
+def wait_for_port(
+    address: tuple[str, int], process: subprocess.Popen, log: Path, says: str
+) -> None:
     until = time.monotonic() + STARTING
     while time.monotonic() < until and process.poll() is None:
         with socket.socket() as probe:
-            if probe.connect_ex(address) == 0:
-                return
+            listens = probe.connect_ex(address) == 0
+        if listens and says in log.read_text(errors="replace"):
+            return
         time.sleep(0.05)
     raise RuntimeError(f"It did not start: {log.read_text(errors='replace')[-3000:]}")
 
@@ -144,7 +148,9 @@ def gunicorn(
     port = free_port()
     more = {"PORT": str(port), "WEB_CONCURRENCY": str(workers)}
     command = [sys.executable, "-m", "gunicorn", "-c", "python:evidence.gunicorn_conf"]
-    with started([*command, "evidence.wsgi"], port, log, host, env=variables | more) as process:
+    ready = "Casebook is at"  # it listens before it has read what it counts from
+    command.append("evidence.wsgi")
+    with started(command, port, log, host, ready, env=variables | more) as process:
         process.port = port
         yield process
 

@@ -11,6 +11,7 @@ import sys
 import pytest
 from django.http import HttpResponse
 from django.test import RequestFactory
+from django.urls import reverse
 
 from evidence import observing
 from evidence.logs import JsonLines, NamesRoutes, PlainLines, request_id
@@ -187,6 +188,16 @@ def test_what_gunicorn_says_of_requests_names_nothing_either(message, told):
     assert NamesRoutes().filter(record)
     printed = PlainLines().format(record)
     assert told in printed and SECRET not in printed and "192.0.2.1" not in printed
+
+
+def test_a_request_that_is_refused_leaves_no_stack_in_the_log(client, db, caplog):
+    """Anybody can send any number of them."""
+    caplog.handler.addFilter(NamesRoutes())
+    address = reverse("admin:login")
+    answer = client.generic("POST", address, b"x", content_type="multipart/form-data")
+    assert answer.status_code == 400
+    told = [record for record in caplog.records if record.name == "django.request"]
+    assert told and not any(record.exc_info for record in told)
 
 
 # Metrics
