@@ -203,6 +203,9 @@ class NegotiatedGZipMiddleware(GZipMiddleware):
             request
         ):
             return response
+        # Django looks for the word as it stands, in lower case. An answer that is kept for those
+        # who take gzip would be left as it is where somebody writes GZIP.
+        request.META["HTTP_ACCEPT_ENCODING"] = "gzip"
         return super().process_response(request, response)
 
 

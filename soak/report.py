@@ -1,6 +1,7 @@
-"""Writes what was measured into `docs/reliability.md` and `docs/scaling.md`: `python -m soak.report`.
+"""Writes what was measured into the documents: `python -m soak.report`.
 
-Each chapter stands between marks of its own; what others wrote around them stays.
+`docs/reliability.md` and `docs/scaling.md`: each chapter stands between marks of its own; what
+others wrote around them stays.
 """
 
 import json
@@ -17,7 +18,7 @@ repository make the tables.
 
 <!-- soak -->
 <!-- /soak -->
-"""
+"""  # noqa: E501
 
 
 def put(page: Path, text: str, name: str = "soak") -> None:
@@ -58,6 +59,10 @@ def table(head: list[str], rows: list[list]) -> str:
     return "\n".join(f"| {' | '.join(str(cell) for cell in line)} |" for line in lines)
 
 
+def named(found: Counter) -> str:
+    return "".join(f"; {what} × {times}" for what, times in found.items())
+
+
 def hostile(result: dict) -> str:
     found = Counter(fault["what"] for fault in result["faults"])
     rows = [
@@ -72,7 +77,7 @@ def hostile(result: dict) -> str:
         ["answers in process", counts(result["statuses"])],
         ["answers through sockets", counts(result["statuses_through_sockets"])],
         ["slowest answer", f"{result['slowest_s']} s"],
-        ["faults", f"**{sum(found.values())}**" + "".join(f"; {w} × {n}" for w, n in found.items())],
+        ["faults", f"**{sum(found.values())}**" + named(found)],
     ]  # fmt: skip
     return f"""### Hostile requests
 
@@ -151,7 +156,7 @@ The two slots, half-sent requests and slow readers, with somebody who reads page
 {table(head, attacks)}
 
 Faults: **{len(result["faults"])}** {"; ".join(result["faults"])}
-"""
+"""  # noqa: E501
 
 
 def front(result: dict) -> str:
@@ -201,7 +206,7 @@ def hosts(result: dict) -> str:
 `python -m soak.hosts` on {machine_line(result)}
 Each host is two workers in a network namespace of its own, behind nginx in another, with PostgreSQL and Redis in a third;
 {result["people"]} readers who ask again as soon as there is an answer, overviews of {number(result["patients"])} drawn patients.
-"""
+"""  # noqa: E501
 
 
 def engine(result: dict) -> str:
@@ -214,7 +219,7 @@ def engine(result: dict) -> str:
 
 `python -m soak.engine`: the median of {result["times"]} answers that nothing has kept, one at a time, PostgreSQL on the same machine.
 {machine_line(result)}
-"""
+"""  # noqa: E501
 
 
 CHAPTERS = {"hostile": hostile, "load": load, "front": front}
