@@ -87,7 +87,7 @@ def hostile(result: dict) -> str:
 
 Every route of the table of addresses, `/admin/` too; every word of forms and API with wrong, huge, odd, repeated, overlong, badly encoded values;
 the headers that change answers or that others believe; methods, made-up ones too; malformed HTTP. A *fault* is an answer of 500, a stack in the
-log, an answer after more than 20 s or none, a refusal without a text or with a path, a stack or SQL in it, markup that is not escaped, a redirect
+log, an answer after more than 20 s (in process: of computing) or none, a refusal without a text or with a path, a stack or SQL in it, markup that is not escaped, a redirect
 to elsewhere, or:
 
 - **a hidden record**: drafts, withdrawn records, a draft study's versions, a second entry, suggestions, private files, names and e-mail addresses
