@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -71,7 +72,8 @@ def manage(variables: dict[str, str], *command: str) -> None:
 
 @contextmanager
 def work_folder() -> Iterator[Path]:
-    """A folder that goes with what is in it."""
+    """A folder that goes with what is in it, also where this process is told to end."""
+    signal.signal(signal.SIGTERM, lambda *given: sys.exit(143))
     folder = Path(tempfile.mkdtemp(prefix="casebook-soak-"))
     folder.chmod(0o755)
     try:
