@@ -13,7 +13,7 @@ ENV := set -a; asked="$(PORT)"; if [ -f .env ]; then . ./.env; fi; \
 	CASEBOOK_SECRET_KEY=$${CASEBOOK_SECRET_KEY:-$$(cat var/secret-key)}; \
 	CASEBOOK_HTTPS=$${CASEBOOK_HTTPS:-0}; PORT=$${asked:-$${PORT:-8000}}; set +a;
 
-.PHONY: run prepare lock vendor test test-fast coverage mutate test-browser test-front pictures bench bench-short faults faults-short lint format check help clean
+.PHONY: run prepare lock vendor test test-fast coverage mutate test-browser test-front pictures bench bench-short faults faults-short soak soak-short lint format check help clean
 
 run: prepare
 	@$(ENV) exec $(BIN)/gunicorn -c python:evidence.gunicorn_conf evidence.wsgi
@@ -125,6 +125,14 @@ faults: $(VENV)/.installed-dev var/static/.collected
 faults-short: $(VENV)/.installed-dev var/static/.collected
 	@$(BIN)/python -m faults.run --short
 
+# Load and abuse, see docs/reliability.md. All of it needs root, Redis, PostgreSQL, nginx and iproute2, and takes an
+# hour and a half; the short form needs Redis alone, and takes three minutes.
+soak: $(VENV)/.installed-dev
+	@$(BIN)/python -m soak
+
+soak-short: $(VENV)/.installed-dev
+	@$(BIN)/python -m soak --short
+
 lint: $(VENV)/.installed-dev
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -156,6 +164,8 @@ help:
 	@echo "make bench-short   only that the measuring runs and that all answers agree"
 	@echo "make faults        kills, stops, hangs, fills and cuts short, and writes the table of docs/reliability.md; half an hour"
 	@echo "make faults-short  a few of the faults, some minutes"
+	@echo "make soak          hostile requests, four times the load it holds, the front, several hosts (root; an hour and more)"
+	@echo "make soak-short    3,000 hostile requests and a short overload (needs Redis)"
 	@echo "make check         lint, formatting, missing migrations, deployment settings, the simulated fixture"
 	@echo "make format        let ruff and djhtml mend what they can"
 	@echo "make lock          after a change of requirements: the lock files anew, with the hash of each package"

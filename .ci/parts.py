@@ -285,6 +285,7 @@ def everything(run: Run, work: Path, databases: dict[str, str]) -> None:
             Part("The shipped nginx configuration", "make test-front", reports=True),
             Part("Measuring, short", "make bench-short"),
             Part("Faults, short", "make faults-short"),
+            Part("Load and abuse, short", "make soak-short"),
         ],
     )
 

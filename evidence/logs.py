@@ -59,7 +59,7 @@ class NamesRoutes(logging.Filter):
             record.msg, record.args = "%s", (record.name.rpartition(".")[2],)
         else:
             record.msg, record.args = "%s at %s", (status_words(record), route_of(request))
-            if record.name != "django.request":
+            if record.name != "django.request" or getattr(record, "status_code", 500) < 500:
                 record.exc_info = None  # where something suspicious was noticed is known
         return True
 

@@ -94,11 +94,13 @@ def head_middleware(get_response):
     """Answers HEAD with headers alone. What would be streamed is not even begun.
 
     Where a view has made no body, the length is left out: it would not be that of the answer to
-    GET.
+    GET. A method that an address does not take is refused in words.
     """
 
     def middleware(request):
         response = get_response(request)
+        if response.status_code == 405 and not response.streaming and not response.content:
+            say_what_is_taken(response)
         if request.method != "HEAD":
             return response
         if response.streaming:
@@ -110,6 +112,14 @@ def head_middleware(get_response):
         return response
 
     return middleware
+
+
+def say_what_is_taken(response: HttpResponse) -> None:
+    """Django's own refusal of a method has a header that says which are taken, and no text."""
+    methods = response.headers.get("Allow", "").split(", ")
+    response.content = f"This address takes {' and '.join(methods)} alone.\n"
+    response.headers["Content-Type"] = "text/plain; charset=utf-8"
+    response.headers["Content-Length"] = str(len(response.content))
 
 
 def null_byte_middleware(get_response):
@@ -216,6 +226,9 @@ class NegotiatedGZipMiddleware(GZipMiddleware):
             request
         ):
             return response
+        # Django looks for the word as it stands, in lower case. An answer that is kept for those
+        # who take gzip would be left as it is where somebody writes GZIP.
+        request.META["HTTP_ACCEPT_ENCODING"] = "gzip"
         return super().process_response(request, response)
 
 

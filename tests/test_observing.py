@@ -11,6 +11,7 @@ import sys
 import pytest
 from django.http import HttpResponse
 from django.test import RequestFactory
+from django.urls import reverse
 
 from evidence import observing
 from evidence.logs import JsonLines, NamesRoutes, PlainLines, request_id
@@ -91,7 +92,7 @@ def test_a_request_is_one_line_with_its_id_route_status_and_duration(lines):
     asked("/published/patients.csv?sex=female", x_request_id="0123abcd")
     (line,) = of_requests(lines)
     assert line["request_id"] == "0123abcd" and line["status"] == 200 and line["method"] == "GET"
-    assert line["route"] == "/<slug:collection>/<noun:noun>.<format:how>"
+    assert line["route"] == "/<slug:collection>/<file_noun:noun>.<format:how>"
     assert line["duration_ms"] >= line["ready_ms"] > 0, "until the last byte, not the first"
     assert line["statements"] > 0 and line["duration_ms"] >= line["database_ms"] > 0
     assert line["time"].endswith("Z") and line["level"] == "INFO"
@@ -157,7 +158,7 @@ def test_slow_questions_are_told_and_no_others(lines, settings):
     asked("/published/patients.csv")
     ((plain, line),) = lines
     assert line["level"] == "WARNING" and line["route"].startswith("/<slug:collection>/")
-    assert "Slow: GET /<slug:collection>/<noun:noun>.<format:how> 200" in plain
+    assert "Slow: GET /<slug:collection>/<file_noun:noun>.<format:how> 200" in plain
     assert line["longest_statement_ms"] <= line["database_ms"] <= line["duration_ms"]
 
 
@@ -187,6 +188,16 @@ def test_what_gunicorn_says_of_requests_names_nothing_either(message, told):
     assert NamesRoutes().filter(record)
     printed = PlainLines().format(record)
     assert told in printed and SECRET not in printed and "192.0.2.1" not in printed
+
+
+def test_a_request_that_is_refused_leaves_no_stack_in_the_log(client, db, caplog):
+    """Anybody can send any number of them."""
+    caplog.handler.addFilter(NamesRoutes())
+    address = reverse("admin:login")
+    answer = client.generic("POST", address, b"x", content_type="multipart/form-data")
+    assert answer.status_code == 400
+    told = [record for record in caplog.records if record.name == "django.request"]
+    assert told and not any(record.exc_info for record in told)
 
 
 # Metrics
