@@ -268,7 +268,19 @@ def test_a_curator_who_types_a_comma_is_told_and_nothing_is_written(admin_client
     assert course.duration_months == Decimal("1.5")
 
 
-@pytest.mark.parametrize("typed", ["1,5", "1_5"])
+@pytest.mark.parametrize("typed", ["45.0", "+45", "+0.0", "４５", "1e1", "--1"])
+def test_a_whole_number_is_digits_and_nothing_else(typed):
+    with pytest.raises(ValidationError, match="Enter a whole number"):
+        WholeNumberField().clean(typed)
+
+
+@pytest.mark.parametrize("typed", ["1e1", "４.5", "Infinity", "+-1", "."])
+def test_a_decimal_number_is_digits_around_a_point(typed):
+    with pytest.raises(ValidationError, match="Enter a number with a point"):
+        DecimalNumberField(max_digits=6, decimal_places=1).clean(typed)
+
+
+@pytest.mark.parametrize("typed", ["1,5", "1_5", "45.0", "+0.0"])
 def test_a_filter_takes_no_comma_either(client, world, typed):
     body = client.get(world.address("patients/"), {"age_min": typed}).content.decode()
     assert f"“{typed}” is not a whole number for “Age from”." in body

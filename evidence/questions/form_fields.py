@@ -1,5 +1,6 @@
 """Form fields: numbers, and those that read a question's words and say what is wrong with them."""
 
+import re
 from difflib import get_close_matches
 
 from django import forms
@@ -89,12 +90,16 @@ class OneWordWidget(WordsWidget):
 class NumberAsText:
     """A number that is typed as a text, so that what was typed is what is judged.
 
-    In an <input type="number"> a browser drops the comma of “1,5” and sends 15; Python takes “1_5”
-    for 15 too.
+    In an <input type="number"> a browser drops the comma of “1,5” and sends 15. Python takes “1_5”
+    for 15 too, and Django “45.0” for the whole number 45, which is none in a JSON schema. `written`
+    says how a number may be written.
     """
 
+    written: re.Pattern[str]
+
     def to_python(self, value):
-        if isinstance(value, str) and "_" in value:
+        text = value.strip() if isinstance(value, str) else ""
+        if text and not self.written.fullmatch(text):
             raise forms.ValidationError(self.error_messages["invalid"], code="invalid")
         return super().to_python(value)
 
@@ -103,12 +108,14 @@ class WholeNumberField(NumberAsText, forms.IntegerField):
     """A whole number in digits."""
 
     widget = forms.TextInput(attrs={"inputmode": "numeric"})
+    written = re.compile(r"-?[0-9]+")
 
 
 class DecimalNumberField(NumberAsText, forms.DecimalField):
     """A number whose decimals follow a point. A comma is an error: “1,500” can mean two numbers."""
 
     widget = forms.TextInput(attrs={"inputmode": "decimal"})
+    written = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)")
     default_error_messages = {
         "invalid": "Enter a number with a point before its decimals, such as 1.5.",
     }
