@@ -433,11 +433,10 @@ function unread(row, field, text, problem) {
   if (!cell && addRow(null, row)) cell = cellOf(key);
   if (!cell) return;
   if (!bench.dirty.has(key)) cell.value = text;
+  if (cell.value.trim() !== text) return; // another text stands there by now, and is sent next
   bench.errors.set(key, text);
-  if (cell.value.trim() === text) {
-    bench.dirty.set(key, text);
-    mark(cell, problem);
-  }
+  bench.dirty.set(key, text);
+  mark(cell, problem);
 }
 
 // What was entered before stands in the place before; the next page shows the new one.

@@ -286,9 +286,35 @@ def test_a_block_lands_in_its_columns_and_what_is_not_understood_stays_red(open_
     expect(cell(page, f"Patient {study}-2, Age (years)")).to_have_value("old")
     cell(page, f"Patient {study}-2, Age (years)").fill("47")
     cell(page, f"Patient {study}-3, Disease subset").fill("overlap")
+    settled(page)
     saved(page)
     expect(page.locator("table [aria-invalid]")).to_have_count(0)
-    page.wait_for_function("key => !localStorage.getItem(key)", arg=store(study, "patients"))
+    assert page.evaluate("key => localStorage.getItem(key)", store(study, "patients")) is None
+
+
+def test_what_is_typed_over_before_the_server_has_refused_it_is_no_longer_counted(
+    open_bench, study
+):
+    page = open_bench(study)
+    two_patients(page, study)
+    settled(page)
+    age = cell(page, f"Patient {study}-2, Age (years)")
+    answers = []
+
+    def late(route):
+        answers.append(route)
+        if len(answers) > 1:
+            route.continue_()
+
+    page.route(ENTERING, late)
+    age.fill("old")
+    page.wait_for_function("() => Boolean(bench.saving)", polling=100)
+    age.fill("47")
+    answers[0].continue_()
+    settled(page)
+    expect(page.locator("#status")).not_to_contain_text("could not be read")
+    age.fill("old")
+    expect(age).to_have_attribute("aria-invalid", "true")
 
 
 def test_the_place_is_kept_until_it_is_changed(open_bench, study):
