@@ -4,6 +4,7 @@ import http.client
 import socket
 import time
 from contextlib import ExitStack, contextmanager
+from types import SimpleNamespace
 
 import pytest
 
@@ -160,6 +161,24 @@ def test_more_than_can_be_answered_soon_is_refused_at_once(port):
     assert set(told) == {200, 503}
     assert all(b"Retry-After: " in one for one in answers if b" 503 " in one[:20])
     assert status(port, CLOSE) == 200
+
+
+@pytest.mark.parametrize(
+    ("in_hand", "seconds", "wait"),
+    [
+        (0, 60, 0),  # a thread is free
+        (3, 60, 0),
+        (4, 1, 0.25),  # the first of four that will be free
+        (7, 1, 1),
+        (63, 0.1, 1.5),  # many quick ones
+        (11, 5, 10),
+    ],
+)
+def test_how_long_a_request_would_wait(in_hand, seconds, wait):
+    """Four threads: each takes one of those that wait when it has answered the one it has."""
+    config = SimpleNamespace(threads=4)
+    now = SimpleNamespace(in_hand=in_hand, usual_seconds=seconds, cfg=config)
+    assert worker.Worker.expected_wait(now) == pytest.approx(wait)
 
 
 @pytest.mark.parametrize(
