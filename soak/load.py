@@ -186,7 +186,7 @@ def recovery(answers: list[Got]) -> float | None:
 
 def soaked(server, pool, short: bool) -> dict:
     """Steps up, four times the rate, recovery."""
-    step, long, after = (3, 15, 10) if short else (8, 100, 20)
+    step, long, after = (3, 15, 10) if short else (8, 300, 20)
 
     def during(rate: float, seconds: float, seed: int) -> list[Got]:
         return pool.submit(at_rate, server.port, rate, seconds, seed).result()
