@@ -1,7 +1,6 @@
 """Makes a release of the evidence."""
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError
 
 from ...curation.make_release import CannotRelease, make_release, not_compared
 from ...downloads.release_status import rows_in_words
@@ -30,7 +29,7 @@ class Command(BaseCommand):
                 release = make_release(notes)
         except CannotRelease as error:
             raise CommandError(f"No release was made. {error}") from None
-        except (DatabaseError, OSError) as error:  # a full disk, say; nothing of it is written
+        except OSError as error:  # a full disk, say; nothing of it is written
             raise CommandError(f"No release was made. It could not be written: {error}.") from error
         if verbosity:
             self.stdout.write(
