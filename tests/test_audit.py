@@ -155,7 +155,7 @@ def test_long_lists_come_in_pages_that_cost_the_same(entered, ada):
     pages = [told(entered, person="ada", page=str(number)) for number in (1, 2, 3, 4)]
     assert [len(page) for page in pages] == [50, 50, 50, 34]
     last = entered.get(AUDIT, {"person": "ada", "page": "4"}).content.decode()
-    assert "Page 4 of 4" in last and "?person=ada&amp;page=3" in last and "184 deeds" in last
+    assert "Page 4 of 4" in last and "?person=ada&amp;page=3" in last and "184 entries" in last
 
 
 def test_it_is_for_those_who_may_see_the_log_of_the_admin(entered, django_user_model):

@@ -34,7 +34,7 @@ admin.site.unregister([AccessLog, AccessFailureLog])
 
 
 @dataclass(frozen=True)
-class Deed:
+class AuditEntry:
     """One line: who did what to what, when. `address` leads to it, `origin` is a network address;
     both can be empty.
     """
@@ -58,7 +58,7 @@ class Source:
     name: str = "username"  # otherwise its name
 
     def rows(self, kind: str, asked: dict, hidden: Q | None) -> QuerySet:
-        """Kind, time and key of the deeds that are asked for."""
+        """Kind, time and key of the entries that are asked for."""
         found = self.model._default_manager.all()
         if hidden is not None:
             found = found.exclude(hidden)
@@ -97,7 +97,7 @@ def day(label: str) -> forms.DateField:
 
 
 class AuditForm(forms.Form):
-    """Which deeds are asked for. Everything is optional."""
+    """Which entries are asked for. Everything is optional."""
 
     person = forms.ModelChoiceField(
         get_user_model()._default_manager.order_by("username"),
@@ -137,7 +137,7 @@ def audit_page(request: HttpRequest, site: AdminSite) -> HttpResponse:
         "form": form,
         "unknown": unknown,
         "page": page,
-        "deeds": list(described(page)) if page else [],
+        "entries": list(described(page)) if page else [],
         "is_blind": bool(hidden),
         "words": words.urlencode(),
     }
@@ -145,7 +145,7 @@ def audit_page(request: HttpRequest, site: AdminSite) -> HttpResponse:
 
 
 def deeds_asked(asked: dict, hidden: list) -> QuerySet:
-    """Kind, time and key of all deeds that are asked for, the latest first."""
+    """Kind, time and key of all entries that are asked for, the latest first."""
     kinds = [asked["kind"]] if asked.get("kind") else list(SOURCES)
     first, *others = (
         SOURCES[kind].rows(kind, asked, concealed(kind, hidden)).order_by() for kind in kinds
@@ -167,8 +167,8 @@ def concealed(kind: str, hidden: list) -> Q | None:
     return Q(version__draft__in=hidden) if kind == "signature" else None
 
 
-def described(rows: Iterable[tuple]) -> Iterable[Deed]:
-    """The deeds of one page: one query for each kind that is on it."""
+def described(rows: Iterable[tuple]) -> Iterable[AuditEntry]:
+    """The entries of one page: one query for each kind that is on it."""
     rows = list(rows)
     records = {
         kind: RECORDS[kind]([pk for each, _, pk in rows if each == kind])
@@ -176,10 +176,10 @@ def described(rows: Iterable[tuple]) -> Iterable[Deed]:
     }
     for kind, _, pk in rows:
         if (record := records[kind].get(pk)) is not None:
-            yield DEEDS[kind](record)
+            yield ENTRY_OF_KIND[kind](record)
 
 
-def saved_in_form(entry: LogEntry) -> Deed:
+def saved_in_form(entry: LogEntry) -> AuditEntry:
     kind = entry.content_type.name if entry.content_type_id else ""
     try:
         address = entry.get_admin_url() or ""
@@ -191,7 +191,7 @@ def saved_in_form(entry: LogEntry) -> Deed:
         what = f"{what}: {message}"
     elif message:
         what = message
-    return Deed(
+    return AuditEntry(
         entry.action_time,
         entry.user.get_username(),
         what,
@@ -200,11 +200,11 @@ def saved_in_form(entry: LogEntry) -> Deed:
     )
 
 
-def wrote_version(version: StudyVersion) -> Deed:
+def wrote_version(version: StudyVersion) -> AuditEntry:
     did = "Published" if version.is_published else "Saved"
     cells = f"{version.changed} cell{'' if version.changed == 1 else 's'} changed"
     what = f"{did} version {version.number} ({version.get_door_display()}; {cells})"
-    return Deed(
+    return AuditEntry(
         version.at,
         version.author_name or "nobody who is named",
         f"{what}: {version.message}" if version.message else what,
@@ -213,10 +213,10 @@ def wrote_version(version: StudyVersion) -> Deed:
     )
 
 
-def signed(signature: Signature) -> Deed:
+def signed(signature: Signature) -> AuditEntry:
     draft = signature.version.draft
     what = f"{signature.get_meaning_display()} (version {signature.version.number})"
-    return Deed(
+    return AuditEntry(
         signature.at,
         signature.user_name,
         f"{what}: {signature.remark}" if signature.remark else what,
@@ -225,20 +225,20 @@ def signed(signature: Signature) -> Deed:
     )
 
 
-def logged_in(login: AccessLog) -> Deed:
+def logged_in(login: AccessLog) -> AuditEntry:
     until = f"; logged out {login.logout_time:%Y-%m-%d %H:%M}" if login.logout_time else ""
-    return Deed(
+    return AuditEntry(
         login.attempt_time, login.username or "", f"Logged in{until}", origin=login.ip_address or ""
     )
 
 
-def failed_to_log_in(attempt: AccessFailureLog) -> Deed:
+def failed_to_log_in(attempt: AccessFailureLog) -> AuditEntry:
     """What was typed as a name is shown where it is one: it may have been a password."""
     what = "Gave a wrong password"
     if attempt.locked_out:
         what += "; not listened to for a while"
     who = attempt.username if attempt.is_of_account else NOBODY_OF_OURS
-    return Deed(attempt.attempt_time, who, what, origin=attempt.ip_address or "")
+    return AuditEntry(attempt.attempt_time, who, what, origin=attempt.ip_address or "")
 
 
 def failures(keys: list[int]) -> dict[int, AccessFailureLog]:
@@ -260,7 +260,7 @@ RECORDS = {
     "login": AccessLog.objects.in_bulk,
     "failed": failures,
 }
-DEEDS = {
+ENTRY_OF_KIND = {
     "form": saved_in_form,
     "version": wrote_version,
     "signature": signed,
