@@ -121,7 +121,7 @@ def disk_full(case: Case, disk: Path, database: str, **variables: str) -> None:
     case.evidence_holds()
 
 
-@fault("the disk with the database and var/ is full", on=(SQLITE,), short_on=(SQLITE,))
+@fault("the disk with the database and var/ is full", on=(SQLITE,))
 def disk_full_sqlite(case: Case) -> None:
     with small_disk(case.folder, 160) as disk:
         address, more = case.home.fresh(disk)
