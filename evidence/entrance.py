@@ -24,7 +24,7 @@ from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.csrf import csrf_failure as djangos_csrf_failure
 
-from .api.throttling import client_address
+from .api.throttling import counted_address
 
 HELD = "held"  # the field in which a page carries what was typed into another
 NOT_KEPT = {"Cache-Control": "no-store"}  # by no browser: it is one person's
@@ -281,9 +281,11 @@ class NotOurName:
 
 
 def login_address(request: HttpRequest) -> str | None:
-    """The network address a login comes from, None where that is no address."""
+    """The network address a login comes from, of IPv6 that of its network (/64); None where there
+    is none.
+    """
     try:
-        return str(ip_address(client_address(request)))
+        return str(ip_network(counted_address(request)).network_address)
     except ValueError:
         return None
 
@@ -297,6 +299,19 @@ def login_words(username, address, user_agent, path_info, request) -> str:
     pk = users.values_list("pk", flat=True).first()
     who = f"account {pk}" if pk else "no account of ours"
     return f"{who} from {network_of(address)}"
+
+
+class DifferentCharacters:
+    """Refuses a password of a few characters that come again and again, whatever its length."""
+
+    LEAST = 5
+
+    def validate(self, password: str, user=None) -> None:
+        if len(set(password)) < self.LEAST:
+            raise ValidationError(self.get_help_text(), code="password_too_uniform")
+
+    def get_help_text(self) -> str:
+        return f"Your password must have at least {self.LEAST} different characters."
 
 
 def network_of(address: str | None) -> str:

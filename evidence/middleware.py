@@ -23,6 +23,7 @@ from django.template.loader import render_to_string
 from django.urls import get_script_prefix
 from django.utils.cache import patch_vary_headers
 from django.utils.http import parse_etags
+from django.views import defaults
 
 from . import time_bound
 from .models import DataVersion
@@ -148,7 +149,7 @@ def unavailable_response(request: HttpRequest, error: Exception) -> HttpResponse
         logger.warning("An answer was ended after %s s.", settings.PAGE_SECONDS)
         why = f"This takes more than {settings.PAGE_SECONDS} s to make, and was ended."
         return later_response(request, 503, why, "60")
-    logger.error("The database cannot be reached: %s", error)
+    logger.error("The database cannot be reached: %s", str(error).partition("\n")[0])
     if is_for_programs(request):
         response = problem_response(
             503,
@@ -159,6 +160,16 @@ def unavailable_response(request: HttpRequest, error: Exception) -> HttpResponse
         response = HttpResponse(render_to_string("503.html"), status=503, headers=RETRY_LATER)
     response.database_away = True
     return response
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """The page of an address that is none (`handler404`), which asks the database what there is.
+    Where that cannot be asked, a 503: Django would make a 500 of it, without a reason in the log.
+    """
+    try:
+        return defaults.page_not_found(request, exception)
+    except CANNOT_ANSWER as error:
+        return unavailable_response(request, error)
 
 
 def later_response(request: HttpRequest, status: int, why: str, seconds: str) -> HttpResponse:

@@ -352,7 +352,7 @@ AUTH_PASSWORD_VALIDATORS = [
         ("CommonPasswordValidator", {}),
         ("NumericPasswordValidator", {}),
     )
-] + [{"NAME": "evidence.entrance.NotOurName"}]
+] + [{"NAME": f"evidence.entrance.{name}"} for name in ("NotOurName", "DifferentCharacters")]
 # The second factor: asked of those who have set one up, or of every curator.
 REQUIRE_TOTP = env_flag("CASEBOOK_REQUIRE_TOTP", False)
 OTP_TOTP_ISSUER = "Casebook"

@@ -26,7 +26,7 @@ from django.http import FileResponse, HttpRequest, HttpResponse
 from django.urls import Resolver404, resolve
 
 from . import time_bound
-from .api.throttling import client_address
+from .api.throttling import counted_address
 from .counting import known_patients, largest_known
 from .middleware import (
     etag_of,
@@ -269,7 +269,7 @@ def work_budget_middleware(get_response):
     def middleware(request):
         if not settings.WORK_PER_MINUTE or request.path_info.startswith("/admin/"):
             return get_response(request)
-        address = client_address(request)
+        address = counted_address(request)
         try:
             used = seconds_used(address, time.time())
         except Exception as error:  # each cache backend has errors of its own

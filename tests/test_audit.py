@@ -128,12 +128,19 @@ def test_it_is_filtered_by_person_and_by_date(entered, ada, bea):
         ({"kind": "everything"}, "valid choice"),
         ({"since": "yesterday"}, "valid date"),
         ({"since": "2026-02-02", "until": "2026-02-01"}, "before the day it begins with"),
+        ({"until": "9999-12-31"}, "less than or equal to"),
+        ({"since": "0001-01-01"}, "greater than or equal to"),
         ({"who": "ada"}, "“who” is no word of this address"),
     ],
 )
 def test_a_wrong_question_is_said_to_be_one(entered, words, problem):
     asked = entered.get(AUDIT, words)
     assert asked.status_code == 400 and problem in asked.content.decode() and not rows(asked)
+
+
+def test_what_was_typed_as_a_name_has_no_table_of_its_own(entered):
+    for name in ("accessattempt", "accesslog", "accessfailurelog"):
+        assert entered.get(f"/admin/axes/{name}/").status_code == 404
 
 
 def test_long_lists_come_in_pages_that_cost_the_same(entered, ada):

@@ -102,3 +102,18 @@ def test_a_release_is_never_answered_by_todays_data(client, released, world, mon
 
     monkeypatch.setattr(pinned, "past_state_of", away)
     assert client.get(address).status_code == 503
+
+
+@pytest.mark.parametrize("address", ["/static/none", "/favicon.png", "/none/of/these/"])
+def test_an_address_that_is_none_is_a_503_while_its_page_cannot_be_made(
+    client, world, monkeypatch, address
+):
+    """The page says what there is instead, which the database knows."""
+
+    def away(*args, **kwargs):
+        raise OperationalError("connection refused")
+
+    assert client.get(address).status_code == 404
+    monkeypatch.setattr(middleware.defaults, "page_not_found", away)
+    response = client.get(address)
+    assert response.status_code == 503 and int(response["Retry-After"]) > 0

@@ -133,6 +133,8 @@ def two_roles():
         finally:
             drop()
             maintenance.execute("GRANT TEMPORARY ON DATABASE " + f'"{held["NAME"]}" TO PUBLIC')
+            made = ", ".join(privileges.LARGE_OBJECTS)
+            maintenance.execute(f"GRANT EXECUTE ON FUNCTION {made} TO PUBLIC")
             maintenance.execute(
                 "DELETE FROM evidence_suggestion WHERE passage = 'Sent by a test of roles.'"
             )
@@ -198,6 +200,8 @@ OTHERS = {
     "logins": "SELECT * FROM axes_accesslog",
     "suggestions": "SELECT passage, contact FROM evidence_suggestion",
     "second": "SELECT content FROM evidence_secondentry",
+    "object": "SELECT lo_create(0)",
+    "bytes": "SELECT lo_from_bytea(0, 'much')",
 }
 
 

@@ -6,9 +6,9 @@ logins, in one list, the latest first. Nothing is written for it.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 
-from axes.models import AccessFailureLog, AccessLog
+from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django import forms
 from django.contrib import admin
 from django.contrib.admin import AdminSite
@@ -16,6 +16,7 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db.models import CharField, F, Q, QuerySet, Value
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -30,7 +31,7 @@ PERMISSION = "admin.view_logentry"
 NOBODY_OF_OURS = "a name that no account has"
 
 # Their own tables show what was typed as a name, which may have been a password.
-admin.site.unregister([AccessLog, AccessFailureLog])
+admin.site.unregister([AccessAttempt, AccessLog, AccessFailureLog])
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,8 @@ def midnight(day) -> datetime:
 
 def day(label: str) -> forms.DateField:
     widget = forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
-    return forms.DateField(required=False, label=label, widget=widget)
+    sensible = [MinValueValidator(date(1900, 1, 1)), MaxValueValidator(date(2999, 12, 31))]
+    return forms.DateField(required=False, label=label, widget=widget, validators=sensible)
 
 
 class AuditForm(forms.Form):
@@ -228,7 +230,10 @@ def signed(signature: Signature) -> AuditEntry:
 def logged_in(login: AccessLog) -> AuditEntry:
     until = f"; logged out {login.logout_time:%Y-%m-%d %H:%M}" if login.logout_time else ""
     return AuditEntry(
-        login.attempt_time, login.username or "", f"Logged in{until}", origin=login.ip_address or ""
+        login.attempt_time,
+        login.username or "",
+        f"Logged in{until}",
+        origin=address_in_words(login.ip_address),
     )
 
 
@@ -238,7 +243,12 @@ def failed_to_log_in(attempt: AccessFailureLog) -> AuditEntry:
     if attempt.locked_out:
         what += "; not listened to for a while"
     who = attempt.username if attempt.is_of_account else NOBODY_OF_OURS
-    return AuditEntry(attempt.attempt_time, who, what, origin=attempt.ip_address or "")
+    return AuditEntry(attempt.attempt_time, who, what, origin=address_in_words(attempt.ip_address))
+
+
+def address_in_words(address: str | None) -> str:
+    """Of IPv6 the network is kept (`entrance.login_address`), and is shown as one."""
+    return f"{address}/64" if address and ":" in address else address or ""
 
 
 def failures(keys: list[int]) -> dict[int, AccessFailureLog]:

@@ -22,7 +22,7 @@ class ByAddress(SimpleRateThrottle):
     """REST framework's counting in a sliding window of a minute, by the asker's network address."""
 
     def get_ident(self, request) -> str:
-        return client_address(request)
+        return counted_address(request)
 
     def get_rate(self) -> str:
         return f"{settings.API_PER_MINUTE}/min"
@@ -86,6 +86,22 @@ def client_address(request) -> str:
     """
     peer = request.META.get("REMOTE_ADDR", "")
     return BaseThrottle().get_ident(request) if is_proxy(peer) else peer
+
+
+def counted_address(request) -> str:
+    """Whom limits count by: the client's address; of IPv6 the network (/64), since whoever has one
+    address of it has them all. Empty where there is none.
+    """
+    written = client_address(request)
+    try:
+        address = ip_address(written)
+    except ValueError:
+        return written
+    if address.version == 4:
+        return str(address)
+    if address.ipv4_mapped:
+        return str(address.ipv4_mapped)
+    return str(ip_network((address, 64), strict=False))
 
 
 def is_proxy(peer: str) -> bool:

@@ -4,6 +4,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connection, transaction
 
 from ...models.privileges import (
+    LARGE_OBJECTS,
+    administrators_statements,
     application_statements,
     database_statements,
     quoted,
@@ -30,8 +32,11 @@ class Command(BaseCommand):
         if not (reader or application):
             raise CommandError("Name a role: --reader, --application, or both.")
         with connection.cursor() as cursor:
-            cursor.execute("SELECT current_database(), current_schema(), current_user")
-            database, schema, owner = cursor.fetchone()
+            cursor.execute(
+                "SELECT current_database(), current_schema(), current_user, rolsuper "
+                "FROM pg_roles WHERE rolname = current_user"
+            )
+            database, schema, owner, is_administrator = cursor.fetchone()
         missing = [role for role in (reader, application) if role and not self.is_there(role)]
         if owner in (reader, application):
             raise CommandError(f"{owner} is who asks: the owner keeps what an owner can do.")
@@ -40,11 +45,14 @@ class Command(BaseCommand):
             statements += reader_statements(reader, schema)
         if application:
             statements += application_statements(application, schema)
+        if is_administrator:
+            statements += administrators_statements()
         if not run:
             for role in missing:
                 self.stdout.write(f"-- CREATE ROLE {quoted(role)} LOGIN PASSWORD '…';")
             for statement in statements:
                 self.stdout.write(f"{statement};")
+            self.tell_what_is_left([reader, application])
             return
         if missing:
             raise CommandError(
@@ -58,6 +66,26 @@ class Command(BaseCommand):
         except DatabaseError as error:
             raise CommandError(f"Nothing was granted: {error}") from error
         self.stdout.write(f"{len(statements)} statements were executed.")
+        self.tell_what_is_left([reader, application])
+
+    def tell_what_is_left(self, roles: list[str | None]) -> None:
+        """What the owner of the tables cannot take from a role."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT rolname FROM pg_roles WHERE rolname = ANY(%s) AND EXISTS (SELECT FROM "
+                "unnest(%s) AS made WHERE has_function_privilege(rolname, made, 'EXECUTE')) "
+                "ORDER BY rolname",
+                [roles, [f"pg_catalog.{name}" for name in LARGE_OBJECTS]],
+            )
+            able = [name for (name,) in cursor.fetchall()]
+        if able:
+            self.stderr.write(
+                self.style.WARNING(
+                    f"{' and '.join(able)} can still fill the disk with large objects. Let an "
+                    "administrator of PostgreSQL execute in this database, once:\n"
+                    f"{administrators_statements()[0]};"
+                )
+            )
 
     @staticmethod
     def is_there(role: str) -> bool:
