@@ -257,7 +257,9 @@ def test_public_pages_cannot_write_and_curators_cannot_change_a_rule(client, db,
     with two_roles() as (owner, reader, application):
         printed = grant(owner, tmp_path, reader, application)
         assert printed.startswith("REVOKE CREATE ON SCHEMA") and reader in printed
-        assert "statements were executed" in grant(owner, tmp_path, reader, application, "--run")
+        assert f"{application} and {reader} can still fill the disk" in printed
+        executed = grant(owner, tmp_path, reader, application, "--run")
+        assert "statements were executed" in executed and "can still" not in executed
         served = {
             "DATABASE_URL": url_of(application, PASSWORD),
             "DATABASE_READER_URL": url_of(reader, PASSWORD),
@@ -301,7 +303,7 @@ def grant(owner: str, tmp_path, reader: str, application: str, *more: str) -> st
         check=False,
     )
     assert told.returncode == 0, told.stderr
-    return told.stdout
+    return told.stdout + told.stderr
 
 
 def all_addresses() -> list[str]:
