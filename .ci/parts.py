@@ -244,20 +244,21 @@ def everything(run: Run, work: Path, databases: dict[str, str]) -> None:
             Part("Environment of the peers", "make var/bench/venv/.installed"),
         ],
     )
-    # Only what asks the database: the rest would be the same test a second time.
+    # On PostgreSQL only what asks the database: the rest would be the same test a second time.
+    # A browser leaves a core idle half of the time.
     run.side_by_side(
+        [
+            Part("Browser", "make test-browser", reports=True),
+            Part("Faults, short", "make faults-short"),
+            Part("Load and abuse, short", "make soak-short"),
+        ],
         [
             Part(
                 "Suite on PostgreSQL and Redis",
-                'make test TESTS="database and not browser"',
+                'make test TESTS="database and not browser and not front"',
                 databases,
                 reports=True,
-            )
-        ]
-    )
-    run.side_by_side(
-        [Part("Browser", "make test-browser", reports=True)],
-        [
+            ),
             Part(
                 "Statistics beside R, which computes its part anew",
                 f"""
@@ -284,8 +285,6 @@ def everything(run: Run, work: Path, databases: dict[str, str]) -> None:
             ),
             Part("The shipped nginx configuration", "make test-front", reports=True),
             Part("Measuring, short", "make bench-short"),
-            Part("Faults, short", "make faults-short"),
-            Part("Load and abuse, short", "make soak-short"),
         ],
     )
 
