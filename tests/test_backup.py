@@ -220,6 +220,44 @@ def manifest_of(path: Path) -> dict:
         return json.loads(archive.read(MANIFEST))
 
 
+LOGGING_IN = """
+import django
+django.setup()
+from django.contrib.auth.models import User
+from django.test import Client
+
+client = Client()
+client.force_login(User.objects.create_user("ada", password="a long password"))
+print(client.session.session_key)
+"""
+IS_LOGGED_IN = """
+import sys
+import django
+django.setup()
+from django.contrib.auth import get_user
+from django.contrib.auth.models import User
+from django.contrib.sessions.backends.db import SessionStore
+from django.http import HttpRequest
+
+request = HttpRequest()
+request.session = SessionStore(sys.argv[1])
+print(get_user(request).is_authenticated, User.objects.count())
+"""
+
+
+def test_no_session_comes_back(site):
+    """Whoever logged out after the backup stays so; the account is there."""
+    here = site("here")
+    here.script(SMALL)
+    session = here.script(LOGGING_IN).strip()
+    assert here.script(IS_LOGGED_IN, session).split() == ["True", "1"]
+    assert here.manage("backup").returncode == 0
+    (path,) = here.backups.glob("*.zip")
+    done = here.manage("restore", "--force", "--discard", path)
+    assert done.returncode == 0 and "log in again" in done.stdout, done.stderr
+    assert here.script(IS_LOGGED_IN, session).split() == ["False", "1"]
+
+
 @pytest.fixture(scope="module")
 def archive_made(tmp_path_factory) -> bytes:
     """An archive of the kind of database the suite runs on, made once."""

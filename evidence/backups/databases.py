@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from django.conf import settings
+from django.contrib.sessions.models import Session
 from django.db import DatabaseError, connection
 from django.db.utils import DEFAULT_DB_ALIAS, ConnectionHandler
 from psycopg.conninfo import make_conninfo
@@ -26,6 +27,7 @@ from .archive import BackupError
 
 ENDINGS = {"sqlite": ".sqlite3", "postgresql": ".pgdump"}
 MIGRATIONS = "django_migrations"
+SESSIONS = Session._meta.db_table
 # What says where a database is; the driver's own library may know words that older programs do not.
 ADDRESS = (
     *("host", "hostaddr", "port", "dbname", "user", "connect_timeout"),
@@ -188,14 +190,20 @@ def check_database(path: Path, facts: dict) -> None:
 def put_back(path: Path, facts: dict, number: int) -> None:
     """Makes the database what the file holds, as data version `number`; all of it or nothing.
 
-    Raises BackupError where it stays as it was.
+    Nobody is logged in then: a session that was in the archive may have ended since. Raises
+    BackupError where it stays as it was.
     """
-    RESTORES[connection.vendor](path, facts, DataVersion.renewal(number))
+    changes = [DataVersion.renewal(number)]
+    if SESSIONS in facts["tables"]:
+        changes.append(f"DELETE FROM {SESSIONS}")  # noqa: S608
+    RESTORES[connection.vendor](path, facts, changes)
 
 
-def restore_sqlite(path: Path, facts: dict, renewal: str) -> None:
+def restore_sqlite(path: Path, facts: dict, changes: list[str]) -> None:
+    """Changes the file first, so that what is put back is all of it at once."""
     with sqlite_copy(path) as copy, copy.cursor() as cursor:
-        cursor.execute(renewal)
+        for change in changes:
+            cursor.execute(change)
     source = PrivateConnection(path)
     try:
         with broken_file_aside():
@@ -251,7 +259,7 @@ def is_readable() -> bool:
     return True
 
 
-def restore_postgresql(path: Path, facts: dict, renewal: str) -> None:
+def restore_postgresql(path: Path, facts: dict, changes: list[str]) -> None:
     major = int(facts["server"].split(".")[0])
     for name in ("pg_restore", "psql"):
         need_tool(name, major)
@@ -262,9 +270,11 @@ def restore_postgresql(path: Path, facts: dict, renewal: str) -> None:
         raise BackupError(
             f"The archive is of schema {facts['schema']}, the database's is {schema}."
         )
-    clear, script, renew = (path.with_name(name) for name in ("clear.sql", "dump.sql", "renew.sql"))
+    names = ("clear.sql", "dump.sql", "changes.sql")
+    clear, script, changing = (path.with_name(name) for name in names)
     clear.write_text(CLEAR.format(schema=schema, patience=PATIENCE), encoding="utf-8")
-    renew.write_text(f'SET search_path = "{schema}";\n{renewal};\n', encoding="utf-8")
+    lines = [f'SET search_path = "{schema}"', *changes]
+    changing.write_text("".join(f"{line};\n" for line in lines), encoding="utf-8")
     run_tool(
         "pg_restore",
         *("--no-owner", "--no-privileges", f"--schema={schema}", f"--file={script}", str(path)),
@@ -276,7 +286,7 @@ def restore_postgresql(path: Path, facts: dict, renewal: str) -> None:
         "psql",
         *("--no-psqlrc", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1"),
         *(f"--dbname={where}", "--output=/dev/null"),
-        *(f"--file={file}" for file in (clear, script, renew)),
+        *(f"--file={file}" for file in (clear, script, changing)),
     )
     connection.close()
 
