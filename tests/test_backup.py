@@ -482,10 +482,35 @@ def test_the_oldest_go(tmp_path):
     apart.write_bytes(b"x")
     (tmp_path / "casebook-of-mine.zip").write_bytes(b"x")
     assert [backup.path for backup in kept_backups(tmp_path)] == [first, second, third]
-    assert remove_old(tmp_path, keep=0, days=0) == []
-    assert remove_old(tmp_path, keep=2, days=0) == [first]
-    assert remove_old(tmp_path, keep=0, days=1) == [second], "the newest stays, however old"
+    assert remove_old(tmp_path, keep=0, days=0, made=third) == []
+    assert remove_old(tmp_path, keep=2, days=0, made=third) == [first]
+    assert remove_old(tmp_path, keep=0, days=1, made=third) == [second], "the newest stays"
     assert third.exists() and apart.exists()
+
+
+def test_an_archive_of_the_future_replaces_none(site):
+    """As one made while the clock was ahead: it removes no other and makes nobody content."""
+    here = site("here")
+    here.script(SMALL)
+    ahead = here.backups / "casebook-29990101T000000000000Z.zip"
+    assert here.manage("backup").returncode == 0
+    (first,) = here.backups.glob("*.zip")
+    first.rename(ahead)
+    done = here.manage("check_backup", "--max-age", "26")
+    assert done.returncode == 1 and "no backup of the last 26 hours" in done.stderr
+    done = here.manage("backup", "--keep", "1", "--days", "1")
+    assert done.returncode == 0 and f"{ahead.name} is dated in the future" in done.stderr
+    (made,) = set(here.backups.glob("*.zip")) - {ahead}
+    done = here.manage("check_backup", "--max-age", "26")
+    assert done.returncode == 1 and f"{ahead.name} is dated in the future" in done.stderr
+    assert f"{made.name}: whole" in done.stdout
+    assert here.manage("check_backup", ahead).returncode == 0, "what is asked for by its name"
+
+
+def test_the_one_just_made_stays_where_the_clock_went_back(tmp_path):
+    first, second, third = named(tmp_path, 1, 2, 3)
+    assert remove_old(tmp_path, keep=1, days=1, made=first) == [second]
+    assert first.exists() and third.exists()
 
 
 def test_checking_the_age_of_the_newest(db, tmp_path, archive):

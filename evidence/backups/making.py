@@ -18,6 +18,7 @@ from .databases import ENDINGS, dump_database
 PREFIX, ENDING = "casebook-", ".zip"
 BEFORE_RESTORE = "-before-restore"
 STAMP = "%Y%m%dT%H%M%S%fZ"
+SKEW = timedelta(minutes=5)  # by which the clocks of two machines may differ
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,11 @@ class Backup:
     @property
     def age(self) -> timedelta:
         return datetime.now(UTC) - self.made
+
+    @property
+    def is_ahead(self) -> bool:
+        """Whether its name is of the future: a clock was wrong, and its age says nothing."""
+        return self.age < -SKEW
 
 
 def kept_backups(folder: Path) -> list[Backup]:
@@ -90,15 +96,16 @@ def alone_in(folder: Path) -> Iterator[None]:
         yield
 
 
-def remove_old(folder: Path, keep: int, days: int) -> list[Path]:
+def remove_old(folder: Path, keep: int, days: int, made: Path) -> list[Path]:
     """Removes what is beyond the `keep` newest, and what is older than `days`; 0: no such limit.
 
-    The newest backup always stays.
+    The newest backup always stays, and so does the one just `made`, whatever the clock says. Those
+    of the future stay beside the others and are not counted.
     """
-    backups = kept_backups(folder)
+    backups = [backup for backup in kept_backups(folder) if not backup.is_ahead]
     old = backups[:-keep] if keep else []
     old += [each for each in backups[:-1] if days and each.age > timedelta(days=days)]
-    removed = sorted({each.path for each in old})
+    removed = sorted({each.path for each in old} - {made})
     for path in removed:
         path.unlink(missing_ok=True)
     return removed

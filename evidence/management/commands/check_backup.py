@@ -29,10 +29,18 @@ class Command(BaseCommand):
         backups = kept_backups(folder)
         if not archives and not backups:
             raise CommandError(f"There is no backup in {folder}.")
-        if max_age is not None and (not backups or backups[-1].age > timedelta(hours=max_age)):
+        dated = [backup for backup in backups if not backup.is_ahead]
+        if max_age is not None and (not dated or dated[-1].age > timedelta(hours=max_age)):
             raise CommandError(f"There is no backup of the last {max_age} hours in {folder}.")
-        chosen = backups if options["all"] else backups[-1:]
+        chosen = backups if options["all"] else dated[-1:]
         broken = []
+        if not archives:
+            broken += [
+                f"{backup.path.name} is dated in the future: a clock is or was wrong. Set it right, "
+                "then remove or rename the archive."
+                for backup in backups
+                if backup.is_ahead
+            ]
         for path in archives or [backup.path for backup in chosen]:
             try:
                 manifest = check_backup(path)
