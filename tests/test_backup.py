@@ -18,6 +18,7 @@ from django.db import connection
 
 from evidence.backups import BackupError, check_backup, kept_backups
 from evidence.backups.archive import MANIFEST
+from evidence.backups.databases import need_casebook
 from evidence.backups.making import alone_in, remove_old
 from evidence.backups.restoring import files_in_place
 from evidence.models import DataVersion
@@ -389,6 +390,110 @@ DAMAGES = {
         "The archive is of oracle",
     ),
 }
+
+
+def put(**facts):
+    return lambda manifest, members: manifest.update(facts)
+
+
+SHAPES = {
+    "a number too large": put(data_version={"number": 2**70, "token": "x"}),
+    "a number below 0": put(data_version={"number": -1, "token": "x"}),
+    "a number that is true": put(data_version={"number": True, "token": "x"}),
+    "no number": put(data_version={"token": "x"}),
+    "a version that is a list": put(data_version=[]),
+    "migrations of numbers": put(migrations=[1]),
+    "migrations that are none": put(migrations=None),
+    "tables that are a list": put(tables=[]),
+    "rows in words": put(tables={"evidence_study": "many"}),
+    "vendor a list": put(vendor=["sqlite"]),
+    "server in words": put(server="new"),
+    "made no date": put(made=5),
+    "made without a zone": put(made="2026-01-01"),
+    **{
+        f"no {fact}": lambda manifest, members, fact=fact: manifest.pop(fact)
+        for fact in ("data_version", "migrations", "tables", "vendor", "server", "made")
+    },
+}
+
+
+@pytest.mark.parametrize("change", SHAPES.values(), ids=SHAPES)
+def test_a_manifest_of_another_shape_is_refused(db, archive, change):
+    write_anew(archive, change)
+    with pytest.raises(BackupError, match="its manifest has no .* that could be right"):
+        check_backup(archive)
+
+
+@pytest.mark.parametrize(
+    ("manifest", "message"),
+    [
+        ([], "no object"),
+        ("x", "no object"),
+        ({}, "of format None"),
+        ({"members": 5}, "no members"),
+        ({"members": [5]}, "no members"),
+        ({"members": [{"name": "x"}]}, "no members"),
+        ({"members": []}, "not one database"),
+    ],
+)
+def test_a_manifest_that_is_none_is_refused(db, archive, manifest, message):
+    whole = manifest_of(archive)
+    text = json.dumps(whole | manifest if manifest and manifest != "x" else manifest).encode()
+    with zipfile.ZipFile(archive, "w") as opened:
+        opened.writestr(MANIFEST, text)
+        opened.comment = sha256(text).hexdigest().encode()
+    with pytest.raises(BackupError, match=message):
+        check_backup(archive)
+
+
+LACKS = {
+    "migrations": (put(migrations=[]), "no database of Casebook"),
+    "tables": (lambda manifest, members: manifest["tables"].pop("evidence_study"), "no database of"),
+    "a version": (put(data_version={"number": 0, "token": ""}), "no data version"),
+}
+
+
+@pytest.mark.parametrize(("change", "message"), LACKS.values(), ids=LACKS)
+def test_an_archive_of_another_database_is_not_whole(db, archive, change, message):
+    """As backups of an empty database were."""
+    facts = manifest_of(archive)
+    change(facts, {})
+    with pytest.raises(BackupError, match=message):
+        need_casebook(facts, studies=False)
+    facts = manifest_of(archive)
+    facts["tables"]["evidence_study"] = 0
+    need_casebook(facts, studies=False)
+    with pytest.raises(BackupError, match="no study"):
+        need_casebook(facts, studies=True)
+    write_anew(archive, put(migrations=[]))
+    with pytest.raises(CommandError, match="no database of Casebook"):
+        call_command("check_backup", archive)
+
+
+MIGRATING = """
+import django
+django.setup()
+from django.core.management import call_command
+call_command("migrate", verbosity=0)
+"""
+
+
+def test_another_database_replaces_no_backup(site):
+    """One that is not there, one without tables, and one that was only migrated."""
+    here = site("here")
+    here.backups.mkdir()
+    (kept,) = named(here.backups, 1)
+    done = here.manage("backup", "--keep", "1")
+    assert done.returncode == 1 and "DATABASE_URL" in done.stderr, done.stderr
+    if not ON_POSTGRESQL:
+        assert not (here.folder / "casebook.sqlite3").exists()
+        (here.folder / "casebook.sqlite3").touch()
+        done = here.manage("backup", "--keep", "1")
+        assert done.returncode == 1 and "no database of Casebook" in done.stderr, done.stderr
+    here.script(MIGRATING)
+    done = here.manage("backup", "--keep", "1")
+    assert done.returncode == 1 and "DATABASE_URL" in done.stderr, done.stderr
+    assert {path.name for path in here.backups.iterdir()} == {kept.name, ".lock"}
 
 
 def test_what_is_whole_is_found_whole(db, archive):

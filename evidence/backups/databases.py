@@ -22,12 +22,13 @@ from django.db.utils import DEFAULT_DB_ALIAS, ConnectionHandler
 from psycopg.conninfo import make_conninfo
 
 from ..database_file import BESIDE, PrivateConnection
-from ..models import DataVersion, consistency
+from ..models import DataVersion, Study, consistency
 from .archive import BackupError
 
 ENDINGS = {"sqlite": ".sqlite3", "postgresql": ".pgdump"}
 MIGRATIONS = "django_migrations"
 SESSIONS = Session._meta.db_table
+CASEBOOK = {DataVersion._meta.db_table, Study._meta.db_table}
 # What says where a database is; the driver's own library may know words that older programs do not.
 ADDRESS = (
     *("host", "hostaddr", "port", "dbname", "user", "connect_timeout"),
@@ -93,7 +94,23 @@ def dump_database(path: Path) -> dict:
         raise BackupError(f"The database cannot be read: {error}") from error
 
 
+def need_casebook(facts: dict, *, studies: bool) -> None:
+    """Raises BackupError for facts of a database that is not Casebook's; with `studies`, also for
+    one that holds none: somebody has named another database than the one in use.
+    """
+    tables = facts["tables"]
+    if not facts["migrations"] or not {MIGRATIONS, *CASEBOOK} <= tables.keys():
+        raise BackupError("It is no database of Casebook: its tables are missing.")
+    if not facts["data_version"]["token"]:
+        raise BackupError("It is no database in use: it has no data version.")
+    if studies and not tables[Study._meta.db_table]:
+        raise BackupError("It holds no study.")
+
+
 def dump_sqlite(path: Path) -> dict:
+    file = Path(connection.settings_dict["NAME"])
+    if not connection.is_in_memory_db() and not file.exists():
+        raise BackupError(f"There is no database {file}; is DATABASE_URL set?")  # nor is one made
     connection.ensure_connection()
     target = PrivateConnection(path)
     try:
@@ -266,9 +283,9 @@ def restore_postgresql(path: Path, facts: dict, changes: list[str]) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_schema()")
         (schema,) = cursor.fetchone()
-    if schema != facts["schema"]:
+    if schema != facts.get("schema"):
         raise BackupError(
-            f"The archive is of schema {facts['schema']}, the database's is {schema}."
+            f"The archive is of schema {facts.get('schema')}, the database's is {schema}."
         )
     names = ("clear.sql", "dump.sql", "changes.sql")
     clear, script, changing = (path.with_name(name) for name in names)

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import connection
 
 from .archive import BackupError, extract_checked, opened_archive, write_archive
-from .databases import ENDINGS, dump_database
+from .databases import ENDINGS, dump_database, need_casebook
 
 PREFIX, ENDING = "casebook-", ".zip"
 BEFORE_RESTORE = "-before-restore"
@@ -51,8 +51,9 @@ def kept_backups(folder: Path) -> list[Backup]:
 
 
 def make_backup(folder: Path, mark: str = "") -> tuple[Path, dict]:
-    """Makes one and verifies it; gives its path and manifest. Raises BackupError; then nothing is
-    left of it, and earlier backups are as they were.
+    """Makes one and verifies it; gives its path and manifest. Raises BackupError, also for a
+    database without Casebook's tables or (unless `mark` says what the archive is for) without a
+    study; then nothing is left of it, and earlier backups are as they were.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -67,6 +68,11 @@ def written(folder: Path, staging: Path, mark: str) -> tuple[Path, dict]:
     made = datetime.now(UTC)
     database = staging / f"database{ENDINGS[connection.vendor]}"
     facts = {"made": made.isoformat(timespec="seconds"), **dump_database(database)}
+    try:
+        need_casebook(facts, studies=not mark)
+    except BackupError as error:
+        name = connection.settings_dict["NAME"]
+        raise BackupError(f"No backup was made of {name}: {error} Is DATABASE_URL right?") from None
     part = staging / "archive"
     with os.fdopen(os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "w+b") as file:
         write_archive(file, facts, database, settings.PRIVATE_FILES)

@@ -13,7 +13,7 @@ from django.db.migrations.loader import MigrationLoader
 
 from ..models import DataVersion
 from .archive import FILES, BackupError, extract_checked, opened_archive
-from .databases import check_database, facts_of, is_readable, put_back
+from .databases import check_database, facts_of, is_readable, need_casebook, put_back
 from .making import BEFORE_RESTORE, alone_in, make_backup
 
 # Tables whose rows come with an installation, and are nobody's work.
@@ -50,11 +50,13 @@ def check_version(manifest: dict) -> None:
     newer = [name for name in manifest["migrations"] if name not in known]
     if newer:
         raise BackupError(f"The archive is of a newer Casebook: it has {', '.join(newer[:3])}.")
+    need_casebook(manifest, studies=False)
 
 
 def check_backup(path: Path) -> dict:
     """The manifest of an archive that could be restored here; raises BackupError otherwise."""
     with tempfile.TemporaryDirectory() as name, verified(path, Path(name)) as (manifest, _):
+        need_casebook(manifest, studies=not path.stem.endswith(BEFORE_RESTORE))
         return manifest
 
 

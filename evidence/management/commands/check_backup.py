@@ -45,7 +45,7 @@ class Command(BaseCommand):
             try:
                 manifest = check_backup(path)
             except BackupError as error:
-                broken.append(str(error))
+                broken.append(f"{path.name}: {error}")
                 continue
             if verbosity:
                 number, of = manifest["data_version"]["number"], manifest["vendor"]
