@@ -1,12 +1,13 @@
 """Backup and restore: a drill on the suite's kind of database, and every kind of damage."""
 
+import errno
 import json
 import os
 import subprocess
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 
@@ -16,11 +17,11 @@ from django.conf import settings as ours
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from evidence.backups import BackupError, check_backup, kept_backups
+from evidence.backups import BackupError, check_backup, interrupted, kept_backups
 from evidence.backups.archive import MANIFEST
 from evidence.backups.databases import need_casebook
 from evidence.backups.making import alone_in, remove_old
-from evidence.backups.restoring import files_in_place
+from evidence.backups.interrupted import files_in_place, take_back
 from evidence.models import DataVersion
 
 from .processes import ROOT, SMALL, environment
@@ -448,7 +449,10 @@ def test_a_manifest_that_is_none_is_refused(db, archive, manifest, message):
 
 LACKS = {
     "migrations": (put(migrations=[]), "no database of Casebook"),
-    "tables": (lambda manifest, members: manifest["tables"].pop("evidence_study"), "no database of"),
+    "tables": (
+        lambda manifest, members: manifest["tables"].pop("evidence_study"),
+        "no database of",
+    ),
     "a version": (put(data_version={"number": 0, "token": ""}), "no data version"),
 }
 
@@ -532,7 +536,7 @@ def test_restoring_a_damaged_archive_changes_nothing(site, archive):
         assert done.returncode != 0 and "Nothing was changed" in done.stderr, damage
         archive.write_bytes(whole)
     assert there.told() == before and not there.files.exists()
-    assert [path.name for path in there.backups.iterdir()] == []
+    assert [path.name for path in there.backups.iterdir()] == [".lock"]
 
 
 def test_a_broken_sqlite_file_is_put_aside(tmp_path):
@@ -637,29 +641,114 @@ def test_one_at_a_time(tmp_path):
         pass
 
 
-def test_private_files_come_back_where_the_database_refuses(tmp_path, settings):
+def test_private_files_come_back_where_the_database_refuses(db, tmp_path, settings):
     settings.PRIVATE_FILES, unpacked = tmp_path / "files", tmp_path / "unpacked"
     unpacked.mkdir()
     (unpacked / "new").write_text("new")
-    with pytest.raises(RuntimeError), files_in_place(unpacked):
+    with pytest.raises(RuntimeError), files_in_place(unpacked, "token"):
         raise RuntimeError
     assert not settings.PRIVATE_FILES.exists()
     settings.PRIVATE_FILES.mkdir()
     (settings.PRIVATE_FILES / "old").write_text("old")
-    with pytest.raises(RuntimeError), files_in_place(unpacked):
+    with pytest.raises(RuntimeError), files_in_place(unpacked, "token"):
         assert [path.name for path in settings.PRIVATE_FILES.iterdir()] == ["new"]
         raise RuntimeError
     assert [path.name for path in settings.PRIVATE_FILES.iterdir()] == ["old"]
-    with files_in_place(unpacked):
+    with files_in_place(unpacked, "token"):
         pass
     assert [path.name for path in settings.PRIVATE_FILES.iterdir()] == ["new"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["files", "unpacked"]
 
 
+class Killed(BaseException):
+    """Stands for the kill of a process: nothing that follows is done."""
+
+
+@pytest.fixture
+def private(db, tmp_path, settings):
+    """Private files, and others to be put in their place."""
+    settings.PRIVATE_FILES, unpacked = tmp_path / "place" / "files", tmp_path / "unpacked"
+    for folder, name in (settings.PRIVATE_FILES, "old"), (unpacked, "new"):
+        folder.mkdir(parents=True)
+        (folder / name).write_text(name)
+    return settings.PRIVATE_FILES, unpacked
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def killed_within(unpacked: Path, monkeypatch, *, committed: bool) -> None:
+    """A restore that is killed once its files are in place."""
+    number = DataVersion.objects.get().number + 1
+    with monkeypatch.context() as patched, suppress(Killed):
+        patched.setattr(interrupted, "arrived", lambda *given, **words: False)
+        patched.setattr(interrupted, "put_old_back", lambda *given: None)
+        patched.setattr(interrupted, "finish", lambda *given: None)
+        with files_in_place(unpacked, "of the archive"):
+            if committed:
+                with connection.cursor() as cursor:
+                    cursor.execute(DataVersion.renewal(number, "of the archive"))
+            raise Killed
+
+
+def test_a_restore_killed_before_the_database_is_taken_back(private, monkeypatch, tmp_path):
+    home, unpacked = private
+    killed_within(unpacked, monkeypatch, committed=False)
+    assert names(home) == ["new"]
+    with pytest.raises(CommandError, match="restore --recover"):
+        call_command("backup", to=tmp_path / "backups")
+    with pytest.raises(CommandError, match="interrupted"):
+        call_command("check_backup", tmp_path / "none.zip")
+    call_command("restore", "--recover", backups=tmp_path / "backups")
+    assert names(home) == ["old"]
+    (aside,) = set(names(home.parent)) - {"files"}
+    assert aside.startswith("files.aside-") and names(home.parent / aside) == ["new"]
+    assert take_back() == ""
+
+
+def test_a_restore_killed_after_the_database_is_ended(private, monkeypatch):
+    home, unpacked = private
+    killed_within(unpacked, monkeypatch, committed=True)
+    assert "complete" in take_back()
+    assert names(home) == ["new"] and names(home.parent) == ["files"]
+
+
+def test_what_cannot_be_told_is_said_and_left(private, monkeypatch):
+    home, unpacked = private
+    killed_within(unpacked, monkeypatch, committed=False)
+    with connection.cursor() as cursor:
+        cursor.execute(DataVersion.renewal(9, "of somebody else"))
+    before = names(home.parent)
+    with pytest.raises(BackupError, match="neither"):
+        take_back()
+    assert names(home) == ["new"] and names(home.parent) == before
+    (home.parent / "files.restoring").unlink()
+    with pytest.raises(BackupError, match="nothing says which"):
+        take_back()
+
+
+def test_a_full_disk_leaves_no_copy_of_private_files(private, monkeypatch):
+    home, unpacked = private
+
+    def full(source, target):
+        target.mkdir()
+        (target / "part").write_text("x")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(interrupted.shutil, "copytree", full)
+    with (
+        pytest.raises(BackupError, match="Private files cannot be put .* No space left"),
+        files_in_place(unpacked, "token"),
+    ):
+        pass
+    assert names(home) == ["old"] and names(home.parent) == ["files"]
+
+
 def test_a_restored_state_has_a_token_of_its_own(db):
     before = DataVersion.objects.get()
     with connection.cursor() as cursor:
-        cursor.execute(DataVersion.renewal(before.number + 5))
+        cursor.execute(DataVersion.renewal(before.number + 5, "another"))
     after = DataVersion.objects.get()
     assert after.number == before.number + 5 and after.identity == before.identity
     assert after.token not in before.history and after.history == [after.token]

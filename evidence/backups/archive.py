@@ -9,6 +9,7 @@ has to be that of the manifest, and so have length and hash of each. The manifes
 in the comment of the ZIP file.
 """
 
+import errno
 import json
 import os
 import zipfile
@@ -26,6 +27,9 @@ FILES = "files/"
 CHUNK = 1 << 20
 LARGEST = 2**53  # of a count; more than any database holds, and exact in every JSON reader
 BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, NotImplementedError, ValueError)
+
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class BackupError(Exception):
@@ -116,7 +120,11 @@ def opened_archive(path: Path) -> Iterator[tuple[zipfile.ZipFile, dict]]:
             yield archive, manifest_of(archive)
     except FileNotFoundError:
         raise BackupError(f"There is no {path}.") from None
-    except (*BROKEN, OSError) as error:
+    except OSError as error:
+        if error.errno in NO_ROOM:  # which is not the archive's fault
+            raise
+        raise BackupError(f"{path.name} is damaged or cannot be read: {error}") from error
+    except BROKEN as error:
         raise BackupError(f"{path.name} is damaged: {error}") from error
 
 

@@ -171,6 +171,7 @@ def run_tool(*command: str) -> None:
     password = connection.connection.info.password
     done = subprocess.run(  # noqa: S603
         command,
+        close_fds=False,  # only those marked for it: the lock of who is at work
         env=os.environ | ({"PGPASSWORD": password} if password else {}),
         capture_output=True,
         text=True,
@@ -204,13 +205,14 @@ def check_database(path: Path, facts: dict) -> None:
         raise BackupError(f"The database in the archive cannot be read: {error}") from error
 
 
-def put_back(path: Path, facts: dict, number: int) -> None:
-    """Makes the database what the file holds, as data version `number`; all of it or nothing.
+def put_back(path: Path, facts: dict, number: int, token: str) -> None:
+    """Makes the database what the file holds, as data version `number` with this token; all of it or
+    nothing.
 
     Nobody is logged in then: a session that was in the archive may have ended since. Raises
     BackupError where it stays as it was.
     """
-    changes = [DataVersion.renewal(number)]
+    changes = [DataVersion.renewal(number, token)]
     if SESSIONS in facts["tables"]:
         changes.append(f"DELETE FROM {SESSIONS}")  # noqa: S608
     RESTORES[connection.vendor](path, facts, changes)

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,11 +13,13 @@ from pathlib import Path
 from django.conf import settings
 from django.db import connection
 
+from . import interrupted
 from .archive import BackupError, extract_checked, opened_archive, write_archive
 from .databases import ENDINGS, dump_database, need_casebook
 
 PREFIX, ENDING = "casebook-", ".zip"
 BEFORE_RESTORE = "-before-restore"
+MAKING, RESTORING = ".making-", ".restoring-"  # folders of one that is at work
 STAMP = "%Y%m%dT%H%M%S%fZ"
 SKEW = timedelta(minutes=5)  # by which the clocks of two machines may differ
 
@@ -57,10 +60,17 @@ def make_backup(folder: Path, mark: str = "") -> tuple[Path, dict]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with alone_in(folder), tempfile.TemporaryDirectory(dir=folder, prefix=".making-") as name:
-            return written(folder, Path(name), mark)
+        with alone_in(folder):
+            interrupted.need_none()
+            return backup_made(folder, mark)
     except OSError as error:
         raise BackupError(f"No backup was made: {error}") from error
+
+
+def backup_made(folder: Path, mark: str) -> tuple[Path, dict]:
+    """As `make_backup`, for who is alone in the folder; raises OSError, too."""
+    with tempfile.TemporaryDirectory(dir=folder, prefix=MAKING) as name:
+        return written(folder, Path(name), mark)
 
 
 def written(folder: Path, staging: Path, mark: str) -> tuple[Path, dict]:
@@ -93,12 +103,19 @@ def written(folder: Path, staging: Path, mark: str) -> tuple[Path, dict]:
 
 @contextmanager
 def alone_in(folder: Path) -> Iterator[None]:
-    """While one backup or restore is at work, another one is refused."""
+    """While one backup or restore is at work, another one is refused; what one that was killed had
+    unpacked is removed. Programs started meanwhile hold the lock, too: killing who started them
+    does not end them.
+    """
     with (folder / ".lock").open("w") as file:
+        os.set_inheritable(file.fileno(), True)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise BackupError("Another backup or restore is at work.") from None
+        for prefix in (MAKING, RESTORING):
+            for left in folder.glob(f"{prefix}*"):
+                shutil.rmtree(left, ignore_errors=True)
         yield
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from ...backups import BackupError, check_backup, kept_backups
+from ...backups import BackupError, check_backup, interrupted, kept_backups
 
 
 class Command(BaseCommand):
@@ -34,6 +34,10 @@ class Command(BaseCommand):
             raise CommandError(f"There is no backup of the last {max_age} hours in {folder}.")
         chosen = backups if options["all"] else dated[-1:]
         broken = []
+        try:
+            interrupted.need_none()
+        except BackupError as error:
+            broken.append(str(error))
         if not archives:
             broken += [
                 f"{backup.path.name} is dated in the future: a clock is or was wrong. Set it right, "
