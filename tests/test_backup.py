@@ -20,8 +20,8 @@ from django.db import connection
 from evidence.backups import BackupError, check_backup, interrupted, kept_backups
 from evidence.backups.archive import MANIFEST
 from evidence.backups.databases import need_casebook
-from evidence.backups.making import alone_in, remove_old
 from evidence.backups.interrupted import files_in_place, take_back
+from evidence.backups.making import alone_in, remove_old
 from evidence.models import DataVersion
 
 from .processes import ROOT, SMALL, environment
@@ -421,7 +421,7 @@ SHAPES = {
 @pytest.mark.parametrize("change", SHAPES.values(), ids=SHAPES)
 def test_a_manifest_of_another_shape_is_refused(db, archive, change):
     write_anew(archive, change)
-    with pytest.raises(BackupError, match="its manifest has no .* that could be right"):
+    with pytest.raises(BackupError, match=r"its manifest has no .* that could be right"):
         check_backup(archive)
 
 
@@ -738,7 +738,7 @@ def test_a_full_disk_leaves_no_copy_of_private_files(private, monkeypatch):
 
     monkeypatch.setattr(interrupted.shutil, "copytree", full)
     with (
-        pytest.raises(BackupError, match="Private files cannot be put .* No space left"),
+        pytest.raises(BackupError, match=r"Private files cannot be put .* No space left"),
         files_in_place(unpacked, "token"),
     ):
         pass

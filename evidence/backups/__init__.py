@@ -1,8 +1,8 @@
 """Backup and restore of everything Casebook cannot make anew: its database and its private files.
 
-`making` writes archives and clears old ones away, `restoring` puts one back, `interrupted` is what a
-restore that was killed left, `archive` is the file,
-`databases` what differs between SQLite and PostgreSQL. docs/backup.md is for operators.
+`making` writes archives and clears old ones away, `restoring` puts one back, `interrupted` is what
+a restore that was killed left, `archive` is the file, `databases` what differs
+between SQLite and PostgreSQL. docs/backup.md is for operators.
 """
 
 from .archive import BackupError

@@ -206,8 +206,8 @@ def check_database(path: Path, facts: dict) -> None:
 
 
 def put_back(path: Path, facts: dict, number: int, token: str) -> None:
-    """Makes the database what the file holds, as data version `number` with this token; all of it or
-    nothing.
+    """Makes the database what the file holds, as data version `number` with this token; all of it
+    or nothing.
 
     Nobody is logged in then: a session that was in the archive may have ended since. Raises
     BackupError where it stays as it was.

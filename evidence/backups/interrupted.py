@@ -129,8 +129,8 @@ def need_none() -> None:
     """
     if journal_path().exists():
         raise BackupError(
-            f"A restore is at work or was interrupted ({journal_path()}): database and private files "
-            "may be of two states. manage.py restore --recover takes it back or ends it."
+            f"A restore is at work or was interrupted ({journal_path()}): database and private "
+            "files may be of two states. manage.py restore --recover takes it back or ends it."
         )
     left = [
         path.name
@@ -145,10 +145,10 @@ def need_none() -> None:
 
 
 def take_back() -> str:
-    """Ends what an interrupted restore began: where the database became that of the archive, its
-    files stay; otherwise those that were in use come back, and what was in their place is put aside.
-    Says what was done, or nothing where there was nothing to do. Raises BackupError where it cannot
-    be told.
+    """Ends what an interrupted restore began, and says what was done; "" where there was nothing.
+
+    Where the database became that of the archive, its files stay; otherwise those that were in use
+    come back, and what was in their place is put aside. Raises BackupError where it cannot be told.
     """
     if not journal_path().exists():
         need_none()
@@ -166,9 +166,9 @@ def take_back() -> str:
             return "An interrupted restore was complete but for tidying up; that is done."
         if known and not set(before) & set(known):
             raise BackupError(
-                f"A restore was interrupted, and the database is neither what it was then nor what it "
-                f"was to be. Compare {home()} with {leaving}, put the right one in place, and remove "
-                f"{journal_path()}."
+                "A restore was interrupted, and the database is neither what it was then nor what "
+                f"it was to be. Compare {home()} with {leaving}, put the right one in place, and "
+                f"remove {journal_path()}."
             )
         said = "An interrupted restore was taken back."
         if arrived(arriving, leaving, present=present):

@@ -44,8 +44,8 @@ class Command(BaseCommand):
         for ahead in (backup.path.name for backup in kept_backups(to) if backup.is_ahead):
             self.stderr.write(
                 self.style.WARNING(
-                    f"{ahead} is dated in the future: a clock is or was wrong. It is not counted and "
-                    "stays; remove it by hand once the clock is right."
+                    f"{ahead} is dated in the future: a clock is or was wrong. It is not counted "
+                    "and stays; remove it by hand once the clock is right."
                 )
             )
         if verbosity:

@@ -40,8 +40,8 @@ class Command(BaseCommand):
             broken.append(str(error))
         if not archives:
             broken += [
-                f"{backup.path.name} is dated in the future: a clock is or was wrong. Set it right, "
-                "then remove or rename the archive."
+                f"{backup.path.name} is dated in the future: a clock is or was wrong. Set it "
+                "right, then remove or rename the archive."
                 for backup in backups
                 if backup.is_ahead
             ]

@@ -75,7 +75,7 @@ class Command(BaseCommand):
         if kept:
             self.stdout.write(f"  What was there before: {kept}")
         self.stdout.write(
-            "  Everybody has to log in again: no session was put back. Passwords, second factors and "
-            "spare codes (used ones too) are those of the backup."
+            "  Everybody has to log in again: no session was put back. Passwords, second factors "
+            "and spare codes (used ones too) are those of the backup."
         )
         self.stdout.write("  Run manage.py prepare, then start the server.")
