@@ -125,10 +125,8 @@ def dump_sqlite(path: Path) -> dict:
 def dump_postgresql(path: Path) -> dict:
     major = connection.pg_version // 10000
     need_tool("pg_dump", major)
-    if not CASEBOOK <= set(connection.introspection.table_names()):
-        raise BackupError(
-            "It is no database of Casebook: its tables are missing; see DATABASE_URL."
-        )
+    if CASEBOOK - set(connection.introspection.table_names()):
+        raise BackupError("It is no database of Casebook: no tables of it. See DATABASE_URL.")
     with consistency.consistent_read(), connection.cursor() as cursor:
         facts = facts_of(connection)
         cursor.execute("SELECT current_schema(), pg_export_snapshot()")
