@@ -1,12 +1,13 @@
 """Backup and restore: a drill on the suite's kind of database, and every kind of damage."""
 
+import errno
 import json
 import os
 import subprocess
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 
@@ -16,10 +17,11 @@ from django.conf import settings as ours
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from evidence.backups import BackupError, check_backup, kept_backups
+from evidence.backups import BackupError, check_backup, interrupted, kept_backups
 from evidence.backups.archive import MANIFEST
+from evidence.backups.databases import need_casebook
+from evidence.backups.interrupted import files_in_place, take_back
 from evidence.backups.making import alone_in, remove_old
-from evidence.backups.restoring import files_in_place
 from evidence.models import DataVersion
 
 from .processes import ROOT, SMALL, environment
@@ -220,6 +222,44 @@ def manifest_of(path: Path) -> dict:
         return json.loads(archive.read(MANIFEST))
 
 
+LOGGING_IN = """
+import django
+django.setup()
+from django.contrib.auth.models import User
+from django.test import Client
+
+client = Client()
+client.force_login(User.objects.create_user("ada", password="a long password"))
+print(client.session.session_key)
+"""
+IS_LOGGED_IN = """
+import sys
+import django
+django.setup()
+from django.contrib.auth import get_user
+from django.contrib.auth.models import User
+from django.contrib.sessions.backends.db import SessionStore
+from django.http import HttpRequest
+
+request = HttpRequest()
+request.session = SessionStore(sys.argv[1])
+print(get_user(request).is_authenticated, User.objects.count())
+"""
+
+
+def test_no_session_comes_back(site):
+    """Whoever logged out after the backup stays so; the account is there."""
+    here = site("here")
+    here.script(SMALL)
+    session = here.script(LOGGING_IN).strip()
+    assert here.script(IS_LOGGED_IN, session).split() == ["True", "1"]
+    assert here.manage("backup").returncode == 0
+    (path,) = here.backups.glob("*.zip")
+    done = here.manage("restore", "--force", "--discard", path)
+    assert done.returncode == 0 and "log in again" in done.stdout, done.stderr
+    assert here.script(IS_LOGGED_IN, session).split() == ["False", "1"]
+
+
 @pytest.fixture(scope="module")
 def archive_made(tmp_path_factory) -> bytes:
     """An archive of the kind of database the suite runs on, made once."""
@@ -353,6 +393,113 @@ DAMAGES = {
 }
 
 
+def put(**facts):
+    return lambda manifest, members: manifest.update(facts)
+
+
+SHAPES = {
+    "a number too large": put(data_version={"number": 2**70, "token": "x"}),
+    "a number below 0": put(data_version={"number": -1, "token": "x"}),
+    "a number that is true": put(data_version={"number": True, "token": "x"}),
+    "no number": put(data_version={"token": "x"}),
+    "a version that is a list": put(data_version=[]),
+    "migrations of numbers": put(migrations=[1]),
+    "migrations that are none": put(migrations=None),
+    "tables that are a list": put(tables=[]),
+    "rows in words": put(tables={"evidence_study": "many"}),
+    "vendor a list": put(vendor=["sqlite"]),
+    "server in words": put(server="new"),
+    "made no date": put(made=5),
+    "made without a zone": put(made="2026-01-01"),
+    **{
+        f"no {fact}": lambda manifest, members, fact=fact: manifest.pop(fact)
+        for fact in ("data_version", "migrations", "tables", "vendor", "server", "made")
+    },
+}
+
+
+@pytest.mark.parametrize("change", SHAPES.values(), ids=SHAPES)
+def test_a_manifest_of_another_shape_is_refused(db, archive, change):
+    write_anew(archive, change)
+    with pytest.raises(BackupError, match=r"its manifest has no .* that could be right"):
+        check_backup(archive)
+
+
+@pytest.mark.parametrize(
+    ("manifest", "message"),
+    [
+        ([], "no object"),
+        ("x", "no object"),
+        ({}, "of format None"),
+        ({"members": 5}, "no members"),
+        ({"members": [5]}, "no members"),
+        ({"members": [{"name": "x"}]}, "no members"),
+        ({"members": []}, "not one database"),
+    ],
+)
+def test_a_manifest_that_is_none_is_refused(db, archive, manifest, message):
+    whole = manifest_of(archive)
+    text = json.dumps(whole | manifest if manifest and manifest != "x" else manifest).encode()
+    with zipfile.ZipFile(archive, "w") as opened:
+        opened.writestr(MANIFEST, text)
+        opened.comment = sha256(text).hexdigest().encode()
+    with pytest.raises(BackupError, match=message):
+        check_backup(archive)
+
+
+LACKS = {
+    "migrations": (put(migrations=[]), "no database of Casebook"),
+    "tables": (
+        lambda manifest, members: manifest["tables"].pop("evidence_study"),
+        "no database of",
+    ),
+    "a version": (put(data_version={"number": 0, "token": ""}), "no data version"),
+}
+
+
+@pytest.mark.parametrize(("change", "message"), LACKS.values(), ids=LACKS)
+def test_an_archive_of_another_database_is_not_whole(db, archive, change, message):
+    """As backups of an empty database were."""
+    facts = manifest_of(archive)
+    change(facts, {})
+    with pytest.raises(BackupError, match=message):
+        need_casebook(facts, studies=False)
+    facts = manifest_of(archive)
+    facts["tables"]["evidence_study"] = 0
+    need_casebook(facts, studies=False)
+    with pytest.raises(BackupError, match="no study"):
+        need_casebook(facts, studies=True)
+    write_anew(archive, put(migrations=[]))
+    with pytest.raises(CommandError, match="no database of Casebook"):
+        call_command("check_backup", archive)
+
+
+MIGRATING = """
+import django
+django.setup()
+from django.core.management import call_command
+call_command("migrate", verbosity=0)
+"""
+
+
+def test_another_database_replaces_no_backup(site):
+    """One that is not there, one without tables, and one that was only migrated."""
+    here = site("here")
+    here.backups.mkdir()
+    (kept,) = named(here.backups, 1)
+    done = here.manage("backup", "--keep", "1")
+    assert done.returncode == 1 and "DATABASE_URL" in done.stderr, done.stderr
+    if not ON_POSTGRESQL:
+        assert not (here.folder / "casebook.sqlite3").exists()
+        (here.folder / "casebook.sqlite3").touch()
+        done = here.manage("backup", "--keep", "1")
+        assert done.returncode == 1 and "no database of Casebook" in done.stderr, done.stderr
+    here.script(MIGRATING)
+    done = here.manage("backup", "--keep", "1")
+    assert done.returncode == 1 and "DATABASE_URL" in done.stderr, done.stderr
+    assert {path.name for path in here.backups.iterdir()} == {kept.name, ".lock"}
+
+
 def test_what_is_whole_is_found_whole(db, archive):
     assert check_backup(archive)["tables"]["evidence_patient"] == 4
     write_anew(archive, hashes=True)
@@ -389,7 +536,7 @@ def test_restoring_a_damaged_archive_changes_nothing(site, archive):
         assert done.returncode != 0 and "Nothing was changed" in done.stderr, damage
         archive.write_bytes(whole)
     assert there.told() == before and not there.files.exists()
-    assert [path.name for path in there.backups.iterdir()] == []
+    assert [path.name for path in there.backups.iterdir()] == [".lock"]
 
 
 def test_a_broken_sqlite_file_is_put_aside(tmp_path):
@@ -444,10 +591,35 @@ def test_the_oldest_go(tmp_path):
     apart.write_bytes(b"x")
     (tmp_path / "casebook-of-mine.zip").write_bytes(b"x")
     assert [backup.path for backup in kept_backups(tmp_path)] == [first, second, third]
-    assert remove_old(tmp_path, keep=0, days=0) == []
-    assert remove_old(tmp_path, keep=2, days=0) == [first]
-    assert remove_old(tmp_path, keep=0, days=1) == [second], "the newest stays, however old"
+    assert remove_old(tmp_path, keep=0, days=0, made=third) == []
+    assert remove_old(tmp_path, keep=2, days=0, made=third) == [first]
+    assert remove_old(tmp_path, keep=0, days=1, made=third) == [second], "the newest stays"
     assert third.exists() and apart.exists()
+
+
+def test_an_archive_of_the_future_replaces_none(site):
+    """As one made while the clock was ahead: it removes no other and makes nobody content."""
+    here = site("here")
+    here.script(SMALL)
+    ahead = here.backups / "casebook-29990101T000000000000Z.zip"
+    assert here.manage("backup").returncode == 0
+    (first,) = here.backups.glob("*.zip")
+    first.rename(ahead)
+    done = here.manage("check_backup", "--max-age", "26")
+    assert done.returncode == 1 and "no backup of the last 26 hours" in done.stderr
+    done = here.manage("backup", "--keep", "1", "--days", "1")
+    assert done.returncode == 0 and f"{ahead.name} is dated in the future" in done.stderr
+    (made,) = set(here.backups.glob("*.zip")) - {ahead}
+    done = here.manage("check_backup", "--max-age", "26")
+    assert done.returncode == 1 and f"{ahead.name} is dated in the future" in done.stderr
+    assert f"{made.name}: whole" in done.stdout
+    assert here.manage("check_backup", ahead).returncode == 0, "what is asked for by its name"
+
+
+def test_the_one_just_made_stays_where_the_clock_went_back(tmp_path):
+    first, second, third = named(tmp_path, 1, 2, 3)
+    assert remove_old(tmp_path, keep=1, days=1, made=first) == [second]
+    assert first.exists() and third.exists()
 
 
 def test_checking_the_age_of_the_newest(db, tmp_path, archive):
@@ -469,29 +641,114 @@ def test_one_at_a_time(tmp_path):
         pass
 
 
-def test_private_files_come_back_where_the_database_refuses(tmp_path, settings):
+def test_private_files_come_back_where_the_database_refuses(db, tmp_path, settings):
     settings.PRIVATE_FILES, unpacked = tmp_path / "files", tmp_path / "unpacked"
     unpacked.mkdir()
     (unpacked / "new").write_text("new")
-    with pytest.raises(RuntimeError), files_in_place(unpacked):
+    with pytest.raises(RuntimeError), files_in_place(unpacked, "token"):
         raise RuntimeError
     assert not settings.PRIVATE_FILES.exists()
     settings.PRIVATE_FILES.mkdir()
     (settings.PRIVATE_FILES / "old").write_text("old")
-    with pytest.raises(RuntimeError), files_in_place(unpacked):
+    with pytest.raises(RuntimeError), files_in_place(unpacked, "token"):
         assert [path.name for path in settings.PRIVATE_FILES.iterdir()] == ["new"]
         raise RuntimeError
     assert [path.name for path in settings.PRIVATE_FILES.iterdir()] == ["old"]
-    with files_in_place(unpacked):
+    with files_in_place(unpacked, "token"):
         pass
     assert [path.name for path in settings.PRIVATE_FILES.iterdir()] == ["new"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["files", "unpacked"]
 
 
+class Killed(BaseException):
+    """Stands for the kill of a process: nothing that follows is done."""
+
+
+@pytest.fixture
+def private(db, tmp_path, settings):
+    """Private files, and others to be put in their place."""
+    settings.PRIVATE_FILES, unpacked = tmp_path / "place" / "files", tmp_path / "unpacked"
+    for folder, name in (settings.PRIVATE_FILES, "old"), (unpacked, "new"):
+        folder.mkdir(parents=True)
+        (folder / name).write_text(name)
+    return settings.PRIVATE_FILES, unpacked
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def killed_within(unpacked: Path, monkeypatch, *, committed: bool) -> None:
+    """A restore that is killed once its files are in place."""
+    number = DataVersion.objects.get().number + 1
+    with monkeypatch.context() as patched, suppress(Killed):
+        patched.setattr(interrupted, "arrived", lambda *given, **words: False)
+        patched.setattr(interrupted, "put_old_back", lambda *given: None)
+        patched.setattr(interrupted, "finish", lambda *given: None)
+        with files_in_place(unpacked, "of the archive"):
+            if committed:
+                with connection.cursor() as cursor:
+                    cursor.execute(DataVersion.renewal(number, "of the archive"))
+            raise Killed
+
+
+def test_a_restore_killed_before_the_database_is_taken_back(private, monkeypatch, tmp_path):
+    home, unpacked = private
+    killed_within(unpacked, monkeypatch, committed=False)
+    assert names(home) == ["new"]
+    with pytest.raises(CommandError, match="restore --recover"):
+        call_command("backup", to=tmp_path / "backups")
+    with pytest.raises(CommandError, match="interrupted"):
+        call_command("check_backup", tmp_path / "none.zip")
+    call_command("restore", "--recover", backups=tmp_path / "backups")
+    assert names(home) == ["old"]
+    (aside,) = set(names(home.parent)) - {"files"}
+    assert aside.startswith("files.aside-") and names(home.parent / aside) == ["new"]
+    assert take_back() == ""
+
+
+def test_a_restore_killed_after_the_database_is_ended(private, monkeypatch):
+    home, unpacked = private
+    killed_within(unpacked, monkeypatch, committed=True)
+    assert "complete" in take_back()
+    assert names(home) == ["new"] and names(home.parent) == ["files"]
+
+
+def test_what_cannot_be_told_is_said_and_left(private, monkeypatch):
+    home, unpacked = private
+    killed_within(unpacked, monkeypatch, committed=False)
+    with connection.cursor() as cursor:
+        cursor.execute(DataVersion.renewal(9, "of somebody else"))
+    before = names(home.parent)
+    with pytest.raises(BackupError, match="neither"):
+        take_back()
+    assert names(home) == ["new"] and names(home.parent) == before
+    (home.parent / "files.restoring").unlink()
+    with pytest.raises(BackupError, match="nothing says which"):
+        take_back()
+
+
+def test_a_full_disk_leaves_no_copy_of_private_files(private, monkeypatch):
+    home, unpacked = private
+
+    def full(source, target):
+        target.mkdir()
+        (target / "part").write_text("x")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(interrupted.shutil, "copytree", full)
+    with (
+        pytest.raises(BackupError, match=r"Private files cannot be put .* No space left"),
+        files_in_place(unpacked, "token"),
+    ):
+        pass
+    assert names(home) == ["old"] and names(home.parent) == ["files"]
+
+
 def test_a_restored_state_has_a_token_of_its_own(db):
     before = DataVersion.objects.get()
     with connection.cursor() as cursor:
-        cursor.execute(DataVersion.renewal(before.number + 5))
+        cursor.execute(DataVersion.renewal(before.number + 5, "another"))
     after = DataVersion.objects.get()
     assert after.number == before.number + 5 and after.identity == before.identity
     assert after.token not in before.history and after.history == [after.token]

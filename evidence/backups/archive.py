@@ -9,12 +9,14 @@ has to be that of the manifest, and so have length and hash of each. The manifes
 in the comment of the ZIP file.
 """
 
+import errno
 import json
 import os
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
@@ -23,11 +25,57 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 FILES = "files/"
 CHUNK = 1 << 20
+LARGEST = 2**53  # of a count; more than any database holds, and exact in every JSON reader
 BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, NotImplementedError, ValueError)
+
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class BackupError(Exception):
     """What could not be done and why, in words for the operator; nothing was changed."""
+
+
+def is_count(value: Any) -> bool:
+    return type(value) is int and 0 <= value < LARGEST
+
+
+def is_date(value: Any) -> bool:
+    try:
+        return datetime.fromisoformat(value).tzinfo is not None
+    except (TypeError, ValueError):
+        return False
+
+
+def is_member(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and isinstance(value.get("name"), str)
+        and is_count(value.get("size"))
+        and isinstance(value.get("sha256"), str)
+    )
+
+
+def is_data_version(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and is_count(value.get("number"))
+        and isinstance(value.get("token"), str)
+    )
+
+
+# What a manifest says besides its format, and what each has to be; `schema` is PostgreSQL's alone.
+FACTS: dict[str, Callable[[Any], bool]] = {
+    "made": is_date,
+    "vendor": lambda value: isinstance(value, str),
+    "server": lambda value: isinstance(value, str) and value.split(".")[0].isdecimal(),
+    "tables": lambda value: isinstance(value, dict) and all(map(is_count, value.values())),
+    "migrations": lambda value: (
+        isinstance(value, list) and all(isinstance(name, str) for name in value)
+    ),
+    "data_version": is_data_version,
+    "members": lambda value: isinstance(value, list) and all(map(is_member, value)),
+}
 
 
 def write_archive(part: BinaryIO, facts: dict, database: Path, folder: Path) -> None:
@@ -72,7 +120,11 @@ def opened_archive(path: Path) -> Iterator[tuple[zipfile.ZipFile, dict]]:
             yield archive, manifest_of(archive)
     except FileNotFoundError:
         raise BackupError(f"There is no {path}.") from None
-    except (*BROKEN, OSError) as error:
+    except OSError as error:
+        if error.errno in NO_ROOM:  # which is not the archive's fault
+            raise
+        raise BackupError(f"{path.name} is damaged or cannot be read: {error}") from error
+    except BROKEN as error:
         raise BackupError(f"{path.name} is damaged: {error}") from error
 
 
@@ -85,10 +137,17 @@ def manifest_of(archive: zipfile.ZipFile) -> dict:
     if archive.comment.decode("ascii", "replace") != sha256(text).hexdigest():
         raise ValueError("its manifest is not what was written")
     manifest = json.loads(text)
-    if manifest["format"] != FORMAT:
+    if not isinstance(manifest, dict):
+        raise ValueError("its manifest is no object")
+    if manifest.get("format") != FORMAT:
         raise BackupError(
-            f"The archive is of format {manifest['format']}; this Casebook reads {FORMAT}."
+            f"The archive is of format {manifest.get('format')}; this Casebook reads {FORMAT}."
         )
+    for fact, is_right in FACTS.items():
+        if fact not in manifest or not is_right(manifest[fact]):
+            raise ValueError(f"its manifest has no {fact} that could be right")
+    if sum(not member["name"].startswith(FILES) for member in manifest["members"]) != 1:
+        raise ValueError("it has not one database")
     expected = [MANIFEST, *(member["name"] for member in manifest["members"])]
     if sorted(names) != sorted(expected):
         raise ValueError("what it holds is not what its manifest lists")

@@ -16,16 +16,19 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from django.conf import settings
+from django.contrib.sessions.models import Session
 from django.db import DatabaseError, connection
 from django.db.utils import DEFAULT_DB_ALIAS, ConnectionHandler
 from psycopg.conninfo import make_conninfo
 
 from ..database_file import BESIDE, PrivateConnection
-from ..models import DataVersion, consistency
+from ..models import DataVersion, Study, consistency
 from .archive import BackupError
 
 ENDINGS = {"sqlite": ".sqlite3", "postgresql": ".pgdump"}
 MIGRATIONS = "django_migrations"
+SESSIONS = Session._meta.db_table
+CASEBOOK = {DataVersion._meta.db_table, Study._meta.db_table}
 # What says where a database is; the driver's own library may know words that older programs do not.
 ADDRESS = (
     *("host", "hostaddr", "port", "dbname", "user", "connect_timeout"),
@@ -91,7 +94,23 @@ def dump_database(path: Path) -> dict:
         raise BackupError(f"The database cannot be read: {error}") from error
 
 
+def need_casebook(facts: dict, *, studies: bool) -> None:
+    """Raises BackupError for facts of a database that is not Casebook's; with `studies`, also for
+    one that holds none: somebody has named another database than the one in use.
+    """
+    tables = facts["tables"]
+    if not facts["migrations"] or not {MIGRATIONS, *CASEBOOK} <= tables.keys():
+        raise BackupError("It is no database of Casebook: its tables are missing.")
+    if not facts["data_version"]["token"]:
+        raise BackupError("It is no database in use: it has no data version.")
+    if studies and not tables[Study._meta.db_table]:
+        raise BackupError("It holds no study.")
+
+
 def dump_sqlite(path: Path) -> dict:
+    file = Path(connection.settings_dict["NAME"])
+    if not connection.is_in_memory_db() and not file.exists():
+        raise BackupError(f"There is no database {file}; is DATABASE_URL set?")  # nor is one made
     connection.ensure_connection()
     target = PrivateConnection(path)
     try:
@@ -106,6 +125,8 @@ def dump_sqlite(path: Path) -> dict:
 def dump_postgresql(path: Path) -> dict:
     major = connection.pg_version // 10000
     need_tool("pg_dump", major)
+    if CASEBOOK - set(connection.introspection.table_names()):
+        raise BackupError("It is no database of Casebook: no tables of it. See DATABASE_URL.")
     with consistency.consistent_read(), connection.cursor() as cursor:
         facts = facts_of(connection)
         cursor.execute("SELECT current_schema(), pg_export_snapshot()")
@@ -152,6 +173,7 @@ def run_tool(*command: str) -> None:
     password = connection.connection.info.password
     done = subprocess.run(  # noqa: S603
         command,
+        close_fds=False,  # only those marked for it: the lock of who is at work
         env=os.environ | ({"PGPASSWORD": password} if password else {}),
         capture_output=True,
         text=True,
@@ -185,17 +207,24 @@ def check_database(path: Path, facts: dict) -> None:
         raise BackupError(f"The database in the archive cannot be read: {error}") from error
 
 
-def put_back(path: Path, facts: dict, number: int) -> None:
-    """Makes the database what the file holds, as data version `number`; all of it or nothing.
+def put_back(path: Path, facts: dict, number: int, token: str) -> None:
+    """Makes the database what the file holds, as data version `number` with this token; all of it
+    or nothing.
 
-    Raises BackupError where it stays as it was.
+    Nobody is logged in then: a session that was in the archive may have ended since. Raises
+    BackupError where it stays as it was.
     """
-    RESTORES[connection.vendor](path, facts, DataVersion.renewal(number))
+    changes = [DataVersion.renewal(number, token)]
+    if SESSIONS in facts["tables"]:
+        changes.append(f"DELETE FROM {SESSIONS}")  # noqa: S608
+    RESTORES[connection.vendor](path, facts, changes)
 
 
-def restore_sqlite(path: Path, facts: dict, renewal: str) -> None:
+def restore_sqlite(path: Path, facts: dict, changes: list[str]) -> None:
+    """Changes the file first, so that what is put back is all of it at once."""
     with sqlite_copy(path) as copy, copy.cursor() as cursor:
-        cursor.execute(renewal)
+        for change in changes:
+            cursor.execute(change)
     source = PrivateConnection(path)
     try:
         with broken_file_aside():
@@ -251,20 +280,22 @@ def is_readable() -> bool:
     return True
 
 
-def restore_postgresql(path: Path, facts: dict, renewal: str) -> None:
+def restore_postgresql(path: Path, facts: dict, changes: list[str]) -> None:
     major = int(facts["server"].split(".")[0])
     for name in ("pg_restore", "psql"):
         need_tool(name, major)
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_schema()")
         (schema,) = cursor.fetchone()
-    if schema != facts["schema"]:
+    if schema != facts.get("schema"):
         raise BackupError(
-            f"The archive is of schema {facts['schema']}, the database's is {schema}."
+            f"The archive is of schema {facts.get('schema')}, the database's is {schema}."
         )
-    clear, script, renew = (path.with_name(name) for name in ("clear.sql", "dump.sql", "renew.sql"))
+    names = ("clear.sql", "dump.sql", "changes.sql")
+    clear, script, changing = (path.with_name(name) for name in names)
     clear.write_text(CLEAR.format(schema=schema, patience=PATIENCE), encoding="utf-8")
-    renew.write_text(f'SET search_path = "{schema}";\n{renewal};\n', encoding="utf-8")
+    lines = [f'SET search_path = "{schema}"', *changes]
+    changing.write_text("".join(f"{line};\n" for line in lines), encoding="utf-8")
     run_tool(
         "pg_restore",
         *("--no-owner", "--no-privileges", f"--schema={schema}", f"--file={script}", str(path)),
@@ -276,7 +307,7 @@ def restore_postgresql(path: Path, facts: dict, renewal: str) -> None:
         "psql",
         *("--no-psqlrc", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1"),
         *(f"--dbname={where}", "--output=/dev/null"),
-        *(f"--file={file}" for file in (clear, script, renew)),
+        *(f"--file={file}" for file in (clear, script, changing)),
     )
     connection.close()
 

@@ -1,20 +1,19 @@
 """Putting a backup back: everything is verified before anything is touched."""
 
-import shutil
 import tempfile
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.migrations.loader import MigrationLoader
 
 from ..models import DataVersion
+from ..models.version import new_token
+from . import interrupted
 from .archive import FILES, BackupError, extract_checked, opened_archive
-from .databases import check_database, facts_of, is_readable, put_back
-from .making import BEFORE_RESTORE, alone_in, make_backup
+from .databases import check_database, facts_of, is_readable, need_casebook, put_back
+from .making import BEFORE_RESTORE, RESTORING, alone_in, backup_made
 
 # Tables whose rows come with an installation, and are nobody's work.
 FRAMEWORK = {
@@ -28,15 +27,16 @@ def verified(path: Path, folder: Path) -> Iterator[tuple[dict, Path]]:
     """The manifest, and the database's file, of an archive unpacked below `folder` and found to be
     whole, readable and of a version this Casebook knows; raises BackupError otherwise.
     """
-    try:
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".restoring-") as name:
+    with ExitStack() as stack:
+        try:
+            name = stack.enter_context(tempfile.TemporaryDirectory(dir=folder, prefix=RESTORING))
             with opened_archive(path) as (archive, manifest):
                 database = extract_checked(archive, manifest, Path(name))
-            check_version(manifest)
-            check_database(database, manifest)
-            yield manifest, database
-    except OSError as error:
-        raise BackupError(f"The archive cannot be unpacked: {error}") from error
+        except OSError as error:
+            raise BackupError(f"The archive cannot be unpacked: {error}") from error
+        check_version(manifest)
+        check_database(database, manifest)
+        yield manifest, database
 
 
 def check_version(manifest: dict) -> None:
@@ -50,11 +50,13 @@ def check_version(manifest: dict) -> None:
     newer = [name for name in manifest["migrations"] if name not in known]
     if newer:
         raise BackupError(f"The archive is of a newer Casebook: it has {', '.join(newer[:3])}.")
+    need_casebook(manifest, studies=False)
 
 
 def check_backup(path: Path) -> dict:
     """The manifest of an archive that could be restored here; raises BackupError otherwise."""
     with tempfile.TemporaryDirectory() as name, verified(path, Path(name)) as (manifest, _):
+        need_casebook(manifest, studies=not path.stem.endswith(BEFORE_RESTORE))
         return manifest
 
 
@@ -81,23 +83,35 @@ def restore_backup(
     nothing was changed.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with verified(path, folder) as (manifest, database):
-        kept = None
-        if holds_data():
-            confirm()
-            if keep_present:
-                kept = present_kept(folder)
-        number = max(manifest["data_version"]["number"], present_number()) + 1
-        with alone_in(folder), files_in_place(database.parent / FILES):
-            put_back(database, manifest, number)
+    with alone_in(folder):
+        interrupted.take_back()
+        with verified(path, folder) as (manifest, database):
+            kept = None
+            if holds_data():
+                confirm()
+                if keep_present:
+                    kept = present_kept(folder)
+            number = max(manifest["data_version"]["number"], present_number()) + 1
+            token = new_token()
+            with interrupted.files_in_place(database.parent / FILES, token):
+                put_back(database, manifest, number, token)
     return manifest, kept
+
+
+def recover_restore(folder: Path) -> str:
+    """Puts in order what an interrupted restore left and says what was done; raises BackupError
+    where that cannot be told, or where one is at work.
+    """
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with alone_in(folder):
+        return interrupted.take_back()
 
 
 def present_kept(folder: Path) -> Path:
     """A backup of what is there now; raises BackupError where it cannot be made."""
     try:
-        return make_backup(folder, BEFORE_RESTORE)[0]
-    except BackupError as error:
+        return backup_made(folder, BEFORE_RESTORE)[0]
+    except (BackupError, OSError) as error:
         raise BackupError(
             f"What is there now cannot be kept as a backup ({error}); --discard does without."
         ) from error
@@ -109,30 +123,3 @@ def present_number() -> int:
         return DataVersion.current().number
     except DatabaseError:
         return 0
-
-
-@contextmanager
-def files_in_place(unpacked: Path) -> Iterator[None]:
-    """The private files are those unpacked while the block runs and afterwards; where it raises,
-    they are what they were.
-    """
-    home = settings.PRIVATE_FILES
-    home.parent.mkdir(parents=True, exist_ok=True)
-    mark = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    arriving, leaving = (home.with_name(f"{home.name}.{what}-{mark}") for what in ("new", "old"))
-    if unpacked.exists():
-        shutil.copytree(unpacked, arriving)
-    present = home.exists()
-    if present:
-        home.rename(leaving)
-    try:
-        if arriving.exists():
-            arriving.rename(home)
-        yield
-    except BaseException:
-        shutil.rmtree(arriving, ignore_errors=True)
-        shutil.rmtree(home, ignore_errors=True)
-        if present:
-            leaving.rename(home)
-        raise
-    shutil.rmtree(leaving, ignore_errors=True)

@@ -121,13 +121,12 @@ class DataVersion(models.Model):
             version.save()
 
     @classmethod
-    def renewal(cls, number: int) -> str:
+    def renewal(cls, number: int, token: str) -> str:
         """SQL that makes a database which was put back a state of its own, for SQLite and
         PostgreSQL: nothing kept of any other state is taken for it, by whatever number.
 
         Its identity stays, since feeds name their entries by it.
         """
-        token = new_token()
         return (
             f"UPDATE {cls._meta.db_table} SET number = {number:d}, token = '{token}', "  # noqa: S608
             f"collections = '{json.dumps({ALL: number})}', tokens = '{json.dumps({ALL: token})}', "

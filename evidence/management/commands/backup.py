@@ -5,7 +5,7 @@ from pathlib import Path
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from ...backups import BackupError, make_backup
+from ...backups import BackupError, kept_backups, make_backup
 from ...backups.making import remove_old
 
 
@@ -40,7 +40,14 @@ class Command(BaseCommand):
             path, manifest = make_backup(to)
         except BackupError as error:
             raise CommandError(str(error)) from None
-        removed = remove_old(to, keep, days)
+        removed = remove_old(to, keep, days, path)
+        for ahead in (backup.path.name for backup in kept_backups(to) if backup.is_ahead):
+            self.stderr.write(
+                self.style.WARNING(
+                    f"{ahead} is dated in the future: a clock is or was wrong. It is not counted "
+                    "and stays; remove it by hand once the clock is right."
+                )
+            )
         if verbosity:
             rows, files = sum(manifest["tables"].values()), len(manifest["members"]) - 1
             self.stdout.write(

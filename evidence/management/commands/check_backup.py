@@ -6,7 +6,7 @@ from pathlib import Path
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from ...backups import BackupError, check_backup, kept_backups
+from ...backups import BackupError, check_backup, interrupted, kept_backups
 
 
 class Command(BaseCommand):
@@ -29,15 +29,27 @@ class Command(BaseCommand):
         backups = kept_backups(folder)
         if not archives and not backups:
             raise CommandError(f"There is no backup in {folder}.")
-        if max_age is not None and (not backups or backups[-1].age > timedelta(hours=max_age)):
+        dated = [backup for backup in backups if not backup.is_ahead]
+        if max_age is not None and (not dated or dated[-1].age > timedelta(hours=max_age)):
             raise CommandError(f"There is no backup of the last {max_age} hours in {folder}.")
-        chosen = backups if options["all"] else backups[-1:]
+        chosen = backups if options["all"] else dated[-1:]
         broken = []
+        try:
+            interrupted.need_none()
+        except BackupError as error:
+            broken.append(str(error))
+        if not archives:
+            broken += [
+                f"{backup.path.name} is dated in the future: a clock is or was wrong. Set it "
+                "right, then remove or rename the archive."
+                for backup in backups
+                if backup.is_ahead
+            ]
         for path in archives or [backup.path for backup in chosen]:
             try:
                 manifest = check_backup(path)
             except BackupError as error:
-                broken.append(str(error))
+                broken.append(f"{path.name}: {error}")
                 continue
             if verbosity:
                 number, of = manifest["data_version"]["number"], manifest["vendor"]

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 
-from ...backups import BackupError, restore_backup
+from ...backups import BackupError, recover_restore, restore_backup
 from ...models import Collection
 
 
@@ -19,7 +19,12 @@ class Command(BaseCommand):
     requires_system_checks = []  # a database that is broken is a reason to run this
 
     def add_arguments(self, parser):
-        parser.add_argument("archive", type=Path)
+        parser.add_argument("archive", type=Path, nargs="?")
+        parser.add_argument(
+            "--recover",
+            action="store_true",
+            help="only put in order what an interrupted restore left; every restore begins with it",
+        )
         parser.add_argument(
             "--force", action="store_true", help="replace what is there without asking"
         )
@@ -30,8 +35,14 @@ class Command(BaseCommand):
             "--backups", type=Path, default=settings.BACKUPS, help="where that is kept"
         )
 
-    def handle(self, *, archive, force, discard, backups, verbosity, **options):
+    def handle(self, *, archive, recover, force, discard, backups, verbosity, **options):
+        if recover == bool(archive):
+            raise CommandError("Name an archive, or say --recover.")
         try:
+            if recover:
+                said = recover_restore(backups)
+                self.stdout.write(said or "No restore was interrupted.")
+                return
             manifest, kept = restore_backup(
                 archive,
                 backups,
@@ -63,4 +74,8 @@ class Command(BaseCommand):
         )
         if kept:
             self.stdout.write(f"  What was there before: {kept}")
+        self.stdout.write(
+            "  Everybody has to log in again: no session was put back. Passwords, second factors "
+            "and spare codes (used ones too) are those of the backup."
+        )
         self.stdout.write("  Run manage.py prepare, then start the server.")
