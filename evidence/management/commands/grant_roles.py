@@ -72,9 +72,9 @@ class Command(BaseCommand):
         """What the owner of the tables cannot take from a role."""
         with connection.cursor() as cursor:
             cursor.execute(
-                "SELECT rolname FROM pg_roles WHERE rolname = ANY(%s::text[]) AND EXISTS (SELECT FROM "
-                "unnest(%s::text[]) AS made WHERE has_function_privilege(rolname, made, 'EXECUTE')) "
-                "ORDER BY rolname",
+                "SELECT rolname FROM pg_roles WHERE rolname = ANY(%s::text[]) AND EXISTS ("
+                "SELECT FROM unnest(%s::text[]) AS made "
+                "WHERE has_function_privilege(rolname, made, 'EXECUTE')) ORDER BY rolname",
                 [roles, [f"pg_catalog.{name}" for name in LARGE_OBJECTS]],
             )
             able = [name for (name,) in cursor.fetchall()]
