@@ -13,7 +13,7 @@ ENV := set -a; asked="$(PORT)"; if [ -f .env ]; then . ./.env; fi; \
 	CASEBOOK_SECRET_KEY=$${CASEBOOK_SECRET_KEY:-$$(cat var/secret-key)}; \
 	CASEBOOK_HTTPS=$${CASEBOOK_HTTPS:-0}; PORT=$${asked:-$${PORT:-8000}}; set +a;
 
-.PHONY: run prepare vendor test test-fast coverage mutate test-browser test-front pictures bench bench-short lint format check help clean
+.PHONY: run prepare lock vendor test test-fast coverage mutate test-browser test-front pictures bench bench-short faults faults-short soak soak-short lint format check help clean
 
 run: prepare
 	@$(ENV) exec $(BIN)/gunicorn -c python:evidence.gunicorn_conf evidence.wsgi
@@ -22,17 +22,31 @@ prepare: $(VENV)/.installed var/secret-key var/static/.collected
 	@echo "Loading the evidence"
 	@$(ENV) $(BIN)/python manage.py prepare
 
-$(VENV)/.installed: requirements.txt
+# What is installed is what the lock files name, by hash; `make lock` makes them.
+INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r
+
+$(VENV)/.installed: requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit("Casebook needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make run PYTHON=python3.12") if sys.version_info < (3, 11) else None'
 	@echo "Installing what Casebook runs on into $(VENV) (once)"
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@$(BIN)/python $(INSTALL) requirements.lock
 	@touch $@
 
-$(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
+$(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
 	@echo "Installing what testing takes (once)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@$(BIN)/python $(INSTALL) requirements-dev.lock
 	@touch $@
+
+# The lock files anew, from what the requirements pin: every file of every package by its hash, for any Python and
+# system. Whoever changes a requirement runs it.
+UV := uv==0.13.9
+LOCK := UV_CUSTOM_COMPILE_COMMAND="make lock" var/lock/bin/uv pip compile --quiet \
+	--universal --python-version 3.11 --generate-hashes --no-annotate
+lock:
+	@[ -x var/lock/bin/uv ] && [ "$$(cat var/lock/is)" = "$(UV)" ] || { rm -rf var/lock && $(PYTHON) -m venv var/lock && \
+		var/lock/bin/python -m pip install --quiet --disable-pip-version-check $(UV) && echo "$(UV)" > var/lock/is; }
+	@for each in requirements requirements-dev .ci/requirements .ci/requirements-cff benchmarks/requirements; do \
+		$(LOCK) $$each.txt -o $$each.lock || exit 1; echo "$$each.lock"; done
 
 var/secret-key:
 	@mkdir -p var
@@ -90,10 +104,10 @@ pictures: $(VENV)/.installed-dev var/static/.collected
 
 SIZES ?= 1000 100000 1000000
 
-var/bench/venv/.installed: benchmarks/requirements.txt
+var/bench/venv/.installed: benchmarks/requirements.lock
 	@echo "Installing what Casebook is measured against (once)"
 	@$(PYTHON) -m venv var/bench/venv
-	@var/bench/venv/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
+	@var/bench/venv/bin/python $(INSTALL) benchmarks/requirements.lock
 	@touch $@
 
 bench: $(VENV)/.installed-dev var/static/.collected var/bench/venv/.installed
@@ -102,6 +116,22 @@ bench: $(VENV)/.installed-dev var/static/.collected var/bench/venv/.installed
 
 bench-short: $(VENV)/.installed-dev var/static/.collected var/bench/venv/.installed
 	@CASEBOOK_SECRET_KEY=benchmark CASEBOOK_HTTPS=0 $(BIN)/python -m benchmarks.run --sizes 1000 --short
+
+# Faults, each with servers and data of its own; needs PostgreSQL's and Redis's programs, a C compiler, and root for
+# full disks. NAMES=... tries those alone (python -m faults.run --list).
+faults: $(VENV)/.installed-dev var/static/.collected
+	@$(BIN)/python -m faults.run $(NAMES); status=$$?; $(BIN)/python -m faults.report; exit $$status
+
+faults-short: $(VENV)/.installed-dev var/static/.collected
+	@$(BIN)/python -m faults.run --short
+
+# Load and abuse, see docs/reliability.md. All of it needs root, Redis, PostgreSQL, nginx and iproute2, and takes an
+# hour and a half; the short form needs Redis alone, and takes three minutes.
+soak: $(VENV)/.installed-dev
+	@$(BIN)/python -m soak
+
+soak-short: $(VENV)/.installed-dev
+	@$(BIN)/python -m soak --short
 
 lint: $(VENV)/.installed-dev
 	@$(BIN)/ruff check .
@@ -132,6 +162,11 @@ help:
 	@echo "make pictures      the pictures of docs/curating.md, in a real Chromium"
 	@echo "make bench         measure beside other tools, an hour; SIZES=\"1000 100000\" takes ten minutes"
 	@echo "make bench-short   only that the measuring runs and that all answers agree"
+	@echo "make faults        kills, stops, hangs, fills and cuts short, and writes the table of docs/reliability.md; half an hour"
+	@echo "make faults-short  a few of the faults, some minutes"
+	@echo "make soak          hostile requests, four times the load it holds, the front, several hosts (root; an hour and more)"
+	@echo "make soak-short    3,000 hostile requests and a short overload (needs Redis)"
 	@echo "make check         lint, formatting, missing migrations, deployment settings, the simulated fixture"
 	@echo "make format        let ruff and djhtml mend what they can"
+	@echo "make lock          after a change of requirements: the lock files anew, with the hash of each package"
 	@echo "make clean         remove the virtual environment AND var/, the local database with it"

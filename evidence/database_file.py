@@ -9,6 +9,8 @@ from contextvars import ContextVar
 from pathlib import Path
 from threading import Lock
 
+from . import time_bound
+
 logger = logging.getLogger(__name__)
 PRIVATE = 0o600
 # Files SQLite keeps; it gives new ones the mode of the database itself.
@@ -17,6 +19,7 @@ creating = Lock()
 # A trigger asks by this name whether the files of a collection are being loaded. PostgreSQL has
 # roles for that; SQLite knows no users, and SQL alone cannot say it.
 IS_LOADING = "casebook_is_loading"
+LOOK_EVERY = 20_000  # instructions of SQLite, about a millisecond: whether there is time left
 loading_now: ContextVar[bool] = ContextVar("loading_now", default=False)
 
 
@@ -31,7 +34,9 @@ def loading_files() -> Iterator[None]:
 
 
 class PrivateConnection(sqlite3.Connection):
-    """A connection whose database nobody but the owner of the file can read or write."""
+    """A connection whose database nobody but the owner of the file can read or write. A statement
+    ends when the time of its thread does (`time_bound.py`).
+    """
 
     def __init__(self, database, *args, **kwargs):
         name = os.fspath(database)
@@ -39,6 +44,7 @@ class PrivateConnection(sqlite3.Connection):
             keep_private(Path(name))
         super().__init__(database, *args, **kwargs)
         self.create_function(IS_LOADING, 0, lambda: int(loading_now.get()))
+        self.set_progress_handler(time_bound.is_over, LOOK_EVERY)
 
 
 def keep_private(path: Path) -> None:

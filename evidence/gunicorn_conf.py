@@ -2,9 +2,11 @@
 
 import gc
 import os
+import shutil
 import sys
+import tempfile
 
-from evidence.settings import BEHIND_PROXY, PROXIES
+from evidence.settings import BEHIND_PROXY, METRICS, PROXIES
 
 bind = f"{os.environ.get('CASEBOOK_BIND') or '127.0.0.1'}:{os.environ.get('PORT') or '8000'}"
 # A sync worker is killed in mid-download when `timeout` passes, and the file looks complete; a
@@ -21,7 +23,8 @@ keepalive = 5
 limit_request_line = 8190
 max_requests, max_requests_jitter = 200_000, 20_000  # a new worker begins with nothing kept
 errorlog = "-"
-accesslog = "-" if os.environ.get("CASEBOOK_ACCESS_LOG") == "1" else None
+accesslog = None  # it would name addresses; observing.py logs requests
+logger_class = "evidence.logs.ServerLogger"
 loglevel = "warning"
 control_socket_disable = True
 # What a request says of the way it came is believed of named proxies alone. Left to itself gunicorn
@@ -30,6 +33,26 @@ control_socket_disable = True
 forwarded_allow_ips = ",".join(PROXIES)
 secure_scheme_headers = {"X-FORWARDED-PROTO": "https"} if BEHIND_PROXY else {}
 forwarder_headers = ""
+
+# Each worker counts for itself, in a folder that whoever answers /metrics adds up. It is made anew
+# with each server, so that nothing is added to what a server before it counted.
+FOLDER, MADE_BY = "PROMETHEUS_MULTIPROC_DIR", "CASEBOOK_METRICS_MADE_BY"
+if METRICS and os.environ.get(MADE_BY) != str(os.getpid()):
+    os.environ[FOLDER] = tempfile.mkdtemp(prefix="casebook-metrics-")
+    os.environ[MADE_BY] = str(os.getpid())
+
+
+def child_exit(server, worker):
+    """What a worker that has ended was just doing is not being done any more."""
+    if METRICS:
+        from prometheus_client.multiprocess import mark_process_dead
+
+        mark_process_dead(worker.pid)
+
+
+def on_exit(server):
+    if METRICS and os.environ.get(MADE_BY) == str(os.getpid()):
+        shutil.rmtree(os.environ[FOLDER], ignore_errors=True)
 
 
 def when_ready(server):

@@ -6,9 +6,12 @@ import errno
 import logging
 import select
 import socket
+import time
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from pathlib import Path
+from threading import Lock
+from urllib.parse import unquote
 
 from django.conf import settings
 from django.core.cache import cache
@@ -20,9 +23,11 @@ from django.template.loader import render_to_string
 from django.urls import get_script_prefix
 from django.utils.cache import patch_vary_headers
 from django.utils.http import parse_etags
+from django.views import defaults
 
+from . import time_bound
 from .models import DataVersion
-from .models.consistency import consistent_read, stale_version
+from .models.consistency import consistent_read, past_state, stale_version
 from .problems import is_for_programs, problem_response
 
 logger = logging.getLogger(__name__)
@@ -43,21 +48,60 @@ VARY = (
     "HX-Target",
 )
 RETRY_LATER = {"Retry-After": "30"}
-# seconds; a new version of the data has new keys, so nothing kept is ever wrong
-CACHE_SECONDS = 24 * 60 * 60
+# A database that is away, and a time that is over; of the second a statement that was ended is the
+# first sign.
+CANNOT_ANSWER = (OperationalError, InterfaceError, time_bound.TookTooLong)
 COMPRESSED = ("application/zip", "application/vnd.openxmlformats")  # a workbook is a ZIP too
 MAX_CACHED_BYTES = 512 * 1024  # bytes of an answer worth keeping
+
+
+class Allowance:
+    """For how long answers of a kind are kept, and how many bytes of them a process may keep in so
+    long a time. So there are never more than twice as many, whatever is asked.
+
+    Time bounds no mistake: a new version of the data has new keys, and nothing kept is ever wrong.
+    """
+
+    def __init__(self, seconds: int, megabytes: int):
+        self.seconds, self.most = seconds, megabytes << 20
+        self.lock, self.began, self.used = Lock(), time.monotonic(), 0
+
+    def takes(self, size: int) -> bool:
+        """Whether an answer of so many bytes may be kept; it is counted then."""
+        with self.lock:
+            now = time.monotonic()
+            if now - self.began >= self.seconds:
+                self.began, self.used = now, 0
+            if self.used + size > self.most:
+                return False
+            self.used += size
+            return True
+
+
+ADDRESSES = Allowance(24 * 60 * 60, 48)  # without a question there are only so many
+QUESTIONS = Allowance(60 * 60, 24)
+FREE_TEXT = Allowance(5 * 60, 8)  # of these somebody can ask any number
+
+
+def allowance_of(request: HttpRequest) -> Allowance:
+    """Which allowance the answer to this request is kept by."""
+    words = unquote(request.META.get("QUERY_STRING", ""))  # of one side of a comparison, too
+    if "q=" in words:
+        return FREE_TEXT
+    return QUESTIONS if words else ADDRESSES
 
 
 def head_middleware(get_response):
     """Answers HEAD with headers alone. What would be streamed is not even begun.
 
     Where a view has made no body, the length is left out: it would not be that of the answer to
-    GET.
+    GET. A method that an address does not take is refused in words.
     """
 
     def middleware(request):
         response = get_response(request)
+        if response.status_code == 405 and not response.streaming and not response.content:
+            say_what_is_taken(response)
         if request.method != "HEAD":
             return response
         if response.streaming:
@@ -71,6 +115,14 @@ def head_middleware(get_response):
     return middleware
 
 
+def say_what_is_taken(response: HttpResponse) -> None:
+    """Django's own refusal of a method has a header that says which are taken, and no text."""
+    methods = response.headers.get("Allow", "").split(", ")
+    response.content = f"This address takes {' and '.join(methods)} alone.\n"
+    response.headers["Content-Type"] = "text/plain; charset=utf-8"
+    response.headers["Content-Length"] = str(len(response.content))
+
+
 def null_byte_middleware(get_response):
     """Answers an address with a NUL byte by 404: PostgreSQL cannot be asked for it, and nothing has
     such a name.
@@ -82,7 +134,7 @@ def null_byte_middleware(get_response):
                 return problem_response(404, "There is nothing at this address.")
             try:
                 return HttpResponseNotFound(render_to_string("404.html", request=request))
-            except (OperationalError, InterfaceError) as error:
+            except CANNOT_ANSWER as error:
                 return unavailable_response(request, error)
         return get_response(request)
 
@@ -90,14 +142,47 @@ def null_byte_middleware(get_response):
 
 
 def unavailable_response(request: HttpRequest, error: Exception) -> HttpResponse:
-    logger.error("The database cannot be reached: %s", error)
+    """Says that the database is away, to the reader and, by `database_away`, to `outage.py`; or,
+    where that is why a statement was ended, that the answer took too long.
+    """
+    if time_bound.is_over():
+        logger.warning("An answer was ended after %s s.", settings.PAGE_SECONDS)
+        why = f"This takes more than {settings.PAGE_SECONDS} s to make, and was ended."
+        return later_response(request, 503, why, "60")
+    logger.error("The database cannot be reached: %s", str(error).partition("\n")[0])
     if is_for_programs(request):
-        return problem_response(
+        response = problem_response(
             503,
             "The database cannot be reached. Ask again in half a minute.",
-            headers={"Retry-After": "30"},
+            headers=RETRY_LATER,
         )
-    return HttpResponse(render_to_string("503.html"), status=503, headers=RETRY_LATER)
+    else:
+        response = HttpResponse(render_to_string("503.html"), status=503, headers=RETRY_LATER)
+    response.database_away = True
+    return response
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """The page of an address that is none (`handler404`), which asks the database what there is.
+    Where that cannot be asked, a 503: Django would make a 500 of it, without a reason in the log.
+    """
+    try:
+        return defaults.page_not_found(request, exception)
+    except CANNOT_ANSWER as error:
+        return unavailable_response(request, error)
+
+
+def later_response(request: HttpRequest, status: int, why: str, seconds: str) -> HttpResponse:
+    """Why there is no answer now, when to ask again, and what costs less."""
+    instead = (
+        "A narrower question is answered sooner; whole lists come row by row as CSV, and each "
+        "release is a file that is ready."
+    )
+    headers = {"Retry-After": seconds, "Cache-Control": "no-store"}
+    if is_for_programs(request):
+        return problem_response(status, f"{why} {instead}", headers=headers)
+    page = render_to_string("evidence/later.html", {"why": why, "instead": instead}, request)
+    return HttpResponse(page, status=status, headers=headers)
 
 
 def database_unavailable_middleware(get_response):
@@ -109,7 +194,7 @@ def database_unavailable_middleware(get_response):
     def process_exception(request, exception):
         return (
             unavailable_response(request, exception)
-            if isinstance(exception, OperationalError | InterfaceError)
+            if isinstance(exception, CANNOT_ANSWER)
             else None
         )
 
@@ -152,6 +237,9 @@ class NegotiatedGZipMiddleware(GZipMiddleware):
             request
         ):
             return response
+        # Django looks for the word as it stands, in lower case. An answer that is kept for those
+        # who take gzip would be left as it is where somebody writes GZIP.
+        request.META["HTTP_ACCEPT_ENCODING"] = "gzip"
         return super().process_response(request, response)
 
 
@@ -170,24 +258,43 @@ def cached_response_middleware(get_response):
             return get_response(request)
         try:
             request_key = request_identity(request)
-        except DisallowedHost as error:
+        except DisallowedHost:
             if not is_for_programs(request):
                 raise  # Django logs it, and answers with its page
-            logger.error("%s", error)
+            logger.error("A request names a host that this server does not answer to.")
             return problem_response(400, "This server does not answer to this host name.")
         failed = getattr(request, "could_not_read", None)  # which release is to answer, say
         if failed is not None:
             return unavailable_response(request, failed)
         try:
-            cached = cached_response(request, etag_of(request_key, DataVersion.current()))
+            version = DataVersion.current()
+            note_version(version)
+            cached = cached_response(request, etag_of(request_key, version))
             if cached is not None:
                 return cached
             with consistent_read() as version:
                 return make_response(request, etag_of(request_key, version), get_response)
-        except (OperationalError, InterfaceError) as error:
+        except CANNOT_ANSWER as error:
             return unavailable_response(request, error)
 
     return middleware
+
+
+_last_known: tuple[DataVersion | None, float] = (None, 0.0)
+
+
+def note_version(version: DataVersion) -> None:
+    """Remembers the latest version of today's data, and when that was."""
+    global _last_known
+    if past_state() is None:
+        _last_known = (version, time.monotonic())
+
+
+def last_known() -> tuple[DataVersion | None, float]:
+    """The version that was the latest when this process could last ask, and when that was, by
+    `time.monotonic()`.
+    """
+    return _last_known
 
 
 def request_identity(request: HttpRequest) -> tuple:
@@ -218,18 +325,26 @@ def etag_of(request_key: tuple, version: DataVersion) -> str:
 
 
 def cached_response(request: HttpRequest, tag: str) -> HttpResponse | None:
-    """An answer of this version that the reader has, or that the cache has."""
+    """An answer of this version that the reader has, or that the cache has. Who is not to be
+    referred to what they have is marked so on the request (`outage.py`).
+    """
     if not (tag and settings.CACHE_RESPONSES):
         return None
-    if tag in parse_etags(request.headers.get("If-None-Match", "")):
-        return HttpResponseNotModified(
+    if not getattr(request, "is_answered_whole", False) and tag in parse_etags(
+        request.headers.get("If-None-Match", "")
+    ):
+        response = HttpResponseNotModified(
             headers=revalidation_headers(tag) | {"Vary": ", ".join(VARY)}
         )
+        response.source = "browser"
+        return response
     cached = read_cache(f"answer:{tag}")
     if cached is None:
         return None
     content, headers = cached
-    return HttpResponse(content, headers=headers)
+    response = HttpResponse(content, headers=headers)
+    response.source = "cache"
+    return response
 
 
 def make_response(request: HttpRequest, tag: str, get_response) -> HttpResponse:
@@ -261,7 +376,10 @@ def make_response(request: HttpRequest, tag: str, get_response) -> HttpResponse:
         and len(response.content) <= MAX_CACHED_BYTES
     )
     if settings.CACHE_RESPONSES and worth:
-        write_cache(f"answer:{tag}", (response.content, dict(response.items())))
+        allowance = allowance_of(request)
+        if allowance.takes(len(response.content)):
+            kept = (response.content, dict(response.items()))
+            write_cache(f"answer:{tag}", kept, allowance.seconds)
     return response
 
 
@@ -300,9 +418,9 @@ def read_cache(key: str) -> tuple[bytes, dict[str, str]] | None:
         return None
 
 
-def write_cache(key: str, content_and_headers: tuple[bytes, dict[str, str]]) -> None:
+def write_cache(key: str, content_and_headers: tuple[bytes, dict[str, str]], seconds: int) -> None:
     try:
-        cache.set(key, content_and_headers, CACHE_SECONDS)
+        cache.set(key, content_and_headers, seconds)
     except Exception as error:  # as above
         logger.warning("The cache cannot be reached: %s", error)
 

@@ -100,18 +100,26 @@ INSTALLED_APPS = [
     "csp",
     "corsheaders",
     "axes",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
     "simple_history",
     "evidence",
 ]
 
 MIDDLEWARE = [
     "evidence.middleware.head_middleware",
+    "evidence.observing.metrics_page",
+    "evidence.observing.observed",
+    "evidence.roles.reading_role",  # before whatever asks the database
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "evidence.api.throttling.rate_limited",
+    "evidence.work_limits.bounded_time_middleware",
     "evidence.work_limits.work_budget_middleware",
+    "evidence.outage.outage_middleware",  # before all that asks a database
     "evidence.middleware.null_byte_middleware",
     "evidence.middleware.database_unavailable_middleware",
     "django_htmx.middleware.HtmxMiddleware",  # before what keeps answers, which differ for htmx
@@ -124,6 +132,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",  # asks nothing before somebody asks who is logged in
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     # Both do nothing until somebody logs in or writes, and ask no database before.
@@ -152,9 +161,18 @@ TEMPLATES = [
 # Database: https://docs.djangoproject.com/en/5.2/ref/databases/
 # SQLite is the embedded default; DATABASE_URL=postgres://... chooses PostgreSQL.
 DATABASE_URL = env("DATABASE_URL", f"sqlite:///{BASE_DIR / 'var' / 'casebook.sqlite3'}")
+# Readers are answered from the replica while it is fresh, and while the primary is away.
+DATABASE_REPLICA_URL = env("DATABASE_REPLICA_URL", "")
 DATABASES = {
     "default": dj_database_url.parse(DATABASE_URL, conn_max_age=60, conn_health_checks=True)
 }
+if DATABASE_REPLICA_URL:
+    DATABASES["replica"] = dj_database_url.parse(
+        DATABASE_REPLICA_URL, conn_max_age=60, conn_health_checks=True
+    )
+    if DATABASES["replica"]["ENGINE"] != DATABASES["default"]["ENGINE"]:
+        raise ImproperlyConfigured("DATABASE_REPLICA_URL is no replica of DATABASE_URL.")
+    DATABASES["replica"]["TEST"] = {"MIRROR": "default"}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     Path(DATABASES["default"]["NAME"]).parent.mkdir(parents=True, exist_ok=True)
     DATABASES["default"]["OPTIONS"] = {
@@ -167,15 +185,47 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "foreign_keys=ON; PRAGMA busy_timeout=10000; PRAGMA recursive_triggers=ON;",
         "transaction_mode": "IMMEDIATE",
     }
+    if DATABASE_REPLICA_URL:  # a copy that is put in place anew, under the same name
+        copy = DATABASES["replica"]
+        copy["NAME"] = f"file:{Path(copy['NAME']).absolute()}?mode=rw"  # never made by us
+        copy["OPTIONS"] = {
+            "factory": PrivateConnection,
+            "init_command": "PRAGMA query_only=ON; PRAGMA busy_timeout=1000;",
+        }
+        copy["CONN_MAX_AGE"] = 0
 else:
     # A database that is away is answered with a 503 after five seconds, not after minutes.
     DATABASES["default"].setdefault("OPTIONS", {})["connect_timeout"] = 5
+    if DATABASE_REPLICA_URL:  # readers wait for it, and there is another
+        options = DATABASES["replica"].setdefault("OPTIONS", {})
+        # It refuses to write, should it be promoted. A line that is cut is noticed.
+        given = options.get("options", "")
+        options["options"] = f"{given} -c default_transaction_read_only=on".strip()
+        options |= {"connect_timeout": 2, "tcp_user_timeout": 3000}
+
+# A database that hangs is noticed by asking it once a second: see models/reading.py. Tests make and
+# drop databases, which a connection beside theirs would hold.
+WATCH_DATABASES = bool(DATABASE_REPLICA_URL) or not (
+    TESTING or DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3"
+)
+
+# For public pages, a role that can only read (PostgreSQL alone): see roles.py.
+READER = "reader"
+DATABASE_READER_URL = env("DATABASE_READER_URL", "")
+if DATABASE_READER_URL:
+    DATABASES[READER] = dj_database_url.parse(
+        DATABASE_READER_URL, conn_max_age=60, conn_health_checks=True
+    )
+    if {each["ENGINE"] for each in DATABASES.values()} != {"django.db.backends.postgresql"}:
+        raise ImproperlyConfigured("DATABASE_READER_URL needs PostgreSQL: SQLite has no roles.")
+    DATABASES[READER].setdefault("OPTIONS", {})["connect_timeout"] = 5
+    DATABASES[READER]["TEST"] = {"MIRROR": "default"}
 
 # Cache: in the process by default, shared through Redis where several processes or machines serve.
 # It holds whole answers by data version, code and question: see middleware.py.
 REDIS_URL = env("REDIS_URL", "")
 CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+    "default": {"BACKEND": "evidence.shared_cache.SharedCache", "LOCATION": REDIS_URL}
     if REDIS_URL
     else {
         "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
@@ -191,6 +241,15 @@ SNAPSHOTS = Path(
     env("CASEBOOK_SNAPSHOTS", str(BASE_DIR / "var" / "snapshots"))
 )  # of large collections, for all workers
 
+# Files that only curators see, such as papers; in every backup.
+PRIVATE_FILES = Path(env("CASEBOOK_PRIVATE_FILES", str(BASE_DIR / "var" / "private")))
+# Backups: where, how many stay, and after how many days the others go (0: no such limit).
+BACKUPS = Path(env("CASEBOOK_BACKUPS", str(BASE_DIR / "var" / "backups")))
+BACKUPS_KEEP = env_number("CASEBOOK_BACKUPS_KEEP", 30)
+BACKUPS_DAYS = env_number("CASEBOOK_BACKUPS_DAYS", 0)
+
+# Seconds since the database could last be asked, for which kept answers are given while it is away.
+STALE_SECONDS = env_number("CASEBOOK_STALE_SECONDS", 600)
 # 0 makes every answer anew, which is for measuring and for editing templates.
 CACHE_RESPONSES = env_flag("CASEBOOK_KEEP_ANSWERS", not DEBUG)
 
@@ -206,6 +265,7 @@ WORK_PER_MINUTE = env_number("CASEBOOK_WORK_PER_MINUTE", 0 if TESTING else 30)
 EXPENSIVE_PATIENTS = env_number("CASEBOOK_EXPENSIVE_PATIENTS", 5000)
 EXPENSIVE_SLOTS = env_number("CASEBOOK_SLOTS", 2)
 FILE_SECONDS = env_number("CASEBOOK_FILE_SECONDS", 120)  # that making one file may take
+PAGE_SECONDS = env_number("CASEBOOK_PAGE_SECONDS", 30)  # and any other answer; 0: no limit
 FILES_MEGABYTES = env_number("CASEBOOK_FILES_MB", 512)  # of files that are kept
 WORK_FOLDER = Path(env("CASEBOOK_FILES", str(BASE_DIR / "var" / "files")))
 # What a proxy says of a visitor (https or not, from where) is believed of these addresses alone,
@@ -247,12 +307,15 @@ CORS_URLS_REGEX = (
     r"((csv|tsv)(-metadata\.json)?|jsonl|xlsx|(parquet\.)?zip|sqlite|ris|bib|json))$"
 )
 CORS_EXPOSE_HEADERS = [
+    "Age",
+    "Cache-Status",
     "ETag",
     "RateLimit",
     "RateLimit-Policy",
     "Retry-After",
     "Content-Disposition",
     "Link",
+    "X-Request-ID",
 ]
 
 # Accounts (curators only: reading needs none). So many wrong passwords for one name from one
@@ -273,20 +336,26 @@ AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # trying on does not make
 AXES_CLIENT_IP_CALLABLE = "evidence.entrance.login_address"
 AXES_CLIENT_STR_CALLABLE = "evidence.entrance.login_words"
 AXES_LOCKOUT_CALLABLE = "evidence.entrance.locked_out"
-AXES_DISABLE_ACCESS_LOG = True  # who logged in is in the log of the server
+AXES_ENABLE_ACCESS_FAILURE_LOG = True  # both are shown on /admin/audit/
+AXES_DISABLE_ACCESS_LOG = False
 # What is not kept of a failed login: what somebody had typed when their session ended, and tokens.
 AXES_SENSITIVE_PARAMETERS = ["username", "held", "csrfmiddlewaretoken"]
 AXES_VERBOSE = False
 CSRF_FAILURE_VIEW = "evidence.entrance.csrf_failure"
+# A session ends so long after its login, whatever is done in it meanwhile.
+SESSION_COOKIE_AGE = env_number("CASEBOOK_SESSION_HOURS", 12) * 60 * 60
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in (
-        "UserAttributeSimilarityValidator",
-        "MinimumLengthValidator",
-        "CommonPasswordValidator",
-        "NumericPasswordValidator",
+    {"NAME": f"django.contrib.auth.password_validation.{name}", "OPTIONS": options}
+    for name, options in (
+        ("UserAttributeSimilarityValidator", {}),
+        ("MinimumLengthValidator", {"min_length": 12}),
+        ("CommonPasswordValidator", {}),
+        ("NumericPasswordValidator", {}),
     )
-]
+] + [{"NAME": f"evidence.entrance.{name}"} for name in ("NotOurName", "DifferentCharacters")]
+# The second factor: asked of those who have set one up, or of every curator.
+REQUIRE_TOTP = env_flag("CASEBOOK_REQUIRE_TOTP", False)
+OTP_TOTP_ISSUER = "Casebook"
 
 # Language and time: records hold dates without hours; times are stored in UTC.
 LANGUAGE_CODE = "en-gb"
@@ -344,10 +413,25 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
+# The log, see logs.py: `plain` for people, `json` for programs, which gets a line for each request
+# unless told otherwise.
+LOG_FORMAT = env_choice("CASEBOOK_LOG", ["plain", "json"])
+LOG_REQUESTS = env_flag("CASEBOOK_ACCESS_LOG", LOG_FORMAT == "json")
+SLOW_SECONDS = env_number("CASEBOOK_SLOW_MS", 2000) / 1000  # 0: nothing is called slow
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "formatters": {"lines": {"()": f"evidence.logs.{LOG_FORMAT.capitalize()}Lines"}},
+    "filters": {"routes": {"()": "evidence.logs.NamesRoutes"}},
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "lines",
+            "filters": ["routes"],
+        }
+    },
     "root": {"handlers": ["console"], "level": env("CASEBOOK_LOG_LEVEL", "INFO")},
 }
+# Counters for Prometheus at /metrics, for these addresses or networks alone.
+METRICS = env_flag("CASEBOOK_METRICS", False)
+METRICS_FROM = env_networks("CASEBOOK_METRICS_FROM", "127.0.0.1,::1")

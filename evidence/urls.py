@@ -64,6 +64,7 @@ register_converter(Citation, "citation")
 register_converter(Format, "format")
 register_converter(Separated, "separated")
 
+handler404 = "evidence.middleware.not_found"
 handler500 = "evidence.web.errors.server_error"
 urlpatterns = [
     path("", home.home_page, name="home"),

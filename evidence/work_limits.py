@@ -1,4 +1,4 @@
-"""What one asker, or a few at once, may cost everybody else.
+"""What one asker, or a few at once, may cost everybody else. No answer is computed for ever.
 
 Answers that take long on a large collection (workbooks, bundles, phenopackets, forest plots, “none
 of”) are made a few at a time in all processes of this machine; who comes then is told to come again
@@ -20,15 +20,22 @@ from pathlib import Path
 
 from django.conf import settings
 from django.core.cache import cache
+from django.db import InterfaceError, OperationalError
+from django.db.backends.signals import connection_created
 from django.http import FileResponse, HttpRequest, HttpResponse
-from django.template.loader import render_to_string
 from django.urls import Resolver404, resolve
 
-from .api.throttling import client_address
+from . import time_bound
+from .api.throttling import counted_address
 from .counting import known_patients, largest_known
-from .middleware import etag_of, is_disconnected, request_identity
+from .middleware import (
+    etag_of,
+    is_disconnected,
+    later_response,
+    request_identity,
+    unavailable_response,
+)
 from .models.consistency import current_version
-from .problems import is_for_programs, problem_response
 
 logger = logging.getLogger(__name__)
 # By the name of the route. Of lists as files, workbooks alone: the others are sent row by row.
@@ -36,6 +43,41 @@ EXPENSIVE = {"bundle", "bundle_sqlite", "bundle_parquet", "phenopackets"}
 EXPENSIVE |= {"forest", "forest_file", "forest_file_metadata", "api_forest"}
 WORTH_COUNTING = 0.05  # seconds of computing; less is not written down
 WINDOW = 60  # seconds
+
+
+def bounded_time_middleware(get_response):
+    """Ends what takes longer than a page may (PAGE_SECONDS), with a 503; a file is ended after
+    FILE_SECONDS of making it. Curators are left alone: of them there are few, and what they save
+    is whole or not at all.
+    """
+
+    def middleware(request):
+        if not settings.PAGE_SECONDS or request.path_info.startswith("/admin/"):
+            return get_response(request)
+        with time_bound.ending(time.monotonic() + settings.PAGE_SECONDS):
+            response = get_response(request)
+        if response.streaming and not isinstance(response, FileResponse):
+            response.streaming_content = time_bound.bounded(
+                response.streaming_content, settings.FILE_SECONDS
+            )
+        return response
+
+    return middleware
+
+
+def look_at_the_time(execute, sql, params, many, context):
+    """Wraps every statement of every connection: none is begun once the time is over."""
+    time_bound.check()
+    return execute(sql, params, many, context)
+
+
+def look_at_each_statement(sender, connection, **_) -> None:
+    """Receiver of `connection_created`."""
+    if look_at_the_time not in connection.execute_wrappers:
+        connection.execute_wrappers.append(look_at_the_time)
+
+
+connection_created.connect(look_at_each_statement, dispatch_uid="work_limits")
 
 
 class NoRoom(Exception):
@@ -106,7 +148,9 @@ def expensive_work_middleware(get_response):
                 logger.error("A file cannot be kept: %s", error)
             except BrokenPipeError:
                 return later_response(request, 503, "The reader has gone.", "10")
-            except TimeoutError:
+            except (OperationalError, InterfaceError) as error:
+                return unavailable_response(request, error)
+            except time_bound.TookTooLong:
                 return later_response(
                     request,
                     503,
@@ -123,12 +167,11 @@ def whole_file(
 ) -> FileResponse:
     """The answer as a file that is whole, kept for the next who asks.
 
-    Raises NoRoom where it cannot be kept, TimeoutError where it takes too long, BrokenPipeError
+    Raises NoRoom where it cannot be kept, TookTooLong where it takes too long, BrokenPipeError
     where nobody waits for it any more, and whatever making it raises; then nothing is left of it.
     The answer is not closed here: that would end the request for everybody who waits for its end.
     """
-    until = time.monotonic() + settings.FILE_SECONDS
-    made = response.streaming_content
+    made = time_bound.bounded(response.streaming_content, settings.FILE_SECONDS)
     try:
         folder = settings.WORK_FOLDER / "files"
         folder.mkdir(parents=True, exist_ok=True)
@@ -136,8 +179,6 @@ def whole_file(
             try:
                 for piece in made:
                     file.write(piece)
-                    if time.monotonic() > until:
-                        raise TimeoutError
                     if connection is not None and is_disconnected(connection):
                         raise BrokenPipeError
                 file.flush()
@@ -149,7 +190,7 @@ def whole_file(
                 with suppress(OSError):
                     Path(file.name).unlink()
                 raise
-    except (BrokenPipeError, TimeoutError):
+    except BrokenPipeError:
         raise
     except OSError as error:
         raise NoRoom(str(error)) from error
@@ -198,19 +239,6 @@ def drop_oldest(folder: Path) -> None:
                 path.with_suffix(".json").unlink()
 
 
-def later_response(request: HttpRequest, status: int, why: str, seconds: str) -> HttpResponse:
-    """Why there is no answer now, when to ask again, and what costs less."""
-    instead = (
-        "A narrower question is answered sooner; whole lists come row by row as CSV, and each "
-        "release is a file that is ready."
-    )
-    headers = {"Retry-After": seconds, "Cache-Control": "no-store"}
-    if is_for_programs(request):
-        return problem_response(status, f"{why} {instead}", headers=headers)
-    page = render_to_string("evidence/later.html", {"why": why, "instead": instead}, request)
-    return HttpResponse(page, status=status, headers=headers)
-
-
 def work_of(address: str, minute: int) -> str:
     return f"work:{address}:{minute}"
 
@@ -241,7 +269,7 @@ def work_budget_middleware(get_response):
     def middleware(request):
         if not settings.WORK_PER_MINUTE or request.path_info.startswith("/admin/"):
             return get_response(request)
-        address = client_address(request)
+        address = counted_address(request)
         try:
             used = seconds_used(address, time.time())
         except Exception as error:  # each cache backend has errors of its own

@@ -24,6 +24,8 @@ HEAD_BYTES = 64 * 1024
 BODY_BYTES = 32 * 1024 * 1024  # larger than any workbook that the import takes
 BUFFERED_BYTES = 128 * 1024 * 1024  # of requests that are not whole yet, in one worker
 QUEUED_FOR_EACH_THREAD = 16  # whole requests that wait; more than these are refused
+QUEUE_SECONDS = 5  # a request that would wait longer for a thread is refused at once
+REMEMBERED = 0.1  # what the newest request counts for in the seconds a thread needs for one
 
 END_OF_HEAD = b"\r\n\r\n"
 LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,12})[ \t]*(?=\r\n)", re.IGNORECASE)
@@ -90,6 +92,7 @@ class Connection(TConn):
         self.received = bytearray()
         self.deadline = 0.0
         self.invited = False  # whether “100 Continue” was sent
+        self.begun = 0.0  # when a thread took the last request
 
     def init(self) -> None:
         """Gives the parser what was received. Called by the thread that answers."""
@@ -117,6 +120,7 @@ class Worker(ThreadWorker):
         self.arriving = {}  # connections whose request is not whole, the oldest first
         self.lingering = {}  # sockets whose client is to close, and until when
         self.in_hand = 0  # requests given to threads and not answered yet
+        self.usual_seconds = 0.0  # a thread needs for a request, lately
         self.looked = 0.0
 
     def init_process(self) -> None:
@@ -126,6 +130,15 @@ class Worker(ThreadWorker):
         super().init_process()
 
     # Connections, from their beginning
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """A worker that stops closes its listeners too: gunicorn leaves them open, so that whoever
+        comes while downloads end waits for an answer that never comes.
+        """
+        super().set_accept_enabled(enabled)
+        if not enabled and not self.alive:
+            for listener in self.sockets:
+                listener.close()
 
     def accept(self, listener) -> None:
         try:
@@ -191,7 +204,7 @@ class Worker(ThreadWorker):
             self.send(conn, plain_answer(200, "OK", "ok\n", head=health[1] == b"HEAD"))
             self.nr_conns -= 1
             self.linger(conn)
-        elif self.in_hand >= self.most_in_hand:
+        elif self.in_hand >= self.most_in_hand or self.expected_wait() > QUEUE_SECONDS:
             self.refuse(conn, 503)
         else:
             self.in_hand += 1
@@ -207,8 +220,22 @@ class Worker(ThreadWorker):
         self.keepalived_conns.remove(conn)
         self.wait_for_request(conn)
 
+    def expected_wait(self) -> float:
+        """Seconds until a thread would take a request that comes now. Who waits longer than a few
+        seconds asks again, or has gone when the answer comes; work for them keeps others waiting.
+        """
+        waiting = max(0, self.in_hand + 1 - self.cfg.threads)
+        return waiting * self.usual_seconds / self.cfg.threads
+
+    def handle(self, conn: Connection):
+        conn.begun = time.monotonic()
+        return super().handle(conn)
+
     def finish_request(self, conn: Connection, fs) -> None:
         self.in_hand -= 1
+        # One long download says little of the next request.
+        took = min(time.monotonic() - conn.begun, 2 * QUEUE_SECONDS)
+        self.usual_seconds += REMEMBERED * (took - self.usual_seconds)
         super().finish_request(conn, fs)
 
     # Their end

@@ -15,6 +15,7 @@ from django.http import QueryDict
 from django.test import override_settings
 from hypothesis import HealthCheck, settings
 
+from evidence import middleware
 from evidence.counting.snapshot import store as serving
 from evidence.curation import drafts
 from evidence.curation.make_release import make_release
@@ -102,6 +103,7 @@ class Undefined(logging.Filter):
                 "gone.html",
                 "500.html",
                 "503.html",
+                "reading_only.html",
             )
             assert not ours, f"{template}: no {name!r}"
         return False
@@ -127,6 +129,8 @@ def nothing_kept():
     serving.sizes.clear()
     clear_cache()
     cache.clear()
+    for allowance in (middleware.ADDRESSES, middleware.QUESTIONS, middleware.FREE_TEXT):
+        allowance.used = 0
 
 
 @pytest.fixture(params=["snapshot", "database"])

@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import re
+import time
 from html import unescape
 from urllib.parse import urlencode
 
@@ -830,3 +831,13 @@ def test_the_page_for_people_lists_every_address_and_filter(client, schema):
 )
 def test_what_is_no_size_and_no_cursor_is_refused(client, world, query):
     refused(client, f"world/patients/?{query}")
+
+
+def test_a_clock_that_was_set_back_keeps_nobody_out(client, world, settings, monkeypatch):
+    settings.API_PER_MINUTE = 2
+    for _ in range(3):
+        refused = client.get("/api/v1/world/")
+    assert refused.status_code == 429
+    now = time.time()
+    monkeypatch.setattr("evidence.api.throttling.time.time", lambda: now - 3600)
+    assert client.get("/api/v1/world/").status_code == 200

@@ -31,6 +31,15 @@ def test_not_ready_without_database_or_cache(client, db, monkeypatch):
     assert response.content == b"the database is away or not migrated; the cache is away\n"
 
 
+def test_without_the_cache_it_is_ready_and_says_what_is_away(client, db, monkeypatch):
+    def away(*args, **kwargs):
+        raise ConnectionError("connection refused")
+
+    monkeypatch.setattr(cache, "set", away)
+    response = client.get("/readyz")
+    assert (response.status_code, response.content) == (200, b"degraded: the cache is away\n")
+
+
 def test_the_cache_keeps_what_it_is_given(db):
     cache.set("casebook-test", {"n": 22, "N": 49}, 30)
     assert cache.get("casebook-test") == {"n": 22, "N": 49}

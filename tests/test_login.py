@@ -7,11 +7,13 @@ from html import unescape
 
 import pytest
 from axes.models import AccessAttempt
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from evidence.api.throttling import client_address
+from evidence.api.throttling import client_address, counted_address
 from evidence.entrance import login_address
 from evidence.models import Patient
 
@@ -98,12 +100,15 @@ def test_how_many_and_how_long_is_for_the_operator_to_say(client, ada, settings)
     assert told.status_code == 429 and "Try again in 1 minute," in words(told)
 
 
-def test_a_failed_login_is_logged_without_the_password(client, ada, caplog):
+def test_a_failed_login_is_logged_without_password_or_name(client, ada, caplog):
     try_password(client, "p4ssword-typed", username="ada\nINFO all is well")
-    assert "ada" in caplog.text and "from 127.0.0.1" in caplog.text
+    assert "no account of ours from 127.0.0.0/24" in caplog.text
     assert "p4ssword-typed" not in caplog.text
-    assert "\nINFO all is well" not in caplog.text, "nothing typed looks like a line of the log"
-    kept = AccessAttempt.objects.get()
+    assert "INFO all is well" not in caplog.text, "what was typed as a name may be a password"
+    try_password(client, "p4ssword-typed", REMOTE_ADDR="2001:db8:1:2::3")
+    assert f"account {ada.pk} from 2001:db8:1::/48" in caplog.text
+    assert '"ada"' not in caplog.text and "'ada'" not in caplog.text
+    kept = AccessAttempt.objects.first()
     assert "p4ssword-typed" not in kept.post_data + kept.get_data
 
 
@@ -115,6 +120,8 @@ def test_a_failed_login_is_logged_without_the_password(client, ada, caplog):
         ("10.0.0.1", "1.1.1.1, 203.0.113.9", "203.0.113.9"),  # the last one the proxy wrote itself
         ("10.0.0.1", "nonsense", None),
         ("", "203.0.113.9", None),  # a socket of this machine
+        ("10.0.0.1", "2001:db8::7", "2001:db8::"),  # its network, /64
+        ("10.0.0.1", "::ffff:203.0.113.9", "203.0.113.9"),
     ],
 )
 def test_only_named_proxies_say_where_a_login_comes_from(rf, settings, peer, forwarded, address):
@@ -122,7 +129,22 @@ def test_only_named_proxies_say_where_a_login_comes_from(rf, settings, peer, for
     settings.REST_FRAMEWORK = settings.REST_FRAMEWORK | {"NUM_PROXIES": 1}
     request = rf.post(LOGIN, REMOTE_ADDR=peer, HTTP_X_FORWARDED_FOR=forwarded)
     assert login_address(request) == address
-    assert address is None or client_address(request) == address, "the API's limit asks the same"
+    if address:
+        assert counted_address(request).removesuffix("/64") == address, "limits count by the same"
+        assert client_address(request) == (peer if peer == address else forwarded.split(", ")[-1])
+
+
+def test_a_customer_of_many_ipv6_addresses_has_five_tries(client, ada):
+    for number in range(4):
+        assert guess(client, 1, REMOTE_ADDR=f"2001:db8::{number}").status_code == 200
+    assert guess(client, 1, REMOTE_ADDR="2001:db8::ffff:1").status_code == 429
+    assert guess(client, 1, REMOTE_ADDR="2001:db8:0:1::1").status_code == 200
+
+
+@pytest.mark.parametrize("password", ["aaaaaaaaaaaa", "adaadaadaada", "121212121212a"])
+def test_a_password_has_different_characters(password):
+    with pytest.raises(ValidationError, match="at least 5 different characters"):
+        validate_password(password)
 
 
 def test_a_login_without_an_address_is_limited_too(client, ada):

@@ -279,9 +279,13 @@ def test_what_is_not_there_is_a_404(client, db, address):
     assert "There is no such page" in response.content.decode()
 
 
-@pytest.mark.parametrize("method", ["post", "put", "delete", "patch"])
-def test_pages_are_for_reading(client, world, method):
-    assert getattr(client, method)(world.address("patients/")).status_code == 405
+@pytest.mark.parametrize("method", ["post", "put", "delete", "patch", "options", "trace"])
+def test_pages_are_for_reading_and_say_so(client, world, method):
+    answer = getattr(client, method)(world.address("patients/"))
+    assert answer.status_code == 405 and answer["Allow"] == "GET, HEAD"
+    assert answer.content.decode() == "This address takes GET and HEAD alone.\n"
+    assert answer["Content-Length"] == str(len(answer.content))
+    assert answer["Content-Type"] == "text/plain; charset=utf-8"
 
 
 def test_drafts_are_never_seen(client, world):

@@ -9,7 +9,7 @@ from zipfile import ZipFile
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
 from evidence.curation.make_release import CannotRelease, make_release
@@ -405,3 +405,12 @@ def test_naming_the_release_costs_a_page_no_query(client, world, released, setti
     with CaptureQueriesContext(connection) as asked:
         client.get("/world/")
     assert not [each for each in asked.captured_queries if "evidence_release" in each["sql"]]
+
+
+def test_a_database_without_room_is_said_in_words(db, monkeypatch):
+    def full(notes):
+        raise OperationalError("database or disk is full")
+
+    monkeypatch.setattr("evidence.management.commands.release.make_release", full)
+    with pytest.raises(CommandError, match=r"No release was made\. The database says: database or"):
+        call_command("release")

@@ -111,6 +111,32 @@ def test_every_dependency_is_pinned_exactly_and_says_why(name):
             assert re.fullmatch(r"[\w\-\[\]]+==[\w.]+ +# \S.*", line), line
 
 
+@pytest.mark.parametrize(
+    "name", ["requirements", "requirements-dev", ".ci/requirements", "benchmarks/requirements"]
+)
+def test_what_is_installed_is_what_is_pinned_by_hash(name):
+    """`make lock` writes the lock files; this fails where somebody has forgotten it."""
+    text = (ROOT / f"{name}.lock").read_text()
+    locked = dict(re.findall(r"^([\w.-]+)==([\w.]+)", text, re.M))
+    pinned = ROOT / f"{name}.txt"
+    wanted = pinned.read_text()
+    if "-r requirements.txt" in wanted:
+        wanted += (ROOT / "requirements.txt").read_text()
+    for package, version in re.findall(r"^([\w.-]+)(?:\[\w+\])?==([\w.]+)", wanted, re.M):
+        assert locked.get(re.sub(r"[-_.]+", "-", package).lower()) == version, package
+    blocks = re.split(r"^(?=[\w.-]+==)", text, flags=re.M)[1:]
+    assert all("--hash=sha256:" in block for block in blocks)
+    assert "://" not in text, "it names no place to fetch from"
+
+
+def test_nothing_else_is_installed():
+    makefile = (ROOT / "Makefile").read_text()
+    assert "--require-hashes --no-deps" in makefile
+    installs = re.findall(r"pip install [^\n]*", makefile + (ROOT / ".ci" / "parts.py").read_text())
+    assert len(installs) >= 3
+    assert all("--require-hashes" in each or "$(UV)" in each for each in installs), installs
+
+
 def test_no_missing_migration(db):
     from django.core.management import call_command
 

@@ -96,7 +96,7 @@ def test_postgresql_and_redis_take_one_variable_each():
     engine = setting("DATABASES['default']['ENGINE']", DATABASE_URL="postgres://u:p@localhost/x")
     assert engine == "django.db.backends.postgresql"
     backend = setting("CACHES['default']['BACKEND']", REDIS_URL="redis://localhost:6379/0")
-    assert backend == "django.core.cache.backends.redis.RedisCache"
+    assert backend == "evidence.shared_cache.SharedCache"
 
 
 def test_every_variable_is_in_the_example():

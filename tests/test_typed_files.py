@@ -1,6 +1,7 @@
 """Everything as one SQLite file and as Parquet: read back by the programs people use."""
 
 import csv
+import gc
 import io
 import json
 import sqlite3
@@ -18,8 +19,10 @@ from pyarrow import parquet
 
 from evidence.curation.make_release import make_release
 from evidence.downloads import typed_files
+from evidence.downloads.release_status import release_status
 from evidence.downloads.rows import escape_formula
 from evidence.models import JAKInhibitor, Manifestation, Patient, Treatment
+from evidence.questions.vocabulary import vocabulary
 from evidence.tables import BUNDLED
 
 from .wsgi import break_off
@@ -90,6 +93,21 @@ def test_both_hold_the_rows_of_the_bundle(tmp_path, client, db, slug, query):
         table = parquet.read_table(io.BytesIO(archive.read(f"{noun}.parquet")))
         check_same(table.to_pylist(), rows[noun])
     database.close()
+
+
+@pytest.mark.parametrize("taken", range(1, 5))
+def test_a_reader_who_leaves_leaves_nothing_half_written(world, asking, taken):
+    """A writer that is found unfinished later writes into a file that is closed."""
+    entries = {table.noun: entries for table, entries in typed_files.bundle_entries()}
+    collection = world.collection
+    bundle = typed_files.ParquetBundle(
+        asking(collection), vocabulary(collection), release_status(collection)
+    )
+    chunks = bundle.parquet_chunks(BUNDLED["patients"].table, entries["patients"])
+    for _ in range(taken):
+        next(chunks, None)
+    chunks.close()
+    gc.collect()  # what is said while something is collected is a warning, which is an error
 
 
 def test_the_same_data_and_question_give_the_same_bytes(client, world):

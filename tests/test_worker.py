@@ -4,6 +4,7 @@ import http.client
 import socket
 import time
 from contextlib import ExitStack, contextmanager
+from types import SimpleNamespace
 
 import pytest
 
@@ -163,6 +164,24 @@ def test_more_than_can_be_answered_soon_is_refused_at_once(port):
 
 
 @pytest.mark.parametrize(
+    ("in_hand", "seconds", "wait"),
+    [
+        (0, 60, 0),  # a thread is free
+        (3, 60, 0),
+        (4, 1, 0.25),  # the first of four that will be free
+        (7, 1, 1),
+        (63, 0.1, 1.5),  # many quick ones
+        (11, 5, 10),
+    ],
+)
+def test_how_long_a_request_would_wait(in_hand, seconds, wait):
+    """Four threads: each takes one of those that wait when it has answered the one it has."""
+    config = SimpleNamespace(threads=4)
+    now = SimpleNamespace(in_hand=in_hand, usual_seconds=seconds, cfg=config)
+    assert worker.Worker.expected_wait(now) == pytest.approx(wait)
+
+
+@pytest.mark.parametrize(
     ("received", "wanted"),
     [
         (b"GET / HTTP/1.1\r\nHost: a\r\n", None),
@@ -174,3 +193,20 @@ def test_more_than_can_be_answered_soon_is_refused_at_once(port):
 )
 def test_where_a_request_ends(received, wanted):
     assert worker.bytes_wanted(received) == wanted
+
+
+def test_a_server_that_stops_takes_no_new_connections(small_database_made, tmp_path):
+    """Though somebody is still being served, nobody is left waiting for an answer."""
+    halves = b"GET / HTTP/1.1\r\n"  # not whole, so the server waits for the rest
+    with (
+        gunicorn(small_database_made, tmp_path / "log") as server,
+        connected(server.port, halves),
+    ):
+        time.sleep(0.5)
+        server.terminate()
+        until = time.monotonic() + 8
+        with pytest.raises(ConnectionRefusedError):
+            while time.monotonic() < until:
+                socket.create_connection(("127.0.0.1", server.port), timeout=5).close()
+                time.sleep(0.1)
+        assert server.poll() is None

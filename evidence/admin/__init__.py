@@ -1,3 +1,12 @@
 """Where curators enter and check records."""
 
-from . import appraisals, drafts, reference, reviews, studies, suggestions  # noqa: F401  (importing registers)
+from . import (  # noqa: F401  (importing registers)
+    appraisals,
+    audit,
+    drafts,
+    reference,
+    reviews,
+    second_factor,
+    studies,
+    suggestions,
+)

@@ -92,8 +92,6 @@ TABLES = {
         "Group": "What several people may do alike: extractors enter, checkers check what others "
         "entered, editors publish.",
         "AccessAttempt": "Failed logins that still count; remove one to end its wait.",
-        "AccessLog": "Logins, where they are kept.",
-        "AccessFailureLog": "Every failed login, where they are kept.",
     },
 }
 OTHERS = "Others"

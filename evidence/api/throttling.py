@@ -3,6 +3,7 @@ others.
 """
 
 import logging
+import time
 from collections.abc import Callable
 from functools import wraps
 from ipaddress import ip_address, ip_network
@@ -21,13 +22,21 @@ class ByAddress(SimpleRateThrottle):
     """REST framework's counting in a sliding window of a minute, by the asker's network address."""
 
     def get_ident(self, request) -> str:
-        return client_address(request)
+        return counted_address(request)
 
     def get_rate(self) -> str:
         return f"{settings.API_PER_MINUTE}/min"
 
     def get_cache_key(self, request, view) -> str:
         return f"api-rate:{self.get_ident(request)}"
+
+    def timer(self) -> float:
+        """Now. REST framework asks just after it has read the history: what is of a later time is
+        left out of it, so that a clock that was set back keeps nobody out until it is there again.
+        """
+        now = time.time()
+        self.history = [at for at in self.history if at <= now]
+        return now
 
     @property
     def requests_left(self) -> int:
@@ -79,13 +88,34 @@ def client_address(request) -> str:
     return BaseThrottle().get_ident(request) if is_proxy(peer) else peer
 
 
+def counted_address(request) -> str:
+    """Whom limits count by: the client's address; of IPv6 the network (/64), since whoever has one
+    address of it has them all. Empty where there is none.
+    """
+    written = client_address(request)
+    try:
+        address = ip_address(written)
+    except ValueError:
+        return written
+    if address.version == 4:
+        return str(address)
+    if address.ipv4_mapped:
+        return str(address.ipv4_mapped)
+    return str(ip_network((address, 64), strict=False))
+
+
 def is_proxy(peer: str) -> bool:
     """Whether this is the address of one of the named proxies."""
+    return is_among(peer, settings.PROXIES)
+
+
+def is_among(peer: str, networks: list[str]) -> bool:
+    """Whether an address is of one of these networks. What is no address is of none."""
     try:
         address = ip_address(peer)
     except ValueError:  # a socket of this machine has none
         return False
-    return any(address in ip_network(network) for network in settings.PROXIES)
+    return any(address in ip_network(network) for network in networks)
 
 
 def rate_limited(get_response):

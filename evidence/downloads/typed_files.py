@@ -172,17 +172,17 @@ class ParquetBundle(Bundle):
             metadata={"casebook": written_json(dict(about_rows(self)))},
         )
         with tempfile.TemporaryFile() as file:
-            writer = parquet.ParquetWriter(file, schema, compression="zstd")
             rows, waiting = 0, []
-            for batch in typed_rows(table, self.question):
-                waiting += batch
-                rows += len(batch)
-                if len(waiting) >= ROW_GROUP:
-                    writer.write_table(as_arrow(waiting, schema))
-                    waiting = []
-                yield b"", 0
-            writer.write_table(as_arrow(waiting, schema))
-            writer.close()
+            # ended with the block also where a reader leaves: it would write into a closed file
+            with parquet.ParquetWriter(file, schema, compression="zstd") as writer:
+                for batch in typed_rows(table, self.question):
+                    waiting += batch
+                    rows += len(batch)
+                    if len(waiting) >= ROW_GROUP:
+                        writer.write_table(as_arrow(waiting, schema))
+                        waiting = []
+                    yield b"", 0
+                writer.write_table(as_arrow(waiting, schema))
             for chunk in file_chunks(file):
                 yield chunk, rows
                 rows = 0

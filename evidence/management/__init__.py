@@ -1,9 +1,23 @@
 """What several commands share."""
 
 from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from django.contrib.auth import get_user_model
 from django.core.management.base import CommandError
+from django.db import InterfaceError, OperationalError
+
+
+@contextmanager
+def database_said_plainly(outcome: str) -> Iterator[None]:
+    """Ends a command in words where the database is away or its disk is full: `outcome` is what
+    became of it, which a transaction took back.
+    """
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        raise CommandError(f"{outcome} The database says: {error}") from None
 
 
 def add_user_argument(parser: ArgumentParser) -> None:

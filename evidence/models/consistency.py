@@ -7,6 +7,7 @@ Readers take no lock and block nobody.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from math import ceil
 from threading import Lock, local
 from typing import Any
 
@@ -14,6 +15,7 @@ from cachetools import LRUCache
 from django.conf import settings
 from django.db import DatabaseError, connection
 
+from .. import time_bound
 from .study import Collection
 from .version import DataVersion
 
@@ -85,7 +87,7 @@ def read_transaction() -> Iterator[None]:
     connection.ensure_connection()
     raw = connection.connection
     with connection.wrap_database_errors:
-        raw.execute(BEGIN.get(connection.vendor, "BEGIN"))
+        raw.execute(BEGIN.get(connection.vendor, "BEGIN") + statement_bound())
     try:
         yield
     finally:
@@ -95,6 +97,16 @@ def read_transaction() -> Iterator[None]:
                     raw.execute("ROLLBACK")
             except DatabaseError:  # the connection is lost, and its transaction with it
                 connection.close()
+
+
+def statement_bound() -> str:
+    """SQL that bounds each statement of a transaction by the time this thread has; it travels with
+    what begins the transaction. SQLite looks by itself (`database_file.py`).
+    """
+    left = time_bound.seconds_left()
+    if left is None or connection.vendor != "postgresql":
+        return ""
+    return f"; SET LOCAL statement_timeout = {max(1, ceil(left * 1000))}"  # 0 would be no bound
 
 
 MAX_CACHED = 2_000

@@ -27,6 +27,8 @@ from django.db import DEFAULT_DB_ALIAS, DataError, IntegrityError, connections, 
 from django.db.backends.sqlite3.base import DatabaseWrapper
 from django.db.models import Q
 
+from .. import time_bound
+from ..database_file import PrivateConnection
 from .consistency import swapped_state
 from .release import PART, RecordsPart, Release, ReleasedRecords
 from .study import Collection
@@ -209,7 +211,7 @@ class PastState:
                 DEFAULT_DB_ALIAS: {
                     "ENGINE": "django.db.backends.sqlite3",
                     "NAME": self.name,
-                    "OPTIONS": {"init_command": pragmas},
+                    "OPTIONS": {"init_command": pragmas, "factory": PrivateConnection},
                 }
             }
         )
@@ -423,7 +425,8 @@ def opened(records: ReleasedRecords) -> PastState:
             if records.sha256 in _damaged:
                 raise Damaged(records)
             try:
-                _read[records.sha256] = state = PastState(records)
+                with time_bound.ending(None):  # it is opened for all who ask
+                    _read[records.sha256] = state = PastState(records)
             except Damaged:
                 _damaged[records.sha256] = True
                 raise

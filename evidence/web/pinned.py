@@ -8,6 +8,7 @@ from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import Resolver404, ResolverMatch, resolve
 
+from .. import time_bound
 from ..downloads.release_status import past_state_of, since_released
 from ..models import Patient, Study
 from ..models.past_state import Busy, Damaged, PastState
@@ -41,7 +42,7 @@ def pinned_middleware(get_response):
             return busy_response(request)
         except Damaged as error:
             return damaged_response(request, error)
-        except (OperationalError, InterfaceError) as error:
+        except (OperationalError, InterfaceError, time_bound.TookTooLong) as error:
             # the answer to it is given where every other is made, and is none of today's data
             state, request.could_not_read = None, error
         if state is None:

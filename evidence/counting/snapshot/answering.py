@@ -14,6 +14,7 @@ import numpy as np
 from cachetools import LRUCache
 from django.db.models import F, QuerySet
 
+from ... import time_bound
 from ...models import ATTRIBUTES, LISTS, TermTree, Treatment
 from ...models.choices import YesNo
 from ...questions.filters import FILTERS
@@ -165,6 +166,7 @@ class QuestionBitsets:
 
     def part_answer(self, name: str, value) -> ThreeAnswers:
         """One part's answer, kept as yes and no."""
+        time_bound.check()
         keys = [("yes", name, value), ("no", name, value)]
         yes, no = map(self.cache.get, keys)
         if yes is None or no is None:

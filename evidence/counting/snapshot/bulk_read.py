@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
-from django.db import connection
+from django.db import connections
 from django.db.models import Case, F, IntegerField, Q, QuerySet, TextField, Value, When
 from django.db.models.functions import Cast, Coalesce
 
@@ -17,6 +17,7 @@ from ...models import DataVersion
 from ...models.base import field_at
 from ...models.consistency import consistent_read
 from ...models.lookups import JoinedText
+from ...models.reading import read_alias, reading_from
 from ..dimensions import ScalarDimension
 
 KEYS_PER_READ = 200_000  # keys read at a time
@@ -113,7 +114,7 @@ class ParallelReader:
     """
 
     def __init__(self, version: DataVersion, *, threads: int):
-        self.version = version
+        self.version, self.alias = version, read_alias()
         self.pool = ThreadPoolExecutor(threads) if threads else None
 
     def __enter__(self):
@@ -132,9 +133,9 @@ class ParallelReader:
 
     def read_in_thread(self, *arguments) -> list[np.ndarray]:
         try:
-            with consistent_read() as version:
+            with reading_from(self.alias), consistent_read() as version:
                 if version.token != self.version.token:
                     raise DataChanged
                 return read_columns(*arguments)
         finally:
-            connection.close()
+            connections[self.alias].close()

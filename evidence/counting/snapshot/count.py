@@ -6,6 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
+from ... import time_bound
 from ...models import AdverseEvent, Outcome
 from ...questions.question import Question
 from ..dimensions import DIMENSIONS, MultiValueDimension, OutcomeDimension
@@ -91,6 +92,7 @@ class TallyCounter:
         self.axes = [selection.axis(name) for name in tally.dimensions]
 
     def make_counter(self) -> Counter:
+        time_bound.check()
         if not self.axes:
             number = self.count_total(self.selection.treatments)
             return Counter({(): number} if number else {})

@@ -3,43 +3,47 @@ ones aside.
 
 A snapshot belongs to one version of one collection, known by its token, and is swapped whole. While
 a large one is being made by another process, the one before it goes on answering; it is handed over
-as files, which all processes map into memory and share. A higher number never makes a snapshot
+as a file (`storage`). A higher number never makes a snapshot
 newer: a database that was put back counts the same numbers once more. Only one whose token is in
 the history of the data being read may answer for an earlier version.
 """
 
 import fcntl
-import json
 import logging
+import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from threading import Lock
+from time import monotonic
 
-import numpy as np
 from django.conf import settings
 from django.db import connection
 
+from ... import time_bound
 from ...models import Collection, DataVersion
 from ...models.consistency import consistent_read, current_version, mark_stale, past_state
+from ...models.reading import REPLICA, read_alias
 from ..dimensions import DIMENSIONS
 from .bitsets import Layout
 from .build import build_snapshot, visible_patients
 from .snapshot import PLAIN, Axis, Snapshot
+from .storage import ENDING, PART, Damaged, load_file, verify_file, write_file
 
 logger = logging.getLogger(__name__)
-FORMAT = 4  # raised when the files below mean something else
+FORMAT = 5  # raised when the files below mean something else
+RETRY = 60  # seconds before a builder that failed is started once more
 AT_ONCE = 20_000  # patients that are read anew within a request, in about half a second
 
 served: dict[int, list[Snapshot]] = {}  # by collection, the one used last first
 sizes: dict[int, tuple[str, int]] = {}  # by collection: token of the version, number of patients
 patients_in: dict[str, int] = {}  # by a collection's address, as last counted in this process
 builders: dict[int, subprocess.Popen] = {}
+started_at: dict[int, float] = {}  # by collection: when its builder was started last
 lock = Lock()
 
 
@@ -58,7 +62,7 @@ def snapshot_for(collection: Collection) -> Snapshot | None:
     snapshot = served_of(collection, version)
     if snapshot is not None:
         return snapshot
-    with lock:
+    with time_bound.held(lock), time_bound.ending(None):  # what is built is everybody's
         snapshot = served_of(collection, version)
         if snapshot is not None:
             return snapshot
@@ -67,7 +71,7 @@ def snapshot_for(collection: Collection) -> Snapshot | None:
             return None
         if size <= AT_ONCE:
             return publish_snapshot(collection, build_snapshot(collection), keep=2)
-        ready = load_snapshot(snapshot_folder(collection, version))
+        ready = load_snapshot(snapshot_file(collection, version))
         if ready is not None:
             return publish_snapshot(collection, ready)
         if not kept_snapshots().get(collection.pk):
@@ -154,17 +158,19 @@ def largest_known() -> int:
 
 def build_and_save(collection: Collection) -> Snapshot:
     """Builds the snapshot of a large collection and leaves it for other processes, if there is room
-    for it.
+    for it; then this one, too, uses what all share.
     """
     with consistent_read() as version:
         snapshot = build_snapshot(collection)
+        path = snapshot_file(collection, version)
         try:
-            save_snapshot(snapshot, snapshot_folder(collection, version))
+            save_snapshot(snapshot, path)
         except OSError as error:
             logger.warning(
                 "The snapshot of %s cannot be kept for other processes: %s", collection.slug, error
             )
-        return snapshot
+            return snapshot
+        return load_snapshot(path) or snapshot
 
 
 def load_all_snapshots() -> list[tuple[Collection, Snapshot]]:
@@ -175,10 +181,16 @@ def load_all_snapshots() -> list[tuple[Collection, Snapshot]]:
 
 
 def start_builder(collection: Collection) -> None:
-    """Starts a process that builds the snapshot, unless one is at it."""
+    """Starts a process that builds the snapshot, unless one is at it or has just failed, for want
+    of room or of memory.
+    """
     running = builders.get(collection.pk)
-    if running is not None and running.poll() is None:
+    if running is not None and (
+        running.poll() is None
+        or (running.returncode and monotonic() - started_at[collection.pk] < RETRY)
+    ):
         return
+    started_at[collection.pk] = monotonic()
     command = [
         sys.executable,
         "-m",
@@ -188,56 +200,56 @@ def start_builder(collection: Collection) -> None:
         "--settings",
         "evidence.settings",
     ]
+    environment = dict(os.environ)
+    if read_alias() == REPLICA:  # while the primary is away, it reads what this process reads
+        environment["DATABASE_URL"] = settings.DATABASE_REPLICA_URL
     builders[collection.pk] = subprocess.Popen(  # noqa: S603
-        command, cwd=settings.BASE_DIR, stdout=subprocess.DEVNULL
+        command, cwd=settings.BASE_DIR, env=environment, stdout=subprocess.DEVNULL
     )
 
 
 # Files
 
 
-def snapshot_folder(collection: Collection, version: DataVersion) -> Path:
-    """The folder of the snapshot of this version. Its name contains everything that decides what
-    the snapshot holds.
+def snapshot_file(collection: Collection, version: DataVersion) -> Path:
+    """The file of the snapshot of this version. Its name contains everything that decides what the
+    snapshot holds.
     """
     shape = sha256(repr((FORMAT, sorted(DIMENSIONS))).encode()).hexdigest()[:8]
+    token = version.token_of(collection)
     return (
-        Path(settings.SNAPSHOTS)
-        / f"{collection.slug}-{version.identity.hex[:12]}-{version.token_of(collection)}-{shape}"
+        settings.SNAPSHOTS
+        / f"{collection.slug}-{version.identity.hex[:12]}-{token}-{shape}{ENDING}"
     )
 
 
-def save_snapshot(snapshot: Snapshot, folder: Path) -> None:
-    """Writes the snapshot to a temporary folder and renames that, so that no process reads half a
-    snapshot. Removes the snapshots of earlier versions.
+def save_snapshot(snapshot: Snapshot, path: Path) -> None:
+    """Leaves a snapshot for other processes and removes those of earlier versions. Raises OSError
+    where it cannot be kept.
     """
-    if folder.exists():
-        return
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", suffix=".part", dir=folder.parent))
-    try:
-        for name, array in snapshot.arrays().items():
-            np.save(temporary / f"{name}.npy", array, allow_pickle=False)
-        axes = {
-            name: {"values": axis.values, "of_patient": axis.of_patient, "wider": axis.wider}
-            for name, axis in snapshot.axes.items()
-        }
-        description = {
-            "version": snapshot.version,
-            "token": snapshot.token,
-            "sizes": snapshot.layout.sizes,
-            "axes": axes,
-        }
-        (temporary / "snapshot.json").write_text(json.dumps(description), encoding="utf-8")
-        temporary.chmod(0o755)
-        temporary.replace(folder)
-    except OSError:
-        shutil.rmtree(temporary, ignore_errors=True)
-        if not folder.exists():  # otherwise another process was first
-            raise
-    for older in folder.parent.glob(f"{folder.name.rsplit('-', 2)[0]}-*"):
-        if older != folder and not older.name.endswith(".part"):
-            shutil.rmtree(older, ignore_errors=True)
+    axes = {
+        name: {"values": axis.values, "of_patient": axis.of_patient, "wider": axis.wider}
+        for name, axis in snapshot.axes.items()
+    }
+    description = {
+        "version": snapshot.version,
+        "token": snapshot.token,
+        "sizes": snapshot.layout.sizes,
+        "axes": axes,
+    }
+    write_file(path, description, snapshot.arrays())
+    for older in path.parent.glob(f"{path.name.rsplit('-', 2)[0]}-*"):
+        if older != path and older.suffix != PART:
+            remove(older)
+
+
+def remove(path: Path) -> None:
+    """Removes a snapshot, also a folder of an earlier version of Casebook, if it is there."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink()
 
 
 def newest_saved(
@@ -246,7 +258,7 @@ def newest_saved(
     """The latest saved snapshot of one of these versions (tokens, oldest first). While edits follow
     each other quickly, the version that is being read may have none.
     """
-    start, _, end = snapshot_folder(collection, version).name.rsplit("-", 2)
+    start, _, end = snapshot_file(collection, version).name.rsplit("-", 2)
     saved = {
         path.name.rsplit("-", 2)[1]: path for path in settings.SNAPSHOTS.glob(f"{start}-*-{end}")
     }
@@ -269,17 +281,20 @@ def exclusive_build(collection: Collection) -> Iterator[bool]:
             yield True
 
 
-def load_snapshot(folder: Path) -> Snapshot | None:
-    """The snapshot another process has left there, mapped into memory; None where there is none."""
+def load_snapshot(path: Path) -> Snapshot | None:
+    """The snapshot another process has left there; None where there is none that is whole.
+
+    One that is damaged is removed, so that it is made anew.
+    """
     try:
-        description = json.loads((folder / "snapshot.json").read_text(encoding="utf-8"))
-        arrays = {path.stem: memory_mapped(path) for path in folder.glob("*.npy")}
-    except (OSError, ValueError) as error:
-        if folder.exists():
-            logger.warning(
-                "The snapshot in %s cannot be read and is made anew: %s", folder.name, error
-            )
-            shutil.rmtree(folder, ignore_errors=True)
+        description, arrays = load_file(path)
+    except FileNotFoundError:
+        return None
+    except Damaged as error:
+        remove_damaged(path, error)
+        return None
+    except OSError as error:
+        logger.warning("The snapshot in %s cannot be read: %s", path.name, error)
         return None
 
     def load_axis(name: str, attributes: dict) -> Axis:
@@ -302,22 +317,33 @@ def load_snapshot(folder: Path) -> Snapshot | None:
     )
 
 
-def memory_mapped(path: Path) -> np.ndarray:
-    """A plain array in the file's memory: numpy's own class for this costs more at every touch."""
-    return np.load(path, mmap_mode="r", allow_pickle=False).view(np.ndarray)
+def remove_damaged(path: Path, error: Damaged) -> None:
+    logger.warning("The snapshot in %s is damaged and is made anew: %s", path.name, error)
+    remove(path)
 
 
 def build_ahead(collection: Collection) -> Snapshot | None:
     """Builds the snapshot of a large collection and leaves it for the serving processes.
 
     None where there is nothing to do: the collection is small, another process is at it, or it is
-    there already.
+    there already, whole. Raises OSError where it cannot be kept.
     """
     with consistent_read() as version, exclusive_build(collection) as acquired:
-        if (
-            not acquired
-            or patient_count(collection, version) <= AT_ONCE
-            or snapshot_folder(collection, version).exists()
-        ):
+        path = snapshot_file(collection, version)
+        if not acquired or patient_count(collection, version) <= AT_ONCE or is_whole(path):
             return None
-        return build_and_save(collection)
+        snapshot = build_snapshot(collection)
+        save_snapshot(snapshot, path)
+        return snapshot
+
+
+def is_whole(path: Path) -> bool:
+    """Whether the file is there and is what was written; a damaged one is removed."""
+    try:
+        verify_file(path)
+    except FileNotFoundError:
+        return False
+    except Damaged as error:
+        remove_damaged(path, error)
+        return False
+    return True

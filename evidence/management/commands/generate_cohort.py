@@ -41,7 +41,10 @@ class Command(BaseCommand):
                     self.stdout.write(f"  {written:>9,} of {patients:,} patients, {seconds:.0f} s")
         except CannotGenerate as error:
             raise CommandError(f"Nothing was changed. {error}") from None
-        call_command("prepare_snapshots", collection, verbosity=verbosity, stdout=self.stdout)
+        try:
+            call_command("prepare_snapshots", collection, verbosity=verbosity, stdout=self.stdout)
+        except CommandError as error:  # the collection is there; servers read it themselves
+            self.stderr.write(self.style.WARNING(str(error)))
         if verbosity:
             self.stdout.write(
                 self.style.SUCCESS(

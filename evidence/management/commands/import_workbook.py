@@ -20,7 +20,7 @@ from ...curation.workbook.report import (
     table_lines,
 )
 from ...models import Collection, Door
-from .. import account_named, add_user_argument
+from .. import account_named, add_user_argument, database_said_plainly
 
 CONVERSION_HEADERS = ("sheet", "rows", "column", "value", "became")
 
@@ -69,9 +69,10 @@ class Command(BaseCommand):
         message = message or f"Imported from {file.name}."
         author = Author(account_named(user), Door.IMPORT)
         try:
-            outcomes, overwritten = keep_documents(
-                result.documents, found, message, author, dry_run=dry_run
-            )
+            with database_said_plainly("Nothing was changed."):
+                outcomes, overwritten = keep_documents(
+                    result.documents, found, message, author, dry_run=dry_run
+                )
         except ValidationError as error:
             raise CommandError(f"Nothing was changed. {' '.join(error.messages)}") from None
         self.write_outcomes(outcomes, overwritten, dry_run=dry_run)

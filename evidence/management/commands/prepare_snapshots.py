@@ -32,7 +32,12 @@ class Command(BaseCommand):
             raise CommandError(f"There is no collection {', '.join(sorted(missing))}.")
         for collection in selected:
             started = monotonic()
-            snapshot = build_ahead(collection)
+            try:
+                snapshot = build_ahead(collection)
+            except OSError as error:
+                raise CommandError(
+                    f"The snapshot of {collection.slug} cannot be kept for other processes: {error}"
+                ) from None
             if snapshot is not None and verbosity:
                 size, seconds = snapshot.nbytes / 1e6, monotonic() - started
                 self.stdout.write(

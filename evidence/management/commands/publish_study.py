@@ -14,7 +14,7 @@ from ...curation.drafts import (
 from ...curation.writing import NotPublishable
 from ...models import Door, StudyDraft
 from ...models.choices import Extraction
-from .. import account_named, add_user_argument
+from .. import account_named, add_user_argument, database_said_plainly
 
 
 class Command(BaseCommand):
@@ -50,12 +50,13 @@ class Command(BaseCommand):
         if account and not (account.is_active and account.has_perm("evidence.publish_study")):
             raise CommandError(f"Nothing was changed. {account} may not publish studies.")
         try:
-            version = publish(
-                draft,
-                based_on=draft.head.number,
-                author=Author(account, Door.COMMAND),
-                message=message,
-            )
+            with database_said_plainly("Nothing was changed."):
+                version = publish(
+                    draft,
+                    based_on=draft.head.number,
+                    author=Author(account, Door.COMMAND),
+                    message=message,
+                )
         except (Conflict, NotPublishable) as error:
             raise CommandError(f"Nothing was changed.\n{error}") from None
         extraction = next(

@@ -1,11 +1,11 @@
 """Makes a release of the evidence."""
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError
 
 from ...curation.make_release import CannotRelease, make_release, not_compared
 from ...downloads.release_status import rows_in_words
 from ...models import Release
+from .. import database_said_plainly
 
 
 class Command(BaseCommand):
@@ -25,10 +25,11 @@ class Command(BaseCommand):
         if if_none and Release.objects.exists():
             return
         try:
-            release = make_release(notes)
+            with database_said_plainly("No release was made."):
+                release = make_release(notes)
         except CannotRelease as error:
             raise CommandError(f"No release was made. {error}") from None
-        except (DatabaseError, OSError) as error:  # a full disk, say; nothing of it is written
+        except OSError as error:  # a full disk, say; nothing of it is written
             raise CommandError(f"No release was made. It could not be written: {error}.") from error
         if verbosity:
             self.stdout.write(
