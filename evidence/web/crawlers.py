@@ -4,8 +4,8 @@ https://www.sitemaps.org/protocol.html, RFC 9309
 """
 
 from collections.abc import Iterator
+from html import escape
 from itertools import islice
-from xml.sax.saxutils import escape
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
