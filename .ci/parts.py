@@ -177,7 +177,7 @@ def services(work: Path):
     port, redis_port = free_port(), free_port()
     postgres("initdb", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8")
     # What it writes need not outlive it.
-    careless = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "autovacuum=off")
+    careless = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
     listening = f"-p {port} -k {place} -c listen_addresses=127.0.0.1 -c shared_buffers=256MB"
     options = " ".join([listening, *(f"-c {each}" for each in careless)])
     postgres("pg_ctl", "-w", "-l", place / "log", "-o", options, "start")
