@@ -204,7 +204,7 @@ def difference_parameters() -> list[OpenApiParameter]:
 def list_parameters(table: Table) -> list[OpenApiParameter]:
     sort_words = list(table.sort_words())
     names = [column.name for column in table.file_columns]
-    fields = array_schema({"type": "string", "enum": names}) | {"uniqueItems": True, "minItems": 1}
+    fields = array_schema({"type": "string", "enum": names}) | {"minItems": 1}
     return [
         *filter_parameters(),
         query_parameter(
@@ -214,7 +214,7 @@ def list_parameters(table: Table) -> list[OpenApiParameter]:
         ),
         query_parameter(
             "fields",
-            "Only these columns, separated by commas.",
+            "Only these columns, separated by commas; one that is named twice comes once.",
             fields,
             explode=False,
             style="form",
