@@ -1,4 +1,6 @@
-"""The SQLite database as a file of its owner alone: it holds drafts, accounts, password hashes."""
+"""The SQLite database as a file of its owner alone: it holds drafts, accounts, password hashes. And
+what any file beside it needs to outlive a power cut.
+"""
 
 import logging
 import os
@@ -66,3 +68,12 @@ def keep_private(path: Path) -> None:
             continue
         except OSError as error:
             logger.warning("Others can read %s, and that cannot be changed: %s", file, error)
+
+
+def fsync_folder(folder: Path) -> None:
+    """Makes names that were made or changed in the folder outlive a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -277,6 +277,19 @@ class NotOurName:
         return "Your password cannot be little more than the name of this site."
 
 
+class DifferentCharacters:
+    """Refuses a password of a few characters that come again and again, whatever its length."""
+
+    LEAST = 5
+
+    def validate(self, password: str, user=None) -> None:
+        if len(set(password)) < self.LEAST:
+            raise ValidationError(self.get_help_text(), code="password_too_uniform")
+
+    def get_help_text(self) -> str:
+        return f"Your password must have at least {self.LEAST} different characters."
+
+
 # The login's limit, by django-axes; settings name these functions.
 
 
@@ -299,19 +312,6 @@ def login_words(username, address, user_agent, path_info, request) -> str:
     pk = users.values_list("pk", flat=True).first()
     who = f"account {pk}" if pk else "no account of ours"
     return f"{who} from {network_of(address)}"
-
-
-class DifferentCharacters:
-    """Refuses a password of a few characters that come again and again, whatever its length."""
-
-    LEAST = 5
-
-    def validate(self, password: str, user=None) -> None:
-        if len(set(password)) < self.LEAST:
-            raise ValidationError(self.get_help_text(), code="password_too_uniform")
-
-    def get_help_text(self) -> str:
-        return f"Your password must have at least {self.LEAST} different characters."
 
 
 def network_of(address: str | None) -> str:

@@ -17,7 +17,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.core.exceptions import DisallowedHost
 from django.db import InterfaceError, OperationalError
-from django.http import HttpRequest, HttpResponse, HttpResponseNotFound, HttpResponseNotModified
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotModified
 from django.middleware.gzip import GZipMiddleware
 from django.template.loader import render_to_string
 from django.urls import get_script_prefix
@@ -132,10 +132,7 @@ def null_byte_middleware(get_response):
         if "\x00" in request.path_info:
             if is_for_programs(request):
                 return problem_response(404, "There is nothing at this address.")
-            try:
-                return HttpResponseNotFound(render_to_string("404.html", request=request))
-            except CANNOT_ANSWER as error:
-                return unavailable_response(request, error)
+            return not_found(request, Http404())
         return get_response(request)
 
     return middleware

@@ -72,9 +72,9 @@ class Source:
             day_after = midnight(asked["until"]) + timedelta(days=1)
             found = found.filter(**{f"{self.at}__lt": day_after})
         columns = {
-            "deed_kind": Value(kind, output_field=CharField()),
-            "deed_at": F(self.at),
-            "deed_key": F("pk"),
+            "entry_kind": Value(kind, output_field=CharField()),
+            "entry_at": F(self.at),
+            "entry_key": F("pk"),
         }
         return found.annotate(**columns).values_list(*columns)
 
@@ -129,7 +129,7 @@ def audit_page(request: HttpRequest, site: AdminSite) -> HttpResponse:
     is_right = form.is_valid() and not unknown
     page = None
     if is_right:
-        pages = Paginator(deeds_asked(form.cleaned_data, hidden), PAGE)
+        pages = Paginator(entries_asked(form.cleaned_data, hidden), PAGE)
         page = pages.get_page(request.GET.get("page"))
     words = request.GET.copy()
     words.pop("page", None)
@@ -146,14 +146,14 @@ def audit_page(request: HttpRequest, site: AdminSite) -> HttpResponse:
     return TemplateResponse(request, "admin/audit.html", context, status=200 if is_right else 400)
 
 
-def deeds_asked(asked: dict, hidden: list) -> QuerySet:
+def entries_asked(asked: dict, hidden: list) -> QuerySet:
     """Kind, time and key of all entries that are asked for, the latest first."""
     kinds = [asked["kind"]] if asked.get("kind") else list(SOURCES)
     first, *others = (
         SOURCES[kind].rows(kind, asked, concealed(kind, hidden)).order_by() for kind in kinds
     )
     found = first.union(*others, all=True) if others else first
-    return found.order_by("-deed_at", "deed_kind", "-deed_key")
+    return found.order_by("-entry_at", "entry_kind", "-entry_key")
 
 
 def concealed(kind: str, hidden: list) -> Q | None:

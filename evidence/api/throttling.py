@@ -97,11 +97,8 @@ def counted_address(request) -> str:
         address = ip_address(written)
     except ValueError:
         return written
-    if address.version == 4:
-        return str(address)
-    if address.ipv4_mapped:
-        return str(address.ipv4_mapped)
-    return str(ip_network((address, 64), strict=False))
+    address = getattr(address, "ipv4_mapped", None) or address
+    return str(address if address.version == 4 else ip_network((address, 64), strict=False))
 
 
 def is_proxy(peer: str) -> bool:

@@ -20,6 +20,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import DatabaseError
 
+from ..database_file import fsync_folder
 from ..models import DataVersion
 from .archive import BackupError
 
@@ -36,15 +37,6 @@ def beside(what: str) -> Path:
 
 def journal_path() -> Path:
     return beside("restoring")
-
-
-def sync(folder: Path) -> None:
-    """Names made or changed in a folder outlive a loss of power from here on."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 @contextmanager
@@ -68,7 +60,7 @@ def files_in_place(unpacked: Path, token: str) -> Iterator[None]:
                 home().rename(leaving)
             if arriving.exists():
                 arriving.rename(home())
-            sync(home().parent)
+            fsync_folder(home().parent)
         except OSError as error:
             raise BackupError(f"Private files cannot be put beside {home()}: {error}") from error
         yield
@@ -92,14 +84,14 @@ def write_journal(facts: dict) -> None:
         file.flush()
         os.fsync(file.fileno())
     part.replace(journal_path())
-    sync(home().parent)
+    fsync_folder(home().parent)
 
 
 def put_old_back(arriving: Path, leaving: Path) -> None:
     """The files that were in use are in use again, and the copy of those of the archive is gone."""
     if leaving.exists() and not home().exists():
         leaving.rename(home())
-    sync(home().parent)
+    fsync_folder(home().parent)
     shutil.rmtree(arriving, ignore_errors=True)
     journal_path().unlink(missing_ok=True)
 
@@ -114,13 +106,10 @@ def finish(leaving: Path) -> None:
 def known_tokens() -> list[str]:
     """The token of the data as they are, then those before; none where there are none."""
     try:
-        return [token for token in [DataVersion.current().token] if token] + past_tokens()
+        now = DataVersion.current().token
+        return ([now] if now else []) + DataVersion.past_tokens()
     except DatabaseError:
         return []
-
-
-def past_tokens() -> list[str]:
-    return DataVersion.objects.filter(pk=1).values_list("history", flat=True).first() or []
 
 
 def need_none() -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import connection
 
+from ..database_file import fsync_folder
 from . import interrupted
 from .archive import BackupError, extract_checked, opened_archive, write_archive
 from .databases import ENDINGS, dump_database, need_casebook
@@ -93,11 +94,7 @@ def written(folder: Path, staging: Path, mark: str) -> tuple[Path, dict]:
         extract_checked(archive, manifest, staging / "read-back")
     path = folder / f"{PREFIX}{made.strftime(STAMP)}{mark}{ENDING}"
     part.rename(path)
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    fsync_folder(folder)
     return path, manifest
 
 

@@ -83,15 +83,14 @@ def database_statements(database: str, schema: str) -> list[str]:
 
 
 # Each makes a large object, which fills the disk and needs no table.
-LARGE_OBJECTS = ("lo_creat(integer)", "lo_create(oid)", "lo_from_bytea(oid, bytea)")
+LARGE_OBJECTS = [
+    f"pg_catalog.{name}"
+    for name in ("lo_creat(integer)", "lo_create(oid)", "lo_from_bytea(oid, bytea)")
+]
 
 
-def administrators_statements() -> list[str]:
-    """SQL that takes from everybody, in one database, what an administrator of PostgreSQL alone can
-    take: making large objects.
-    """
-    named = ", ".join(f"pg_catalog.{name}" for name in LARGE_OBJECTS)
-    return [f"REVOKE EXECUTE ON FUNCTION {named} FROM PUBLIC"]
+# What takes that from everybody, in one database; an administrator of PostgreSQL alone can.
+NO_LARGE_OBJECTS = f"REVOKE EXECUTE ON FUNCTION {', '.join(LARGE_OBJECTS)} FROM PUBLIC"
 
 
 def taken_from(role: str, schema: str) -> list[str]:

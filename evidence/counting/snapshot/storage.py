@@ -24,6 +24,8 @@ from typing import BinaryIO
 
 import numpy as np
 
+from ...database_file import fsync_folder
+
 # A file: the SHA-256 of all that follows; what it is; its length and that of its description, in
 # bytes; then the description (JSON) and the arrays, each at a multiple of ALIGNED.
 START = struct.Struct("<32s16sQQ")
@@ -92,15 +94,6 @@ def file_chunks(description: dict, arrays: dict[str, np.ndarray]) -> list:
 
 def padded(size: int) -> int:
     return -(-size // ALIGNED) * ALIGNED
-
-
-def fsync_folder(folder: Path) -> None:
-    """Makes a rename in the folder outlive a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def remove_abandoned(folder: Path) -> None:

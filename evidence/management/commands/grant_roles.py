@@ -5,7 +5,7 @@ from django.db import DatabaseError, connection, transaction
 
 from ...models.privileges import (
     LARGE_OBJECTS,
-    administrators_statements,
+    NO_LARGE_OBJECTS,
     application_statements,
     database_statements,
     quoted,
@@ -46,7 +46,7 @@ class Command(BaseCommand):
         if application:
             statements += application_statements(application, schema)
         if is_administrator:
-            statements += administrators_statements()
+            statements.append(NO_LARGE_OBJECTS)
         if not run:
             for role in missing:
                 self.stdout.write(f"-- CREATE ROLE {quoted(role)} LOGIN PASSWORD '…';")
@@ -75,7 +75,7 @@ class Command(BaseCommand):
                 "SELECT rolname FROM pg_roles WHERE rolname = ANY(%s::text[]) AND EXISTS ("
                 "SELECT FROM unnest(%s::text[]) AS made "
                 "WHERE has_function_privilege(rolname, made, 'EXECUTE')) ORDER BY rolname",
-                [roles, [f"pg_catalog.{name}" for name in LARGE_OBJECTS]],
+                [roles, LARGE_OBJECTS],
             )
             able = [name for (name,) in cursor.fetchall()]
         if able:
@@ -83,7 +83,7 @@ class Command(BaseCommand):
                 self.style.WARNING(
                     f"{' and '.join(able)} can still fill the disk with large objects. Let an "
                     "administrator of PostgreSQL execute in this database, once:\n"
-                    f"{administrators_statements()[0]};"
+                    f"{NO_LARGE_OBJECTS};"
                 )
             )
 
